@@ -1,0 +1,123 @@
+import { exponentialBackoff, type Backoff } from '#lib/async/backoff.ts'
+import type { Clock } from '#lib/clock.ts'
+
+/** How a queue waits; the defaults suit controllers. */
+export interface WorkQueueOptions {
+  readonly clock: Clock
+  /** Delays of `retry`, for each key by itself. */
+  readonly backoff?: Backoff<string>
+}
+
+/**
+ * Keys waiting to be reconciled. A key is never handed to two workers at once, and one that is added
+ * while a worker has it is handed out again afterwards, so no change is lost and no work is done twice.
+ *
+ * A key is in one of four states:
+ *
+ *     add(a)            waiting [a]   active {}     changed {}
+ *     add(a)            waiting [a]   active {}     changed {}      already waiting: nothing happens
+ *     take() -> a       waiting []    active {a}    changed {}
+ *     add(a)            waiting []    active {a}    changed {a}     a worker has it: remember
+ *     done(a)           waiting [a]   active {}     changed {}      so it waits again
+ *
+ * A key given to `addAfter` waits outside until its time, and then enters by `add`.
+ */
+export class WorkQueue<K extends string = string> {
+  /** In order of arrival; a key stands here at most once and never while it is active. */
+  readonly #waiting = new Set<K>()
+  /** Handed out and not yet done. */
+  readonly #active = new Set<K>()
+  /** Active keys that were added since they were handed out. */
+  readonly #changed = new Set<K>()
+  /** Keys with a time of their own; the earlier of two times wins. */
+  readonly #later = new Map<K, { readonly due: number; readonly timer: Disposable }>()
+  /** Workers waiting for a key, in order. */
+  readonly #takers: ((key: K | undefined) => void)[] = []
+  readonly #clock: Clock
+  readonly #backoff: Backoff<string>
+  #closed = false
+
+  constructor(options: WorkQueueOptions) {
+    this.#clock = options.clock
+    this.#backoff = options.backoff ?? exponentialBackoff({ first: 5, most: 1_000_000 })
+  }
+
+  /** Asks for `key` to be looked at. */
+  add(key: K): void {
+    if (this.#closed) return
+    if (this.#active.has(key)) {
+      this.#changed.add(key)
+      return
+    }
+    const taker = this.#waiting.has(key) ? undefined : this.#takers.shift()
+    if (taker === undefined) this.#waiting.add(key)
+    else {
+      this.#active.add(key)
+      taker(key)
+    }
+  }
+
+  /** Asks for `key` to be looked at in `ms` milliseconds, or earlier if it was asked for earlier. */
+  addAfter(key: K, ms: number): void {
+    if (this.#closed) return
+    if (ms <= 0) return this.add(key)
+    const due = this.#clock.now() + ms
+    const waiting = this.#later.get(key)
+    if (waiting !== undefined) {
+      if (waiting.due <= due) return
+      waiting.timer[Symbol.dispose]()
+    }
+    const timer = this.#clock.after(ms, () => {
+      this.#later.delete(key)
+      this.add(key)
+    })
+    this.#later.set(key, { due, timer })
+  }
+
+  /** Asks for `key` again after a failure: later with every failure in a row. */
+  retry(key: K): void {
+    this.addAfter(key, this.#backoff.next(key))
+  }
+
+  /** Ends the row of failures of `key`. */
+  forget(key: K): void {
+    this.#backoff.forget(key)
+  }
+
+  /** How many failures in a row `key` has had. */
+  failures(key: K): number {
+    return this.#backoff.failures(key)
+  }
+
+  /** The next key, as soon as there is one; undefined once the queue is closed. */
+  take(): Promise<K | undefined> {
+    if (this.#closed) return Promise.resolve(undefined)
+    for (const key of this.#waiting) {
+      this.#waiting.delete(key)
+      this.#active.add(key)
+      return Promise.resolve(key)
+    }
+    return new Promise((resolve) => this.#takers.push(resolve))
+  }
+
+  /** Says that the worker who took `key` is finished with it. */
+  done(key: K): void {
+    this.#active.delete(key)
+    if (this.#changed.delete(key)) this.add(key)
+  }
+
+  /** How many keys wait to be taken. */
+  get length(): number {
+    return this.#waiting.size
+  }
+
+  /** Ends every `take`, now and later; what was waiting is dropped. */
+  close(): void {
+    this.#closed = true
+    this.#waiting.clear()
+    this.#changed.clear()
+    for (const { timer } of this.#later.values()) timer[Symbol.dispose]()
+    this.#later.clear()
+    for (const taker of this.#takers.splice(0)) taker(undefined)
+  }
+}

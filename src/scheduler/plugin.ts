@@ -1,0 +1,66 @@
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { NodeView } from '#scheduler/snapshot.ts'
+import type { ClusterView } from '#scheduler/snapshot.ts'
+
+/** Why a node, or the whole cluster, will not do. `forever`: evicting other pods would not help. */
+export interface Rejection {
+  /** The text of `FailedScheduling`, such as `Insufficient cpu`. */
+  readonly reason: string
+  readonly forever?: boolean
+  /** What would change the answer, for `why`: a typed cause with its figures. */
+  readonly cause?: RejectionCause
+}
+
+/** The machine-readable side of a rejection. */
+export type RejectionCause =
+  | {
+      readonly kind: 'resource'
+      readonly resource: string
+      readonly requested: bigint
+      readonly free: bigint
+      readonly capacity: bigint
+    }
+  | { readonly kind: 'taint'; readonly key: string; readonly value?: string; readonly effect: string }
+  | { readonly kind: 'selector' }
+  | { readonly kind: 'name' }
+  | { readonly kind: 'unschedulable' }
+  | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
+  | { readonly kind: 'gate'; readonly gates: readonly string[] }
+
+/** Something in the cluster changed. */
+export interface ClusterEvent {
+  readonly resource: Resource<KubeObject>
+  readonly action: 'add' | 'update' | 'delete'
+}
+
+/**
+ * A scheduling rule. It implements only the hooks it needs; S is what `prepare` computed once for this pod.
+ * `filter` and `score` are pure and synchronous, over an immutable snapshot.
+ */
+export interface Plugin<S = unknown> {
+  readonly name: string
+  /** Keeps a pod out of the queue altogether. */
+  gate?(pod: Pod): Rejection | undefined
+  /** Computes what the pod needs, once for all nodes; `skip` leaves this plugin out of `filter` and `score`. */
+  prepare?(pod: Pod, cluster: ClusterView): S | Rejection | 'skip'
+  filter?(pod: Pod, node: NodeView, state: S): Rejection | undefined
+  /** 0 to 100, before `normalize` and the plugin's weight. */
+  score?(pod: Pod, node: NodeView, state: S): number
+  /** Brings the raw scores of all feasible nodes, in the same order, into 0 to 100. */
+  normalize?(scores: number[], state: S): void
+  reserve?(pod: Pod, node: string, state: S): Rejection | undefined
+  unreserve?(pod: Pod, node: string, state: S): void
+  permit?(pod: Pod, node: string, signal: AbortSignal): Promise<Rejection | undefined>
+  preBind?(pod: Pod, node: string, signal: AbortSignal): Promise<void>
+  /** Events that may make a pod which this plugin rejected fit. */
+  readonly wakesOn?: readonly WakeRule[]
+}
+
+/** One reason to look at a rejected pod again. */
+export interface WakeRule {
+  readonly event: ClusterEvent
+  /** Whether this very change can help; absent: any such event may. */
+  helps?(pod: Pod, old: Pod | Node | undefined, now: Pod | Node | undefined): boolean
+}

@@ -1,0 +1,100 @@
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Random } from '#lib/random.ts'
+import type { Report } from '#machinery/validate/report.ts'
+
+/** Who sends a request, as authentication found it. */
+export interface Caller {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** What a strategy may ask of its surroundings while it prepares an object. */
+export interface ServingContext {
+  readonly caller: Caller
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly random: Random
+  /** True when nothing will be written: allocate nothing that outlives the request. */
+  readonly dryRun: boolean
+}
+
+/**
+ * Everything special about serving one kind. The verbs themselves exist once, in registry.ts.
+ *
+ * A write passes: decode, schema defaults, `default`, `prepare`, admission, schema rules, `validate`, commit.
+ * `default` and `prepare` edit a private, unfrozen copy; `old` is always frozen.
+ */
+export interface Strategy<T extends KubeObject = KubeObject> {
+  readonly resource: Resource<T>
+  readonly columns?: readonly Column<T>[]
+  /** Rule of `metadata.name`; DNS subdomain when absent. */
+  readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment'
+  /**
+   * Paths that only subresources may change, such as `status`. A create drops them, an update through the main
+   * resource keeps the stored value. They also keep server-side apply from owning them.
+   */
+  readonly reserved?: readonly string[]
+  readonly subresources?: Readonly<Record<string, Subresource<T>>>
+  /** Fields that `fieldSelector` may name beside `metadata.name` and `metadata.namespace`. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+  /** An update of what is not there creates it. */
+  readonly createOnUpdate?: boolean
+  /** An update without `metadata.resourceVersion` is taken as one of the newest revision. False where absent: refused. */
+  readonly unconditionalUpdate?: boolean
+  /** Objects vanish by themselves after this long (events: 3600). */
+  readonly ttlSeconds?: number
+  /** Paths outside `metadata` whose change does not raise `metadata.generation`; `false`: the kind has no generation. */
+  readonly generation?: boolean
+  /** Defaults that depend on other fields. Plain ones are `@default` tags. */
+  default?(object: T): void
+  /** Normalises what the caller may not decide, and clears what a disabled feature would hold. */
+  prepare?(object: T, old: T | undefined, context: ServingContext): void
+  /**
+   * Reserves what must be unique beside the object itself (cluster addresses, node ports), before the commit.
+   * `commit` is called after the object was written, `release` when it was not.
+   */
+  allocate?(object: T, old: T | undefined, context: ServingContext, report: Report): Allocation | undefined
+  /** Gives back what `allocate` reserved, after the object is gone. */
+  released?(object: T): void
+  /** Rules across fields. Shape, required, enums, ranges, immutability come from the schema. */
+  validate?(object: T, old: T | undefined, report: Report): void
+  warnings?(object: T, old: T | undefined): readonly string[]
+  /** Seconds to wait before removal; undefined removes at once. */
+  gracePeriod?(object: T, requested: number | undefined): number | undefined
+}
+
+/** Something reserved for an object that is about to be written. */
+export interface Allocation {
+  commit(): void
+  release(): void
+}
+
+/** A part of a kind with a path, rules and permissions of its own. */
+export interface Subresource<T extends KubeObject = KubeObject> {
+  readonly verbs: readonly ('get' | 'create' | 'update' | 'patch' | 'connect')[]
+  /** Paths of the parent this subresource may change; everything else keeps its stored value. Absent: served elsewhere. */
+  readonly writes?: readonly string[]
+  /** The kind that travels when it is not the parent's own (`Scale`, `Binding`, `Eviction`, `TokenRequest`). */
+  readonly body?: { readonly group: string; readonly version: string; readonly kind: string }
+  /** Reads the travelling body from the parent (`scale`). */
+  read?(object: T): KubeObject
+  /** Writes the travelling body into an unfrozen copy of the parent (`scale`, `binding`). */
+  write?(object: T, body: KubeObject, context: ServingContext): void
+  prepare?(object: T, old: T, context: ServingContext): void
+  validate?(object: T, old: T, report: Report): void
+}
+
+/** One column of `kubectl get`. */
+export interface Column<T = KubeObject> {
+  readonly name: string
+  readonly type?: 'string' | 'integer' | 'date' | 'boolean' | 'number'
+  /** `name` for the name column. */
+  readonly format?: string
+  /** Shown only with `-o wide` (priority 1). */
+  readonly wide?: boolean
+  readonly description: string
+  /** The cell; undefined prints as an empty cell. `now` is in milliseconds since the epoch. */
+  value(object: T, now: number): string | number | boolean | null | undefined
+}
