@@ -1,0 +1,28 @@
+import { resource } from '#api/resource.ts'
+import type { ListMeta } from '#api/meta/v1/list.ts'
+import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
+import type { RawExtension, int64 } from '#api/scalars.ts'
+
+export interface ControllerRevision extends TypeMeta {
+  /** @optional */
+  metadata: ObjectMeta
+  /** @immutable */
+  data?: RawExtension
+  revision: int64
+}
+
+export const controllerRevisions = resource<ControllerRevision>({
+  group: 'apps',
+  version: 'v1',
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  scope: 'Namespaced',
+})
+
+/** Several objects of kind ControllerRevision, as a list request returns them. */
+export interface ControllerRevisionList extends TypeMeta {
+  /** @optional */
+  metadata: ListMeta
+  /** The objects, in the order of their keys. */
+  items: ControllerRevision[]
+}

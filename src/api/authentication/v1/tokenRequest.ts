@@ -1,0 +1,28 @@
+import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
+import type { Time, int64 } from '#api/scalars.ts'
+
+export interface TokenRequest extends TypeMeta {
+  /** @optional */
+  metadata: ObjectMeta
+  spec: TokenRequestSpec
+  status?: TokenRequestStatus
+}
+
+export interface TokenRequestSpec {
+  audiences: string[]
+  /** @default 3600 */
+  expirationSeconds?: int64
+  boundObjectRef?: BoundObjectReference
+}
+
+export interface BoundObjectReference {
+  kind?: string
+  apiVersion?: string
+  name?: string
+  uid?: string
+}
+
+export interface TokenRequestStatus {
+  token: string
+  expirationTimestamp: Time
+}

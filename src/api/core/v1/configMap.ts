@@ -1,0 +1,29 @@
+import { resource } from '#api/resource.ts'
+import type { ListMeta } from '#api/meta/v1/list.ts'
+import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
+import type { Bytes } from '#api/scalars.ts'
+
+export interface ConfigMap extends TypeMeta {
+  /** @optional */
+  metadata: ObjectMeta
+  immutable?: boolean
+  data?: Record<string, string>
+  binaryData?: Record<string, Bytes>
+}
+
+export const configMaps = resource<ConfigMap>({
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  scope: 'Namespaced',
+  shortNames: ['cm'],
+})
+
+/** Several objects of kind ConfigMap, as a list request returns them. */
+export interface ConfigMapList extends TypeMeta {
+  /** @optional */
+  metadata: ListMeta
+  /** The objects, in the order of their keys. */
+  items: ConfigMap[]
+}

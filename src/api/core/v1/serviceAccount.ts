@@ -1,0 +1,30 @@
+import { resource } from '#api/resource.ts'
+import type { ListMeta } from '#api/meta/v1/list.ts'
+import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
+import type { LocalObjectReference, ObjectReference } from './reference.ts'
+
+export interface ServiceAccount extends TypeMeta {
+  /** @optional */
+  metadata: ObjectMeta
+  /** @listMap name */
+  secrets?: ObjectReference[]
+  imagePullSecrets?: LocalObjectReference[]
+  automountServiceAccountToken?: boolean
+}
+
+export const serviceAccounts = resource<ServiceAccount>({
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  scope: 'Namespaced',
+  shortNames: ['sa'],
+})
+
+/** Several objects of kind ServiceAccount, as a list request returns them. */
+export interface ServiceAccountList extends TypeMeta {
+  /** @optional */
+  metadata: ListMeta
+  /** The objects, in the order of their keys. */
+  items: ServiceAccount[]
+}

@@ -1,0 +1,62 @@
+// Every kind that has a Resource value, in one list: discovery, the server and the CLI start from it.
+import { controllerRevisions } from './apps/v1/controllerRevision.ts'
+import { daemonSets } from './apps/v1/daemonSet.ts'
+import { deployments } from './apps/v1/deployment.ts'
+import { replicaSets } from './apps/v1/replicaSet.ts'
+import { statefulSets } from './apps/v1/statefulSet.ts'
+import { selfSubjectReviews } from './authentication/v1/selfSubjectReview.ts'
+import { tokenReviews } from './authentication/v1/tokenReview.ts'
+import { leases } from './coordination/v1/lease.ts'
+import { bindings } from './core/v1/binding.ts'
+import { componentStatuses } from './core/v1/componentStatus.ts'
+import { configMaps } from './core/v1/configMap.ts'
+import { endpoints } from './core/v1/endpoints.ts'
+import { events } from './core/v1/event.ts'
+import { limitRanges } from './core/v1/limitRange.ts'
+import { namespaces } from './core/v1/namespace.ts'
+import { nodes } from './core/v1/node.ts'
+import { persistentVolumes } from './core/v1/persistentVolume.ts'
+import { persistentVolumeClaims } from './core/v1/persistentVolumeClaim.ts'
+import { pods } from './core/v1/pod.ts'
+import { podTemplates } from './core/v1/podTemplate.ts'
+import { replicationControllers } from './core/v1/replicationController.ts'
+import { resourceQuotas } from './core/v1/resourceQuota.ts'
+import { secrets } from './core/v1/secret.ts'
+import { services } from './core/v1/service.ts'
+import { serviceAccounts } from './core/v1/serviceAccount.ts'
+import { endpointSlices } from './discovery/v1/endpointSlice.ts'
+import { events as groupEvents } from './events/v1/event.ts'
+import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
+import type { Resource } from './resource.ts'
+
+/** Every built-in kind, by group and in the order of discovery within each. */
+export const allResources: readonly Resource[] = [
+  pods,
+  podTemplates,
+  services,
+  nodes,
+  namespaces,
+  configMaps,
+  secrets,
+  serviceAccounts,
+  persistentVolumes,
+  persistentVolumeClaims,
+  events,
+  endpoints,
+  resourceQuotas,
+  limitRanges,
+  replicationControllers,
+  bindings,
+  componentStatuses,
+  deployments,
+  replicaSets,
+  statefulSets,
+  daemonSets,
+  controllerRevisions,
+  endpointSlices,
+  leases,
+  groupEvents,
+  tokenReviews,
+  selfSubjectReviews,
+  podDisruptionBudgets,
+]

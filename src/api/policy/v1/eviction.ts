@@ -1,0 +1,8 @@
+import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
+import type { DeleteOptions } from '#api/meta/v1/options.ts'
+
+export interface Eviction extends TypeMeta {
+  /** @optional */
+  metadata: ObjectMeta
+  deleteOptions?: DeleteOptions
+}
