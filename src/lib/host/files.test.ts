@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+
+import { fakeFiles, makePrivateFolder, readPidFile, systemFiles, takeLock, writePidFile } from './files.ts'
+import type { Files } from './files.ts'
+import { fakeProcesses } from './process.ts'
+
+function filesContract(name: string, files: Files, root: string): void {
+  describe(`${name} keeps the contract of Files`, () => {
+    it('has nothing where nothing was written', async () => {
+      assert.equal(await files.status(`${root}/none`), undefined)
+      assert.equal(await files.read(`${root}/none`), undefined)
+      assert.deepEqual(await files.list(`${root}/none`), [])
+      await files.remove(`${root}/none`)
+    })
+    it('writes, replaces and lists', async () => {
+      await files.makeFolder(`${root}/a/b`)
+      await files.write(`${root}/a/b/two`, 'old', { mode: 0o600 })
+      await files.write(`${root}/a/b/two`, 'new', { mode: 0o640, sync: true })
+      await files.write(`${root}/a/b/one`, Buffer.from([1]))
+      assert.equal(await files.readText(`${root}/a/b/two`), 'new')
+      assert.deepEqual(await files.list(`${root}/a/b`), ['one', 'two'])
+      const status = await files.status(`${root}/a/b/two`)
+      assert.deepEqual([status?.kind, status?.mode, status?.size], ['file', 0o640, 3])
+    })
+    it('refuses to read more than allowed', async () => {
+      await files.write(`${root}/large`, 'x'.repeat(100))
+      await assert.rejects(files.read(`${root}/large`, 10), /100 bytes, at most 10 are allowed/)
+    })
+    it('does not write into a folder that is not there', async () => {
+      await assert.rejects(files.write(`${root}/missing/file`, 'x'), { code: 'ENOENT' })
+    })
+    it('creates a file for only one', async () => {
+      assert.equal(await files.createExclusive(`${root}/once`, '1'), true)
+      assert.equal(await files.createExclusive(`${root}/once`, '2'), false)
+      assert.equal(await files.readText(`${root}/once`), '1')
+    })
+    it('links, renames and removes trees', async () => {
+      await files.makeFolder(`${root}/tree/deep`, 0o700)
+      await files.write(`${root}/tree/deep/file`, 'x')
+      await files.link('deep/file', `${root}/tree/link`)
+      assert.equal(await files.readLink(`${root}/tree/link`), 'deep/file')
+      assert.equal((await files.status(`${root}/tree/link`))?.kind, 'link')
+      assert.equal(await files.readText(`${root}/tree/link`), 'x')
+      await files.rename(`${root}/tree`, `${root}/moved`)
+      assert.equal(await files.readText(`${root}/moved/deep/file`), 'x')
+      await files.remove(`${root}/moved`)
+      assert.equal(await files.status(`${root}/moved`), undefined)
+    })
+    it('keeps private folders private', async () => {
+      const uid = (await files.status(root))?.uid ?? 0
+      await makePrivateFolder(files, `${root}/secret`, uid)
+      assert.equal((await files.status(`${root}/secret`))?.mode, 0o700)
+      await assert.rejects(makePrivateFolder(files, `${root}/secret`, uid + 1), /belongs to user/)
+      await files.link('secret', `${root}/detour`)
+      await assert.rejects(makePrivateFolder(files, `${root}/detour`, uid), /not a folder/)
+    })
+    it('forgets dead processes in pid files and locks', async () => {
+      const processes = fakeProcesses()
+      processes.add({ pid: 7, startTicks: 70 })
+      processes.add({ pid: 8, startTicks: 80 })
+      await writePidFile(files, `${root}/pid`, { pid: 7, startTicks: 70 })
+      assert.deepEqual(await readPidFile(files, processes, `${root}/pid`), { pid: 7, startTicks: 70 })
+      await writePidFile(files, `${root}/pid`, { pid: 7, startTicks: 71 })
+      assert.equal(await readPidFile(files, processes, `${root}/pid`), undefined)
+      await files.write(`${root}/pid`, 'rubbish')
+      assert.equal(await readPidFile(files, processes, `${root}/pid`), undefined)
+
+      const first = await takeLock(files, processes, `${root}/lock`, { pid: 7, startTicks: 70 })
+      assert.ok('release' in first)
+      assert.deepEqual(await takeLock(files, processes, `${root}/lock`, { pid: 8, startTicks: 80 }), {
+        heldBy: { pid: 7, startTicks: 70 },
+      })
+      processes.kill(7, 'SIGKILL')
+      const second = await takeLock(files, processes, `${root}/lock`, { pid: 8, startTicks: 80 })
+      assert.ok('release' in second)
+      await second.release()
+      assert.equal(await files.status(`${root}/lock`), undefined)
+    })
+  })
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'files-test-'))
+after(() => rmSync(folder, { recursive: true }))
+filesContract('systemFiles', systemFiles, folder)
+const memory = fakeFiles()
+await memory.makeFolder('/root')
+filesContract('fakeFiles', memory, '/root')

@@ -1,0 +1,60 @@
+/** Everything of the operating system that a component may need, as one value to hand in. */
+import type { Clock } from '#lib/clock.ts'
+
+import { fakeCgroups, systemCgroups } from './cgroup.ts'
+import type { Cgroups } from './cgroup.ts'
+import { fakeFiles, systemFiles } from './files.ts'
+import type { Files } from './files.ts'
+import { fakeMounts, systemMounts } from './mount.ts'
+import type { Mounts } from './mount.ts'
+import { fakeIp, systemIp } from './netlink.ts'
+import type { Ip } from './netlink.ts'
+import { fakeNft, systemNft } from './nft.ts'
+import type { Nft } from './nft.ts'
+import { fakeProcesses, systemProcesses } from './process.ts'
+import type { Processes } from './process.ts'
+
+export interface Host {
+  readonly processes: Processes
+  readonly files: Files
+  readonly mounts: Mounts
+  readonly cgroups: Cgroups
+  /** Links and routes of our own network namespace, or of the one bound to a file. */
+  ip(namespaceFile?: string): Ip
+  nft(namespaceFile?: string): Nft
+  readonly clock: Clock
+}
+
+/** The machine on which this process runs, as seen from its own namespaces. */
+export function systemHost(clock: Clock): Host {
+  const processes = systemProcesses()
+  let cgroups: Cgroups | undefined
+  return {
+    processes,
+    files: systemFiles,
+    mounts: systemMounts(processes),
+    // Looked up at first use: commands that need no control groups work on machines without them.
+    get cgroups() {
+      return (cgroups ??= systemCgroups(clock))
+    },
+    ip: (namespaceFile) => systemIp(processes, namespaceFile),
+    nft: (namespaceFile) => systemNft(processes, namespaceFile),
+    clock,
+  }
+}
+
+/** A machine in memory, where every namespace has the same links and rules; parts may be replaced. */
+export function fakeHost(clock: Clock, parts: Partial<Host> = {}): Host {
+  const ip = fakeIp()
+  const nft = fakeNft()
+  return {
+    processes: fakeProcesses(),
+    files: fakeFiles(),
+    mounts: fakeMounts(),
+    cgroups: fakeCgroups(),
+    ip: () => ip,
+    nft: () => nft,
+    clock,
+    ...parts,
+  }
+}
