@@ -1,13 +1,13 @@
-import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { NodeView } from '#scheduler/snapshot.ts'
-import type { ClusterView } from '#scheduler/snapshot.ts'
+import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
 
 /** Why a node, or the whole cluster, will not do. `forever`: evicting other pods would not help. */
 export interface Rejection {
   /** The text of `FailedScheduling`, such as `Insufficient cpu`. */
   readonly reason: string
+  /** Reasons beside the first, when one plugin finds several. */
+  readonly furtherReasons?: readonly string[]
   readonly forever?: boolean
   /** What would change the answer, for `why`: a typed cause with its figures. */
   readonly cause?: RejectionCause
@@ -15,13 +15,7 @@ export interface Rejection {
 
 /** The machine-readable side of a rejection. */
 export type RejectionCause =
-  | {
-      readonly kind: 'resource'
-      readonly resource: string
-      readonly requested: bigint
-      readonly free: bigint
-      readonly capacity: bigint
-    }
+  | { readonly kind: 'resource'; readonly resource: string; readonly requested: number; readonly free: number; readonly capacity: number }
   | { readonly kind: 'taint'; readonly key: string; readonly value?: string; readonly effect: string }
   | { readonly kind: 'selector' }
   | { readonly kind: 'name' }
@@ -29,9 +23,9 @@ export type RejectionCause =
   | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
   | { readonly kind: 'gate'; readonly gates: readonly string[] }
 
-/** Something in the cluster changed. */
+/** Something in the cluster changed; `pods` means pods that are on a node, or the waiting pod itself for `update`. */
 export interface ClusterEvent {
-  readonly resource: Resource<KubeObject>
+  readonly resource: 'nodes' | 'pods'
   readonly action: 'add' | 'update' | 'delete'
 }
 
@@ -62,5 +56,14 @@ export interface Plugin<S = unknown> {
 export interface WakeRule {
   readonly event: ClusterEvent
   /** Whether this very change can help; absent: any such event may. */
-  helps?(pod: Pod, old: Pod | Node | undefined, now: Pod | Node | undefined): boolean
+  helps?(change: WakeChange): boolean
+}
+
+/** A change as seen by one waiting pod. */
+export interface WakeChange {
+  /** The pod that waits. */
+  readonly pod: Pod
+  /** The node that changed, for events of nodes. */
+  readonly node?: Node
+  readonly oldNode?: Node
 }

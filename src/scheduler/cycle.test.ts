@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seededRandom } from '#lib/random.ts'
+import { decide } from '#scheduler/cycle.ts'
+import { failureMessage } from '#scheduler/diagnosis.ts'
+import { defaultPlugins } from '#scheduler/plugins/index.ts'
+import { clusterOf, podOf, type NodeSketch, type PodSketch } from '#scheduler/testObjects.ts'
+
+const controlPlane: NodeSketch = {
+  name: 'control-plane',
+  spec: { taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] },
+}
+const workers: readonly NodeSketch[] = [{ name: 'worker' }, { name: 'worker2' }, { name: 'worker3' }]
+
+interface Row {
+  readonly name: string
+  readonly pod: PodSketch
+  readonly nodes: readonly NodeSketch[]
+  readonly pods?: Readonly<Record<string, readonly PodSketch[]>>
+  /** The node, or the text of the failure. */
+  readonly wanted: string
+}
+
+const notHelpful = (all: number, count = all): string =>
+  `no new claims to deallocate, preemption: 0/${all} nodes are available: ${count} Preemption is not helpful for scheduling.`
+
+const rows: readonly Row[] = [
+  {
+    name: 'a pod too large for any node',
+    pod: { name: 'huge', requests: { cpu: '1000' } },
+    nodes: [controlPlane, ...workers],
+    wanted: `0/4 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 3 Insufficient cpu. ${notHelpful(4)}`,
+  },
+  {
+    name: 'room that others have taken',
+    pod: { name: 'late', requests: { cpu: '3', memory: '5Gi' } },
+    nodes: [{ name: 'worker' }],
+    pods: { worker: [{ name: 'early', requests: { cpu: '2', memory: '4Gi' } }] },
+    wanted:
+      '0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
+  },
+  {
+    name: 'a full node',
+    pod: { name: 'one-more' },
+    nodes: [{ name: 'worker', allocatable: { pods: '1' } }],
+    pods: { worker: [{ name: 'first' }] },
+    wanted:
+      '0/1 nodes are available: 1 Too many pods. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
+  },
+  {
+    name: 'a node selector that no node meets',
+    pod: { name: 'ssd', spec: { nodeSelector: { disktype: 'ssd' } } },
+    nodes: [controlPlane, ...workers],
+    wanted: `0/4 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 3 node(s) didn't match Pod's node affinity/selector. ${notHelpful(4)}`,
+  },
+  {
+    name: 'a node selector that one node meets',
+    pod: { name: 'ssd', spec: { nodeSelector: { disktype: 'ssd' } } },
+    nodes: [...workers, { name: 'fast', labels: { disktype: 'ssd' } }],
+    wanted: 'fast',
+  },
+  {
+    name: 'a preference among nodes that all fit',
+    pod: {
+      name: 'choosy',
+      spec: {
+        affinity: {
+          nodeAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [
+              {
+                weight: 100,
+                preference: {
+                  matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['worker3'] }],
+                },
+              },
+            ],
+          },
+        },
+      },
+    },
+    nodes: workers,
+    wanted: 'worker3',
+  },
+  {
+    name: 'a cordoned node',
+    pod: { name: 'p' },
+    nodes: [{ name: 'worker', spec: { unschedulable: true } }],
+    wanted: `0/1 nodes are available: 1 node(s) were unschedulable. ${notHelpful(1)}`,
+  },
+  {
+    name: 'a host port in use',
+    pod: { name: 'p', spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 80 }] }] } },
+    nodes: [{ name: 'worker' }],
+    pods: {
+      worker: [
+        { name: 'q', spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80, hostIP: '10.0.0.1' }] }] } },
+      ],
+    },
+    wanted:
+      "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+  },
+  {
+    name: 'no nodes at all',
+    pod: { name: 'p' },
+    nodes: [],
+    wanted: 'no nodes available to schedule pods',
+  },
+  {
+    name: 'a pod that may not preempt',
+    pod: { name: 'p', requests: { cpu: '9' }, spec: { preemptionPolicy: 'Never' } },
+    nodes: [{ name: 'worker' }],
+    wanted:
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
+  },
+  {
+    name: 'the emptier of two nodes',
+    pod: { name: 'p', requests: { cpu: '100m', memory: '128Mi' } },
+    nodes: [{ name: 'worker' }, { name: 'worker2' }],
+    pods: { worker: [{ name: 'q', requests: { cpu: '2', memory: '4Gi' } }] },
+    wanted: 'worker2',
+  },
+  {
+    name: 'the node without siblings, although it is a little fuller',
+    pod: { name: 'p', labels: { app: 'web' } },
+    nodes: [{ name: 'worker' }, { name: 'worker2' }],
+    pods: {
+      worker: [{ name: 'a', labels: { app: 'web' } }],
+      worker2: [{ name: 'b', labels: { app: 'other' }, requests: { cpu: '200m', memory: '300Mi' } }],
+    },
+    wanted: 'worker2',
+  },
+  {
+    name: 'a node with an advised taint is second best',
+    pod: { name: 'p' },
+    nodes: [
+      { name: 'worker', spec: { taints: [{ key: 'slow', effect: 'PreferNoSchedule' }] } },
+      { name: 'worker2', allocatable: { cpu: '3' } },
+    ],
+    wanted: 'worker2',
+  },
+  {
+    name: 'the node that has the large image',
+    pod: { name: 'p', spec: { containers: [{ name: 'c', image: 'registry.test/model' }] } },
+    nodes: [
+      { name: 'worker' },
+      { name: 'worker2', images: [{ names: ['registry.test/model:latest'], sizeBytes: 900 * 1024 * 1024 }] },
+    ],
+    wanted: 'worker2',
+  },
+]
+
+const plugins = defaultPlugins((pod) => {
+  const app = pod.metadata.labels?.['app']
+  return app === undefined ? undefined : (other) => other.metadata.labels?.['app'] === app
+})
+
+for (const { name, pod, nodes, pods, wanted } of rows) {
+  test(`decide: ${name}`, () => {
+    const subject = podOf(pod)
+    const decision = decide(subject, plugins, clusterOf(nodes, pods), seededRandom(1))
+    assert.equal(decision.node ?? failureMessage(subject, decision.diagnosis), wanted)
+  })
+}
+
+test('decide draws evenly among equal nodes', () => {
+  const random = seededRandom(7)
+  const cluster = clusterOf(workers)
+  const counts = new Map<string, number>()
+  for (let i = 0; i < 300; i++) {
+    const { node } = decide(podOf({ name: `p${i}` }), plugins, cluster, random)
+    counts.set(node!, (counts.get(node!) ?? 0) + 1)
+  }
+  assert.deepEqual([...counts.keys()].sort(), ['worker', 'worker2', 'worker3'])
+  for (const count of counts.values()) assert.ok(count > 70 && count < 130, `${count} of 300`)
+})

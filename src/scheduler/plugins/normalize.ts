@@ -1,0 +1,11 @@
+/** The best score a plugin may give a node. */
+export const mostScore = 100
+
+/** Stretches scores so that the highest becomes 100; `reverse` makes the highest the worst. Equal zeros become all best or all worst. */
+export function normalizeScores(scores: number[], options: { readonly reverse?: boolean } = {}): void {
+  const highest = Math.max(...scores)
+  for (let i = 0; i < scores.length; i++) {
+    const stretched = highest === 0 ? 0 : Math.trunc((mostScore * scores[i]!) / highest)
+    scores[i] = options.reverse === true ? mostScore - stretched : stretched
+  }
+}

@@ -1,0 +1,42 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import { findUntolerated, tolerates } from '#machinery/taints.ts'
+import type { Plugin } from '#scheduler/plugin.ts'
+import { normalizeScores } from '#scheduler/plugins/normalize.ts'
+
+type Tolerations = NonNullable<Pod['spec']['tolerations']>
+
+/** Keeps pods off nodes whose taints they do not tolerate, and away from those whose taints only advise. */
+export const taints: Plugin<Tolerations> = {
+  name: 'TaintToleration',
+  /** The tolerations that count for advice: those for `PreferNoSchedule` or for every effect. */
+  prepare: (pod) =>
+    (pod.spec.tolerations ?? []).filter(({ effect = '' }) => effect === '' || effect === 'PreferNoSchedule'),
+  filter(pod, { node }) {
+    const taint = findUntolerated(node.spec?.taints, pod.spec.tolerations, ['NoSchedule', 'NoExecute'])
+    if (taint === undefined) return undefined
+    const { key, value = '', effect } = taint
+    return {
+      reason: `node(s) had untolerated taint {${key}: ${value}}`,
+      forever: true,
+      cause: { kind: 'taint', key, value, effect },
+    }
+  },
+  score(_pod, { node }, tolerations) {
+    let unwelcome = 0
+    for (const taint of node.spec?.taints ?? []) {
+      if (taint.effect !== 'PreferNoSchedule') continue
+      if (!tolerations.some((toleration) => tolerates(toleration, taint))) unwelcome++
+    }
+    return unwelcome
+  },
+  normalize: (scores) => normalizeScores(scores, { reverse: true }),
+  wakesOn: [
+    { event: { resource: 'nodes', action: 'add' } },
+    {
+      event: { resource: 'nodes', action: 'update' },
+      helps: ({ pod, node }) =>
+        findUntolerated(node?.spec?.taints, pod.spec.tolerations, ['NoSchedule', 'NoExecute']) === undefined,
+    },
+    { event: { resource: 'pods', action: 'update' } },
+  ],
+}

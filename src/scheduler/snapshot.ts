@@ -1,0 +1,30 @@
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { PodResources } from '#machinery/podResources.ts'
+
+/** A node as the plugins see it: immutable, and the same object until something about the node changes. */
+export interface NodeView {
+  readonly name: string
+  readonly node: Node
+  /** Pods bound or assumed here that still use resources. */
+  readonly pods: readonly Pod[]
+  /** What those pods ask for, summed. */
+  readonly requested: PodResources
+  /** The same, with a floor for containers that ask for nothing; only scores use it. */
+  readonly requestedForScore: { readonly milliCpu: number; readonly memory: number }
+  readonly allocatable: PodResources
+  /** How many pods the node takes. */
+  readonly podLimit: number
+  /** Host ports in use, as `protocol/port` with the addresses they are bound to. */
+  readonly hostPorts: ReadonlyMap<string, ReadonlySet<string>>
+  /** Sizes in bytes of the images on the node, by each of their names. */
+  readonly images: ReadonlyMap<string, number>
+}
+
+/** All nodes at one moment. */
+export interface ClusterView {
+  readonly nodes: readonly NodeView[]
+  readonly byName: ReadonlyMap<string, NodeView>
+  /** How many nodes hold an image of this name. */
+  nodesWithImage(name: string): number
+}
