@@ -1,0 +1,152 @@
+import type { KubeObject } from '#api/resource.ts'
+import { WorkQueue } from '#lib/async/workQueue.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
+import { isReason } from '#machinery/status.ts'
+import type { Informer } from './informer.ts'
+
+/** What came of looking at a key: nothing more to do, or look again after some milliseconds. */
+export type Outcome = void | { readonly after: number }
+
+/** What a component's service account may do; a rule of its role. */
+export interface Permission {
+  readonly groups: readonly string[]
+  /** Plurals, and `plural/subresource`. */
+  readonly resources: readonly string[]
+  readonly verbs: readonly string[]
+}
+
+/** Says which keys to look at when an object changes: those of its old and of its new state. */
+export type WatchFor = <T extends KubeObject>(informer: Informer<T>, keysOf: (object: T) => Iterable<string>) => void
+
+/** A loop that brings the world closer to what objects ask for, one key at a time. */
+export interface Controller {
+  readonly name: string
+  /** What its service account may do; the bootstrap roles are made from this. */
+  readonly permissions: readonly Permission[]
+  /** How many keys are looked at side by side; 5 when absent. */
+  readonly workers?: number
+  /** Keys to look at once at the start, for loops that are driven by time. */
+  readonly initial?: readonly string[]
+  /** Names the informers it reads and the keys that their changes concern. `add` asks for a key directly. */
+  watch(on: WatchFor, add: (key: string) => void): void
+  /**
+   * Brings the world one step closer to what `key` asks for. Called again until it settles.
+   * It looks at the state, never at what changed. Never runs twice at once for one key.
+   */
+  reconcile(key: string, signal: AbortSignal): Promise<Outcome>
+}
+
+/** One look at a key, for metrics. */
+export interface Reconciliation {
+  readonly controller: string
+  readonly key: string
+  readonly result: 'done' | 'again' | 'conflict' | 'failed'
+  readonly milliseconds: number
+  /** Keys still waiting. */
+  readonly waiting: number
+}
+
+export interface RunControllerOptions {
+  readonly clock: Clock
+  readonly workers?: number
+  readonly observe?: (reconciliation: Reconciliation) => void
+  /** Told of failures; the key is tried again. */
+  readonly report?: (problem: string, error: unknown) => void
+}
+
+/** After a conflict the newer object is about to arrive: a short wait, not the back-off of a failure. */
+const conflictDelay = 10
+/** So many conflicts in a row are a failure after all. */
+const mostConflicts = 10
+
+/** Runs a controller until the signal aborts; `ready` is called once its informers have their first state. */
+export async function runController(
+  controller: Controller,
+  options: RunControllerOptions,
+  signal: AbortSignal,
+  ready: () => void = () => {},
+): Promise<void> {
+  const queue = new WorkQueue({ clock: options.clock })
+  const conflicts = new Map<string, number>()
+  using subscriptions = new DisposableStack()
+  const informers: Informer<KubeObject>[] = []
+  controller.watch(
+    (informer, keysOf) => {
+      informers.push(informer as unknown as Informer<KubeObject>)
+      const addAll = (object: Parameters<typeof keysOf>[0] | undefined): void => {
+        if (object !== undefined) for (const key of keysOf(object)) queue.add(key)
+      }
+      subscriptions.use(
+        informer.onChange((change) => {
+          addAll(change.old)
+          addAll(change.new)
+        }),
+      )
+    },
+    (key) => queue.add(key),
+  )
+  for (const key of controller.initial ?? []) queue.add(key)
+
+  const look = async (key: string): Promise<Reconciliation['result']> => {
+    try {
+      const outcome = await controller.reconcile(key, signal)
+      queue.forget(key)
+      conflicts.delete(key)
+      if (outcome === undefined) return 'done'
+      queue.addAfter(key, outcome.after)
+      return 'again'
+    } catch (error) {
+      if (signal.aborted) return 'failed'
+      const before = conflicts.get(key) ?? 0
+      if (isReason(error, 'Conflict') && before < mostConflicts) {
+        conflicts.set(key, before + 1)
+        queue.addAfter(key, conflictDelay)
+        return 'conflict'
+      }
+      conflicts.delete(key)
+      options.report?.(`${controller.name}: cannot reconcile "${key}"`, error)
+      queue.retry(key)
+      return 'failed'
+    }
+  }
+  const work = async (): Promise<void> => {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      const started = options.clock.now()
+      const result = await look(key)
+      queue.done(key)
+      options.observe?.({
+        controller: controller.name,
+        key,
+        result,
+        milliseconds: options.clock.now() - started,
+        waiting: queue.length,
+      })
+    }
+  }
+
+  const close = (): void => queue.close()
+  signal.addEventListener('abort', close, { once: true })
+  try {
+    await Promise.all(informers.map((informer) => informer.synced(signal)))
+    ready()
+    await Promise.all(Array.from({ length: options.workers ?? controller.workers ?? 5 }, work))
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    signal.removeEventListener('abort', close)
+    queue.close()
+  }
+}
+
+/** A controller as a part of a process. */
+export function controllerComponent(
+  controller: Controller,
+  options: RunControllerOptions & { readonly needs?: readonly string[] },
+): Component {
+  return {
+    name: controller.name,
+    ...(options.needs === undefined ? {} : { needs: options.needs }),
+    run: (ready, signal) => runController(controller, options, signal, ready),
+  }
+}

@@ -1,0 +1,18 @@
+import type { MicroTime, Time } from '#api/scalars.ts'
+
+/** Milliseconds since the epoch as the API writes a moment: `2025-01-31T09:30:00Z`. Fractions are cut off. */
+export function timeText(milliseconds: number): Time {
+  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
+}
+
+/** Milliseconds since the epoch as the API writes an exact moment: `2025-01-31T09:30:00.000000Z`. */
+export function microTimeText(milliseconds: number): MicroTime {
+  return `${new Date(milliseconds).toISOString().slice(0, 23)}000Z`
+}
+
+/** Reads a moment back; undefined when there is none. */
+export function millisecondsOf(time: Time | MicroTime | undefined | null): number | undefined {
+  if (time === undefined || time === null || time === '') return undefined
+  const milliseconds = Date.parse(time)
+  return Number.isNaN(milliseconds) ? undefined : milliseconds
+}
