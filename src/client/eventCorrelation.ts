@@ -1,0 +1,149 @@
+import type { Event } from '#api/core/v1/event.ts'
+import { TokenBucket } from '#lib/async/rateLimit.ts'
+import type { Clock } from '#lib/clock.ts'
+
+/** What to do with an event: write it, write the count of one that was written before, or nothing. */
+export type Correlated =
+  | { readonly do: 'create'; readonly event: Event }
+  | { readonly do: 'count'; readonly event: Event }
+  | { readonly do: 'drop' }
+
+/** Similar events are written as one after this many different messages … */
+const mostSimilar = 10
+/** … within this time of each other. */
+const similarWithin = 10 * 60_000
+/** For each source and object: so many events at once, then one in five minutes. */
+const spam = { burst: 25, perSecond: 1 / 300 }
+const mostKept = 4096
+
+interface Similar {
+  readonly messages: Set<string>
+  last: number
+}
+
+/**
+ * Keeps a component from flooding the cluster with events, as client-go does:
+ *
+ * 1. the same event again raises the count of the first one;
+ * 2. from the tenth different message of a kind within ten minutes on, they become one
+ *    `(combined from similar events): <last message>`;
+ * 3. a source that says too much about one object is not heard.
+ */
+export class EventCorrelator {
+  readonly #clock: Clock
+  readonly #similar = new Recent<Similar>(mostKept)
+  readonly #written = new Recent<Event>(mostKept)
+  readonly #spam = new Recent<TokenBucket>(mostKept)
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Decides about a fresh event whose `count` is 1. */
+  correlate(fresh: Event): Correlated {
+    const { event, key } = this.#combine(fresh)
+    const before = this.#written.get(key)
+    const counted = before === undefined ? event : repeated(before, event)
+    this.#written.set(key, counted)
+    const source = JSON.stringify([event.source ?? event.reportingComponent, objectKey(event, false)])
+    const bucket = this.#spam.getOr(source, () => new TokenBucket(this.#clock, spam))
+    if (!bucket.tryTake()) return { do: 'drop' }
+    return { do: before === undefined ? 'create' : 'count', event: counted }
+  }
+
+  /** Remembers how the server answered a write, so that the next count goes to that object. */
+  written(event: Event): void {
+    for (const key of [exactKey(event), similarKey(event)]) {
+      if (this.#written.get(key)?.metadata.name === event.metadata.name) this.#written.set(key, event)
+    }
+  }
+
+  #combine(event: Event): { event: Event; key: string } {
+    const key = similarKey(event)
+    const now = this.#clock.now()
+    const found = this.#similar.get(key)
+    const similar =
+      found === undefined || now - found.last > similarWithin ? { messages: new Set<string>(), last: 0 } : found
+    this.#similar.set(key, similar)
+    similar.last = now
+    // A series of the events API is told apart by its action and not by its note, so it needs no combining.
+    if (event.eventTime !== undefined) return { event, key }
+    similar.messages.add(event.message ?? '')
+    if (similar.messages.size < mostSimilar) return { event, key: exactKey(event) }
+    for (const message of similar.messages) {
+      similar.messages.delete(message)
+      break
+    }
+    return { event: { ...event, message: `(combined from similar events): ${event.message ?? ''}` }, key }
+  }
+}
+
+/** The event before, once more. */
+function repeated(before: Event, event: Event): Event {
+  if (event.eventTime !== undefined) {
+    const series = { count: (before.series?.count ?? 1) + 1, lastObservedTime: event.eventTime }
+    return { ...before, series }
+  }
+  return {
+    ...before,
+    count: (before.count ?? 1) + 1,
+    ...(event.lastTimestamp === undefined ? {} : { lastTimestamp: event.lastTimestamp }),
+    ...(event.message === undefined ? {} : { message: event.message }),
+  }
+}
+
+function objectKey(event: Event, fieldPath: boolean): readonly unknown[] {
+  const { kind, namespace, name, uid, apiVersion, fieldPath: path } = event.involvedObject
+  return [kind, namespace, name, uid, apiVersion, fieldPath ? path : undefined]
+}
+
+function exactKey(event: Event): string {
+  const { source, type, reason, message } = event
+  return JSON.stringify([source?.component, source?.host, objectKey(event, true), type, reason, message])
+}
+
+function similarKey(event: Event): string {
+  const { source, type, reason, action, reportingComponent, reportingInstance } = event
+  return JSON.stringify([
+    source?.component,
+    source?.host,
+    objectKey(event, false),
+    type,
+    reason,
+    action,
+    reportingComponent,
+    reportingInstance,
+  ])
+}
+
+/** A map that forgets what was not asked for longest. */
+class Recent<V> {
+  readonly #most: number
+  readonly #values = new Map<string, V>()
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  get(key: string): V | undefined {
+    const value = this.#values.get(key)
+    if (value !== undefined) this.set(key, value)
+    return value
+  }
+
+  set(key: string, value: V): void {
+    this.#values.delete(key)
+    this.#values.set(key, value)
+    if (this.#values.size <= this.#most) return
+    for (const oldest of this.#values.keys()) {
+      this.#values.delete(oldest)
+      break
+    }
+  }
+
+  getOr(key: string, make: () => V): V {
+    let value = this.get(key)
+    if (value === undefined) this.set(key, (value = make()))
+    return value
+  }
+}
