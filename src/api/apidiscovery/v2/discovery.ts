@@ -4,14 +4,14 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 
 /** Several objects of kind APIGroupDiscovery, as a list request returns them. */
 export interface APIGroupDiscoveryList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: APIGroupDiscovery[]
 }
 
 export interface APIGroupDiscovery extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   versions?: APIVersionDiscovery[]
 }

@@ -4,7 +4,7 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { RawExtension, int64 } from '#api/scalars.ts'
 
 export interface ControllerRevision extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   /** @immutable */
   data?: RawExtension
@@ -21,8 +21,8 @@ export const controllerRevisions = resource<ControllerRevision>({
 
 /** Several objects of kind ControllerRevision, as a list request returns them. */
 export interface ControllerRevisionList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ControllerRevision[]
 }

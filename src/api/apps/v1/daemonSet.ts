@@ -7,10 +7,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { IntOrString, Time, int32, int64 } from '#api/scalars.ts'
 
 export interface DaemonSet extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: DaemonSetSpec
+  /** @default {} */
   status?: DaemonSetStatus
 }
 
@@ -27,6 +28,7 @@ export const daemonSets = resource<DaemonSet>({
 export interface DaemonSetSpec {
   /** @immutable */
   selector: LabelSelector
+  /** @default {} */
   template: PodTemplateSpec
   /** @default {} */
   updateStrategy?: DaemonSetUpdateStrategy
@@ -50,9 +52,13 @@ export interface RollingUpdateDaemonSet {
 }
 
 export interface DaemonSetStatus {
+  /** @default 0 */
   currentNumberScheduled: int32
+  /** @default 0 */
   numberMisscheduled: int32
+  /** @default 0 */
   desiredNumberScheduled: int32
+  /** @default 0 */
   numberReady: int32
   observedGeneration?: int64
   updatedNumberScheduled?: int32
@@ -64,18 +70,23 @@ export interface DaemonSetStatus {
 }
 
 export interface DaemonSetCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
 /** Several objects of kind DaemonSet, as a list request returns them. */
 export interface DaemonSetList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: DaemonSet[]
 }
 

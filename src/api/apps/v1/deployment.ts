@@ -7,10 +7,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { IntOrString, Time, int32, int64 } from '#api/scalars.ts'
 
 export interface Deployment extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: DeploymentSpec
+  /** @default {} */
   status?: DeploymentStatus
 }
 
@@ -29,6 +30,7 @@ export interface DeploymentSpec {
   replicas?: int32
   /** @immutable */
   selector: LabelSelector
+  /** @default {} */
   template: PodTemplateSpec
   /** @retainKeys @default {} */
   strategy?: DeploymentStrategy
@@ -68,19 +70,25 @@ export interface DeploymentStatus {
 }
 
 export interface DeploymentCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When anything in this condition last changed. */
   lastUpdateTime?: Time
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
 /** Several objects of kind Deployment, as a list request returns them. */
 export interface DeploymentList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Deployment[]
 }
 

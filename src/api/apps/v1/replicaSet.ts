@@ -7,10 +7,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time, int32, int64 } from '#api/scalars.ts'
 
 export interface ReplicaSet extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: ReplicaSetSpec
+  /** @default {} */
   status?: ReplicaSetStatus
 }
 
@@ -31,10 +32,12 @@ export interface ReplicaSetSpec {
   minReadySeconds?: int32
   /** @immutable */
   selector: LabelSelector
+  /** @default {} */
   template?: PodTemplateSpec
 }
 
 export interface ReplicaSetStatus {
+  /** @default 0 */
   replicas: int32
   fullyLabeledReplicas?: int32
   readyReplicas?: int32
@@ -46,17 +49,22 @@ export interface ReplicaSetStatus {
 }
 
 export interface ReplicaSetCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
 /** Several objects of kind ReplicaSet, as a list request returns them. */
 export interface ReplicaSetList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ReplicaSet[]
 }

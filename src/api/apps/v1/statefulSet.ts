@@ -8,10 +8,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { IntOrString, Time, int32, int64 } from '#api/scalars.ts'
 
 export interface StatefulSet extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: StatefulSetSpec
+  /** @default {} */
   status?: StatefulSetStatus
 }
 
@@ -29,6 +30,7 @@ export interface StatefulSetSpec {
   /** @default 1 @minimum 0 */
   replicas?: int32
   selector: LabelSelector
+  /** @default {} */
   template: PodTemplateSpec
   volumeClaimTemplates?: PersistentVolumeClaim[]
   serviceName?: string
@@ -71,6 +73,7 @@ export interface StatefulSetOrdinals {
 
 export interface StatefulSetStatus {
   observedGeneration?: int64
+  /** @default 0 */
   replicas: int32
   readyReplicas?: int32
   currentReplicas?: int32
@@ -80,22 +83,28 @@ export interface StatefulSetStatus {
   collisionCount?: int32
   /** @listMap type */
   conditions?: StatefulSetCondition[]
+  /** @default 0 */
   availableReplicas?: int32
 }
 
 export interface StatefulSetCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
 /** Several objects of kind StatefulSet, as a list request returns them. */
 export interface StatefulSetList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: StatefulSet[]
 }
 

@@ -3,8 +3,9 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { UserInfo } from './tokenReview.ts'
 
 export interface SelfSubjectReview extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
+  /** @default {} */
   status?: SelfSubjectReviewStatus
 }
 
@@ -17,5 +18,6 @@ export const selfSubjectReviews = resource<SelfSubjectReview>({
 })
 
 export interface SelfSubjectReviewStatus {
+  /** @default {} */
   userInfo?: UserInfo
 }

@@ -2,9 +2,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time, int64 } from '#api/scalars.ts'
 
 export interface TokenRequest extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
+  /** @default {} */
   spec: TokenRequestSpec
+  /** @default {} */
   status?: TokenRequestStatus
 }
 

@@ -2,9 +2,11 @@ import { resource } from '#api/resource.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 
 export interface TokenReview extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
+  /** @default {} */
   spec: TokenReviewSpec
+  /** @default {} */
   status?: TokenReviewStatus
 }
 
@@ -23,6 +25,7 @@ export interface TokenReviewSpec {
 
 export interface TokenReviewStatus {
   authenticated?: boolean
+  /** @default {} */
   user?: UserInfo
   audiences?: string[]
   error?: string

@@ -2,10 +2,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { int32 } from '#api/scalars.ts'
 
 export interface Scale extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: ScaleSpec
+  /** @default {} */
   status?: ScaleStatus
 }
 
@@ -14,6 +15,7 @@ export interface ScaleSpec {
 }
 
 export interface ScaleStatus {
+  /** @default 0 */
   replicas: int32
   selector?: string
 }

@@ -4,9 +4,9 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { MicroTime, int32 } from '#api/scalars.ts'
 
 export interface Lease extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: LeaseSpec
 }
 
@@ -32,9 +32,9 @@ export interface LeaseSpec {
 
 /** Several objects of kind Lease, as a list request returns them. */
 export interface LeaseList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Lease[]
 }
 

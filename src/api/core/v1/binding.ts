@@ -3,8 +3,9 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { ObjectReference } from './reference.ts'
 
 export interface Binding extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
+  /** @default {} */
   target: ObjectReference
 }
 

@@ -4,7 +4,7 @@ import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 
 export interface ComponentStatus extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   /** @listMap type */
   conditions?: ComponentCondition[]
@@ -20,16 +20,19 @@ export const componentStatuses = resource<ComponentStatus>({
 })
 
 export interface ComponentCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** Why `status` is what it is, for people. */
   message?: string
   error?: string
 }
 
 /** Several objects of kind ComponentStatus, as a list request returns them. */
 export interface ComponentStatusList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ComponentStatus[]
 }

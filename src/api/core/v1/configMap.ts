@@ -4,7 +4,7 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Bytes } from '#api/scalars.ts'
 
 export interface ConfigMap extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   immutable?: boolean
   data?: Record<string, string>
@@ -22,8 +22,8 @@ export const configMaps = resource<ConfigMap>({
 
 /** Several objects of kind ConfigMap, as a list request returns them. */
 export interface ConfigMapList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ConfigMap[]
 }

@@ -1,7 +1,9 @@
 import type { Time, int32, int64 } from '#api/scalars.ts'
 
 export interface PodExecOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   stdin?: boolean
   stdout?: boolean
@@ -12,7 +14,9 @@ export interface PodExecOptions {
 }
 
 export interface PodAttachOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   stdin?: boolean
   stdout?: boolean
@@ -22,7 +26,9 @@ export interface PodAttachOptions {
 }
 
 export interface PodLogOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   container?: string
   follow?: boolean
@@ -37,25 +43,33 @@ export interface PodLogOptions {
 }
 
 export interface PodPortForwardOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   ports?: int32[]
 }
 
 export interface PodProxyOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   path?: string
 }
 
 export interface ServiceProxyOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   path?: string
 }
 
 export interface NodeProxyOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   path?: string
 }

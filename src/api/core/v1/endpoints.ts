@@ -6,7 +6,7 @@ import type { ObjectReference } from './reference.ts'
 import type { Protocol } from './service.ts'
 
 export interface Endpoints extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   subsets?: EndpointSubset[]
 }
@@ -47,8 +47,8 @@ export interface EndpointPort {
 
 /** Several objects of kind Endpoints, as a list request returns them. */
 export interface EndpointsList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Endpoints[]
 }

@@ -5,10 +5,13 @@ import type { MicroTime, Time, int32 } from '#api/scalars.ts'
 import type { ObjectReference } from './reference.ts'
 
 export interface Event extends TypeMeta {
+  /** Name, labels, owners and what else every object carries. */
   metadata: ObjectMeta
+  /** @default {} */
   involvedObject: ObjectReference
   reason?: string
   message?: string
+  /** @default {} */
   source?: EventSource
   firstTimestamp?: Time
   lastTimestamp?: Time
@@ -18,7 +21,9 @@ export interface Event extends TypeMeta {
   series?: EventSeries
   action?: string
   related?: ObjectReference
+  /** @default "" */
   reportingComponent?: string
+  /** @default "" */
   reportingInstance?: string
 }
 
@@ -43,8 +48,8 @@ export interface EventSeries {
 
 /** Several objects of kind Event, as a list request returns them. */
 export interface EventList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Event[]
 }

@@ -4,9 +4,9 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { ResourceList } from './container.ts'
 
 export interface LimitRange extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: LimitRangeSpec
 }
 
@@ -34,8 +34,8 @@ export interface LimitRangeItem {
 
 /** Several objects of kind LimitRange, as a list request returns them. */
 export interface LimitRangeList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: LimitRange[]
 }

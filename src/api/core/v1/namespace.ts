@@ -5,9 +5,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time } from '#api/scalars.ts'
 
 export interface Namespace extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
+  /** @default {} */
   spec?: NamespaceSpec
+  /** @default {} */
   status?: NamespaceStatus
 }
 
@@ -32,18 +34,23 @@ export interface NamespaceStatus {
 }
 
 export interface NamespaceCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
 /** Several objects of kind Namespace, as a list request returns them. */
 export interface NamespaceList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Namespace[]
 }
 

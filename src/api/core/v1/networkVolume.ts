@@ -4,6 +4,7 @@ import type { LocalObjectReference, SecretReference } from './reference.ts'
 export interface NFSVolumeSource {
   server: string
   path: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
@@ -13,11 +14,14 @@ export interface ISCSIVolumeSource {
   lun: int32
   /** @default default */
   iscsiInterface?: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   portals?: string[]
   chapAuthDiscovery?: boolean
   chapAuthSession?: boolean
+  /** The Secret with the credentials for the storage. */
   secretRef?: LocalObjectReference
   initiatorName?: string
 }
@@ -28,11 +32,14 @@ export interface ISCSIPersistentVolumeSource {
   lun: int32
   /** @default default */
   iscsiInterface?: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   portals?: string[]
   chapAuthDiscovery?: boolean
   chapAuthSession?: boolean
+  /** The Secret with the credentials for the storage. */
   secretRef?: SecretReference
   initiatorName?: string
 }
@@ -40,7 +47,9 @@ export interface ISCSIPersistentVolumeSource {
 export interface FCVolumeSource {
   targetWWNs?: string[]
   lun?: int32
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   wwids?: string[]
 }
@@ -48,6 +57,7 @@ export interface FCVolumeSource {
 export interface RBDVolumeSource {
   monitors: string[]
   image: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   /** @default rbd */
   pool?: string
@@ -55,13 +65,16 @@ export interface RBDVolumeSource {
   user?: string
   /** @default /etc/ceph/keyring */
   keyring?: string
+  /** The Secret with the credentials for the storage. */
   secretRef?: LocalObjectReference
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface RBDPersistentVolumeSource {
   monitors: string[]
   image: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   /** @default rbd */
   pool?: string
@@ -69,7 +82,9 @@ export interface RBDPersistentVolumeSource {
   user?: string
   /** @default /etc/ceph/keyring */
   keyring?: string
+  /** The Secret with the credentials for the storage. */
   secretRef?: SecretReference
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
@@ -78,7 +93,9 @@ export interface CephFSVolumeSource {
   path?: string
   user?: string
   secretFile?: string
+  /** The Secret with the credentials for the storage. */
   secretRef?: LocalObjectReference
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
@@ -87,35 +104,45 @@ export interface CephFSPersistentVolumeSource {
   path?: string
   user?: string
   secretFile?: string
+  /** The Secret with the credentials for the storage. */
   secretRef?: SecretReference
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface GlusterfsVolumeSource {
   endpoints: string
   path: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface GlusterfsPersistentVolumeSource {
   endpoints: string
   path: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   endpointsNamespace?: string
 }
 
 export interface FlexVolumeSource {
   driver: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** The Secret with the credentials for the storage. */
   secretRef?: LocalObjectReference
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   options?: Record<string, string>
 }
 
 export interface FlexPersistentVolumeSource {
   driver: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** The Secret with the credentials for the storage. */
   secretRef?: SecretReference
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   options?: Record<string, string>
 }

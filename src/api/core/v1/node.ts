@@ -5,10 +5,11 @@ import type { NodeStatus } from './nodeStatus.ts'
 import type { Taint } from './scheduling.ts'
 
 export interface Node extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: NodeSpec
+  /** @default {} */
   status?: NodeStatus
 }
 
@@ -46,8 +47,8 @@ export interface ConfigMapNodeConfigSource {
 
 /** Several objects of kind Node, as a list request returns them. */
 export interface NodeList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Node[]
 }

@@ -11,7 +11,9 @@ export interface NodeStatus {
   conditions?: NodeCondition[]
   /** @listMap type */
   addresses?: NodeAddress[]
+  /** @default {} */
   daemonEndpoints?: NodeDaemonEndpoints
+  /** @default {} */
   nodeInfo?: NodeSystemInfo
   images?: ContainerImage[]
   volumesInUse?: string[]
@@ -22,11 +24,17 @@ export interface NodeStatus {
 }
 
 export interface NodeCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When the condition was last reported, changed or not. */
   lastHeartbeatTime?: Time
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
@@ -36,23 +44,35 @@ export interface NodeAddress {
 }
 
 export interface NodeDaemonEndpoints {
+  /** @default {} */
   kubeletEndpoint?: DaemonEndpoint
 }
 
 export interface DaemonEndpoint {
+  /** @default 0 */
   Port: int32
 }
 
 export interface NodeSystemInfo {
+  /** @default "" */
   machineID: string
+  /** @default "" */
   systemUUID: string
+  /** @default "" */
   bootID: string
+  /** @default "" */
   kernelVersion: string
+  /** @default "" */
   osImage: string
+  /** @default "" */
   containerRuntimeVersion: string
+  /** @default "" */
   kubeletVersion: string
+  /** @default "" */
   kubeProxyVersion: string
+  /** @default "" */
   operatingSystem: string
+  /** @default "" */
   architecture: string
   swap?: NodeSwapStatus
 }

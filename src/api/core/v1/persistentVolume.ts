@@ -4,16 +4,38 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time } from '#api/scalars.ts'
 import type { NodeSelector } from './affinity.ts'
 import type { ResourceList } from './container.ts'
-import type { CephFSPersistentVolumeSource, FCVolumeSource, FlexPersistentVolumeSource, GlusterfsPersistentVolumeSource, ISCSIPersistentVolumeSource, NFSVolumeSource, RBDPersistentVolumeSource } from './networkVolume.ts'
+import type {
+  CephFSPersistentVolumeSource,
+  FCVolumeSource,
+  FlexPersistentVolumeSource,
+  GlusterfsPersistentVolumeSource,
+  ISCSIPersistentVolumeSource,
+  NFSVolumeSource,
+  RBDPersistentVolumeSource,
+} from './networkVolume.ts'
 import type { ObjectReference, SecretReference } from './reference.ts'
-import type { AWSElasticBlockStoreVolumeSource, AzureDiskVolumeSource, AzureFilePersistentVolumeSource, CinderPersistentVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource, PhotonPersistentDiskVolumeSource, PortworxVolumeSource, QuobyteVolumeSource, ScaleIOPersistentVolumeSource, StorageOSPersistentVolumeSource, VsphereVirtualDiskVolumeSource } from './vendorVolume.ts'
+import type {
+  AWSElasticBlockStoreVolumeSource,
+  AzureDiskVolumeSource,
+  AzureFilePersistentVolumeSource,
+  CinderPersistentVolumeSource,
+  FlockerVolumeSource,
+  GCEPersistentDiskVolumeSource,
+  PhotonPersistentDiskVolumeSource,
+  PortworxVolumeSource,
+  QuobyteVolumeSource,
+  ScaleIOPersistentVolumeSource,
+  StorageOSPersistentVolumeSource,
+  VsphereVirtualDiskVolumeSource,
+} from './vendorVolume.ts'
 import type { HostPathVolumeSource } from './volume.ts'
 
 export interface PersistentVolume extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: PersistentVolumeSpec
+  /** @default {} */
   status?: PersistentVolumeStatus
 }
 
@@ -76,13 +98,16 @@ export interface VolumeNodeAffinity {
 
 export interface LocalVolumeSource {
   path: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
 }
 
 export interface CSIPersistentVolumeSource {
   driver: string
   volumeHandle: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   volumeAttributes?: Record<string, string>
   controllerPublishSecretRef?: SecretReference
@@ -94,9 +119,9 @@ export interface CSIPersistentVolumeSource {
 
 /** Several objects of kind PersistentVolume, as a list request returns them. */
 export interface PersistentVolumeList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: PersistentVolume[]
 }
 

@@ -9,10 +9,11 @@ import type { PersistentVolumeAccessMode, PersistentVolumeMode } from './persist
 import type { TypedLocalObjectReference, TypedObjectReference } from './reference.ts'
 
 export interface PersistentVolumeClaim extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: PersistentVolumeClaimSpec
+  /** @default {} */
   status?: PersistentVolumeClaimStatus
 }
 
@@ -28,6 +29,7 @@ export const persistentVolumeClaims = resource<PersistentVolumeClaim>({
 export interface PersistentVolumeClaimSpec {
   accessModes?: PersistentVolumeAccessMode[]
   selector?: LabelSelector
+  /** @default {} */
   resources?: VolumeResourceRequirements
   volumeName?: string
   storageClassName?: string
@@ -57,11 +59,17 @@ export interface PersistentVolumeClaimStatus {
 }
 
 export interface PersistentVolumeClaimCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When it was last checked. */
   lastProbeTime?: Time
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
@@ -72,9 +80,9 @@ export interface ModifyVolumeStatus {
 
 /** Several objects of kind PersistentVolumeClaim, as a list request returns them. */
 export interface PersistentVolumeClaimList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: PersistentVolumeClaim[]
 }
 

@@ -4,9 +4,9 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { PodSpec } from './pod.ts'
 
 export interface PodTemplate extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   template: PodTemplateSpec
 }
 
@@ -19,15 +19,16 @@ export const podTemplates = resource<PodTemplate>({
 })
 
 export interface PodTemplateSpec {
+  /** Name, labels, owners and what else every object carries. @default {} */
   metadata?: Partial<ObjectMeta>
-  /** @optional */
+  /** @default {} @optional */
   spec: PodSpec
 }
 
 /** Several objects of kind PodTemplate, as a list request returns them. */
 export interface PodTemplateList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: PodTemplate[]
 }

@@ -4,7 +4,6 @@ import type { ObjectFieldSelector, ResourceFieldSelector } from './environment.t
 
 export interface ConfigMapVolumeSource {
   name?: string
-  /** The objects, in the order of their keys. */
   items?: KeyToPath[]
   /** @default 420 @minimum 0 @maximum 511 */
   defaultMode?: int32
@@ -13,7 +12,6 @@ export interface ConfigMapVolumeSource {
 
 export interface SecretVolumeSource {
   secretName?: string
-  /** The objects, in the order of their keys. */
   items?: KeyToPath[]
   /** @default 420 @minimum 0 @maximum 511 */
   defaultMode?: int32
@@ -28,7 +26,6 @@ export interface KeyToPath {
 }
 
 export interface DownwardAPIVolumeSource {
-  /** The objects, in the order of their keys. */
   items?: DownwardAPIVolumeFile[]
   /** @default 420 @minimum 0 @maximum 511 */
   defaultMode?: int32
@@ -59,20 +56,17 @@ export interface VolumeProjection {
 
 export interface ConfigMapProjection {
   name?: string
-  /** The objects, in the order of their keys. */
   items?: KeyToPath[]
   optional?: boolean
 }
 
 export interface SecretProjection {
   name?: string
-  /** The objects, in the order of their keys. */
   items?: KeyToPath[]
   optional?: boolean
 }
 
 export interface DownwardAPIProjection {
-  /** The objects, in the order of their keys. */
   items?: DownwardAPIVolumeFile[]
 }
 

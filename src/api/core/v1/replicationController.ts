@@ -6,10 +6,11 @@ import type { Time, int32, int64 } from '#api/scalars.ts'
 import type { PodTemplateSpec } from './podTemplate.ts'
 
 export interface ReplicationController extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: ReplicationControllerSpec
+  /** @default {} */
   status?: ReplicationControllerStatus
 }
 
@@ -34,6 +35,7 @@ export interface ReplicationControllerSpec {
 }
 
 export interface ReplicationControllerStatus {
+  /** @default 0 */
   replicas: int32
   fullyLabeledReplicas?: int32
   readyReplicas?: int32
@@ -44,17 +46,22 @@ export interface ReplicationControllerStatus {
 }
 
 export interface ReplicationControllerCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: ConditionStatus
+  /** When `status` last changed. */
   lastTransitionTime?: Time
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }
 
 /** Several objects of kind ReplicationController, as a list request returns them. */
 export interface ReplicationControllerList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ReplicationController[]
 }

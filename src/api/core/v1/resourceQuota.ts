@@ -4,10 +4,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { ResourceList } from './container.ts'
 
 export interface ResourceQuota extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: ResourceQuotaSpec
+  /** @default {} */
   status?: ResourceQuotaStatus
 }
 
@@ -44,9 +45,9 @@ export interface ResourceQuotaStatus {
 
 /** Several objects of kind ResourceQuota, as a list request returns them. */
 export interface ResourceQuotaList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ResourceQuota[]
 }
 

@@ -4,7 +4,7 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Bytes } from '#api/scalars.ts'
 
 export interface Secret extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   immutable?: boolean
   data?: Record<string, Bytes>
@@ -23,8 +23,8 @@ export const secrets = resource<Secret>({
 
 /** Several objects of kind Secret, as a list request returns them. */
 export interface SecretList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Secret[]
 }

@@ -5,10 +5,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { IntOrString, int32 } from '#api/scalars.ts'
 
 export interface Service extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: ServiceSpec
+  /** @default {} */
   status?: ServiceStatus
 }
 
@@ -69,6 +70,7 @@ export interface ClientIPConfig {
 }
 
 export interface ServiceStatus {
+  /** @default {} */
   loadBalancer?: LoadBalancerStatus
   /** @listMap type */
   conditions?: Condition[]
@@ -93,9 +95,9 @@ export interface PortStatus {
 
 /** Several objects of kind Service, as a list request returns them. */
 export interface ServiceList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Service[]
 }
 

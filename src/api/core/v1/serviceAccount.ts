@@ -4,7 +4,7 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { LocalObjectReference, ObjectReference } from './reference.ts'
 
 export interface ServiceAccount extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   /** @listMap name */
   secrets?: ObjectReference[]
@@ -23,8 +23,8 @@ export const serviceAccounts = resource<ServiceAccount>({
 
 /** Several objects of kind ServiceAccount, as a list request returns them. */
 export interface ServiceAccountList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: ServiceAccount[]
 }

@@ -1,3 +1,4 @@
+/** A signal of Linux or Windows that can stop a container. */
 export type Signal =
   | 'SIGABRT'
   | 'SIGALRM'

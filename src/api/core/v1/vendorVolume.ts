@@ -3,15 +3,19 @@ import type { LocalObjectReference, ObjectReference, SecretReference } from './r
 
 export interface AWSElasticBlockStoreVolumeSource {
   volumeID: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   partition?: int32
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface GCEPersistentDiskVolumeSource {
   pdName: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   partition?: int32
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
@@ -20,9 +24,9 @@ export interface AzureDiskVolumeSource {
   diskURI: string
   /** @default ReadWrite */
   cachingMode?: AzureDataDiskCachingMode
-  /** @default ext4 */
+  /** The file system to mount, such as `ext4`; the default depends on the driver. @default ext4 */
   fsType?: string
-  /** @default false */
+  /** Mounts the volume without the right to write; false unless set. @default false */
   readOnly?: boolean
   /** @default Shared */
   kind?: AzureDataDiskKind
@@ -31,32 +35,42 @@ export interface AzureDiskVolumeSource {
 export interface AzureFileVolumeSource {
   secretName: string
   shareName: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface AzureFilePersistentVolumeSource {
   secretName: string
   shareName: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   secretNamespace?: string
 }
 
 export interface CinderVolumeSource {
   volumeID: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
+  /** The Secret with the credentials for the storage. */
   secretRef?: LocalObjectReference
 }
 
 export interface CinderPersistentVolumeSource {
   volumeID: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
+  /** The Secret with the credentials for the storage. */
   secretRef?: SecretReference
 }
 
 export interface VsphereVirtualDiskVolumeSource {
+  /** Path that names the volume at the provider. */
   volumePath: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   storagePolicyName?: string
   storagePolicyID?: string
@@ -64,18 +78,22 @@ export interface VsphereVirtualDiskVolumeSource {
 
 export interface PhotonPersistentDiskVolumeSource {
   pdID: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
 }
 
 export interface PortworxVolumeSource {
   volumeID: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface QuobyteVolumeSource {
   registry: string
   volume: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
   user?: string
   group?: string
@@ -90,6 +108,7 @@ export interface FlockerVolumeSource {
 export interface ScaleIOVolumeSource {
   gateway: string
   system: string
+  /** The Secret with the credentials for the storage. */
   secretRef: LocalObjectReference
   sslEnabled?: boolean
   protectionDomain?: string
@@ -97,14 +116,16 @@ export interface ScaleIOVolumeSource {
   /** @default ThinProvisioned */
   storageMode?: string
   volumeName?: string
-  /** @default xfs */
+  /** The file system to mount, such as `ext4`; the default depends on the driver. @default xfs */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface ScaleIOPersistentVolumeSource {
   gateway: string
   system: string
+  /** The Secret with the credentials for the storage. */
   secretRef: SecretReference
   sslEnabled?: boolean
   protectionDomain?: string
@@ -112,24 +133,31 @@ export interface ScaleIOPersistentVolumeSource {
   /** @default ThinProvisioned */
   storageMode?: string
   volumeName?: string
-  /** @default xfs */
+  /** The file system to mount, such as `ext4`; the default depends on the driver. @default xfs */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
 export interface StorageOSVolumeSource {
   volumeName?: string
   volumeNamespace?: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
+  /** The Secret with the credentials for the storage. */
   secretRef?: LocalObjectReference
 }
 
 export interface StorageOSPersistentVolumeSource {
   volumeName?: string
   volumeNamespace?: string
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
+  /** The Secret with the credentials for the storage. */
   secretRef?: ObjectReference
 }
 

@@ -1,11 +1,38 @@
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Quantity } from '#api/scalars.ts'
 import type { PullPolicy } from './container.ts'
-import type { CephFSVolumeSource, FCVolumeSource, FlexVolumeSource, GitRepoVolumeSource, GlusterfsVolumeSource, ISCSIVolumeSource, NFSVolumeSource, RBDVolumeSource } from './networkVolume.ts'
+import type {
+  CephFSVolumeSource,
+  FCVolumeSource,
+  FlexVolumeSource,
+  GitRepoVolumeSource,
+  GlusterfsVolumeSource,
+  ISCSIVolumeSource,
+  NFSVolumeSource,
+  RBDVolumeSource,
+} from './networkVolume.ts'
 import type { PersistentVolumeClaimSpec } from './persistentVolumeClaim.ts'
-import type { ConfigMapVolumeSource, DownwardAPIVolumeSource, ProjectedVolumeSource, SecretVolumeSource } from './projectedVolume.ts'
+import type {
+  ConfigMapVolumeSource,
+  DownwardAPIVolumeSource,
+  ProjectedVolumeSource,
+  SecretVolumeSource,
+} from './projectedVolume.ts'
 import type { LocalObjectReference } from './reference.ts'
-import type { AWSElasticBlockStoreVolumeSource, AzureDiskVolumeSource, AzureFileVolumeSource, CinderVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource, PhotonPersistentDiskVolumeSource, PortworxVolumeSource, QuobyteVolumeSource, ScaleIOVolumeSource, StorageOSVolumeSource, VsphereVirtualDiskVolumeSource } from './vendorVolume.ts'
+import type {
+  AWSElasticBlockStoreVolumeSource,
+  AzureDiskVolumeSource,
+  AzureFileVolumeSource,
+  CinderVolumeSource,
+  FlockerVolumeSource,
+  GCEPersistentDiskVolumeSource,
+  PhotonPersistentDiskVolumeSource,
+  PortworxVolumeSource,
+  QuobyteVolumeSource,
+  ScaleIOVolumeSource,
+  StorageOSVolumeSource,
+  VsphereVirtualDiskVolumeSource,
+} from './vendorVolume.ts'
 
 export interface Volume {
   name: string
@@ -54,6 +81,7 @@ export interface HostPathVolumeSource {
 
 export interface PersistentVolumeClaimVolumeSource {
   claimName: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
 }
 
@@ -62,7 +90,9 @@ export interface EphemeralVolumeSource {
 }
 
 export interface PersistentVolumeClaimTemplate {
+  /** Name, labels, owners and what else every object carries. */
   metadata?: Partial<ObjectMeta>
+  /** @default {} */
   spec: PersistentVolumeClaimSpec
 }
 
@@ -73,7 +103,9 @@ export interface ImageVolumeSource {
 
 export interface CSIVolumeSource {
   driver: string
+  /** Mounts the volume without the right to write; false unless set. */
   readOnly?: boolean
+  /** The file system to mount, such as `ext4`; the default depends on the driver. */
   fsType?: string
   volumeAttributes?: Record<string, string>
   nodePublishSecretRef?: LocalObjectReference

@@ -6,7 +6,7 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { int32 } from '#api/scalars.ts'
 
 export interface EndpointSlice extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   /** @immutable */
   addressType: AddressType
@@ -25,6 +25,7 @@ export const endpointSlices = resource<EndpointSlice>({
 export interface Endpoint {
   /** @listSet */
   addresses: string[]
+  /** @default {} */
   conditions?: EndpointConditions
   hostname?: string
   targetRef?: ObjectReference
@@ -65,9 +66,9 @@ export interface EndpointPort {
 
 /** Several objects of kind EndpointSlice, as a list request returns them. */
 export interface EndpointSliceList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: EndpointSlice[]
 }
 

@@ -6,7 +6,7 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { MicroTime, Time, int32 } from '#api/scalars.ts'
 
 export interface Event extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   eventTime: MicroTime
   series?: EventSeries
@@ -14,10 +14,12 @@ export interface Event extends TypeMeta {
   reportingInstance?: string
   action?: string
   reason?: string
+  /** @default {} */
   regarding?: ObjectReference
   related?: ObjectReference
   note?: string
   type?: string
+  /** @default {} */
   deprecatedSource?: EventSource
   deprecatedFirstTimestamp?: Time
   deprecatedLastTimestamp?: Time
@@ -40,8 +42,8 @@ export interface EventSeries {
 
 /** Several objects of kind Event, as a list request returns them. */
 export interface EventList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: Event[]
 }

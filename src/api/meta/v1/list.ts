@@ -9,21 +9,21 @@ export interface ListMeta {
 }
 
 export interface List extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: RawExtension[]
 }
 
 export interface PartialObjectMetadata extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
 }
 
 /** Several objects of kind PartialObjectMetadata, as a list request returns them. */
 export interface PartialObjectMetadataList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: PartialObjectMetadata[]
 }

@@ -1,13 +1,17 @@
 import type { int64 } from '#api/scalars.ts'
 
 export interface GetOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   resourceVersion?: string
 }
 
 export interface ListOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   labelSelector?: string
   fieldSelector?: string
@@ -22,7 +26,9 @@ export interface ListOptions {
 }
 
 export interface CreateOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   dryRun?: string[]
   fieldManager?: string
@@ -30,7 +36,9 @@ export interface CreateOptions {
 }
 
 export interface UpdateOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   dryRun?: string[]
   fieldManager?: string
@@ -38,7 +46,9 @@ export interface UpdateOptions {
 }
 
 export interface PatchOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   dryRun?: string[]
   force?: boolean
@@ -47,7 +57,9 @@ export interface PatchOptions {
 }
 
 export interface DeleteOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   gracePeriodSeconds?: int64
   preconditions?: Preconditions
@@ -63,7 +75,9 @@ export interface Preconditions {
 }
 
 export interface TableOptions {
+  /** Kind of these options, when they are sent as a body. */
   kind?: string
+  /** Version of these options, when they are sent as a body. */
   apiVersion?: string
   includeObject?: IncludeObjectPolicy
 }

@@ -3,6 +3,7 @@ import type { ListMeta } from './list.ts'
 import type { TypeMeta } from './objectMeta.ts'
 
 export interface Status extends TypeMeta {
+  /** Name, labels, owners and what else every object carries. */
   metadata?: ListMeta
   status?: string
   message?: string

@@ -3,7 +3,7 @@ import type { ListMeta } from './list.ts'
 import type { TypeMeta } from './objectMeta.ts'
 
 export interface Table extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ListMeta
   columnDefinitions: TableColumnDefinition[]
   rows: TableRow[]
@@ -24,8 +24,12 @@ export interface TableRow {
 }
 
 export interface TableRowCondition {
+  /** Names what the condition is about. */
   type: string
+  /** Whether it holds. */
   status: string
+  /** One word in CamelCase that says why `status` is what it is, for programs. */
   reason?: string
+  /** Why `status` is what it is, for people. */
   message?: string
 }

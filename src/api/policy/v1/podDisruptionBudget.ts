@@ -6,10 +6,11 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { IntOrString, Time, int32, int64 } from '#api/scalars.ts'
 
 export interface PodDisruptionBudget extends TypeMeta {
-  /** @optional */
+  /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @optional */
+  /** @default {} @optional */
   spec: PodDisruptionBudgetSpec
+  /** @default {} */
   status?: PodDisruptionBudgetStatus
 }
 
@@ -33,9 +34,13 @@ export interface PodDisruptionBudgetSpec {
 export interface PodDisruptionBudgetStatus {
   observedGeneration?: int64
   disruptedPods?: Record<string, Time>
+  /** @default 0 */
   disruptionsAllowed: int32
+  /** @default 0 */
   currentHealthy: int32
+  /** @default 0 */
   desiredHealthy: int32
+  /** @default 0 */
   expectedPods: int32
   /** @listMap type */
   conditions?: Condition[]
@@ -43,9 +48,9 @@ export interface PodDisruptionBudgetStatus {
 
 /** Several objects of kind PodDisruptionBudget, as a list request returns them. */
 export interface PodDisruptionBudgetList extends TypeMeta {
-  /** @optional */
+  /** The revision that was read and where to continue. @optional */
   metadata: ListMeta
-  /** The objects, in the order of their keys. */
+  /** The objects, ordered by namespace and name. */
   items: PodDisruptionBudget[]
 }
 
