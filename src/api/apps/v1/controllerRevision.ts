@@ -1,13 +1,16 @@
+// Revisions: what a template was before it changed.
 import { resource } from '#api/resource.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { RawExtension, int64 } from '#api/scalars.ts'
 
+/** Keeps the template that a StatefulSet or DaemonSet had at some time, to compare with and go back to. */
 export interface ControllerRevision extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @immutable */
+  /** The state as the controller wrote it; never changes. @immutable */
   data?: RawExtension
+  /** Its number; the newest revision has the highest. */
   revision: int64
 }
 

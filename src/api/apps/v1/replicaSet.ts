@@ -1,3 +1,4 @@
+// ReplicaSets: a number of equal pods, whichever they are.
 import { resource } from '#api/resource.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import type { ConditionStatus } from '#api/meta/v1/condition.ts'
@@ -6,12 +7,13 @@ import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time, int32, int64 } from '#api/scalars.ts'
 
+/** Keeps a number of equal pods running; usually made by a deployment. */
 export interface ReplicaSet extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @default {} @optional */
+  /** What should run and how often. @default {} @optional */
   spec: ReplicaSetSpec
-  /** @default {} */
+  /** How many pods there are. @default {} */
   status?: ReplicaSetStatus
 }
 
@@ -25,31 +27,39 @@ export const replicaSets = resource<ReplicaSet>({
   categories: ['all'],
 })
 
+/** What should run and how often. */
 export interface ReplicaSetSpec {
-  /** @default 1 @minimum 0 */
+  /** How many pods there should be. @default 1 @minimum 0 */
   replicas?: int32
-  /** @minimum 0 */
+  /** How long a pod must be ready before it counts as available. @minimum 0 */
   minReadySeconds?: int32
-  /** @immutable */
+  /** Which pods belong to the set; must match the template's labels. @immutable */
   selector: LabelSelector
-  /** @default {} */
+  /** The pods to make; a change applies to new pods only. @default {} */
   template?: PodTemplateSpec
 }
 
+/** How many pods a ReplicaSet has. */
 export interface ReplicaSetStatus {
-  /** @default 0 */
+  /** All its pods that are not being deleted. @default 0 */
   replicas: int32
+  /** Those that carry all labels of the template. */
   fullyLabeledReplicas?: int32
+  /** Those that are ready. */
   readyReplicas?: int32
+  /** Those that have been ready for `minReadySeconds`. */
   availableReplicas?: int32
+  /** Its pods that are being deleted. */
   terminatingReplicas?: int32
+  /** The `metadata.generation` that the controller last took in. */
   observedGeneration?: int64
-  /** @listMap type */
+  /** Whether making or deleting pods fails. @listMap type */
   conditions?: ReplicaSetCondition[]
 }
 
+/** One fact about a ReplicaSet. */
 export interface ReplicaSetCondition {
-  /** Names what the condition is about. */
+  /** `ReplicaFailure`. */
   type: string
   /** Whether it holds. */
   status: ConditionStatus

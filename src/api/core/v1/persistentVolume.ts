@@ -4,30 +4,9 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time } from '#api/scalars.ts'
 import type { NodeSelector } from './affinity.ts'
 import type { ResourceList } from './container.ts'
-import type {
-  CephFSPersistentVolumeSource,
-  FCVolumeSource,
-  FlexPersistentVolumeSource,
-  GlusterfsPersistentVolumeSource,
-  ISCSIPersistentVolumeSource,
-  NFSVolumeSource,
-  RBDPersistentVolumeSource,
-} from './networkVolume.ts'
+import type { CephFSPersistentVolumeSource, FCVolumeSource, FlexPersistentVolumeSource, GlusterfsPersistentVolumeSource, ISCSIPersistentVolumeSource, NFSVolumeSource, RBDPersistentVolumeSource } from './networkVolume.ts'
 import type { ObjectReference, SecretReference } from './reference.ts'
-import type {
-  AWSElasticBlockStoreVolumeSource,
-  AzureDiskVolumeSource,
-  AzureFilePersistentVolumeSource,
-  CinderPersistentVolumeSource,
-  FlockerVolumeSource,
-  GCEPersistentDiskVolumeSource,
-  PhotonPersistentDiskVolumeSource,
-  PortworxVolumeSource,
-  QuobyteVolumeSource,
-  ScaleIOPersistentVolumeSource,
-  StorageOSPersistentVolumeSource,
-  VsphereVirtualDiskVolumeSource,
-} from './vendorVolume.ts'
+import type { AWSElasticBlockStoreVolumeSource, AzureDiskVolumeSource, AzureFilePersistentVolumeSource, CinderPersistentVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource, PhotonPersistentDiskVolumeSource, PortworxVolumeSource, QuobyteVolumeSource, ScaleIOPersistentVolumeSource, StorageOSPersistentVolumeSource, VsphereVirtualDiskVolumeSource } from './vendorVolume.ts'
 import type { HostPathVolumeSource } from './volume.ts'
 
 export interface PersistentVolume extends TypeMeta {

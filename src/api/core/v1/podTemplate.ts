@@ -1,12 +1,14 @@
+// The pod as a template, from which controllers make pods.
 import { resource } from '#api/resource.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { PodSpec } from './pod.ts'
 
+/** A pod template that is stored for later use. */
 export interface PodTemplate extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @default {} @optional */
+  /** The pod to make. @default {} @optional */
   template: PodTemplateSpec
 }
 
@@ -18,10 +20,11 @@ export const podTemplates = resource<PodTemplate>({
   scope: 'Namespaced',
 })
 
+/** What a controller copies into each pod that it makes. */
 export interface PodTemplateSpec {
-  /** Name, labels, owners and what else every object carries. @default {} */
+  /** Labels and annotations of the pods. @default {} */
   metadata?: Partial<ObjectMeta>
-  /** @default {} @optional */
+  /** What the pods run. @default {} @optional */
   spec: PodSpec
 }
 
