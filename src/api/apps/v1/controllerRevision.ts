@@ -14,6 +14,7 @@ export interface ControllerRevision extends TypeMeta {
   revision: int64
 }
 
+/** The kind ControllerRevision as it is addressed: `controllerrevisions` of apps. */
 export const controllerRevisions = resource<ControllerRevision>({
   group: 'apps',
   version: 'v1',

@@ -17,6 +17,7 @@ export interface DaemonSet extends TypeMeta {
   status?: DaemonSetStatus
 }
 
+/** The kind DaemonSet as it is addressed: `daemonsets` of apps. */
 export const daemonSets = resource<DaemonSet>({
   group: 'apps',
   version: 'v1',

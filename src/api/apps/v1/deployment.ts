@@ -17,6 +17,7 @@ export interface Deployment extends TypeMeta {
   status?: DeploymentStatus
 }
 
+/** The kind Deployment as it is addressed: `deployments` of apps. */
 export const deployments = resource<Deployment>({
   group: 'apps',
   version: 'v1',

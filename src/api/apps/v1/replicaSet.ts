@@ -17,6 +17,7 @@ export interface ReplicaSet extends TypeMeta {
   status?: ReplicaSetStatus
 }
 
+/** The kind ReplicaSet as it is addressed: `replicasets` of apps. */
 export const replicaSets = resource<ReplicaSet>({
   group: 'apps',
   version: 'v1',

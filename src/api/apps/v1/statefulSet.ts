@@ -18,6 +18,7 @@ export interface StatefulSet extends TypeMeta {
   status?: StatefulSetStatus
 }
 
+/** The kind StatefulSet as it is addressed: `statefulsets` of apps. */
 export const statefulSets = resource<StatefulSet>({
   group: 'apps',
   version: 'v1',

@@ -1,15 +1,18 @@
+// Leases: who holds something, and until when.
 import { resource } from '#api/resource.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { MicroTime, int32 } from '#api/scalars.ts'
 
+/** Says who holds a role, such as leader, and when that was last renewed; nodes renew one as their heartbeat. */
 export interface Lease extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @default {} @optional */
+  /** Who holds it, and since when. @default {} @optional */
   spec: LeaseSpec
 }
 
+/** The kind Lease as it is addressed: `leases` of coordination.k8s.io. */
 export const leases = resource<Lease>({
   group: 'coordination.k8s.io',
   version: 'v1',
@@ -18,15 +21,21 @@ export const leases = resource<Lease>({
   scope: 'Namespaced',
 })
 
+/** Who holds a lease, and since when. */
 export interface LeaseSpec {
+  /** Who holds it. */
   holderIdentity?: string
-  /** @minimum 1 */
+  /** Seconds after the last renewal when others may take it. @minimum 1 */
   leaseDurationSeconds?: int32
+  /** When the holder took it. */
   acquireTime?: MicroTime
+  /** When the holder last renewed it. */
   renewTime?: MicroTime
-  /** @minimum 0 */
+  /** How often the holder changed. @minimum 0 */
   leaseTransitions?: int32
+  /** How the holder is chosen when candidates are coordinated. */
   strategy?: CoordinatedLeaseStrategy
+  /** Who should get it next; the holder then gives it up. */
   preferredHolder?: string
 }
 
@@ -38,4 +47,5 @@ export interface LeaseList extends TypeMeta {
   items: Lease[]
 }
 
+/** How the holder of a lease is chosen among candidates. */
 export type CoordinatedLeaseStrategy = 'OldestEmulationVersion'

@@ -1,15 +1,18 @@
+// Component statuses: an old health report of the control plane.
 import { resource } from '#api/resource.ts'
 import type { ConditionStatus } from '#api/meta/v1/condition.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 
+/** An old health report of a part of the control plane; read only. */
 export interface ComponentStatus extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @listMap type */
+  /** What was found. @listMap type */
   conditions?: ComponentCondition[]
 }
 
+/** The kind ComponentStatus as it is addressed: `componentstatuses`. */
 export const componentStatuses = resource<ComponentStatus>({
   group: '',
   version: 'v1',
@@ -19,13 +22,15 @@ export const componentStatuses = resource<ComponentStatus>({
   shortNames: ['cs'],
 })
 
+/** The health of one part of the control plane. */
 export interface ComponentCondition {
-  /** Names what the condition is about. */
+  /** `Healthy`. */
   type: string
   /** Whether it holds. */
   status: ConditionStatus
-  /** Why `status` is what it is, for people. */
+  /** What the check answered. */
   message?: string
+  /** Why the check failed. */
   error?: string
 }
 

@@ -1,32 +1,45 @@
+// Events as the core group shows them; events.k8s.io shows the same objects in another shape.
 import { resource } from '#api/resource.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { MicroTime, Time, int32 } from '#api/scalars.ts'
 import type { ObjectReference } from './reference.ts'
 
+/** A note that something happened to an object; removed after an hour or so. */
 export interface Event extends TypeMeta {
   /** Name, labels, owners and what else every object carries. */
   metadata: ObjectMeta
-  /** @default {} */
+  /** What it happened to. @default {} */
   involvedObject: ObjectReference
+  /** What happened, in one CamelCase word, for programs. */
   reason?: string
+  /** What happened, for people. */
   message?: string
-  /** @default {} */
+  /** Who noticed it. @default {} */
   source?: EventSource
+  /** When it first happened. */
   firstTimestamp?: Time
+  /** When it last happened. */
   lastTimestamp?: Time
+  /** How often it happened. */
   count?: int32
+  /** `Normal` or `Warning`. */
   type?: string
+  /** When it first happened, to the microsecond. */
   eventTime?: MicroTime
+  /** How it went on; absent when it happened once. */
   series?: EventSeries
+  /** What was done about it, or failed. */
   action?: string
+  /** A second object that has to do with it. */
   related?: ObjectReference
-  /** @default "" */
+  /** Which controller reports it, such as `kubernetes.io/kubelet`. @default "" */
   reportingComponent?: string
-  /** @default "" */
+  /** Which instance of that controller. @default "" */
   reportingInstance?: string
 }
 
+/** The kind Event as it is addressed: `events`. */
 export const events = resource<Event>({
   group: '',
   version: 'v1',
@@ -36,13 +49,19 @@ export const events = resource<Event>({
   shortNames: ['ev'],
 })
 
+/** Who noticed an event. */
 export interface EventSource {
+  /** The program. */
   component?: string
+  /** The node that it runs on. */
   host?: string
 }
 
+/** How an event went on. */
 export interface EventSeries {
+  /** How often it has happened so far. */
   count?: int32
+  /** When it last happened. */
   lastObservedTime?: MicroTime
 }
 

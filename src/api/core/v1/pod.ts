@@ -21,6 +21,7 @@ export interface Pod extends TypeMeta {
   status?: PodStatus
 }
 
+/** The kind Pod as it is addressed: `pods`. */
 export const pods = resource<Pod>({
   group: '',
   version: 'v1',

@@ -12,6 +12,7 @@ export interface PodTemplate extends TypeMeta {
   template: PodTemplateSpec
 }
 
+/** The kind PodTemplate as it is addressed: `podtemplates`. */
 export const podTemplates = resource<PodTemplate>({
   group: '',
   version: 'v1',

@@ -1,3 +1,4 @@
+// Replication controllers: what there was before ReplicaSets.
 import { resource } from '#api/resource.ts'
 import type { ConditionStatus } from '#api/meta/v1/condition.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
@@ -5,15 +6,17 @@ import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Time, int32, int64 } from '#api/scalars.ts'
 import type { PodTemplateSpec } from './podTemplate.ts'
 
+/** Keeps a number of equal pods running; ReplicaSets have replaced it. */
 export interface ReplicationController extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @default {} @optional */
+  /** What should run and how often. @default {} @optional */
   spec: ReplicationControllerSpec
-  /** @default {} */
+  /** How many pods there are. @default {} */
   status?: ReplicationControllerStatus
 }
 
+/** The kind ReplicationController as it is addressed: `replicationcontrollers`. */
 export const replicationControllers = resource<ReplicationController>({
   group: '',
   version: 'v1',
@@ -24,29 +27,37 @@ export const replicationControllers = resource<ReplicationController>({
   categories: ['all'],
 })
 
+/** What should run and how often. */
 export interface ReplicationControllerSpec {
-  /** @default 1 @minimum 0 */
+  /** How many pods there should be. @default 1 @minimum 0 */
   replicas?: int32
-  /** @minimum 0 */
+  /** How long a pod must be ready before it counts as available. @minimum 0 */
   minReadySeconds?: int32
-  /** @atomic */
+  /** Labels of the pods that belong to it; those of the template when absent. @atomic */
   selector?: Record<string, string>
+  /** The pods to make; a change applies to new pods only. */
   template?: PodTemplateSpec
 }
 
+/** How many pods a ReplicationController has. */
 export interface ReplicationControllerStatus {
-  /** @default 0 */
+  /** All its pods. @default 0 */
   replicas: int32
+  /** Those that carry all labels of the template. */
   fullyLabeledReplicas?: int32
+  /** Those that are ready. */
   readyReplicas?: int32
+  /** Those that have been ready for `minReadySeconds`. */
   availableReplicas?: int32
+  /** The `metadata.generation` that the controller last took in. */
   observedGeneration?: int64
-  /** @listMap type */
+  /** Whether making or deleting pods fails. @listMap type */
   conditions?: ReplicationControllerCondition[]
 }
 
+/** One fact about a ReplicationController. */
 export interface ReplicationControllerCondition {
-  /** Names what the condition is about. */
+  /** `ReplicaFailure`. */
   type: string
   /** Whether it holds. */
   status: ConditionStatus

@@ -1,17 +1,20 @@
+// Quotas: how much a namespace may use.
 import { resource } from '#api/resource.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import type { ResourceList } from './container.ts'
 
+/** Limits how much the objects of a namespace may use together. */
 export interface ResourceQuota extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
-  /** @default {} @optional */
+  /** The limits. @default {} @optional */
   spec: ResourceQuotaSpec
-  /** @default {} */
+  /** The limits in force and what is used. @default {} */
   status?: ResourceQuotaStatus
 }
 
+/** The kind ResourceQuota as it is addressed: `resourcequotas`. */
 export const resourceQuotas = resource<ResourceQuota>({
   group: '',
   version: 'v1',
@@ -21,25 +24,37 @@ export const resourceQuotas = resource<ResourceQuota>({
   shortNames: ['quota'],
 })
 
+/** The limits for a namespace. */
 export interface ResourceQuotaSpec {
+  /** The most for each resource, such as `pods`, `requests.cpu` or `count/secrets`. */
   hard?: ResourceList
+  /** Counts only objects for which all of these hold. */
   scopes?: ResourceQuotaScope[]
+  /** Counts only objects that match, with values for the scopes. */
   scopeSelector?: ScopeSelector
 }
 
-/** @atomic */
+/** Requirements on scopes, all of which must be met. @atomic */
 export interface ScopeSelector {
+  /** The requirements. */
   matchExpressions?: ScopedResourceSelectorRequirement[]
 }
 
+/** A scope, an operator and values. */
 export interface ScopedResourceSelectorRequirement {
+  /** The scope. */
   scopeName: ResourceQuotaScope
+  /** How the object's value relates to `values`. */
   operator: ScopeSelectorOperator
+  /** Some for `In` and `NotIn`, none for `Exists` and `DoesNotExist`. */
   values?: string[]
 }
 
+/** The limits in force and what is used. */
 export interface ResourceQuotaStatus {
+  /** The limits in force. */
   hard?: ResourceList
+  /** What is used now. */
   used?: ResourceList
 }
 
@@ -51,6 +66,7 @@ export interface ResourceQuotaList extends TypeMeta {
   items: ResourceQuota[]
 }
 
+/** Which objects a quota counts. */
 export type ResourceQuotaScope =
   | 'Terminating'
   | 'NotTerminating'
@@ -60,4 +76,5 @@ export type ResourceQuotaScope =
   | 'CrossNamespacePodAffinity'
   | 'VolumeAttributesClass'
 
+/** How a scope's value is compared. */
 export type ScopeSelectorOperator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'

@@ -2,11 +2,38 @@
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import type { Quantity } from '#api/scalars.ts'
 import type { PullPolicy } from './container.ts'
-import type { CephFSVolumeSource, FCVolumeSource, FlexVolumeSource, GitRepoVolumeSource, GlusterfsVolumeSource, ISCSIVolumeSource, NFSVolumeSource, RBDVolumeSource } from './networkVolume.ts'
+import type {
+  CephFSVolumeSource,
+  FCVolumeSource,
+  FlexVolumeSource,
+  GitRepoVolumeSource,
+  GlusterfsVolumeSource,
+  ISCSIVolumeSource,
+  NFSVolumeSource,
+  RBDVolumeSource,
+} from './networkVolume.ts'
 import type { PersistentVolumeClaimSpec } from './persistentVolumeClaim.ts'
-import type { ConfigMapVolumeSource, DownwardAPIVolumeSource, ProjectedVolumeSource, SecretVolumeSource } from './projectedVolume.ts'
+import type {
+  ConfigMapVolumeSource,
+  DownwardAPIVolumeSource,
+  ProjectedVolumeSource,
+  SecretVolumeSource,
+} from './projectedVolume.ts'
 import type { LocalObjectReference } from './reference.ts'
-import type { AWSElasticBlockStoreVolumeSource, AzureDiskVolumeSource, AzureFileVolumeSource, CinderVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource, PhotonPersistentDiskVolumeSource, PortworxVolumeSource, QuobyteVolumeSource, ScaleIOVolumeSource, StorageOSVolumeSource, VsphereVirtualDiskVolumeSource } from './vendorVolume.ts'
+import type {
+  AWSElasticBlockStoreVolumeSource,
+  AzureDiskVolumeSource,
+  AzureFileVolumeSource,
+  CinderVolumeSource,
+  FlockerVolumeSource,
+  GCEPersistentDiskVolumeSource,
+  PhotonPersistentDiskVolumeSource,
+  PortworxVolumeSource,
+  QuobyteVolumeSource,
+  ScaleIOVolumeSource,
+  StorageOSVolumeSource,
+  VsphereVirtualDiskVolumeSource,
+} from './vendorVolume.ts'
 
 /** Storage that the containers of a pod can mount; exactly one source must be set, an empty folder when none is. */
 export interface Volume {

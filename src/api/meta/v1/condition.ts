@@ -1,7 +1,9 @@
+// Conditions: facts about an object that controllers report.
 import type { Time, int64 } from '#api/scalars.ts'
 
+/** One fact about an object. */
 export interface Condition {
-  /** Names what the condition is about. */
+  /** Names the fact, in CamelCase or with a domain in front. */
   type: string
   /** Whether it holds. */
   status: ConditionStatus
@@ -15,4 +17,5 @@ export interface Condition {
   message: string
 }
 
+/** Whether a condition holds; unknown when nobody could tell. */
 export type ConditionStatus = 'True' | 'False' | 'Unknown'
