@@ -1,0 +1,35 @@
+import type { Causes } from '#client/causes.ts'
+import type { Client } from '#client/client.ts'
+import type { Controller } from '#client/controller.ts'
+import type { EventWriter } from '#client/events.ts'
+import type { Informers } from '#client/informers.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Random } from '#lib/random.ts'
+
+/** What every controller is built from. Everything outside a controller's own decisions comes in here. */
+export interface ControllerContext {
+  readonly client: Client
+  readonly informers: Informers
+  readonly clock: Clock
+  readonly random: Random
+  readonly events: EventWriter
+  readonly causes: Causes
+  readonly config: ControllerConfig
+}
+
+/** The settings of the cluster that controllers follow. */
+export interface ControllerConfig {
+  /** The certificate, in PEM, that pods trust the API server by. */
+  readonly rootCertificate: string
+  /** Blocks that node ranges are cut from, IPv4 first; empty: nodes get no ranges. */
+  readonly podCidrs: readonly string[]
+  /** Prefix of a node's range: 24 for IPv4 and 64 for IPv6 when absent. */
+  readonly nodePrefix?: { readonly 4?: number; readonly 6?: number }
+  /** A node that was not heard of for so long is `Unknown`; 50 s when absent. */
+  readonly nodeMonitorGraceMilliseconds?: number
+  /** Finished pods kept in the cluster; 12500 when absent. */
+  readonly terminatedPodThreshold?: number
+}
+
+/** Builds a controller; each folder here exports one. */
+export type MakeController = (context: ControllerContext) => Controller

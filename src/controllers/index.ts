@@ -1,0 +1,9 @@
+/**
+ * The loops that keep the cluster as its objects ask: one folder each with `plan.ts` (pure decisions), `controller.ts`
+ * (reads, and does what was decided) and `plan.test.ts`. Not here: placing pods (`scheduler/`) and running them (`kubelet/`).
+ */
+import type { MakeController } from './context.ts'
+import { replicaSetController } from './replicaSet/controller.ts'
+
+/** Every controller, in no particular order: they meet only in the API server. */
+export const controllers: readonly MakeController[] = [replicaSetController]

@@ -1,0 +1,94 @@
+import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { Controller } from '#client/controller.ts'
+import { referenceTo } from '#client/events.ts'
+import { Expectations } from '#client/expectations.ts'
+import { keyOf } from '#client/index.ts'
+import { writeStatus } from '#client/writeStatus.ts'
+import { matchesLabelSelector } from '#machinery/labelSelector.ts'
+import { controllerOf } from '#machinery/owners.ts'
+import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import type { ControllerContext } from '../context.ts'
+import { podFromTemplate } from '../podTemplate.ts'
+import { PodWrites } from '../podWrites.ts'
+import { computeStatus, planReplicas, type ReplicaFailure, type ReplicaPlan } from './plan.ts'
+
+/** Keeps as many pods as each ReplicaSet asks for. */
+export function replicaSetController(context: ControllerContext): Controller {
+  const { client, clock, causes } = context
+  const setCopies = context.informers.of(replicaSets)
+  const podCopies = context.informers.of(pods)
+  setCopies.addIndex(byController, controllerIndex)
+  podCopies.addIndex(byController, controllerIndex)
+  const expectations = new Expectations(clock, podCopies)
+  const writes = new PodWrites(client, context.events.recorder('replicaset-controller'), expectations)
+
+  /** The pods of all sets of the same Deployment: a node that has many of them can spare one. */
+  const relatedPods = (set: ReplicaSet): readonly Pod[] => {
+    const owner = controllerOf(set)?.uid
+    const sets = owner === undefined ? [set] : setCopies.byIndex(byController, owner)
+    return sets.flatMap((each) => podCopies.byIndex(byController, each.metadata.uid ?? ''))
+  }
+
+  /** Carries a plan out as far as it goes. */
+  const apply = async (set: ReplicaSet, plan: ReplicaPlan, signal: AbortSignal): Promise<unknown> => {
+    const about = referenceTo(replicaSets, set)
+    const key = keyOf(set.metadata)
+    if (plan.do === 'delete') return writes.deleteAll(key, about, plan.pods, signal)
+    if (plan.do === 'nothing' || set.spec.template === undefined) return undefined
+    const pod = podFromTemplate(set.spec.template, { resource: replicaSets, object: set })
+    return writes.create(key, about, pod, plan.count, signal)
+  }
+
+  return {
+    name: 'replicaset-controller',
+    permissions: [
+      { groups: ['apps'], resources: ['replicasets'], verbs: ['get', 'list', 'watch', 'update'] },
+      { groups: ['apps'], resources: ['replicasets/status'], verbs: ['update', 'patch'] },
+      { groups: ['apps'], resources: ['replicasets/finalizers'], verbs: ['update'] },
+      { groups: [''], resources: ['pods'], verbs: ['create', 'delete', 'list', 'patch', 'watch'] },
+    ],
+    watch(on) {
+      on(setCopies, (set) => [keyOf(set.metadata)])
+      on(podCopies, (pod) => {
+        const owner = controllerOf(pod)
+        if (owner !== undefined) {
+          return owner.kind === replicaSets.kind ? [`${pod.metadata.namespace}/${owner.name}`] : []
+        }
+        const selecting = setCopies.list({
+          namespace: pod.metadata.namespace ?? '',
+          matches: (set) => matchesLabelSelector(set.spec.selector, pod.metadata.labels),
+        })
+        return selecting.map((set) => keyOf(set.metadata))
+      })
+    },
+    async reconcile(key, signal) {
+      const set = setCopies.get(key)
+      if (set === undefined) return expectations.forget(key)
+      const now = clock.now()
+      // Asked in the same turn in which the pods are read, so that both are of one moment.
+      const upToDate = expectations.satisfied(key)
+      const candidates = [set.metadata.uid ?? '', orphans(set.metadata.namespace)].flatMap((value) =>
+        podCopies.byIndex(byController, value),
+      )
+      const claims = planClaims(set, set.spec.selector, candidates)
+      const owned = await applyClaims(client, pods, { resource: replicaSets, object: set }, claims, signal)
+      const plan: ReplicaPlan = upToDate ? planReplicas(set, owned, relatedPods(set), now) : { do: 'nothing' }
+      const error = await apply(set, plan, signal)
+      const failure = failureOf(plan, error)
+      const subject = { kind: replicaSets.kind, ...set.metadata }
+      if (failure === undefined) causes.clear(subject, 'replicaset-controller')
+      else causes.record(subject, 'replicaset-controller', failure)
+      const { status, recheckAt } = computeStatus(set, owned, failure, now)
+      await writeStatus(client, replicaSets, set, status, signal)
+      if (error !== undefined) throw error
+      return recheckAt === undefined ? undefined : { after: recheckAt - now }
+    },
+  }
+}
+
+function failureOf(plan: ReplicaPlan, error: unknown): ReplicaFailure | undefined {
+  if (error === undefined) return undefined
+  const message = error instanceof Error ? error.message : String(error)
+  return { reason: plan.do === 'delete' ? 'FailedDelete' : 'FailedCreate', message }
+}

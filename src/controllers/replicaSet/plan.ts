@@ -1,0 +1,87 @@
+import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/apps/v1/replicaSet.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { timeText } from '#client/time.ts'
+import { conditionOf, withCondition, withoutCondition } from '#machinery/conditions.ts'
+import { availableAt, isActive, isReady } from '../podAvailability.ts'
+import { choosePodsToDelete } from '../podReplacement.ts'
+
+/** The most pods that one look at a set creates or deletes; the next look does the rest. */
+export const mostAtOnce = 500
+
+export type ReplicaPlan =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'create'; readonly count: number }
+  | { readonly do: 'delete'; readonly pods: readonly Pod[] }
+
+/** Decides how to get from the pods that a set owns to as many as it asks for. */
+export function planReplicas(
+  set: ReplicaSet,
+  owned: readonly Pod[],
+  related: readonly Pod[],
+  now: number,
+): ReplicaPlan {
+  if (set.metadata.deletionTimestamp !== undefined) return { do: 'nothing' }
+  const active = owned.filter(isActive)
+  const surplus = active.length - (set.spec.replicas ?? 1)
+  if (surplus === 0) return { do: 'nothing' }
+  if (surplus < 0) return { do: 'create', count: Math.min(-surplus, mostAtOnce) }
+  return { do: 'delete', pods: choosePodsToDelete(active, Math.min(surplus, mostAtOnce), related, now) }
+}
+
+/** What went wrong while a plan was carried out. */
+export interface ReplicaFailure {
+  readonly reason: 'FailedCreate' | 'FailedDelete'
+  readonly message: string
+}
+
+/**
+ * The status of a set that owns these pods. `failure` is the outcome of this look; `recheckAt` is when a ready pod
+ * becomes available without any change.
+ */
+export function computeStatus(
+  set: ReplicaSet,
+  owned: readonly Pod[],
+  failure: ReplicaFailure | undefined,
+  now: number,
+): { readonly status: ReplicaSetStatus; readonly recheckAt?: number } {
+  const active = owned.filter(isActive)
+  const templateLabels = Object.entries(set.spec.template?.metadata?.labels ?? {})
+  const fullyLabeled = active.filter((pod) =>
+    templateLabels.every(([key, value]) => pod.metadata.labels?.[key] === value),
+  ).length
+  const availableTimes = active
+    .map((pod) => availableAt(pod, set.spec.minReadySeconds ?? 0))
+    .filter((time) => time !== undefined)
+  const ready = active.filter(isReady).length
+  const available = availableTimes.filter((time) => time <= now).length
+  const recheckAt = availableTimes.filter((time) => time > now).reduce((a, b) => Math.min(a, b), Infinity)
+  const conditions = failureConditions(set.status?.conditions ?? [], failure, now)
+  return {
+    status: {
+      replicas: active.length,
+      ...(fullyLabeled === 0 ? {} : { fullyLabeledReplicas: fullyLabeled }),
+      ...(ready === 0 ? {} : { readyReplicas: ready }),
+      ...(available === 0 ? {} : { availableReplicas: available }),
+      ...(set.metadata.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
+      ...(conditions.length === 0 ? {} : { conditions: [...conditions] }),
+    },
+    ...(recheckAt === Infinity ? {} : { recheckAt }),
+  }
+}
+
+/** A failure stays as it was first told until it is over: the text names a different pod each time. */
+function failureConditions(
+  conditions: readonly ReplicaSetCondition[],
+  failure: ReplicaFailure | undefined,
+  now: number,
+): readonly ReplicaSetCondition[] {
+  if (failure === undefined) return withoutCondition(conditions, 'ReplicaFailure')
+  if (conditionOf(conditions, 'ReplicaFailure') !== undefined) return conditions
+  return withCondition(conditions, {
+    type: 'ReplicaFailure',
+    status: 'True',
+    lastTransitionTime: timeText(now),
+    reason: failure.reason,
+    message: failure.message,
+  })
+}
