@@ -52,6 +52,8 @@ export interface Cgroups {
   processes(path: string): readonly number[]
   /** Removes the group and all below it; rejects when processes keep it busy for longer than a second. */
   remove(path: string): Promise<void>
+  /** Removes the group unless it has groups or processes in it. */
+  removeIfEmpty(path: string): void
 }
 
 /** Version 1's shares (2..262144) in version 2's weight (1..10000), the mapping of KEP-2254. */
@@ -131,6 +133,9 @@ export function cgroupsAt(mounts: CgroupMounts, clock: Clock): Cgroups {
     usage: (path) => files.usage(checked(path)),
     children: (path) => folders(files.mainRoot + checked(path)),
     processes: (path) => [...new Set(allRoots.flatMap((root) => processesBelow(root + checked(path))))],
+    removeIfEmpty: (path) => {
+      for (const root of allRoots) removeFolder(root + checked(path))
+    },
     remove: async (path) => {
       if (checked(path) === '/') throw new TypeError('Cannot remove the root of the control groups')
       const deadline = clock.now() + 1_000
@@ -315,6 +320,10 @@ function removeTree(folder: string): string | undefined {
     const problem = removeTree(`${folder}/${name}`)
     if (problem !== undefined) return problem
   }
+  return removeFolder(folder)
+}
+
+function removeFolder(folder: string): string | undefined {
   try {
     rmdirSync(folder)
     return undefined
@@ -372,6 +381,9 @@ export function fakeCgroups(version: 1 | 2 = 2): FakeCgroups {
     processes: (path) => atOrBelow(checked(path)).flatMap(([, group]) => group.pids),
     remove: async (path) => {
       for (const [name] of atOrBelow(checked(path))) groups.delete(name)
+    },
+    removeIfEmpty: (path) => {
+      if (atOrBelow(checked(path)).length === 1 && existing(path).pids.length === 0) groups.delete(path)
     },
     limitsOf: (path) => groups.get(path)?.limits,
     setUsage: (path, usage) => {

@@ -50,6 +50,14 @@ function filesContract(name: string, files: Files, root: string): void {
       await files.remove(`${root}/moved`)
       assert.equal(await files.status(`${root}/moved`), undefined)
     })
+    it('removes a folder only when it is empty', async () => {
+      await files.makeFolder(`${root}/full/empty`)
+      await files.removeIfEmpty(`${root}/full`)
+      assert.deepEqual(await files.list(`${root}/full`), ['empty'])
+      await files.removeIfEmpty(`${root}/full/empty`)
+      await files.removeIfEmpty(`${root}/full/empty`)
+      assert.deepEqual(await files.list(`${root}/full`), [])
+    })
     it('keeps private folders private', async () => {
       const uid = (await files.status(root))?.uid ?? 0
       await makePrivateFolder(files, `${root}/secret`, uid)

@@ -39,6 +39,8 @@ export interface Files {
   list(path: string): Promise<readonly string[]>
   /** Removes a file, link or folder with everything in it; nothing happens when there is nothing. */
   remove(path: string): Promise<void>
+  /** Removes a folder unless something is in it. */
+  removeIfEmpty(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   link(target: string, path: string): Promise<void>
   readLink(path: string): Promise<string | undefined>
@@ -131,6 +133,13 @@ export const systemFiles: Files = {
   },
   list: async (path) => ((await unlessMissing(fs.readdir(path))) ?? []).toSorted(),
   remove: (path) => fs.rm(path, { recursive: true, force: true }),
+  removeIfEmpty: async (path) => {
+    try {
+      await fs.rmdir(path)
+    } catch (error) {
+      if (!isMissing(error) && codeOf(error) !== 'ENOTEMPTY') throw error
+    }
+  },
   rename: (from, to) => fs.rename(from, to),
   link: (target, path) => fs.symlink(target, path),
   readLink: (path) => unlessMissing(fs.readlink(path)),
@@ -292,6 +301,9 @@ export function fakeFiles(initial: Readonly<Record<string, string>> = {}): Files
         .toSorted()
     },
     remove: async (path) => below(plain(path)).forEach((name) => entries.delete(name)),
+    removeIfEmpty: async (path) => {
+      if (below(plain(path)).length === 1) entries.delete(plain(path))
+    },
     rename: async (from, to) => {
       existing(from)
       const moved = below(plain(from)).map(

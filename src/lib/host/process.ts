@@ -70,6 +70,8 @@ export interface Processes {
   kill(pid: number, signal: NodeJS.Signals): boolean
   /** Every living process that we may see. */
   list(): readonly RunningProcess[]
+  /** Paths of the unix sockets on which these processes listen. */
+  socketsOf(pids: readonly number[]): readonly string[]
 }
 
 /** A command that did not do what was asked; the message carries the command and the end of its standard error. */
@@ -158,7 +160,7 @@ export function namespaceOfFile(path: string): number | undefined {
 
 /** The processes of this machine. */
 export function systemProcesses(): Processes {
-  return { run: runCommand, start: startChild, identify, isAlive, kill, list: listProcesses }
+  return { run: runCommand, start: startChild, identify, isAlive, kill, list: listProcesses, socketsOf }
 }
 
 function runCommand(argv: readonly string[], options: RunOptions = {}, signal?: AbortSignal): Promise<CommandResult> {
@@ -293,6 +295,27 @@ function listProcesses(): readonly RunningProcess[] {
   return found
 }
 
+function socketsOf(pids: readonly number[]): readonly string[] {
+  const inodes = new Set<string>()
+  for (const pid of pids) {
+    try {
+      for (const name of readdirSync(`/proc/${pid}/fd`)) {
+        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${name}`))?.[1]
+        if (inode !== undefined) inodes.add(inode)
+      }
+    } catch {
+      // The process or the file is gone.
+    }
+  }
+  const listening = new Set<string>()
+  for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
+    // Num: RefCount Protocol Flags Type St Inode Path; flag 0x10000 says that it listens.
+    const [, , , flags, , , inode, path] = line.trim().split(/\s+/)
+    if (flags === '00010000' && path?.startsWith('/') && inodes.has(inode!)) listening.add(path)
+  }
+  return [...listening]
+}
+
 /** An in-memory machine: `answer` plays the commands, started children live until killed. */
 export interface FakeProcesses extends Processes {
   /** Every command run or started, in order, with the text it was given. */
@@ -356,5 +379,6 @@ export function fakeProcesses(
       return true
     },
     list: () => [...living.values()].map((entry) => entry.process),
+    socketsOf: () => [],
   }
 }

@@ -1,0 +1,71 @@
+/** Everything on the machine that belongs to a cluster, to prove that nothing is left. */
+import type { Host } from '#lib/host/host.ts'
+
+import { clusterLayout, defaultRoots, placeLayout, routeProtocol } from './layout.ts'
+import type { Roots } from './layout.ts'
+import { findProcessesInside } from './place.ts'
+
+export interface Inventory {
+  readonly processes: readonly string[]
+  readonly mounts: readonly string[]
+  readonly namespaces: readonly string[]
+  readonly links: readonly string[]
+  readonly routes: readonly string[]
+  readonly tables: readonly string[]
+  readonly cgroups: readonly string[]
+  readonly folders: readonly string[]
+}
+
+/** What of a cluster is on the machine, found by everything that bears its marks; all lists are sorted. */
+export async function takeInventory(host: Host, cluster: string, roots: Roots = defaultRoots): Promise<Inventory> {
+  const layout = clusterLayout(cluster, roots)
+  const mounts = host.mounts.list().map((mount) => mount.target)
+  const isOurs = (path: string): boolean =>
+    [layout.runtimeFolder, layout.dataFolder].some((folder) => path === folder || path.startsWith(`${folder}/`))
+
+  const pids = new Set(host.cgroups.processes(layout.cgroup))
+  for (const running of host.processes.list()) if (running.command.some(isOurs)) pids.add(running.pid)
+  for (const name of await host.files.list(layout.runtimeFolder)) {
+    if (!name.startsWith('.'))
+      for (const pid of findProcessesInside(host, placeLayout(cluster, name, roots))) pids.add(pid)
+  }
+  const commands = new Map(host.processes.list().map((running) => [running.pid, running.command.join(' ')]))
+
+  const ip = host.ip()
+  const links = (await ip.show(['link', 'show']))
+    .map((link) => String(link.ifname))
+    .filter((name) => name === layout.hostLink)
+  const routes = (await ip.show(['-4', 'route', 'show', 'table', 'all', 'protocol', String(routeProtocol)]))
+    .filter((route) => route.metric === layout.barrierMetric || route.metric === layout.podRouteMetric)
+    .map((route) => [route.type, route.dst, route.gateway, route.metric].filter((word) => word !== undefined).join(' '))
+  const tables = (await host.nft().tables())
+    .filter((table) => table.name.startsWith(layout.hostLink))
+    .map((table) => `${table.family} ${table.name}`)
+
+  const cgroups: string[] = []
+  const collect = (path: string): void => {
+    if (!host.cgroups.exists(path)) return
+    cgroups.push(path)
+    for (const name of host.cgroups.children(path)) collect(`${path}/${name}`)
+  }
+  collect(layout.cgroup)
+
+  const folders: string[] = []
+  for (const folder of [layout.runtimeFolder, `${layout.dataFolder}/nodes`])
+    if ((await host.files.status(folder)) !== undefined) folders.push(folder)
+
+  return {
+    processes: [...pids].map((pid) => `${pid} ${commands.get(pid) ?? ''}`.trim()).toSorted(),
+    mounts: mounts.filter(isOurs).toSorted(),
+    namespaces: (await host.files.list(layout.namespaceFolder)).map((name) => `${layout.namespaceFolder}/${name}`),
+    links: links.toSorted(),
+    routes: routes.toSorted(),
+    tables: tables.toSorted(),
+    cgroups: cgroups.toSorted(),
+    folders,
+  }
+}
+
+/** Whether nothing at all is there. */
+export const isEmptyInventory = (inventory: Inventory): boolean =>
+  Object.values(inventory).every((list: readonly string[]) => list.length === 0)
