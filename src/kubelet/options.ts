@@ -1,0 +1,66 @@
+import type { Taint } from '#api/core/v1/scheduling.ts'
+import type { Client } from '#client/client.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Host } from '#lib/host/host.ts'
+import type { Random } from '#lib/random.ts'
+import type { ContainerRuntime } from './runtime/containerRuntime.ts'
+
+/** Everything that one node agent is made of. Its process must be inside the node's network and mount namespaces. */
+export interface KubeletOptions {
+  readonly nodeName: string
+  /** Speaks to the API server as this node. */
+  readonly client: Client
+  readonly runtime: ContainerRuntime
+  readonly host: Host
+  readonly clock: Clock
+  readonly random: Random
+  readonly directories: KubeletDirectories
+  /** The node's control group, absolute; `kubepods` is made below it. Empty on a host that is a node itself. */
+  readonly cgroupRoot: string
+  /** The node's own addresses, the first one first in statuses. */
+  readonly addresses: readonly string[]
+  readonly dns: NodeDns
+  /** Extra labels and taints for the Node when it is registered first. */
+  readonly labels?: Readonly<Record<string, string>>
+  readonly taints?: readonly Taint[]
+  /** What the node offers; measured where absent. `pods` is 110 unless told. */
+  readonly capacity?: { readonly cpu?: string; readonly memory?: string; readonly pods?: string }
+  readonly server?: KubeletServerOptions
+  /** Container logs are moved away at this size; 10 MiB and 5 files unless told. */
+  readonly logRotation?: { readonly maxBytes: number; readonly files: number }
+  /** How many sandboxes are made at once; 4 unless told. */
+  readonly sandboxStartsAtOnce?: number
+  /** Told of what went wrong and will be tried again. */
+  readonly report?: (problem: string, error?: unknown) => void
+}
+
+export interface KubeletDirectories {
+  /** Volumes, hosts files and termination messages of pods: `<root>/pods/<uid>/…`. */
+  readonly root: string
+  /** Container logs: `<logs>/<namespace>_<name>_<uid>/<container>/<restart>.log`. */
+  readonly logs: string
+}
+
+/** What pods resolve names with. */
+export interface NodeDns {
+  /** Addresses of the cluster's DNS service. */
+  readonly clusterServers: readonly string[]
+  /** The domain of services, such as `cluster.local`. */
+  readonly clusterDomain: string
+  /** The text of the node's own resolv.conf, for pods that use the node's settings. */
+  readonly nodeResolvConf: string
+}
+
+/** The HTTPS server for the API server; without it only `KubeletApi` answers, in process. */
+export interface KubeletServerOptions {
+  readonly address: string
+  /** 10250 unless told. */
+  readonly port?: number
+  /** PEM. */
+  readonly certificate: string
+  readonly key: string
+  /** PEM of the authority whose clients are let in. */
+  readonly clientAuthority: string
+  /** Common names of the client certificates that are let in. */
+  readonly clientNames: readonly string[]
+}

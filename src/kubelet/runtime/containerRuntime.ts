@@ -1,0 +1,199 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+
+/** A pod's sandbox: the namespaces its containers share. Times are milliseconds since the epoch. */
+export interface ObservedSandbox {
+  readonly id: string
+  readonly attempt: number
+  readonly ready: boolean
+  readonly createdAt: number
+  /** Empty for a pod in the node's network and after the sandbox stopped. */
+  readonly ips: readonly string[]
+}
+
+/** One run of one container; a restarted container has several. */
+export interface ObservedContainer {
+  readonly id: string
+  readonly name: string
+  readonly sandboxId: string
+  /** How often the container had been started before this run. */
+  readonly attempt: number
+  /** Of the part of its spec whose change asks for a new container (`hashOfContainer`). */
+  readonly hash: string
+  readonly state: 'created' | 'running' | 'exited' | 'unknown'
+  readonly createdAt: number
+  readonly startedAt?: number
+  readonly finishedAt?: number
+  readonly exitCode?: number
+  readonly reason?: string
+  /** What the runtime says, or what the container left as its termination message. */
+  readonly message?: string
+  /** The image's full name, and the digest it was found under. */
+  readonly image: string
+  readonly imageRef: string
+  readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups?: readonly number[] }
+}
+
+/** Everything that the runtime has of one pod; sandboxes and containers newest first. */
+export interface ObservedPod {
+  readonly sandboxes: readonly ObservedSandbox[]
+  readonly containers: readonly ObservedContainer[]
+}
+
+/** A pod known to the runtime, whether or not the API server knows it. */
+export interface PodIdentity {
+  readonly uid: string
+  readonly name: string
+  readonly namespace: string
+}
+
+/** What a sandbox is made of besides its pod: all that had to be looked up. */
+export interface SandboxRequest {
+  readonly pod: Pod
+  readonly attempt: number
+  readonly hostname: string
+  readonly logFolder: string
+  /** The control group of the pod, absolute. */
+  readonly cgroupParent: string
+  readonly dns: DnsSettings
+}
+
+export interface DnsSettings {
+  readonly servers: readonly string[]
+  readonly searches: readonly string[]
+  readonly options: readonly string[]
+}
+
+export interface MountRequest {
+  readonly containerPath: string
+  readonly hostPath: string
+  readonly readOnly: boolean
+  readonly propagation: 'private' | 'hostToContainer' | 'bidirectional'
+}
+
+/** What one container is made of besides its pod. */
+export interface ContainerRequest {
+  readonly pod: Pod
+  readonly name: string
+  readonly attempt: number
+  readonly sandboxId: string
+  readonly sandbox: SandboxRequest
+  /** The digest or id of the image, as `pullImage` and `findImage` return it. */
+  readonly imageRef: string
+  readonly environment: readonly { readonly name: string; readonly value: string }[]
+  readonly mounts: readonly MountRequest[]
+  readonly command: readonly string[]
+  readonly arguments: readonly string[]
+  /** Below the sandbox's log folder. */
+  readonly logPath: string
+  /** A file on the node that the container sees as its termination message path. */
+  readonly terminationMessageFile?: string
+  /** For an ephemeral container: the id of the container whose processes it shall see. */
+  readonly targetId?: string
+  /** Groups that its volumes belong to. */
+  readonly supplementalGroups?: readonly number[]
+}
+
+export interface FoundImage {
+  readonly ref: string
+  /** The user that the image names: a number, or a name. */
+  readonly uid?: number
+  readonly username?: string
+  readonly names: readonly string[]
+  readonly sizeBytes: number
+}
+
+export interface RegistryCredentials {
+  readonly username?: string
+  readonly password?: string
+  readonly auth?: string
+  readonly serverAddress?: string
+  readonly identityToken?: string
+}
+
+export interface ExecResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+  /** The command ran longer than it was allowed to. */
+  readonly timedOut?: boolean
+}
+
+export interface RuntimeHealth {
+  readonly name: string
+  readonly version: string
+  /** Why the runtime cannot run pods; absent when it can. */
+  readonly problem?: string
+  /** Why it cannot make pod networks; absent when it can. */
+  readonly networkProblem?: string
+}
+
+/** A refusal by the runtime, in its own words. `code` is the gRPC status code. */
+export class RuntimeError extends Error {
+  override name = 'RuntimeError'
+  readonly code: number
+  constructor(message: string, code: number) {
+    super(message)
+    this.code = code
+  }
+  /** The runtime cannot be reached: nothing is known about any pod. */
+  get isUnavailable(): boolean {
+    return this.code === 14
+  }
+}
+
+export type StreamKind = 'exec' | 'attach' | 'portForward'
+
+/** What the kubelet needs from a container runtime; the simulator implements it too. Failures are RuntimeErrors. */
+export interface ContainerRuntime {
+  /** The scheme of container ids in statuses, such as `containerd`. */
+  readonly scheme: string
+  observe(podUid: string, signal: AbortSignal): Promise<ObservedPod>
+  /** Every pod of which something is left. */
+  pods(signal: AbortSignal): Promise<readonly PodIdentity[]>
+  /** Uids of pods in which something changed; an empty string when anything may have. Ends only by the signal. */
+  changes(signal: AbortSignal): AsyncIterable<string>
+  health(signal: AbortSignal): Promise<RuntimeHealth>
+
+  createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<string>
+  /** Stops everything in it and takes its network away; it can still be read. */
+  stopSandbox(id: string, signal: AbortSignal): Promise<void>
+  /** Removes it with its containers. */
+  removeSandbox(id: string, signal: AbortSignal): Promise<void>
+
+  createContainer(request: ContainerRequest, signal: AbortSignal): Promise<string>
+  startContainer(id: string, signal: AbortSignal): Promise<void>
+  /** Asks it to stop and kills it after the grace; resolves once it has ended. */
+  stopContainer(id: string, graceSeconds: number, signal: AbortSignal): Promise<void>
+  removeContainer(id: string, signal: AbortSignal): Promise<void>
+  exec(id: string, command: readonly string[], timeoutSeconds: number, signal: AbortSignal): Promise<ExecResult>
+  /** Tells the runtime that the log file was moved away and a fresh one is wanted. */
+  reopenLog(id: string, signal: AbortSignal): Promise<void>
+
+  findImage(image: string, signal: AbortSignal): Promise<FoundImage | undefined>
+  pullImage(image: string, credentials: RegistryCredentials | undefined, signal: AbortSignal): Promise<string>
+  removeImage(image: string, signal: AbortSignal): Promise<void>
+  images(signal: AbortSignal): Promise<readonly FoundImage[]>
+
+  /** An address at which one streaming connection may be made (SPDY or WebSocket upgrade). */
+  streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string>
+}
+
+export type StreamRequest =
+  | {
+      readonly kind: 'exec'
+      readonly containerId: string
+      readonly command: readonly string[]
+      readonly tty: boolean
+      readonly stdin: boolean
+      readonly stdout: boolean
+      readonly stderr: boolean
+    }
+  | {
+      readonly kind: 'attach'
+      readonly containerId: string
+      readonly tty: boolean
+      readonly stdin: boolean
+      readonly stdout: boolean
+      readonly stderr: boolean
+    }
+  | { readonly kind: 'portForward'; readonly sandboxId: string; readonly ports: readonly number[] }
