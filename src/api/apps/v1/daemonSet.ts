@@ -111,4 +111,4 @@ export interface DaemonSetList extends TypeMeta {
 }
 
 /** Replaced by the controller, or only after someone deletes them. */
-export type DaemonSetUpdateStrategyType = 'RollingUpdate' | 'OnDelete'
+export type DaemonSetUpdateStrategyType = 'OnDelete' | 'RollingUpdate'

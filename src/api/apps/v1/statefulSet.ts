@@ -39,13 +39,13 @@ export interface StatefulSetSpec {
   template: PodTemplateSpec
   /** Claims that each pod gets for itself; each must be mounted by a container under its name. */
   volumeClaimTemplates?: PersistentVolumeClaim[]
-  /** The headless service that gives the pods their host names. */
+  /** The headless service that gives the pods their host names. @default "" */
   serviceName?: string
   /** Whether pods start and stop in order or all at once. @default OrderedReady */
   podManagementPolicy?: PodManagementPolicyType
   /** How pods are replaced when the template changes. @default {} */
   updateStrategy?: StatefulSetUpdateStrategy
-  /** How many old revisions are kept to go back to. @default 10 @minimum 0 */
+  /** How many old revisions are kept to go back to. @default 10 */
   revisionHistoryLimit?: int32
   /** How long a pod must be ready before it counts as available. @minimum 0 */
   minReadySeconds?: int32
@@ -81,7 +81,7 @@ export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
 
 /** How the pods are numbered. */
 export interface StatefulSetOrdinals {
-  /** The number of the first pod; 0 when absent. @minimum 0 */
+  /** The number of the first pod; 0 when absent. @default 0 @minimum 0 */
   start?: int32
 }
 
@@ -135,7 +135,7 @@ export interface StatefulSetList extends TypeMeta {
 export type PodManagementPolicyType = 'OrderedReady' | 'Parallel'
 
 /** Replaced by the controller, or only after someone deletes them. */
-export type StatefulSetUpdateStrategyType = 'RollingUpdate' | 'OnDelete'
+export type StatefulSetUpdateStrategyType = 'OnDelete' | 'RollingUpdate'
 
 /** Whether claims stay or go. */
-export type PersistentVolumeClaimRetentionPolicyType = 'Retain' | 'Delete'
+export type PersistentVolumeClaimRetentionPolicyType = 'Delete' | 'Retain'

@@ -25,7 +25,7 @@ export const leases = resource<Lease>({
 export interface LeaseSpec {
   /** Who holds it. */
   holderIdentity?: string
-  /** Seconds after the last renewal when others may take it. @minimum 1 */
+  /** Seconds after the last renewal when others may take it. */
   leaseDurationSeconds?: int32
   /** When the holder took it. */
   acquireTime?: MicroTime

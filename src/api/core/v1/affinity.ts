@@ -22,7 +22,7 @@ export interface NodeAffinity {
 
 /** Nodes that match at least one of the terms. @atomic */
 export interface NodeSelector {
-  /** The terms, of which one has to match. @minItems 1 */
+  /** The terms, of which one has to match. */
   nodeSelectorTerms: NodeSelectorTerm[]
 }
 
@@ -46,7 +46,7 @@ export interface NodeSelectorRequirement {
 
 /** Nodes to prefer, and how much. */
 export interface PreferredSchedulingTerm {
-  /** Points for a node that matches, from 1 to 100. @minimum 1 @maximum 100 */
+  /** Points for a node that matches, from 1 to 100. */
   weight: int32
   /** Which nodes match; an empty term matches none. @default {} */
   preference: NodeSelectorTerm
@@ -70,7 +70,7 @@ export interface PodAntiAffinity {
 
 /** Pods to be close to or away from, and how much. */
 export interface WeightedPodAffinityTerm {
-  /** Points, from 1 to 100. @minimum 1 @maximum 100 */
+  /** Points, from 1 to 100. */
   weight: int32
   /** Which pods. @default {} */
   podAffinityTerm: PodAffinityTerm

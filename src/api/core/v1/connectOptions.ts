@@ -108,4 +108,4 @@ export interface NodeProxyOptions {
 }
 
 /** The streams that a container writes to. */
-export type LogStreamType = 'All' | 'Stdout' | 'Stderr'
+export type LogStreamType = 'All' | 'Stderr' | 'Stdout'

@@ -76,7 +76,7 @@ export interface ContainerPort {
   name?: string
   /** The port of the node that leads here; with the node's network it equals `containerPort`. */
   hostPort?: int32
-  /** The port on the pod's address. @minimum 1 @maximum 65535 */
+  /** The port on the pod's address. */
   containerPort: int32
   /** The transport it speaks. @default TCP */
   protocol?: Protocol
@@ -156,18 +156,18 @@ export interface ResourceClaim {
 export type ResourceList = Record<string, Quantity>
 
 /** When an image is pulled: always, never, or when the node lacks it. */
-export type PullPolicy = 'Always' | 'Never' | 'IfNotPresent'
+export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never'
 
 /**
  * Takes the message of an ended container from its file only, or from the end of its log when it failed without one.
  */
-export type TerminationMessagePolicy = 'File' | 'FallbackToLogsOnError'
+export type TerminationMessagePolicy = 'FallbackToLogsOnError' | 'File'
 
 /** Whether one container starts again when it ends. */
 export type ContainerRestartPolicy = 'Always' | 'Never' | 'OnFailure'
 
 /** What a matching restart rule does. */
-export type ContainerRestartRuleAction = 'Restart' | 'RestartAllContainers'
+export type ContainerRestartRuleAction = 'Restart'
 
 /** Whether an exit code must or must not be among the values. */
 export type ContainerRestartRuleOnExitCodesOperator = 'In' | 'NotIn'
@@ -176,7 +176,7 @@ export type ContainerRestartRuleOnExitCodesOperator = 'In' | 'NotIn'
 export type ResourceResizeRestartPolicy = 'NotRequired' | 'RestartContainer'
 
 /** Which mounts made later become visible: none, those of the node, or those of either side. */
-export type MountPropagationMode = 'None' | 'HostToContainer' | 'Bidirectional'
+export type MountPropagationMode = 'Bidirectional' | 'HostToContainer' | 'None'
 
 /** Whether a read-only mount covers what is mounted below it. */
-export type RecursiveReadOnlyMode = 'Disabled' | 'IfPossible' | 'Enabled'
+export type RecursiveReadOnlyMode = 'Disabled' | 'Enabled' | 'IfPossible'

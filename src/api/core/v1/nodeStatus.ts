@@ -132,7 +132,7 @@ export interface NodeConfigStatus {
 
 /** One handler of the container runtime. */
 export interface NodeRuntimeHandler {
-  /** Its name; empty for the default one. */
+  /** Its name; empty for the default one. @default "" */
   name?: string
   /** What it can do. */
   features?: NodeRuntimeHandlerFeatures
@@ -156,4 +156,4 @@ export interface NodeFeatures {
 export type NodePhase = 'Pending' | 'Running' | 'Terminated'
 
 /** A host name or an address, for inside the cluster or for outside. */
-export type NodeAddressType = 'Hostname' | 'InternalIP' | 'ExternalIP' | 'InternalDNS' | 'ExternalDNS'
+export type NodeAddressType = 'ExternalDNS' | 'ExternalIP' | 'Hostname' | 'InternalDNS' | 'InternalIP'

@@ -176,10 +176,10 @@ export interface PersistentVolumeList extends TypeMeta {
 }
 
 /** Whether one node, many or a single pod can mount a volume, and whether to write. */
-export type PersistentVolumeAccessMode = 'ReadWriteOnce' | 'ReadOnlyMany' | 'ReadWriteMany' | 'ReadWriteOncePod'
+export type PersistentVolumeAccessMode = 'ReadOnlyMany' | 'ReadWriteMany' | 'ReadWriteOnce' | 'ReadWriteOncePod'
 
 /** Kept, deleted, or emptied when the claim is gone; emptying is no longer recommended. */
-export type PersistentVolumeReclaimPolicy = 'Recycle' | 'Delete' | 'Retain'
+export type PersistentVolumeReclaimPolicy = 'Delete' | 'Recycle' | 'Retain'
 
 /** Used raw, or with a file system. */
 export type PersistentVolumeMode = 'Block' | 'Filesystem'

@@ -48,7 +48,7 @@ export interface PodSpec {
   ephemeralContainers?: EphemeralContainer[]
   /** What happens when a container ends. @default Always */
   restartPolicy?: RestartPolicy
-  /** Seconds between the stop signal and the kill; 0 kills at once. @default 30 @minimum 0 */
+  /** Seconds between the stop signal and the kill; 0 kills at once. @default 30 */
   terminationGracePeriodSeconds?: int64
   /** Seconds after the start at which the pod is stopped and marked failed. @minimum 1 @maximum 2147483647 */
   activeDeadlineSeconds?: int64

@@ -105,4 +105,4 @@ export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown
 export type PodQOSClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
 /** How far a change of resources of a running pod has got. */
-export type PodResizeStatus = 'Deferred' | 'Infeasible' | 'InProgress' | 'Proposed' | ''
+export type PodResizeStatus = 'InProgress' | 'Deferred' | 'Infeasible'

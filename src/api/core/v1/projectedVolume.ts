@@ -9,7 +9,7 @@ export interface ConfigMapVolumeSource {
   name?: string
   /** Which entries and under which paths; all under their keys when absent. */
   items?: KeyToPath[]
-  /** Permission bits of files that set none themselves. @default 420 @minimum 0 @maximum 511 */
+  /** Permission bits of files that set none themselves. @default 420 */
   defaultMode?: int32
   /** Whether the ConfigMap or a listed entry may be missing. */
   optional?: boolean
@@ -21,7 +21,7 @@ export interface SecretVolumeSource {
   secretName?: string
   /** Which entries and under which paths; all under their keys when absent. */
   items?: KeyToPath[]
-  /** Permission bits of files that set none themselves. @default 420 @minimum 0 @maximum 511 */
+  /** Permission bits of files that set none themselves. @default 420 */
   defaultMode?: int32
   /** Whether the Secret or a listed entry may be missing. */
   optional?: boolean
@@ -33,7 +33,7 @@ export interface KeyToPath {
   key: string
   /** The file; relative and without `..`. */
   path: string
-  /** Permission bits; the volume's default when absent. @minimum 0 @maximum 511 */
+  /** Permission bits; the volume's default when absent. */
   mode?: int32
 }
 
@@ -41,7 +41,7 @@ export interface KeyToPath {
 export interface DownwardAPIVolumeSource {
   /** The files to make. */
   items?: DownwardAPIVolumeFile[]
-  /** Permission bits of files that set none themselves. @default 420 @minimum 0 @maximum 511 */
+  /** Permission bits of files that set none themselves. @default 420 */
   defaultMode?: int32
 }
 
@@ -53,7 +53,7 @@ export interface DownwardAPIVolumeFile {
   fieldRef?: ObjectFieldSelector
   /** A request or limit of a container. */
   resourceFieldRef?: ResourceFieldSelector
-  /** Permission bits; the volume's default when absent. @minimum 0 @maximum 511 */
+  /** Permission bits; the volume's default when absent. */
   mode?: int32
 }
 
@@ -61,7 +61,7 @@ export interface DownwardAPIVolumeFile {
 export interface ProjectedVolumeSource {
   /** The sources; each has exactly one member set. */
   sources?: VolumeProjection[]
-  /** Permission bits of files that set none themselves. @default 420 @minimum 0 @maximum 511 */
+  /** Permission bits of files that set none themselves. @default 420 */
   defaultMode?: int32
 }
 

@@ -30,7 +30,7 @@ export interface Taint {
 
 /** How unevenly matching pods may spread over the domains of one node label. */
 export interface TopologySpreadConstraint {
-  /** The largest allowed difference between a domain and the least filled one. @minimum 1 */
+  /** The largest allowed difference between a domain and the least filled one. */
   maxSkew: int32
   /** The node label whose values are the domains. */
   topologyKey: string
@@ -38,7 +38,7 @@ export interface TopologySpreadConstraint {
   whenUnsatisfiable: UnsatisfiableConstraintAction
   /** The pods that are counted. */
   labelSelector?: LabelSelector
-  /** With fewer domains than this the least filled one counts as empty; needs `DoNotSchedule`. @minimum 1 */
+  /** With fewer domains than this the least filled one counts as empty; needs `DoNotSchedule`. */
   minDomains?: int32
   /** Whether nodes that the pod's node affinity excludes count; not when absent. */
   nodeAffinityPolicy?: NodeInclusionPolicy
@@ -63,7 +63,7 @@ export interface TopologySelectorLabelRequirement {
 }
 
 /** Any value, or an equal one. */
-export type TolerationOperator = 'Exists' | 'Equal'
+export type TolerationOperator = 'Equal' | 'Exists'
 
 /** Keeps new pods away, discourages them, or also removes those that run. */
 export type TaintEffect = 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
@@ -72,4 +72,4 @@ export type TaintEffect = 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
 export type UnsatisfiableConstraintAction = 'DoNotSchedule' | 'ScheduleAnyway'
 
 /** Whether some nodes are left out of the count. */
-export type NodeInclusionPolicy = 'Ignore' | 'Honor'
+export type NodeInclusionPolicy = 'Honor' | 'Ignore'

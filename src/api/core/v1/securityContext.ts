@@ -116,19 +116,19 @@ export interface Sysctl {
 }
 
 /** Whether the owner of a volume changes always, or only when its root folder does not match. */
-export type PodFSGroupChangePolicy = 'OnRootMismatch' | 'Always'
+export type PodFSGroupChangePolicy = 'Always' | 'OnRootMismatch'
 
 /** Whether groups from the image are merged with those asked for. */
 export type SupplementalGroupsPolicy = 'Merge' | 'Strict'
 
 /** Whether labels are set file by file or with a mount option. */
-export type PodSELinuxChangePolicy = 'Recursive' | 'MountOption'
+export type PodSELinuxChangePolicy = 'MountOption' | 'Recursive'
 
 /** No filter, the runtime's, or one from a file on the node. */
-export type SeccompProfileType = 'Unconfined' | 'RuntimeDefault' | 'Localhost'
+export type SeccompProfileType = 'Localhost' | 'RuntimeDefault' | 'Unconfined'
 
 /** No profile, the runtime's, or one loaded on the node. */
-export type AppArmorProfileType = 'Unconfined' | 'RuntimeDefault' | 'Localhost'
+export type AppArmorProfileType = 'Localhost' | 'RuntimeDefault' | 'Unconfined'
 
 /** The runtime's masked /proc, or all of it. */
 export type ProcMountType = 'Default' | 'Unmasked'

@@ -143,10 +143,10 @@ export interface ServiceList extends TypeMeta {
 }
 
 /** A transport protocol. */
-export type Protocol = 'TCP' | 'UDP' | 'SCTP'
+export type Protocol = 'SCTP' | 'TCP' | 'UDP'
 
 /** Inside the cluster, on a port of every node, behind a load balancer, or only an alias. */
-export type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName'
+export type ServiceType = 'ClusterIP' | 'ExternalName' | 'LoadBalancer' | 'NodePort'
 
 /** Whether the client's address decides which pod serves it. */
 export type ServiceAffinity = 'ClientIP' | 'None'
@@ -158,10 +158,10 @@ export type ServiceInternalTrafficPolicy = 'Cluster' | 'Local'
 export type ServiceExternalTrafficPolicy = 'Cluster' | 'Local'
 
 /** An address family; empty when it cannot be told. */
-export type IPFamily = 'IPv4' | 'IPv6' | ''
+export type IPFamily = '' | 'IPv4' | 'IPv6'
 
 /** One family, two when the cluster has them, or two in any case. */
-export type IPFamilyPolicy = 'SingleStack' | 'PreferDualStack' | 'RequireDualStack'
+export type IPFamilyPolicy = 'PreferDualStack' | 'RequireDualStack' | 'SingleStack'
 
 /** How the address of a load balancer is to be treated. */
-export type LoadBalancerIPMode = 'VIP' | 'Proxy'
+export type LoadBalancerIPMode = 'Proxy' | 'VIP'

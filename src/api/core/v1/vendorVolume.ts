@@ -222,4 +222,4 @@ export interface StorageOSPersistentVolumeSource {
 export type AzureDataDiskCachingMode = 'None' | 'ReadOnly' | 'ReadWrite'
 
 /** Whether disks share a storage account, have their own, or are managed. */
-export type AzureDataDiskKind = 'Shared' | 'Dedicated' | 'Managed'
+export type AzureDataDiskKind = 'Dedicated' | 'Managed' | 'Shared'

@@ -164,10 +164,10 @@ export interface CSIVolumeSource {
 /** What is expected at a path of the node; empty checks nothing. */
 export type HostPathType =
   | ''
-  | 'DirectoryOrCreate'
-  | 'Directory'
-  | 'FileOrCreate'
-  | 'File'
-  | 'Socket'
-  | 'CharDevice'
   | 'BlockDevice'
+  | 'CharDevice'
+  | 'Directory'
+  | 'DirectoryOrCreate'
+  | 'File'
+  | 'FileOrCreate'
+  | 'Socket'

@@ -98,4 +98,4 @@ export interface EndpointSliceList extends TypeMeta {
 }
 
 /** The sort of address; FQDN is deprecated. */
-export type AddressType = 'IPv4' | 'IPv6' | 'FQDN'
+export type AddressType = 'FQDN' | 'IPv4' | 'IPv6'

@@ -122,7 +122,7 @@ export interface TableOptions {
 }
 
 /** Owned objects are left alone, removed afterwards, or removed first. */
-export type DeletionPropagation = 'Orphan' | 'Background' | 'Foreground'
+export type DeletionPropagation = 'Background' | 'Foreground' | 'Orphan'
 
 /** Exactly the revision, or that one or a later one. */
 export type ResourceVersionMatch = 'Exact' | 'NotOlderThan'

@@ -65,4 +65,4 @@ export interface PodDisruptionBudgetList extends TypeMeta {
 }
 
 /** Pods that are not ready may go when enough are healthy, or always. */
-export type UnhealthyPodEvictionPolicyType = 'IfHealthyBudget' | 'AlwaysAllow'
+export type UnhealthyPodEvictionPolicyType = 'AlwaysAllow' | 'IfHealthyBudget'
