@@ -153,10 +153,7 @@ export async function ensureClusterNetwork(
     signal,
   )
   if (made.code !== 0) throw new Error(`Cannot make the switch of cluster "${layout.cluster}": ${made.stderr.trim()}`)
-  await ip.batch(
-    [`link add ${layout.hostLink} type veth peer name host netns ${layout.switchNamespace}`],
-    signal,
-  )
+  await ip.batch([`link add ${layout.hostLink} type veth peer name host netns ${layout.switchNamespace}`], signal)
   await host.ip(layout.switchNamespace).batch(['link set host addrgenmode none master bridge0 up'], signal)
   // Last, because a link with this address is what says that all of it is there.
   await ip.batch(
