@@ -1,0 +1,143 @@
+/** Reading and writing bodies with bounds, over the node streams of either protocol version. */
+import type { Readable, Writable } from 'node:stream'
+import { BodyError } from './message.ts'
+import type { ReplyStream } from './message.ts'
+
+/** Pieces are joined into writes of about this many bytes. */
+const writeSize = 128 * 1024
+
+/** A stream counts as slow when this much waits in it. */
+const slowAt = 1024 * 1024
+
+/** Bytes beyond the limit that are read and dropped, so that the client gets to see the refusal instead of a broken connection. */
+const droppedBytes = 16 * 1024 * 1024
+
+const nothing = Buffer.alloc(0)
+
+/** Reads a body to its end. `cut` ends the connection when the client keeps sending long after it was told to stop. */
+export function collectBody(
+  source: Readable,
+  declared: number | undefined,
+  limit: number,
+  cut: () => void,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = (): void => reject(new BodyError(413, `request body is larger than ${limit} bytes`))
+    const pieces: Buffer[] = []
+    let size = 0
+    if (declared !== undefined && declared > limit) tooLarge()
+    source.on('data', (piece: Buffer) => {
+      size += piece.length
+      if (size <= limit) pieces.push(piece)
+      else {
+        pieces.length = 0
+        tooLarge()
+        if (size > limit + droppedBytes) cut()
+      }
+    })
+    source.on('end', () =>
+      resolve(pieces.length === 1 ? pieces[0]! : pieces.length === 0 ? nothing : Buffer.concat(pieces, size)),
+    )
+    const incomplete = (): void => reject(new BodyError(400, 'request body ended early'))
+    source.on('error', incomplete)
+    source.on('close', incomplete)
+  })
+}
+
+/** Writes pieces to their end, joined, no faster than `sink` takes them. Stops quietly when the sink closes; calls `cut` when `pieces` throws. */
+export async function writePieces(
+  sink: Writable,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  cut: () => void,
+): Promise<void> {
+  let batch: Uint8Array[] = []
+  let size = 0
+  const flush = async (): Promise<void> => {
+    const bytes = batch.length === 1 ? batch[0]! : Buffer.concat(batch, size)
+    batch = []
+    size = 0
+    if (sink.writable && !sink.write(bytes)) await room(sink)
+  }
+  try {
+    if (Symbol.iterator in pieces) {
+      for (const piece of pieces) {
+        batch.push(piece)
+        if ((size += piece.length) >= writeSize) await flush()
+        if (!sink.writable) return
+      }
+    } else {
+      for await (const piece of pieces) {
+        batch.push(piece)
+        if ((size += piece.length) >= writeSize) await flush()
+        if (!sink.writable) return
+      }
+    }
+  } catch (error) {
+    cut()
+    throw error
+  }
+  if (!sink.writable) return
+  if (size > 0) sink.end(batch.length === 1 ? batch[0]! : Buffer.concat(batch, size))
+  else sink.end()
+}
+
+/** An open body over a node stream. */
+export class WritableReplyStream implements ReplyStream {
+  readonly #sink: Writable
+  #waiting: Uint8Array[] = []
+  #waitingBytes = 0
+  #ended = false
+
+  constructor(sink: Writable) {
+    this.#sink = sink
+  }
+
+  get bufferedBytes(): number {
+    return this.#waitingBytes + this.#sink.writableLength
+  }
+
+  write(piece: Uint8Array): boolean {
+    if (this.#ended || !this.#sink.writable) return false
+    if (this.#waiting.length === 0) setImmediate(this.#flush)
+    this.#waiting.push(piece)
+    this.#waitingBytes += piece.length
+    return this.bufferedBytes < slowAt
+  }
+
+  async drained(): Promise<void> {
+    while (this.#sink.writable && this.bufferedBytes >= slowAt) {
+      this.#flush()
+      if (this.#sink.writableNeedDrain) await room(this.#sink)
+      else break
+    }
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#flush()
+    this.#sink.end()
+  }
+
+  readonly #flush = (): void => {
+    if (this.#waiting.length === 0) return
+    const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting, this.#waitingBytes)
+    this.#waiting = []
+    this.#waitingBytes = 0
+    if (this.#sink.writable) this.#sink.write(bytes)
+  }
+}
+
+/** Resolves when the sink takes more, or has closed. */
+function room(sink: Writable): Promise<void> {
+  if (sink.destroyed) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = (): void => {
+      sink.off('drain', done)
+      sink.off('close', done)
+      resolve()
+    }
+    sink.on('drain', done)
+    sink.on('close', done)
+  })
+}

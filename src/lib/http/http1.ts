@@ -1,0 +1,178 @@
+/** HTTP/1.1 requests and replies, over node's own parser. */
+import { ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { collectBody, WritableReplyStream, writePieces } from './body.ts'
+import type { Headers, HttpReply, HttpRequest, Peer, ReplyHeaders, ReplyStream, Upgrade } from './message.ts'
+import type { Connection } from './connection.ts'
+
+const nothing = Buffer.alloc(0)
+
+export class Http1Request implements HttpRequest {
+  readonly method: string
+  readonly path: string
+  readonly search: string
+  readonly upgrade: Upgrade | undefined
+  readonly #message: IncomingMessage
+  readonly #reply: Http1Reply
+  readonly #connection: Connection
+  #query: URLSearchParams | undefined
+  #signal: AbortSignal | undefined
+
+  constructor(message: IncomingMessage, reply: Http1Reply, connection: Connection, upgrade?: Upgrade) {
+    const url = originForm(message.url!)
+    const mark = url.indexOf('?')
+    this.method = message.method!
+    this.path = mark < 0 ? url : url.slice(0, mark)
+    this.search = mark < 0 ? '' : url.slice(mark + 1)
+    this.upgrade = upgrade
+    this.#message = message
+    this.#reply = reply
+    this.#connection = connection
+  }
+
+  get protocol(): 'HTTP/1.1' {
+    return 'HTTP/1.1'
+  }
+
+  get headers(): Headers {
+    return this.#message.headers
+  }
+
+  get query(): URLSearchParams {
+    return (this.#query ??= new URLSearchParams(this.search))
+  }
+
+  get peer(): Peer | undefined {
+    return this.#connection.peer
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress
+  }
+
+  get remotePort(): number {
+    return this.#connection.remotePort
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= this.#reply.goneSignal())
+  }
+
+  headerValues(name: string): string[] {
+    return rawHeaderValues(this.#message.rawHeaders, name)
+  }
+
+  readBody(limitBytes: number): Promise<Buffer> {
+    const message = this.#message
+    if (message.readableEnded) return Promise.resolve(nothing)
+    const declared = message.headers['content-length']
+    return collectBody(message, declared === undefined ? undefined : Number(declared), limitBytes, () =>
+      message.destroy(),
+    )
+  }
+
+  bodyPieces(): AsyncIterable<Buffer> {
+    return this.#message
+  }
+}
+
+export class Http1Reply implements HttpReply {
+  readonly #response: ServerResponse
+  readonly #connection: Connection
+  #status = 0
+
+  constructor(response: ServerResponse, connection: Connection) {
+    this.#response = response
+    this.#connection = connection
+  }
+
+  get status(): number {
+    return this.#status
+  }
+
+  send(status: number, headers: ReplyHeaders, body: Uint8Array | string = nothing): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    this.#begin(status, hasNoBody(status) ? headers : { ...headers, 'content-length': bytes.length })
+    this.#response.end(bytes)
+  }
+
+  async sendPieces(
+    status: number,
+    headers: ReplyHeaders,
+    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    this.#begin(status, headers)
+    await writePieces(this.#response, pieces, () => this.destroy())
+  }
+
+  stream(status: number, headers: ReplyHeaders): ReplyStream {
+    this.#begin(status, headers)
+    this.#response.flushHeaders()
+    return new WritableReplyStream(this.#response)
+  }
+
+  onDone(run: () => void): void {
+    if (this.#response.closed) run()
+    else this.#response.once('close', run)
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+
+  /** Aborts when the response closes before its end. */
+  goneSignal(): AbortSignal {
+    const response = this.#response
+    if (response.closed)
+      return response.writableFinished ? new AbortController().signal : AbortSignal.abort(clientGone())
+    const controller = new AbortController()
+    response.once('close', () => {
+      if (!response.writableFinished) controller.abort(clientGone())
+    })
+    return controller.signal
+  }
+
+  #begin(status: number, headers: ReplyHeaders): void {
+    if (this.#status !== 0) throw new Error('Cannot reply twice to one request')
+    this.#status = status
+    const response = this.#response
+    if (this.#connection.server.draining.aborted) response.shouldKeepAlive = false
+    response.writeHead(status, headers as Record<string, string | number | string[]>)
+  }
+}
+
+/** A reply to a request that asked for an upgrade and does not get it: node gives such requests no response object. */
+export function replyOnSocket(message: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(message)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0])
+  response.once('finish', () => {
+    response.detachSocket(socket as Parameters<ServerResponse['detachSocket']>[0])
+    socket.end()
+  })
+  return response
+}
+
+/** The values of one header in a list of alternating names and values. */
+export function rawHeaderValues(raw: readonly string[], name: string): string[] {
+  const values: string[] = []
+  for (let i = 0; i < raw.length; i += 2) if (raw[i]!.toLowerCase() === name) values.push(raw[i + 1]!)
+  return values
+}
+
+/** The reason with which a request's signal aborts. */
+export function clientGone(): Error {
+  return new DOMException('the client closed the connection', 'AbortError')
+}
+
+export function hasNoBody(status: number): boolean {
+  return status === 204 || status === 304
+}
+
+/** Clients that think they talk to a proxy send a whole address; its path is what counts. */
+function originForm(url: string): string {
+  if (url.startsWith('/')) return url
+  const path = /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1]
+  return path === undefined ? `/${url}` : path.startsWith('/') ? path : `/${path}`
+}
