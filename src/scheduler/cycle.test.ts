@@ -93,7 +93,10 @@ const rows: readonly Row[] = [
     nodes: [{ name: 'worker' }],
     pods: {
       worker: [
-        { name: 'q', spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80, hostIP: '10.0.0.1' }] }] } },
+        {
+          name: 'q',
+          spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80, hostIP: '10.0.0.1' }] }] },
+        },
       ],
     },
     wanted:

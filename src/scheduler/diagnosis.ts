@@ -7,7 +7,9 @@ export function failureMessage(pod: Pod, diagnosis: Diagnosis): string {
   const available = `0/${diagnosis.nodes} nodes are available`
   const reasons =
     diagnosis.whole === undefined
-      ? countedReasons(diagnosis.rejections.flatMap(({ rejection }) => [rejection.reason, ...(rejection.furtherReasons ?? [])]))
+      ? countedReasons(
+          diagnosis.rejections.flatMap(({ rejection }) => [rejection.reason, ...(rejection.furtherReasons ?? [])]),
+        )
       : diagnosis.whole.rejection.reason
   return `${available}: ${reasons}. ${preemptionText(pod, diagnosis)}`
 }

@@ -15,7 +15,13 @@ export interface Rejection {
 
 /** The machine-readable side of a rejection. */
 export type RejectionCause =
-  | { readonly kind: 'resource'; readonly resource: string; readonly requested: number; readonly free: number; readonly capacity: number }
+  | {
+      readonly kind: 'resource'
+      readonly resource: string
+      readonly requested: number
+      readonly free: number
+      readonly capacity: number
+    }
   | { readonly kind: 'taint'; readonly key: string; readonly value?: string; readonly effect: string }
   | { readonly kind: 'selector' }
   | { readonly kind: 'name' }

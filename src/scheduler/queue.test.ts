@@ -7,7 +7,15 @@ import { nodeOf, podOf } from '#scheduler/testObjects.ts'
 
 const rules = new Map<string, readonly WakeRule[]>([
   ['Room', [{ event: { resource: 'pods', action: 'delete' } }]],
-  ['Label', [{ event: { resource: 'nodes', action: 'update' }, helps: ({ node }) => node?.metadata.labels?.['disk'] === 'ssd' }]],
+  [
+    'Label',
+    [
+      {
+        event: { resource: 'nodes', action: 'update' },
+        helps: ({ node }) => node?.metadata.labels?.['disk'] === 'ssd',
+      },
+    ],
+  ],
 ])
 
 function fixture(): { clock: SimulatedClock; queue: SchedulingQueue } {

@@ -41,7 +41,10 @@ export function nodeOf({ name, labels = {}, allocatable = {}, spec = {}, images 
 }
 
 /** The cluster that has these nodes, with pods on them by the node's name. */
-export function clusterOf(nodes: readonly NodeSketch[], pods: Readonly<Record<string, readonly PodSketch[]>> = {}): ClusterView {
+export function clusterOf(
+  nodes: readonly NodeSketch[],
+  pods: Readonly<Record<string, readonly PodSketch[]>> = {},
+): ClusterView {
   const cache = new SchedulerCache()
   for (const node of nodes) cache.setNode(nodeOf(node))
   for (const [node, sketches] of Object.entries(pods)) {

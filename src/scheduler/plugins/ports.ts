@@ -45,10 +45,10 @@ export const ports: Plugin<readonly HostPort[]> = {
     const taken = clash(wanted, node)
     if (taken === undefined) return undefined
     const { protocol, port } = taken
-    return { reason: "node(s) didn't have free ports for the requested pod ports", cause: { kind: 'port', protocol, port } }
+    return {
+      reason: "node(s) didn't have free ports for the requested pod ports",
+      cause: { kind: 'port', protocol, port },
+    }
   },
-  wakesOn: [
-    { event: { resource: 'pods', action: 'delete' } },
-    { event: { resource: 'nodes', action: 'add' } },
-  ],
+  wakesOn: [{ event: { resource: 'pods', action: 'delete' } }, { event: { resource: 'nodes', action: 'add' } }],
 }

@@ -13,7 +13,10 @@ export const resourcesFit: Plugin<PodResources> = {
   wakesOn: [
     { event: { resource: 'pods', action: 'delete' } },
     { event: { resource: 'pods', action: 'update' } },
-    { event: { resource: 'nodes', action: 'add' }, helps: ({ pod, node }) => couldHold(pod, node?.status?.allocatable) },
+    {
+      event: { resource: 'nodes', action: 'add' },
+      helps: ({ pod, node }) => couldHold(pod, node?.status?.allocatable),
+    },
     {
       event: { resource: 'nodes', action: 'update' },
       helps: ({ pod, node }) => couldHold(pod, node?.status?.allocatable),
@@ -52,12 +55,18 @@ interface Shortage {
 export function shortages(wanted: PodResources, node: NodeView): readonly Shortage[] {
   const short: Shortage[] = []
   const check = (resource: string, requested: number, used: number, capacity: number): void => {
-    if (requested > 0 && requested > capacity - used) short.push({ resource, requested, free: capacity - used, capacity })
+    if (requested > 0 && requested > capacity - used)
+      short.push({ resource, requested, free: capacity - used, capacity })
   }
   check('pods', 1, node.pods.length, node.podLimit)
   check('cpu', wanted.milliCpu, node.requested.milliCpu, node.allocatable.milliCpu)
   check('memory', wanted.memory, node.requested.memory, node.allocatable.memory)
-  check('ephemeral-storage', wanted.ephemeralStorage, node.requested.ephemeralStorage, node.allocatable.ephemeralStorage)
+  check(
+    'ephemeral-storage',
+    wanted.ephemeralStorage,
+    node.requested.ephemeralStorage,
+    node.allocatable.ephemeralStorage,
+  )
   for (const [name, amount] of wanted.others) {
     check(name, amount, node.requested.others.get(name) ?? 0, node.allocatable.others.get(name) ?? 0)
   }
@@ -88,5 +97,7 @@ function leastAllocated(pod: Pod, node: NodeView): number {
 function couldHold(pod: Pod, allocatable: Parameters<typeof readResources>[0]): boolean {
   const wanted = podRequests(pod)
   const size = readResources(allocatable)
-  return wanted.milliCpu <= size.milliCpu && wanted.memory <= size.memory && wanted.ephemeralStorage <= size.ephemeralStorage
+  return (
+    wanted.milliCpu <= size.milliCpu && wanted.memory <= size.memory && wanted.ephemeralStorage <= size.ephemeralStorage
+  )
 }

@@ -1,0 +1,58 @@
+import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { scaleSubresource } from '#resources/apps/scale.ts'
+import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
+import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
+import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
+import { statusSubresource } from '#resources/status.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+/** Replica sets: a number of pods of one template, kept. */
+export const replicaSetStrategy: Strategy<ReplicaSet> = {
+  resource: replicaSets,
+  reserved: ['status'],
+  unconditionalUpdate: true,
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', description: 'Pods that are wanted.', value: ({ spec }) => spec.replicas ?? 1 },
+    {
+      name: 'Current',
+      type: 'integer',
+      description: 'Pods that there are.',
+      value: ({ status }) => status?.replicas ?? 0,
+    },
+    {
+      name: 'Ready',
+      type: 'integer',
+      description: 'Pods that are ready.',
+      value: ({ status }) => status?.readyReplicas ?? 0,
+    },
+    ageColumn,
+    ...containerColumns<ReplicaSet>(({ spec }) => spec.template?.spec?.containers),
+    selectorColumn<ReplicaSet>(({ spec }) => spec.selector),
+  ],
+  subresources: {
+    status: statusSubresource,
+    scale: scaleSubresource<ReplicaSet>({
+      selector: ({ spec }) => spec.selector,
+      replicas: ({ spec }) => spec.replicas,
+      current: ({ status }) => status?.replicas,
+      set: (replicaSet, replicas) => (replicaSet.spec.replicas = replicas),
+    }),
+  },
+  default({ spec }) {
+    spec.template ??= { spec: { containers: [] } }
+    defaultTemplate(spec.template)
+  },
+  prepare(replicaSet, old) {
+    if (old === undefined) replicaSet.status = { replicas: 0 }
+  },
+  validate({ spec }, old, report) {
+    const place = report.at('spec')
+    checkAtLeast(place.at('replicas'), 0, spec.replicas)
+    checkAtLeast(place.at('minReadySeconds'), 0, spec.minReadySeconds)
+    checkSelectorMatchesTemplate(spec.selector, spec.template!, place, { kind: 'deployment' })
+    checkTemplate(spec.template!, old?.spec.template, place.at('template'), { restartPolicies: ['Always'] })
+    if (old !== undefined) checkImmutable(place.at('selector'), spec.selector, old.spec.selector)
+  },
+}

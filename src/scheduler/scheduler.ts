@@ -1,0 +1,239 @@
+/**
+ * The scheduler: gives every pod without a node the best one there is. `cycle.ts` decides, `queue.ts` says who is next,
+ * `cache.ts` knows the cluster, `plugins/` hold the rules. Nothing here runs pods or moves them once they are bound.
+ */
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import { bindings } from '#api/core/v1/binding.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { PodCondition } from '#api/core/v1/podStatus.ts'
+import type { Causes } from '#client/causes.ts'
+import type { Client } from '#client/client.ts'
+import { referenceTo, type EventRecorder } from '#client/events.ts'
+import type { Change, Informer } from '#client/informer.ts'
+import type { Informers } from '#client/informers.ts'
+import { timeText } from '#client/time.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
+import type { Random } from '#lib/random.ts'
+import { isReason } from '#machinery/status.ts'
+import { SchedulerCache } from '#scheduler/cache.ts'
+import { decide, type Diagnosis } from '#scheduler/cycle.ts'
+import { failureMessage } from '#scheduler/diagnosis.ts'
+import { defaultPlugins, type WeightedPlugin } from '#scheduler/plugins/index.ts'
+import { SchedulingQueue, type QueuedPod } from '#scheduler/queue.ts'
+import { siblingFinder } from '#scheduler/siblings.ts'
+
+export interface SchedulerOptions {
+  readonly client: Client
+  readonly informers: Informers
+  readonly events: EventRecorder
+  readonly causes: Causes
+  readonly clock: Clock
+  readonly random: Random
+  /** Pods that name another scheduler are left to it. */
+  readonly name?: string
+  readonly report?: (problem: string, error: unknown) => void
+}
+
+/** How long decisions may follow each other before others get their turn, in milliseconds. */
+const longestTurn = 10
+
+/** How many bindings may be on their way at once. */
+const mostBindings = 64
+
+/** The scheduler as a part of a process. */
+export function schedulerComponent(options: SchedulerOptions): Component {
+  return {
+    name: 'scheduler',
+    needs: ['api-server'],
+    run: (ready, signal) => new Scheduler(options).run(ready, signal),
+  }
+}
+
+class Scheduler {
+  readonly #options: SchedulerOptions
+  readonly #name: string
+  readonly #cache = new SchedulerCache()
+  readonly #plugins: readonly WeightedPlugin[]
+  readonly #queue: SchedulingQueue
+  readonly #pods: Informer<Pod>
+  readonly #nodes: Informer<Node>
+  readonly #bindings = new Set<Promise<void>>()
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+    this.#name = options.name ?? 'default-scheduler'
+    this.#pods = options.informers.of(pods)
+    this.#nodes = options.informers.of(nodes)
+    this.#plugins = defaultPlugins(siblingFinder(options.informers))
+    const rules = new Map(this.#plugins.map(({ plugin }) => [plugin.name, plugin.wakesOn ?? []]))
+    this.#queue = new SchedulingQueue(options.clock, rules)
+  }
+
+  async run(ready: () => void, signal: AbortSignal): Promise<void> {
+    await this.#options.informers.synced(signal)
+    using _nodes = this.#nodes.onChange((change) => this.#nodeChanged(change))
+    using _pods = this.#pods.onChange((change) => this.#podChanged(change))
+    const close = (): void => this.#queue.close()
+    signal.addEventListener('abort', close, { once: true })
+    ready()
+    let turnBegan = this.#options.clock.now()
+    for (let next = await this.#queue.take(); next !== undefined; next = await this.#queue.take()) {
+      this.#schedule(next, signal)
+      while (this.#bindings.size >= mostBindings) await Promise.race(this.#bindings)
+      if (this.#options.clock.now() - turnBegan < longestTurn) continue
+      await yieldToEventLoop()
+      turnBegan = this.#options.clock.now()
+    }
+    await Promise.all(this.#bindings)
+  }
+
+  #nodeChanged({ old, new: node }: Change<Node>): void {
+    if (node === undefined) {
+      this.#cache.removeNode(old!.metadata.name)
+      return
+    }
+    this.#cache.setNode(node)
+    if (old === undefined) this.#queue.changed({ resource: 'nodes', action: 'add', node })
+    else if (mattersToPods(old, node)) this.#queue.changed({ resource: 'nodes', action: 'update', node, oldNode: old })
+  }
+
+  #podChanged({ old, new: pod }: Change<Pod>): void {
+    if (pod === undefined) {
+      this.#podGone(old!)
+      return
+    }
+    if (isFinished(pod)) return this.#podGone(pod)
+    if ((pod.spec.nodeName ?? '') !== '') {
+      this.#queue.remove(pod)
+      this.#cache.setPod(pod)
+      if (old !== undefined && (old.spec.nodeName ?? '') === '') {
+        this.#options.causes.clear({ kind: 'Pod', ...placeOf(pod) }, this.#name)
+      }
+    } else if ((pod.spec.schedulerName ?? this.#name) === this.#name && pod.metadata.deletionTimestamp === undefined) {
+      if (!this.#cache.isAssumed(pod)) this.#enqueue(pod)
+    } else this.#queue.remove(pod)
+  }
+
+  #podGone(pod: Pod): void {
+    this.#queue.remove(pod)
+    this.#cache.removePod(pod)
+    if ((pod.spec.nodeName ?? '') !== '') this.#queue.changed({ resource: 'pods', action: 'delete' })
+  }
+
+  #enqueue(pod: Pod): void {
+    const gate = this.#plugins.map(({ plugin }) => plugin.gate?.(pod)).find((rejection) => rejection !== undefined)
+    this.#queue.set(pod, gate !== undefined)
+    if (gate === undefined) return
+    const condition = { reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }
+    this.#inBackground(this.#writeCondition(pod, condition), pod)
+  }
+
+  /** One attempt for one pod: decide now, write later, so that the next pod need not wait for the store. */
+  #schedule({ pod }: QueuedPod, signal: AbortSignal): void {
+    const decision = decide(pod, this.#plugins, this.#cache.snapshot(), this.#options.random)
+    if (decision.node === undefined) {
+      this.#inBackground(this.#unschedulable(pod, decision.diagnosis), pod)
+      return
+    }
+    this.#cache.assume(pod, decision.node)
+    this.#inBackground(this.#bind(pod, decision.node, signal), pod)
+  }
+
+  async #bind(pod: Pod, node: string, signal: AbortSignal): Promise<void> {
+    const { name, namespace, uid } = pod.metadata
+    try {
+      await this.#options.client.createSubresource(
+        pods,
+        { name, namespace: namespace! },
+        'binding',
+        {
+          apiVersion: 'v1',
+          kind: bindings.kind,
+          metadata: { name, namespace: namespace!, uid: uid! },
+          target: { kind: 'Node', name: node },
+        },
+        { signal },
+      )
+    } catch (error) {
+      this.#cache.forget(pod)
+      if (signal.aborted || isReason(error, 'NotFound')) return this.#queue.remove(pod)
+      this.#queue.putBack(pod, new Set())
+      this.#record(pod, 'Warning', 'FailedScheduling', `binding rejected: ${(error as Error).message}`)
+      return
+    }
+    this.#queue.remove(pod)
+    this.#record(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`)
+  }
+
+  async #unschedulable(pod: Pod, diagnosis: Diagnosis): Promise<void> {
+    const message = failureMessage(pod, diagnosis)
+    const rejectedBy = new Set(diagnosis.rejections.map(({ plugin }) => plugin))
+    if (diagnosis.whole !== undefined) rejectedBy.add(diagnosis.whole.plugin)
+    // Without a single node any new one may do.
+    if (diagnosis.nodes === 0) for (const { plugin } of this.#plugins) rejectedBy.add(plugin.name)
+    this.#queue.putBack(pod, rejectedBy)
+    this.#record(pod, 'Warning', 'FailedScheduling', message)
+    this.#options.causes.record({ kind: 'Pod', ...placeOf(pod) }, this.#name, { reason: 'Unschedulable', message })
+    await this.#writeCondition(pod, { reason: 'Unschedulable', message })
+  }
+
+  /** Sets `PodScheduled` to False, unless it says the same already. */
+  async #writeCondition(
+    pod: Pod,
+    { reason, message }: { readonly reason: string; readonly message: string },
+  ): Promise<void> {
+    const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+    if (known?.status === 'False' && known.reason === reason && known.message === message) return
+    const now = timeText(this.#options.clock.now())
+    const condition: PodCondition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      lastProbeTime: null as never,
+      lastTransitionTime: known?.status === 'False' ? (known.lastTransitionTime ?? now) : now,
+      ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    }
+    try {
+      await this.#options.client.patchStatus(pods, pod.metadata, {
+        type: 'strategic',
+        body: { status: { conditions: [condition] } },
+      })
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) this.#options.report?.('Cannot write why a pod has no node', error)
+    }
+  }
+
+  #record(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const action = reason === 'Scheduled' ? 'Binding' : 'Scheduling'
+    this.#options.events.recordAction(referenceTo(pods, pod), { type, reason, message, action })
+  }
+
+  /** Lets work go on beside the loop; what goes wrong in it is reported, since nobody waits for it. */
+  #inBackground(work: Promise<void>, pod: Pod): void {
+    const ended: Promise<void> = work
+      .catch((error: unknown) =>
+        this.#options.report?.(`Cannot schedule pod ${pod.metadata.namespace}/${pod.metadata.name}`, error),
+      )
+      .finally(() => this.#bindings.delete(ended))
+    this.#bindings.add(ended)
+  }
+}
+
+function placeOf({ metadata }: Pod): { readonly name: string; readonly namespace: string } {
+  return { name: metadata.name, namespace: metadata.namespace ?? '' }
+}
+
+/** A pod that ended uses nothing, although its object is still there. */
+function isFinished({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
+}
+
+/** Whether a node changed in anything that a plugin looks at; heartbeats change only the rest. */
+function mattersToPods(old: Node, node: Node): boolean {
+  const told = ({ metadata, spec, status }: Node): string =>
+    JSON.stringify([metadata.labels, spec.unschedulable, spec.taints, status?.allocatable, status?.images?.length])
+  return told(old) !== told(node)
+}
