@@ -114,8 +114,11 @@ function runWriter(): void {
           }
         }
         logBytes += 2 * pageBytes
+        // Under load there is no other time for it; twice as many, so that removal catches up.
+        const removed = removePiece(2 * (revision - newest))
         return () => {
           newest = revision
+          removed()
         }
       })
     send({ is: 'appended', groups: groups.length, ...(failure !== undefined && { failure }) })
@@ -148,32 +151,33 @@ function runWriter(): void {
     return failure
   }
 
-  /** Removes a piece in a turn of its own, so that commits that have arrived meanwhile go first. */
+  /** Removes a piece in a turn of its own, after the commits that have arrived meanwhile. */
   function removeLater(): void {
     if (removing) return
     removing = true
     setImmediate(() => {
       removing = false
-      if (removePiece() && removals.length > 0) removeLater()
+      if (closing || broken !== undefined || removals.length === 0) return
+      const failure = transact('Cannot remove compacted records', () => removePiece(removalsPerTransaction))
+      // After a failure it is tried again when the next message comes, or at the next opening.
+      if (failure === undefined) removeLater()
     })
   }
 
-  /** Says whether it got on. After a failure it is tried again when the next message comes, or at the next opening. */
-  function removePiece(): boolean {
+  /** Removes some compacted records within a transaction; returns what to do once that is durable. */
+  function removePiece(limit: number): () => void {
     const removal = removals[0]
-    if (removal === undefined || closing || broken !== undefined) return false
-    const piece = JSON.stringify(removal.revisions.slice(removal.done, removal.done + removalsPerTransaction))
-    const failure = transact('Cannot remove compacted records', () => {
-      setCompacted.run(removal.compacted)
-      removeChanges.run(piece)
-      removeValues.run(piece)
-      logBytes += (removalsPerTransaction / 8) * pageBytes
-      return () => {
-        removal.done += removalsPerTransaction
-        if (removal.done >= removal.revisions.length) removals.shift()
-      }
-    })
-    return failure === undefined
+    if (removal === undefined) return () => {}
+    const revisions = removal.revisions.slice(removal.done, removal.done + limit)
+    const list = JSON.stringify(revisions)
+    setCompacted.run(removal.compacted)
+    removeChanges.run(list)
+    removeValues.run(list)
+    logBytes += Math.ceil(revisions.length / 8) * pageBytes
+    return () => {
+      removal.done += revisions.length
+      if (removal.done >= removal.revisions.length) removals.shift()
+    }
   }
 
   function checkpoint(): void {
@@ -188,6 +192,14 @@ function runWriter(): void {
 
   function close(): void {
     idle?.[Symbol.dispose]()
+    const last = removals.at(-1)
+    if (last !== undefined && broken === undefined) {
+      // The rest is removed when the store is opened again.
+      transact('Cannot record the compaction', () => {
+        setCompacted.run(last.compacted)
+        return () => {}
+      })
+    }
     try {
       database.close()
     } catch (error) {

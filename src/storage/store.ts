@@ -64,7 +64,7 @@ export interface WatchBatch {
 }
 
 /** Changes under a prefix. Ends quietly when its signal is aborted; one reader at a time. */
-export interface StoreWatch extends AsyncIterableIterator<WatchBatch> {
+export interface StoreWatch extends AsyncIterableIterator<WatchBatch, undefined> {
   /** Asks for a batch at the store's present revision as soon as possible, even an empty one. */
   requestProgress(): void
 }

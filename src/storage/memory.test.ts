@@ -1,0 +1,4 @@
+import { openMemoryStore } from './memory.ts'
+import { describeStore } from './storeContract.ts'
+
+describeStore('memory', async (options) => openMemoryStore(options))
