@@ -439,16 +439,34 @@ function response(
     status,
     headers,
     body: { [Symbol.asyncIterator]: pieces },
-    async readBody(limitBytes) {
-      const collected: Buffer[] = []
-      let size = 0
-      for await (const piece of pieces()) {
-        if ((size += piece.length) > limitBytes)
-          throw new HttpClientError('tooLarge', `${name}: the body is larger than ${limitBytes} bytes`)
-        collected.push(piece)
-      }
-      return collected.length === 1 ? collected[0]! : Buffer.concat(collected, size)
+    readBody(limitBytes) {
+      // Events, not the iterator: that pauses the socket after every piece, and a list of 30 MB takes five times as long.
+      return new Promise((resolve, reject) => {
+        const collected: Buffer[] = []
+        let size = 0
+        source.on('data', (piece: Buffer) => {
+          size += piece.length
+          if (size <= limitBytes) return void collected.push(piece)
+          reject(new HttpClientError('tooLarge', `${name}: the body is larger than ${limitBytes} bytes`))
+          collected.length = 0
+          discard()
+        })
+        const settle = (error?: unknown): void => {
+          if (signal?.aborted) reject(signal.reason as Error)
+          else if (error !== undefined) reject(describeClientError(name, error))
+          else if (!isComplete()) reject(cutShort(name))
+          else resolve(collected.length === 1 ? collected[0]! : Buffer.concat(collected, size))
+        }
+        if (source.closed) return settle()
+        source.once('end', () => settle())
+        source.once('error', settle)
+        source.once('close', () => settle())
+      })
     },
     discard,
   }
+}
+
+function cutShort(name: string): HttpClientError {
+  return new HttpClientError('closed', `${name}: the connection closed before the body was complete`)
 }
