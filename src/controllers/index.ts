@@ -3,7 +3,8 @@
  * (reads, and does what was decided) and `plan.test.ts`. Not here: placing pods (`scheduler/`) and running them (`kubelet/`).
  */
 import type { MakeController } from './context.ts'
+import { deploymentController } from './deployment/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
 
 /** Every controller, in no particular order: they meet only in the API server. */
-export const controllers: readonly MakeController[] = [replicaSetController]
+export const controllers: readonly MakeController[] = [deploymentController, replicaSetController]

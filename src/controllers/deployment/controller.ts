@@ -1,0 +1,169 @@
+import { deployments, type Deployment } from '#api/apps/v1/deployment.ts'
+import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import type { Controller } from '#client/controller.ts'
+import { referenceTo } from '#client/events.ts'
+import { keyOf } from '#client/index.ts'
+import { writeStatus } from '#client/writeStatus.ts'
+import { matchesLabelSelector } from '#machinery/labelSelector.ts'
+import { controllerOf } from '#machinery/owners.ts'
+import { isReason } from '#machinery/status.ts'
+import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import type { ControllerContext } from '../context.ts'
+import { isNamespaceEnding } from '../podWrites.ts'
+import { planRollout, type Observed, type RolloutPlan, type SetChange } from './plan.ts'
+import { isSameTemplate, revisionAnnotation } from './replicaSets.ts'
+import { sizeOf } from './sizes.ts'
+import { deadlineOf, reasons, setCondition } from './status.ts'
+
+const component = 'deployment-controller'
+
+/** Brings Deployments from one template to the next by making and sizing ReplicaSets. */
+export function deploymentController(context: ControllerContext): Controller {
+  const { client, clock, causes } = context
+  const copies = context.informers.of(deployments)
+  const setCopies = context.informers.of(replicaSets)
+  const podCopies = context.informers.of(pods)
+  setCopies.addIndex(byController, controllerIndex)
+  podCopies.addIndex(byController, controllerIndex)
+  const events = context.events.recorder(component)
+
+  const scaled = (deployment: Deployment, name: string, from: number, to: number): void => {
+    const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`
+    events.record(referenceTo(deployments, deployment), { type: 'Normal', reason: 'ScalingReplicaSet', message })
+  }
+
+  const observe = (sets: readonly ReplicaSet[]): Observed => ({
+    sets,
+    withPods: new Set(
+      sets
+        .filter((set) =>
+          podCopies
+            .byIndex(byController, set.metadata.uid ?? '')
+            .some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed'),
+        )
+        .map((set) => set.metadata.name),
+    ),
+  })
+
+  const createSet = async (deployment: Deployment, set: ReplicaSet, signal: AbortSignal): Promise<void> => {
+    try {
+      await client.create(replicaSets, set, { signal })
+      if (sizeOf(set) > 0) scaled(deployment, set.metadata.name, 0, sizeOf(set))
+    } catch (error) {
+      if (signal.aborted || isNamespaceEnding(error)) return
+      if (isReason(error, 'AlreadyExists')) {
+        const present = await client.get(replicaSets, set.metadata, { signal })
+        const mine = controllerOf(present)?.uid === deployment.metadata.uid
+        if (mine && isSameTemplate(present.spec.template, deployment.spec.template)) return
+        const collisionCount = (deployment.status?.collisionCount ?? 0) + 1
+        await writeStatus(client, deployments, deployment, { ...deployment.status, collisionCount }, signal)
+        throw error
+      }
+      const why = error instanceof Error ? error.message : String(error)
+      const message = `Failed to create new replica set "${set.metadata.name}": ${why}`
+      events.record(referenceTo(deployments, deployment), { type: 'Warning', reason: reasons.createFailed, message })
+      if (deadlineOf(deployment) !== undefined) {
+        const before = deployment.status?.conditions ?? []
+        const conditions = setCondition(before, 'Progressing', 'False', reasons.createFailed, message, clock.now())
+        await writeStatus(
+          client,
+          deployments,
+          deployment,
+          { ...deployment.status, conditions: [...conditions] },
+          signal,
+        )
+      }
+      throw error
+    }
+  }
+
+  const changeSet = async (deployment: Deployment, change: SetChange, signal: AbortSignal): Promise<void> => {
+    const { set, replicas, minReadySeconds, annotations } = change
+    const { resourceVersion } = set.metadata
+    const spec = {
+      ...(replicas === undefined ? {} : { replicas }),
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+    }
+    // The revision makes the patch fail for a set that is not as it was when its size was decided.
+    const body = {
+      metadata: { resourceVersion, ...(annotations === undefined ? {} : { annotations }) },
+      ...(Object.keys(spec).length === 0 ? {} : { spec }),
+    }
+    await client.patch(replicaSets, set.metadata, { type: 'merge', body }, { signal })
+    if (replicas !== undefined) scaled(deployment, set.metadata.name, sizeOf(set), replicas)
+  }
+
+  const apply = async (deployment: Deployment, plan: RolloutPlan, signal: AbortSignal): Promise<void> => {
+    if (plan.create !== undefined) await createSet(deployment, plan.create, signal)
+    for (const change of plan.change) await changeSet(deployment, change, signal)
+    for (const set of plan.remove) {
+      const { uid, resourceVersion } = set.metadata
+      const preconditions = {
+        ...(uid === undefined ? {} : { uid }),
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      }
+      await client.delete(replicaSets, set.metadata, { preconditions, signal }).catch((error: unknown) => {
+        if (!isReason(error, 'NotFound')) throw error
+      })
+    }
+    const annotations = plan.revision === undefined ? undefined : { [revisionAnnotation]: String(plan.revision) }
+    await writeStatus(client, deployments, deployment, plan.status, signal, annotations)
+  }
+
+  return {
+    name: component,
+    permissions: [
+      { groups: ['apps'], resources: ['deployments'], verbs: ['get', 'list', 'update', 'watch'] },
+      { groups: ['apps'], resources: ['deployments/status'], verbs: ['update', 'patch'] },
+      { groups: ['apps'], resources: ['deployments/finalizers'], verbs: ['update'] },
+      {
+        groups: ['apps'],
+        resources: ['replicasets'],
+        verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+      },
+      { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'update', 'watch'] },
+    ],
+    watch(on) {
+      on(copies, (deployment) => [keyOf(deployment.metadata)])
+      on(setCopies, (set) => {
+        const owner = controllerOf(set)
+        if (owner !== undefined)
+          return owner.kind === deployments.kind ? [`${set.metadata.namespace}/${owner.name}`] : []
+        const matches = (each: Deployment): boolean => matchesLabelSelector(each.spec.selector, set.metadata.labels)
+        return copies.list({ namespace: set.metadata.namespace ?? '', matches }).map((each) => keyOf(each.metadata))
+      })
+      on(podCopies, (pod) => {
+        // Only a Deployment that waits for its old pods to end looks at pods.
+        const set = setCopies.get(`${pod.metadata.namespace}/${controllerOf(pod)?.name ?? ''}`)
+        const owner =
+          set === undefined ? undefined : copies.get(`${pod.metadata.namespace}/${controllerOf(set)?.name ?? ''}`)
+        return owner?.spec.strategy?.type === 'Recreate' ? [keyOf(owner.metadata)] : []
+      })
+    },
+    async reconcile(key, signal) {
+      const deployment = copies.get(key)
+      if (deployment === undefined) return
+      const { selector } = deployment.spec
+      if (Object.keys({ ...selector.matchLabels }).length + (selector.matchExpressions ?? []).length === 0) {
+        const message = 'This deployment is selecting all pods. A non-empty selector is required.'
+        events.record(referenceTo(deployments, deployment), { type: 'Warning', reason: 'SelectingAll', message })
+        const observedGeneration = deployment.metadata.generation ?? 0
+        await writeStatus(client, deployments, deployment, { ...deployment.status, observedGeneration }, signal)
+        return
+      }
+      const now = clock.now()
+      const candidates = [deployment.metadata.uid ?? '', orphans(deployment.metadata.namespace)].flatMap((value) =>
+        setCopies.byIndex(byController, value),
+      )
+      const claims = planClaims(deployment, selector, candidates)
+      const sets = await applyClaims(client, replicaSets, { resource: deployments, object: deployment }, claims, signal)
+      const plan = planRollout(deployment, observe(sets), now)
+      const subject = { kind: deployments.kind, ...deployment.metadata }
+      if (plan.cause === undefined) causes.clear(subject, component)
+      else causes.record(subject, component, plan.cause)
+      await apply(deployment, plan, signal)
+      return plan.recheckAt === undefined ? undefined : { after: Math.max(0, plan.recheckAt - now) }
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { deployments, type Deployment } from '#api/apps/v1/deployment.ts'
+import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
+import { apiVersionOf } from '#api/resource.ts'
+import { isEqual } from '#client/statusPatch.ts'
+import { millisecondsOf } from '#client/time.ts'
+import { controllerReference } from '#machinery/owners.ts'
+import { podTemplateHash } from '#machinery/podTemplateHash.ts'
+
+/** The label that tells the pods of one template from those of another. */
+export const hashLabel = 'pod-template-hash'
+export const revisionAnnotation = 'deployment.kubernetes.io/revision'
+export const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history'
+export const desiredReplicasAnnotation = 'deployment.kubernetes.io/desired-replicas'
+export const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas'
+
+/** Annotations of a Deployment that its sets have a value of their own of, or none. */
+const notCopied = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  revisionAnnotation,
+  revisionHistoryAnnotation,
+  desiredReplicasAnnotation,
+  maxReplicasAnnotation,
+  'deprecated.deployment.rollback.to',
+])
+
+/** Characters of revision history that a set keeps. */
+const longestHistory = 2000
+
+/** The oldest set with the Deployment's present template: the one to bring up. */
+export function findNewSet(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
+  return byAge(sets).find((set) => isSameTemplate(set.spec.template, deployment.spec.template))
+}
+
+/** Oldest first; by name within one second. */
+export function byAge(sets: readonly ReplicaSet[]): readonly ReplicaSet[] {
+  const created = (set: ReplicaSet): number => millisecondsOf(set.metadata.creationTimestamp) ?? 0
+  return sets.toSorted((a, b) => created(a) - created(b) || (a.metadata.name < b.metadata.name ? -1 : 1))
+}
+
+export function isSameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean {
+  return a !== undefined && b !== undefined && isEqual(withoutHash(a), withoutHash(b))
+}
+
+function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
+  const { [hashLabel]: _hash, ...labels } = template.metadata?.labels ?? {}
+  return { ...template, metadata: { ...template.metadata, labels } }
+}
+
+/** The revision written on a set or Deployment; 0 when there is none. */
+export function revisionOf(object: { readonly metadata: { readonly annotations?: Record<string, string> } }): number {
+  return wholeNumber(object.metadata.annotations?.[revisionAnnotation]) ?? 0
+}
+
+export function nextRevision(oldSets: readonly ReplicaSet[]): number {
+  return oldSets.reduce((highest, set) => Math.max(highest, revisionOf(set)), 0) + 1
+}
+
+export function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+/** What a set of the present template has to carry: the Deployment's own annotations and its revision, with those before. */
+export function annotationsFor(
+  deployment: Deployment,
+  set: ReplicaSet | undefined,
+  revision: number,
+): Record<string, string> {
+  const annotations = { ...set?.metadata.annotations }
+  for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
+    if (!notCopied.has(name)) annotations[name] = value
+  }
+  const before = annotations[revisionAnnotation]
+  if ((wholeNumber(before) ?? 0) >= revision) return annotations
+  annotations[revisionAnnotation] = String(revision)
+  if (before !== undefined && before !== '') {
+    annotations[revisionHistoryAnnotation] = historyWith(annotations[revisionHistoryAnnotation] ?? '', before)
+  }
+  return annotations
+}
+
+function historyWith(history: string, revision: string): string {
+  const revisions = [...history.split(',').filter((each) => each !== ''), revision]
+  while (revisions.length > 1 && revisions.join(',').length > longestHistory) revisions.shift()
+  return revisions.join(',')
+}
+
+/** Annotations that tell a set's share when the Deployment is scaled while it rolls. */
+export function sizeAnnotations(replicas: number, surge: number): Record<string, string> {
+  return { [desiredReplicasAnnotation]: String(replicas), [maxReplicasAnnotation]: String(replicas + surge) }
+}
+
+/** A set for the Deployment's present template, without pods and without annotations. */
+export function newSetFor(deployment: Deployment): ReplicaSet {
+  const { name, namespace } = deployment.metadata
+  const { template, selector, minReadySeconds } = deployment.spec
+  const hash = podTemplateHash(template, deployment.status?.collisionCount ?? 0)
+  const labels = { ...template.metadata?.labels, [hashLabel]: hash }
+  return {
+    apiVersion: apiVersionOf(replicaSets),
+    kind: replicaSets.kind,
+    metadata: {
+      name: `${name}-${hash}`,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels,
+      ownerReferences: [controllerReference(deployment, deployments)],
+    },
+    spec: {
+      replicas: 0,
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+      selector: { ...selector, matchLabels: { ...selector.matchLabels, [hashLabel]: hash } },
+      template: { ...template, metadata: { ...template.metadata, labels } },
+    },
+  }
+}
