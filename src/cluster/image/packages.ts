@@ -1,0 +1,86 @@
+/** Files of Debian packages, without installing them. */
+import type { Host } from '#lib/host/host.ts'
+import { runChecked } from '#lib/host/process.ts'
+
+import type { Architecture } from './pause.ts'
+
+/**
+ * A folder with the files of all `packages` that are not installed on this machine, or undefined when every one is. A
+ * package comes from `packageFolder`, from apt's own cache, or is downloaded into `packageFolder` with apt-get.
+ */
+export async function fetchPackages(
+  host: Host,
+  packages: readonly string[],
+  folders: { readonly packageFolder: string; readonly workFolder: string; readonly architecture: Architecture },
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const wanted: string[] = []
+  for (const name of packages) if (!(await isInstalled(host, name, signal))) wanted.push(name)
+  if (wanted.length === 0) return undefined
+  await host.files.makeFolder(folders.packageFolder)
+  await host.files.remove(folders.workFolder)
+  await host.files.makeFolder(folders.workFolder, 0o700)
+  const find = async (name: string): Promise<string | undefined> => {
+    for (const folder of [folders.packageFolder, '/var/cache/apt/archives']) {
+      const file = findPackageFile(await host.files.list(folder), name, folders.architecture)
+      if (file !== undefined) return `${folder}/${file}`
+    }
+    return undefined
+  }
+  const absent: string[] = []
+  for (const name of wanted) if ((await find(name)) === undefined) absent.push(name)
+  if (absent.length > 0) {
+    const options = { cwd: folders.packageFolder, timeoutMs: 120_000 }
+    try {
+      await runChecked(
+        host.processes,
+        ['apt-get', '--quiet', '-o', 'APT::Sandbox::User=root', 'download', ...absent],
+        options,
+        signal,
+      )
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw new Error(`Cannot get the packages ${absent.join(', ')} for the image: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+  }
+  for (const name of wanted) {
+    const file = await find(name)
+    if (file === undefined)
+      throw new Error(`Cannot get the package ${name} for the image: apt-get downloaded another one`)
+    await runChecked(host.processes, ['dpkg-deb', '--extract', file, folders.workFolder], {}, signal)
+  }
+  return folders.workFolder
+}
+
+/** The newest file of a package among `names` (`NAME_VERSION_ARCHITECTURE.deb`), by name order; undefined when there is none. */
+export function findPackageFile(
+  names: readonly string[],
+  wanted: string,
+  architecture: Architecture,
+): string | undefined {
+  return names
+    .filter((file) => {
+      const [name, , kind] = file.split('_')
+      return name === wanted && (kind === `${architecture}.deb` || kind === 'all.deb')
+    })
+    .toSorted()
+    .at(-1)
+}
+
+async function isInstalled(host: Host, name: string, signal?: AbortSignal): Promise<boolean> {
+  try {
+    const result = await host.processes.run(
+      ['dpkg-query', '--show', '--showformat=${db:Status-Status}', name],
+      {},
+      signal,
+    )
+    return result.code === 0 && result.stdout === 'installed'
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new Error(`Cannot take files from Debian packages on this machine: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
