@@ -1,0 +1,109 @@
+import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { PodCondition, PodPhase } from '#api/core/v1/podStatus.ts'
+import { timeText } from '#client/time.ts'
+import { isSidecar, type PodView } from './podView.ts'
+
+/** The conditions that the node owns; all others are somebody else's and kept as they are. */
+export const kubeletConditions: ReadonlySet<string> = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+])
+
+interface Verdict {
+  readonly status: 'True' | 'False'
+  readonly reason?: string
+  readonly message?: string
+}
+
+const yes: Verdict = { status: 'True' }
+
+/** The conditions of a pod, those of others first; a condition keeps its time while its status does. */
+export function computeConditions(
+  pod: Pod,
+  view: PodView,
+  statuses: readonly ContainerStatus[],
+  phase: PodPhase,
+  now: number,
+): readonly PodCondition[] {
+  const old = pod.status?.conditions ?? []
+  const byName = new Map(statuses.map((status) => [status.name, status]))
+  const containersReady = verdictOnContainers(pod, byName, phase)
+  const verdicts: readonly (readonly [string, Verdict])[] = [
+    ['PodReadyToStartContainers', view.sandbox === undefined ? { status: 'False' } : yes],
+    ['Initialized', verdictOnInitialization(pod, byName, phase)],
+    ['Ready', containersReady.status === 'True' ? verdictOnGates(pod) : containersReady],
+    ['ContainersReady', containersReady],
+    ['PodScheduled', yes],
+  ]
+  const { generation } = pod.metadata
+  const own = verdicts.map(([type, verdict]): PodCondition => {
+    const before = old.find((condition) => condition.type === type)
+    const kept = before?.status === verdict.status ? before.lastTransitionTime : undefined
+    return {
+      type,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      ...verdict,
+      lastTransitionTime: kept ?? timeText(now),
+    }
+  })
+  return [...old.filter((condition) => !kubeletConditions.has(condition.type)), ...own]
+}
+
+type Statuses = ReadonlyMap<string, ContainerStatus>
+
+function verdictOnInitialization(pod: Pod, statuses: Statuses, phase: PodPhase): Verdict {
+  const initContainers = pod.spec.initContainers ?? []
+  if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' }
+  // Containers start only after initialisation, whatever has become of the init containers since.
+  if (pod.spec.containers.some((container) => hasStarted(statuses.get(container.name)))) return yes
+  const incomplete = initContainers.filter((container) => {
+    const status = statuses.get(container.name)
+    return isSidecar(container) ? status?.started !== true : status?.ready !== true
+  })
+  if (incomplete.length === 0) return yes
+  return {
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${incomplete.map(({ name }) => name).join(' ')}]`,
+  }
+}
+
+function hasStarted(status: ContainerStatus | undefined): boolean {
+  return (
+    status?.started === true ||
+    status?.state?.running !== undefined ||
+    status?.state?.terminated !== undefined ||
+    status?.lastState?.terminated !== undefined
+  )
+}
+
+function verdictOnContainers(pod: Pod, statuses: Statuses, phase: PodPhase): Verdict {
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' }
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' }
+  const counted = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers]
+  const unready = counted.filter((container) => statuses.get(container.name)?.ready !== true)
+  if (unready.length === 0) return yes
+  return {
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: [${unready.map(({ name }) => name).join(' ')}]`,
+  }
+}
+
+function verdictOnGates(pod: Pod): Verdict {
+  const problems: string[] = []
+  for (const { conditionType } of pod.spec.readinessGates ?? []) {
+    const condition = pod.status?.conditions?.find(({ type }) => type === conditionType)
+    if (condition === undefined) {
+      problems.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`)
+    } else if (condition.status !== 'True') {
+      problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`)
+    }
+  }
+  if (problems.length === 0) return yes
+  return { status: 'False', reason: 'ReadinessGatesNotReady', message: problems.join(', ') }
+}

@@ -1,0 +1,63 @@
+import type { RestartBackoff } from './restarts.ts'
+
+/** Why a container is not running although it should be, as its status shows it. */
+export interface StartFailure {
+  /** Such as `ErrImagePull` or `CreateContainerConfigError`. */
+  readonly reason: string
+  readonly message: string
+  /** Not to be tried again before. */
+  readonly retryAt: number
+}
+
+/** What is known of the image of a container that is to be started. */
+export type ImageState = { readonly is: 'pulling' } | { readonly is: 'present'; readonly ref: string }
+
+/** What probes have said of one run of a container; absent until there was a verdict. */
+export interface ProbeVerdicts {
+  readonly startup?: 'success' | 'failure'
+  readonly liveness?: 'success' | 'failure'
+  readonly readiness?: 'success' | 'failure'
+}
+
+/** Why a pod failed as a whole. */
+export interface PodFailure {
+  readonly reason: string
+  readonly message: string
+}
+
+/** What a pod's worker remembers between two looks at it: all that neither the API server nor the runtime can tell. */
+export interface PodMemory {
+  readonly node: { readonly addresses: readonly string[]; readonly runtimeScheme: string }
+  /** The node refused the pod: nothing of it was ever started. */
+  readonly rejection?: PodFailure
+  readonly volumesMounted: boolean
+  /** Since when nothing is left of the pod on the node but its record. */
+  readonly removed?: boolean
+  /** When `volumes` or `sandbox` may be tried again after a failure. */
+  readonly retryAt: { readonly volumes?: number; readonly sandbox?: number }
+  /** By container name. */
+  readonly failures: ReadonlyMap<string, StartFailure>
+  readonly images: ReadonlyMap<string, ImageState>
+  /** By container name and hash (`backoffKey`). */
+  readonly backoffs: ReadonlyMap<string, RestartBackoff>
+  /** When a container that was asked to stop will be killed, by container id. */
+  readonly stopping: ReadonlyMap<string, number>
+  /** By container id. */
+  readonly probes: ReadonlyMap<string, ProbeVerdicts>
+  /** When its end began: from then the grace period counts. */
+  readonly endingSince?: number
+}
+
+/** Nothing remembered: a pod that was not seen before. */
+export function freshMemory(node: PodMemory['node']): PodMemory {
+  return {
+    node,
+    volumesMounted: false,
+    retryAt: {},
+    failures: new Map(),
+    images: new Map(),
+    backoffs: new Map(),
+    stopping: new Map(),
+    probes: new Map(),
+  }
+}
