@@ -44,6 +44,8 @@ export interface Schema {
   readonly type?: SchemaType
   /** The OpenAPI name of the named type this is an instance of, such as `io.k8s.api.core.v1.PodSpec`. */
   readonly definition?: string
+  /** Set on types that travel alone: what they carry as apiVersion and kind. */
+  readonly kind?: GroupVersionKind
   readonly format?: SchemaFormat
   readonly description?: string
 
@@ -87,6 +89,8 @@ export interface Schema {
   readonly mergeKey?: string
   /** Strategic merge patch drops fields that the patch does not mention when it selects another member of a union. */
   readonly retainKeys?: boolean
+  /** Strategic merge patch replaces the whole object instead of merging field by field. */
+  readonly patchReplace?: boolean
 
   /** Fields that the schema does not know are kept (custom resources, `raw`). */
   readonly preserveUnknownFields?: boolean
