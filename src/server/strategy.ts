@@ -23,7 +23,8 @@ export interface ServingContext {
 /**
  * Everything special about serving one kind. The verbs themselves exist once, in registry.ts.
  *
- * A write passes: decode, schema defaults, `default`, `prepare`, admission, schema rules, `validate`, commit.
+ * A write passes: decode, schema defaults, `default`, mutating admission, `prepare`, schema rules, `validate`, validating
+ * admission, commit.
  * `default` and `prepare` edit a private, unfrozen copy; `old` is always frozen.
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
@@ -56,6 +57,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * `commit` is called after the object was written, `release` when it was not.
    */
   allocate?(object: T, old: T | undefined, context: ServingContext, report: Report): Allocation | undefined
+  /** Marks as in use what a stored object reserved in an earlier life of the server; called for each before serving. */
+  adopt?(object: T): void
   /** Gives back what `allocate` reserved, after the object is gone. */
   released?(object: T): void
   /** Rules across fields. Shape, required, enums, ranges, immutability come from the schema. */
@@ -63,6 +66,12 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   warnings?(object: T, old: T | undefined): readonly string[]
   /** Seconds to wait before removal; undefined removes at once. */
   gracePeriod?(object: T, requested: number | undefined): number | undefined
+  /** Edits an unfrozen copy when its deletion begins but something still holds it (a namespace becomes `Terminating`). */
+  terminating?(object: T): void
+  /** Whether something beside `metadata.finalizers` still holds an object that is being deleted (a namespace's `spec.finalizers`). */
+  holds?(object: T): boolean
+  /** A deletion that is done at once answers with the object instead of a Status. */
+  readonly answersDeleted?: boolean
 }
 
 /** Something reserved for an object that is about to be written. */

@@ -4,8 +4,8 @@ import type { Cidr } from './cidr.ts'
 import { Bitmap } from './bitmap.ts'
 import type { Ip } from './ip.ts'
 
-/** Of a larger block only this many addresses are handed out (as Kubernetes does for IPv6 service ranges). */
-const mostAddresses = 65_536n
+/** Of a larger block only this many addresses are handed out: a /12 of IPv4, a /108 of IPv6. */
+const mostAddresses = 1n << 20n
 
 /**
  * The addresses of a block that are in use. The base address and the last one of an IPv4 block are never handed out.

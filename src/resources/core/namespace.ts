@@ -36,4 +36,8 @@ export const namespaceStrategy: Strategy<Namespace> = {
     namespace.spec = { ...namespace.spec, finalizers: [namespaceFinalizer] }
     namespace.status = { phase: 'Active' }
   },
+  terminating(namespace) {
+    namespace.status = { ...namespace.status, phase: 'Terminating' }
+  },
+  holds: ({ spec }) => (spec?.finalizers ?? []).length > 0,
 }

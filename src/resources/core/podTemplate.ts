@@ -7,6 +7,7 @@ import type { Strategy } from '#server/strategy.ts'
 export const podTemplateStrategy: Strategy<PodTemplate> = {
   resource: podTemplates,
   unconditionalUpdate: true,
+  answersDeleted: true,
   columns: [
     nameColumn,
     ...containerColumns<PodTemplate>(({ template }) => template?.spec?.containers).map(

@@ -6,6 +6,7 @@ import type { Strategy } from '#server/strategy.ts'
 export const serviceAccountStrategy: Strategy<ServiceAccount> = {
   resource: serviceAccounts,
   unconditionalUpdate: true,
+  answersDeleted: true,
   generation: false,
   columns: [
     nameColumn,

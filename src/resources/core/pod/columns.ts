@@ -1,4 +1,4 @@
-import type { ContainerStatus } from '#api/core/v1/podStatus.ts'
+import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { humanDuration } from '#machinery/humanDuration.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'

@@ -1,0 +1,142 @@
+import { persistentVolumes, type PersistentVolume, type PersistentVolumeSpec } from '#api/core/v1/persistentVolume.ts'
+import { compareQuantities } from '#machinery/quantity.ts'
+import { subdomainProblems } from '#machinery/validate/names.ts'
+import type { Report } from '#machinery/validate/report.ts'
+import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from '#resources/core/storage.ts'
+import { checkImmutable, checkOneOf } from '#resources/rules.ts'
+import { statusSubresource } from '#resources/status.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+/** The fields of a volume that say where its data is. */
+const sources = [
+  'hostPath',
+  'gcePersistentDisk',
+  'awsElasticBlockStore',
+  'glusterfs',
+  'flocker',
+  'nfs',
+  'rbd',
+  'quobyte',
+  'cephfs',
+  'iscsi',
+  'cinder',
+  'fc',
+  'flexVolume',
+  'azureFile',
+  'vsphereVolume',
+  'photonPersistentDisk',
+  'portworxVolume',
+  'azureDisk',
+  'scaleIO',
+  'local',
+  'storageos',
+  'csi',
+] as const satisfies readonly (keyof PersistentVolumeSpec)[]
+
+/** Volumes: storage of the cluster, whoever claims it. */
+export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
+  resource: persistentVolumes,
+  reserved: ['status'],
+  unconditionalUpdate: true,
+  answersDeleted: true,
+  generation: false,
+  columns: [
+    nameColumn,
+    { name: 'Capacity', description: 'Size of the volume.', value: ({ spec }) => spec.capacity?.['storage'] ?? '' },
+    {
+      name: 'Access Modes',
+      description: 'How it may be mounted.',
+      value: ({ spec }) => accessModesText(spec.accessModes),
+    },
+    {
+      name: 'Reclaim Policy',
+      description: 'What becomes of it when its claim is gone.',
+      value: ({ spec }) => spec.persistentVolumeReclaimPolicy ?? '',
+    },
+    {
+      name: 'Status',
+      description: 'Whether it is claimed.',
+      value: ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+    },
+    {
+      name: 'Claim',
+      description: 'Claim that has it.',
+      value: ({ spec }) =>
+        spec.claimRef === undefined ? '' : `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}`,
+    },
+    {
+      name: 'StorageClass',
+      description: 'Class of storage that it belongs to.',
+      value: ({ spec }) => spec.storageClassName ?? '',
+    },
+    { name: 'Reason', description: 'Why it is in a bad state.', value: ({ status }) => status?.reason ?? '' },
+    ageColumn,
+    {
+      name: 'VolumeMode',
+      wide: true,
+      description: 'File system or block device.',
+      value: ({ spec }) => spec.volumeMode ?? '<unset>',
+    },
+  ],
+  subresources: { status: statusSubresource },
+  default({ spec }) {
+    spec.persistentVolumeReclaimPolicy ??= 'Retain'
+    spec.volumeMode ??= 'Filesystem'
+    if (spec.hostPath !== undefined) spec.hostPath.type ??= ''
+    if (spec.claimRef !== undefined) {
+      spec.claimRef.kind ??= 'PersistentVolumeClaim'
+      spec.claimRef.apiVersion ??= 'v1'
+    }
+  },
+  prepare(volume, old) {
+    if (old === undefined) volume.status = { phase: 'Pending' }
+  },
+  validate({ spec }, old, report) {
+    const place = report.at('spec')
+    checkVolumeSpec(spec, place)
+    if (old === undefined) return
+    for (const source of sources) {
+      if (spec[source] !== undefined || old.spec[source] !== undefined) {
+        checkImmutable(place.at('persistentvolumesource'), spec[source], old.spec[source])
+      }
+    }
+    checkImmutable(place.at('volumeMode'), spec.volumeMode, old.spec.volumeMode)
+  },
+}
+
+function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
+  const modes = report.at('accessModes')
+  if ((spec.accessModes ?? []).length === 0) modes.required()
+  else checkAccessModes(spec.accessModes ?? [], modes)
+  const capacity = report.at('capacity')
+  const storage = spec.capacity?.['storage']
+  if (spec.capacity === undefined) capacity.required()
+  if (storage === undefined || Object.keys(spec.capacity ?? {}).length > 1)
+    capacity.notSupported(spec.capacity ?? null, ['storage'])
+  if (storage !== undefined && compareQuantities(storage, '0') <= 0)
+    capacity.key('storage').invalid(storage, 'must be greater than zero')
+  const given = sources.filter((source) => spec[source] !== undefined)
+  if (given.length === 0) report.required('must specify a volume type')
+  for (const source of given.slice(1)) report.at(source).forbidden('may not specify more than 1 volume type')
+  if (spec.hostPath !== undefined) {
+    if (spec.hostPath.path === '') report.at('hostPath', 'path').required()
+    checkNoBacksteps(spec.hostPath.path, report.at('hostPath', 'path'))
+  }
+  if (spec.local !== undefined) {
+    if (spec.local.path === '') report.at('local', 'path').required()
+    checkNoBacksteps(spec.local.path, report.at('local', 'path'))
+    if (spec.nodeAffinity?.required === undefined)
+      report.at('nodeAffinity').required('Local volume requires node affinity')
+  }
+  checkOneOf(
+    report.at('persistentVolumeReclaimPolicy'),
+    ['Delete', 'Recycle', 'Retain'],
+    spec.persistentVolumeReclaimPolicy,
+  )
+  if ((spec.storageClassName ?? '') !== '') {
+    report.at('storageClassName').invalidBecause(spec.storageClassName, subdomainProblems(spec.storageClassName!))
+  }
+  checkVolumeMode(spec.volumeMode, report.at('volumeMode'))
+}

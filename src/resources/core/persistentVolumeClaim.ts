@@ -1,0 +1,104 @@
+import {
+  persistentVolumeClaims,
+  type PersistentVolumeClaim,
+  type PersistentVolumeClaimSpec,
+} from '#api/core/v1/persistentVolumeClaim.ts'
+import { compareQuantities } from '#machinery/quantity.ts'
+import { subdomainProblems } from '#machinery/validate/names.ts'
+import type { Report } from '#machinery/validate/report.ts'
+import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { accessModesText, checkAccessModes, checkVolumeMode } from '#resources/core/storage.ts'
+import { sameValue } from '#resources/rules.ts'
+import { checkSelector } from '#resources/selector.ts'
+import { statusSubresource } from '#resources/status.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+/** Claims: storage that a pod asks for, and the volume that it got. */
+export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
+  resource: persistentVolumeClaims,
+  reserved: ['status'],
+  unconditionalUpdate: true,
+  answersDeleted: true,
+  generation: false,
+  columns: [
+    nameColumn,
+    {
+      name: 'Status',
+      description: 'Whether the claim has a volume.',
+      value: ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+    },
+    { name: 'Volume', description: 'Volume that the claim is bound to.', value: ({ spec }) => spec.volumeName ?? '' },
+    {
+      name: 'Capacity',
+      description: 'Size of that volume.',
+      value: ({ spec, status }) => ((spec.volumeName ?? '') === '' ? '' : (status?.capacity?.['storage'] ?? '')),
+    },
+    {
+      name: 'Access Modes',
+      description: 'How that volume may be mounted.',
+      value: ({ spec, status }) => ((spec.volumeName ?? '') === '' ? '' : accessModesText(status?.accessModes)),
+    },
+    {
+      name: 'StorageClass',
+      description: 'Class of storage asked for.',
+      value: ({ spec }) => spec.storageClassName ?? '',
+    },
+    ageColumn,
+    {
+      name: 'VolumeMode',
+      wide: true,
+      description: 'File system or block device.',
+      value: ({ spec }) => spec.volumeMode ?? '<unset>',
+    },
+  ],
+  subresources: { status: statusSubresource },
+  default: ({ spec }) => defaultClaimSpec(spec),
+  prepare(claim, old) {
+    if (old === undefined) claim.status = { phase: 'Pending' }
+  },
+  validate({ spec }, old, report) {
+    const place = report.at('spec')
+    checkClaimSpec(spec, place)
+    if (old === undefined) return
+    const fixed = ({
+      resources: _,
+      volumeAttributesClassName: __,
+      volumeName,
+      ...rest
+    }: PersistentVolumeClaimSpec): unknown => ({
+      ...rest,
+      // A claim without a volume may get one, once.
+      volumeName: old.spec.volumeName === undefined ? undefined : volumeName,
+    })
+    if (!sameValue(fixed(spec), fixed(old.spec))) {
+      place.forbidden(
+        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+      )
+    }
+    const [asked, before] = [spec.resources?.requests?.['storage'], old.spec.resources?.requests?.['storage']]
+    if (asked !== undefined && before !== undefined && compareQuantities(asked, before) < 0) {
+      place.at('resources', 'requests', 'storage').forbidden('field can not be less than status.capacity')
+    }
+  },
+}
+
+/** Fills in what a claim leaves out; also for the claims of a stateful set. */
+export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): void {
+  spec.volumeMode ??= 'Filesystem'
+}
+
+function checkClaimSpec(spec: PersistentVolumeClaimSpec, report: Report): void {
+  const modes = report.at('accessModes')
+  if ((spec.accessModes ?? []).length === 0) modes.required('at least 1 access mode is required')
+  else checkAccessModes(spec.accessModes ?? [], modes)
+  if (spec.selector !== undefined) checkSelector(spec.selector, report.at('selector'))
+  const storage = spec.resources?.requests?.['storage']
+  const place = report.at('resources').key('storage')
+  if (storage === undefined) place.required()
+  else if (compareQuantities(storage, '0') <= 0) place.invalid(storage, 'must be greater than zero')
+  if ((spec.storageClassName ?? '') !== '') {
+    report.at('storageClassName').invalidBecause(spec.storageClassName, subdomainProblems(spec.storageClassName!))
+  }
+  checkVolumeMode(spec.volumeMode, report.at('volumeMode'))
+}

@@ -1,0 +1,160 @@
+import type {
+  Affinity,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+} from '#api/core/v1/affinity.ts'
+import type { Toleration, TopologySpreadConstraint } from '#api/core/v1/scheduling.ts'
+import { labelProblems, labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import type { Report } from '#machinery/validate/report.ts'
+import { checkSelector } from '#resources/selector.ts'
+
+const effects: readonly string[] = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+/** The rules of tolerations. */
+export function checkTolerations(tolerations: readonly Toleration[], report: Report): void {
+  for (const [index, toleration] of tolerations.entries()) {
+    const { key = '', value = '', tolerationSeconds } = toleration
+    const [operator, effect] = [(toleration.operator ?? '') as string, (toleration.effect ?? '') as string]
+    const place = report.at(index)
+    if (key !== '') place.at('key').invalidBecause(key, qualifiedNameProblems(key))
+    if (key === '' && operator !== 'Exists') {
+      const problem = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+      place.at('operator').invalid(operator, problem)
+    }
+    if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
+      place.at('effect').invalid(effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
+    }
+    switch (operator) {
+      case '':
+      case 'Equal':
+        place.at('operator').invalidBecause(value, labelValueProblems(value))
+        break
+      case 'Exists':
+        if (value !== '') place.at('operator').invalid(toleration, "value must be empty when `operator` is 'Exists'")
+        break
+      default:
+        place.at('operator').notSupported(operator, ['Equal', 'Exists'])
+    }
+    if (effect !== '' && !effects.includes(effect)) place.at('effect').notSupported(effect, effects)
+  }
+}
+
+/** The rules of which nodes and neighbours a pod wants. */
+export function checkAffinity(affinity: Affinity | undefined, report: Report): void {
+  if (affinity === undefined) return
+  const { nodeAffinity, podAffinity, podAntiAffinity } = affinity
+  if (nodeAffinity !== undefined) {
+    const place = report.at('nodeAffinity')
+    const required = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
+    if (required !== undefined) {
+      const terms = place.at('requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms')
+      if ((required.nodeSelectorTerms ?? []).length === 0) terms.required('must have at least one node selector term')
+      for (const [index, term] of (required.nodeSelectorTerms ?? []).entries()) checkNodeTerm(term, terms.at(index))
+    }
+    for (const [index, { weight, preference }] of (
+      nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []
+    ).entries()) {
+      const at = place.at('preferredDuringSchedulingIgnoredDuringExecution', index)
+      checkWeight(weight, at)
+      checkNodeTerm(preference, at.at('preference'))
+    }
+  }
+  if (podAffinity !== undefined) checkPodAffinity(podAffinity, report.at('podAffinity'))
+  if (podAntiAffinity !== undefined) checkPodAffinity(podAntiAffinity, report.at('podAntiAffinity'))
+}
+
+function checkWeight(weight: number, report: Report): void {
+  if (!(weight >= 1 && weight <= 100)) report.at('weight').invalid(weight, 'must be in the range 1-100')
+}
+
+function checkNodeTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, report: Report): void {
+  for (const [index, requirement] of matchExpressions.entries()) {
+    const place = report.at('matchExpressions', index)
+    checkNodeRequirement(requirement, place)
+    place.at('key').invalidBecause(requirement.key, qualifiedNameProblems(requirement.key))
+  }
+  for (const [index, { key, operator, values = [] }] of matchFields.entries()) {
+    const place = report.at('matchFields', index)
+    if (operator !== 'In' && operator !== 'NotIn')
+      place.at('operator').invalid(operator, 'not a valid selector operator')
+    else if (values.length !== 1) {
+      place.at('values').required("must be only one value when `operator` is 'In' or 'NotIn' for node field selector")
+    }
+    if (key !== 'metadata.name') place.at('key').invalid(key, 'not a valid field selector key')
+  }
+}
+
+function checkNodeRequirement({ operator, values = [] }: NodeSelectorRequirement, report: Report): void {
+  switch (operator as string) {
+    case 'In':
+    case 'NotIn':
+      if (values.length === 0) report.at('values').required("must be specified when `operator` is 'In' or 'NotIn'")
+      break
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length > 0) {
+        report.at('values').forbidden("may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+      }
+      break
+    case 'Gt':
+    case 'Lt':
+      if (values.length !== 1)
+        report.at('values').required("must be specified single value when `operator` is 'Lt' or 'Gt'")
+      break
+    default:
+      report.at('operator').invalid(operator, 'not a valid selector operator')
+  }
+}
+
+function checkPodAffinity(affinity: PodAffinity, report: Report): void {
+  for (const [index, term] of (affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
+    checkPodTerm(term, report.at('requiredDuringSchedulingIgnoredDuringExecution', index))
+  }
+  for (const [index, { weight, podAffinityTerm }] of (
+    affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []
+  ).entries()) {
+    const place = report.at('preferredDuringSchedulingIgnoredDuringExecution', index)
+    checkWeight(weight, place)
+    checkPodTerm(podAffinityTerm, place.at('podAffinityTerm'))
+  }
+}
+
+function checkPodTerm(
+  { labelSelector, namespaceSelector, namespaces = [], topologyKey = '' }: Partial<PodAffinityTerm>,
+  report: Report,
+): void {
+  if (labelSelector !== undefined) checkSelector(labelSelector, report.at('labelSelector'))
+  if (namespaceSelector !== undefined) checkSelector(namespaceSelector, report.at('namespaceSelector'))
+  for (const name of namespaces) report.at('namespace').invalidBecause(name, labelProblems(name))
+  if (topologyKey === '') report.at('topologyKey').required('can not be empty')
+  report.at('topologyKey').invalidBecause(topologyKey, qualifiedNameProblems(topologyKey))
+}
+
+const whenUnsatisfiable: readonly string[] = ['DoNotSchedule', 'ScheduleAnyway']
+
+/** The rules of how a pod's siblings are spread. */
+export function checkSpreadConstraints(constraints: readonly TopologySpreadConstraint[], report: Report): void {
+  const seen = new Set<string>()
+  for (const [index, constraint] of constraints.entries()) {
+    const { maxSkew, topologyKey = '', minDomains, labelSelector } = constraint
+    const action = (constraint.whenUnsatisfiable ?? '') as string
+    const place = report.at(index)
+    if (maxSkew <= 0) place.at('maxSkew').invalid(maxSkew, 'must be greater than zero')
+    if (topologyKey === '') place.at('topologyKey').required('can not be empty')
+    else place.at('topologyKey').invalidBecause(topologyKey, qualifiedNameProblems(topologyKey))
+    if (!whenUnsatisfiable.includes(action)) place.at('whenUnsatisfiable').notSupported(action, whenUnsatisfiable)
+    const pair = `{${topologyKey}, ${action}}`
+    if (seen.has(pair)) place.at('{topologyKey, whenUnsatisfiable}').duplicate(pair)
+    seen.add(pair)
+    if (minDomains !== undefined) {
+      if (minDomains <= 0) place.at('minDomains').invalid(minDomains, 'must be greater than 0')
+      else if (action !== 'DoNotSchedule') {
+        const problem = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action}`
+        place.at('minDomains').invalid(minDomains, problem)
+      }
+    }
+    if (labelSelector !== undefined) checkSelector(labelSelector, place.at('labelSelector'))
+  }
+}

@@ -1,0 +1,84 @@
+import type { PodSpec } from '#api/core/v1/pod.ts'
+import type { AppArmorProfile, SeccompProfile, SecurityContext } from '#api/core/v1/securityContext.ts'
+import type { Report } from '#machinery/validate/report.ts'
+import { checkRelativePath } from '#resources/core/pod/rules/containers.ts'
+
+const mostId = 2 ** 31 - 1
+const profileTypes: readonly string[] = ['Localhost', 'RuntimeDefault', 'Unconfined']
+const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
+const mostSysctlLength = 253
+
+function checkId(id: number | undefined, report: Report): void {
+  if (id !== undefined && (id < 0 || id > mostId)) report.invalid(id, `must be between 0 and ${mostId}, inclusive`)
+}
+
+/** The rules of what holds for all containers of a pod. */
+export function checkPodSecurityContext(spec: PodSpec, report: Report): void {
+  const context = spec.securityContext
+  if (spec.shareProcessNamespace === true && spec.hostPID === true) {
+    report.at('shareProcessNamespace').invalid(true, 'ShareProcessNamespace and HostPID cannot both be enabled')
+  }
+  if (context === undefined) return
+  checkId(context.fsGroup, report.at('fsGroup'))
+  checkId(context.runAsUser, report.at('runAsUser'))
+  checkId(context.runAsGroup, report.at('runAsGroup'))
+  for (const [index, group] of (context.supplementalGroups ?? []).entries())
+    checkId(group, report.at('supplementalGroups', index))
+  const names = new Set<string>()
+  for (const [index, { name }] of (context.sysctls ?? []).entries()) {
+    const place = report.at('sysctls', index, 'name')
+    if (name === '') place.required()
+    else if (name.length > mostSysctlLength || !sysctlPattern.test(name)) {
+      const pattern = '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+      place.invalid(name, `must have at most ${mostSysctlLength} characters and match regex ^${pattern}$`)
+    } else if (names.has(name)) place.duplicate(name)
+    names.add(name)
+  }
+  const change = context.fsGroupChangePolicy as string | undefined
+  if (change !== undefined && change !== 'Always' && change !== 'OnRootMismatch') {
+    report.at('fsGroupChangePolicy').notSupported(change, ['OnRootMismatch', 'Always'])
+  }
+  checkProfile(context.seccompProfile, 'seccomp', report.at('seccompProfile'))
+  checkProfile(context.appArmorProfile, 'AppArmor', report.at('appArmorProfile'))
+}
+
+/** The rules of what holds for one container. */
+export function checkSecurityContext(context: SecurityContext | undefined, spec: PodSpec, report: Report): void {
+  if (context === undefined) return
+  checkId(context.runAsUser, report.at('runAsUser'))
+  checkId(context.runAsGroup, report.at('runAsGroup'))
+  if (context.procMount !== undefined) {
+    const mount = context.procMount as string
+    if (mount !== 'Default' && mount !== 'Unmasked') report.at('procMount').notSupported(mount, ['Default', 'Unmasked'])
+    if (mount === 'Unmasked' && spec.hostUsers !== false) {
+      report.at('procMount').invalid(mount, '`hostUsers` must be false to use `Unmasked`')
+    }
+  }
+  checkProfile(context.seccompProfile, 'seccomp', report.at('seccompProfile'))
+  if (context.allowPrivilegeEscalation === false) {
+    if (context.privileged === true) {
+      report.invalid(context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true')
+    }
+    if (context.capabilities?.add?.some((name) => name === 'CAP_SYS_ADMIN') === true) {
+      report.invalid(context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN')
+    }
+  }
+  checkProfile(context.appArmorProfile, 'AppArmor', report.at('appArmorProfile'))
+}
+
+function checkProfile(profile: SeccompProfile | AppArmorProfile | undefined, word: string, report: Report): void {
+  if (profile === undefined) return
+  const type = profile.type as string | undefined
+  const place = report.at('localhostProfile')
+  if (type === 'Localhost') {
+    if (profile.localhostProfile === undefined || profile.localhostProfile === '') {
+      place.required(`must be set when ${word} type is Localhost`)
+    } else if (word === 'seccomp') checkRelativePath(profile.localhostProfile, place)
+  } else {
+    if (profile.localhostProfile !== undefined) {
+      place.invalid(profile, `can only be set when ${word} type is Localhost`)
+    }
+    if (type === undefined || type === '') report.at('type').required(`type is required when ${word}Profile is set`)
+    else if (!profileTypes.includes(type)) report.at('type').notSupported(type, profileTypes)
+  }
+}

@@ -1,0 +1,67 @@
+import { pods, type Pod, type PodSpec } from '#api/core/v1/pod.ts'
+import { qosClassOf } from '#machinery/qosClass.ts'
+import type { Report } from '#machinery/validate/report.ts'
+import { podColumns } from '#resources/core/pod/columns.ts'
+import { defaultPod } from '#resources/core/pod/defaults.ts'
+import { checkPodSpec } from '#resources/core/pod/rules.ts'
+import { checkPodUpdate } from '#resources/core/pod/update.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+/** Pods: containers that run together on a node. */
+export const podStrategy: Strategy<Pod> = {
+  resource: pods,
+  reserved: ['status'],
+  unconditionalUpdate: true,
+  answersDeleted: true,
+  columns: podColumns,
+  selectableFields: {
+    'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
+    'spec.restartPolicy': ({ spec }) => spec.restartPolicy ?? '',
+    'spec.schedulerName': ({ spec }) => spec.schedulerName ?? '',
+    'spec.serviceAccountName': ({ spec }) => spec.serviceAccountName ?? '',
+    'spec.hostNetwork': ({ spec }) => String(spec.hostNetwork ?? false),
+    'status.phase': ({ status }) => status?.phase ?? '',
+    'status.podIP': ({ status }) => status?.podIP ?? '',
+    'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
+  },
+  subresources: {
+    status: { verbs: ['get', 'update', 'patch'], writes: ['status'] },
+    binding: { verbs: ['create'], body: { group: '', version: 'v1', kind: 'Binding' } },
+    eviction: { verbs: ['create'], body: { group: 'policy', version: 'v1', kind: 'Eviction' } },
+    ephemeralcontainers: { verbs: ['get', 'update', 'patch'], writes: ['spec.ephemeralContainers'] },
+    resize: { verbs: ['get', 'update', 'patch'], writes: ['spec.containers', 'spec.initContainers'] },
+    log: { verbs: ['get'] },
+    exec: { verbs: ['connect'] },
+    attach: { verbs: ['connect'] },
+    portforward: { verbs: ['connect'] },
+    proxy: { verbs: ['connect'] },
+  },
+  default: defaultPod,
+  prepare(pod, old) {
+    if (old !== undefined) return
+    pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
+    const gates = pod.spec.schedulingGates ?? []
+    if (gates.length > 0) {
+      const message = 'Scheduling is blocked due to non-empty scheduling gates'
+      pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message }]
+    }
+  },
+  validate(pod, old, report) {
+    const spec = report.at('spec')
+    checkPodSpec(pod.spec, old?.spec, spec, pod.metadata.annotations)
+    if (old === undefined) checkCreate(pod.spec, spec)
+    else checkPodUpdate(pod, old, report)
+  },
+  gracePeriod: (pod, requested) => gracePeriodOf(pod, requested),
+}
+
+function checkCreate(spec: PodSpec, report: Report): void {
+  if ((spec.ephemeralContainers ?? []).length > 0) report.at('ephemeralContainers').forbidden('cannot be set on create')
+}
+
+/** Pods that no node has, and those that ended, go at once; the others get the time that they ask for. */
+function gracePeriodOf({ spec, status }: Pod, requested: number | undefined): number | undefined {
+  if ((spec.nodeName ?? '') === '' || status?.phase === 'Failed' || status?.phase === 'Succeeded') return undefined
+  const seconds = requested ?? spec.terminationGracePeriodSeconds ?? 30
+  return seconds < 0 ? 1 : seconds
+}

@@ -1,0 +1,68 @@
+/**
+ * How each kind is served: its columns, defaults, rules and subresources. Verbs are the server's, shapes are the API's;
+ * nothing here reads or writes anything but the object at hand.
+ */
+import { controllerRevisionStrategy } from '#resources/apps/controllerRevision.ts'
+import { daemonSetStrategy } from '#resources/apps/daemonSet.ts'
+import { deploymentStrategy } from '#resources/apps/deployment.ts'
+import { replicaSetStrategy } from '#resources/apps/replicaSet.ts'
+import { statefulSetStrategy } from '#resources/apps/statefulSet.ts'
+import { selfSubjectReviewStrategy, tokenReviewStrategy } from '#resources/authentication/reviews.ts'
+import { leaseStrategy } from '#resources/coordination/lease.ts'
+import { bindingStrategy } from '#resources/core/binding.ts'
+import { componentStatusStrategy } from '#resources/core/componentStatus.ts'
+import { configMapStrategy } from '#resources/core/configMap.ts'
+import { endpointsStrategy } from '#resources/core/endpoints.ts'
+import { eventStrategy } from '#resources/core/event.ts'
+import { limitRangeStrategy } from '#resources/core/limitRange.ts'
+import { namespaceStrategy } from '#resources/core/namespace.ts'
+import { nodeStrategy } from '#resources/core/node.ts'
+import { persistentVolumeStrategy } from '#resources/core/persistentVolume.ts'
+import { persistentVolumeClaimStrategy } from '#resources/core/persistentVolumeClaim.ts'
+import { podStrategy } from '#resources/core/pod/strategy.ts'
+import { podTemplateStrategy } from '#resources/core/podTemplate.ts'
+import { replicationControllerStrategy } from '#resources/core/replicationController.ts'
+import { resourceQuotaStrategy } from '#resources/core/resourceQuota.ts'
+import { secretStrategy } from '#resources/core/secret.ts'
+import { serviceStrategy, type ServiceRanges } from '#resources/core/service/strategy.ts'
+import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
+import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
+import { groupEventStrategy } from '#resources/events/event.ts'
+import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudget.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+export type { ServiceRanges } from '#resources/core/service/strategy.ts'
+
+/** Every kind that is served, in the order of discovery. A strategy with ranges keeps them: one call for one server. */
+export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
+  return [
+    bindingStrategy,
+    componentStatusStrategy,
+    configMapStrategy,
+    endpointsStrategy,
+    eventStrategy,
+    limitRangeStrategy,
+    namespaceStrategy,
+    nodeStrategy,
+    persistentVolumeClaimStrategy,
+    persistentVolumeStrategy,
+    podStrategy,
+    podTemplateStrategy,
+    replicationControllerStrategy,
+    resourceQuotaStrategy,
+    secretStrategy,
+    serviceAccountStrategy,
+    serviceStrategy(ranges),
+    controllerRevisionStrategy,
+    daemonSetStrategy,
+    deploymentStrategy,
+    replicaSetStrategy,
+    statefulSetStrategy,
+    groupEventStrategy,
+    selfSubjectReviewStrategy,
+    tokenReviewStrategy,
+    podDisruptionBudgetStrategy,
+    leaseStrategy,
+    endpointSliceStrategy,
+  ]
+}
