@@ -36,3 +36,9 @@ export function checkVolumeMode(mode: string | undefined, report: Report): void 
 export function checkNoBacksteps(path: string, report: Report): void {
   if (path.split('/').includes('..')) report.invalid(path, "must not contain '..'")
 }
+
+/** A path that starts at its volume and does not leave it. */
+export function checkRelativePath(path: string, report: Report): void {
+  if (path.startsWith('/')) report.invalid(path, 'must be a relative path')
+  if (path.split('/').includes('..')) report.invalid(path, "must not contain '..'")
+}

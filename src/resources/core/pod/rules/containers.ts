@@ -8,6 +8,7 @@ import { checkLifecycle, checkProbes } from '#resources/core/pod/rules/probes.ts
 import { checkResources } from '#resources/core/pod/rules/resources.ts'
 import { checkSecurityContext } from '#resources/core/pod/rules/security.ts'
 import type { KnownVolumes } from '#resources/core/pod/rules/volumes.ts'
+import { checkRelativePath } from '#resources/core/storage.ts'
 import { protocols } from '#resources/network.ts'
 
 const pullPolicies: readonly string[] = ['Always', 'IfNotPresent', 'Never']
@@ -158,10 +159,4 @@ function checkMounts(
       }
     }
   }
-}
-
-/** A path that starts at its volume and does not leave it. */
-export function checkRelativePath(path: string, report: Report): void {
-  if (path.startsWith('/')) report.invalid(path, 'must be a relative path')
-  if (path.split('/').includes('..')) report.invalid(path, "must not contain '..'")
 }

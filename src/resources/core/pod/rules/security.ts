@@ -1,7 +1,7 @@
 import type { PodSpec } from '#api/core/v1/pod.ts'
 import type { AppArmorProfile, SeccompProfile, SecurityContext } from '#api/core/v1/securityContext.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkRelativePath } from '#resources/core/pod/rules/containers.ts'
+import { checkRelativePath } from '#resources/core/storage.ts'
 
 const mostId = 2 ** 31 - 1
 const profileTypes: readonly string[] = ['Localhost', 'RuntimeDefault', 'Unconfined']

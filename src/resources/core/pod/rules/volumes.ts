@@ -3,9 +3,8 @@ import type { Volume } from '#api/core/v1/volume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
 import { labelProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkRelativePath } from '#resources/core/pod/rules/containers.ts'
 import { checkFieldRef, checkResourceFieldRef } from '#resources/core/pod/rules/environment.ts'
-import { checkNoBacksteps } from '#resources/core/storage.ts'
+import { checkNoBacksteps, checkRelativePath } from '#resources/core/storage.ts'
 
 /** The names of a pod's volumes, for the mounts that refer to them. */
 export type KnownVolumes = ReadonlySet<string>
