@@ -12,6 +12,7 @@ import { fakeProcesses } from '#lib/host/process.ts'
 import { makeLayer, readArchive, writeArchive } from './archive.ts'
 import { architectureOf, archiveFileName, buildImage, mergeConfig, nameImage, parseLibraries } from './build.ts'
 import { parseBuildFile } from './buildFile.ts'
+import { buildFromFile, orderBuilds } from './buildSet.ts'
 import { packLayer } from './layer.ts'
 import type { LayerEntry } from './layer.ts'
 import { findPackageFile } from './packages.ts'
@@ -372,5 +373,46 @@ describe('architectureOf', () => {
   it('knows two', () => {
     assert.deepEqual(['x64', 'arm64'].map(architectureOf), ['amd64', 'arm64'])
     assert.throws(() => architectureOf('s390x'), /only x64 and arm64 are supported/)
+  })
+})
+
+describe('orderBuilds', () => {
+  const order = (files: Record<string, [string[], string]>) =>
+    orderBuilds(new Map(Object.entries(files).map(([path, [names, from]]) => [path, { names, from }])))
+  it('builds bases first', () => {
+    assert.deepEqual(order({ a: [['a'], 'b:1'], b: [['b:1'], 'c'], c: [['c'], 'scratch'], d: [['d'], 'elsewhere'] }), [
+      'c',
+      'b',
+      'a',
+      'd',
+    ])
+  })
+  it('refuses a circle', () =>
+    assert.throws(() => order({ a: [['a'], 'b'], b: [['b'], 'a'] }), /a from b from a: they start from each other/))
+})
+
+describe('buildFromFile', () => {
+  const folders = { images: '/images', packages: '/packages', work: '/unpacked' }
+  it('keeps one archive for each name', async () => {
+    const host = fakeHost(new SimulatedClock(), {
+      files: fakeFiles({ '/b/x.yaml': 'names: [x, y:2]\nfiles: [{ path: /a, text: x }]' }),
+    })
+    const built = await buildFromFile(host, '/b/x.yaml', [], folders, 'amd64')
+    assert.deepEqual(
+      built.map((image) => image.name),
+      ['docker.io/library/x:latest', 'docker.io/library/y:2'],
+    )
+    assert.equal((await listSavedImages(host, '/images')).length, 2)
+    const [named] = await buildFromFile(host, '/b/x.yaml', ['z'], folders, 'amd64')
+    assert.equal(named?.name, 'docker.io/library/z:latest')
+  })
+  it('says which file is wrong', async () => {
+    const host = fakeHost(new SimulatedClock(), { files: fakeFiles({ '/b/x.yaml': 'a: 1', '/b/y.yaml': '{}' }) })
+    await assert.rejects(
+      buildFromFile(host, '/b/x.yaml', [], folders, 'amd64'),
+      /^Error: \/b\/x.yaml: Cannot use the build file: a: unknown field$/,
+    )
+    await assert.rejects(buildFromFile(host, '/b/y.yaml', [], folders, 'amd64'), /the image has no name; give one/)
+    await assert.rejects(buildFromFile(host, '/b/z.yaml', [], folders, 'amd64'), /there is no such file/)
   })
 })

@@ -239,13 +239,6 @@ export async function applyPodRoutes(
     if (parseCidr(podRange) === undefined || !isFourBytes(via))
       throw new TypeError(`Cannot route pods: ${JSON.stringify({ podRange, via })} is not an IPv4 range and address`)
   }
-  await ip.batch(
-    planPodRoutes(
-      await ip.show(['-4', 'route', 'show', 'protocol', String(routeProtocol)], signal),
-      wanted,
-      device,
-      metric,
-    ),
-    signal,
-  )
+  // Not asked for by protocol: `ip` leaves out of its answer what was asked for.
+  await ip.batch(planPodRoutes(await ip.show(['-4', 'route', 'show'], signal), wanted, device, metric), signal)
 }

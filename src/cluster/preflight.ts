@@ -1,0 +1,354 @@
+/**
+ * Looks at the machine before a cluster is made on it: what real nodes need and what of it is missing, with the one command
+ * that mends it. Deciding (`planPreflight`) is apart from looking (`readFacts`) and from mending (`installMissing`).
+ */
+import { release } from 'node:os'
+
+import type { Host } from '#lib/host/host.ts'
+
+import { findCniPlugins, findProgram } from './place/containerd.ts'
+import { parseContainerdVersion } from './place/containerdConfig.ts'
+import { defaultPodRange, defaultServiceRange, findCollisions, readBusyRanges } from './place/network.ts'
+
+/** What is known about a machine. */
+export interface Facts {
+  readonly platform: string
+  readonly kernel: string
+  readonly root: boolean
+  /** `ID` and `ID_LIKE` of /etc/os-release. */
+  readonly distributions: readonly string[]
+  /** Path of each program that was found. */
+  readonly programs: ReadonlyMap<string, string>
+  readonly containerdVersion: string | undefined
+  readonly hasNetworkPlugins: boolean
+  /** Undefined when it could not be tried (without root). */
+  readonly features: Readonly<Record<Feature, boolean | undefined>>
+  readonly cgroupVersion: 1 | 2 | undefined
+  readonly cgroupControllers: readonly string[]
+  readonly freeBytes: number
+  /** Addresses and routes of the machine inside the cluster's ranges, as `range: what`. */
+  readonly collisions: readonly string[]
+}
+
+/** What the kernel must be able to do. */
+export type Feature = 'namespaces' | 'bridge' | 'veth' | 'overlay' | 'nftables' | 'bridgeFilter'
+
+/** Something that keeps real nodes from running here. */
+export interface Missing {
+  readonly what: string
+  /** Whether `installMissing` mends it on this machine. */
+  readonly installable: boolean
+}
+
+export interface Preflight {
+  readonly missing: readonly Missing[]
+  /** Things that work but may surprise. */
+  readonly warnings: readonly string[]
+  /** Debian packages to install. */
+  readonly packages: readonly string[]
+  /** What to type to mend all that can be mended; absent when nothing can or must be. */
+  readonly command?: string
+}
+
+const packageOf: Readonly<Record<string, string>> = {
+  containerd: 'containerd',
+  ctr: 'containerd',
+  'containerd-shim-runc-v2': 'containerd',
+  nft: 'nftables',
+  conntrack: 'conntrack',
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+  mount: 'mount',
+  umount: 'mount',
+}
+
+const featureText: Readonly<Record<Feature, string>> = {
+  namespaces: 'network and mount namespaces cannot be made (in a container? it must be privileged)',
+  bridge: 'the kernel has no bridges (module bridge)',
+  veth: 'the kernel has no virtual links (module veth)',
+  overlay: 'the kernel cannot mount overlay (module overlay)',
+  nftables: 'the kernel does not take nftables rules with address translation (modules nf_tables, nft_nat)',
+  bridgeFilter: 'rules do not see packets between pods of one node (module br_netfilter)',
+}
+
+const neededControllers = ['cpu', 'cpuset', 'memory', 'pids']
+const neededBytes = 2 * 1024 ** 3
+
+/** Decides from the facts what is missing for real nodes and which command mends it. */
+export function planPreflight(facts: Facts): Preflight {
+  const missing: Missing[] = []
+  const warnings: string[] = []
+  const packages = new Set<string>()
+  const debian = facts.distributions.some((id) => id === 'debian' || id === 'ubuntu')
+  const lack = (what: string, installable = false): void => void missing.push({ what, installable })
+
+  if (facts.platform !== 'linux') {
+    lack(`real nodes need Linux, this is ${facts.platform}`)
+    return { missing, warnings, packages: [] }
+  }
+  if (!facts.root) lack('real nodes need root')
+
+  const need = (what: string, name: string): void => {
+    packages.add(name)
+    lack(what, debian)
+  }
+  for (const [program, name] of Object.entries(packageOf))
+    if (!facts.programs.has(program)) need(`${program} is not installed`, name)
+  if (!facts.programs.has('crun') && !facts.programs.has('runc')) {
+    packages.add('crun')
+    need('neither crun nor runc is installed', 'runc')
+  } else if (!facts.programs.has('crun')) {
+    warnings.push('crun is not installed; containers start a little later with runc')
+  }
+  const version = facts.containerdVersion === undefined ? undefined : parseContainerdVersion(facts.containerdVersion)
+  if (version !== undefined && (version.major < 1 || (version.major === 1 && version.minor < 6))) {
+    lack(`containerd is ${version.text}, 1.6 or newer is needed`)
+  }
+  if (!facts.hasNetworkPlugins)
+    need('the network plugins bridge, host-local and loopback are not installed', 'containernetworking-plugins')
+
+  for (const [feature, present] of Object.entries(facts.features)) {
+    if (present !== false) continue
+    if (feature === 'bridgeFilter') warnings.push(featureText.bridgeFilter)
+    else lack(featureText[feature as Feature])
+  }
+  if (facts.cgroupVersion === undefined) lack('control groups are not mounted (/sys/fs/cgroup)')
+  else {
+    const absent = neededControllers.filter((name) => !facts.cgroupControllers.includes(name))
+    if (absent.length > 0) lack(`control groups have no controller ${absent.join(', ')}`)
+  }
+  if (facts.freeBytes < neededBytes)
+    lack(`only ${(facts.freeBytes / 1024 ** 3).toFixed(1)} GiB are free on the disk, 2 GiB are needed`)
+  for (const collision of facts.collisions)
+    lack(`this machine uses addresses of the cluster's ${collision}; choose other ranges`)
+
+  const names = [...packages].toSorted()
+  const command = debian
+    ? planCommand(names, facts.root)
+    : names.length > 0
+      ? planForeignCommand(facts, names)
+      : facts.root
+        ? undefined
+        : 'sudo k8ts up'
+  return { missing, warnings, packages: names, ...(command === undefined ? {} : { command }) }
+}
+
+function planCommand(packages: readonly string[], root: boolean): string | undefined {
+  // As root `up` installs by itself.
+  if (packages.length > 0) return `${root ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`
+  return root ? undefined : 'sudo k8ts up'
+}
+
+function planForeignCommand(facts: Facts, packages: readonly string[]): string | undefined {
+  const sudo = facts.root ? '' : 'sudo '
+  const is = (...ids: string[]): boolean => facts.distributions.some((id) => ids.includes(id))
+  const rename = (names: Readonly<Record<string, string>>): string =>
+    [...new Set(packages.map((name) => names[name] ?? name))].join(' ')
+  if (is('fedora', 'rhel', 'centos')) {
+    return `${sudo}dnf install -y ${rename({ conntrack: 'conntrack-tools', iproute2: 'iproute', mount: 'util-linux' })}`
+  }
+  if (is('arch'))
+    return `${sudo}pacman -S --needed ${rename({ conntrack: 'conntrack-tools', 'containernetworking-plugins': 'cni-plugins', mount: 'util-linux' })}`
+  if (is('alpine'))
+    return `${sudo}apk add ${rename({ conntrack: 'conntrack-tools', 'containernetworking-plugins': 'cni-plugins' })}`
+  if (is('suse', 'opensuse'))
+    return `${sudo}zypper install -y ${rename({ conntrack: 'conntrack-tools', 'containernetworking-plugins': 'cni-plugins', mount: 'util-linux' })}`
+  return undefined
+}
+
+/** Says in a few lines what is missing and what mends it; empty when nothing is. */
+export function describePreflight({ missing, command }: Preflight): string {
+  if (missing.length === 0) return ''
+  const lines = ['Cannot run real nodes on this machine:', ...missing.map(({ what }) => `  - ${what}`)]
+  if (command !== undefined) lines.push(`To mend it: ${command}`)
+  lines.push('Simulated nodes need none of this: k8ts up --simulated-nodes 3')
+  return lines.join('\n')
+}
+
+/** The ids of a distribution and of those it is like, from the text of /etc/os-release. */
+export function parseDistributions(text: string): string[] {
+  const value = (key: string): string => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1]?.replaceAll(/["']/g, '') ?? ''
+  return `${value('ID')} ${value('ID_LIKE')}`.split(/\s+/).filter((id) => id !== '')
+}
+
+export interface PreflightRanges {
+  readonly podRange: string
+  readonly serviceRange: string
+}
+
+const withPrograms = [...Object.keys(packageOf), 'crun', 'runc', 'apt-get']
+
+/** Looks at the machine. What needs root to be tried is left unknown without it; nothing that was tried stays. */
+export async function readFacts(
+  host: Host,
+  dataFolder: string,
+  ranges: PreflightRanges = { podRange: defaultPodRange, serviceRange: defaultServiceRange },
+  signal?: AbortSignal,
+): Promise<Facts> {
+  const { platform } = process
+  const root = process.getuid?.() === 0
+  const programs = new Map<string, string>()
+  for (const name of withPrograms) {
+    const path = await findProgram(host, name)
+    if (path !== undefined) programs.set(name, path)
+  }
+  const containerd = programs.get('containerd')
+  const containerdVersion =
+    containerd === undefined
+      ? undefined
+      : (await host.processes.run([containerd, '--version'], {}, signal)).stdout.trim()
+  const cgroups = readCgroups(host)
+  return {
+    platform,
+    kernel: release(),
+    root,
+    distributions: parseDistributions((await host.files.readText('/etc/os-release')) ?? ''),
+    programs,
+    containerdVersion,
+    hasNetworkPlugins: (await findCniPlugins(host)) !== undefined,
+    features: await tryFeatures(host, programs, root, signal),
+    cgroupVersion: cgroups?.version,
+    cgroupControllers: cgroups?.controllers ?? [],
+    freeBytes: await findFreeBytes(host, dataFolder),
+    collisions: await findRangeCollisions(host, programs, ranges, signal),
+  }
+}
+
+function readCgroups(host: Host): { version: 1 | 2; controllers: readonly string[] } | undefined {
+  try {
+    return { version: host.cgroups.version, controllers: host.cgroups.controllers() }
+  } catch {
+    return undefined
+  }
+}
+
+async function findRangeCollisions(
+  host: Host,
+  programs: ReadonlyMap<string, string>,
+  { podRange, serviceRange }: PreflightRanges,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  if (!programs.has('ip')) return []
+  const busy = await readBusyRanges(host.ip(), signal)
+  const say = (name: string, range: string): string[] =>
+    findCollisions(range, busy).map((other) => `${name} ${range}: ${other}`)
+  return [...say('pod range', podRange), ...say('service range', serviceRange)]
+}
+
+/** The folder may not be there yet: the space is that of the nearest one above it. */
+async function findFreeBytes(host: Host, folder: string): Promise<number> {
+  for (let path = folder; path !== '' && path !== '/'; path = path.slice(0, path.lastIndexOf('/'))) {
+    if ((await host.files.status(path)) !== undefined) return (await host.files.space(path)).freeBytes
+  }
+  return (await host.files.space('/')).freeBytes
+}
+
+const tryNothing: Facts['features'] = {
+  namespaces: undefined,
+  bridge: undefined,
+  veth: undefined,
+  overlay: undefined,
+  nftables: undefined,
+  bridgeFilter: undefined,
+}
+
+/** Each trial runs in namespaces of its own that vanish with it; trying also makes the kernel load its modules. */
+const trials = `
+say() { echo "$1=$2"; }
+mount -t tmpfs tmpfs /mnt && mkdir /mnt/lower /mnt/upper /mnt/work /mnt/merged &&
+  mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/merged && say overlay true || say overlay false
+ip link add trial0 type bridge && say bridge true || say bridge false
+ip link add trial1 type veth peer name trial2 && say veth true || say veth false
+nft -f - <<'END' && say nftables true || say nftables false
+table ip trial {
+  map endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }
+  chain to { dnat ip to ip daddr . meta l4proto . th dport . meta mark map @endpoints; }
+  chain post { type nat hook postrouting priority srcnat; ct mark & 0x4000 == 0x4000 masquerade fully-random; }
+  chain pick { meta mark set numgen random mod 3; goto to; }
+}
+END
+[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] && say bridgeFilter true || say bridgeFilter false
+say namespaces true
+`
+
+async function tryFeatures(
+  host: Host,
+  programs: ReadonlyMap<string, string>,
+  root: boolean,
+  signal?: AbortSignal,
+): Promise<Facts['features']> {
+  if (!root || ['unshare', 'mount', 'ip', 'nft'].some((name) => !programs.has(name))) return tryNothing
+  // Not loaded by use, unlike the others; where there are no modules it is built in or absent.
+  const modprobe = await findProgram(host, 'modprobe')
+  if (modprobe !== undefined) await host.processes.run([modprobe, '--quiet', 'br_netfilter'], {}, signal)
+  const result = await host.processes.run(
+    ['unshare', '--net', '--mount', '--propagation=private', 'sh', '-c', trials],
+    { timeoutMs: 30_000 },
+    signal,
+  )
+  return parseTrials(result.stdout)
+}
+
+/** Reads lines of `feature=true`; what is not said has failed, because the shell did not get that far. */
+export function parseTrials(text: string): Facts['features'] {
+  const said = new Set(text.split('\n'))
+  const names = Object.keys(tryNothing) as Feature[]
+  const works = Object.fromEntries(names.map((name) => [name, said.has(`${name}=true`)])) as Record<Feature, boolean>
+  // Without namespaces nothing else was tried.
+  return works.namespaces ? works : { ...tryNothing, namespaces: false }
+}
+
+/**
+ * Installs the packages of a plan with apt-get, quietly and without starting the services that come with them. Reports
+ * progress as short lines. Rejects with what apt-get said last.
+ */
+export async function installMissing(
+  host: Host,
+  packages: readonly string[],
+  report: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (packages.length === 0) return
+  // A service that starts by itself would be a second containerd with rules and folders of its own.
+  const policy = '/usr/sbin/policy-rc.d'
+  const ownsPolicy = await host.files.createExclusive(
+    policy,
+    '#!/bin/sh\n# Services are not started while k8ts installs packages.\nexit 101\n',
+    { mode: 0o755 },
+  )
+  try {
+    const env = {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      DEBIAN_FRONTEND: 'noninteractive',
+      LC_ALL: 'C',
+    }
+    const options = { env, timeoutMs: 600_000 }
+    const install = [
+      'apt-get',
+      'install',
+      '-y',
+      '-q',
+      '--no-install-recommends',
+      '-o',
+      'DPkg::Lock::Timeout=120',
+      ...packages,
+    ]
+    const onOutput = (text: string): void => {
+      for (const [, name] of text.matchAll(/^Setting up (\S+)/gm)) report(`installed ${name}`)
+    }
+    report(`installing ${packages.join(', ')}`)
+    const first = await host.processes.run(install, { ...options, onOutput }, signal)
+    if (first.code === 0) return
+    // A fresh machine or image has no package lists yet, or old ones.
+    report('updating package lists')
+    await host.processes.run(['apt-get', 'update', '-q', '-o', 'DPkg::Lock::Timeout=120'], options, signal)
+    const second = await host.processes.run(install, { ...options, onOutput }, signal)
+    if (second.code !== 0) {
+      const said = second.stderr.trim().split('\n').slice(-3).join('; ')
+      throw new Error(`Cannot install ${packages.join(', ')}: ${said}`)
+    }
+  } finally {
+    if (ownsPolicy) await host.files.remove(policy)
+  }
+}
