@@ -10,6 +10,7 @@
  * The older names without `v4.` are framed alike. What a channel is for, its user knows.
  */
 import { Duplex } from 'node:stream'
+import { closeWhenRead } from './closeWhenRead.ts'
 import type { WebSocketConnection } from './webSocket.ts'
 
 export interface ChannelFormat {
@@ -142,7 +143,7 @@ class Channel extends Duplex {
 
   disconnect(): void {
     this.receiveEnd()
-    if (!this.writableFinished) this.destroy()
+    closeWhenRead(this)
   }
 
   override _read(): void {
