@@ -395,7 +395,7 @@ export class EmbeddedStore implements Store {
   }
 
   #eventAt(revision: Revision, prefix: string): StoreEvent | undefined {
-    const { history } = this.#log.change(revision)
+    const history = this.#log.changed(revision)
     const key = history.key
     if (!key.startsWith(prefix)) return undefined
     const version = history.at(revision)

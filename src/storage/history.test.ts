@@ -17,16 +17,16 @@ const plenty: HistoryBudget = { bytes: 1e9, milliseconds: 1e9, revisions: 1e9 }
 test('finds changes by revision and forgets them', () => {
   const log = twenty()
   assert.deepEqual([log.compacted, log.newest, log.historyBytes], [10, 30, 2000])
-  assert.equal(log.change(11).history.key, '/0')
+  assert.equal(log.changed(11).key, '/0')
   const touched = log.compact(15)
   assert.deepEqual(
     [...touched].map((history) => history.key),
     ['/0', '/1', '/2', '/3', '/4'],
   )
   assert.deepEqual([log.compacted, log.newest, log.historyBytes], [15, 30, 1500])
-  assert.equal(log.change(16).history.key, '/5')
-  assert.throws(() => log.change(15), /No change is kept for revision 15/)
-  assert.throws(() => log.change(31), /No change is kept for revision 31/)
+  assert.equal(log.changed(16).key, '/5')
+  assert.throws(() => log.changed(15), /No change is kept for revision 15/)
+  assert.throws(() => log.changed(31), /No change is kept for revision 31/)
   log.compact(30)
   assert.deepEqual([log.compacted, log.newest, log.historyBytes], [30, 30, 0])
 })
@@ -36,8 +36,8 @@ test('stays in step with revisions while it grows and is compacted', () => {
   for (let revision = 2; revision < 20_000; revision++) {
     log.append({ history: new KeyHistory(`/${revision}`), replacedBytes: 0, time: 0 })
     if (revision % 700 === 0) log.compact(revision - 300)
-    assert.equal(log.change(revision).history.key, `/${revision}`)
-    assert.equal(log.change(log.compacted + 1).history.key, `/${log.compacted + 1}`)
+    assert.equal(log.changed(revision).key, `/${revision}`)
+    assert.equal(log.changed(log.compacted + 1).key, `/${log.compacted + 1}`)
   }
 })
 

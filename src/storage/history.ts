@@ -6,7 +6,7 @@ export interface HistoryBudget {
   /** Of values that were overwritten or deleted since. */
   readonly bytes: number
   readonly milliseconds: number
-  /** Each costs about fifty bytes of memory. */
+  /** Each costs about forty bytes of memory. */
   readonly revisions: number
 }
 
@@ -38,8 +38,11 @@ export interface Change {
 export class ChangeLog {
   #compacted: Revision
   #newest: Revision
-  /** The change of revision r stands at `r - compacted - 1 + #start`; what is before `#start` is forgotten. */
-  #changes: (Change | undefined)[] = []
+  // One list for each field of a change, which takes a third of the memory of a list of objects. The change of revision r
+  // stands at `r - compacted - 1 + #start`; what is before `#start` is forgotten.
+  #histories: (KeyHistory | undefined)[] = []
+  #replacedBytes: number[] = []
+  #times: number[] = []
   #start = 0
   #historyBytes = 0
 
@@ -63,31 +66,34 @@ export class ChangeLog {
   }
 
   /** Records the change of the next revision. */
-  append(change: Change): Revision {
-    this.#changes.push(change)
-    this.#historyBytes += change.replacedBytes
+  append({ history, replacedBytes, time }: Change): Revision {
+    this.#histories.push(history)
+    this.#replacedBytes.push(replacedBytes)
+    this.#times.push(time)
+    this.#historyBytes += replacedBytes
     return ++this.#newest
   }
 
-  /** The change of a revision after `compacted` and up to `newest`. */
-  change(revision: Revision): Change {
-    const change = this.#changes[revision - this.#compacted - 1 + this.#start]
-    if (change === undefined) throw new RangeError(`No change is kept for revision ${revision}`)
-    return change
+  /** The key that changed at a revision after `compacted` and up to `newest`. */
+  changed(revision: Revision): KeyHistory {
+    const history = this.#histories[this.#place(revision)]
+    if (history === undefined) throw new RangeError(`No change is kept for revision ${revision}`)
+    return history
   }
 
   /** Forgets the changes up to `revision`, returning the keys they touched. */
   compact(revision: Revision): Set<KeyHistory> {
     const touched = new Set<KeyHistory>()
     for (; this.#compacted < revision; this.#compacted++) {
-      const change = this.#changes[this.#start]!
-      this.#changes[this.#start++] = undefined
-      this.#historyBytes -= change.replacedBytes
-      touched.add(change.history)
+      touched.add(this.#histories[this.#start]!)
+      this.#historyBytes -= this.#replacedBytes[this.#start]!
+      this.#histories[this.#start++] = undefined
     }
     // The forgotten places are given back once they are half of the list, so that each is moved a bounded number of times.
-    if (this.#start > 1024 && this.#start * 2 > this.#changes.length) {
-      this.#changes = this.#changes.slice(this.#start)
+    if (this.#start > 1024 && this.#start * 2 > this.#histories.length) {
+      this.#histories = this.#histories.slice(this.#start)
+      this.#replacedBytes = this.#replacedBytes.slice(this.#start)
+      this.#times = this.#times.slice(this.#start)
       this.#start = 0
     }
     return touched
@@ -98,25 +104,21 @@ export class ChangeLog {
    * that it is needed once in a while and not at each commit: nine tenths of the budget can be relied on.
    */
   planCompaction(budget: HistoryBudget, now: number): Revision | undefined {
-    const oldest = this.#changes[this.#start]
-    if (oldest === undefined) return undefined
-    const fits =
-      this.#historyBytes <= budget.bytes &&
-      this.#newest - this.#compacted <= budget.revisions &&
-      now - oldest.time <= budget.milliseconds
-    if (fits) return undefined
+    if (this.#newest === this.#compacted) return undefined
+    const passes = (bytes: number, revision: Revision, share: number): boolean =>
+      bytes > budget.bytes * share ||
+      this.#newest - revision > budget.revisions * share ||
+      now - this.#times[this.#place(revision + 1)]! > budget.milliseconds * share
     let bytes = this.#historyBytes
     let revision = this.#compacted
-    while (revision < this.#newest) {
-      const next = this.change(revision + 1)
-      const over =
-        bytes > budget.bytes * 0.9 ||
-        this.#newest - revision > budget.revisions * 0.9 ||
-        now - next.time > budget.milliseconds * 0.9
-      if (!over) break
-      bytes -= next.replacedBytes
-      revision++
+    if (!passes(bytes, revision, 1)) return undefined
+    while (revision < this.#newest && passes(bytes, revision, 0.9)) {
+      bytes -= this.#replacedBytes[this.#place(++revision)]!
     }
     return revision
+  }
+
+  #place(revision: Revision): number {
+    return revision - this.#compacted - 1 + this.#start
   }
 }

@@ -1,0 +1,181 @@
+/** Durable compare-and-swap writes: our SQLite store beside etcd, in turns in one run. Needs etcd (Debian: etcd-server). */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '#lib/clock.ts'
+import { connectEtcd } from '#storage/etcdApi.ts'
+import { openSqliteStore } from '#storage/sqlite.ts'
+
+const etcd = '/usr/bin/etcd'
+const writerCounts = [1, 16, 64]
+const rounds = 3
+const roundMilliseconds = 2_000
+const liveKeys = 10_000
+const value = Buffer.alloc(3 * 1024, 'v')
+
+/** One of the two stores, seen by a writer: writes if the key is still at `expected`, returns the new revision. */
+interface Side extends AsyncDisposable {
+  readonly name: string
+  write(key: string, expected: number): Promise<number>
+}
+
+interface Round {
+  readonly rate: number
+  readonly p50: number
+  readonly p99: number
+}
+
+export async function run(): Promise<void> {
+  if (!existsSync(etcd)) throw new Error(`${etcd} is missing: apt-get install etcd-server`)
+  const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'))
+  try {
+    await using ours = await startOurs(join(directory, 'ours'))
+    await using theirs = await startEtcd(join(directory, 'etcd'))
+    const sides = [ours, theirs]
+    console.log(
+      `Durable compare-and-swap writes of ${value.length} bytes over ${liveKeys} keys, each acknowledged after its sync.`,
+    )
+    console.log(
+      `${cpus().length} cores (${cpus()[0]!.model}), shared by store and writers; load ${loadavg()[0]!.toFixed(1)}; ${tmpdir()}`,
+    )
+    console.log(
+      `${rounds} rounds of ${roundMilliseconds / 1000} s in turns, medians; the writers are in this process, etcd is its own.`,
+    )
+    const revisions = new Map<Side, number[]>()
+    for (const side of sides) revisions.set(side, await fill(side))
+    for (const writers of writerCounts) {
+      const results = new Map<Side, Round[]>(sides.map((side) => [side, []]))
+      for (let round = 0; round < rounds; round++) {
+        for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+          results.get(side)!.push(await measure(side, revisions.get(side)!, writers))
+        }
+      }
+      const [a, b] = sides.map((side) => medianRound(results.get(side)!)) as [Round, Round]
+      console.log(
+        `${String(writers).padStart(3)} writers   ${ours.name} ${textOf(a)}   ${theirs.name} ${textOf(b)}   ratio ${(a.rate / b.rate).toFixed(2)}`,
+      )
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function startOurs(directory: string): Promise<Side> {
+  const store = await openSqliteStore({ directory })
+  return {
+    name: 'k8ts',
+    async write(key, expected) {
+      const result = await store.commit(key, expected, { value })
+      if (!result.ok) throw new Error(`conflict on "${key}"`)
+      return result.revision
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+async function startEtcd(directory: string): Promise<Side> {
+  const [client, peer] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`) as [
+    string,
+    string,
+  ]
+  const child = spawn(
+    etcd,
+    [
+      ['--data-dir', directory],
+      ['--listen-client-urls', client, '--advertise-client-urls', client],
+      ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
+      ['--quota-backend-bytes', String(8 * 1024 ** 3), '--logger', 'zap', '--log-level', 'error'],
+    ].flat(),
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  )
+  const api = connectEtcd(new URL(client).host)
+  const failed = once(child, 'exit').then(() => {
+    throw new Error('etcd ended')
+  })
+  const answers = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await api.range({ key: Buffer.from('/') })
+        return
+      } catch {
+        await systemClock.sleep(50)
+      }
+    }
+  }
+  await Promise.race([answers(), failed])
+  failed.catch(() => {})
+  return {
+    name: 'etcd',
+    async write(key, expected) {
+      const name = Buffer.from(key)
+      const result = await api.transact({
+        compare: [{ result: 0, target: 2, key: name, mod_revision: expected }],
+        success: [{ request_put: { key: name, value } }],
+        failure: [{ request_range: { key: name } }],
+      })
+      if (!result.succeeded) throw new Error(`conflict on "${key}"`)
+      return Number(result.header.revision)
+    },
+    async [Symbol.asyncDispose]() {
+      api.close()
+      child.kill()
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+const keyOf = (index: number): string => `/registry/pods/default/name-${index}`
+
+/** Creates every key; returns their revisions. */
+async function fill(side: Side): Promise<number[]> {
+  const revisions: number[] = Array.from({ length: liveKeys }, () => 0)
+  let next = 0
+  const writer = async (): Promise<void> => {
+    for (let index = next++; index < liveKeys; index = next++) revisions[index] = await side.write(keyOf(index), 0)
+  }
+  await Promise.all(Array.from({ length: 64 }, writer))
+  return revisions
+}
+
+/** Each writer goes over keys of its own, one write after the other. */
+async function measure(side: Side, revisions: number[], writers: number): Promise<Round> {
+  const latencies: number[] = []
+  const begun = performance.now()
+  const end = begun + roundMilliseconds
+  const writer = async (first: number): Promise<void> => {
+    for (let index = first; ; index = index + writers < liveKeys ? index + writers : first) {
+      const start = performance.now()
+      if (start >= end) return
+      revisions[index] = await side.write(keyOf(index), revisions[index]!)
+      latencies.push(performance.now() - start)
+    }
+  }
+  await Promise.all(Array.from({ length: writers }, (_, first) => writer(first)))
+  const seconds = (performance.now() - begun) / 1000
+  latencies.sort((a, b) => a - b)
+  const quantile = (fraction: number): number => latencies[Math.floor((latencies.length - 1) * fraction)]!
+  return { rate: latencies.length / seconds, p50: quantile(0.5), p99: quantile(0.99) }
+}
+
+function medianRound(all: readonly Round[]): Round {
+  const median = (of: (round: Round) => number): number => all.map(of).toSorted((a, b) => a - b)[all.length >> 1]!
+  return { rate: median((each) => each.rate), p50: median((each) => each.p50), p99: median((each) => each.p99) }
+}
+
+function textOf({ rate, p50, p99 }: Round): string {
+  return `${Math.round(rate).toLocaleString('en')}/s (p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(1)} ms)`
+}
+
+if (import.meta.main) await run()
