@@ -1,6 +1,6 @@
 import { persistentVolumes, type PersistentVolume, type PersistentVolumeSpec } from '#api/core/v1/persistentVolume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { subdomainProblems } from '#machinery/validate/names.ts'
+import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from '#resources/core/storage.ts'
@@ -136,7 +136,7 @@ function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
     spec.persistentVolumeReclaimPolicy,
   )
   if ((spec.storageClassName ?? '') !== '') {
-    report.at('storageClassName').invalidBecause(spec.storageClassName, subdomainProblems(spec.storageClassName!))
+    report.at('storageClassName').invalidBecause(spec.storageClassName, dnsSubdomainProblems(spec.storageClassName!))
   }
   checkVolumeMode(spec.volumeMode, report.at('volumeMode'))
 }

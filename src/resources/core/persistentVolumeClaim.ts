@@ -4,7 +4,7 @@ import {
   type PersistentVolumeClaimSpec,
 } from '#api/core/v1/persistentVolumeClaim.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { subdomainProblems } from '#machinery/validate/names.ts'
+import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkVolumeMode } from '#resources/core/storage.ts'
@@ -98,7 +98,7 @@ function checkClaimSpec(spec: PersistentVolumeClaimSpec, report: Report): void {
   if (storage === undefined) place.required()
   else if (compareQuantities(storage, '0') <= 0) place.invalid(storage, 'must be greater than zero')
   if ((spec.storageClassName ?? '') !== '') {
-    report.at('storageClassName').invalidBecause(spec.storageClassName, subdomainProblems(spec.storageClassName!))
+    report.at('storageClassName').invalidBecause(spec.storageClassName, dnsSubdomainProblems(spec.storageClassName!))
   }
   checkVolumeMode(spec.volumeMode, report.at('volumeMode'))
 }

@@ -1,6 +1,6 @@
 import { endpointSlices, type Endpoint, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import { ipFamily, parseIp } from '#lib/net/ip.ts'
-import { labelProblems, portNameProblems, subdomainProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, portNameProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkEndpointAddress, checkPortProtocol } from '#resources/network.ts'
@@ -66,7 +66,7 @@ function checkEndpoint({ addresses, hostname }: Endpoint, type: string, report: 
   if (addresses.length > mostAddresses) place.tooMany(addresses.length, mostAddresses)
   for (const [index, address] of addresses.entries()) {
     const at = place.at(index)
-    if (type === 'FQDN') at.invalidBecause(address, subdomainProblems(address))
+    if (type === 'FQDN') at.invalidBecause(address, dnsSubdomainProblems(address))
     else if (type === 'IPv4' || type === 'IPv6') {
       const ip = parseIp(address)
       if (ip === undefined || ipFamily(ip) !== (type === 'IPv4' ? 4 : 6))
@@ -75,7 +75,7 @@ function checkEndpoint({ addresses, hostname }: Endpoint, type: string, report: 
       else checkEndpointAddress(address, at)
     }
   }
-  if (hostname !== undefined) report.at('hostname').invalidBecause(hostname, labelProblems(hostname))
+  if (hostname !== undefined) report.at('hostname').invalidBecause(hostname, dnsLabelProblems(hostname))
 }
 
 function shorten(list: readonly string[]): string {

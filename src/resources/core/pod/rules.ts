@@ -1,6 +1,6 @@
 import type { PodDNSConfig, PodSpec } from '#api/core/v1/pod.ts'
 import { parseIp } from '#lib/net/ip.ts'
-import { labelProblems, qualifiedNameProblems, subdomainProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, qualifiedNameProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkAffinity, checkSpreadConstraints, checkTolerations } from '#resources/core/pod/rules/placement.ts'
 import { checkContainers } from '#resources/core/pod/rules/containers.ts'
@@ -53,7 +53,7 @@ export function checkPodSpec(
   }
   for (const field of ['hostname', 'subdomain'] as const) {
     const value = spec[field] ?? ''
-    if (value !== '') report.at(field).invalidBecause(value, labelProblems(value))
+    if (value !== '') report.at(field).invalidBecause(value, dnsLabelProblems(value))
   }
   checkTolerations(spec.tolerations ?? [], report.at('tolerations'))
   for (const [index, alias] of (spec.hostAliases ?? []).entries()) {
@@ -62,12 +62,12 @@ export function checkPodSpec(
       place.at('ip').invalid(alias.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')
     }
     for (const [position, name] of (alias.hostnames ?? []).entries()) {
-      place.at('hostnames', position).invalidBecause(name, subdomainProblems(name))
+      place.at('hostnames', position).invalidBecause(name, dnsSubdomainProblems(name))
     }
   }
   for (const field of ['priorityClassName', 'runtimeClassName'] as const) {
     const value = spec[field] ?? ''
-    if (value !== '') report.at(field).invalidBecause(value, subdomainProblems(value))
+    if (value !== '') report.at(field).invalidBecause(value, dnsSubdomainProblems(value))
   }
   checkOs(spec, report.at('os'))
   if (old === undefined)
@@ -114,7 +114,7 @@ function checkDnsConfig({ dnsPolicy, dnsConfig }: PodSpec, report: Report): void
   for (const [index, search] of searches.entries()) {
     const name = search.replace(/\.$/, '')
     if (search !== '.')
-      report.at('searches', index).invalidBecause(search, subdomainProblems(name.replaceAll('_', '-')))
+      report.at('searches', index).invalidBecause(search, dnsSubdomainProblems(name.replaceAll('_', '-')))
   }
   for (const [index, { name = '' }] of options.entries()) {
     if (name === '') report.at('options', index).required('must not be empty')
@@ -133,7 +133,7 @@ function checkSchedulingGates(spec: PodSpec, report: Report): void {
 function checkNames(spec: PodSpec, report: Report): void {
   for (const field of ['serviceAccountName', 'nodeName'] as const) {
     const value = spec[field] ?? ''
-    if (value !== '') report.at(field).invalidBecause(value, subdomainProblems(value))
+    if (value !== '') report.at(field).invalidBecause(value, dnsSubdomainProblems(value))
   }
   if ((spec.schedulingGates ?? []).length > 0 && (spec.nodeName ?? '') !== '') {
     report.at('nodeName').forbidden('cannot be set until all schedulingGates have been cleared')

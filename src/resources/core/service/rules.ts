@@ -1,7 +1,12 @@
 import type { ServicePort, ServiceSpec } from '#api/core/v1/service.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
 import { parseIp } from '#lib/net/ip.ts'
-import { labelProblems, portNameProblems, qualifiedNameProblems, subdomainProblems } from '#machinery/validate/names.ts'
+import {
+  dnsLabelProblems,
+  portNameProblems,
+  qualifiedNameProblems,
+  dnsSubdomainProblems,
+} from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkLabels } from '#resources/metadata.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
@@ -59,14 +64,14 @@ function checkTypeNeeds(spec: ServiceSpec, report: Report): void {
   }
   const name = spec.externalName ?? ''
   if (name === '') report.at('externalName').required()
-  else report.at('externalName').invalidBecause(name, subdomainProblems(name.replace(/\.$/, '')))
+  else report.at('externalName').invalidBecause(name, dnsSubdomainProblems(name.replace(/\.$/, '')))
 }
 
 function checkPort(port: ServicePort, several: boolean, headless: boolean, names: Set<string>, report: Report): void {
   const { name = '', targetPort, appProtocol } = port
   if (several && name === '') report.at('name').required()
   else if (name !== '') {
-    report.at('name').invalidBecause(name, labelProblems(name))
+    report.at('name').invalidBecause(name, dnsLabelProblems(name))
     if (names.has(name)) report.at('name').duplicate(name)
     names.add(name)
   }

@@ -1,7 +1,7 @@
 import type { Container, ContainerPort, VolumeMount } from '#api/core/v1/container.ts'
 import type { PodSpec } from '#api/core/v1/pod.ts'
 import { parseIp } from '#lib/net/ip.ts'
-import { labelProblems, portNameProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, portNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkEnvironment } from '#resources/core/pod/rules/environment.ts'
 import { checkLifecycle, checkProbes } from '#resources/core/pod/rules/probes.ts'
@@ -53,7 +53,7 @@ export function checkContainers(spec: PodSpec, volumes: KnownVolumes, report: Re
 function checkContainer(container: Container, spec: PodSpec, volumes: KnownVolumes, report: Report): void {
   const { name, image = '', ports = [], volumeMounts = [] } = container
   if ((name as string | undefined) === undefined || name === '') report.at('name').required()
-  else report.at('name').invalidBecause(name, labelProblems(name))
+  else report.at('name').invalidBecause(name, dnsLabelProblems(name))
   if (image === '') report.at('image').required()
   else if (image !== image.trim()) report.at('image').invalid(image, 'must not have leading or trailing whitespace')
   const policy = container.terminationMessagePolicy as string | undefined

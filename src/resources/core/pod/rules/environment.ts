@@ -4,7 +4,7 @@ import {
   configKeyProblems,
   environmentNameProblems,
   qualifiedNameProblems,
-  subdomainProblems,
+  dnsSubdomainProblems,
 } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 
@@ -53,7 +53,7 @@ export function checkEnvironment({ env = [], envFrom = [] }: Container, report: 
 
 function checkReferenceName(name: string | undefined, report: Report): void {
   if (name === undefined || name === '') report.required()
-  else report.invalidBecause(name, subdomainProblems(name))
+  else report.invalidBecause(name, dnsSubdomainProblems(name))
 }
 
 function checkSource(source: EnvVarSource, value: string, report: Report): void {
@@ -71,7 +71,7 @@ function checkSource(source: EnvVarSource, value: string, report: Report): void 
     if (reference === undefined) continue
     given++
     const place = report.at(kind)
-    place.at('name').invalidBecause(reference.name ?? '', subdomainProblems(reference.name ?? ''))
+    place.at('name').invalidBecause(reference.name ?? '', dnsSubdomainProblems(reference.name ?? ''))
     if (reference.key === '') place.at('key').required()
     else place.at('key').invalidBecause(reference.key, configKeyProblems(reference.key))
   }

@@ -6,7 +6,7 @@ import type {
   PodAffinityTerm,
 } from '#api/core/v1/affinity.ts'
 import type { Toleration, TopologySpreadConstraint } from '#api/core/v1/scheduling.ts'
-import { labelProblems, labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkSelector } from '#resources/selector.ts'
 
@@ -127,7 +127,7 @@ function checkPodTerm(
 ): void {
   if (labelSelector !== undefined) checkSelector(labelSelector, report.at('labelSelector'))
   if (namespaceSelector !== undefined) checkSelector(namespaceSelector, report.at('namespaceSelector'))
-  for (const name of namespaces) report.at('namespace').invalidBecause(name, labelProblems(name))
+  for (const name of namespaces) report.at('namespace').invalidBecause(name, dnsLabelProblems(name))
   if (topologyKey === '') report.at('topologyKey').required('can not be empty')
   report.at('topologyKey').invalidBecause(topologyKey, qualifiedNameProblems(topologyKey))
 }

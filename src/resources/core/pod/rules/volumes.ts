@@ -1,7 +1,7 @@
 import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from '#api/core/v1/projectedVolume.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { labelProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkFieldRef, checkResourceFieldRef } from '#resources/core/pod/rules/environment.ts'
 import { checkNoBacksteps, checkRelativePath } from '#resources/core/storage.ts'
@@ -17,7 +17,7 @@ export function checkVolumes(volumes: readonly Volume[], report: Report): KnownV
     const name = (volume.name ?? '') as string
     if (name === '') place.at('name').required()
     else {
-      const problems = labelProblems(name)
+      const problems = dnsLabelProblems(name)
       place.at('name').invalidBecause(name, problems)
       if (problems.length === 0 && names.has(name)) place.at('name').duplicate(name)
     }
