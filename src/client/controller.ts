@@ -55,10 +55,14 @@ export interface RunControllerOptions {
   readonly report?: (problem: string, error: unknown) => void
 }
 
+/** The least time between two looks at one key, so that a burst of changes is looked at a few times and not at each. */
+const spacing = 20
 /** After a conflict the newer object is about to arrive: a short wait, not the back-off of a failure. */
 const conflictDelay = 10
 /** So many conflicts in a row are a failure after all. */
 const mostConflicts = 10
+/** Enough to remember the busy keys; to forget them costs only a look. */
+const mostLooked = 10_000
 
 /** Runs a controller until the signal aborts; `ready` is called once its informers have their first state. */
 export async function runController(
@@ -69,24 +73,30 @@ export async function runController(
 ): Promise<void> {
   const queue = new WorkQueue({ clock: options.clock })
   const conflicts = new Map<string, number>()
+  /** When the keys looked at lately were looked at. */
+  const looked = new Map<string, number>()
+  const add = (key: string): void => {
+    const last = looked.get(key)
+    if (last === undefined) return queue.add(key)
+    const wait = last + spacing - options.clock.now()
+    if (wait <= 0) looked.delete(key)
+    queue.addAfter(key, wait)
+  }
   using subscriptions = new DisposableStack()
   const informers: Informer<KubeObject>[] = []
-  controller.watch(
-    (informer, keysOf) => {
-      informers.push(informer as unknown as Informer<KubeObject>)
-      const addAll = (object: Parameters<typeof keysOf>[0] | undefined): void => {
-        if (object !== undefined) for (const key of keysOf(object)) queue.add(key)
-      }
-      subscriptions.use(
-        informer.onChange((change) => {
-          addAll(change.old)
-          addAll(change.new)
-        }),
-      )
-    },
-    (key) => queue.add(key),
-  )
-  for (const key of controller.initial ?? []) queue.add(key)
+  controller.watch((informer, keysOf) => {
+    informers.push(informer as unknown as Informer<KubeObject>)
+    const addAll = (object: Parameters<typeof keysOf>[0] | undefined): void => {
+      if (object !== undefined) for (const key of keysOf(object)) add(key)
+    }
+    subscriptions.use(
+      informer.onChange((change) => {
+        addAll(change.old)
+        addAll(change.new)
+      }),
+    )
+  }, add)
+  for (const key of controller.initial ?? []) add(key)
 
   const look = async (key: string): Promise<Reconciliation['result']> => {
     try {
@@ -114,6 +124,8 @@ export async function runController(
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       const started = options.clock.now()
       const result = await look(key)
+      looked.set(key, options.clock.now())
+      if (looked.size > mostLooked) looked.clear()
       queue.done(key)
       options.observe?.({
         controller: controller.name,

@@ -8,8 +8,8 @@ import { compareResourceVersions } from './resourceVersion.ts'
 export type Observed<T extends KubeObject> = Pick<Lister<T>, 'get'> & { readonly resourceVersion: string }
 
 interface Expected {
-  /** The newest revision that a creation returned. */
-  created: string
+  /** The newest revision that a write returned. */
+  written: string
   /** key → uid of what was deleted. */
   readonly deleted: Map<string, string>
   /** When the last write was noted. */
@@ -20,7 +20,7 @@ interface Expected {
  * What a controller wrote and its informer has not yet seen. Until it has, the copy is too old to decide from: the same
  * pods would be created twice.
  *
- *     created('default/web', a@12)      informer at 11 → not seen
+ *     wrote('default/web', a@12)      informer at 11 → not seen
  *                                       informer at 12 → seen: the copy has `a`, or `a` is gone again
  *     deleted('default/web', b)         informer has b without deletionTimestamp → not seen
  *                                       informer has b with one, another b, or none → seen
@@ -37,11 +37,11 @@ export class Expectations<T extends KubeObject> {
     this.#observed = observed
   }
 
-  /** Notes that `object` was created for `key`. */
-  created(key: string, object: T): void {
+  /** Notes that `object`, as the server returned it, was created or changed for `key`. */
+  wrote(key: string, object: T): void {
     const expected = this.#of(key)
     const version = object.metadata.resourceVersion ?? ''
-    if (compareResourceVersions(version, expected.created) > 0) expected.created = version
+    if (compareResourceVersions(version, expected.written) > 0) expected.written = version
   }
 
   /** Notes that `object` was deleted for `key`. */
@@ -66,7 +66,7 @@ export class Expectations<T extends KubeObject> {
   }
 
   #seen(expected: Expected): boolean {
-    if (compareResourceVersions(this.#observed.resourceVersion, expected.created) < 0) return false
+    if (compareResourceVersions(this.#observed.resourceVersion, expected.written) < 0) return false
     for (const [key, uid] of expected.deleted) {
       const object = this.#observed.get(key)
       if (object !== undefined && object.metadata.uid === uid && object.metadata.deletionTimestamp === undefined) {
@@ -79,7 +79,7 @@ export class Expectations<T extends KubeObject> {
   #of(key: string): Expected {
     let expected = this.#expected.get(key)
     if (expected === undefined) {
-      expected = { created: '', deleted: new Map(), at: 0 }
+      expected = { written: '', deleted: new Map(), at: 0 }
       this.#expected.set(key, expected)
     }
     expected.at = this.#clock.now()

@@ -4,7 +4,16 @@
  */
 import type { MakeController } from './context.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { namespaceController } from './namespace/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
+import { rootCertificateController } from './rootCertificate/controller.ts'
+import { serviceAccountController } from './serviceAccount/controller.ts'
 
 /** Every controller, in no particular order: they meet only in the API server. */
-export const controllers: readonly MakeController[] = [deploymentController, replicaSetController]
+export const controllers: readonly MakeController[] = [
+  deploymentController,
+  replicaSetController,
+  namespaceController,
+  serviceAccountController,
+  rootCertificateController,
+]

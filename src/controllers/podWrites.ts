@@ -29,7 +29,7 @@ export class PodWrites {
     const { error } = await runSlowStart(count, async () => {
       try {
         const created = await this.#client.create(pods, pod, { signal })
-        this.#expectations.created(key, created)
+        this.#expectations.wrote(key, created)
         const message = `Created pod: ${created.metadata.name}`
         this.#events.record(owner, { type: 'Normal', reason: 'SuccessfulCreate', message })
       } catch (error) {

@@ -1,0 +1,38 @@
+import { configMaps } from '#api/core/v1/configMap.ts'
+import { namespaces } from '#api/core/v1/namespace.ts'
+import type { Controller } from '#client/controller.ts'
+import { isReason } from '#machinery/status.ts'
+import type { ControllerContext } from '../context.ts'
+import { isNamespaceEnding } from '../podWrites.ts'
+import { certificateMap, planCertificate } from './plan.ts'
+
+/** Keeps the cluster's root certificate in every namespace, for the pods to trust the API server by. */
+export function rootCertificateController(context: ControllerContext): Controller {
+  const { client, config } = context
+  const copies = context.informers.of(namespaces)
+  const maps = context.informers.of(configMaps, { fieldSelector: `metadata.name=${certificateMap}` })
+  return {
+    name: 'root-ca-cert-publisher',
+    permissions: [
+      { groups: [''], resources: ['configmaps'], verbs: ['create', 'update', 'list', 'watch'] },
+      { groups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
+    ],
+    watch(on) {
+      on(copies, ({ metadata }) => [metadata.name])
+      on(maps, ({ metadata }) => [metadata.namespace ?? ''])
+    },
+    async reconcile(name, signal) {
+      const namespace = copies.get(name)
+      if (namespace === undefined || namespace.status?.phase === 'Terminating') return
+      const plan = planCertificate(name, maps.get(`${name}/${certificateMap}`), config.rootCertificate)
+      if (plan.do === 'nothing') return
+      try {
+        if (plan.do === 'create') await client.create(configMaps, plan.map, { signal })
+        else await client.update(configMaps, plan.map, { signal })
+      } catch (error) {
+        if (isReason(error, 'AlreadyExists') || isReason(error, 'NotFound') || isNamespaceEnding(error)) return
+        throw error
+      }
+    },
+  }
+}
