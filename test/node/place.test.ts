@@ -199,8 +199,32 @@ describe('places', { skip: reasonToSkip }, () => {
     const pid = Number(/holder\s+(\d+)/.exec((await ctr(place, 'tasks', 'list')).stdout)?.[1])
     const holder = host.processes.identify(pid)
     assert.ok(holder)
-    // Left running for the removal, with its containerd dead.
     host.processes.kill(third.pid, 'SIGKILL')
+  })
+
+  it('keep their images over a stop', async () => {
+    await destroyPlace(host, cluster, 'one', { keepData: true, roots })
+    assert.equal(await findPlace(host, cluster, 'one', roots), undefined)
+    const inside = { address: nodeAddress(network, 0), network }
+    places[0] = await ensurePlace(host, { cluster, node: 'one', inside, roots })
+    const running = await ensureContainerd(host, places[0])
+    assert.deepEqual(
+      (await listImages(host, places[0])).map((image) => image.name),
+      [pauseImage],
+    )
+    await ctr(places[0], 'containers', 'rm', 'holder')
+    const started = await ctr(
+      places[0],
+      'run',
+      '--detach',
+      '--runc-binary=/usr/bin/crun',
+      `--cgroup=${places[0].layout.placeCgroup}/pause`,
+      pauseImage,
+      'holder',
+    )
+    assert.equal(started.code, 0, started.stderr)
+    // Left running for the removal, with its containerd dead.
+    host.processes.kill(running.pid, 'SIGKILL')
   })
 
   it('are removed by name with everything in them', async () => {

@@ -9,6 +9,8 @@ import { fakeFiles } from '#lib/host/files.ts'
 import { fakeHost } from '#lib/host/host.ts'
 import { fakeProcesses } from '#lib/host/process.ts'
 
+import { placeLayout } from '../place/layout.ts'
+import type { Place } from '../place/place.ts'
 import { makeLayer, readArchive, writeArchive } from './archive.ts'
 import { architectureOf, archiveFileName, buildImage, mergeConfig, nameImage, parseLibraries } from './build.ts'
 import { parseBuildFile } from './buildFile.ts'
@@ -18,7 +20,15 @@ import type { LayerEntry } from './layer.ts'
 import { findPackageFile } from './packages.ts'
 import { arm64, assemblePause } from './pause.ts'
 import { imageNameProblem, normalizeImageName } from './reference.ts'
-import { adoptArchive, buildPauseImage, findSavedImage, listSavedImages, parseImageList } from './store.ts'
+import {
+  adoptArchive,
+  buildPauseImage,
+  findSavedImage,
+  importSavedImages,
+  listSavedImages,
+  parseImageList,
+  saveImage,
+} from './store.ts'
 
 describe('assemblePause', () => {
   it('is the proven program on amd64', () => {
@@ -354,6 +364,46 @@ describe('saved images', () => {
     assert.equal((await listSavedImages({ files }, '/images')).length, 2)
     assert.deepEqual(await findSavedImage({ files }, '/images', 'registry.k8s.io/pause:3.10'), pause.bytes)
     await assert.rejects(adoptArchive({ files }, '/images', '/none.tar', 'amd64'), /there is no such file/)
+  })
+})
+
+describe('importSavedImages', () => {
+  const layout = placeLayout('dev', 'worker')
+  const place: Place = {
+    cluster: 'dev',
+    node: 'worker',
+    kind: 'namespaces',
+    ephemeral: false,
+    layout,
+    enter: (command) => command,
+  }
+  it('imports what is new, replaced or removed, and nothing else', async () => {
+    const present = new Set<string>()
+    const processes = fakeProcesses((argv) => {
+      const [verb, path = ''] = argv.slice(-2)
+      if (verb === 'import') present.add(path.includes('_a_') ? 'docker.io/library/a:1' : 'docker.io/library/b:1')
+      return {
+        stdout: ['REF', ...[...present].map((name) => `${name} type sha256:1 1.0 MiB linux/amd64 -`)].join('\n'),
+      }
+    })
+    const files = fakeFiles({ [`${layout.placeDataFolder}/x`]: '' })
+    const host = fakeHost(new SimulatedClock(), { processes, files })
+    const save = async (name: string, cmd: string) => {
+      const { bytes } = await writeArchive(
+        { architecture: 'amd64', config: { Cmd: [cmd] }, layers: [] },
+        normalizeImageName(name),
+      )
+      await saveImage(host, '/images', name, bytes)
+    }
+    const run = () => importSavedImages(host, place, '/images', 'amd64')
+    await save('a:1', 'x')
+    await save('b:1', 'x')
+    assert.deepEqual(await run(), ['docker.io/library/a:1', 'docker.io/library/b:1'])
+    assert.deepEqual(await run(), [])
+    await save('a:1', 'x'.repeat(2000))
+    assert.deepEqual(await run(), ['docker.io/library/a:1'])
+    present.delete('docker.io/library/b:1')
+    assert.deepEqual(await run(), ['docker.io/library/b:1'])
   })
 })
 

@@ -83,6 +83,46 @@ export async function importImages(
   }
 }
 
+/** What was imported from an archive, and the state of the file then. */
+type Imported = Record<string, { readonly stamp: string; readonly names: readonly string[] }>
+
+/**
+ * Gives a place those kept images that it lacks: not imported before, replaced since, or removed from it since. Returns the
+ * names that were imported.
+ */
+export async function importSavedImages(
+  host: Host,
+  place: Place,
+  folder: string,
+  architecture: Architecture,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const { layout, ephemeral } = place
+  const note = `${ephemeral ? layout.placeFolder : layout.placeDataFolder}/imported.json`
+  const before = JSON.parse((await host.files.readText(note)) ?? '{}') as Imported
+  const present = new Set((await listImages(host, place, signal)).map((image) => image.name))
+  const after: Imported = {}
+  const imported: string[] = []
+  for (const path of await listSavedImages(host, folder)) {
+    const status = await host.files.status(path)
+    if (status === undefined) continue
+    const stamp = `${status.size} ${status.modified}`
+    const known = before[path]
+    if (known?.stamp === stamp && known.names.every((name) => present.has(name))) {
+      after[path] = known
+      continue
+    }
+    const bytes = await host.files.read(path, maxArchiveBytes)
+    if (bytes === undefined) continue
+    const { names } = await readArchive(bytes, architecture)
+    await importImages(host, place, [path], signal)
+    after[path] = { stamp, names }
+    imported.push(...names)
+  }
+  if (imported.length > 0) await host.files.write(note, JSON.stringify(after))
+  return imported
+}
+
 /** The images of a place's containerd by name, without those that are named by their digest only. */
 export async function listImages(host: Host, place: Place, signal?: AbortSignal): Promise<ListedImage[]> {
   return parseImageList(await runChecked(host.processes, ctr(place, ['images', 'list']), {}, signal))

@@ -156,6 +156,12 @@ describe('ensureContainerd', () => {
     const again = await ensureContainerd(host, place, { isReady: async () => true })
     assert.equal(again.pid, running.pid)
   })
+  it('adopts one that nobody has noted', async () => {
+    const { host, processes } = machine()
+    processes.add({ pid: 77, command: ['containerd', '--config', layout.configFile] })
+    processes.add({ pid: 78, command: ['containerd', '--config', '/elsewhere'] })
+    assert.equal((await ensureContainerd(host, place, { isReady: async () => true })).pid, 77)
+  })
   it('rejects when it dies first', async () => {
     const { clock, processes, host } = machine()
     const isReady = async (): Promise<boolean> => {

@@ -68,8 +68,17 @@ export async function findRuntime(host: Host, place: Pick<Place, 'kind'>, signal
 }
 
 /** The place's containerd if it lives, whoever started it. */
-export const findContainerd = (host: Host, place: Place): Promise<ProcessIdentity | undefined> =>
-  readPidFile(host.files, host.processes, place.layout.pidFile)
+export async function findContainerd(host: Host, place: Place): Promise<ProcessIdentity | undefined> {
+  const { pidFile, configFile } = place.layout
+  const noted = await readPidFile(host.files, host.processes, pidFile)
+  if (noted !== undefined) return noted
+  // Whoever started it may have died before noting it.
+  const found = host.processes.list().find(({ command }) => command[1] === '--config' && command[2] === configFile)
+  if (found === undefined) return undefined
+  const running = { pid: found.pid, startTicks: found.startTicks }
+  await writePidFile(host.files, pidFile, running)
+  return running
+}
 
 const readyMethod = '/runtime.v1.RuntimeService/Status'
 

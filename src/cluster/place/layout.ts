@@ -49,11 +49,12 @@ export interface PlaceLayout extends ClusterLayout {
   readonly configFile: string
   readonly pidFile: string
   readonly stateFolder: string
-  readonly cniFolder: string
   readonly registriesFolder: string
   readonly placeDataFolder: string
   /** containerd's images and snapshots. */
   readonly rootFolder: string
+  /** Kept over a stop, so that containerd can end the pods of before as soon as it is back. */
+  readonly cniFolder: string
   readonly cniCacheFolder: string
   readonly addressFolder: string
   readonly containerdLog: string
@@ -129,10 +130,10 @@ export function placeLayout(cluster: string, node: string, roots: Roots = defaul
     configFile: `${placeFolder}/containerd.toml`,
     pidFile: `${placeFolder}/containerd.pid`,
     stateFolder: `${placeFolder}/state`,
-    cniFolder: `${placeFolder}/cni`,
     registriesFolder: `${placeFolder}/registries`,
     placeDataFolder,
     rootFolder: `${placeDataFolder}/containerd`,
+    cniFolder: `${placeDataFolder}/cni`,
     cniCacheFolder: `${placeDataFolder}/cni-cache`,
     addressFolder: `${placeDataFolder}/pod-addresses`,
     containerdLog: `${placeDataFolder}/containerd.log`,

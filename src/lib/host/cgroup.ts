@@ -206,7 +206,8 @@ function versionOne(byController: ReadonlyMap<string, string>): Hierarchy {
 }
 
 function versionTwo(root: string): Hierarchy {
-  const wanted = new Set(['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'])
+  const needed = new Set(['cpu', 'memory', 'pids'])
+  const useful = new Set(['cpuset', 'io', 'hugetlb'])
   const get = (path: string, name: string): string => readIf(`${root}${path}/${name}`) ?? ''
   const handDown = (folder: string): void => {
     // Each level must pass its controllers on before the level below can have them.
@@ -214,7 +215,15 @@ function versionTwo(root: string): Hierarchy {
     const available = (readIf(`${above}/cgroup.controllers`) ?? '').trim().split(/\s+/)
     const passedOn = new Set((readIf(`${above}/cgroup.subtree_control`) ?? '').trim().split(/\s+/))
     for (const name of available) {
-      if (wanted.has(name) && !passedOn.has(name)) writeFileSync(`${above}/cgroup.subtree_control`, `+${name}`)
+      if (passedOn.has(name) || !(needed.has(name) || useful.has(name))) continue
+      try {
+        writeFileSync(`${above}/cgroup.subtree_control`, `+${name}`)
+      } catch (error) {
+        if (!needed.has(name)) continue
+        const busy = (error as NodeJS.ErrnoException).code === 'EBUSY'
+        const why = busy ? 'processes sit in that group itself; move them into one below it' : (error as Error).message
+        throw new Error(`Cannot pass controller "${name}" on from control group "${above}": ${why}`, { cause: error })
+      }
     }
   }
   return {
