@@ -4,6 +4,8 @@
  */
 import type { MakeController } from './context.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { endpointsController } from './endpoints/controller.ts'
+import { endpointSliceController } from './endpointSlice/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
@@ -16,4 +18,6 @@ export const controllers: readonly MakeController[] = [
   namespaceController,
   serviceAccountController,
   rootCertificateController,
+  endpointSliceController,
+  endpointsController,
 ]

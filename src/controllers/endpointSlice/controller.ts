@@ -1,0 +1,90 @@
+import { nodes } from '#api/core/v1/node.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import { services } from '#api/core/v1/service.ts'
+import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import type { Controller } from '#client/controller.ts'
+import { referenceTo } from '#client/events.ts'
+import { Expectations } from '#client/expectations.ts'
+import { keyOf } from '#client/index.ts'
+import { isReason } from '#machinery/status.ts'
+import type { ControllerContext } from '../context.ts'
+import { isNamespaceEnding } from '../podWrites.ts'
+import { hasEndpoints, isReachable, podsOfService, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
+import { controllerName, managedByLabel, planSlices, serviceNameLabel, type SlicePlan } from './plan.ts'
+
+const byService = 'service'
+
+/** Keeps the EndpointSlices of services with a selector. */
+export function endpointSliceController(context: ControllerContext): Controller {
+  const { client, clock } = context
+  const serviceCopies = context.informers.of(services)
+  const podCopies = context.informers.of(pods)
+  const nodeCopies = context.informers.of(nodes)
+  const copies = context.informers.of(endpointSlices)
+  copies.addIndex(byService, ({ metadata: { namespace, labels } }) =>
+    labels?.[managedByLabel] === controllerName ? [`${namespace}/${labels[serviceNameLabel]}`] : [],
+  )
+  const events = context.events.recorder('endpoint-slice-controller')
+  const expectations = new Expectations(clock, copies)
+  const triggers = new TriggerTimes()
+
+  const apply = async (key: string, plan: SlicePlan, signal: AbortSignal): Promise<void> => {
+    for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
+    for (const slice of plan.update) expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
+    for (const slice of plan.remove) {
+      await client.delete(endpointSlices, slice.metadata, { signal }).catch((error: unknown) => {
+        if (!isReason(error, 'NotFound')) throw error
+      })
+      expectations.deleted(key, slice)
+    }
+  }
+
+  return {
+    name: 'endpointslice-controller',
+    permissions: [
+      { groups: [''], resources: ['services', 'pods', 'nodes'], verbs: ['get', 'list', 'watch'] },
+      { groups: [''], resources: ['services/finalizers'], verbs: ['update'] },
+      {
+        groups: ['discovery.k8s.io'],
+        resources: ['endpointslices'],
+        verbs: ['create', 'delete', 'get', 'list', 'update', 'watch'],
+      },
+    ],
+    watch(on) {
+      on(serviceCopies, ({ metadata }) => [keyOf(metadata)])
+      on(podCopies, (pod) => servicesOfPod(serviceCopies, pod))
+      on(nodeCopies, () => [])
+      on(copies, ({ metadata: { namespace, labels } }) =>
+        labels?.[managedByLabel] === controllerName ? [`${namespace}/${labels[serviceNameLabel]}`] : [],
+      )
+    },
+    async reconcile(key, signal) {
+      const service = serviceCopies.get(key)
+      if (service === undefined) {
+        // Its slices go with it: they name it as their owner.
+        triggers.forget(key)
+        return expectations.forget(key)
+      }
+      if (!hasEndpoints(service) || service.metadata.deletionTimestamp !== undefined) return
+      if (!expectations.satisfied(key)) return
+      const selected = podsOfService(podCopies, service)
+      const present = copies.byIndex(byService, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      const nodeOf = (name: string) => nodeCopies.get(name)
+      const plan = planSlices(service, selected, present, nodeOf, triggers.next(service, selected))
+      try {
+        await apply(key, plan, signal)
+      } catch (error) {
+        if (isNamespaceEnding(error)) return
+        if (!isReason(error, 'Conflict') && !signal.aborted) {
+          const message = `Error updating Endpoint Slices for Service ${key}: ${(error as Error).message}`
+          const note = { type: 'Warning', reason: 'FailedToUpdateEndpointSlices', message } as const
+          events.record(referenceTo(services, service), note)
+        }
+        throw error
+      }
+      // A pod whose node is not known yet is left out; the node may be about to come.
+      const unknown = selected.some((pod) => isReachable(pod) && nodeOf(pod.spec.nodeName ?? '') === undefined)
+      return unknown ? { after: 5_000 } : undefined
+    },
+  }
+}

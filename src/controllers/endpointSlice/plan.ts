@@ -1,0 +1,157 @@
+import type { AddressType, Endpoint, EndpointPort, EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { services, type Service } from '#api/core/v1/service.ts'
+import type { Draft } from '#client/client.ts'
+import { isEqual } from '#client/statusPatch.ts'
+import { timeText } from '#client/time.ts'
+import { controllerReference } from '#machinery/owners.ts'
+import { headlessLabel, isHeadless, triggerTimeAnnotation } from '../serviceEndpoints.ts'
+import { addressTypesOf, endpointKey, groupEndpoints, portsKey, type PortGroup } from './endpoints.ts'
+
+export const serviceNameLabel = 'kubernetes.io/service-name'
+export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
+export const controllerName = 'endpointslice-controller.k8s.io'
+
+/** Endpoints in one slice (`--max-endpoints-per-slice`). */
+export const sliceCapacity = 100
+
+export interface SlicePlan {
+  readonly create: readonly Draft<EndpointSlice>[]
+  readonly update: readonly EndpointSlice[]
+  readonly remove: readonly EndpointSlice[]
+}
+
+/**
+ * Decides how a service's slices have to change, with as few writes as can be: an endpoint stays in its slice, new ones
+ * fill slices that change anyhow, then a slice with room for all of them, then new slices.
+ */
+export function planSlices(
+  service: Service,
+  pods: readonly Pod[],
+  present: readonly EndpointSlice[],
+  nodeOf: (name: string) => Node | undefined,
+  triggered: number | undefined,
+): SlicePlan {
+  const plan = { create: [] as Draft<EndpointSlice>[], update: [] as EndpointSlice[], remove: [] as EndpointSlice[] }
+  const types = addressTypesOf(service)
+  plan.remove.push(...present.filter(({ addressType }) => !types.includes(addressType)))
+  for (const type of types) {
+    const slices = present.filter(({ addressType }) => addressType === type)
+    const groups = groupEndpoints(service, pods, type, nodeOf)
+    // A service without endpoints has one empty slice: proxies then know that it has none.
+    const wanted = groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups
+    const keys = new Set(wanted.map(({ ports }) => portsKey(ports)))
+    for (const group of wanted) {
+      const same = slices.filter(({ ports = [] }) => portsKey(ports) === portsKey(group.ports))
+      planGroup(service, type, group, same, plan)
+    }
+    plan.remove.push(...slices.filter(({ ports = [] }) => !keys.has(portsKey(ports))))
+  }
+  const stamp = <S extends Draft<EndpointSlice>>(slice: S): S => withTriggerTime(slice, triggered)
+  return { create: plan.create.map(stamp), update: plan.update.map(stamp), remove: plan.remove }
+}
+
+interface Draught {
+  readonly slice: EndpointSlice
+  readonly endpoints: Endpoint[]
+  changed: boolean
+}
+
+function planGroup(
+  service: Service,
+  addressType: AddressType,
+  { ports, endpoints }: PortGroup,
+  slices: readonly EndpointSlice[],
+  plan: { create: Draft<EndpointSlice>[]; update: EndpointSlice[]; remove: EndpointSlice[] },
+): void {
+  const wanted = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
+  const labels = labelsFor(service)
+  const owners = [controllerReference(service, services)]
+  const draughts = slices.map((slice): Draught => {
+    const kept: Endpoint[] = []
+    let changed =
+      !isEqual(slice.metadata.labels ?? {}, labels) || !isEqual(slice.metadata.ownerReferences ?? [], owners)
+    for (const old of slice.endpoints ?? []) {
+      const endpoint = wanted.get(endpointKey(old))
+      wanted.delete(endpointKey(old))
+      if (endpoint === undefined) changed = true
+      else {
+        kept.push(endpoint)
+        changed ||= !isEqual(old, endpoint)
+      }
+    }
+    return { slice, endpoints: kept, changed }
+  })
+  const fresh = [...wanted.values()]
+  const hasRoom = ({ endpoints: list }: Draught): boolean => list.length < sliceCapacity
+  const fullestFirst = (a: Draught, b: Draught): number => b.endpoints.length - a.endpoints.length
+  for (const draught of draughts
+    .filter((each) => each.changed && each.endpoints.length > 0 && hasRoom(each))
+    .toSorted(fullestFirst)) {
+    draught.endpoints.push(...fresh.splice(0, sliceCapacity - draught.endpoints.length))
+  }
+  if (fresh.length > 0) {
+    const rest = fresh.length % sliceCapacity
+    const roomy = draughts
+      .filter((each) => rest > 0 && !each.changed && each.endpoints.length + rest <= sliceCapacity)
+      .toSorted(fullestFirst)[0]
+    if (roomy !== undefined) {
+      roomy.endpoints.push(...fresh.splice(0, rest))
+      roomy.changed = true
+    }
+  }
+  // A slice that lost its last endpoint is used again before a new one is made.
+  for (const draught of draughts.filter((each) => each.endpoints.length === 0)) {
+    if (fresh.length === 0) continue
+    draught.endpoints.push(...fresh.splice(0, sliceCapacity))
+    draught.changed = true
+  }
+  let empty = endpoints.length > 0 ? 0 : 1
+  for (const { slice, endpoints: list, changed } of draughts) {
+    if (list.length === 0 && empty-- <= 0) plan.remove.push(slice)
+    else if (changed) {
+      const metadata = { ...slice.metadata, labels, ownerReferences: owners }
+      plan.update.push({ ...slice, metadata, endpoints: list, ports: [...ports] })
+    }
+  }
+  if (endpoints.length === 0 && slices.length === 0) plan.create.push(newSlice(service, addressType, ports, []))
+  while (fresh.length > 0) {
+    plan.create.push(newSlice(service, addressType, ports, fresh.splice(0, sliceCapacity)))
+  }
+}
+
+function newSlice(
+  service: Service,
+  addressType: AddressType,
+  ports: readonly EndpointPort[],
+  endpoints: Endpoint[],
+): Draft<EndpointSlice> {
+  const { name, namespace = '' } = service.metadata
+  return {
+    metadata: {
+      generateName: `${name}-`,
+      namespace,
+      labels: labelsFor(service),
+      ownerReferences: [controllerReference(service, services)],
+    },
+    addressType,
+    endpoints,
+    ports: [...ports],
+  }
+}
+
+/** The service's labels, and those that say whose the slice is. */
+function labelsFor(service: Service): Record<string, string> {
+  const labels: Record<string, string> = { ...service.metadata.labels }
+  if (isHeadless(service)) labels[headlessLabel] = ''
+  else delete labels[headlessLabel]
+  return { ...labels, [serviceNameLabel]: service.metadata.name, [managedByLabel]: controllerName }
+}
+
+function withTriggerTime<S extends Draft<EndpointSlice>>(slice: S, triggered: number | undefined): S {
+  const { [triggerTimeAnnotation]: _old, ...annotations } = slice.metadata.annotations ?? {}
+  const all = triggered === undefined ? annotations : { ...annotations, [triggerTimeAnnotation]: timeText(triggered) }
+  const { annotations: _annotations, ...metadata } = slice.metadata
+  return { ...slice, metadata: Object.keys(all).length === 0 ? metadata : { ...metadata, annotations: all } }
+}
