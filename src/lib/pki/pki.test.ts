@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { before, describe, test } from 'node:test'
 import {
   certificatePem,
