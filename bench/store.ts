@@ -5,8 +5,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js'
+import { fromJSON, type ServiceDefinition } from '@grpc/proto-loader'
 import { systemClock } from '#lib/clock.ts'
-import { connectEtcd } from '#storage/etcdApi.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 
 const etcd = '/usr/bin/etcd'
@@ -91,30 +92,29 @@ async function startEtcd(directory: string): Promise<Side> {
     ].flat(),
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
-  const api = connectEtcd(new URL(client).host)
   const failed = once(child, 'exit').then(() => {
     throw new Error('etcd ended')
   })
   const answers = async (): Promise<void> => {
     for (;;) {
       try {
-        await api.range({ key: Buffer.from('/') })
-        return
+        if ((await fetch(`${client}/health`)).ok) return
       } catch {
-        await systemClock.sleep(50)
+        // Not listening yet.
       }
+      await systemClock.sleep(50)
     }
   }
   await Promise.race([answers(), failed])
   failed.catch(() => {})
+  const api = connectEtcd(new URL(client).host)
   return {
     name: 'etcd',
     async write(key, expected) {
       const name = Buffer.from(key)
       const result = await api.transact({
-        compare: [{ result: 0, target: 2, key: name, mod_revision: expected }],
+        compare: [{ result: equal, target: lastWrite, key: name, mod_revision: expected }],
         success: [{ request_put: { key: name, value } }],
-        failure: [{ request_range: { key: name } }],
       })
       if (!result.succeeded) throw new Error(`conflict on "${key}"`)
       return Number(result.header.revision)
@@ -124,6 +124,64 @@ async function startEtcd(directory: string): Promise<Side> {
       child.kill()
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     },
+  }
+}
+
+/** The values of etcd's `Compare.result` and `Compare.target` that mean a comparison with the revision of the last write. */
+const equal = 0
+const lastWrite = 2
+
+/** As much of etcd's gRPC interface as one compare-and-swap takes; names and numbers are etcd's. */
+const etcdMessages = {
+  ResponseHeader: { fields: { revision: { type: 'int64', id: 3 } } },
+  PutRequest: { fields: { key: { type: 'bytes', id: 1 }, value: { type: 'bytes', id: 2 } } },
+  RequestOp: { fields: { request_put: { type: 'PutRequest', id: 2 } } },
+  Compare: {
+    fields: {
+      result: { type: 'int32', id: 1 },
+      target: { type: 'int32', id: 2 },
+      key: { type: 'bytes', id: 3 },
+      mod_revision: { type: 'int64', id: 6 },
+    },
+  },
+  TxnRequest: {
+    fields: {
+      compare: { rule: 'repeated', type: 'Compare', id: 1 },
+      success: { rule: 'repeated', type: 'RequestOp', id: 2 },
+    },
+  },
+  TxnResponse: { fields: { header: { type: 'ResponseHeader', id: 1 }, succeeded: { type: 'bool', id: 2 } } },
+  KV: { methods: { Txn: { requestType: 'TxnRequest', responseType: 'TxnResponse' } } },
+}
+
+interface TransactionResult {
+  readonly succeeded: boolean
+  readonly header: { readonly revision: string }
+}
+
+interface Etcd {
+  transact(request: object): Promise<TransactionResult>
+  close(): void
+}
+
+function connectEtcd(address: string): Etcd {
+  const description = { nested: { etcdserverpb: { nested: etcdMessages } } }
+  // The library's typing of a description asks for more than the library does.
+  const definitions = fromJSON(description as unknown as Parameters<typeof fromJSON>[0], {
+    longs: String,
+    keepCase: true,
+  })
+  const Service = makeGenericClientConstructor(definitions['etcdserverpb.KV'] as ServiceDefinition, 'KV')
+  const client = new Service(address, credentials.createInsecure())
+  return {
+    transact: (request) =>
+      new Promise((resolve, reject) => {
+        client['Txn']!(request, (error: Error | null, result: TransactionResult) => {
+          if (error === null) resolve(result)
+          else reject(error)
+        })
+      }),
+    close: () => client.close(),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '#lib/clock.ts'
-import { ChangeLog, type HistoryBudget } from './history.ts'
+import type { HistoryBudget } from './history.ts'
 import type { Version } from './keyHistory.ts'
-import { KeyIndex } from './keyIndex.ts'
+import { KeySpace, type RecordedChange } from './keySpace.ts'
 import { Leases } from './leases.ts'
 import { RevisionCompacted, StoreError, maximumKeyLength, maximumValueBytes } from './store.ts'
 import type { CommitResult, KeyValue, ListOptions, ListResult, ReadOptions, Revision } from './store.ts'
@@ -17,18 +17,6 @@ export interface StoredChange {
   readonly created: Revision
   readonly lease?: string
   /** Milliseconds since the Unix epoch. */
-  readonly time: number
-}
-
-/** A record as it is found when a store is opened: all but the value. */
-export interface FoundChange {
-  readonly revision: Revision
-  readonly key: string
-  /** Size of the value; -1 for a deletion. */
-  readonly bytes: number
-  /** Equal to `revision` if the life began with this change. */
-  readonly created: Revision
-  readonly lease?: string
   readonly time: number
 }
 
@@ -81,12 +69,7 @@ export class EmbeddedStore implements Store {
   readonly #medium: Medium
   readonly #clock: Clock
   readonly #budget: HistoryBudget
-  readonly #index = new KeyIndex()
-  readonly #log: ChangeLog
-  /** Size of the newest value of each key that exists. */
-  readonly #sizes = new Map<string, number>()
-  /** The leases of versions that have one. */
-  readonly #leaseOf = new Map<Revision, string>()
+  readonly #keys: KeySpace
   readonly #leases: Leases
   readonly #watchers: Watchers
   /** Keys with a commit under way. */
@@ -99,45 +82,50 @@ export class EmbeddedStore implements Store {
   #closed = false
   readonly #closing = new AbortController()
 
-  /** `found` are the medium's records in order of revision, `newest` and `compacted` what it says about itself. */
+  /** `found` are the medium's records in order of revision; what they hold of before `compacted` is cleared away. */
   constructor(
     medium: Medium,
     options: { readonly clock: Clock; readonly budget: HistoryBudget },
-    found: Iterable<FoundChange>,
-    state: { readonly compacted: Revision },
+    found: Iterable<RecordedChange>,
+    compacted: Revision,
   ) {
     this.#medium = medium
     this.#clock = options.clock
     this.#budget = options.budget
-    this.#log = new ChangeLog(state.compacted)
     this.#leases = new Leases(options.clock, (keys, lease) => void this.#expire(keys, lease))
-    const log = this.#log
+    const keys = new KeySpace(compacted, this.#leases)
+    this.#keys = keys
     this.#watchers = new Watchers(
       {
         get newest() {
-          return log.newest
+          return keys.newest
         },
         get compacted() {
-          return log.compacted
+          return keys.compacted
         },
         event: (revision, prefix) => this.#eventAt(revision, prefix),
         pause: () => medium.pause(),
       },
       options.clock,
     )
-    for (const change of found) this.#enterFound(change)
-    this.#finishCompaction()
+    try {
+      this.#removable = keys.load(found)
+    } catch (error) {
+      this.#leases[Symbol.dispose]()
+      throw error
+    }
+    this.#removeRecords()
   }
 
   async revision(signal?: AbortSignal): Promise<Revision> {
     signal?.throwIfAborted()
     this.#throwIfClosed()
-    return this.#log.newest
+    return this.#keys.newest
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<{ kv?: KeyValue; revision: Revision }> {
     const revision = this.#readable(options)
-    const version = this.#index.get(key)?.at(revision)
+    const version = this.#keys.versionAt(key, revision)
     return version === undefined ? { revision } : { kv: this.#read(key, version), revision }
   }
 
@@ -146,7 +134,7 @@ export class EmbeddedStore implements Store {
     const limit = options.limit ?? Number.POSITIVE_INFINITY
     const found: { key: string; version: Version }[] = []
     let remaining = 0
-    for (const history of this.#index.walk(prefix, options.after)) {
+    for (const history of this.#keys.walk(prefix, options.after)) {
       const version = history.at(revision)
       if (version === undefined) continue
       if (found.length < limit) found.push({ key: history.key, version })
@@ -182,7 +170,7 @@ export class EmbeddedStore implements Store {
       const again = (): Promise<CommitResult> => this.commit(key, expected, write)
       return before.then(again, again)
     }
-    const version = this.#index.get(key)?.newest()
+    const version = this.#keys.current(key)
     if ((version?.modified ?? 0) !== expected) return this.#conflict(key, version)
     const { promise, resolve, reject } = Promise.withResolvers<CommitResult>()
     this.#underWay.set(key, promise)
@@ -208,9 +196,9 @@ export class EmbeddedStore implements Store {
   async compact(revision: Revision): Promise<void> {
     this.#throwIfClosed()
     this.#throwIfFuture(revision)
-    while (this.#log.compacted < revision) {
-      this.#compactTo(Math.min(revision, this.#log.compacted + revisionsPerCompaction))
-      if (this.#log.compacted < revision) await this.#medium.pause()
+    while (this.#keys.compacted < revision) {
+      this.#compactTo(Math.min(revision, this.#keys.compacted + revisionsPerCompaction))
+      if (this.#keys.compacted < revision) await this.#medium.pause()
     }
   }
 
@@ -253,7 +241,7 @@ export class EmbeddedStore implements Store {
   }
 
   async #conflict(key: string, version: Version | undefined): Promise<CommitResult> {
-    const revision = this.#log.newest
+    const revision = this.#keys.newest
     if (version === undefined) return { ok: false, revision }
     return { ok: false, revision, current: this.#read(key, version) }
   }
@@ -280,88 +268,23 @@ export class EmbeddedStore implements Store {
       const { revision } = event
       resolve(event.type === 'put' ? { ok: true, revision, kv: event.kv } : { ok: true, revision })
     }
-    const compaction = this.#log.planCompaction(this.#budget, this.#clock.now())
-    if (compaction !== undefined) this.#compactTo(Math.min(compaction, this.#log.compacted + revisionsPerCompaction))
+    const compaction = this.#keys.planCompaction(this.#budget, this.#clock.now())
+    if (compaction !== undefined) this.#compactTo(Math.min(compaction, this.#keys.compacted + revisionsPerCompaction))
   }
 
   /** Enters a change that has just become durable under the next revision. */
   #enterNext({ key, value, created: begun, lease, time }: StoredChange): StoreEvent {
-    const revision = this.#log.newest + 1
+    const revision = this.#keys.newest + 1
     const created = begun === 0 ? revision : begun
     const bytes = value === undefined ? -1 : value.length
     const leased = lease === undefined ? {} : { lease }
-    this.#enter({ revision, key, created, bytes, time, ...leased })
+    this.#keys.enter({ revision, key, created, bytes, time, ...leased })
     if (value === undefined) return { type: 'delete', key, revision }
     return { type: 'put', key, revision, kv: { key, value, created, modified: revision, ...leased } }
   }
 
-  /** Enters one durable change into index, log and leases. */
-  #enter(change: FoundChange): void {
-    const { key, revision } = change
-    const history = this.#index.add(key)
-    const replaced = history.newest()
-    const replacedBytes = this.#sizes.get(key) ?? 0
-    if (replaced !== undefined) {
-      const lease = this.#leaseOf.get(replaced.modified)
-      if (lease !== undefined) this.#leases.detach(key, lease)
-    }
-    if (change.bytes < 0) {
-      history.delete(revision)
-      this.#sizes.delete(key)
-    } else {
-      history.write(revision, change.created)
-      this.#sizes.set(key, change.bytes)
-      if (change.lease !== undefined) {
-        this.#leaseOf.set(revision, change.lease)
-        this.#leases.attach(key, change.lease)
-      }
-    }
-    // What was found from before the compaction is in force, but no longer a change that can be watched.
-    if (revision > this.#log.compacted) this.#log.append({ history, replacedBytes, time: change.time })
-  }
-
   #compactTo(revision: Revision): void {
-    for (const history of this.#log.compact(revision)) {
-      for (const dropped of history.compact(revision)) {
-        this.#leaseOf.delete(dropped)
-        this.#removable.push(dropped)
-      }
-      if (history.isEmpty) this.#index.delete(history.key)
-    }
-    this.#removeRecords()
-  }
-
-  /** Enters a record found at the opening. A compaction may have been interrupted after it removed some of a key's. */
-  #enterFound(change: FoundChange): void {
-    const { revision, key } = change
-    if (revision <= this.#log.compacted) {
-      if (change.bytes < 0 && this.#index.get(key)?.newest() === undefined) this.#removable.push(revision)
-      else this.#enter(change)
-      return
-    }
-    if (revision !== this.#log.newest + 1) {
-      throw new StoreError('failed', `Cannot open the store: revision ${this.#log.newest + 1} is missing`)
-    }
-    if (change.bytes < 0 && this.#index.get(key)?.newest() === undefined) {
-      throw new StoreError(
-        'failed',
-        `Cannot open the store: revision ${revision} deletes "${key}", which does not exist`,
-      )
-    }
-    this.#enter(change)
-  }
-
-  /** Removes what a compaction left behind when the process ended in the middle of it. */
-  #finishCompaction(): void {
-    const empty: string[] = []
-    for (const history of this.#index.walk('')) {
-      for (const dropped of history.compact(this.#log.compacted)) {
-        this.#leaseOf.delete(dropped)
-        this.#removable.push(dropped)
-      }
-      if (history.isEmpty) empty.push(history.key)
-    }
-    for (const key of empty) this.#index.delete(key)
+    this.#removable = this.#removable.concat(this.#keys.compact(revision))
     this.#removeRecords()
   }
 
@@ -369,7 +292,7 @@ export class EmbeddedStore implements Store {
     if (this.#longReads > 0 || this.#removable.length === 0) return
     const revisions = this.#removable
     this.#removable = []
-    this.#medium.remove(this.#log.compacted, revisions)
+    this.#medium.remove(this.#keys.compacted, revisions)
   }
 
   /** Deletes the keys whose newest version is still the one written under `lease`. */
@@ -389,13 +312,13 @@ export class EmbeddedStore implements Store {
   }
 
   async #deleteLeased(key: string, lease: string): Promise<void> {
-    const version = this.#index.get(key)?.newest()
-    if (version === undefined || this.#leaseOf.get(version.modified) !== lease) return
+    const version = this.#keys.current(key)
+    if (version === undefined || this.#keys.leaseOf(version.modified) !== lease) return
     await this.commit(key, version.modified, 'delete')
   }
 
   #eventAt(revision: Revision, prefix: string): StoreEvent | undefined {
-    const history = this.#log.changed(revision)
+    const history = this.#keys.changed(revision)
     const key = history.key
     if (!key.startsWith(prefix)) return undefined
     const version = history.at(revision)
@@ -405,7 +328,7 @@ export class EmbeddedStore implements Store {
 
   #read(key: string, { created, modified }: Version): KeyValue {
     const value = this.#medium.read(modified)
-    const lease = this.#leaseOf.get(modified)
+    const lease = this.#keys.leaseOf(modified)
     return lease === undefined ? { key, value, created, modified } : { key, value, created, modified, lease }
   }
 
@@ -413,15 +336,15 @@ export class EmbeddedStore implements Store {
   #readable({ at, signal }: ReadOptions): Revision {
     signal?.throwIfAborted()
     this.#throwIfClosed()
-    if (at === undefined) return this.#log.newest
+    if (at === undefined) return this.#keys.newest
     this.#throwIfFuture(at)
-    if (at < this.#log.compacted) throw new RevisionCompacted(at, this.#log.compacted)
+    if (at < this.#keys.compacted) throw new RevisionCompacted(at, this.#keys.compacted)
     return at
   }
 
   #throwIfFuture(revision: Revision): void {
-    if (revision <= this.#log.newest) return
-    throw new StoreError('future', `Cannot read revision ${revision}: the newest one is ${this.#log.newest}`)
+    if (revision <= this.#keys.newest) return
+    throw new StoreError('future', `Cannot read revision ${revision}: the newest one is ${this.#keys.newest}`)
   }
 
   #throwIfClosed(): void {

@@ -33,5 +33,5 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
     close: () => Promise.resolve(),
   }
   const budget = { ...defaultHistoryBudget, ...options.history }
-  return new EmbeddedStore(medium, { clock: options.clock ?? systemClock, budget }, [], { compacted: firstRevision })
+  return new EmbeddedStore(medium, { clock: options.clock ?? systemClock, budget }, [], firstRevision)
 }

@@ -10,6 +10,7 @@ import { SimulatedClock } from '#lib/clock.ts'
 import { openSqliteStore } from './sqlite.ts'
 import { RevisionCompacted, StoreError, type Store } from './store.ts'
 import { describeStore } from './storeContract.ts'
+import { put } from './storeModel.ts'
 
 const directories: string[] = []
 after(() => {
@@ -21,8 +22,6 @@ function emptyDirectory(): string {
   directories.push(directory)
   return directory
 }
-
-const put = (text: string): { value: Buffer } => ({ value: Buffer.from(text) })
 
 async function keysOf(store: Store): Promise<string[]> {
   return (await store.list('')).items.map((item) => `${item.key}=${item.value.toString()}`)

@@ -23,6 +23,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { directory } = options
   const lock = lockDirectory(directory)
   let medium: SqliteMedium | undefined
+  let store: Store | undefined
   try {
     // The database is made before the writer opens it; the writer's thread starts while the index is read.
     const database = openDatabase(directory)
@@ -38,15 +39,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const budget = { ...defaultHistoryBudget, ...options.history }
     const clock = options.clock ?? systemClock
     const opened = medium
-    const store = explained(action, () => {
-      const state = { compacted: readCompacted(database) }
-      return new EmbeddedStore(opened, { clock, budget }, readChanges(database), state)
+    store = explained(action, () => {
+      return new EmbeddedStore(opened, { clock, budget }, readChanges(database), readCompacted(database))
     })
     await medium.ready
     return store
   } catch (error) {
-    if (medium === undefined) lock.close()
-    else await medium.close()
+    if (store !== undefined) await store[Symbol.asyncDispose]()
+    else if (medium !== undefined) await medium.close()
+    else lock.close()
     throw error
   }
 }

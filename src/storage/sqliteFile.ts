@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { FoundChange } from './embedded.ts'
+import type { RecordedChange } from './keySpace.ts'
 import { StoreError, firstRevision, type Revision } from './store.ts'
 
 /*
@@ -94,7 +94,7 @@ export function readCompacted(database: DatabaseSync): Revision {
 }
 
 /** All records, in order of revision. */
-export function* readChanges(database: DatabaseSync): Generator<FoundChange, void, undefined> {
+export function* readChanges(database: DatabaseSync): Generator<RecordedChange, void, undefined> {
   const statement = database.prepare('select revision, key, created, bytes, time, lease from change order by revision')
   statement.setReturnArrays(true)
   // The typings know of rows as objects only.
