@@ -7,7 +7,7 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import ts from 'typescript-ast'
-import { type Facts, readFacts } from './protobufFacts.ts'
+import { type Fact, type Facts, readFacts } from './protobufFacts.ts'
 import { readDoc, type Doc } from './schemaTags.ts'
 
 /** A schema as it stands in the generated file: `ref` names a definition, everything else is as in model.ts. */
@@ -334,33 +334,30 @@ function kindOf(
 }
 
 /** Adds what protobufNumbers.json knows about a field. */
-function withFacts(
-  schema: WrittenSchema,
-  fact: { path: readonly number[]; zero: string; goType: string } | undefined,
-): WrittenSchema {
+function withFacts(schema: WrittenSchema, fact: Fact | undefined): WrittenSchema {
   if (fact === undefined) return schema
-  const goType = unlessPlain(schema, fact.goType)
   return {
-    ...schema,
+    ...withTypeNames(schema, fact.goType),
     zero: fact.zero,
     ...(fact.path.length === 0 ? {} : { wire: fact.path }),
-    ...(goType === undefined ? {} : { goType }),
   }
 }
 
-/** A type's name where it does not follow from the schema: named strings, named maps, and lists and maps of those. */
-function unlessPlain(schema: WrittenSchema, goType: string): string | undefined {
-  const element = goType.replace(/^(\[\]|map\[string\])*\*?/, '')
-  if (goType.startsWith('map[') && !goType.startsWith('map[string]')) return goType
-  if (schema['type'] === 'object' && !goType.startsWith('map[')) {
-    return schema['additionalProperties'] === undefined ? undefined : goType
+/** Adds a type's name where it does not follow from the schema: to named strings, and to named lists and maps. */
+function withTypeNames(schema: WrittenSchema, goType: string): WrittenSchema {
+  const items = schema['items'] as WrittenSchema | undefined
+  if (items !== undefined && goType.startsWith('[]')) {
+    return { ...schema, items: withTypeNames(items, goType.slice('[]'.length).replace('*', '')) }
   }
-  let inner = schema
-  while (inner['items'] !== undefined || typeof inner['additionalProperties'] === 'object') {
-    inner = (inner['items'] ?? inner['additionalProperties']) as WrittenSchema
+  const values = schema['additionalProperties'] as WrittenSchema | undefined
+  const map = /^map\[([^\]]*)\]\*?(.*)$/.exec(goType)
+  if (values !== undefined && map !== null) {
+    const named = { ...schema, additionalProperties: withTypeNames(values, map[2]!) }
+    return map[1] === 'string' ? named : { ...named, goType }
   }
-  const plain = inner['type'] === 'string' && inner['format'] === undefined && element !== 'string'
-  return plain ? goType : undefined
+  const isNamed =
+    items !== undefined || values !== undefined || (schema['type'] === 'string' && schema['format'] === undefined)
+  return isNamed && goType !== 'string' ? { ...schema, goType } : schema
 }
 
 function sorted<T>(record: Record<string, T>): Record<string, T> {

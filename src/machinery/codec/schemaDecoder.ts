@@ -1,0 +1,255 @@
+// From any JSON value to an object of a known type: wrong types refused as Go's decoder would, unknown fields named,
+// nulls and meaningless zeros removed, what Go always writes filled in, keys in the order of the schema. Two objects
+// that mean the same therefore have the same text.
+//
+// Decoders are closures, compiled once per schema; they only notice that something is wrong. What exactly, explain.ts
+// finds out by walking again.
+import { canonicalQuantity } from '#machinery/quantity.ts'
+import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
+import { explainMismatch } from './explain.ts'
+import { canonicalBase64, canonicalDuration, canonicalMicroTime, canonicalTime, type Canonical } from './scalars.ts'
+
+/** The object, and what strict reading would complain about: `unknown field "spec.foo"`. */
+export type DecodedValue =
+  | { readonly value: JsonObject; readonly complaints: readonly string[] }
+  | { readonly problem: string }
+
+/**
+ * Reads a value as one of the schema's type. The result is a new object; free-form parts of it are shared with the
+ * input. `problem` is the text of Go's decoder, such as
+ * `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
+ */
+export function decodeValue(schema: Schema, input: unknown): DecodedValue {
+  const state: State = { trouble: false }
+  const value = decoderOf(schema)(input, state)
+  if (!state.trouble && isObject(value)) return { value, complaints: none }
+  const { problem, unknownFields } = explainMismatch(schema, input)
+  if (problem !== undefined) return { problem }
+  if (!isObject(value)) return { problem: 'json: cannot unmarshal null into an object' }
+  return { value, complaints: unknownFields.map((path) => `unknown field "${path}"`) }
+}
+
+interface State {
+  trouble: boolean
+}
+
+/** Gives undefined for what is the same as absent. */
+type Decode = (value: unknown, state: State) => unknown
+
+const none: readonly string[] = []
+const decoders = new WeakMap<Schema, Decode>()
+
+function decoderOf(schema: Schema): Decode {
+  let decode = decoders.get(schema)
+  if (decode === undefined) decoders.set(schema, (decode = compile(schema)))
+  return decode
+}
+
+function compile(schema: Schema): Decode {
+  const special = schema.format === undefined ? undefined : formats[schema.format]
+  if (special !== undefined) return special
+  switch (schema.type) {
+    case 'string':
+      return decodeString
+    case 'boolean':
+      return decodeBoolean
+    case 'integer':
+      return schema.format === 'int32' ? decodeInt32 : decodeInt64
+    case 'number':
+      return decodeNumber
+    case 'array':
+      return compileList(schema.items ?? {})
+    case 'object':
+      if (schema.properties !== undefined) return compileStruct(schema.properties)
+      return isObject(schema.additionalProperties)
+        ? compileMap(schema.additionalProperties as Schema)
+        : decodeFreeObject
+    default:
+      return decodeAny
+  }
+}
+
+const absent = (value: unknown): boolean => value === undefined || value === null
+
+function decodeString(value: unknown, state: State): unknown {
+  if (typeof value === 'string') return value
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+function decodeBoolean(value: unknown, state: State): unknown {
+  if (typeof value === 'boolean') return value
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+function decodeInt32(value: unknown, state: State): unknown {
+  if (typeof value === 'number' && (value | 0) === value) return value === 0 ? 0 : value
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+function decodeInt64(value: unknown, state: State): unknown {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value === 0 ? 0 : value
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+function decodeNumber(value: unknown, state: State): unknown {
+  if (typeof value === 'number') return value
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+function decodeAny(value: unknown): unknown {
+  return absent(value) ? undefined : value
+}
+
+function decodeFreeObject(value: unknown, state: State): unknown {
+  if (isObject(value)) return value
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+function decodeIntOrString(value: unknown, state: State): unknown {
+  return typeof value === 'string' ? value : decodeInt32(value, state)
+}
+
+function decodeQuantity(value: unknown, state: State): unknown {
+  return decodeCanonical(typeof value === 'number' ? String(value) : value, state, canonicalQuantity)
+}
+
+function decodeCanonical(value: unknown, state: State, canonical: (text: string) => Canonical): unknown {
+  if (typeof value === 'string') {
+    const text = canonical(value)
+    if (typeof text === 'string') return text
+  }
+  if (!absent(value)) state.trouble = true
+  return undefined
+}
+
+const formats: Readonly<Record<string, Decode | undefined>> = {
+  'int-or-string': decodeIntOrString,
+  quantity: decodeQuantity,
+  byte: (value, state) => decodeCanonical(value, state, canonicalBase64),
+  time: (value, state) => decodeCanonical(value, state, canonicalTime),
+  'micro-time': (value, state) => decodeCanonical(value, state, canonicalMicroTime),
+  duration: (value, state) => decodeCanonical(value, state, canonicalDuration),
+  raw: decodeAny,
+  fields: decodeAny,
+}
+
+function compileList(items: Schema): Decode {
+  let decode: Decode | undefined
+  return (value, state) => {
+    if (!Array.isArray(value)) {
+      if (!absent(value)) state.trouble = true
+      return undefined
+    }
+    decode ??= decoderOf(items)
+    const list: unknown[] = []
+    for (const item of value) list.push(decode(item, state) ?? zeroValue(items, state))
+    return list
+  }
+}
+
+function compileMap(values: Schema): Decode {
+  let decode: Decode | undefined
+  return (value, state) => {
+    if (!isObject(value)) {
+      if (!absent(value)) state.trouble = true
+      return undefined
+    }
+    decode ??= decoderOf(values)
+    const keys = Object.keys(value)
+    let previous = ''
+    for (const key of keys) {
+      if (key < previous) {
+        keys.sort()
+        break
+      }
+      previous = key
+    }
+    const map: JsonObject = {}
+    for (const key of keys) setOwn(map, key, decode(value[key], state) ?? zeroValue(values, state))
+    return map
+  }
+}
+
+function setOwn(map: JsonObject, key: string, value: unknown): void {
+  if (key !== '__proto__') map[key] = value
+  else Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
+interface Field {
+  readonly name: string
+  readonly schema: Schema
+  readonly decode: Decode
+}
+
+function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
+  const positions = new Map(Object.keys(properties).map((name, i) => [name, i]))
+  let fields: readonly Field[] | undefined
+  return (value, state) => {
+    if (!isObject(value)) {
+      if (!absent(value)) state.trouble = true
+      return undefined
+    }
+    // At first use, because types contain themselves.
+    fields ??= Object.entries(properties).map(([name, schema]) => ({ name, schema, decode: decoderOf(schema) }))
+    const members: unknown[] = Array.from({ length: fields.length })
+    for (const key in value) {
+      const i = positions.get(key)
+      if (i === undefined) state.trouble = true
+      else members[i] = fields[i]!.decode(value[key], state)
+    }
+    const struct: JsonObject = {}
+    for (let i = 0; i < fields.length; i++) {
+      const { name, schema } = fields[i]!
+      let member = members[i]
+      if (schema.zero === 'fill') member ??= zeroValue(schema, state)
+      else if (schema.zero === 'drop' && isZero(member)) continue
+      if (member !== undefined) struct[name] = member
+    }
+    return struct
+  }
+}
+
+function isZero(value: unknown): boolean {
+  if (typeof value !== 'object') return value === '' || value === 0 || value === false || value === undefined
+  if (Array.isArray(value)) return value.length === 0
+  for (const _ in value) return false
+  return true
+}
+
+/** What Go has in the place of a value that is absent. */
+function zeroValue(schema: Schema, state: State): unknown {
+  switch (schema.format) {
+    case 'time':
+    case 'micro-time':
+    case 'raw':
+    case 'fields':
+      return null
+    case 'quantity':
+      return '0'
+    case 'int-or-string':
+      return 0
+    case 'duration':
+      return '0s'
+  }
+  switch (schema.type) {
+    case 'string':
+      return ''
+    case 'boolean':
+      return false
+    case 'integer':
+    case 'number':
+      return 0
+    case 'array':
+      return []
+    case 'object':
+      return decoderOf(schema)({}, state)
+    default:
+      return null
+  }
+}
