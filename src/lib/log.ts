@@ -180,7 +180,6 @@ export function fileSink(options: {
   let waiting: string[] = []
   let failing = false
   const rotate = (): void => {
-    closeSync(file)
     for (let number = keep; number > 0; number--) {
       try {
         renameSync(number === 1 ? path : `${path}.${number - 1}`, `${path}.${number}`)
@@ -189,7 +188,10 @@ export function fileSink(options: {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       }
     }
-    file = openSync(path, keep > 0 ? 'a' : 'w', 0o640)
+    // Opened before the old one is closed: if that fails, the number of a closed file must not be written to.
+    const next = openSync(path, keep > 0 ? 'a' : 'w', 0o640)
+    closeSync(file)
+    file = next
     size = 0
   }
   const flush = (): void => {
