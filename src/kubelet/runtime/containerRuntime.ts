@@ -127,6 +127,25 @@ export interface RuntimeHealth {
   readonly networkProblem?: string
 }
 
+const codeNames: Readonly<Record<number, string>> = {
+  1: 'Canceled',
+  2: 'Unknown',
+  3: 'InvalidArgument',
+  4: 'DeadlineExceeded',
+  5: 'NotFound',
+  6: 'AlreadyExists',
+  7: 'PermissionDenied',
+  8: 'ResourceExhausted',
+  9: 'FailedPrecondition',
+  10: 'Aborted',
+  11: 'OutOfRange',
+  12: 'Unimplemented',
+  13: 'Internal',
+  14: 'Unavailable',
+  15: 'DataLoss',
+  16: 'Unauthenticated',
+}
+
 /** A refusal by the runtime, in its own words. `code` is the gRPC status code. */
 export class RuntimeError extends Error {
   override name = 'RuntimeError'
@@ -134,6 +153,10 @@ export class RuntimeError extends Error {
   constructor(message: string, code: number) {
     super(message)
     this.code = code
+  }
+  /** How upstream prints it: with the code by name. */
+  get rpcText(): string {
+    return `rpc error: code = ${codeNames[this.code] ?? 'Unknown'} desc = ${this.message}`
   }
   /** The runtime cannot be reached: nothing is known about any pod. */
   get isUnavailable(): boolean {

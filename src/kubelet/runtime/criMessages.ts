@@ -214,8 +214,6 @@ message Any { string type_url = 1; bytes value = 2; }
 message SubscribeRequest { repeated string filters = 1; }
 message Envelope { Timestamp timestamp = 1; string namespace = 2; string topic = 3; Any event = 4; }
 
-/** Every task event begins with the container's id; that of an exit also names the process: an exec has an id of its own. */
-message TaskEvent { string container_id = 1; string id = 2; }
 `
 
 export interface PodSandboxMetadata {
