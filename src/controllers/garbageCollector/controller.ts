@@ -1,0 +1,149 @@
+import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Controller } from '#client/controller.ts'
+import { discover, type ServedResource } from '#client/discovery.ts'
+import type { Informer } from '#client/informer.ts'
+import { isReason } from '#machinery/status.ts'
+import type { ControllerContext } from '../context.ts'
+import { OwnershipGraph, orphanFinalizer, ownersOf, type GraphNode } from './graph.ts'
+import { groupOf, Owners } from './owners.ts'
+import { planItem, type ItemPlan, type OwnerState } from './plan.ts'
+
+/** The key under which the collector asks what the server serves. */
+const lookForKinds = 'kinds'
+/** How often; new kinds come with CustomResourceDefinitions. */
+const discoverEvery = 30_000
+
+/** Deletes what has lost its owners and carries out foreground and orphaning deletions, for every kind that is served. */
+export function garbageCollector(context: ControllerContext): Controller {
+  const { client, causes } = context
+  const graph = new OwnershipGraph()
+  const kinds = new Map<string, Resource>()
+  const informers = new Map<string, Informer<KubeObject>>()
+  const owners = new Owners(client, graph, (owner) => kinds.get(`${groupOf(owner)}/${owner.kind}`))
+  let lookAt: (uid: string) => void = () => {}
+
+  const follow = (resource: ServedResource): void => {
+    kinds.set(`${resource.group}/${resource.kind}`, resource)
+    const key = `${resource.group}/${resource.plural}`
+    if (informers.has(key)) return
+    const informer = context.informers.metadataOf<KubeObject>(resource)
+    informers.set(key, informer)
+    informer.onChange((change) => {
+      const { old } = change
+      const uids = change.new === undefined ? graph.delete(old?.metadata.uid ?? '') : graph.set(resource, change.new)
+      for (const uid of uids) lookAt(uid)
+    })
+  }
+
+  const apply = async (node: GraphNode, plan: ItemPlan, signal: AbortSignal): Promise<void> => {
+    const { resource, object } = node.known!
+    switch (plan.do) {
+      case 'nothing':
+        return
+      case 'orphan':
+        for (const dependent of node.dependents.values()) {
+          if (dependent.known === undefined) continue
+          const rest = ownersOf(dependent.known.object).filter(({ uid }) => uid !== node.uid)
+          await patch(dependent.known, { ownerReferences: rest.length === 0 ? null : rest }, signal)
+        }
+        return removeFinalizer(node.known!, orphanFinalizer, signal)
+      case 'removeFinalizer':
+        return removeFinalizer(node.known!, plan.finalizer, signal)
+      case 'wait':
+        for (const uid of plan.lookAt) lookAt(uid)
+        return
+      case 'dropOwners': {
+        const rest = ownersOf(object).filter(({ uid }) => !plan.uids.includes(uid))
+        return patch(node.known!, { ownerReferences: rest }, signal)
+      }
+      case 'delete': {
+        if (plan.unblock) {
+          const unblocked = ownersOf(object).map((owner) => ({ ...owner, blockOwnerDeletion: false }))
+          return patch(node.known!, { ownerReferences: unblocked }, signal).then(() => lookAt(node.uid))
+        }
+        const { uid, resourceVersion } = object.metadata
+        const preconditions = { uid: uid ?? '', ...(resourceVersion === undefined ? {} : { resourceVersion }) }
+        await unlessGone(
+          client.delete(resource, object.metadata, { propagationPolicy: plan.policy, preconditions, signal }),
+        )
+      }
+    }
+  }
+
+  const patch = async (
+    { resource, object }: { readonly resource: Resource; readonly object: KubeObject },
+    change: object,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const { uid, resourceVersion } = object.metadata
+    const body = { metadata: { uid, resourceVersion, ...change } }
+    await unlessGone(client.patch(resource, object.metadata, { type: 'merge', body }, { signal }))
+  }
+
+  const removeFinalizer = (
+    known: { readonly resource: Resource; readonly object: KubeObject },
+    finalizer: string,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const rest = (known.object.metadata.finalizers ?? []).filter((each) => each !== finalizer)
+    return patch(known, { finalizers: rest.length === 0 ? null : rest }, signal)
+  }
+
+  return {
+    name: 'generic-garbage-collector',
+    permissions: [{ groups: ['*'], resources: ['*'], verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'] }],
+    workers: 20,
+    initial: [lookForKinds],
+    watch(_on, add) {
+      lookAt = add
+    },
+    async reconcile(key, signal) {
+      if (key === lookForKinds) {
+        const { resources } = await discover(client.transport, signal)
+        resources.filter(isCollected).forEach(follow)
+        return { after: discoverEvery }
+      }
+      // What a kind that was not read yet owns, or is owned by, cannot be told.
+      if (![...informers.values()].every(({ hasSynced }) => hasSynced)) return { after: 200 }
+      const node = graph.get(key)
+      if (node?.known === undefined) return
+      const { object, resource } = node.known
+      const states = new Map<OwnerReference, OwnerState>()
+      let unseen = false
+      if (object.metadata.deletionTimestamp === undefined) {
+        for (const owner of ownersOf(object)) {
+          const { state, seen } = await owners.stateOf(object, owner, signal)
+          states.set(owner, state === 'unknown' ? 'there' : state)
+          unseen ||= !seen
+        }
+      }
+      const dependents = [...node.dependents.values()].flatMap(({ known }) =>
+        known === undefined ? [] : [known.object],
+      )
+      const plan = planItem(object, dependents, (owner) => states.get(owner) ?? 'there')
+      const subject = { kind: resource.kind, ...object.metadata }
+      if (plan.do === 'wait') {
+        const message = `It is deleted after ${plan.blocking.length} objects that it owns`
+        causes.record(subject, 'generic-garbage-collector', { reason: 'WaitingForDependents', message })
+      } else causes.clear(subject, 'generic-garbage-collector')
+      await apply(node, plan, signal)
+      // An owner that exists and was not seen yet may be deleted before it is: then nobody would tell.
+      return unseen ? { after: 10_000 } : undefined
+    },
+  }
+}
+
+/** Kinds that can be followed and deleted. Events vanish by themselves. */
+function isCollected({ verbs, preferred, group, plural }: ServedResource): boolean {
+  if (plural === 'events' && (group === '' || group === 'events.k8s.io')) return false
+  return preferred && ['list', 'watch', 'delete'].every((verb) => verbs.includes(verb))
+}
+
+async function unlessGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+}

@@ -1,0 +1,76 @@
+import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Client } from '#client/client.ts'
+import { isReason } from '#machinery/status.ts'
+import { isWaitingForDependents, type OwnershipGraph } from './graph.ts'
+import type { OwnerState } from './plan.ts'
+
+/** Owners known to be gone: a uid never comes back. */
+const mostGone = 10_000
+
+/** Finds out what became of owners: from the graph where it knows them, from the server where not. */
+export class Owners {
+  readonly #client: Client
+  readonly #graph: OwnershipGraph
+  readonly #resourceOf: (owner: OwnerReference) => Resource | undefined
+  readonly #gone = new Set<string>()
+
+  constructor(client: Client, graph: OwnershipGraph, resourceOf: (owner: OwnerReference) => Resource | undefined) {
+    this.#client = client
+    this.#graph = graph
+    this.#resourceOf = resourceOf
+  }
+
+  /** The state of an owner named by `object`; `unknown` when its kind is not served. `seen`: the graph has it. */
+  async stateOf(
+    object: KubeObject,
+    owner: OwnerReference,
+    signal: AbortSignal,
+  ): Promise<{ readonly state: OwnerState | 'unknown'; readonly seen: boolean }> {
+    const { namespace = '' } = object.metadata
+    const known = this.#graph.get(owner.uid)?.known
+    if (known !== undefined && names(owner, known.resource, known.object)) {
+      // An owner in another namespace cannot be meant: references do not cross namespaces.
+      const elsewhere = known.resource.scope === 'Namespaced' && known.object.metadata.namespace !== namespace
+      if (!elsewhere) return { state: isWaitingForDependents(known.object) ? 'waiting' : 'there', seen: true }
+      if (namespace !== '') return { state: 'gone', seen: true }
+    }
+    const key = `${namespace} ${owner.uid}`
+    if (this.#gone.has(key)) return { state: 'gone', seen: true }
+    const resource = this.#resourceOf(owner)
+    // A kind that is not served, and an object outside namespaces with an owner inside one, cannot be followed.
+    if (resource === undefined || (resource.scope === 'Namespaced' && namespace === '')) {
+      return { state: 'unknown', seen: true }
+    }
+    const found = await this.#read(resource, { name: owner.name, namespace }, signal)
+    if (found?.metadata.uid === owner.uid) {
+      return { state: isWaitingForDependents(found) ? 'waiting' : 'there', seen: false }
+    }
+    if (this.#gone.size >= mostGone) this.#gone.clear()
+    this.#gone.add(key)
+    return { state: 'gone', seen: true }
+  }
+
+  async #read(
+    resource: Resource,
+    at: { readonly name: string; readonly namespace: string },
+    signal: AbortSignal,
+  ): Promise<KubeObject | undefined> {
+    try {
+      const place = resource.scope === 'Namespaced' ? at : { name: at.name }
+      return await this.#client.get(resource, place, { signal })
+    } catch (error) {
+      if (isReason(error, 'NotFound')) return undefined
+      throw error
+    }
+  }
+}
+
+function names(owner: OwnerReference, resource: Resource, object: KubeObject): boolean {
+  return owner.name === object.metadata.name && owner.kind === resource.kind && groupOf(owner) === resource.group
+}
+
+export function groupOf({ apiVersion }: Pick<OwnerReference, 'apiVersion'>): string {
+  const slash = apiVersion.indexOf('/')
+  return slash < 0 ? '' : apiVersion.slice(0, slash)
+}
