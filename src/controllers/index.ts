@@ -6,12 +6,17 @@ import type { MakeController } from './context.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceController } from './endpointSlice/controller.ts'
+import { garbageCollector } from './garbageCollector/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
+import { nodeIpamController } from './nodeIpam/controller.ts'
+import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
+import { podGarbageCollector } from './podGarbageCollector/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
+import { taintEvictionController } from './taintEviction/controller.ts'
 
-/** Every controller, in no particular order: they meet only in the API server. */
+/** Every controller, in no particular order but the collector last: it shares the informers of the others. */
 export const controllers: readonly MakeController[] = [
   deploymentController,
   replicaSetController,
@@ -20,4 +25,9 @@ export const controllers: readonly MakeController[] = [
   rootCertificateController,
   endpointSliceController,
   endpointsController,
+  nodeIpamController,
+  nodeLifecycleController,
+  taintEvictionController,
+  podGarbageCollector,
+  garbageCollector,
 ]

@@ -1,0 +1,63 @@
+import { addressIndex, cidrsOverlap, formatCidr, parseCidr, subnetAt, type Cidr } from '#lib/net/cidr.ts'
+
+/**
+ * The ranges that nodes get out of the cluster's block, each once. The next one is taken after the last, so that a range
+ * that was given back rests while others are free: routes to it may still be about.
+ */
+export class NodeRanges {
+  readonly #block: Cidr
+  readonly #prefix: number
+  readonly #count: number
+  readonly #taken = new Set<number>()
+  #next = 0
+
+  constructor(block: string, prefix: number) {
+    const cidr = parseCidr(block)
+    if (cidr === undefined) throw new Error(`Cannot cut node ranges from "${block}": it is not a block of addresses`)
+    const bits = prefix - cidr.prefix
+    if (bits < 0 || bits > 16) {
+      throw new Error(`Cannot cut ranges of /${prefix} from "${block}": there must be between 1 and 65536 of them`)
+    }
+    this.#block = cidr
+    this.#prefix = prefix
+    this.#count = 2 ** bits
+  }
+
+  get family(): 4 | 6 {
+    return this.#block.family
+  }
+
+  /** A range of its own; undefined when all are taken. */
+  take(): string | undefined {
+    for (let tried = 0; tried < this.#count; tried++) {
+      const index = this.#next
+      this.#next = (this.#next + 1) % this.#count
+      if (this.#taken.has(index)) continue
+      this.#taken.add(index)
+      return formatCidr(subnetAt(this.#block, this.#prefix, index))
+    }
+    return undefined
+  }
+
+  /** Notes that a node has this range; false when it is not one of this block. */
+  occupy(range: string): boolean {
+    const indexes = this.#indexesOf(range)
+    for (const index of indexes) this.#taken.add(index)
+    return indexes.length > 0
+  }
+
+  giveBack(range: string): void {
+    for (const index of this.#indexesOf(range)) this.#taken.delete(index)
+  }
+
+  /** A range that was written by hand may be larger than one of ours. */
+  #indexesOf(range: string): readonly number[] {
+    const cidr = parseCidr(range)
+    if (cidr === undefined || !cidrsOverlap(cidr, this.#block)) return []
+    if (cidr.prefix <= this.#block.prefix) return Array.from({ length: this.#count }, (_, index) => index)
+    const size = 1n << BigInt(this.#block.base.length * 8 - this.#prefix)
+    const first = Number(addressIndex(this.#block, cidr.base) / size)
+    const count = cidr.prefix >= this.#prefix ? 1 : 2 ** (this.#prefix - cidr.prefix)
+    return Array.from({ length: count }, (_, at) => first + at)
+  }
+}

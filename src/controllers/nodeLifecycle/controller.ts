@@ -1,0 +1,137 @@
+import { leases } from '#api/coordination/v1/lease.ts'
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import type { Controller } from '#client/controller.ts'
+import { referenceTo } from '#client/events.ts'
+import { millisecondsOf, timeText } from '#client/time.ts'
+import { writeStatus } from '#client/writeStatus.ts'
+import { conditionOf } from '#machinery/conditions.ts'
+import { isReason } from '#machinery/status.ts'
+import type { ControllerContext } from '../context.ts'
+import { needsEviction, planHealth, planTaints, type Heard } from './plan.ts'
+import { EvictionPace } from './zones.ts'
+
+const leaseNamespace = 'kube-node-lease'
+/** How often a node that may not be driven empty yet is looked at again (`--node-monitor-period`). */
+const monitorPeriod = 5_000
+const byNode = 'node'
+
+/** Notices nodes that are silent, says so in their conditions and keeps their taints as their conditions ask. */
+export function nodeLifecycleController(context: ControllerContext): Controller {
+  const { client, clock, causes } = context
+  const grace = context.config.nodeMonitorGraceMilliseconds ?? 50_000
+  const copies = context.informers.of(nodes)
+  const leaseCopies = context.informers.of(leases)
+  const podCopies = context.informers.of(pods)
+  podCopies.addIndex(byNode, ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]))
+  const events = context.events.recorder('node-controller')
+  const pace = new EvictionPace(clock)
+  const heard = new Map<string, Heard>()
+  /** Nodes that were greeted, with their uid, to say goodbye to them. */
+  const greeted = new Map<string, string>()
+
+  const hear = (node: Node): Heard => {
+    const { name } = node.metadata
+    const { renewTime = '' } = leaseCopies.get(`${leaseNamespace}/${name}`)?.spec ?? {}
+    const sign = [
+      renewTime,
+      ...(node.status?.conditions ?? []).map(({ lastHeartbeatTime }) => lastHeartbeatTime),
+    ].join()
+    const before = heard.get(name)
+    if (before?.sign === sign) return before
+    // What a process sees first may be old; a node that never spoke is as old as it is.
+    const silent = conditionOf(node.status?.conditions, 'Ready') === undefined && renewTime === ''
+    const created = silent ? millisecondsOf(node.metadata.creationTimestamp) : undefined
+    const now = { sign, at: before === undefined && created !== undefined ? created : clock.now() }
+    heard.set(name, now)
+    return now
+  }
+
+  const tell = (name: string, reason: string, message: string): void =>
+    events.record(
+      { kind: 'Node', name, uid: greeted.get(name) ?? name, apiVersion: 'v1' },
+      { type: 'Normal', reason, message },
+    )
+
+  const greet = (name: string, node: Node | undefined): void => {
+    if (node !== undefined && !greeted.has(name)) {
+      greeted.set(name, node.metadata.uid ?? '')
+      tell(name, 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`)
+    } else if (node === undefined && greeted.has(name)) {
+      tell(name, 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`)
+      greeted.delete(name)
+      heard.delete(name)
+    }
+  }
+
+  /** Pods on a node that is not ready are not ready either: services must not lead to them. */
+  const markPods = async (name: string, signal: AbortSignal): Promise<void> => {
+    for (const pod of podCopies.byIndex(byNode, name)) {
+      const conditions = pod.status?.conditions ?? []
+      const ready = conditionOf(conditions, 'Ready')
+      if (ready?.status !== 'True') continue
+      const lastTransitionTime = timeText(clock.now())
+      const marked = conditions.map((each) =>
+        each === ready ? { ...each, status: 'False' as const, lastTransitionTime } : each,
+      )
+      try {
+        await writeStatus(client, pods, pod, { ...pod.status, conditions: marked }, signal)
+      } catch (error) {
+        if (isReason(error, 'NotFound')) continue
+        throw error
+      }
+      events.record(referenceTo(pods, pod), { type: 'Warning', reason: 'NodeNotReady', message: 'Node is not ready' })
+    }
+  }
+
+  return {
+    name: 'node-controller',
+    permissions: [
+      { groups: [''], resources: ['nodes'], verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'] },
+      { groups: [''], resources: ['nodes/status', 'pods/status'], verbs: ['patch', 'update'] },
+      { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+      { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'list', 'watch'] },
+    ],
+    watch(on) {
+      on(copies, ({ metadata: { name } }) => {
+        const node = copies.get(name)
+        if (node !== undefined) hear(node)
+        return [name]
+      })
+      // A renewed lease only moves the time at which its node is silent: noted now, looked at when that time comes.
+      on(leaseCopies, ({ metadata }) => {
+        const node = metadata.namespace === leaseNamespace ? copies.get(metadata.name) : undefined
+        if (node !== undefined) hear(node)
+        return []
+      })
+      on(podCopies, () => [])
+    },
+    async reconcile(name, signal) {
+      const known = copies.get(name)
+      greet(name, known)
+      if (known === undefined) return
+      const now = clock.now()
+      const health = planHealth(known, hear(known), grace, now)
+      let node = known
+      if (health.conditions !== undefined) {
+        node = await writeStatus(client, nodes, known, { ...known.status, conditions: [...health.conditions] }, signal)
+        tell(name, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
+      }
+      const ready = conditionOf(node.status?.conditions, 'Ready')
+      if (ready !== undefined && ready.status !== 'True') {
+        const { reason = '', message = '' } = ready
+        causes.record({ kind: nodes.kind, name }, 'node-controller', { reason, message })
+        await markPods(name, signal)
+      } else causes.clear({ kind: nodes.kind, name }, 'node-controller')
+      const wants = needsEviction(node)
+      const mayEvict = wants && pace.tryTake(node, copies.list())
+      const taints = planTaints(node, mayEvict, now)
+      if (taints !== undefined) {
+        const body = { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { taints } }
+        await client.patch(nodes, node.metadata, { type: 'merge', body }, { signal })
+      }
+      if (wants && !mayEvict) return { after: monitorPeriod }
+      return now <= health.silentAt ? { after: health.silentAt - now + 1 } : undefined
+    },
+  }
+}

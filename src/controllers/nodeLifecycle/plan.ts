@@ -1,0 +1,138 @@
+import type { Node } from '#api/core/v1/node.ts'
+import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
+import type { Taint, TaintEffect } from '#api/core/v1/scheduling.ts'
+import { timeText } from '#client/time.ts'
+import { conditionOf } from '#machinery/conditions.ts'
+
+export const notReadyTaint = 'node.kubernetes.io/not-ready'
+export const unreachableTaint = 'node.kubernetes.io/unreachable'
+
+/** When a node was last heard of, by this process's own clock. */
+export interface Heard {
+  /** What its kubelet wrote last: the lease's renewal and the conditions' heartbeats. Any change is a sign of life. */
+  readonly sign: string
+  readonly at: number
+}
+
+/** A kubelet that was never heard of gets a little longer to start. */
+const startupGrace = 60_000
+
+export interface HealthPlan {
+  /** The conditions to be written, if they change: the node is `Unknown`. */
+  readonly conditions?: readonly NodeCondition[]
+  /** When it has been silent for too long, unless it is heard of before. */
+  readonly silentAt: number
+}
+
+/** Conditions that a kubelet keeps; all of them are unknown when it is silent. */
+const kept = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
+
+/** Decides whether a node has been silent for too long. */
+export function planHealth(node: Node, heard: Heard, grace: number, now: number): HealthPlan {
+  const before = node.status?.conditions ?? []
+  const never = conditionOf(before, 'Ready') === undefined
+  const silentAt = heard.at + (never ? Math.max(grace, startupGrace) : grace)
+  if (now <= silentAt) return { silentAt }
+  const conditions = [...before]
+  for (const type of kept) {
+    const at = conditions.findIndex((condition) => condition.type === type)
+    const time = timeText(now)
+    if (at < 0) {
+      conditions.push({
+        type,
+        status: 'Unknown',
+        reason: 'NodeStatusNeverUpdated',
+        message: 'Kubelet never posted node status.',
+        lastHeartbeatTime: node.metadata.creationTimestamp ?? time,
+        lastTransitionTime: time,
+      })
+    } else if (conditions[at]!.status !== 'Unknown') {
+      conditions[at] = {
+        ...conditions[at]!,
+        status: 'Unknown',
+        reason: 'NodeStatusUnknown',
+        message: 'Kubelet stopped posting node status.',
+        lastTransitionTime: time,
+      }
+    }
+  }
+  const same = conditions.length === before.length && conditions.every((condition, at) => condition === before[at])
+  return { silentAt, ...(same ? {} : { conditions }) }
+}
+
+/** The taint that a node's readiness asks for. */
+export function readinessTaint(node: Node): string | undefined {
+  switch (conditionOf(node.status?.conditions, 'Ready')?.status) {
+    case 'True':
+      return undefined
+    case 'Unknown':
+      return unreachableTaint
+    case 'False':
+      return notReadyTaint
+    default:
+      // Nothing is known of a node that has just come: whoever adds it taints it himself.
+      return undefined
+  }
+}
+
+/** Conditions other than readiness, by the status that is bad, and the taints that keep new pods away. */
+const pressureTaints: readonly (readonly [condition: string, taint: string])[] = [
+  ['MemoryPressure', 'node.kubernetes.io/memory-pressure'],
+  ['DiskPressure', 'node.kubernetes.io/disk-pressure'],
+  ['PIDPressure', 'node.kubernetes.io/pid-pressure'],
+  ['NetworkUnavailable', 'node.kubernetes.io/network-unavailable'],
+]
+const unschedulableTaint = 'node.kubernetes.io/unschedulable'
+
+const ownKeys = new Set([
+  notReadyTaint,
+  unreachableTaint,
+  unschedulableTaint,
+  ...pressureTaints.map(([, taint]) => taint),
+])
+
+/**
+ * The taints a node has to carry: those that keep new pods away at once, and the one that drives pods out only where
+ * `mayEvict`. Taints of others, and those that stay, are kept as they are. Undefined when nothing changes.
+ */
+export function planTaints(node: Node, mayEvict: boolean, now: number): readonly Taint[] | undefined {
+  const present = node.spec.taints ?? []
+  const known = conditionOf(node.status?.conditions, 'Ready') !== undefined
+  const readiness = readinessTaint(node)
+  const wanted: { key: string; effect: TaintEffect }[] = []
+  if (readiness !== undefined) wanted.push({ key: readiness, effect: 'NoSchedule' })
+  for (const [condition, key] of pressureTaints) {
+    if (conditionOf(node.status?.conditions, condition)?.status === 'True') wanted.push({ key, effect: 'NoSchedule' })
+  }
+  if (node.spec.unschedulable === true) wanted.push({ key: unschedulableTaint, effect: 'NoSchedule' })
+  const drives = (taint: { key: string; effect: string }): boolean => taint.effect === 'NoExecute'
+  const drivenBy = present.find(
+    (taint) => drives(taint) && (taint.key === notReadyTaint || taint.key === unreachableTaint),
+  )
+  // From one of the two to the other needs no new permission: the pods are being driven out already.
+  if (readiness !== undefined && (mayEvict || drivenBy !== undefined))
+    wanted.push({ key: readiness, effect: 'NoExecute' })
+  const isOwn = (taint: Taint): boolean => {
+    if (!ownKeys.has(taint.key)) return false
+    if (!known && taint.key === notReadyTaint) return false
+    return (
+      taint.effect === 'NoSchedule' ||
+      (drives(taint) && (taint.key === notReadyTaint || taint.key === unreachableTaint))
+    )
+  }
+  const isWanted = (taint: Taint): boolean =>
+    wanted.some(({ key, effect }) => key === taint.key && effect === taint.effect)
+  const stay = present.filter((taint) => !isOwn(taint) || isWanted(taint))
+  const add = wanted
+    .filter(({ key, effect }) => !stay.some((taint) => taint.key === key && taint.effect === effect))
+    .map(({ key, effect }) => ({ key, effect, timeAdded: timeText(now) }))
+  return add.length === 0 && stay.length === present.length ? undefined : [...stay, ...add]
+}
+
+/** Whether the readiness of a node asks to drive its pods out, and they are not being driven out yet. */
+export function needsEviction(node: Node): boolean {
+  const taint = readinessTaint(node)
+  if (taint === undefined) return false
+  const driving = [notReadyTaint, unreachableTaint]
+  return node.spec.taints?.some(({ key, effect }) => effect === 'NoExecute' && driving.includes(key)) !== true
+}

@@ -1,0 +1,74 @@
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { millisecondsOf } from '#client/time.ts'
+import { isConditionTrue } from '#machinery/conditions.ts'
+
+/** How long a node must be missing before its pods are lost: it may only be slow to be seen. */
+export const quarantine = 40_000
+const outOfServiceTaint = 'node.kubernetes.io/out-of-service'
+
+export interface Removal {
+  readonly pod: Pod
+  /** What its status says; absent where it has ended by itself or was never placed. */
+  readonly cause?: { readonly reason: string; readonly message: string }
+}
+
+export interface RemovalPlan {
+  readonly remove: readonly Removal[]
+  /** Nodes that pods name and that are missing, with when that was first seen. */
+  readonly missing: ReadonlyMap<string, number>
+  /** Missing for long enough: ask the server before their pods are removed. */
+  readonly suspects: ReadonlySet<string>
+}
+
+/** Decides which pods nobody will ever end: their node is gone, or they never had one. */
+export function planRemovals(
+  pods: readonly Pod[],
+  nodeOf: (name: string) => Node | undefined,
+  missingBefore: ReadonlyMap<string, number>,
+  threshold: number,
+  now: number,
+): RemovalPlan {
+  const missing = new Map<string, number>()
+  const remove: Removal[] = []
+  for (const pod of pods) {
+    const { nodeName = '' } = pod.spec
+    const ending = pod.metadata.deletionTimestamp !== undefined
+    if (nodeName === '') {
+      if (ending) remove.push({ pod })
+      continue
+    }
+    const node = nodeOf(nodeName)
+    if (node === undefined) missing.set(nodeName, missingBefore.get(nodeName) ?? now)
+    else if (ending && isOutOfService(node)) {
+      const message = `PodGC: node ${nodeName} is out of service`
+      remove.push({ pod, cause: { reason: 'DeletionByPodGC', message } })
+    }
+  }
+  const suspects = new Set([...missing].filter(([, since]) => now - since >= quarantine).map(([name]) => name))
+  return { remove: [...remove, ...surplus(pods, threshold)], missing, suspects }
+}
+
+/** The pods of a node that is gone for good. */
+export function planOrphans(pods: readonly Pod[], node: string): readonly Removal[] {
+  return pods
+    .filter(({ spec }) => spec.nodeName === node)
+    .map((pod) => ({ pod, cause: { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' } }))
+}
+
+/** A node that somebody declared dead, and that does not answer. */
+function isOutOfService(node: Node): boolean {
+  const declared = node.spec.taints?.some(({ key }) => key === outOfServiceTaint) === true
+  return declared && !isConditionTrue(node.status?.conditions, 'Ready')
+}
+
+/** The oldest finished pods above the number that is kept. */
+function surplus(pods: readonly Pod[], threshold: number): readonly Removal[] {
+  const finished = pods.filter(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
+  if (threshold <= 0 || finished.length <= threshold) return []
+  const created = ({ metadata }: Pod): number => millisecondsOf(metadata.creationTimestamp) ?? 0
+  return finished
+    .toSorted((a, b) => created(a) - created(b) || (a.metadata.name < b.metadata.name ? -1 : 1))
+    .slice(0, finished.length - threshold)
+    .map((pod) => ({ pod }))
+}

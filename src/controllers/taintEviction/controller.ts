@@ -1,0 +1,73 @@
+import { nodes } from '#api/core/v1/node.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import type { Controller } from '#client/controller.ts'
+import { referenceTo } from '#client/events.ts'
+import { keyOf } from '#client/index.ts'
+import type { ControllerContext } from '../context.ts'
+import { deletePod, markDisrupted } from '../disruptPod.ts'
+import { leavesAt } from './plan.ts'
+
+const component = 'taint-eviction-controller'
+const byNode = 'node'
+
+/** Deletes pods from nodes whose NoExecute taints they do not tolerate, or not any longer. */
+export function taintEvictionController(context: ControllerContext): Controller {
+  const { client, clock, causes } = context
+  const nodeCopies = context.informers.of(nodes)
+  const podCopies = context.informers.of(pods)
+  podCopies.addIndex(byNode, ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]))
+  const events = context.events.recorder(component)
+  /** Pods that were told they have to leave. */
+  const told = new Set<string>()
+  return {
+    name: component,
+    permissions: [
+      { groups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+      { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'delete'] },
+      { groups: [''], resources: ['pods/status'], verbs: ['patch'] },
+    ],
+    workers: 8,
+    watch(on) {
+      // Each pod of a node whose taints drive pods out, or did so before.
+      on(nodeCopies, ({ metadata: { name }, spec }) =>
+        spec.taints?.some(({ effect }) => effect === 'NoExecute') === true
+          ? podCopies.byIndex(byNode, name).map((pod) => keyOf(pod.metadata))
+          : [],
+      )
+      on(podCopies, (pod) => (pod.spec.nodeName === undefined ? [] : [keyOf(pod.metadata)]))
+    },
+    async reconcile(key, signal) {
+      const pod = podCopies.get(key)
+      if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) {
+        told.delete(key)
+        return
+      }
+      const now = clock.now()
+      const taints = nodeCopies.get(pod.spec.nodeName ?? '')?.spec.taints ?? []
+      const leaves = leavesAt(pod, taints, now)
+      const about = referenceTo(pods, pod)
+      const subject = { kind: pods.kind, ...pod.metadata }
+      if (leaves === undefined) {
+        causes.clear(subject, component)
+        if (!told.delete(key)) return
+        const message = `Cancelling deletion of Pod ${key}`
+        events.record(about, { type: 'Normal', reason: 'TaintManagerEviction', message })
+        return
+      }
+      if (leaves > now) {
+        const message = `It has to leave its node at ${new Date(leaves).toISOString()} unless the taints go before`
+        causes.record(subject, component, { reason: 'TaintNotToleratedForever', message })
+        told.add(key)
+        return { after: leaves - now }
+      }
+      events.record(about, {
+        type: 'Normal',
+        reason: 'TaintManagerEviction',
+        message: `Marking for deletion Pod ${key}`,
+      })
+      const why = { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' }
+      const marked = await markDisrupted(client, pod, why, now, signal)
+      if (marked !== undefined) await deletePod(client, marked, signal)
+    },
+  }
+}

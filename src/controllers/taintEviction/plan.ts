@@ -1,0 +1,30 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { Taint } from '#api/core/v1/scheduling.ts'
+import { millisecondsOf } from '#client/time.ts'
+import { conditionOf } from '#machinery/conditions.ts'
+import { tolerates } from '#machinery/taints.ts'
+
+/**
+ * When a pod has to leave its node because of taints with the effect NoExecute, in milliseconds since the epoch;
+ * undefined when it may stay. A tolerated taint counts from when it was added or the pod came, whichever was later,
+ * so that the time runs on when this process starts anew.
+ */
+export function leavesAt(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
+  const arrived =
+    millisecondsOf(conditionOf(pod.status?.conditions, 'PodScheduled')?.lastTransitionTime) ??
+    millisecondsOf(pod.metadata.creationTimestamp) ??
+    now
+  let leaves: number | undefined
+  for (const taint of taints) {
+    if (taint.effect !== 'NoExecute') continue
+    const tolerations = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint))
+    if (tolerations.length === 0) return now
+    const seconds = tolerations.map(({ tolerationSeconds }) => tolerationSeconds).filter((each) => each !== undefined)
+    if (seconds.length === 0) continue
+    const least = seconds.reduce((a, b) => Math.min(a, b))
+    const since = Math.max(millisecondsOf(taint.timeAdded) ?? now, arrived)
+    const end = least <= 0 ? now : since + least * 1000
+    if (leaves === undefined || end < leaves) leaves = end
+  }
+  return leaves
+}
