@@ -1,0 +1,57 @@
+import type { VolumeFiles } from '../plan/planVolumes.ts'
+import { writeVolumeFiles } from './atomicWriter.ts'
+import { configMapFiles, downwardFiles, secretFiles } from './fileSources.ts'
+import type { MountedVolume, VolumeContext, VolumeType } from './volumeType.ts'
+
+const defaultMode = 0o644
+
+/** Files from a ConfigMap. */
+export const configMap: VolumeType = {
+  name: 'configmap',
+  matches: (volume) => volume.configMap !== undefined,
+  mount(volume, context) {
+    const source = volume.configMap!
+    return mountFiles(configMapFiles(source.name ?? '', source, source.defaultMode ?? defaultMode, context), context)
+  },
+}
+
+/** Files from a Secret; in memory, so that they never reach a disk. */
+export const secret: VolumeType = {
+  name: 'secret',
+  matches: (volume) => volume.secret !== undefined,
+  async mount(volume, context) {
+    const source = volume.secret!
+    const files = secretFiles(source.secretName ?? '', source, source.defaultMode ?? defaultMode, context)
+    await keepInMemory(context)
+    return mountFiles(files, context)
+  },
+  async unmount({ folder, host }) {
+    await host.mounts.unmount(folder)
+  },
+}
+
+/** Files that tell the pod of itself. */
+export const downwardAPI: VolumeType = {
+  name: 'downward-api',
+  matches: (volume) => volume.downwardAPI !== undefined,
+  mount(volume, context) {
+    const source = volume.downwardAPI!
+    return mountFiles(downwardFiles(source.items, source.defaultMode ?? defaultMode, context), context)
+  },
+}
+
+/** A folder in memory for what is secret, made once. */
+export async function keepInMemory({ folder, host: { files, mounts } }: VolumeContext): Promise<void> {
+  if (mounts.list().some((mount) => mount.target === folder)) return
+  await files.makeFolder(folder, 0o755)
+  await mounts.mountTmpfs(folder, { mode: 0o755 })
+}
+
+/** Writes a volume's files, owned by the pod's group if it has one. */
+export async function mountFiles(files: VolumeFiles, context: VolumeContext, uid?: number): Promise<MountedVolume> {
+  const { fsGroup } = context.pod.spec.securityContext ?? {}
+  const owner = { ...(uid === undefined ? {} : { uid }), ...(fsGroup === undefined ? {} : { gid: fsGroup }) }
+  const { host, folder } = context
+  await writeVolumeFiles(host.files, folder, files, owner, host.clock.now())
+  return { path: folder, readOnly: true, isLive: true }
+}
