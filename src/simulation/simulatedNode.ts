@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import { leases, type Lease } from '#api/coordination/v1/lease.ts'
+import type { Node } from '#api/core/v1/node.ts'
+import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
+import type { Taint } from '#api/core/v1/scheduling.ts'
+import type { Draft } from '#client/client.ts'
+import { microTimeText, timeText } from '#client/time.ts'
+import { isEqual } from '#client/statusPatch.ts'
+
+/** The label by which people and selectors tell simulated nodes from real ones. */
+export const simulatedLabel = 'k8ts.dev/simulated'
+
+/** What one simulated node is to look like. */
+export interface SimulatedNodeSpec {
+  readonly name: string
+  /** Its address in the cluster. */
+  readonly address: string
+  /** What it offers, as quantities; 32 CPUs, 256Gi of memory, 110 pods and 1Ti of storage unless told. */
+  readonly capacity?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+  readonly taints?: readonly Taint[]
+  /** Written into the Node where no controller hands blocks out. */
+  readonly podCidrs?: readonly string[]
+  readonly architecture?: 'amd64' | 'arm64'
+  readonly kubeletVersion?: string
+}
+
+const defaultCapacity: Readonly<Record<string, string>> = {
+  cpu: '32',
+  'ephemeral-storage': '1Ti',
+  'hugepages-1Gi': '0',
+  'hugepages-2Mi': '0',
+  memory: '256Gi',
+  pods: '110',
+}
+
+/** Leases of nodes are in this namespace. */
+export const nodeLeaseNamespace = 'kube-node-lease'
+
+/** A node as a kubelet registers it: with its whole status, ready from the first moment. */
+export function computeNode(spec: SimulatedNodeSpec, now: number): Draft<Node> {
+  const { name, address, labels, taints, podCidrs = [], architecture = 'amd64' } = spec
+  const capacity = { ...defaultCapacity, ...spec.capacity }
+  const identity = createHash('sha256').update(name).digest('hex')
+  return {
+    metadata: {
+      name,
+      labels: {
+        'beta.kubernetes.io/arch': architecture,
+        'beta.kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': architecture,
+        'kubernetes.io/hostname': name,
+        'kubernetes.io/os': 'linux',
+        [simulatedLabel]: 'true',
+        ...labels,
+      },
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: {
+      ...(podCidrs.length === 0 ? {} : { podCIDR: podCidrs[0]!, podCIDRs: [...podCidrs] }),
+      ...(taints === undefined || taints.length === 0 ? {} : { taints: [...taints] }),
+    },
+    status: {
+      capacity,
+      allocatable: capacity,
+      conditions: [...computeHealthyConditions([], now)],
+      addresses: [
+        { type: 'InternalIP', address },
+        { type: 'Hostname', address: name },
+      ],
+      // No server answers for a simulated node: there are no logs to read and nothing to execute in.
+      daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+      nodeInfo: {
+        machineID: identity.slice(0, 32),
+        systemUUID: uuidOf(identity.slice(0, 32)),
+        bootID: uuidOf(identity.slice(32)),
+        kernelVersion: 'simulated',
+        osImage: 'Simulated node',
+        containerRuntimeVersion: 'simulated://1.0.0',
+        kubeletVersion: spec.kubeletVersion ?? 'v1.34.1',
+        kubeProxyVersion: '',
+        operatingSystem: 'linux',
+        architecture,
+      },
+    },
+  }
+}
+
+function uuidOf(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+const healthy: readonly Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>[] = [
+  {
+    type: 'MemoryPressure',
+    status: 'False',
+    reason: 'KubeletHasSufficientMemory',
+    message: 'kubelet has sufficient memory available',
+  },
+  {
+    type: 'DiskPressure',
+    status: 'False',
+    reason: 'KubeletHasNoDiskPressure',
+    message: 'kubelet has no disk pressure',
+  },
+  {
+    type: 'PIDPressure',
+    status: 'False',
+    reason: 'KubeletHasSufficientPID',
+    message: 'kubelet has sufficient PID available',
+  },
+  { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' },
+]
+
+/** The conditions of a healthy node; those of others are kept, and times as long as what they tell. */
+export function computeHealthyConditions(old: readonly NodeCondition[], now: number): readonly NodeCondition[] {
+  const time = timeText(now)
+  const own = healthy.map(({ type, status, reason, message }): NodeCondition => {
+    const before = old.find((condition) => condition.type === type)
+    const lastTransitionTime = before?.status === status ? (before.lastTransitionTime ?? time) : time
+    return { type, status, lastHeartbeatTime: time, lastTransitionTime, reason: reason!, message: message! }
+  })
+  return [...own, ...old.filter(({ type }) => !healthy.some((condition) => condition.type === type))]
+}
+
+/** Whether a node says of itself what a healthy one does, whenever that was. */
+export function isHealthy(node: Node): boolean {
+  return healthy.every(({ type, status, reason, message }) => {
+    const {
+      lastHeartbeatTime: _heard,
+      lastTransitionTime: _since,
+      ...told
+    } = node.status?.conditions?.find((condition) => condition.type === type) ?? {}
+    return isEqual(told, { type, status, reason, message })
+  })
+}
+
+/** The lease by which a node says that it is alive. */
+export function computeLease(node: Pick<Node, 'metadata'>, durationSeconds: number, now: number): Draft<Lease> {
+  const { name, uid } = node.metadata
+  return {
+    apiVersion: `${leases.group}/${leases.version}`,
+    kind: leases.kind,
+    metadata: {
+      name,
+      namespace: nodeLeaseNamespace,
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: uid! }],
+    },
+    spec: { holderIdentity: name, leaseDurationSeconds: durationSeconds, renewTime: microTimeText(now) },
+  }
+}

@@ -1,0 +1,411 @@
+/**
+ * Simulated clusters: nodes that run pods without containers (`simulatedNodes.ts`), in any number and beside real ones;
+ * a container runtime without containers for one real node agent (`simulatedRuntime.ts`); a whole cluster in one process
+ * under simulated time, for tests (`simulatedCluster.ts`). What pods do is told by annotations (`behaviour.ts`) and decided
+ * by the kubelet's own plan (`simulatedPod.ts`). Nothing here decides what a real component does.
+ */
+import { leases, type Lease } from '#api/coordination/v1/lease.ts'
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { PodStatus } from '#api/core/v1/podStatus.ts'
+import type { Client } from '#client/client.ts'
+import { referenceTo, type EventWriter } from '#client/events.ts'
+import { keyOf } from '#client/index.ts'
+import type { Change } from '#client/informer.ts'
+import type { Informers } from '#client/informers.ts'
+import { exponentialBackoff } from '#lib/async/backoff.ts'
+import { WorkQueue } from '#lib/async/workQueue.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
+import { fieldPathOf } from '#kubelet/plan/podView.ts'
+import { isReason } from '#machinery/status.ts'
+import { behaviourOf } from './behaviour.ts'
+import { PodAddresses } from './podAddresses.ts'
+import {
+  computeHealthyConditions,
+  computeLease,
+  computeNode,
+  isHealthy,
+  nodeLeaseNamespace,
+  simulatedLabel,
+  type SimulatedNodeSpec,
+} from './simulatedNode.ts'
+import { findPod, planSimulatedPod, type SimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
+
+export interface SimulatedNodesOptions {
+  readonly client: Client
+  readonly informers: Informers
+  readonly clock: Clock
+  readonly nodes: readonly SimulatedNodeSpec[]
+  /** Where the events of pods go; absent: nowhere. */
+  readonly events?: EventWriter
+  /** Whether `Pulled`, `Created`, `Started` and `Killing` are told of every pod, or warnings alone (unless told). */
+  readonly tell?: 'everything' | 'warnings'
+  /** How long a node counts as alive without a renewal, in seconds; 40 unless told. Renewed at a quarter of it, as kubelets do. */
+  readonly leaseSeconds?: number
+  /** Told of what went wrong and will be tried again. */
+  readonly report?: (problem: string, error?: unknown) => void
+}
+
+export interface SimulatedNodes {
+  /** Ready once every node of the options is registered. */
+  readonly component: Component
+  /** Names of the nodes that are played, also while paused. */
+  names(): readonly string[]
+  /** Registers more nodes; one whose Node was deleted comes back. */
+  add(specs: readonly SimulatedNodeSpec[]): void
+  /** The node falls silent, as if its machine had stopped: no leases, no statuses, no ends of pods. */
+  pause(name: string): void
+  resume(name: string): void
+}
+
+interface PlayedNode {
+  readonly spec: SimulatedNodeSpec
+  paused: boolean
+  /** Where in the renewal interval it renews, from 0 to 1, so that nodes do not do so together. */
+  readonly turn: number
+  /** Of its Node; absent until it is registered. */
+  uid?: string
+  lease?: Lease
+  renewAt: number
+  addresses?: PodAddresses
+  /** Keys of the pods bound to it. */
+  readonly pods: Set<string>
+}
+
+interface PlayedPod {
+  state: SimulatedPod
+  /** The revision that its last status was written as: nothing new when it comes back. */
+  written?: string
+  /** The problems of its annotations that were told. */
+  told: string
+}
+
+const podsAtOnce = 32
+const nodesAtOnce = 16
+/** How long looks may follow each other before others get their turn, in milliseconds. */
+const longestTurn = 10
+const conflictDelay = 10
+const retries = { first: 100, most: 10_000 }
+
+/** Plays any number of nodes over one client and one copy of the pods. */
+export function simulatedNodes(options: SimulatedNodesOptions): SimulatedNodes {
+  const player = new NodePlayer(options)
+  player.add(options.nodes)
+  return {
+    component: { name: 'simulated-nodes', needs: ['api-server'], run: (ready, signal) => player.run(ready, signal) },
+    names: () => player.names(),
+    add: (specs) => player.add(specs),
+    pause: (name) => player.pause(name),
+    resume: (name) => player.resume(name),
+  }
+}
+
+class NodePlayer {
+  readonly #options: SimulatedNodesOptions
+  readonly #played = new Map<string, PlayedNode>()
+  /** By uid. */
+  readonly #pods = new Map<string, PlayedPod>()
+  readonly #nodeQueue: WorkQueue
+  readonly #podQueue: WorkQueue
+  readonly #renewEvery: number
+  readonly #registered = Promise.withResolvers<void>()
+  #unregistered = 0
+  #turnBegan: number
+
+  constructor(options: SimulatedNodesOptions) {
+    const { clock } = options
+    this.#options = options
+    this.#nodeQueue = new WorkQueue({ clock, backoff: exponentialBackoff(retries) })
+    this.#podQueue = new WorkQueue({ clock, backoff: exponentialBackoff(retries) })
+    this.#renewEvery = (options.leaseSeconds ?? 40) * 250
+    this.#turnBegan = clock.now()
+    // Asked for now, so that they are there when all informers are waited for.
+    options.informers.of(nodes)
+    options.informers.of(pods)
+  }
+
+  names(): readonly string[] {
+    return [...this.#played.keys()]
+  }
+
+  add(specs: readonly SimulatedNodeSpec[]): void {
+    for (const [index, spec] of specs.entries()) {
+      if (this.#played.has(spec.name)) throw new Error(`There is a simulated node "${spec.name}" already`)
+      const turn = (index + 1) / specs.length
+      this.#played.set(spec.name, { spec, paused: false, turn, renewAt: 0, pods: new Set() })
+      this.#unregistered++
+      this.#nodeQueue.add(spec.name)
+    }
+  }
+
+  pause(name: string): void {
+    this.#find(name).paused = true
+  }
+
+  resume(name: string): void {
+    const node = this.#find(name)
+    if (!node.paused) return
+    node.paused = false
+    node.renewAt = 0
+    this.#wake(node)
+  }
+
+  #find(name: string): PlayedNode {
+    const node = this.#played.get(name)
+    if (node === undefined) throw new Error(`There is no simulated node "${name}"`)
+    return node
+  }
+
+  /** Looks at a node and at all of its pods. */
+  #wake(node: PlayedNode): void {
+    this.#nodeQueue.add(node.spec.name)
+    for (const key of node.pods) this.#podQueue.add(key)
+  }
+
+  async run(ready: () => void, signal: AbortSignal): Promise<void> {
+    const close = (): void => {
+      this.#nodeQueue.close()
+      this.#podQueue.close()
+      this.#registered.resolve()
+    }
+    signal.addEventListener('abort', close, { once: true })
+    try {
+      const [nodeCopies, podCopies] = [this.#options.informers.of(nodes), this.#options.informers.of(pods)]
+      await Promise.all([nodeCopies.synced(signal), podCopies.synced(signal)])
+      // Nodes first: addresses are kept for the pods that have them already.
+      using _nodes = nodeCopies.onChange((change) => this.#nodeChanged(change))
+      using _pods = podCopies.onChange((change) => this.#podChanged(change))
+      const work = [
+        ...Array.from({ length: nodesAtOnce }, () => this.#work(this.#nodeQueue, 'node', this.#lookAtNode, signal)),
+        ...Array.from({ length: podsAtOnce }, () => this.#work(this.#podQueue, 'pod', this.#lookAtPod, signal)),
+      ]
+      if (this.#unregistered === 0) this.#registered.resolve()
+      await this.#registered.promise
+      if (!signal.aborted) ready()
+      await Promise.all(work)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      signal.removeEventListener('abort', close)
+      close()
+    }
+  }
+
+  async #work(
+    queue: WorkQueue,
+    what: string,
+    look: (key: string, signal: AbortSignal) => Promise<number | undefined>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, report } = this.#options
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      try {
+        const again = await look.call(this, key, signal)
+        queue.forget(key)
+        if (again !== undefined) queue.addAfter(key, again - clock.now())
+      } catch (error) {
+        if (signal.aborted) return
+        if (isReason(error, 'Conflict')) queue.addAfter(key, conflictDelay)
+        else {
+          report?.(`Cannot play ${what} "${key}"`, error)
+          queue.retry(key)
+        }
+      }
+      queue.done(key)
+      if (clock.now() - this.#turnBegan < longestTurn) continue
+      await yieldToEventLoop()
+      this.#turnBegan = clock.now()
+    }
+  }
+
+  #nodeChanged({ new: object, old }: Change<Node>): void {
+    const node = this.#played.get((object ?? old)!.metadata.name)
+    if (node === undefined) return
+    if (object === undefined) {
+      // Deleted by somebody: it does not come back by itself, and what it ran goes the way of all pods without a node.
+      if (node.uid === old!.metadata.uid) this.#forgetNode(node)
+      return
+    }
+    const { podCIDRs = [] } = object.spec
+    if (node.addresses === undefined && podCIDRs.length > 0) {
+      node.addresses = new PodAddresses(podCIDRs)
+      for (const key of node.pods) this.#podQueue.add(key)
+    }
+    if (node.uid !== undefined && !node.paused && !isHealthy(object)) this.#nodeQueue.add(node.spec.name)
+  }
+
+  #forgetNode(node: PlayedNode): void {
+    this.#played.delete(node.spec.name)
+    const podCopies = this.#options.informers.of(pods)
+    for (const key of node.pods) this.#pods.delete(podCopies.get(key)?.metadata.uid ?? '')
+  }
+
+  #podChanged({ new: pod, old }: Change<Pod>): void {
+    const { metadata, spec, status } = (pod ?? old)!
+    const node = this.#played.get(spec.nodeName ?? '')
+    if (node === undefined) return
+    const uid = metadata.uid ?? ''
+    const key = keyOf(metadata)
+    if (pod === undefined) {
+      node.pods.delete(key)
+      node.addresses?.release(uid)
+      this.#pods.delete(uid)
+      return
+    }
+    node.pods.add(key)
+    const played = this.#pods.get(uid)
+    if (played === undefined && status?.podIPs !== undefined && spec.hostNetwork !== true && !isOver(pod)) {
+      node.addresses?.adopt(
+        uid,
+        status.podIPs.map(({ ip }) => ip),
+      )
+    }
+    if (played?.written === undefined || played.written !== metadata.resourceVersion) this.#podQueue.add(key)
+  }
+
+  /** Registers a node, renews its lease when it is time and mends what others wrote over. Returns when to look again. */
+  async #lookAtNode(name: string, signal: AbortSignal): Promise<number | undefined> {
+    const { clock } = this.#options
+    const node = this.#played.get(name)
+    if (node === undefined || node.paused) return undefined
+    if (node.uid === undefined) {
+      node.uid = await this.#register(node, signal)
+      if (--this.#unregistered === 0) this.#registered.resolve()
+      if (node.uid === undefined) {
+        this.#played.delete(name)
+        return undefined
+      }
+      for (const key of node.pods) this.#podQueue.add(key)
+    }
+    const object = this.#options.informers.of(nodes).get(name)
+    if (object !== undefined && !isHealthy(object)) await this.#writeHealth(object, signal)
+    if (clock.now() >= node.renewAt) await this.#renew(node, signal)
+    return node.renewAt
+  }
+
+  /** Returns the uid of its Node, or nothing when the name belongs to one that is not simulated. */
+  async #register({ spec }: PlayedNode, signal: AbortSignal): Promise<string | undefined> {
+    const { client, clock, report } = this.#options
+    const { name } = spec
+    try {
+      const created = await client.create(nodes, computeNode(spec, clock.now()), { signal })
+      return created.metadata.uid!
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) throw error
+    }
+    const found = await client.get(nodes, { name }, { signal })
+    if (found.metadata.labels?.[simulatedLabel] === 'true') return found.metadata.uid!
+    report?.(`Cannot register simulated node "${name}": there is a node of that name which is not simulated`)
+    return undefined
+  }
+
+  async #writeHealth(node: Node, signal: AbortSignal): Promise<void> {
+    const { client, clock } = this.#options
+    const conditions = computeHealthyConditions(node.status?.conditions ?? [], clock.now()).slice(0, 4)
+    const body = { metadata: { uid: node.metadata.uid }, status: { conditions } }
+    await client.patchStatus(nodes, { name: node.metadata.name }, { type: 'strategic', body }, { signal })
+  }
+
+  async #renew(node: PlayedNode, signal: AbortSignal): Promise<void> {
+    const { client, clock, leaseSeconds = 40 } = this.#options
+    const { name } = node.spec
+    const wanted = computeLease({ metadata: { name, uid: node.uid! } }, leaseSeconds, clock.now())
+    // After the first one each node has its own moment in the interval.
+    const isFirst = node.renewAt === 0
+    const read = async (): Promise<Lease> => client.get(leases, { name, namespace: nodeLeaseNamespace }, { signal })
+    const update = async (lease: Lease): Promise<Lease> =>
+      client.update(leases, { ...lease, spec: { ...lease.spec, ...wanted.spec } }, { signal })
+    const known = node.lease
+    delete node.lease
+    if (known !== undefined) node.lease = await update(known)
+    else {
+      node.lease = await client.create(leases, wanted, { signal }).catch(async (error: unknown) => {
+        if (!isReason(error, 'AlreadyExists')) throw error
+        return update(await read())
+      })
+    }
+    const now = clock.now()
+    node.renewAt = now + (isFirst ? this.#renewEvery * node.turn : this.#renewEvery)
+  }
+
+  /** Lets a pod live up to now and writes what is new. Returns when to look again. */
+  async #lookAtPod(key: string, signal: AbortSignal): Promise<number | undefined> {
+    const { client, clock, informers } = this.#options
+    const pod = informers.of(pods).get(key)
+    const node = pod === undefined ? undefined : this.#played.get(pod.spec.nodeName ?? '')
+    if (pod === undefined || node?.uid === undefined || node.paused) return undefined
+    const uid = pod.metadata.uid ?? ''
+    let played = this.#pods.get(uid)
+    if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod), told: '' }))
+    else played.state = { ...played.state, behaviour: behaviourOf(pod) }
+    const podIps = pod.spec.hostNetwork === true || isOver(pod) ? undefined : node.addresses?.of(uid)
+    const place = { addresses: [node.spec.address], ...(podIps === undefined ? {} : { podIps }) }
+    const plan = planSimulatedPod(pod, played.state, place, clock.now())
+    played.state = plan.next
+    this.#tell(pod, node, played, plan)
+    if (!plan.next.observed.sandboxes.some(({ ready }) => ready) && isOver({ status: plan.status })) {
+      node.addresses?.release(uid)
+    }
+    const { name, namespace = '' } = pod.metadata
+    try {
+      if (!sameStatus(plan.status, pod.status)) {
+        const written = await client.updateStatus(pods, { ...pod, status: plan.status }, { signal })
+        if (written.metadata.resourceVersion !== undefined) played.written = written.metadata.resourceVersion
+      }
+      if (plan.remove) {
+        await client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
+      }
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error
+      return undefined
+    }
+    return plan.recheckAt
+  }
+
+  #tell(pod: Pod, node: PlayedNode, played: PlayedPod, plan: SimulatedPodPlan): void {
+    const { events, tell = 'warnings' } = this.#options
+    if (events === undefined) return
+    const problems = plan.next.behaviour.problems.join('\n')
+    const isNews = problems !== played.told
+    if (
+      !isNews &&
+      (plan.events.length === 0 || (tell === 'warnings' && plan.events.every(({ type }) => type === 'Normal')))
+    ) {
+      return
+    }
+    const recorder = events.recorder('kubelet', node.spec.name)
+    if (isNews) {
+      played.told = problems
+      for (const message of plan.next.behaviour.problems) {
+        recorder.record(referenceTo(pods, pod), { type: 'Warning', reason: 'InvalidSimulation', message })
+      }
+    }
+    for (const { type, reason, message, container } of plan.events) {
+      if (tell === 'warnings' && type === 'Normal') continue
+      const fieldPath = container === undefined ? undefined : fieldPathOf(pod, container)
+      recorder.record(referenceTo(pods, pod, fieldPath), { type, reason, message })
+    }
+  }
+}
+
+function isOver({ status }: Pick<Pod, 'status'>): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
+}
+
+/** Whether two statuses say the same; the API writes times that were never set as null. */
+function sameStatus(a: PodStatus, b: PodStatus | undefined): boolean {
+  return isSame(a, b ?? {})
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
+    return (a ?? undefined) === (b ?? undefined)
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
+  for (const field in left) if (!isSame(left[field], right[field])) return false
+  for (const field in right) if (!(field in left) && (right[field] ?? undefined) !== undefined) return false
+  return true
+}
