@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SimulatedClock } from '#lib/clock.ts'
+import { conflict, modifiedMeanwhile } from '#machinery/status.ts'
+import { configMaps } from '#api/core/v1/configMap.ts'
+import { runController, type Controller, type Outcome, type Reconciliation } from './controller.ts'
+
+interface Run {
+  readonly clock: SimulatedClock
+  readonly add: (key: string) => void
+  readonly looked: Reconciliation[]
+  readonly reported: string[]
+}
+
+/** Runs a controller without informers whose look at a key is given. */
+async function withController(
+  reconcile: (key: string, run: Run) => Promise<Outcome>,
+  work: (run: Run) => Promise<void>,
+  parts: Partial<Controller> = {},
+): Promise<void> {
+  const clock = new SimulatedClock()
+  let adding: (key: string) => void = () => {}
+  const run: Run = { clock, add: (key) => adding(key), looked: [], reported: [] }
+  const stop = new AbortController()
+  const running = runController(
+    {
+      name: 'test',
+      permissions: [],
+      watch: (_on, add) => (adding = add),
+      reconcile: (key) => reconcile(key, run),
+      ...parts,
+    },
+    {
+      clock,
+      observe: (each) => run.looked.push(each),
+      report: (problem) => run.reported.push(problem),
+    },
+    stop.signal,
+  )
+  await clock.advance(0)
+  await work(run)
+  stop.abort()
+  await running
+  assert.equal(clock.pending, 0)
+}
+
+const results = ({ looked }: Run): string[] => looked.map(({ key, result }) => `${key} ${result}`)
+
+test('a key is looked at, and again when the outcome says so', async () => {
+  let times = 0
+  await withController(
+    async () => (++times < 3 ? { after: 60_000 } : undefined),
+    async (run) => {
+      run.add('a')
+      await run.clock.advance('10m')
+      assert.deepEqual(results(run), ['a again', 'a again', 'a done'])
+    },
+  )
+})
+
+test('a failure is told and tried again, later each time', async () => {
+  let times = 0
+  await withController(
+    async () => {
+      if (++times < 4) throw new Error('no')
+    },
+    async (run) => {
+      run.add('a')
+      await run.clock.advance(5 + 10)
+      assert.deepEqual(results(run), ['a failed', 'a failed', 'a failed'])
+      await run.clock.advance(20)
+      assert.deepEqual(results(run).at(-1), 'a done')
+      assert.deepEqual(new Set(run.reported), new Set(['test: cannot reconcile "a"']))
+    },
+  )
+})
+
+test('a conflict is tried again soon and told to nobody, unless it goes on', async () => {
+  let times = 0
+  await withController(
+    async () => {
+      if (++times <= 11) throw conflict(configMaps, 'a', modifiedMeanwhile)
+    },
+    async (run) => {
+      run.add('a')
+      await run.clock.advance(9 * 10)
+      assert.deepEqual(new Set(results(run)), new Set(['a conflict']))
+      assert.deepEqual(run.reported, [])
+      await run.clock.advance('1s')
+      assert.deepEqual(results(run).slice(9), ['a conflict', 'a failed', 'a done'])
+    },
+  )
+})
+
+test('a burst of changes is looked at a few times, and the last change always', async () => {
+  let state = 0
+  let seen = -1
+  await withController(
+    async () => void (seen = state),
+    async (run) => {
+      for (state = 0; state < 100; state++) {
+        run.add('a')
+        await run.clock.advance(1)
+      }
+      state = 100
+      run.add('a')
+      await run.clock.advance('1s')
+      assert.equal(seen, 100)
+      assert.ok(run.looked.length >= 5 && run.looked.length <= 8, `${run.looked.length} looks`)
+    },
+  )
+})
+
+test('a change during a look is looked at afterwards', async () => {
+  const gate = Promise.withResolvers<void>()
+  let looks = 0
+  await withController(
+    async () => {
+      if (++looks === 1) await gate.promise
+    },
+    async (run) => {
+      run.add('a')
+      await run.clock.advance(1)
+      run.add('a')
+      assert.equal(looks, 1)
+      gate.resolve()
+      await run.clock.advance('1s')
+      assert.equal(looks, 2)
+    },
+  )
+})
+
+test('loops that are driven by time start by themselves', async () => {
+  await withController(
+    async () => ({ after: 20_000 }),
+    async (run) => {
+      await run.clock.advance('1m')
+      assert.equal(run.looked.length, 4)
+    },
+    { initial: ['all'] },
+  )
+})
