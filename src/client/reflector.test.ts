@@ -89,7 +89,7 @@ const event = (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: ConfigMap): Watch
 /** What the next watch does: batches, then it ends, fails, or stays open. */
 interface Script {
   readonly batches: readonly (readonly WatchEvent[])[]
-  readonly ends: 'normally' | 'stay' | Error
+  readonly ends: 'normally' | 'never' | Error
 }
 
 /** A server that does as it is told, and tells what it was asked. */
