@@ -1,152 +1,216 @@
-// What names, keys and values may look like. Each function returns what is wrong, in apimachinery's words; nothing when
-// all is well. Names are checked by every write, so what is fine costs one regular expression.
+// The rules for names, label values, port names and the like. Each check gives what is wrong, in upstream's words, as a
+// list for `report.invalidBecause`; an empty list means that the value is fine. Lengths are in bytes, as Go counts.
 
-const dnsLabel = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
-const dnsLabelPattern = new RegExp(`^${dnsLabel}$`)
-const dnsSubdomain = `${dnsLabel}(\\.${dnsLabel})*`
-const dnsSubdomainPattern = new RegExp(`^${dnsSubdomain}$`)
-const dns1035Label = '[a-z]([-a-z0-9]*[a-z0-9])?'
-const dns1035LabelPattern = new RegExp(`^${dns1035Label}$`)
-const qualifiedPart = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
-const qualifiedPartPattern = new RegExp(`^${qualifiedPart}$`)
-const labelValue = `(${qualifiedPart})?`
-const labelValuePattern = new RegExp(`^${labelValue}$`)
-const configKey = '[-._a-zA-Z0-9]+'
-const configKeyPattern = new RegExp(`^${configKey}$`)
-const headerName = '[-A-Za-z0-9]+'
-const headerNamePattern = new RegExp(`^${headerName}$`)
+/** A regular expression that can be named in a message, and what it means. */
+interface Rule {
+  readonly pattern: RegExp
+  readonly message: string
+}
 
-const mostLabel = 63
-const mostSubdomain = 253
+const bytes = new TextEncoder()
+const longerThan = (value: string, maximum: number): boolean =>
+  value.length > maximum || (value.length * 3 > maximum && bytes.encode(value).length > maximum)
 
-/** A text against a pattern, with examples of what would be right. */
-function patternProblem(message: string, pattern: string, ...examples: readonly string[]): string {
-  const shown = examples.map((example) => `'${example}', `).join(' or ')
+/** `must be no more than 63 characters`. */
+export const tooLongText = (maximum: number): string => `must be no more than ${maximum} characters`
+
+/** `must be between 1 and 65535, inclusive`. */
+export const rangeText = (minimum: number, maximum: number): string =>
+  `must be between ${minimum} and ${maximum}, inclusive`
+
+/** How messages explain a pattern: `… (e.g. 'my-name', or '123-abc', regex used for validation is '…')`. */
+export function patternText(message: string, pattern: string, ...examples: readonly string[]): string {
+  if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`
+  const shown = examples.map((example) => `'${example}', `).join('or ')
   return `${message} (e.g. ${shown}regex used for validation is '${pattern}')`
 }
 
-function lengthProblem(most: number): string {
-  return `must be no more than ${most} characters`
+function rule(message: string, pattern: string, ...examples: readonly string[]): Rule {
+  return { pattern: new RegExp(`^(?:${pattern})$`), message: patternText(message, pattern, ...examples) }
 }
 
-/** A label of a domain name (RFC 1123): the name of most things that become one. */
-export function dnsLabelProblems(text: string): readonly string[] {
-  if (text.length <= mostLabel && dnsLabelPattern.test(text)) return []
+const labelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
+const subdomainPattern = `${labelPattern}(\\.${labelPattern})*`
+const namePattern = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
+const alphanumericEnds = 'and must start and end with an alphanumeric character'
+
+const dnsLabel = rule(
+  `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', ${alphanumericEnds}`,
+  labelPattern,
+  'my-name',
+  '123-abc',
+)
+const dnsSubdomain = rule(
+  `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', ${alphanumericEnds}`,
+  subdomainPattern,
+  'example.com',
+)
+const wildcardSubdomain = rule(
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+  `\\*\\.${subdomainPattern}`,
+  '*.example.com',
+)
+const dns1035Label = rule(
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  '[a-z]([-a-z0-9]*[a-z0-9])?',
+  'my-name',
+  'abc-123',
+)
+const qualifiedName = rule(
+  `must consist of alphanumeric characters, '-', '_' or '.', ${alphanumericEnds}`,
+  namePattern,
+  'MyName',
+  'my.name',
+  '123-abc',
+)
+const labelValue = rule(
+  `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', ${alphanumericEnds}`,
+  `(${namePattern})?`,
+  'MyValue',
+  'my_value',
+  '12345',
+)
+const identifier = rule(
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+  '[A-Za-z_][A-Za-z0-9_]*',
+  'my_name',
+  'MY_NAME',
+  'MyName',
+)
+const percent = rule(
+  "a valid percent string must be a numeric string followed by an ending '%'",
+  '[0-9]+%',
+  '1%',
+  '93%',
+)
+const headerName = rule(
+  "a valid HTTP header must consist of alphanumeric characters or '-'",
+  '[-A-Za-z0-9]+',
+  'X-Header-Name',
+)
+const configKey = rule(
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+  '[-._a-zA-Z0-9]+',
+  'key.name',
+  'KEY_NAME',
+  'key-name',
+)
+
+function check(value: string, { pattern, message }: Rule, maximum?: number): string[] {
   const problems: string[] = []
-  if (text.length > mostLabel) problems.push(lengthProblem(mostLabel))
-  if (!dnsLabelPattern.test(text)) {
-    const message =
-      "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character"
-    problems.push(patternProblem(message, dnsLabel, 'my-name', '123-abc'))
-  }
+  if (maximum !== undefined && longerThan(value, maximum)) problems.push(tooLongText(maximum))
+  if (!pattern.test(value)) problems.push(message)
   return problems
 }
 
-/** Labels with dots between them (RFC 1123): the name of most objects. */
-export function dnsSubdomainProblems(text: string): readonly string[] {
-  if (text.length <= mostSubdomain && dnsSubdomainPattern.test(text)) return []
-  const problems: string[] = []
-  if (text.length > mostSubdomain) problems.push(lengthProblem(mostSubdomain))
-  if (!dnsSubdomainPattern.test(text)) {
-    const message =
-      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
-    problems.push(patternProblem(message, dnsSubdomain, 'example.com'))
-  }
-  return problems
+/** A name of one word in DNS (RFC 1123): `my-name`. */
+export function dnsLabelProblems(value: string): string[] {
+  const problems = longerThan(value, 63) ? [tooLongText(63)] : []
+  if (dnsLabel.pattern.test(value)) return problems
+  return [...problems, dnsSubdomain.pattern.test(value) ? 'must not contain dots' : dnsLabel.message]
 }
 
-/** A label that starts with a letter (RFC 1035): the name of a service. */
-export function dns1035LabelProblems(text: string): readonly string[] {
-  if (text.length <= mostLabel && dns1035LabelPattern.test(text)) return []
-  const problems: string[] = []
-  if (text.length > mostLabel) problems.push(lengthProblem(mostLabel))
-  if (!dns1035LabelPattern.test(text)) {
-    const message =
-      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character"
-    problems.push(patternProblem(message, dns1035Label, 'my-name', 'abc-123'))
-  }
-  return problems
-}
+/** Words separated by dots (RFC 1123): `my.name`. */
+export const dnsSubdomainProblems = (value: string): string[] => check(value, dnsSubdomain, 253)
 
-/** A name with an optional domain before a slash: the key of a label, a resource, a finalizer. */
-export function qualifiedNameProblems(text: string): readonly string[] {
-  const parts = text.split('/')
-  const problems: string[] = []
-  const message =
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+/** `*.` and a subdomain. */
+export const wildcardSubdomainProblems = (value: string): string[] => check(value, wildcardSubdomain, 253)
+
+/** A name of one word that starts with a letter (RFC 1035), as services have. */
+export const dns1035LabelProblems = (value: string): string[] => check(value, dns1035Label, 63)
+
+/** A label key: `name` or `example.com/name`. */
+export function qualifiedNameProblems(value: string): string[] {
+  const parts = value.split('/')
   if (parts.length > 2) {
-    const whole =
-      "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-    const problem = patternProblem(whole, qualifiedPart, 'MyName', 'my.name', '123-abc')
-    return [`${problem} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+    return [
+      `a valid label key ${qualifiedName.message} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ]
   }
-  const name = parts.at(-1)!
+  const problems: string[] = []
   if (parts.length === 2) {
     const prefix = parts[0]!
     if (prefix === '') problems.push('prefix part must be non-empty')
     else problems.push(...dnsSubdomainProblems(prefix).map((problem) => `prefix part ${problem}`))
   }
+  const name = parts.at(-1)!
   if (name === '') problems.push('name part must be non-empty')
-  else if (name.length > mostLabel) problems.push(`name part ${lengthProblem(mostLabel)}`)
-  if (!qualifiedPartPattern.test(name))
-    problems.push(patternProblem(message, qualifiedPart, 'MyName', 'my.name', '123-abc'))
+  else if (longerThan(name, 63)) problems.push(`name part ${tooLongText(63)}`)
+  if (!qualifiedName.pattern.test(name)) problems.push(`name part ${qualifiedName.message}`)
   return problems
 }
 
-/** The value of a label; it may be empty. */
-export function labelValueProblems(text: string): readonly string[] {
-  if (text.length <= mostLabel && labelValuePattern.test(text)) return []
-  const problems: string[] = []
-  if (text.length > mostLabel) problems.push(lengthProblem(mostLabel))
-  if (!labelValuePattern.test(text)) {
-    const message =
-      "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-    problems.push(patternProblem(message, labelValue, 'MyValue', 'my_value', '12345'))
-  }
-  return problems
+export const labelValueProblems = (value: string): string[] => check(value, labelValue, 63)
+
+/** A name that can stand between slashes in a path, such as those of roles. */
+export function pathSegmentProblems(value: string): string[] {
+  if (value === '.' || value === '..') return [`may not be '${value}'`]
+  return pathSegmentPrefixProblems(value)
 }
 
-/** A name that becomes one part of a path. */
-export function pathSegmentProblems(text: string): readonly string[] {
-  if (text === '.' || text === '..') return [`may not be '${text}'`]
-  return ['/', '%'].filter((illegal) => text.includes(illegal)).map((illegal) => `may not contain '${illegal}'`)
+/** The beginning of such a name (`generateName`). */
+export function pathSegmentPrefixProblems(value: string): string[] {
+  return ['/', '%'].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`)
 }
 
-/** The name of a port of a pod or service (RFC 6335). */
-export function portNameProblems(text: string): readonly string[] {
+/** The name of a port (RFC 6335): at most 15 characters, at least one letter. */
+export function portNameProblems(value: string): string[] {
   const problems: string[] = []
-  if (text.length > 15) problems.push(lengthProblem(15))
-  if (!/^[-a-z0-9]+$/.test(text))
+  if (longerThan(value, 15)) problems.push(tooLongText(15))
+  if (!/^[-a-z0-9]+$/.test(value))
     problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)')
-  if (!/[a-z]/.test(text)) problems.push('must contain at least one letter (a-z)')
-  if (text.includes('--')) problems.push('must not contain consecutive hyphens')
-  if (text.startsWith('-') || text.endsWith('-')) problems.push('must not begin or end with a hyphen')
+  if (!/[a-z]/.test(value)) problems.push('must contain at least one letter (a-z)')
+  if (value.includes('--')) problems.push('must not contain consecutive hyphens')
+  if (value.startsWith('-') || value.endsWith('-')) problems.push('must not begin or end with a hyphen')
   return problems
 }
 
-/** The key of a config map or secret. */
-export function configKeyProblems(text: string): readonly string[] {
-  const problems: string[] = []
-  if (text.length > mostSubdomain) problems.push(lengthProblem(mostSubdomain))
-  if (!configKeyPattern.test(text)) {
-    const message = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
-    problems.push(patternProblem(message, configKey, 'key.name', 'KEY_NAME', 'key-name'))
+export const portNumberProblems = (value: number): string[] =>
+  Number.isInteger(value) && value >= 1 && value <= 65535 ? [] : [rangeText(1, 65535)]
+
+/** A user or group id of Unix. */
+export const unixIdProblems = (value: number): string[] =>
+  value >= 0 && value <= 2147483647 ? [] : [rangeText(0, 2147483647)]
+
+export const percentProblems = (value: string): string[] => check(value, percent)
+
+export const headerNameProblems = (value: string): string[] => check(value, headerName)
+
+/** A name in the C language, as some variables need it. */
+export const identifierProblems = (value: string): string[] => check(value, identifier)
+
+/** The name of an environment variable: any printable ASCII but `=`. */
+export function environmentNameProblems(value: string): string[] {
+  const problems = value === '' ? ['environment variable name must be non-empty'] : []
+  if (/[^ -<>-~]/.test(value)) {
+    problems.push("a valid environment variable name must consist only of printable ASCII characters other than '='")
   }
-  if (text === '.' || text === '..') problems.push(`must not be '${text}'`)
-  else if (text.startsWith('..')) problems.push("must not start with '..'")
   return problems
 }
 
-/** The name of an environment variable: any printable ASCII but `=` (KEP-4369). */
-export function environmentNameProblems(text: string): readonly string[] {
-  if (/^[ -<>-~]+$/.test(text)) return []
-  return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+/** A key of a ConfigMap or Secret, which is also a file name. */
+export function configKeyProblems(value: string): string[] {
+  const problems = check(value, configKey, 253)
+  if (value === '.' || value === '..') problems.push(`must not be '${value}'`)
+  else if (value.startsWith('..')) problems.push("must not start with '..'")
+  return problems
 }
 
-/** The name of an HTTP header of a probe. */
-export function headerNameProblems(text: string): readonly string[] {
-  if (headerNamePattern.test(text)) return []
-  return [
-    patternProblem("a valid HTTP header must consist of alphanumeric characters or '-'", headerName, 'X-Header-Name'),
-  ]
+/** Rules that `metadata.name` may have to keep. */
+export type NameRule = 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment'
+
+const nameRules: Readonly<Record<NameRule, (value: string) => string[]>> = {
+  'dns-subdomain': dnsSubdomainProblems,
+  'dns-label': dnsLabelProblems,
+  'dns-1035-label': dns1035LabelProblems,
+  'path-segment': pathSegmentProblems,
+}
+
+/** Checks a name, or with `isPrefix` the beginning of one, which may end with a dash. */
+export function nameProblems(nameRule: NameRule, value: string, isPrefix = false): string[] {
+  if (!isPrefix) return nameRules[nameRule](value)
+  if (nameRule === 'path-segment') return pathSegmentPrefixProblems(value)
+  // Upstream replaces the last two characters, not one; texts stay the same.
+  const masked = value.length > 1 && value.endsWith('-') ? `${value.slice(0, -2)}a` : value
+  return nameRules[nameRule](masked)
 }

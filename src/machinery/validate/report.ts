@@ -34,6 +34,8 @@ export interface Report {
   key(key: string): Report
   /** The place as text: `spec.containers[0].image`. */
   readonly path: string
+  /** Whether something was reported already at this place, around it or below it. */
+  isReported(): boolean
   problem(type: ProblemType, detail: string, value?: unknown): void
 
   required(detail?: string): void
@@ -121,6 +123,11 @@ class Place implements Report {
     return new Place(this.#problems, this, `[${key}]`)
   }
 
+  isReported(): boolean {
+    const own = this.path
+    return this.#problems.some(({ field }) => isWithin(field, own) || isWithin(own, field))
+  }
+
   problem(type: ProblemType, detail: string, value?: unknown): void {
     this.#problems.push({ type, field: this.path, detail, ...(value === undefined ? {} : { value }) })
   }
@@ -161,6 +168,13 @@ class Place implements Report {
   invalidBecause(value: unknown, reasons: readonly string[]): void {
     for (const reason of reasons) this.invalid(value, reason)
   }
+}
+
+/** Whether one path is another or leads below it. */
+function isWithin(path: string, other: string): boolean {
+  if (!path.startsWith(other)) return false
+  const next = path[other.length]
+  return next === undefined || next === '.' || next === '['
 }
 
 function quoteValue(value: unknown): string {

@@ -1,0 +1,86 @@
+import { isObject, type JsonObject, type Schema } from './schema/model.ts'
+
+/**
+ * Fills in, in place, what the schema gives a default for: in every struct that is present, in every item of lists and
+ * every value of maps. A default that is itself a struct (`{}`) gets the defaults of its fields.
+ */
+export function applyDefaults(schema: Schema, value: unknown): void {
+  defaulterOf(schema)?.(value)
+}
+
+type Fill = (value: unknown) => void
+
+/** Compiled once per schema; undefined: nothing below has a default. */
+const compiled = new WeakMap<Schema, Fill | null>()
+
+function defaulterOf(schema: Schema): Fill | undefined {
+  const known = compiled.get(schema)
+  if (known !== undefined) return known ?? undefined
+  if (!hasDefaults(schema, new Set())) {
+    compiled.set(schema, null)
+    return undefined
+  }
+  // Types contain themselves: what is below is looked up at the first use.
+  let run: Fill | undefined
+  const lazy: Fill = (value) => (run ??= compile(schema))(value)
+  compiled.set(schema, lazy)
+  return lazy
+}
+
+function hasDefaults(schema: Schema, seen: Set<Schema>): boolean {
+  if (seen.has(schema)) return false
+  seen.add(schema)
+  for (const child of Object.values(schema.properties ?? {})) {
+    if (child.default !== undefined || hasDefaults(child, seen)) return true
+  }
+  if (schema.items !== undefined && hasDefaults(schema.items, seen)) return true
+  const values = schema.additionalProperties
+  return typeof values === 'object' && hasDefaults(values, seen)
+}
+
+function compile(schema: Schema): Fill {
+  const { items, additionalProperties } = schema
+  if (items !== undefined) {
+    const fill = defaulterOf(items)!
+    return (list) => {
+      if (Array.isArray(list)) for (const item of list) fill(item)
+    }
+  }
+  const fields: { name: string; schema: Schema; fill: Fill | undefined }[] = []
+  for (const [name, child] of Object.entries(schema.properties ?? {})) {
+    const fill = defaulterOf(child)
+    if (child.default !== undefined || fill !== undefined) fields.push({ name, schema: child, fill })
+  }
+  const fillValue = typeof additionalProperties === 'object' ? defaulterOf(additionalProperties) : undefined
+  return (value) => {
+    if (!isObject(value)) return
+    for (const { name, schema: child, fill } of fields) {
+      const present = Object.hasOwn(value, name) ? value[name] : undefined
+      // A nullable field may say null; elsewhere null is nothing.
+      if (
+        child.default !== undefined &&
+        (present === undefined || (present === null && child.nullable !== true) || isEmptyText(child, present))
+      ) {
+        value[name] = copyOf(child.default)
+      }
+      fill?.(value[name])
+    }
+    if (fillValue === undefined) return
+    for (const key of Object.keys(value)) {
+      if (schema.properties === undefined || !Object.hasOwn(schema.properties, key)) fillValue(value[key])
+    }
+  }
+}
+
+/** Where Go cannot tell `""` or `0` from absence, neither can defaults. */
+function isEmptyText(schema: Schema, value: unknown): boolean {
+  return schema.zero !== undefined && schema.zero !== 'keep' && (value === '' || value === 0 || value === false)
+}
+
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (!isObject(value)) return value
+  const copy: JsonObject = {}
+  for (const [key, member] of Object.entries(value)) copy[key] = copyOf(member)
+  return copy
+}
