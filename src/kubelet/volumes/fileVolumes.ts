@@ -1,3 +1,4 @@
+import type { Mount } from '#lib/host/mount.ts'
 import type { VolumeFiles } from '../plan/planVolumes.ts'
 import { writeVolumeFiles } from './atomicWriter.ts'
 import { configMapFiles, downwardFiles, secretFiles } from './fileSources.ts'
@@ -40,9 +41,14 @@ export const downwardAPI: VolumeType = {
   },
 }
 
-/** A folder in memory for what is secret, made once. */
+/** A folder in memory for what is secret, made once; where the node's own folders are in memory nothing is needed. */
 export async function keepInMemory({ folder, host: { files, mounts } }: VolumeContext): Promise<void> {
-  if (mounts.list().some((mount) => mount.target === folder)) return
+  let holder: Mount | undefined
+  for (const mount of mounts.list()) {
+    const holds = folder === mount.target || folder.startsWith(mount.target === '/' ? '/' : `${mount.target}/`)
+    if (holds && mount.target.length >= (holder?.target.length ?? 0)) holder = mount
+  }
+  if (holder?.type === 'tmpfs') return
   await files.makeFolder(folder, 0o755)
   await mounts.mountTmpfs(folder, { mode: 0o755 })
 }
