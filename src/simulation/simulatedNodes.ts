@@ -271,12 +271,13 @@ class NodePlayer {
     const node = this.#played.get(name)
     if (node === undefined || node.paused) return undefined
     if (node.uid === undefined) {
-      node.uid = await this.#register(node, signal)
+      const uid = await this.#register(node, signal)
       if (--this.#unregistered === 0) this.#registered.resolve()
-      if (node.uid === undefined) {
+      if (uid === undefined) {
         this.#played.delete(name)
         return undefined
       }
+      node.uid = uid
       for (const key of node.pods) this.#podQueue.add(key)
     }
     const object = this.#options.informers.of(nodes).get(name)
