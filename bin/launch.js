@@ -1,0 +1,73 @@
+// Runs the command line from a bundle of the sources, which starts several times faster than the sources themselves.
+// The bundle is made anew when a source changed, in a fifth of a second, and kept under the hash of what it was made from.
+// Runs on the pinned Node.
+import { build } from 'esbuild'
+import { createHash } from 'node:crypto'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const cache = join(root, 'node_modules', '.cache', 'k8ts')
+
+/** Entry points: the command line, and what runs in threads of its own. */
+const entries = { main: 'src/cluster/main.ts', sqliteWorker: 'src/storage/sqliteWorker.ts' }
+
+/** How many older bundles are kept: a running cluster may still start threads from its own. */
+const kept = 5
+
+export async function ensureBundle() {
+  const hash = createHash('sha256')
+  const files = [...globSync('src/**/*.{ts,json,proto}', { cwd: root }), 'package-lock.json'].sort()
+  for (const file of files) {
+    if (file.endsWith('.test.ts')) continue
+    const { size, mtimeMs } = statSync(join(root, file))
+    hash.update(`${file} ${size} ${mtimeMs}\n`)
+  }
+  const folder = join(cache, hash.digest('hex').slice(0, 16))
+  if (existsSync(join(folder, 'main.js'))) return folder
+  const unfinished = `${folder}.${process.pid}`
+  mkdirSync(unfinished, { recursive: true })
+  await build({
+    absWorkingDir: root,
+    entryPoints: entries,
+    outdir: unfinished,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
+    legalComments: 'none',
+    loader: { '.proto': 'text' },
+    external: ['esbuild'],
+    // Packages in the older module format expect these two.
+    banner: {
+      js: "import { createRequire as k8tsCreateRequire } from 'node:module'; const require = k8tsCreateRequire(import.meta.url);",
+    },
+    logLevel: 'error',
+  })
+  try {
+    renameSync(unfinished, folder)
+  } catch (error) {
+    // Somebody else was quicker.
+    rmSync(unfinished, { recursive: true, force: true })
+    if (!existsSync(join(folder, 'main.js'))) throw error
+  }
+  removeOldBundles()
+  return folder
+}
+
+function removeOldBundles() {
+  const bundles = readdirSync(cache, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'compiled')
+    .map((entry) => ({ path: join(cache, entry.name), made: statSync(join(cache, entry.name)).mtimeMs }))
+    .sort((a, b) => b.made - a.made)
+  for (const { path } of bundles.slice(kept)) rmSync(path, { recursive: true, force: true })
+}
+
+const folder = await ensureBundle()
+enableCompileCache(join(cache, 'compiled'))
+const { main } = await import(pathToFileURL(join(folder, 'main.js')).href)
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,165 @@
+import { endpoints } from '#api/core/v1/endpoints.ts'
+import { configMaps } from '#api/core/v1/configMap.ts'
+import { namespaces } from '#api/core/v1/namespace.ts'
+import { services } from '#api/core/v1/service.ts'
+import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Client, Draft, ObjectName } from '#client/client.ts'
+import { isEqual } from '#client/statusPatch.ts'
+import { serviceAddress, type ClusterConfig } from '#cluster/config.ts'
+import type { Component } from '#lib/component.ts'
+import { isReason } from '#machinery/status.ts'
+
+/** The namespaces that every cluster has. */
+export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const
+
+export interface BootstrapOptions {
+  readonly client: Client
+  readonly config: ClusterConfig
+  /** Where the API server listens, as pods reach it. */
+  readonly server: { readonly address: string; readonly port: number }
+  /** PEM of the cluster's authority. */
+  readonly authority: string
+}
+
+/** Makes the objects that a cluster has before anybody asks for anything, and puts them back when they are gone. */
+export function bootstrapComponent(options: BootstrapOptions): Component {
+  return {
+    name: 'bootstrap-objects',
+    needs: ['api-server'],
+    async run(ready, signal) {
+      await ensureBootstrapObjects(options, signal)
+      ready()
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve()
+        else signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    },
+  }
+}
+
+/** Makes what is missing of the objects that a cluster starts with, and corrects the address of the API server. */
+export async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
+  const { client, config, server, authority } = options
+  for (const name of systemNamespaces) {
+    await ensure(client, namespaces, { metadata: { name } }, signal)
+  }
+  const labels = { component: 'apiserver', provider: 'kubernetes' }
+  await ensure(
+    client,
+    services,
+    {
+      metadata: { name: 'kubernetes', namespace: 'default', labels },
+      spec: {
+        clusterIP: serviceAddress(config, 1),
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        type: 'ClusterIP',
+        sessionAffinity: 'None',
+        ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: server.port }],
+      },
+    },
+    signal,
+  )
+  await ensure(
+    client,
+    endpoints,
+    {
+      metadata: {
+        name: 'kubernetes',
+        namespace: 'default',
+        labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+      },
+      subsets: [
+        { addresses: [{ ip: server.address }], ports: [{ name: 'https', port: server.port, protocol: 'TCP' }] },
+      ],
+    },
+    signal,
+    ['subsets'],
+  )
+  await ensure(
+    client,
+    endpointSlices,
+    {
+      metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [server.address], conditions: { ready: true } }],
+      ports: [{ name: 'https', port: server.port, protocol: 'TCP' }],
+    },
+    signal,
+    ['endpoints', 'ports'],
+  )
+  await ensure(
+    client,
+    services,
+    {
+      metadata: {
+        name: 'kube-dns',
+        namespace: 'kube-system',
+        labels: { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true' },
+        annotations: { 'prometheus.io/port': '9153', 'prometheus.io/scrape': 'true' },
+      },
+      spec: {
+        clusterIP: serviceAddress(config, 10),
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        type: 'ClusterIP',
+        selector: { 'k8s-app': 'kube-dns' },
+        ports: [
+          { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
+          { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+          { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
+        ],
+      },
+    },
+    signal,
+  )
+  await ensure(
+    client,
+    configMaps,
+    { metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: clusterInfo(server, authority) },
+    signal,
+    ['data'],
+  )
+}
+
+/** What a machine that wants to join may know before it is trusted. */
+function clusterInfo({ address, port }: BootstrapOptions['server'], authority: string): Record<string, string> {
+  const cluster = {
+    'certificate-authority-data': Buffer.from(authority).toString('base64'),
+    server: `https://${address}:${port}`,
+  }
+  const kubeconfig = { apiVersion: 'v1', kind: 'Config', clusters: [{ name: '', cluster }] }
+  return { kubeconfig: `${JSON.stringify(kubeconfig, null, 2)}\n` }
+}
+
+/** Creates an object that is not there; of one that is, corrects the named parts. */
+async function ensure<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  object: Draft<T>,
+  signal: AbortSignal,
+  keep: readonly (keyof T & string)[] = [],
+): Promise<void> {
+  let known: T
+  try {
+    known = await client.get(resource, nameOf(object), { signal })
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+    await client.create(resource, object, { signal })
+    return
+  }
+  const wanted = object as Partial<T>
+  const differing = keep.filter((part) => !isEqual(known[part], wanted[part]))
+  if (differing.length === 0) return
+  const body = Object.fromEntries(differing.map((part) => [part, wanted[part]]))
+  await client.patch(resource, nameOf(object), { type: 'merge', body }, { signal })
+}
+
+function nameOf({
+  metadata,
+}: {
+  readonly metadata: { readonly name?: string | undefined; readonly namespace?: string | undefined }
+}): ObjectName {
+  return { name: metadata.name ?? '', ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }) }
+}

@@ -1,0 +1,151 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { Files } from '#lib/host/files.ts'
+import {
+  certificatePem,
+  createAuthority,
+  generateKey,
+  issueCertificate,
+  privateKeyPem,
+  type AlternativeNames,
+  type Authority,
+  type ExtendedUsage,
+  type Subject,
+} from '#lib/pki/certificate.ts'
+
+/** A certificate and its key, both as PEM. */
+export interface Credentials {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** What a control plane needs to be trusted and to know whom to trust. */
+export interface ClusterCertificates {
+  /** PEM of the authority that signed everything here. */
+  readonly authority: string
+  readonly signer: Authority
+  readonly apiServer: Credentials
+  /** With which the API server calls kubelets. */
+  readonly kubeletClient: Credentials
+  /** PEM key that signs service-account tokens. */
+  readonly tokenKey: string
+}
+
+const year = 365 * 24 * 3_600_000
+const lifetime = 10 * year
+/** Clocks of machines that join may be a little behind. */
+const leeway = 300_000
+
+export const kubeletClientName = 'kube-apiserver-kubelet-client'
+
+/** Reads the certificates of a cluster, making those that are not there. `names` are the ways to reach the API server. */
+export async function ensureCertificates(
+  files: Files,
+  folder: string,
+  now: number,
+  names: AlternativeNames,
+): Promise<ClusterCertificates> {
+  await files.makeFolder(folder, 0o700)
+  const signer = await ensureAuthority(files, folder, now)
+  const made = async (
+    name: string,
+    subject: Subject,
+    usage: ExtendedUsage,
+    alternatives: AlternativeNames = {},
+  ): Promise<Credentials> => {
+    const known = await readCredentials(files, `${folder}/${name}`)
+    if (known !== undefined && coversNames(known.certificate, alternatives)) return known
+    const credentials = issue(signer, now, subject, usage, alternatives)
+    await writeCredentials(files, `${folder}/${name}`, credentials)
+    return credentials
+  }
+  return {
+    authority: certificatePem(signer.certificate),
+    signer,
+    apiServer: await made('apiserver', { commonName: 'kube-apiserver' }, 'serverAuth', names),
+    kubeletClient: await made(
+      'kubelet-client',
+      { commonName: kubeletClientName, organizations: ['kubeadm:cluster-admins'] },
+      'clientAuth',
+    ),
+    tokenKey: await ensureKey(files, `${folder}/service-account.key`),
+  }
+}
+
+/** A new key with a certificate for it, good for ten years. */
+export function issue(
+  signer: Authority,
+  now: number,
+  subject: Subject,
+  usage: ExtendedUsage,
+  alternatives: AlternativeNames = {},
+): Credentials {
+  const keys = generateKey()
+  const certificate = issueCertificate(signer, {
+    subject,
+    publicKey: keys.publicKey,
+    extendedUsages: [usage],
+    notBefore: now - leeway,
+    notAfter: now + lifetime,
+    ...alternatives,
+  })
+  return { certificate: certificatePem(certificate), key: privateKeyPem(keys.privateKey) }
+}
+
+/** The identity of a node's agent (KEP-279: user `system:node:NAME`, group `system:nodes`). */
+export function issueNodeClient(signer: Authority, now: number, node: string): Credentials {
+  return issue(signer, now, { commonName: `system:node:${node}`, organizations: ['system:nodes'] }, 'clientAuth')
+}
+
+/** What a node's agent shows to the API server when it is asked for logs or to run something. */
+export function issueNodeServer(signer: Authority, now: number, node: string, address: string): Credentials {
+  return issue(signer, now, { commonName: `system:node:${node}`, organizations: ['system:nodes'] }, 'serverAuth', {
+    dnsNames: [node],
+    addresses: [address],
+  })
+}
+
+/** The identity of the person who made the cluster. */
+export function issueAdministrator(signer: Authority, now: number): Credentials {
+  return issue(signer, now, { commonName: 'kubernetes-admin', organizations: ['system:masters'] }, 'clientAuth')
+}
+
+export async function readCredentials(files: Files, path: string): Promise<Credentials | undefined> {
+  const [certificate, key] = [await files.readText(`${path}.crt`), await files.readText(`${path}.key`)]
+  return certificate === undefined || key === undefined ? undefined : { certificate, key }
+}
+
+/** Writes the key first: a certificate without a key would look whole to the next reader. */
+export async function writeCredentials(files: Files, path: string, credentials: Credentials): Promise<void> {
+  await files.write(`${path}.key`, credentials.key, { mode: 0o600, sync: true })
+  await files.write(`${path}.crt`, credentials.certificate, { mode: 0o644, sync: true })
+}
+
+async function ensureAuthority(files: Files, folder: string, now: number): Promise<Authority> {
+  const known = await readCredentials(files, `${folder}/ca`)
+  if (known !== undefined) {
+    return { certificate: new X509Certificate(known.certificate), privateKey: createPrivateKey(known.key) }
+  }
+  const authority = createAuthority({ commonName: 'kubernetes' }, { notBefore: now - leeway, notAfter: now + lifetime })
+  await writeCredentials(files, `${folder}/ca`, {
+    certificate: certificatePem(authority.certificate),
+    key: privateKeyPem(authority.privateKey),
+  })
+  return authority
+}
+
+async function ensureKey(files: Files, path: string): Promise<string> {
+  const known = await files.readText(path)
+  if (known !== undefined) return known
+  const key = privateKeyPem(generateKey().privateKey)
+  await files.write(path, key, { mode: 0o600, sync: true })
+  return key
+}
+
+/** Whether a certificate that was made earlier is good for all these names; addresses may have changed since. */
+function coversNames(pem: string, { dnsNames = [], addresses = [] }: AlternativeNames): boolean {
+  const certificate = new X509Certificate(pem)
+  return (
+    dnsNames.every((name) => certificate.checkHost(name) !== undefined) &&
+    addresses.every((address) => certificate.checkIP(address) !== undefined)
+  )
+}

@@ -1,0 +1,52 @@
+import type { Command as Program } from 'commander'
+import type { Roots } from '#cluster/place/layout.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Host } from '#lib/host/host.ts'
+import type { Random } from '#lib/random.ts'
+
+/** Everything that a command may touch. */
+export interface Surroundings {
+  readonly host: Host
+  readonly clock: Clock
+  readonly random: Random
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly uid: number
+  readonly roots: Roots
+  /** Aborts when the person interrupts. */
+  readonly signal: AbortSignal
+  /** Writes one line of the command's result. */
+  print(line: string): void
+  /** Writes one line about what is going on; never part of the result. */
+  progress(line: string): void
+}
+
+/** Carries out a command and returns its exit code. */
+export type Work = (surroundings: Surroundings) => Promise<number>
+
+/** One verb of the command line. */
+export interface Command {
+  /** Adds the verb, its arguments and flags; its action hands the work to `run`. */
+  define(program: Program, run: (work: Work) => Promise<void>): void
+}
+
+/** The command line asks for something that cannot be; exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+/** Shows a step while it takes place and how long it took: `Starting the control plane ... 0.4 s`. */
+export async function step<T>(
+  { clock, progress }: Pick<Surroundings, 'clock' | 'progress'>,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const began = clock.now()
+  try {
+    const result = await work()
+    progress(`  ${what}  ${((clock.now() - began) / 1000).toFixed(1)} s`)
+    return result
+  } catch (error) {
+    progress(`  ${what}  failed after ${((clock.now() - began) / 1000).toFixed(1)} s`)
+    throw error
+  }
+}

@@ -1,0 +1,48 @@
+import type { Command } from '#cluster/commands/command.ts'
+import { contextName } from '#cluster/kubeconfig.ts'
+import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
+import { listRecords } from '#cluster/record.ts'
+
+/** `k8ts list`: every cluster of this machine. */
+export const list: Command = {
+  define(program, run) {
+    program
+      .command('list')
+      .description('list the clusters of this machine')
+      .action(() =>
+        run(async (surroundings) => {
+          const { host, roots } = surroundings
+          const records = await listRecords(host.files, roots)
+          if (records.length === 0) {
+            surroundings.progress('There is no cluster; "k8ts up" makes one.')
+            return 0
+          }
+          const rows = [['NAME', 'STATE', 'NODES', 'SIMULATED', 'CONTEXT', 'SERVER']]
+          for (const { config, nodes, server } of records) {
+            const process = await findNodeProcess(surroundings, config.name, controlPlaneName)
+            rows.push([
+              config.name,
+              process === undefined ? 'stopped' : 'running',
+              String(nodes.length),
+              String(config.simulatedNodes),
+              contextName(config.name),
+              `https://${server.address}:${server.port}`,
+            ])
+          }
+          for (const line of alignColumns(rows)) surroundings.print(line)
+          return 0
+        }),
+      )
+  },
+}
+
+/** Rows with their cells under each other, three spaces apart. */
+export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]! + 3))
+      .join('')
+      .trimEnd(),
+  )
+}

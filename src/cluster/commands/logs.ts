@@ -1,0 +1,33 @@
+import type { Command } from '#cluster/commands/command.ts'
+import { existingCluster } from '#cluster/commands/names.ts'
+import { controlPlaneName } from '#cluster/processes.ts'
+import { clusterPaths } from '#cluster/record.ts'
+
+const mostBytes = 256 * 1024 * 1024
+
+/** `k8ts logs [NAME] [--node NODE]`: what the process of a node wrote. Pods' logs are `kubectl logs`. */
+export const logs: Command = {
+  define(program, run) {
+    program
+      .command('logs')
+      .description("show the log of a cluster's process")
+      .argument('[name]', 'the cluster (k8ts)')
+      .option('--node <node>', 'the node whose process is meant', controlPlaneName)
+      .option('--tail <lines>', 'only the last lines', Number)
+      .action((given: string | undefined, flags: { readonly node: string; readonly tail?: number }) =>
+        run(async (surroundings) => {
+          const { host, roots, print } = surroundings
+          const { config, nodes } = await existingCluster(surroundings, given)
+          const names = nodes.length === 0 ? [controlPlaneName] : nodes.map(({ name }) => name)
+          if (!names.includes(flags.node)) {
+            throw new Error(`cluster "${config.name}" has no node "${flags.node}"; there are ${names.join(', ')}`)
+          }
+          const text =
+            (await host.files.readText(clusterPaths(config.name, roots).logFile(flags.node), mostBytes)) ?? ''
+          const lines = text.trimEnd().split('\n')
+          for (const line of flags.tail === undefined ? lines : lines.slice(-flags.tail)) print(line)
+          return 0
+        }),
+      )
+  },
+}

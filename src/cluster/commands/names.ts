@@ -1,0 +1,43 @@
+import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
+import { defaultConfig } from '#cluster/config.ts'
+import { nameProblem } from '#cluster/place/layout.ts'
+import { clusterPaths, readRecord, type ClusterRecord } from '#cluster/record.ts'
+import { takeLock } from '#lib/host/files.ts'
+
+/** The cluster that a command means; refuses what cannot be a name before it becomes a path. */
+export function clusterNameOf(given: string | undefined): string {
+  const name = given ?? defaultConfig.name
+  const problem = nameProblem(name)
+  if (problem !== undefined) throw new UsageError(`cluster name ${JSON.stringify(name.slice(0, 80))}: ${problem}`)
+  return name
+}
+
+/** The cluster that a command means, which must exist. */
+export async function existingCluster(
+  { host, roots }: Pick<Surroundings, 'host' | 'roots'>,
+  given: string | undefined,
+): Promise<ClusterRecord> {
+  const name = clusterNameOf(given)
+  const record = await readRecord(host.files, name, roots)
+  if (record === undefined)
+    throw new Error(`there is no cluster "${name}"; "k8ts list" shows what there is, "k8ts up ${name}" makes it`)
+  return record
+}
+
+/** Does something with a cluster while nobody else changes it. */
+export async function withLock<T>(
+  { host, roots }: Pick<Surroundings, 'host' | 'roots'>,
+  cluster: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  await host.files.makeFolder(roots.runtime, 0o711)
+  const self = host.processes.identify(process.pid)!
+  const lock = await takeLock(host.files, host.processes, clusterPaths(cluster, roots).lockFile, self)
+  if ('heldBy' in lock)
+    throw new Error(`cluster "${cluster}" is being changed by process ${lock.heldBy.pid}; wait for it or end it`)
+  try {
+    return await work()
+  } finally {
+    await lock.release()
+  }
+}

@@ -1,0 +1,136 @@
+import { InvalidArgumentError } from 'commander'
+import { step, UsageError, type Command, type Surroundings } from '#cluster/commands/command.ts'
+import { clusterNameOf, withLock } from '#cluster/commands/names.ts'
+import { completeConfig, ConfigError, parseConfigFile, type ClusterConfig } from '#cluster/config.ts'
+import { createCluster } from '#cluster/creation.ts'
+import { prepareMachine } from '#cluster/machine.ts'
+import { readRecord } from '#cluster/record.ts'
+import { bringUp, describeCluster } from '#cluster/start.ts'
+import { endCluster } from '#cluster/removal.ts'
+
+interface Flags {
+  readonly workers?: number
+  readonly simulatedNodes?: number
+  readonly config?: string
+  readonly apiServerPort?: number
+  readonly ephemeral?: boolean
+  readonly foreground?: boolean
+}
+
+/** `k8ts up [NAME]`: makes a cluster, or goes on with one that is there, until every node is ready. */
+export const up: Command = {
+  define(program, run) {
+    program
+      .command('up')
+      .description('make a cluster and wait until its nodes are ready')
+      .argument('[name]', 'the cluster (k8ts)')
+      .option('--workers <n>', 'worker nodes beside the control plane', readCount)
+      .option('--simulated-nodes <n>', 'nodes that run pods without containers', readCount)
+      .option('--config <file>', 'settings of the cluster, as YAML or JSON')
+      .option('--api-server-port <port>', 'port of the API server', readCount)
+      .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
+      .option('--foreground', 'stay, and end the cluster when interrupted')
+      .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
+  },
+}
+
+function readCount(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+async function carryOut(surroundings: Surroundings, given: string | undefined, flags: Flags): Promise<number> {
+  const config = await readConfig(surroundings, given, flags)
+  const { clock, host, roots } = surroundings
+  const began = clock.now()
+  surroundings.progress(`Cluster "${config.name}"`)
+  const record = await withLock(surroundings, config.name, async () => {
+    const known = await readRecord(host.files, config.name, roots)
+    if (known !== undefined) refuseOtherSettings(known.config, config, given, flags)
+    else refuseWithoutRoot(surroundings, config)
+    if (known === undefined ? needsPlaces(surroundings, config) : known.nodes.length > 0) {
+      await step(surroundings, 'Checking the machine', () => prepareMachine(surroundings, known?.config ?? config))
+    }
+    const cluster = known ?? (await createCluster(surroundings, config))
+    return await bringUp(surroundings, cluster)
+  })
+  for (const line of describeCluster(record, clock.now() - began)) surroundings.print(line)
+  if (flags.foreground !== true) return 0
+  await untilInterrupted(surroundings.signal)
+  await withLock(surroundings, config.name, () =>
+    step(surroundings, 'Stopping', () =>
+      endCluster({ ...surroundings, signal: new AbortController().signal }, config.name, { force: false }),
+    ),
+  )
+  return 0
+}
+
+async function readConfig({ host }: Surroundings, given: string | undefined, flags: Flags): Promise<ClusterConfig> {
+  let file: Partial<ClusterConfig> = {}
+  try {
+    if (flags.config !== undefined) {
+      const text = await host.files.readText(flags.config)
+      if (text === undefined) throw new ConfigError('there is no such file')
+      file = parseConfigFile(text)
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(`${flags.config}: ${error.message}`)
+    throw error
+  }
+  const { workers, simulatedNodes, apiServerPort, ephemeral } = flags
+  try {
+    return completeConfig(file, {
+      ...(given === undefined ? {} : { name: clusterNameOf(given) }),
+      ...(workers === undefined ? {} : { workers }),
+      ...(simulatedNodes === undefined ? {} : { simulatedNodes }),
+      ...(apiServerPort === undefined ? {} : { apiServerPort }),
+      ...(ephemeral === undefined ? {} : { ephemeral }),
+    })
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+/** A cluster that is there keeps its settings; only flags that say otherwise are a mistake. */
+function refuseOtherSettings(
+  known: ClusterConfig,
+  wanted: ClusterConfig,
+  given: string | undefined,
+  flags: Flags,
+): void {
+  const said: (keyof ClusterConfig)[] = []
+  if (flags.workers !== undefined) said.push('workers')
+  if (flags.simulatedNodes !== undefined) said.push('simulatedNodes')
+  if (flags.apiServerPort !== undefined) said.push('apiServerPort')
+  if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
+  for (const setting of said) {
+    if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue
+    const name = given ?? known.name
+    throw new UsageError(
+      `cluster "${name}" exists with ${setting} ${JSON.stringify(known[setting])}, not ${JSON.stringify(wanted[setting])}; ` +
+        `"k8ts down ${name}" removes it first`,
+    )
+  }
+}
+
+/** Whether the cluster has nodes that run containers. Without root there can be only simulated ones. */
+export function needsPlaces({ uid }: Pick<Surroundings, 'uid'>, _config: ClusterConfig): boolean {
+  return uid === 0
+}
+
+function refuseWithoutRoot({ uid }: Surroundings, config: ClusterConfig): void {
+  if (uid === 0) return
+  if (config.workers > 0 || config.simulatedNodes === 0) {
+    throw new Error(
+      'containers need root: run "sudo k8ts up", or run without them: "k8ts up --simulated-nodes 3" makes a cluster whose nodes only pretend',
+    )
+  }
+}
+
+function untilInterrupted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

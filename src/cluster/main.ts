@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander'
+import { commands } from '#cluster/commands/index.ts'
+import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
+import { rootsFor } from '#cluster/record.ts'
+import { systemClock } from '#lib/clock.ts'
+import { isAbort } from '#lib/component.ts'
+import { systemHost } from '#lib/host/host.ts'
+import { systemRandom } from '#lib/random.ts'
+
+/** Runs one command line and returns the exit code: 0 done, 1 it could not be done, 2 it was not understood. */
+export async function main(args: readonly string[]): Promise<number> {
+  const interrupt = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort())
+  const surroundings: Surroundings = {
+    host: systemHost(systemClock),
+    clock: systemClock,
+    random: systemRandom,
+    environment: process.env,
+    uid: process.getuid?.() ?? 0,
+    roots: rootsFor(process.getuid?.() ?? 0, process.env),
+    signal: interrupt.signal,
+    print: (line) => void process.stdout.write(`${line}\n`),
+    progress: (line) => void process.stderr.write(`${line}\n`),
+  }
+  const program = new Command('k8ts')
+    .description('Kubernetes in one small process')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(k8ts --help shows what there is)')
+  let code = 0
+  for (const command of commands) {
+    command.define(program, async (work) => {
+      code = await work(surroundings)
+    })
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (interrupt.signal.aborted && isAbort(error)) {
+      surroundings.progress('k8ts: interrupted; "k8ts up" goes on from here, "k8ts down" takes away what there is')
+      return 130
+    }
+    surroundings.progress(`k8ts: ${(error as Error).message}`)
+    if (process.env['K8TS_TRACE'] !== undefined) surroundings.progress((error as Error).stack ?? '')
+    return error instanceof UsageError ? 2 : 1
+  }
+}

@@ -1,0 +1,103 @@
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { clusterPaths, type ClusterRecord } from '#cluster/record.ts'
+import { HttpClient } from '#lib/http/client.ts'
+import { parseDocument } from 'yaml'
+
+const patience = 120_000
+const mostBytes = 64 * 1024 * 1024
+
+/** Speaks to a cluster's API server as its administrator. */
+export async function administratorClient(
+  { host, roots }: Pick<Surroundings, 'host' | 'roots'>,
+  { config }: Pick<ClusterRecord, 'config'>,
+): Promise<HttpClient> {
+  const text = (await host.files.readText(clusterPaths(config.name, roots).kubeconfigFile))!
+  const content = parseDocument(text).toJS() as {
+    clusters: [{ cluster: { server: string; 'certificate-authority-data': string } }]
+    users: [{ user: { 'client-certificate-data': string; 'client-key-data': string } }]
+  }
+  const plain = (base64: string): string => Buffer.from(base64, 'base64').toString()
+  const [{ cluster }] = content.clusters
+  const [{ user }] = content.users
+  return new HttpClient({
+    url: cluster.server,
+    tls: {
+      authority: plain(cluster['certificate-authority-data']),
+      certificate: plain(user['client-certificate-data']),
+      key: plain(user['client-key-data']),
+    },
+    connectTimeout: 2_000,
+  })
+}
+
+/** Resolves once the API server says that it is ready. `check` rejects when waiting has no point. */
+export async function waitForServer(
+  surroundings: Surroundings,
+  record: ClusterRecord,
+  check: () => Promise<void>,
+): Promise<void> {
+  await poll(
+    surroundings,
+    record,
+    check,
+    'the API server',
+    async (client) => (await client.request({ path: '/readyz' })).status === 200,
+  )
+}
+
+/** Resolves once every node of a cluster is ready. */
+export async function waitForNodes(
+  surroundings: Surroundings,
+  record: ClusterRecord,
+  check: () => Promise<void>,
+): Promise<void> {
+  const wanted = record.nodes.length + record.config.simulatedNodes
+  let ready = 0
+  await poll(
+    surroundings,
+    record,
+    check,
+    () => `the nodes (${ready} of ${wanted} are ready)`,
+    async (client) => {
+      const response = await client.request({ path: '/api/v1/nodes' })
+      if (response.status !== 200) {
+        await response.readBody(mostBytes)
+        return false
+      }
+      const list = JSON.parse((await response.readBody(mostBytes)).toString()) as {
+        items: { status?: { conditions?: { type: string; status: string }[] } }[]
+      }
+      ready = list.items.filter(({ status }) =>
+        status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+      ).length
+      return ready >= wanted
+    },
+  )
+}
+
+async function poll(
+  surroundings: Surroundings,
+  record: ClusterRecord,
+  check: () => Promise<void>,
+  what: string | (() => string),
+  isReady: (client: HttpClient) => Promise<boolean>,
+): Promise<void> {
+  const { clock, signal } = surroundings
+  const client = await administratorClient(surroundings, record)
+  const deadline = clock.now() + patience
+  try {
+    for (let tried = 0; ; tried++) {
+      // A server that does not listen yet refuses the connection; that it will never listen is for `check` to say.
+      if (await isReady(client).catch(() => false)) return
+      await check()
+      if (clock.now() >= deadline) {
+        const text = typeof what === 'string' ? what : what()
+        const log = clusterPaths(record.config.name, surroundings.roots).logFile('control-plane')
+        throw new Error(`gave up waiting for ${text} after ${patience / 1000} s; "k8ts logs" or ${log} may say why`)
+      }
+      await clock.sleep(tried < 40 ? 25 : 200, signal)
+    }
+  } finally {
+    await client.close()
+  }
+}

@@ -1,0 +1,96 @@
+import { clusterLayout, defaultRoots, nameProblem, type ClusterLayout, type Roots } from '#cluster/place/layout.ts'
+import type { ClusterConfig } from '#cluster/config.ts'
+import type { Files } from '#lib/host/files.ts'
+
+/** A node that runs containers. */
+export interface NodeRecord {
+  readonly name: string
+  readonly role: 'control-plane' | 'worker'
+  readonly address: string
+}
+
+/** What there is of a cluster on this machine; written before anything of it is made, so that nothing is forgotten. */
+export interface ClusterRecord {
+  readonly config: ClusterConfig
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  /** The range of node addresses; absent for a cluster that only has simulated nodes and lives in one process. */
+  readonly nodeRange?: string
+  readonly nodes: readonly NodeRecord[]
+  /** Where clients on this machine find the API server. */
+  readonly server: { readonly address: string; readonly port: number }
+  /** The kubeconfig file that has this cluster's context. */
+  readonly kubeconfig?: string
+}
+
+/** Every path of a cluster that is not about one place. */
+export interface ClusterPaths extends ClusterLayout {
+  readonly recordFile: string
+  readonly lockFile: string
+  readonly certificateFolder: string
+  readonly storeFolder: string
+  readonly imageFolder: string
+  readonly kubeconfigFile: string
+  pidFile(node: string): string
+  logFile(node: string): string
+  /** Logs and state of pods on a node. */
+  kubeletFolder(node: string): string
+  podLogFolder(node: string): string
+  /** Certificates and the kubeconfig of one node's agent. */
+  nodeFolder(node: string): string
+}
+
+/** Where clusters live: the system's folders for root, the user's own for everybody else. */
+export function rootsFor(uid: number, environment: Readonly<Record<string, string | undefined>>): Roots {
+  if (uid === 0) return defaultRoots
+  const home = environment['HOME'] ?? `/tmp/k8ts-${uid}`
+  return {
+    runtime: `${environment['XDG_RUNTIME_DIR'] ?? `/tmp/k8ts-${uid}`}/k8ts`,
+    data: `${environment['XDG_DATA_HOME'] ?? `${home}/.local/share`}/k8ts`,
+  }
+}
+
+export function clusterPaths(cluster: string, roots: Roots): ClusterPaths {
+  const layout = clusterLayout(cluster, roots)
+  const { dataFolder, runtimeFolder } = layout
+  return {
+    ...layout,
+    recordFile: `${dataFolder}/cluster.json`,
+    lockFile: `${roots.runtime}/${cluster}.lock`,
+    certificateFolder: `${dataFolder}/certificates`,
+    storeFolder: `${dataFolder}/store`,
+    imageFolder: `${roots.data}/images`,
+    kubeconfigFile: `${dataFolder}/admin.kubeconfig`,
+    pidFile: (node) => `${runtimeFolder}/.pids/${node}.pid`,
+    logFile: (node) => `${dataFolder}/logs/${node}.log`,
+    kubeletFolder: (node) => `${dataFolder}/kubelet/${node}`,
+    podLogFolder: (node) => `${dataFolder}/pod-logs/${node}`,
+    nodeFolder: (node) => `${dataFolder}/agents/${node}`,
+  }
+}
+
+const mostRecordBytes = 1024 * 1024
+
+/** What is noted of a cluster; undefined when there is none of this name. */
+export async function readRecord(files: Files, cluster: string, roots: Roots): Promise<ClusterRecord | undefined> {
+  const text = await files.readText(clusterPaths(cluster, roots).recordFile, mostRecordBytes)
+  return text === undefined ? undefined : (JSON.parse(text) as ClusterRecord)
+}
+
+export async function writeRecord(files: Files, record: ClusterRecord, roots: Roots): Promise<void> {
+  const paths = clusterPaths(record.config.name, roots)
+  await files.makeFolder(roots.data, 0o711)
+  await files.makeFolder(paths.dataFolder, 0o711)
+  await files.write(paths.recordFile, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600, sync: true })
+}
+
+/** Every cluster of this machine and user, by name. */
+export async function listRecords(files: Files, roots: Roots): Promise<readonly ClusterRecord[]> {
+  const records: ClusterRecord[] = []
+  for (const folder of await files.list(roots.data)) {
+    if (nameProblem(folder) !== undefined) continue
+    const text = await files.readText(`${roots.data}/${folder}/cluster.json`, mostRecordBytes)
+    if (text !== undefined) records.push(JSON.parse(text) as ClusterRecord)
+  }
+  return records
+}

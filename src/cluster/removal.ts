@@ -1,0 +1,40 @@
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { forgetContext } from '#cluster/kubeconfig.ts'
+import { destroyCluster, destroyPlace, listPlaces } from '#cluster/place/place.ts'
+import { findNodeProcess, stopNodeProcess } from '#cluster/processes.ts'
+import { clusterPaths, readRecord } from '#cluster/record.ts'
+
+/** Ends a cluster and removes everything of it from this machine, whatever state it is in. */
+export async function removeCluster(surroundings: Surroundings, cluster: string): Promise<void> {
+  const { host, roots, uid } = surroundings
+  const record = await readRecord(host.files, cluster, roots)
+  await endCluster(surroundings, cluster, { force: true })
+  if (uid === 0) await destroyCluster(host, cluster, { roots })
+  const paths = clusterPaths(cluster, roots)
+  if (record?.kubeconfig !== undefined) await forgetContext(host.files, record.kubeconfig, cluster)
+  await host.files.remove(paths.dataFolder)
+  await host.files.remove(paths.runtimeFolder)
+}
+
+/** Ends everything that runs in a cluster and keeps what is on the disk. `force` does not wait for anybody. */
+export async function endCluster(
+  surroundings: Surroundings,
+  cluster: string,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  const { host, roots, uid } = surroundings
+  const record = await readRecord(host.files, cluster, roots)
+  const names = new Set(record?.nodes.map(({ name }) => name) ?? [])
+  if (record !== undefined && record.nodes.length === 0) names.add('control-plane')
+  const places = uid === 0 ? await listPlaces(host, cluster, roots) : []
+  for (const { node } of places) names.add(node)
+  await Promise.all(
+    [...names].map(async (node) => {
+      const living = force ? await findNodeProcess(surroundings, cluster, node) : undefined
+      if (living !== undefined) host.processes.kill(living.pid, 'SIGKILL')
+      await stopNodeProcess(surroundings, cluster, node)
+    }),
+  )
+  if (uid === 0)
+    await Promise.all([...names].map((node) => destroyPlace(host, cluster, node, { keepData: true, roots })))
+}

@@ -1,0 +1,134 @@
+import { step, type Surroundings } from '#cluster/commands/command.ts'
+import {
+  ensureCertificates,
+  issueAdministrator,
+  issueNodeClient,
+  issueNodeServer,
+  readCredentials,
+  writeCredentials,
+  type ClusterCertificates,
+} from '#cluster/certificates.ts'
+import { serverNames } from '#cluster/addresses.ts'
+import { architectureOf } from '#cluster/image/build.ts'
+import type { Architecture } from '#cluster/image/pause.ts'
+import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/store.ts'
+import { mergeContext, writeAdminKubeconfig } from '#cluster/kubeconfig.ts'
+import { pauseImage } from '#cluster/place/containerdConfig.ts'
+import { ensureContainerd } from '#cluster/place/containerd.ts'
+import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
+import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from '#cluster/processes.ts'
+import { networkOf } from '#cluster/creation.ts'
+import { clusterPaths, type ClusterRecord } from '#cluster/record.ts'
+import { waitForNodes, waitForServer } from '#cluster/readiness.ts'
+
+/** Brings everything of a noted cluster to life that is not alive, and waits until every node is ready. */
+export async function bringUp(surroundings: Surroundings, record: ClusterRecord): Promise<ClusterRecord> {
+  const { host, clock, roots } = surroundings
+  const { config, nodes } = record
+  const paths = clusterPaths(config.name, roots)
+  const certificates = await step(surroundings, 'Certificates', () =>
+    ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record)),
+  )
+  await ensureAdministrator(surroundings, record, certificates)
+  if (nodes.length > 0) {
+    await ensureNodeCredentials(surroundings, record, certificates)
+    await step(
+      surroundings,
+      nodes.length === 1 ? 'Node and its containerd' : `${nodes.length} nodes, each with its containerd`,
+      () => ensurePlaces(surroundings, record),
+    )
+  }
+  const all = nodes.length === 0 ? [controlPlaneName] : nodes.map(({ name }) => name)
+  await step(surroundings, 'Control plane', async () => {
+    for (const node of all) await ensureNodeProcess(surroundings, record, node)
+    await waitForServer(surroundings, record, () => explainDeath(surroundings, record, controlPlaneName))
+  })
+  await step(surroundings, 'Nodes ready', () =>
+    waitForNodes(surroundings, record, async () => {
+      for (const node of all) await explainDeath(surroundings, record, node)
+    }),
+  )
+  if (record.kubeconfig !== undefined)
+    await mergeContext(host.files, record.kubeconfig, config.name, paths.kubeconfigFile)
+  return record
+}
+
+async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): Promise<void> {
+  const { host, roots, signal } = surroundings
+  const { config, nodes, nodeRange } = record
+  const network = networkOf(config, nodeRange!)
+  const architecture = architectureOf(process.arch)
+  await ensureCluster(host, config.name, network, roots, signal)
+  await ensurePauseImage(surroundings, architecture)
+  const imageFolder = clusterPaths(config.name, roots).imageFolder
+  await Promise.all(
+    nodes.map(async ({ name, address }) => {
+      const place: Place = await ensurePlace(
+        host,
+        { cluster: config.name, node: name, inside: { address, network }, ephemeral: config.ephemeral, roots },
+        signal,
+      )
+      await ensureContainerd(host, place, {}, signal)
+      await importSavedImages(host, place, imageFolder, architecture, signal)
+    }),
+  )
+}
+
+/** The image of the process that holds a pod's namespaces is ours: nothing is fetched to start the first pod. */
+async function ensurePauseImage({ host, roots }: Surroundings, architecture: Architecture): Promise<void> {
+  const archive = await buildPauseImage(architecture, pauseImage)
+  await saveImage(host, `${roots.data}/images`, pauseImage, archive.bytes)
+}
+
+async function ensureNodeCredentials(
+  { host, clock, roots }: Surroundings,
+  { config, nodes }: ClusterRecord,
+  { signer }: ClusterCertificates,
+): Promise<void> {
+  const paths = clusterPaths(config.name, roots)
+  for (const { name, address } of nodes) {
+    const folder = paths.nodeFolder(name)
+    await host.files.makeFolder(folder, 0o700)
+    if ((await readCredentials(host.files, `${folder}/client`)) !== undefined) continue
+    await writeCredentials(host.files, `${folder}/server`, issueNodeServer(signer, clock.now(), name, address))
+    await writeCredentials(host.files, `${folder}/client`, issueNodeClient(signer, clock.now(), name))
+  }
+}
+
+async function ensureAdministrator(
+  { host, clock, roots }: Surroundings,
+  record: ClusterRecord,
+  { authority, signer }: ClusterCertificates,
+): Promise<void> {
+  const paths = clusterPaths(record.config.name, roots)
+  if ((await host.files.status(paths.kubeconfigFile)) !== undefined) return
+  await writeAdminKubeconfig(
+    host.files,
+    paths.kubeconfigFile,
+    record,
+    authority,
+    issueAdministrator(signer, clock.now()),
+  )
+}
+
+/** Rejects with what a node's process said last, if it has died. */
+async function explainDeath(surroundings: Surroundings, { config }: ClusterRecord, node: string): Promise<void> {
+  if ((await findNodeProcess(surroundings, config.name, node)) !== undefined) return
+  const log = clusterPaths(config.name, surroundings.roots).logFile(node)
+  const words = await lastWords(surroundings.host, log)
+  throw new Error(`the process of "${node}" has ended; its log (${log}) ends with:\n${words}`)
+}
+
+/** What to tell the person after `up`. */
+export function describeCluster({ config, nodes, server }: ClusterRecord, milliseconds: number): readonly string[] {
+  const parts = [
+    ...(nodes.length > 0 ? [`${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`] : []),
+    ...(config.simulatedNodes > 0
+      ? [`${config.simulatedNodes} simulated ${config.simulatedNodes === 1 ? 'node' : 'nodes'}`]
+      : []),
+  ]
+  return [
+    `Cluster "${config.name}" is ready after ${(milliseconds / 1000).toFixed(1)} s: ${parts.join(' and ')}, API server at https://${server.address}:${server.port}`,
+    `Try: kubectl get nodes`,
+  ]
+}

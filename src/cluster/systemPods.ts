@@ -1,0 +1,148 @@
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { Client, Draft } from '#client/client.ts'
+import { timeText } from '#client/time.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
+import { isReason } from '#machinery/status.ts'
+
+/** A part of this process that is shown as a pod, because people look for it there. */
+export interface SystemPart {
+  /** `kube-apiserver`, `kube-proxy`, `dns`: the pod is called after it and the node. */
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** The parts of a control plane, under the names by which Kubernetes users know them. */
+export const controlPlaneParts: readonly SystemPart[] = [
+  { name: 'kube-apiserver', labels: { component: 'kube-apiserver', tier: 'control-plane' } },
+  { name: 'store', labels: { component: 'store', tier: 'control-plane' } },
+  { name: 'kube-controller-manager', labels: { component: 'kube-controller-manager', tier: 'control-plane' } },
+  { name: 'kube-scheduler', labels: { component: 'kube-scheduler', tier: 'control-plane' } },
+]
+
+/** The parts of a node. */
+export const nodeParts: readonly SystemPart[] = [
+  { name: 'kube-proxy', labels: { 'k8s-app': 'kube-proxy' } },
+  { name: 'dns', labels: { 'k8s-app': 'kube-dns' } },
+]
+
+export interface SystemPodsOptions {
+  readonly client: Client
+  readonly clock: Clock
+  readonly node: string
+  readonly address: string
+  readonly parts: readonly SystemPart[]
+  /** Components that run before a part counts as running. */
+  readonly needs: readonly string[]
+  readonly report?: (problem: string, error: unknown) => void
+}
+
+/** A mirror of something that runs on a node without the API server's doing carries this annotation; kubelets leave it alone. */
+export const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+const checkEvery = 30_000
+
+/** Keeps a mirror pod in `kube-system` for each part of this process: with its node, address, start and state. */
+export function systemPodsComponent(options: SystemPodsOptions): Component {
+  return {
+    name: 'system-pods',
+    needs: options.needs,
+    async run(ready, signal) {
+      const started = options.clock.now()
+      ready()
+      while (!signal.aborted) {
+        for (const part of options.parts) {
+          try {
+            await ensurePod(options, part, started, signal)
+          } catch (error) {
+            if (!signal.aborted) options.report?.(`Cannot show ${part.name} as a pod`, error)
+          }
+        }
+        await options.clock.sleep(checkEvery, signal).catch(() => {})
+      }
+    },
+  }
+}
+
+async function ensurePod(
+  { client, node, address }: SystemPodsOptions,
+  part: SystemPart,
+  started: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = mirrorPod(part, node, started)
+  const at = { name: `${part.name}-${node}`, namespace: 'kube-system' }
+  let known: Pod | undefined
+  try {
+    known = await client.get(pods, at, { signal })
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+  if (known?.metadata.annotations?.[mirrorAnnotation] !== wanted.metadata.annotations![mirrorAnnotation]) {
+    // Another life of this process: a pod keeps its start for its whole life.
+    if (known !== undefined) await client.delete(pods, at, { gracePeriodSeconds: 0, signal })
+    known = await client.create(pods, wanted, { signal })
+  }
+  if (known?.status?.phase === 'Running') return
+  await client.patchStatus(
+    pods,
+    at,
+    { type: 'merge', body: { status: runningStatus(part, address, started) } },
+    { signal },
+  )
+}
+
+function mirrorPod({ name, labels }: SystemPart, node: string, started: number): Draft<Pod> {
+  return {
+    metadata: {
+      name: `${name}-${node}`,
+      namespace: 'kube-system',
+      labels: { ...labels },
+      annotations: {
+        'kubernetes.io/config.source': 'file',
+        [mirrorAnnotation]: `${name}-${started}`,
+        'kubernetes.io/config.hash': `${name}-${started}`,
+      },
+    },
+    spec: {
+      nodeName: node,
+      hostNetwork: true,
+      restartPolicy: 'Always',
+      automountServiceAccountToken: false,
+      enableServiceLinks: true,
+      tolerations: [{ operator: 'Exists' }],
+      containers: [{ name, image: `k8ts/${name}`, imagePullPolicy: 'IfNotPresent' }],
+    },
+  }
+}
+
+function runningStatus({ name }: SystemPart, address: string, started: number): Pod['status'] {
+  const time = timeText(started)
+  const condition = (type: string): NonNullable<NonNullable<Pod['status']>['conditions']>[number] => ({
+    type,
+    status: 'True',
+    lastTransitionTime: time,
+  })
+  return {
+    phase: 'Running',
+    startTime: time,
+    hostIP: address,
+    hostIPs: [{ ip: address }],
+    podIP: address,
+    podIPs: [{ ip: address }],
+    qosClass: 'BestEffort',
+    conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(condition),
+    containerStatuses: [
+      {
+        name,
+        image: `k8ts/${name}`,
+        imageID: '',
+        ready: true,
+        started: true,
+        restartCount: 0,
+        state: { running: { startedAt: time } },
+        lastState: {},
+      },
+    ],
+  }
+}
