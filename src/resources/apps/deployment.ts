@@ -35,7 +35,8 @@ export const deploymentStrategy: Strategy<Deployment> = {
     selectorColumn<Deployment>(({ spec }) => spec.selector),
   ],
   subresources: {
-    status: statusSubresource,
+    // The controller writes the revision, which is an annotation, together with the status.
+    status: { ...statusSubresource, writes: ['status', 'metadata.annotations'] },
     scale: scaleSubresource<Deployment>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,
