@@ -1,0 +1,159 @@
+/** The chains of a node's table: the fixed ones, and those that spread connections over a number of slots. */
+import { parseCidr } from '#lib/net/cidr.ts'
+
+import type { Family, Frontend } from './serviceTable.ts'
+
+/** What of a node its fixed rules depend on; of other families than the table's own nothing is used. */
+export interface NodeRanges {
+  /** The addresses of all pods of the cluster. */
+  readonly clusterPodRanges: readonly string[]
+  /** Those of this node's pods; none until it has been given some. */
+  readonly nodePodRanges: readonly string[]
+  /** Where services' addresses come from. */
+  readonly serviceRanges: readonly string[]
+}
+
+/** Chains by name, each with its rules. */
+export type Chains = ReadonlyMap<string, readonly string[]>
+
+/** Slots for connections from elsewhere begin here, so that both kinds of slots share one map. */
+export const firstOutsideSlot = 1_048_576
+/** This bit of a connection's mark asks for the node's address as source. */
+const masqueradeBit = '0x4000'
+
+export interface Words {
+  readonly ip: string
+  readonly address: string
+  readonly loopback: string
+}
+export const wordsOf = (family: Family): Words =>
+  family === 4
+    ? { ip: 'ip', address: 'ipv4_addr', loopback: '127.0.0.0/8' }
+    : { ip: 'ip6', address: 'ipv6_addr', loopback: '::1' }
+
+export const ofFamily = (ranges: readonly string[], family: Family): string[] =>
+  ranges.filter((range) => parseCidr(range)?.family === family)
+const oneOf = (ranges: readonly string[]): string => (ranges.length === 1 ? ranges[0]! : `{ ${ranges.join(', ')} }`)
+
+/** The rules that every node has, with its ranges filled in. */
+export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
+  const { ip, loopback } = wordsOf(family)
+  const pods = ofFamily(ranges.clusterPodRanges, family)
+  const ownPods = ofFamily(ranges.nodePodRanges, family)
+  const services = ofFamily(ranges.serviceRanges, family)
+  const port = 'meta l4proto . th dport'
+  const toNode = `fib daddr type local ${ip} daddr != ${loopback}`
+  // A service address that the node itself has (the cluster's DNS) is answered by whoever listens there.
+  const ownService = services.map((range) => `${ip} daddr ${range} fib daddr type local return`)
+  return new Map([
+    [
+      'services',
+      [
+        ...ownService,
+        `${pods.length > 0 ? `${ip} saddr != ${oneOf(pods)} ` : ''}fib saddr type != local jump outside`,
+        `${ip} daddr . ${port} vmap @vips`,
+        `${toNode} ${port} vmap @nodeports`,
+      ],
+    ],
+    ['outside', [`${ip} daddr . ${port} vmap @vips_outside`, `${toNode} ${port} vmap @nodeports_outside`]],
+    ['go_vip', [`dnat ${ip} to ${ip} daddr . ${port} . meta mark map @vip_backends`]],
+    ['go_node', [`dnat ${ip} to ${port} . meta mark map @node_backends`]],
+    ['refuse', ['meta l4proto tcp reject with tcp reset', 'reject']],
+    [
+      'unserved',
+      [
+        ...ownService,
+        `${ip} daddr . ${port} vmap @refused_vips`,
+        `${ip} daddr @cluster_addresses goto refuse`,
+        ...services.map((range) => `${ip} daddr ${range} drop`),
+      ],
+    ],
+    ['unserved_node', [`${ip} daddr . ${port} vmap @refused_vips`, `${toNode} ${port} vmap @refused_nodeports`]],
+    ['prerouting', ['type nat hook prerouting priority -100; policy accept;', 'jump services']],
+    ['nat_output', ['type nat hook output priority -100; policy accept;', 'jump services']],
+    [
+      'postrouting',
+      [
+        'type nat hook postrouting priority 100; policy accept;',
+        `ct mark and ${masqueradeBit} == ${masqueradeBit} ct status dnat masquerade fully-random`,
+        `ct status dnat ${ip} saddr . ${ip} daddr @hairpin masquerade fully-random`,
+        ...ownPods.map((range) => `${ip} saddr ${range} ${ip} daddr != ${oneOf(pods)} masquerade fully-random`),
+      ],
+    ],
+    ['filter_input', ['type filter hook input priority -110; policy accept;', 'ct state new jump unserved_node']],
+    ['filter_forward', ['type filter hook forward priority -110; policy accept;', 'ct state new jump unserved']],
+    [
+      'filter_output',
+      [
+        'type filter hook output priority -110; policy accept;',
+        'ct state new jump unserved',
+        'ct state new jump unserved_node',
+      ],
+    ],
+  ])
+}
+
+export interface Dispatch {
+  readonly place: 'vip' | 'node'
+  readonly side: Frontend['masquerade'] | 'outside'
+  readonly count: number
+  readonly affinitySeconds?: number
+}
+
+/** How connections to one target are spread; nothing when there is nothing to spread over. */
+export function dispatchOf(frontend: Frontend, side: 'inside' | 'outside'): Dispatch | undefined {
+  const target = frontend[side]
+  if (target === undefined || target.backends.length === 0) return undefined
+  return {
+    place: frontend.address === undefined ? 'node' : 'vip',
+    side: side === 'outside' ? 'outside' : frontend.masquerade,
+    count: target.backends.length,
+    ...(frontend.affinitySeconds === undefined ? {} : { affinitySeconds: frontend.affinitySeconds }),
+  }
+}
+
+// Names have a prefix because some words (fwd, dup) are none that nft takes for a chain.
+export const dispatchName = ({ place, side, count, affinitySeconds }: Dispatch): string =>
+  `c_${place}_${side}_${count}${affinitySeconds === undefined ? '' : `_${affinitySeconds}s`}`
+
+const againName = (place: Dispatch['place'], seconds: number): string => `again_${place}_${seconds}s`
+
+export function addDispatchChains(
+  chains: Map<string, readonly string[]>,
+  dispatch: Dispatch,
+  family: Family,
+  pods: string[],
+) {
+  const name = dispatchName(dispatch)
+  if (chains.has(name)) return
+  const { ip } = wordsOf(family)
+  const { place, side, count, affinitySeconds } = dispatch
+  const mark = `ct mark set ct mark or ${masqueradeBit}`
+  const lines: string[] = []
+  if (side === 'all') lines.push(mark)
+  if (side === 'others') lines.push(pods.length === 0 ? mark : `${ip} saddr != ${oneOf(pods)} ${mark}`)
+  const draw = `meta mark set numgen random mod ${count}${side === 'outside' ? ` offset ${firstOutsideSlot}` : ''}`
+  if (affinitySeconds === undefined) {
+    chains.set(name, [...lines, draw, `goto go_${place}`])
+    return
+  }
+  const client = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`
+  const key = `${place === 'vip' ? `${ip} daddr . ` : ''}meta l4proto . th dport . meta mark`
+  const remember = `update @affinity { ${client} timeout ${affinitySeconds}s : meta mark }`
+  const again = againName(place, affinitySeconds)
+  chains.set(again, [
+    remember,
+    `dnat ${ip} to ${key} map @${place}_backends`,
+    // Still here: that backend is gone.
+    `delete @affinity { ${client} : meta mark }`,
+  ])
+  chains.set(name, [
+    ...lines,
+    `meta mark set ${client} map @affinity jump ${again}`,
+    draw,
+    `meta mark set ${key} map @${place}_numbers`,
+    // A rule of its own: when the map is full the connection goes on without being remembered.
+    remember,
+    `goto go_${place}`,
+  ])
+}

@@ -1,0 +1,106 @@
+/** For tests: a kernel in memory that takes the texts of nftText.ts, as strictly as the real one, and prints listings like it. */
+import type { Nft } from '#lib/host/nft.ts'
+
+interface MemoryTable {
+  readonly sets: Map<string, Map<string, string>>
+  readonly chains: Map<string, string[]>
+}
+
+export interface MemoryNft extends Nft {
+  /** Every text that was taken. */
+  readonly applied: string[]
+  readonly state: Map<string, MemoryTable>
+  /** When set, the next text is refused with it. */
+  refuseWith?: string
+}
+
+export function memoryNft(): MemoryNft {
+  const nft: MemoryNft = {
+    applied: [],
+    state: new Map(),
+    apply: async (text) => {
+      if (nft.refuseWith !== undefined) {
+        const reason = nft.refuseWith
+        delete nft.refuseWith
+        throw new Error(reason)
+      }
+      const next = structuredClone(nft.state)
+      for (const line of text.trimEnd().split('\n')) applyLine(next, line)
+      for (const table of next.values()) checkReferences(table)
+      nft.state.clear()
+      for (const [name, table] of next) nft.state.set(name, table)
+      nft.applied.push(text)
+    },
+    tables: async () => [...nft.state.keys()].map((id) => ({ family: id.split(' ')[0]!, name: id.split(' ')[1]! })),
+    describe: async ({ family, name }) => {
+      const table = nft.state.get(`${family} ${name}`)
+      return table === undefined ? undefined : printTable(`${family} ${name}`, table)
+    },
+  }
+  return nft
+}
+
+function applyLine(state: Map<string, MemoryTable>, line: string): void {
+  const [verb, what, family, tableName, name, ...rest] = line.split(' ')
+  const id = `${family} ${tableName}`
+  const fail = (why: string): never => {
+    throw new Error(`${why}: ${line.slice(0, 200)}`)
+  }
+  if (what === 'table') {
+    if (verb === 'delete') {
+      if (!state.delete(id)) fail('No such table')
+    } else if (!state.has(id)) state.set(id, { sets: new Map(), chains: new Map() })
+    return
+  }
+  const table = state.get(id) ?? fail('No such table')
+  if (what === 'map' || what === 'set') {
+    const given = /elements = \{ (\S+) \}/.exec(line)?.[1]
+    table.sets.set(name!, new Map(given === undefined ? [] : [[given, '']]))
+  } else if (what === 'chain') {
+    if (verb === 'add') table.chains.set(name!, rest[0] === '{' ? [rest.slice(1, -1).join(' ')] : [])
+    else if (!table.chains.has(name!)) fail('No such chain')
+    else if (verb === 'flush') table.chains.set(name!, [])
+    else table.chains.delete(name!)
+  } else if (what === 'rule') {
+    ;(table.chains.get(name!) ?? fail('No such chain')).push(rest.join(' '))
+  } else if (what === 'element') {
+    const set = table.sets.get(name!) ?? fail('No such set')
+    for (const text of rest.slice(1, -1).join(' ').split(', ')) {
+      const [key, value = ''] = text.split(' : ')
+      if (verb === 'delete') {
+        if (!set.delete(key!)) fail('No such element')
+      } else if (set.has(key!) && set.get(key!) !== value) fail('There is such an element with another value')
+      else set.set(key!, value)
+    }
+  } else fail('Not understood')
+}
+
+/** Every chain and set that is led to must be there. */
+function checkReferences(table: MemoryTable): void {
+  const uses = [...table.chains.values()].flat().concat([...table.sets.values()].flatMap((set) => [...set.values()]))
+  for (const text of uses) {
+    for (const [, name] of text.matchAll(/(?:goto|jump) (\S+)/g))
+      if (!table.chains.has(name!)) throw new Error(`No such chain: ${text}`)
+    for (const [, name] of text.matchAll(/@(\S+)/g)) if (!table.sets.has(name!)) throw new Error(`No such set: ${text}`)
+  }
+}
+
+function printTable(id: string, table: MemoryTable): string {
+  const print = (entry: string): string =>
+    entry.replace(/(?<=\. |^|: )\d{1,10}$/, (digits) => `0x${Number(digits).toString(16).padStart(8, '0')}`)
+  const lines = [`table ${id} {`]
+  for (const [name, elements] of table.sets) {
+    const isMarked = /numbers|backends|affinity|generation/.test(name)
+    const entries = [...elements].map(([key, value]) => {
+      const shownKey = isMarked && name !== 'affinity' ? print(key) : key
+      const shownValue = name.endsWith('numbers') || name === 'affinity' ? print(value) : value
+      return value === '' ? shownKey : `${shownKey} : ${shownValue}`
+    })
+    lines.push(`\tmap ${name} {`, '\t\ttype something')
+    if (entries.length > 0) lines.push(`\t\telements = { ${entries.join(',\n\t\t\t     ')} }`)
+    lines.push('\t}', '')
+  }
+  for (const [name, rules] of table.chains)
+    lines.push(`\tchain ${name} {`, ...rules.map((rule) => `\t\t${rule}`), '\t}', '')
+  return `${lines.join('\n')}}\n`
+}
