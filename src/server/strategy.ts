@@ -29,7 +29,27 @@ export interface ServingContext {
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly resource: Resource<T>
+  /**
+   * Another kind whose stored objects this one shows in its own form (`events.k8s.io` events are stored as core events).
+   * Both directions are pure; metadata is taken over as it is.
+   */
+  readonly storedAs?: {
+    readonly resource: Resource
+    read(stored: any): Omit<T, 'metadata' | 'kind' | 'apiVersion'>
+    write(object: T): object
+  }
   readonly columns?: readonly Column<T>[]
+  /** The verbs of the kind; all when absent. Kinds that are only asked (reviews) have `create`. */
+  readonly verbs?: readonly (
+    | 'get'
+    | 'list'
+    | 'watch'
+    | 'create'
+    | 'update'
+    | 'patch'
+    | 'delete'
+    | 'deletecollection'
+  )[]
   /** Rule of `metadata.name`; DNS subdomain when absent. */
   readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment'
   /**

@@ -1,0 +1,34 @@
+/** A value of JSON. Patches work on these; they never change their arguments. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+
+/** Whether a value is a JSON object, as opposed to a list, null or a scalar. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * Sets an own property even when the key is `__proto__`, which plain assignment would take for the prototype.
+ */
+export function setOwn(object: Record<string, Json>, key: string, value: Json): void {
+  if (key === '__proto__') {
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  } else object[key] = value
+}
+
+/**
+ * RFC 7386: objects merge member by member, `null` removes a member, everything else replaces.
+ *
+ *     { a: { b: 1, c: 2 }, l: [1] }  +  { a: { b: null }, l: [2] }  =  { a: { c: 2 }, l: [2] }
+ *
+ * Unchanged parts are shared with the target.
+ */
+export function applyMergePatch(target: Json | undefined, patch: Json): Json {
+  if (!isJsonObject(patch)) return patch
+  const result: Record<string, Json> = isJsonObject(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else setOwn(result, key, applyMergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value))
+  }
+  return result
+}

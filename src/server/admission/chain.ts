@@ -1,0 +1,67 @@
+// Admission: what is changed in or refused of a write after it was authorized and decoded. One file per plugin; the
+// array in plugins.ts is the order. What does not live here: rules of one kind, which are in its strategy.
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Random } from '#lib/random.ts'
+import type { Caller } from '../strategy.ts'
+
+/** One write, or one connection to a pod, service or node. */
+export interface AdmissionRequest {
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
+  readonly resource: Resource
+  readonly subresource: string
+  readonly namespace: string
+  /** Empty when the server is to make one. */
+  readonly name: string
+  readonly caller: Caller
+  readonly dryRun: boolean
+  /** Private to the request: `admit` may edit it. Absent for deletions. */
+  readonly object?: KubeObject
+  /** Frozen. */
+  readonly old?: KubeObject
+}
+
+/** What plugins may know of the rest of the cluster. */
+export interface ClusterView {
+  readonly now: number
+  readonly random: Random
+  /** An object as the server's cache has it. */
+  get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined
+  list<T extends KubeObject>(resource: Resource<T>, namespace: string): readonly T[]
+  /** Resolves after so many milliseconds. */
+  pause(ms: number): Promise<void>
+  /** Resolves once the cache holds all that was committed before the call. */
+  current(): Promise<void>
+}
+
+/** A refusal is thrown as a StatusError. */
+export interface AdmissionPlugin {
+  readonly name: string
+  /** Edits the object, before defaults of the kind are checked and rules applied. */
+  admit?(request: AdmissionRequest, cluster: ClusterView): void | Promise<void>
+  /** Looks at the object as it will be written. */
+  validate?(request: AdmissionRequest, cluster: ClusterView): void | Promise<void>
+}
+
+/** Lets every plugin edit the object, in order. */
+export async function admit(
+  plugins: readonly AdmissionPlugin[],
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): Promise<void> {
+  for (const plugin of plugins) {
+    const pending = plugin.admit?.(request, cluster)
+    if (pending !== undefined) await pending
+  }
+}
+
+/** Asks every plugin whether the write may happen. */
+export async function validateAdmission(
+  plugins: readonly AdmissionPlugin[],
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): Promise<void> {
+  for (const plugin of plugins) {
+    const pending = plugin.validate?.(request, cluster)
+    if (pending !== undefined) await pending
+  }
+}

@@ -1,0 +1,26 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { AdmissionPlugin } from './chain.ts'
+
+const seconds = 300
+const taints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
+
+/** Pods stay five minutes on a node that stops answering, unless they say something else. */
+export const defaultTolerationSeconds: AdmissionPlugin = {
+  name: 'DefaultTolerationSeconds',
+  admit({ operation, resource, subresource, object }) {
+    if (resource.group !== '' || resource.plural !== 'pods' || subresource !== '') return
+    if (operation !== 'CREATE' && operation !== 'UPDATE') return
+    const { spec } = object as Pod
+    for (const key of taints) {
+      const said = spec.tolerations?.some(
+        (each) =>
+          (each.key === key || (each.key ?? '') === '') && (each.effect === 'NoExecute' || (each.effect ?? '') === ''),
+      )
+      if (said === true) continue
+      spec.tolerations = [
+        ...(spec.tolerations ?? []),
+        { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds },
+      ]
+    }
+  },
+}

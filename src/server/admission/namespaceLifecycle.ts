@@ -1,0 +1,49 @@
+import { namespaces } from '#api/core/v1/namespace.ts'
+import { failure, forbidden, notFound } from '#machinery/status.ts'
+import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+
+const immortal = new Set(['default', 'kube-system', 'kube-public'])
+
+/** Nothing is created in a namespace that is missing or going; three namespaces never go. */
+export const namespaceLifecycle: AdmissionPlugin = {
+  name: 'NamespaceLifecycle',
+  async admit(request, cluster) {
+    if (request.namespace === '' || request.operation === 'DELETE') return
+    if (isNamespace(request)) return
+    const namespace = await findNamespace(request.namespace, cluster)
+    if (namespace === undefined) throw notFound(namespaces, request.namespace)
+    if (request.operation !== 'CREATE' || namespace.status?.phase !== 'Terminating') return
+    const why = `unable to create new content in namespace ${request.namespace} because it is being terminated`
+    const error = forbidden(request.resource, nameOf(request), why)
+    throw failure('Forbidden', error.message, {
+      ...error.status.details,
+      causes: [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${request.namespace} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ],
+    })
+  },
+  validate(request) {
+    if (request.operation === 'DELETE' && isNamespace(request) && immortal.has(request.name)) {
+      throw forbidden(namespaces, request.name, 'this namespace may not be deleted')
+    }
+  },
+}
+
+const isNamespace = ({ resource }: AdmissionRequest): boolean => resource.group === '' && resource.plural === 'namespaces'
+
+/** The name as messages show it while the server has yet to make one. */
+export function nameOf({ name, object }: AdmissionRequest): string {
+  return name !== '' ? name : (object?.metadata.generateName ?? '')
+}
+
+/** The cache may be a moment behind a namespace that was just created. */
+async function findNamespace(name: string, cluster: ClusterView): Promise<{ status?: { phase?: string } } | undefined> {
+  const found = cluster.get(namespaces, '', name)
+  if (found !== undefined) return found
+  await cluster.current()
+  return cluster.get(namespaces, '', name)
+}

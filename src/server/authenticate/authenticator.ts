@@ -1,0 +1,56 @@
+import { unauthorized } from '#machinery/status.ts'
+import type { ServerRequest } from '../request.ts'
+import type { Caller } from '../strategy.ts'
+
+/** Finds out who sends a request. */
+export interface Authenticator {
+  readonly name: string
+  /** Undefined: the request shows nothing that this one knows. Throws 401 when it shows something false. */
+  authenticate(request: ServerRequest): Caller | undefined | Promise<Caller | undefined>
+}
+
+/** Whoever shows nothing. */
+export const anonymous: Caller = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
+
+/** Asks the authenticators in order. */
+export async function authenticate(authenticators: readonly Authenticator[], request: ServerRequest): Promise<Caller> {
+  for (const { authenticate: ask } of authenticators) {
+    const caller = await ask(request)
+    if (caller !== undefined) return withGroup(caller)
+  }
+  if (bearerToken(request) !== undefined) throw unauthorized()
+  return anonymous
+}
+
+function withGroup(caller: Caller): Caller {
+  const group = 'system:authenticated'
+  return caller.groups.includes(group) ? caller : { ...caller, groups: [...caller.groups, group] }
+}
+
+/** The token of an `Authorization: Bearer` header, or of a WebSocket's subprotocol; undefined without one. */
+export function bearerToken(request: ServerRequest): string | undefined {
+  const header = request.header('authorization')
+  if (header !== undefined) {
+    const token = /^bearer\s+(\S+)\s*$/i.exec(header)?.[1]
+    return token ?? (header.trim() === '' ? undefined : '')
+  }
+  const protocols = request.upgrade === undefined ? undefined : request.header('sec-websocket-protocol')
+  const encoded = protocols
+    ?.split(',')
+    .map((each) => each.trim())
+    .find((each) => each.startsWith(websocketTokenPrefix))
+  if (encoded === undefined) return undefined
+  return Buffer.from(encoded.slice(websocketTokenPrefix.length), 'base64url').toString('utf8')
+}
+
+/** Browsers cannot set headers on a WebSocket; they send the token as a subprotocol. */
+export const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
+
+/** A client certificate's common name is the user, its organizations are the groups. */
+export const clientCertificate: Authenticator = {
+  name: 'ClientCertificate',
+  authenticate({ certificate }) {
+    if (certificate === undefined || certificate.commonName === '') return undefined
+    return { name: certificate.commonName, groups: certificate.organizations }
+  },
+}

@@ -1,0 +1,163 @@
+import { nodes } from '#api/core/v1/node.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import { secrets } from '#api/core/v1/secret.ts'
+import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { TokenClaims, TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import { unauthorized } from '#machinery/status.ts'
+import type { ClusterView } from '../admission/chain.ts'
+import type { Caller } from '../strategy.ts'
+import { bearerToken, type Authenticator } from './authenticator.ts'
+
+/** An object on whose life a token depends. */
+export interface BoundObject {
+  readonly kind: 'Pod' | 'Secret' | 'Node'
+  readonly name: string
+  readonly uid: string
+}
+
+export interface TokenOrder {
+  readonly namespace: string
+  readonly account: { readonly name: string; readonly uid: string }
+  readonly audiences: readonly string[]
+  readonly expirationSeconds: number
+  readonly bound?: BoundObject
+  /** The node of the pod that the token is bound to. */
+  readonly node?: { readonly name: string; readonly uid: string }
+}
+
+/** The part of the claims that is Kubernetes' own. */
+interface KubernetesClaims {
+  readonly namespace?: string
+  readonly serviceaccount?: { readonly name?: string; readonly uid?: string }
+  readonly pod?: { readonly name: string; readonly uid: string }
+  readonly secret?: { readonly name: string; readonly uid: string }
+  readonly node?: { readonly name: string; readonly uid: string }
+}
+
+const claimName = 'kubernetes.io'
+
+export interface ServiceAccountTokensOptions {
+  readonly signer: TokenSigner
+  readonly verifier: TokenVerifier
+  readonly issuer: string
+  /** The audiences of this server; tokens without a wish of their own get them all. */
+  readonly audiences: readonly string[]
+  readonly newId: () => string
+  readonly cluster: ClusterView
+}
+
+/** Makes the tokens of service accounts, and says whose a token is. */
+export class ServiceAccountTokens implements Authenticator {
+  readonly name = 'ServiceAccountToken'
+  readonly audiences: readonly string[]
+  readonly #options: ServiceAccountTokensOptions
+
+  constructor(options: ServiceAccountTokensOptions) {
+    this.#options = options
+    this.audiences = options.audiences
+  }
+
+  /** A signed token. It dies with its account and with what it is bound to, and at `expires` at the latest. */
+  async issue(order: TokenOrder): Promise<{ readonly token: string; readonly expires: number }> {
+    const { signer, issuer, newId, cluster } = this.#options
+    const now = Math.floor(cluster.now / 1_000)
+    const expires = now + order.expirationSeconds
+    const { bound, node } = order
+    const token = await signer.sign({
+      aud: [...order.audiences],
+      exp: expires,
+      iat: now,
+      iss: issuer,
+      jti: newId(),
+      [claimName]: {
+        namespace: order.namespace,
+        ...(node === undefined ? {} : { node }),
+        ...(bound === undefined ? {} : { [bound.kind.toLowerCase()]: { name: bound.name, uid: bound.uid } }),
+        serviceaccount: order.account,
+      },
+      nbf: now,
+      sub: `system:serviceaccount:${order.namespace}:${order.account.name}`,
+    })
+    return { token, expires: expires * 1_000 }
+  }
+
+  /** Authenticates requests with a bearer token; one that is no good is refused. */
+  readonly authenticate: Authenticator['authenticate'] = (request) => {
+    const token = bearerToken(request)
+    if (token === undefined) return undefined
+    if (token === '') throw unauthorized()
+    return this.verify(token, this.audiences).then((result) => {
+      if ('problem' in result) throw unauthorized()
+      return result.caller
+    })
+  }
+
+  /** Whose a token is, if it is good for one of the audiences; otherwise why not. */
+  async verify(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ readonly caller: Caller; readonly audiences: readonly string[] } | { readonly problem: string }> {
+    const { verifier, cluster } = this.#options
+    const result = await verifier.verify(token, cluster.now, audiences)
+    if (!result.ok) return { problem: result.problem }
+    const problem = await this.#findLoss(result.claims)
+    if (problem !== undefined) return { problem }
+    const { aud } = result.claims
+    const given = typeof aud === 'string' ? [aud] : (aud ?? [])
+    return { caller: callerOf(result.claims), audiences: given.filter((each) => audiences.includes(each)) }
+  }
+
+  /** What the token depends on and is no longer there. */
+  async #findLoss(claims: TokenClaims): Promise<string | undefined> {
+    const { cluster } = this.#options
+    const own = kubernetesClaims(claims)
+    const { namespace, serviceaccount } = own
+    if (namespace === undefined || serviceaccount?.name === undefined) return 'token is not of a service account'
+    const needed: readonly [Resource, string, { readonly name?: string; readonly uid?: string } | undefined][] = [
+      [serviceAccounts as Resource, namespace, serviceaccount],
+      [pods as Resource, namespace, own.pod],
+      [secrets as Resource, namespace, own.secret],
+      // The node of a pod's token is only told; it is a condition where the token is bound to nothing else.
+      [nodes as Resource, '', own.pod === undefined ? own.node : undefined],
+    ]
+    for (const [resource, where, reference] of needed) {
+      if (reference?.name === undefined) continue
+      if (isAlive(cluster.get(resource, where, reference.name), reference.uid)) continue
+      await cluster.current()
+      if (isAlive(cluster.get(resource, where, reference.name), reference.uid)) continue
+      return `${resource.kind.toLowerCase()} ${reference.name} of the token is gone`
+    }
+    return undefined
+  }
+}
+
+function isAlive(object: KubeObject | undefined, uid: string | undefined): boolean {
+  return object !== undefined && (uid === undefined || object.metadata.uid === uid)
+}
+
+function kubernetesClaims(claims: TokenClaims): KubernetesClaims {
+  const own = claims[claimName]
+  return typeof own === 'object' && own !== null ? (own as KubernetesClaims) : {}
+}
+
+function callerOf(claims: TokenClaims): Caller {
+  const { namespace = '', serviceaccount, pod, node } = kubernetesClaims(claims)
+  const { name = '', uid } = serviceaccount ?? {}
+  const extra: Record<string, readonly string[]> = {}
+  if (claims.jti !== undefined) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${claims.jti}`]
+  if (pod !== undefined) {
+    extra['authentication.kubernetes.io/pod-name'] = [pod.name]
+    extra['authentication.kubernetes.io/pod-uid'] = [pod.uid]
+  }
+  if (node !== undefined) {
+    extra['authentication.kubernetes.io/node-name'] = [node.name]
+    extra['authentication.kubernetes.io/node-uid'] = [node.uid]
+  }
+  return {
+    name: `system:serviceaccount:${namespace}:${name}`,
+    ...(uid === undefined ? {} : { uid }),
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+    extra,
+  }
+}

@@ -1,0 +1,87 @@
+import type { DeleteOptions } from '#api/meta/v1/options.ts'
+import type { KubeObject } from '#api/resource.ts'
+import { decodeBody, decodeParsed, type BodyOptions, type DecodedBody } from '#machinery/codec/body.ts'
+import { negotiateBody } from '#machinery/codec/negotiate.ts'
+import type { GroupVersionKind, Schema } from '#machinery/schema/model.ts'
+import { requestTooLarge } from '#machinery/status.ts'
+import { addWarning, type Exchange } from './exchange.ts'
+import type { Kind } from './kind.ts'
+
+export type FieldValidation = NonNullable<BodyOptions['fieldValidation']>
+
+/** The largest body that is read, in bytes. */
+export const largestBody = 3 * 1024 * 1024
+
+/** An object as it was understood, private to the caller, and what was odd about it. */
+export interface Refined {
+  readonly object: KubeObject
+  readonly warnings: readonly string[]
+}
+
+/** The bytes of a body; 413 when there are too many. */
+export async function readBody({ request }: Exchange): Promise<Buffer> {
+  if ('object' in request.body) throw new Error('The body is an object already')
+  const bytes = await request.body.readBytes(largestBody + 1)
+  if (bytes.length > largestBody) throw requestTooLarge(`Request entity too large: limit is ${largestBody}`)
+  return bytes
+}
+
+/** The body as an object of the kind in the path. */
+export function decodeObject(exchange: Exchange, kind: Kind, validation: FieldValidation): Promise<KubeObject> {
+  return decode(exchange, { ...namesOf(kind), schema: kind.schema, fieldValidation: validation })
+}
+
+/** The body as an object of some kind. */
+export function decodeKind(exchange: Exchange, kind: GroupVersionKind, validation: FieldValidation): Promise<KubeObject> {
+  return decode(exchange, { kind, fieldValidation: validation })
+}
+
+function namesOf({ resource }: Kind): { readonly kind: GroupVersionKind } {
+  return { kind: { group: resource.group, version: resource.version, kind: resource.kind } }
+}
+
+async function decode(exchange: Exchange, options: Omit<BodyOptions, 'mediaType'>): Promise<KubeObject> {
+  const { request } = exchange
+  const decoded: DecodedBody =
+    'object' in request.body
+      ? decodeParsed(request.body.object, options)
+      : await decodeBytes(exchange, options)
+  for (const warning of decoded.warnings) addWarning(exchange, warning)
+  return decoded.object as unknown as KubeObject
+}
+
+async function decodeBytes(exchange: Exchange, options: Omit<BodyOptions, 'mediaType'>): Promise<DecodedBody> {
+  const mediaType = negotiateBody(exchange.request.header('content-type'))
+  return decodeBody(await readBody(exchange), { ...options, mediaType })
+}
+
+/** A value in this process, such as the result of a patch, as an object of some kind. */
+export function refineObject(
+  kind: GroupVersionKind,
+  value: unknown,
+  validation: FieldValidation,
+  schema?: Schema,
+): Refined {
+  const options = { kind, fieldValidation: validation, ...(schema === undefined ? {} : { schema }) }
+  const { object, warnings } = decodeParsed(value, options)
+  return { object: object as unknown as KubeObject, warnings }
+}
+
+const deleteOptionsKind = { group: '', version: 'v1', kind: 'DeleteOptions' }
+
+/** The options that came in the body of a deletion; undefined when it has none. */
+export async function decodeOptions(exchange: Exchange): Promise<DeleteOptions | undefined> {
+  const { request } = exchange
+  const options: Omit<BodyOptions, 'mediaType'> = {
+    kind: deleteOptionsKind,
+    accepts: ({ kind }) => kind === 'DeleteOptions',
+  }
+  if ('object' in request.body) {
+    if (request.body.object === undefined) return undefined
+    return decodeParsed(request.body.object, options).object as DeleteOptions
+  }
+  const bytes = await readBody(exchange)
+  if (bytes.length === 0) return undefined
+  const mediaType = negotiateBody(request.header('content-type'))
+  return decodeBody(bytes, { ...options, mediaType }).object as DeleteOptions
+}

@@ -1,0 +1,150 @@
+import { Readable } from 'node:stream'
+import { constants, createGzip } from 'node:zlib'
+import { apiVersionOf, type KubeObject } from '#api/resource.ts'
+import type { HttpRequest } from '#lib/http/message.ts'
+import { encodeYaml } from '#lib/encoding/yamlText.ts'
+import { contentTypeOf } from '#machinery/codec/negotiate.ts'
+import type { Kind } from '../kind.ts'
+import type { ServerReply } from '../request.ts'
+import type { ApiServer } from '../server.ts'
+import type { StoredObject } from '../storedObject.ts'
+import { listKind, transformationOf, type Transformation } from '../transform.ts'
+import { encodeObjectProtobuf, encodeListProtobuf } from './protobuf.ts'
+
+export interface EncodedReply {
+  readonly contentType: string
+  readonly body: Buffer | AsyncIterable<Uint8Array>
+  readonly headers: Readonly<Record<string, string>>
+}
+
+type ObjectReply = Extract<ServerReply, { readonly type: 'object' | 'stored' | 'list' }>
+
+/** Bodies longer than this are compressed for clients that can take it. */
+const compressAbove = 128 * 1024
+/** Bodies up to this size leave in one piece, with their length. */
+const oneBuffer = 256 * 1024
+
+/** Puts an answer into the encoding that the client asked for. */
+export function encodeReply(server: ApiServer, request: HttpRequest, reply: ObjectReply): EncodedReply {
+  const mediaType = reply.wanted?.mediaType ?? 'json'
+  const contentType = contentTypeOf[mediaType]
+  const { body, size } = bodyOf(server, request, reply)
+  if (size < compressAbove || !/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+    return { contentType, body, headers: {} }
+  }
+  const source = Buffer.isBuffer(body) ? Readable.from([body]) : Readable.from(body)
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED })
+  source.once('error', (error) => gzip.destroy(error))
+  return {
+    contentType,
+    body: source.pipe(gzip),
+    headers: { 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
+  }
+}
+
+interface Body {
+  readonly body: Buffer | AsyncIterable<Uint8Array>
+  /** In bytes, as far as it is known. */
+  readonly size: number
+}
+
+function whole(body: Buffer): Body {
+  return { body, size: body.length }
+}
+
+function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Body {
+  const { mediaType = 'json', pretty = false } = reply.wanted ?? {}
+  if (reply.type === 'object') return whole(encodeValue(reply.object, mediaType, pretty))
+  const transformation = transformationOf(reply.kind, reply, request.query, () => server.now())
+  if (reply.type === 'stored') {
+    const { stored } = reply
+    if (transformation !== undefined) return whole(encodeValue(transformation.one(stored.object), mediaType, pretty))
+    if (mediaType === 'json' && !pretty) return whole(stored.line)
+    if (mediaType === 'protobuf') return whole(stored.encoded('protobuf', encodeObjectProtobuf))
+    return whole(encodeValue(stored.object, mediaType, pretty))
+  }
+  if (mediaType === 'json' && !pretty) {
+    return transformation === undefined ? jsonList(reply) : { body: transformedList(reply, transformation), size: 400 * reply.items.length }
+  }
+  if (mediaType === 'protobuf' && transformation === undefined) return whole(encodeListProtobuf(reply.kind, reply.items, reply.metadata))
+  const list =
+    transformation === undefined
+      ? { ...listKind(reply.kind), metadata: reply.metadata, items: reply.items.map(({ object }) => withoutType(object)) }
+      : { ...transformation.frame(reply.metadata), [transformation.member]: reply.items.map(({ object }) => transformation.item(object)) }
+  return whole(encodeValue(list, mediaType, pretty))
+}
+
+function encodeValue(value: object, mediaType: 'json' | 'yaml' | 'protobuf', pretty: boolean): Buffer {
+  if (mediaType === 'yaml') return Buffer.from(encodeYaml(value))
+  if (mediaType === 'protobuf') return encodeObjectProtobuf(value as KubeObject)
+  return Buffer.from(pretty ? JSON.stringify(value, undefined, 2) : `${JSON.stringify(value)}\n`)
+}
+
+/** The kind is on the list, so it is not on its items. */
+function withoutType({ kind: _, apiVersion: __, ...rest }: KubeObject): object {
+  return rest
+}
+
+const itemBegin = Buffer.from('{')
+const nextItemBegin = Buffer.from(',{')
+const listEnd = Buffer.from(']}\n')
+
+/** How many bytes an object's JSON has before the first member that also an item of a list has. */
+function typeLength(kind: Kind): number {
+  const { resource } = kind
+  return `{"kind":${JSON.stringify(resource.kind)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},`.length
+}
+
+/** A list made of the bytes of its objects. */
+function jsonList({ kind, items, metadata }: Extract<ObjectReply, { readonly type: 'list' }>): Body {
+  const names = listKind(kind)
+  const head = Buffer.from(
+    `{"kind":${JSON.stringify(names.kind)},"apiVersion":${JSON.stringify(names.apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`,
+  )
+  const skip = typeLength(kind)
+  if (items.length <= itemsPerTurn) {
+    const pieces: Buffer[] = [head]
+    let size = head.length
+    for (const stored of items) {
+      const json = stored.json.subarray(skip)
+      pieces.push(size === head.length ? itemBegin : nextItemBegin, json)
+      size += json.length + 2
+    }
+    pieces.push(listEnd)
+    if (size < oneBuffer) return whole(Buffer.concat(pieces))
+  }
+  return { body: listPieces(head, items, skip), size: 1_000 * items.length }
+}
+
+/** Objects whose bytes may have to be made before others run. */
+const itemsPerTurn = 500
+
+async function* listPieces(head: Buffer, items: readonly StoredObject[], skip: number): AsyncGenerator<Uint8Array, void, void> {
+  yield head
+  let first = true
+  for (let at = 0; at < items.length; at += itemsPerTurn) {
+    const pieces: Buffer[] = []
+    for (const stored of items.slice(at, at + itemsPerTurn)) {
+      pieces.push(first ? itemBegin : nextItemBegin, stored.json.subarray(skip))
+      first = false
+    }
+    yield Buffer.concat(pieces)
+  }
+  yield listEnd
+}
+
+/** A table or a list of metadata, made and written in parts so that it never holds up others. */
+async function* transformedList(
+  { items, metadata }: Extract<ObjectReply, { readonly type: 'list' }>,
+  { frame, item, member }: Transformation,
+): AsyncGenerator<Uint8Array, void, void> {
+  const text = JSON.stringify(frame(metadata))
+  const place = text.lastIndexOf(`"${member}":[]`) + member.length + 4
+  yield Buffer.from(text.slice(0, place))
+  for (let at = 0; at < items.length; at += 100) {
+    const part = items.slice(at, at + 100).map(({ object }) => JSON.stringify(item(object)))
+    yield Buffer.from(`${at === 0 ? '' : ','}${part.join(',')}`)
+    if (at > 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  yield Buffer.from(`${text.slice(place)}\n`)
+}

@@ -1,0 +1,85 @@
+import type { Binding } from '#api/core/v1/binding.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { conflict, success } from '#machinery/status.ts'
+import { decodeKind } from '../decode.ts'
+import { writeOptions, type Exchange } from '../exchange.ts'
+import type { Kind } from '../kind.ts'
+import { thaw } from '../objects.ts'
+import { parseWriteOptions } from '../options.ts'
+import { timeText } from '../registry/context.ts'
+import { updateObject } from '../registry/update.ts'
+import { objectReply, type ServerReply } from '../request.ts'
+import { checkIdentity } from './write.ts'
+import { checkName } from './names.ts'
+import { createReport, problemCauses } from '#machinery/validate/report.ts'
+import { invalid } from '#machinery/status.ts'
+
+const bindingKind = { group: '', version: 'v1', kind: 'Binding' }
+
+/** Gives a pod its node, once: what the scheduler does in the end. */
+export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
+  const { server, info, request } = exchange
+  checkName(info.name)
+  const query = parseWriteOptions(request.query, 'CreateOptions')
+  const binding = (await decodeKind(exchange, bindingKind, query.fieldValidation)) as Binding
+  checkIdentity(binding, kind, info.namespace, info.name)
+  checkTarget(binding)
+  await updateObject(
+    server.registry,
+    kind,
+    {
+      namespace: info.namespace,
+      name: info.name,
+      retryConflicts: true,
+      subresource: { name: 'binding', rules: { verbs: ['create'] } },
+      change: (old) => bindPod(old as Pod, binding, kind, server.registry.clock.now()),
+    },
+    writeOptions(exchange, query.dryRun),
+  )
+  return objectReply({ ...success({}), code: 201, details: undefined }, 201)
+}
+
+function checkTarget({ metadata, target }: Binding): void {
+  const { report, problems } = createReport()
+  if ((target.kind ?? '') !== '' && target.kind !== 'Node') {
+    report.at('target', 'kind').notSupported(target.kind, ['Node', '<empty>'])
+  }
+  if ((target.name ?? '') === '') report.at('target', 'name').required()
+  if (problems.length > 0) throw invalid({ group: '', kind: 'Binding' }, metadata.name, problemCauses(problems))
+}
+
+function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: number): Pod {
+  const refuse = (why: string): never => {
+    throw conflict({ group: '', plural: 'pods/binding' }, old.metadata.name, why)
+  }
+  if (metadata.uid !== undefined && metadata.uid !== '' && metadata.uid !== old.metadata.uid) {
+    throw conflict(
+      kind.resource,
+      old.metadata.name,
+      `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
+    )
+  }
+  if (old.metadata.deletionTimestamp !== undefined) {
+    refuse(`pod ${old.metadata.name} is being deleted, cannot be assigned to a host`)
+  }
+  if ((old.spec.nodeName ?? '') !== '') {
+    refuse(`pod ${old.metadata.name} is already assigned to node "${old.spec.nodeName}"`)
+  }
+  if ((old.spec.schedulingGates?.length ?? 0) > 0) {
+    refuse(`pod ${old.metadata.name} has non-empty .spec.schedulingGates`)
+  }
+  const pod = thaw(old)
+  delete pod.metadata.resourceVersion
+  pod.spec.nodeName = target.name!
+  if (metadata.annotations !== undefined) {
+    pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }
+  }
+  if (metadata.labels !== undefined) pod.metadata.labels = { ...metadata.labels, ...pod.metadata.labels }
+  pod.status ??= {}
+  const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
+  pod.status.conditions = [
+    ...others,
+    { type: 'PodScheduled', status: 'True', lastTransitionTime: timeText(now) },
+  ]
+  return pod
+}

@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto'
+import type {
+  APIGroupDiscovery,
+  APIGroupDiscoveryList,
+  APIResourceDiscovery,
+  APISubresourceDiscovery,
+} from '#api/apidiscovery/v2/discovery.ts'
+import type { APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions } from '#api/meta/v1/discovery.ts'
+import type { GroupVersionKind } from '#machinery/schema/model.ts'
+import type { Kind } from '../kind.ts'
+import type { Subresource } from '../strategy.ts'
+
+/** Groups in the order in which servers list them; others follow by name. */
+const groupOrder = [
+  '',
+  'apiregistration.k8s.io',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+]
+
+const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+
+/** The kinds that say how a connection is made. */
+const connectKinds: Readonly<Record<string, string>> = {
+  'pods/attach': 'PodAttachOptions',
+  'pods/exec': 'PodExecOptions',
+  'pods/portforward': 'PodPortForwardOptions',
+  'pods/proxy': 'PodProxyOptions',
+  'services/proxy': 'ServiceProxyOptions',
+  'nodes/proxy': 'NodeProxyOptions',
+}
+
+/** What the server serves, as the documents that clients ask for. Made once; the kinds do not change. */
+export class Discovery {
+  readonly #kinds: readonly Kind[]
+  readonly #serverAddress: string
+
+  constructor(kinds: readonly Kind[], serverAddress: string) {
+    this.#kinds = kinds.toSorted(
+      (a, b) => compareGroups(a.resource.group, b.resource.group) || (a.resource.plural < b.resource.plural ? -1 : 1),
+    )
+    this.#serverAddress = serverAddress
+  }
+
+  /** The groups but for the core, in order. */
+  groups(): string[] {
+    return [...new Set(this.#kinds.map(({ resource }) => resource.group))].filter((group) => group !== '')
+  }
+
+  versions(group: string): string[] {
+    return [...new Set(this.#of(group).map(({ resource }) => resource.version))]
+  }
+
+  coreVersions(): APIVersions {
+    return {
+      kind: 'APIVersions',
+      apiVersion: 'v1',
+      versions: this.versions(''),
+      serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: this.#serverAddress }],
+    }
+  }
+
+  groupList(): APIGroupList {
+    const groups = this.groups().map((name) => this.#group(name))
+    return { kind: 'APIGroupList', apiVersion: 'v1', groups }
+  }
+
+  /** One group; undefined when it is not served. */
+  group(name: string): APIGroup | undefined {
+    if (name === '' || this.#of(name).length === 0) return undefined
+    return { ...this.#group(name), kind: 'APIGroup', apiVersion: 'v1' }
+  }
+
+  /** The resources of one version of a group; undefined when it is not served. */
+  resourceList(group: string, version: string): APIResourceList | undefined {
+    const kinds = this.#of(group).filter(({ resource }) => resource.version === version)
+    if (kinds.length === 0) return undefined
+    return {
+      kind: 'APIResourceList',
+      apiVersion: 'v1',
+      groupVersion: group === '' ? version : `${group}/${version}`,
+      resources: kinds.flatMap((kind) => [plainResource(kind), ...plainSubresources(kind)]),
+    }
+  }
+
+  /** Everything below `/api` or `/apis` in one document. */
+  aggregated(root: 'api' | 'apis'): APIGroupDiscoveryList {
+    const groups = root === 'api' ? [''] : this.groups()
+    return {
+      kind: 'APIGroupDiscoveryList',
+      apiVersion: 'apidiscovery.k8s.io/v2',
+      metadata: {},
+      items: groups.map((name) => this.#aggregatedGroup(name)),
+    }
+  }
+
+  #aggregatedGroup(group: string): APIGroupDiscovery {
+    return {
+      metadata: (group === '' ? {} : { name: group }) as APIGroupDiscovery['metadata'],
+      versions: this.versions(group).map((version) => ({
+        version,
+        resources: this.#of(group)
+          .filter(({ resource }) => resource.version === version)
+          .map(aggregatedResource),
+        freshness: 'Current' as const,
+      })),
+    } as APIGroupDiscovery
+  }
+
+  #of(group: string): readonly Kind[] {
+    return this.#kinds.filter(({ resource }) => resource.group === group)
+  }
+
+  /** A group as a member of a list, where it does not say what it is. */
+  #group(name: string): APIGroup {
+    const versions = this.versions(name).map((version) => ({ groupVersion: `${name}/${version}`, version }))
+    return { name, versions, preferredVersion: versions[0]! } as APIGroup
+  }
+}
+
+function compareGroups(a: string, b: string): number {
+  const [left, right] = [groupOrder.indexOf(a), groupOrder.indexOf(b)]
+  if (left !== right) return (left < 0 ? Infinity : left) - (right < 0 ? Infinity : right)
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The verbs of a kind, as a list for people to read. */
+export function verbsOf({ strategy }: Kind): string[] {
+  return strategy.verbs === undefined ? [...allVerbs] : [...strategy.verbs].sort()
+}
+
+function subresourceVerbs({ verbs }: Subresource, name: string): string[] {
+  if (!verbs.includes('connect')) return [...verbs].sort()
+  return name === 'proxy' ? ['create', 'delete', 'get', 'patch', 'update'] : ['create', 'get']
+}
+
+function subresourceKind(kind: Kind, name: string, { body }: Subresource): GroupVersionKind {
+  const { group, version, plural } = kind.resource
+  const connect = connectKinds[`${plural}/${name}`]
+  if (connect !== undefined) return { group, version, kind: connect }
+  return body ?? { group, version, kind: kind.resource.kind }
+}
+
+function sortedSubresources({ strategy }: Kind): [string, Subresource][] {
+  return Object.entries(strategy.subresources ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function plainResource(kind: Kind): APIResource {
+  const { resource } = kind
+  const verbs = verbsOf(kind)
+  return {
+    name: resource.plural,
+    singularName: resource.singular,
+    namespaced: resource.scope === 'Namespaced',
+    kind: resource.kind,
+    verbs,
+    ...(resource.shortNames === undefined ? {} : { shortNames: [...resource.shortNames] }),
+    ...(resource.categories === undefined ? {} : { categories: [...resource.categories] }),
+    ...(verbs.includes('list') ? { storageVersionHash: storageVersionHash(kind) } : {}),
+  }
+}
+
+function plainSubresources(kind: Kind): APIResource[] {
+  const { plural, scope, group, version } = kind.resource
+  return sortedSubresources(kind).map(([name, rules]) => {
+    const own = subresourceKind(kind, name, rules)
+    const isForeign = own.group !== group || own.version !== version
+    return {
+      name: `${plural}/${name}`,
+      singularName: '',
+      namespaced: scope === 'Namespaced',
+      ...(isForeign ? { group: own.group, version: own.version } : {}),
+      kind: own.kind,
+      verbs: subresourceVerbs(rules, name),
+    }
+  })
+}
+
+function aggregatedResource(kind: Kind): APIResourceDiscovery {
+  const { resource } = kind
+  const { group, version } = resource
+  const subresources = sortedSubresources(kind).map(
+    ([name, rules]): APISubresourceDiscovery => ({
+      subresource: name,
+      responseKind: subresourceKind(kind, name, rules),
+      verbs: subresourceVerbs(rules, name),
+    }),
+  )
+  return {
+    resource: resource.plural,
+    responseKind: { group, version, kind: resource.kind },
+    scope: resource.scope === 'Namespaced' ? 'Namespaced' : 'Cluster',
+    singularResource: resource.singular,
+    verbs: verbsOf(kind),
+    ...(resource.shortNames === undefined ? {} : { shortNames: [...resource.shortNames] }),
+    ...(resource.categories === undefined ? {} : { categories: [...resource.categories] }),
+    ...(subresources.length === 0 ? {} : { subresources }),
+  }
+}
+
+/** Names the form in which a kind is stored, so that migrations can tell forms apart. */
+function storageVersionHash({ resource, strategy }: Kind): string {
+  const { group, version, kind } = strategy.storedAs?.resource ?? resource
+  return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
+}

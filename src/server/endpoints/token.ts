@@ -1,0 +1,108 @@
+import type { TokenRequest } from '#api/authentication/v1/tokenRequest.ts'
+import { nodes } from '#api/core/v1/node.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { secrets } from '#api/core/v1/secret.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import { conflict, forbidden, invalid, notFound } from '#machinery/status.ts'
+import { createReport, problemCauses } from '#machinery/validate/report.ts'
+import type { BoundObject } from '../authenticate/serviceAccountTokens.ts'
+import { decodeKind } from '../decode.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Kind } from '../kind.ts'
+import { parseWriteOptions } from '../options.ts'
+import { timeText } from '../registry/context.ts'
+import { objectReply, type ServerReply } from '../request.ts'
+import { readObject } from './read.ts'
+
+const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
+
+const shortest = 600
+const longest = 2 ** 32
+
+/** Makes a token for a service account. */
+export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
+  const { server, info, request } = exchange
+  const query = parseWriteOptions(request.query, 'CreateOptions')
+  const wanted = (await decodeKind(exchange, tokenRequestKind, query.fieldValidation)) as TokenRequest
+  const account = (await readObject(exchange, kind)).object
+  const { spec } = wanted
+  const expirationSeconds = spec.expirationSeconds ?? 3_600
+  checkExpiration(expirationSeconds, account.metadata.name)
+  const audiences = (spec.audiences?.length ?? 0) === 0 ? server.tokens.audiences : spec.audiences
+  const bound = findBound(exchange, spec.boundObjectRef, account.metadata.name)
+  const { token, expires } = await server.tokens.issue({
+    namespace: info.namespace,
+    account: { name: account.metadata.name, uid: account.metadata.uid ?? '' },
+    audiences,
+    expirationSeconds,
+    ...(bound === undefined ? {} : bound),
+  })
+  const answer: TokenRequest = {
+    kind: 'TokenRequest',
+    apiVersion: 'authentication.k8s.io/v1',
+    metadata: {
+      name: account.metadata.name,
+      namespace: info.namespace,
+      creationTimestamp: timeText(server.registry.clock.now()),
+    },
+    spec: {
+      audiences: [...audiences],
+      expirationSeconds,
+      ...(spec.boundObjectRef === undefined ? {} : { boundObjectRef: spec.boundObjectRef }),
+    },
+    status: { token, expirationTimestamp: timeText(expires) },
+  }
+  return objectReply(answer, 201)
+}
+
+function checkExpiration(seconds: number, name: string): void {
+  const { report, problems } = createReport()
+  const place = report.at('spec', 'expirationSeconds')
+  if (seconds < shortest) place.invalid(seconds, 'may not specify a duration less than 10 minutes')
+  if (seconds > longest) place.invalid(seconds, 'may not specify a duration larger than 2^32 seconds')
+  if (problems.length > 0) {
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, problemCauses(problems))
+  }
+}
+
+/** What the token is bound to must be there, be the one that is meant, and for a pod run as the account. */
+function findBound(
+  { server, info }: Exchange,
+  reference: TokenRequest['spec']['boundObjectRef'],
+  account: string,
+): { readonly bound: BoundObject; readonly node?: { readonly name: string; readonly uid: string } } | undefined {
+  if (reference === undefined) return undefined
+  const { kind = '', name = '', uid = '' } = reference
+  const resources: Readonly<Record<string, Resource | undefined>> = {
+    Pod: pods as Resource,
+    Secret: secrets as Resource,
+    Node: nodes as Resource,
+  }
+  const resource = resources[kind]
+  if (resource === undefined) {
+    const { report, problems } = createReport()
+    report
+      .at('spec', 'boundObjectRef')
+      .invalid(kind, `cannot bind token for object of type /${reference.apiVersion ?? ''}, Kind=${kind}`)
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, account, problemCauses(problems))
+  }
+  const { cluster } = server.registry
+  const object: KubeObject | undefined = cluster.get(resource, kind === 'Node' ? '' : info.namespace, name)
+  if (object === undefined) throw notFound(resource, name)
+  const found = object.metadata.uid ?? ''
+  if (uid !== '' && uid !== found) {
+    throw conflict(resource, name, `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`)
+  }
+  const bound: BoundObject = { kind: kind as BoundObject['kind'], name, uid: found }
+  if (kind !== 'Pod') return { bound }
+  const { spec } = object as Pod
+  if (spec.serviceAccountName !== account) {
+    throw forbidden(
+      { group: '', plural: 'serviceaccounts' },
+      account,
+      `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
+    )
+  }
+  const node = (spec.nodeName ?? '') === '' ? undefined : cluster.get(nodes, '', spec.nodeName!)
+  return node === undefined ? { bound } : { bound, node: { name: node.metadata.name, uid: node.metadata.uid ?? '' } }
+}

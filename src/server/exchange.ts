@@ -1,0 +1,62 @@
+import type { Kind, Kinds } from './kind.ts'
+import type { Authenticator } from './authenticate/authenticator.ts'
+import type { Authorizer } from './authorize/authorizer.ts'
+import type { RegistryContext, WriteOptions } from './registry/context.ts'
+import type { Accepted } from '#machinery/codec/negotiate.ts'
+import type { RequestInfo } from './requestInfo.ts'
+import type { ServerReply, ServerRequest } from './request.ts'
+import type { Caller } from './strategy.ts'
+import type { ServerMetrics } from './metrics.ts'
+import type { Discovery } from './endpoints/discovery.ts'
+import type { Health } from './health.ts'
+import type { NodeConnector } from './nodeProxy.ts'
+import type { OpenApiDocuments } from './endpoints/openapi.ts'
+import type { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
+import type { ServerVersion } from './endpoints/version.ts'
+
+/** Everything that endpoints work with. */
+export interface ServerContext {
+  readonly registry: RegistryContext
+  readonly kinds: Kinds
+  readonly authenticators: readonly Authenticator[]
+  readonly authorizers: readonly Authorizer[]
+  readonly tokens: ServiceAccountTokens
+  readonly discovery: Discovery
+  readonly openApi: OpenApiDocuments
+  readonly health: Health
+  readonly metrics: ServerMetrics
+  readonly nodes: NodeConnector
+  readonly version: ServerVersion
+  /** Aborts when the server stops: watches end. */
+  readonly closing: AbortSignal
+  /** Told of errors that are bugs; the client gets a 500. */
+  readonly onBug: (error: unknown, request: string) => void
+}
+
+/** One request on its way through the server. Each stage of the pipeline fills in its part. */
+export interface Exchange {
+  readonly server: ServerContext
+  readonly request: ServerRequest
+  /** Texts of `Warning` headers. */
+  readonly warnings: string[]
+  info: RequestInfo
+  caller: Caller
+  wanted: Accepted
+  /** The kind that the path names. */
+  kind: Kind | undefined
+}
+
+/** Answers one kind of request. */
+export type Endpoint = (exchange: Exchange, kind: Kind) => Promise<ServerReply>
+
+/** What the registry needs to know of an exchange to write. */
+export function writeOptions(exchange: Exchange, dryRun: boolean): WriteOptions {
+  return { caller: exchange.caller, dryRun, warn: (text) => addWarning(exchange, text) }
+}
+
+/** Warnings of one reply together are bounded, each is named once. */
+const mostWarnings = 64
+
+export function addWarning({ warnings }: Exchange, text: string): void {
+  if (warnings.length < mostWarnings && !warnings.includes(text)) warnings.push(text)
+}

@@ -1,0 +1,137 @@
+import type { KubeObject } from '#api/resource.ts'
+import { apiVersionOf } from '#api/resource.ts'
+import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
+import { StatusError, badRequest, type Status } from '#machinery/status.ts'
+import type { Kind } from './kind.ts'
+import type { Query } from './options.ts'
+import type { ServerReply, ServerRequest } from './request.ts'
+import type { ApiServer } from './server.ts'
+import type { Caller } from './strategy.ts'
+import { listKind, transformationOf, type Transformation } from './transform.ts'
+import { bookmarkObject, type WatchItem } from './watch.ts'
+
+interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly body?: unknown
+  readonly contentType?: string
+  readonly accept?: string
+}
+
+interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
+  readonly object: KubeObject
+}
+
+/** A client's Transport without a connection: objects are passed by reference, shared and frozen, and nothing is encoded. */
+export interface InProcessTransport {
+  send(
+    request: ApiRequest,
+    signal?: AbortSignal,
+  ): Promise<{ readonly code: number; readonly body: unknown; readonly warnings: readonly string[] }>
+  watch(request: ApiRequest, signal: AbortSignal): AsyncIterable<readonly WatchEvent[]>
+  stream(request: ApiRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+}
+
+const never = new AbortController().signal
+
+/** A transport into a server of this process, on behalf of `caller`. */
+export function inProcessTransport(server: ApiServer, caller: Caller): InProcessTransport {
+  const ask = async (request: ApiRequest, signal: AbortSignal, watch = false): Promise<ServerReply> => {
+    signal.throwIfAborted()
+    const reply = await server.handle(requestOf(request, caller, signal, watch))
+    signal.throwIfAborted()
+    if (reply.type === 'object' && reply.code >= 400) throw new StatusError(reply.object as Status)
+    return reply
+  }
+  return {
+    async send(request, signal = never) {
+      const reply = await ask(request, signal)
+      return { code: reply.code, body: bodyOf(reply, server, request), warnings: reply.warnings ?? [] }
+    },
+    async *watch(request, signal) {
+      const reply = await ask(request, signal, true)
+      if (reply.type !== 'watch') throw badRequest(`Cannot watch ${request.path}: the server answered at once`)
+      const transformation = transformationFor(reply, server, request)
+      const names = { kind: reply.kind.resource.kind, apiVersion: apiVersionOf(reply.kind.resource) }
+      for await (const items of reply.watch) {
+        yield items.map((item) => eventOf(item, names, transformation))
+        signal.throwIfAborted()
+      }
+    },
+    async stream(request, signal) {
+      const reply = await ask(request, signal)
+      if (reply.type === 'stream') return ReadableStream.from(reply.pieces)
+      const text = reply.type === 'bytes' ? reply.bytes : Buffer.from(JSON.stringify(bodyOf(reply, server, request)))
+      return ReadableStream.from([text])
+    },
+  }
+}
+
+function eventOf(
+  item: WatchItem,
+  { kind, apiVersion }: { readonly kind: string; readonly apiVersion: string },
+  transformation: Transformation | undefined,
+): WatchEvent {
+  if (item.type === 'ERROR') throw item.error
+  if (item.type === 'BOOKMARK') return { type: 'BOOKMARK', object: bookmarkObject(kind, apiVersion, item) }
+  const { object } = item.object
+  return { type: item.type, object: (transformation?.event(object) ?? object) as KubeObject }
+}
+
+function bodyOf(reply: ServerReply, server: ApiServer, request: ApiRequest): unknown {
+  switch (reply.type) {
+    case 'stored': {
+      const { object } = reply.stored
+      return transformationFor(reply, server, request)?.one(object) ?? object
+    }
+    case 'list': {
+      const items = reply.items.map(({ object }) => object)
+      const transformation = transformationFor(reply, server, request)
+      if (transformation === undefined) return deepFreeze({ ...listKind(reply.kind), metadata: reply.metadata, items })
+      const { frame, item, member } = transformation
+      return deepFreeze({ ...frame(reply.metadata), [member]: items.map(item) })
+    }
+    case 'object':
+      return deepFreeze(reply.object)
+    case 'bytes':
+      return reply.bytes.toString('utf8')
+    default:
+      throw badRequest(`Cannot read ${request.path} as an object: it is a stream`)
+  }
+}
+
+function transformationFor(
+  reply: ServerReply & { readonly kind: Kind },
+  server: ApiServer,
+  request: ApiRequest,
+): Transformation | undefined {
+  return transformationOf(reply.kind, reply, queryOf(request), () => server.now())
+}
+
+function requestOf(request: ApiRequest, caller: Caller, signal: AbortSignal, watch: boolean): ServerRequest {
+  const headers: Readonly<Record<string, string | undefined>> = {
+    accept: request.accept,
+    'content-type': request.contentType,
+  }
+  return {
+    method: request.method,
+    path: request.path,
+    query: queryOf(watch ? { ...request, query: { ...request.query, watch: 'true' } } : request),
+    header: (name) => headers[name],
+    headerValues: (name) => (headers[name] === undefined ? [] : [headers[name]]),
+    caller,
+    remoteAddress: '',
+    body: { object: request.body },
+    signal,
+  }
+}
+
+function queryOf({ query = {} }: ApiRequest): Query {
+  const all = (name: string): string[] => {
+    const value = query[name]
+    return value === undefined ? [] : typeof value === 'string' ? [value] : [...value]
+  }
+  return { get: (name) => all(name)[0] ?? null, getAll: all, has: (name) => all(name).length > 0 }
+}

@@ -1,0 +1,130 @@
+// How a request becomes a reply: the stages in the order in which they run. What does not live here: putting replies on a
+// connection (http.ts, inProcess.ts).
+import { StatusError, badRequest, failure, internalError, isReason } from '#machinery/status.ts'
+import { anonymous, authenticate } from './authenticate/authenticator.ts'
+import { authorize } from './authorize/authorizer.ts'
+import { unknownResource } from './errors.ts'
+import type { Exchange, ServerContext } from './exchange.ts'
+import { longestPath, parseRequestInfo } from './requestInfo.ts'
+import { parseFlag } from './options.ts'
+import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
+import { resourceEndpoint } from './endpoints/resource.ts'
+import { staticEndpoint } from './endpoints/static.ts'
+import type { ServerReply, ServerRequest } from './request.ts'
+import { refusalOf } from './registry/commit.ts'
+
+/** Does its part of the work; a reply ends the request. */
+type Stage = (exchange: Exchange) => undefined | ServerReply | Promise<undefined | ServerReply>
+
+/** Every stage, top to bottom. Decoding, defaults, admission, rules and commit are inside of `answer`, in registry/. */
+const stages: readonly Stage[] = [readRequestInfo, identifyCaller, checkAuthorization, chooseEncoding, answer]
+
+/** Answers a request. Never rejects: refusals become Status replies, bugs become a 500. */
+export async function serve(server: ServerContext, request: ServerRequest): Promise<ServerReply> {
+  const exchange: Exchange = {
+    server,
+    request,
+    warnings: [],
+    info: parseRequestInfo(request.method, '/', false),
+    caller: anonymous,
+    wanted: { mediaType: 'json', parameters: {}, pretty: false },
+    kind: undefined,
+  }
+  const started = server.registry.clock.now()
+  let reply: ServerReply
+  try {
+    reply = await run(exchange)
+  } catch (error) {
+    reply = refuse(exchange, refusalOf(error))
+  }
+  if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
+  server.metrics.requestDone(exchange.info, request.method, reply.code, server.registry.clock.now() - started)
+  return { ...reply, wanted: exchange.wanted }
+}
+
+async function run(exchange: Exchange): Promise<ServerReply> {
+  for (const stage of stages) {
+    const outcome = stage(exchange)
+    const reply = outcome instanceof Promise ? await outcome : outcome
+    if (reply !== undefined) return reply
+  }
+  throw new Error('No stage answered the request')
+}
+
+function readRequestInfo(exchange: Exchange): undefined {
+  const { request } = exchange
+  if (request.path.length > longestPath) throw badRequest('the path of the request is too long')
+  exchange.info = parseRequestInfo(request.method, decodePath(request.path), parseFlag(request.query, 'watch') === true)
+}
+
+function decodePath(path: string): string {
+  if (!path.includes('%')) return path
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    throw badRequest('the path of the request is not well-formed')
+  }
+}
+
+function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
+  const { server, request } = exchange
+  if (request.caller !== undefined) {
+    exchange.caller = request.caller
+    return undefined
+  }
+  return authenticate(server.authenticators, request).then((caller) => {
+    exchange.caller = caller
+  }) as Promise<undefined>
+}
+
+function checkAuthorization({ server, caller, info }: Exchange): undefined {
+  authorize(server.authorizers, caller, info)
+}
+
+function chooseEncoding(exchange: Exchange): undefined {
+  const { server, info } = exchange
+  if (!info.isResource) return
+  exchange.kind = server.kinds.find(info.group, info.version, info.resource)
+  const isStream = info.subresource !== '' && exchange.kind?.strategy.subresources?.[info.subresource]?.verbs.includes('connect')
+  if (isStream === true || info.subresource === 'log') return
+  exchange.wanted = wantedBy(exchange.request)
+}
+
+function wantedBy(request: ServerRequest): Accepted {
+  try {
+    return negotiateAnswer(request.header('accept'), { transforms: true, pretty: wantsPretty(request) })
+  } catch (error) {
+    if (!isReason(error, 'NotAcceptable')) throw error
+    throw failure('NotAcceptable', '406: Not Acceptable', {})
+  }
+}
+
+/** Tools that people use get readable JSON; so does `?pretty=true`. */
+function wantsPretty(request: ServerRequest): boolean {
+  const asked = parseFlag(request.query, 'pretty')
+  if (asked !== undefined) return asked
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(request.header('user-agent') ?? '')
+}
+
+function answer(exchange: Exchange): Promise<ServerReply> {
+  const { server, info, kind } = exchange
+  if (!info.isResource) return staticEndpoint(exchange)
+  if (kind !== undefined) return resourceEndpoint(exchange, kind)
+  if (server.kinds.hasGroupVersion(info.group, info.version)) throw unknownResource()
+  return staticEndpoint(exchange)
+}
+
+function refuse({ server, request }: Exchange, error: unknown): ServerReply {
+  if (error instanceof StatusError) return statusReply(error)
+  const isGone = error instanceof Error && error.name === 'AbortError' && request.signal.aborted
+  if (!isGone) server.onBug(error, `${request.method} ${request.path}`)
+  return statusReply(internalError(error instanceof Error ? error.message : String(error)))
+}
+
+/** A refusal as a reply. */
+export function statusReply(error: StatusError): ServerReply {
+  const { details } = error.status
+  const headers =
+    details?.retryAfterSeconds === undefined ? undefined : { 'retry-after': String(details.retryAfterSeconds) }
+  return { type: 'object', code: error.code, object: error.status, ...(headers === undefined ? {} : { headers }) }
+}

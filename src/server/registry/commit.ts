@@ -1,0 +1,62 @@
+import type { KubeObject } from '#api/resource.ts'
+import { failure, timeout, unavailable } from '#machinery/status.ts'
+import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
+import type { Kind } from '../kind.ts'
+import { rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
+import type { RegistryContext } from './context.ts'
+
+/** The largest object that is stored, in bytes of JSON: etcd's limit for one request. */
+const largestObject = 1.5 * 1024 * 1024
+
+/** Writes an encoded object if the key is still at `expected`. `object` must not be changed afterwards. */
+export async function writeObject(
+  context: RegistryContext,
+  kind: Kind,
+  key: string,
+  expected: Revision,
+  encoded: EncodedObject,
+  object: KubeObject,
+): Promise<{ readonly ok: true; readonly stored: StoredObject } | { readonly ok: false }> {
+  if (encoded.value.length > largestObject) {
+    throw failure('RequestEntityTooLarge', `Request entity too large: limit is ${largestObject}`)
+  }
+  rememberWritten(encoded, object)
+  const { ttlSeconds } = kind.strategy
+  const write: StoreWrite =
+    ttlSeconds === undefined
+      ? { value: encoded.value }
+      : { value: encoded.value, lease: await context.leases.lease(ttlSeconds) }
+  const result = await commit(context, key, expected, write)
+  return result.ok ? { ok: true, stored: StoredObject.of(key, result.revision, encoded.value) } : { ok: false }
+}
+
+/** One compare-and-swap; trouble of the store becomes what clients can act on. */
+export async function commit(
+  context: RegistryContext,
+  key: string,
+  expected: Revision,
+  write: StoreWrite,
+): Promise<CommitResult> {
+  try {
+    return await context.store.commit(key, expected, write)
+  } catch (error) {
+    throw refusalOf(error)
+  }
+}
+
+/** What a client is told about an error of the store. Anything else is passed on. */
+export function refusalOf(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error
+  switch (error.reason) {
+    case 'full':
+      return failure('InternalError', `etcdserver: mvcc: database space exceeded: ${error.message}`)
+    case 'unavailable':
+    case 'closed':
+    case 'locked':
+      return unavailable(error.message)
+    case 'future':
+      return timeout(error.message, 1)
+    default:
+      return error
+  }
+}

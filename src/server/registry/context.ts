@@ -1,0 +1,37 @@
+import type { Clock } from '#lib/clock.ts'
+import type { Random } from '#lib/random.ts'
+import type { Store } from '#storage/store.ts'
+import type { AdmissionPlugin, ClusterView } from '../admission/chain.ts'
+import type { Caller, ServingContext } from '../strategy.ts'
+import type { WatchCache } from '../watchCache.ts'
+import type { LeasePool } from './leasePool.ts'
+
+/** What the verbs need of the server. */
+export interface RegistryContext {
+  readonly store: Store
+  readonly cache: WatchCache
+  readonly clock: Clock
+  readonly random: Random
+  readonly leases: LeasePool
+  readonly newUid: () => string
+  readonly admission: readonly AdmissionPlugin[]
+  readonly cluster: ClusterView
+}
+
+/** What is the same for every write of one request. */
+export interface WriteOptions {
+  readonly caller: Caller
+  readonly dryRun: boolean
+  /** Adds the text of a `Warning` header. */
+  readonly warn: (text: string) => void
+}
+
+/** What strategies are told about the surroundings. */
+export function servingContext(context: RegistryContext, options: WriteOptions): ServingContext {
+  return { caller: options.caller, now: context.clock.now(), random: context.random, dryRun: options.dryRun }
+}
+
+/** A moment as objects carry it: to the second. */
+export function timeText(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
+}

@@ -1,0 +1,111 @@
+import type { KubeObject } from '#api/resource.ts'
+import { applyDefaults } from '#machinery/defaults.ts'
+import { generateName } from '#machinery/generateName.ts'
+import { alreadyExists, failure, type StatusError } from '#machinery/status.ts'
+import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
+import { plainFailure } from '../errors.ts'
+import { keyOf, type Kind } from '../kind.ts'
+import { dropPath } from '../objects.ts'
+import { encodeObject, StoredObject } from '../storedObject.ts'
+import { servingContext, timeText, type RegistryContext, type WriteOptions } from './context.ts'
+import { writeObject } from './commit.ts'
+import { checkObject } from './prepare.ts'
+
+/** Names that `generateName` tries before it gives up. */
+const nameAttempts = 8
+
+/**
+ * Creates an object. `object` is private to the call, decoded and in the namespace it is to live in. Resolves with what
+ * was written; with dry run, with what would have been, without a revision.
+ */
+export async function createObject(
+  context: RegistryContext,
+  kind: Kind,
+  object: KubeObject,
+  options: WriteOptions,
+): Promise<StoredObject> {
+  const { strategy, resource } = kind
+  const { metadata } = object
+  if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
+    throw plainFailure(500, 'resourceVersion should not be set on objects to be created')
+  }
+  const namespace = metadata.namespace ?? ''
+  applyDefaults(kind.schema, object)
+  strategy.default?.(object)
+  const request: AdmissionRequest = {
+    operation: 'CREATE',
+    resource,
+    subresource: '',
+    namespace,
+    name: metadata.name ?? '',
+    caller: options.caller,
+    dryRun: options.dryRun,
+    object,
+  }
+  await admit(context.admission, request, context.cluster)
+  const serving = servingContext(context, options)
+  const generated = (metadata.name === undefined || metadata.name === '') && (metadata.generateName ?? '') !== ''
+  delete metadata.deletionTimestamp
+  delete metadata.deletionGracePeriodSeconds
+  delete metadata.selfLink
+  delete metadata.resourceVersion
+  metadata.uid = context.newUid()
+  metadata.creationTimestamp = timeText(context.clock.now())
+  if (strategy.generation === false) delete metadata.generation
+  else metadata.generation = 1
+  for (const path of strategy.reserved ?? []) dropPath(object, path)
+  strategy.prepare?.(object, undefined, serving)
+  if (metadata.name === undefined) metadata.name = ''
+  for (let attempt = 1; ; attempt++) {
+    if (generated) metadata.name = generateName(metadata.generateName!, context.random)
+    const allocation = checkObject(kind, object, undefined, serving, options.warn)
+    try {
+      await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
+      const written = await commitNew(context, kind, object, namespace, options.dryRun)
+      if (written !== undefined) {
+        allocation?.commit()
+        return written
+      }
+    } catch (error) {
+      allocation?.release()
+      throw error
+    }
+    allocation?.release()
+    if (!generated) throw existsError(kind, namespace, metadata.name)
+    if (attempt >= nameAttempts) throw noUniqueName(kind, metadata.name)
+  }
+}
+
+/** Writes a new object; undefined when its name is taken. */
+async function commitNew(
+  context: RegistryContext,
+  kind: Kind,
+  object: KubeObject,
+  namespace: string,
+  dryRun: boolean,
+): Promise<StoredObject | undefined> {
+  const key = keyOf(kind, namespace, object.metadata.name)
+  const encoded = encodeObject(object)
+  if (dryRun) {
+    await context.cache.current()
+    return kind.cache.entries.get(key) === undefined ? StoredObject.unwritten(key, 0, encoded) : undefined
+  }
+  const result = await writeObject(context, kind, key, 0, encoded, object)
+  return result.ok ? result.stored : undefined
+}
+
+function existsError(kind: Kind, namespace: string, name: string): StatusError {
+  const error = alreadyExists(kind.resource, name)
+  const existing = kind.cache.entries.get(keyOf(kind, namespace, name))
+  if (existing?.object.metadata.deletionTimestamp === undefined) return error
+  return failure('AlreadyExists', `object is being deleted: ${error.message}`, error.status.details)
+}
+
+function noUniqueName(kind: Kind, name: string): StatusError {
+  const error = alreadyExists(kind.resource, name)
+  return failure(
+    'AlreadyExists',
+    `${error.message}, the server was not able to generate a unique name for the object`,
+    error.status.details,
+  )
+}

@@ -1,0 +1,223 @@
+import type { KubeObject } from '#api/resource.ts'
+import { applyDefaults } from '#machinery/defaults.ts'
+import { sameJson } from '#machinery/patch/json.ts'
+import { conflict, invalid, modifiedMeanwhile, notFound } from '#machinery/status.ts'
+import { createReport, problemCauses } from '#machinery/validate/report.ts'
+import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
+import { parseRevision } from '../errors.ts'
+import { keyOf, type Kind } from '../kind.ts'
+import { copyPath, thaw } from '../objects.ts'
+import { encodeObject, StoredObject } from '../storedObject.ts'
+import type { Subresource } from '../strategy.ts'
+import { commit, writeObject } from './commit.ts'
+import { servingContext, type RegistryContext, type WriteOptions } from './context.ts'
+import { createObject } from './create.ts'
+import { changesGeneration, checkObject } from './prepare.ts'
+
+export interface UpdateRequest {
+  readonly namespace: string
+  readonly name: string
+  /** The wanted object, private to the caller of `change`. Called again when somebody else was faster. */
+  readonly change: (old: KubeObject) => KubeObject
+  /** What to create when the object is not there; undefined refuses with 404. */
+  readonly createInstead?: () => KubeObject
+  /** The part of the kind through which the update comes. */
+  readonly subresource?: { readonly name: string; readonly rules: Subresource }
+  /** True for patches: the server tries again when somebody else was faster. */
+  readonly retryConflicts: boolean
+  /** Fields with which the object must still have to be written, from delete preconditions and evictions. */
+  readonly skipAdmission?: boolean
+}
+
+export interface UpdateResult {
+  readonly stored: StoredObject
+  readonly created: boolean
+}
+
+/** Tries of one update before the client is told of the conflict. */
+const attempts = 5
+
+/** Updates an object. A result equal to what is stored writes nothing and has the old revision. */
+export async function updateObject(
+  context: RegistryContext,
+  kind: Kind,
+  update: UpdateRequest,
+  options: WriteOptions,
+): Promise<UpdateResult> {
+  const key = keyOf(kind, update.namespace, update.name)
+  for (let attempt = 1; ; attempt++) {
+    await context.cache.current()
+    const existing = kind.cache.entries.get(key)
+    if (existing === undefined) {
+      const object = update.createInstead?.()
+      if (object === undefined) throw notFound(kind.resource, update.name)
+      return { stored: await createObject(context, kind, object, options), created: true }
+    }
+    const outcome = await tryUpdate(context, kind, key, existing, update, options)
+    if (outcome.stored !== undefined) return { stored: outcome.stored, created: false }
+    const mayRetry = update.retryConflicts || outcome.unconditional
+    if (!mayRetry || attempt >= attempts) throw conflict(kind.resource, update.name, modifiedMeanwhile)
+  }
+}
+
+interface Attempt {
+  /** Undefined: somebody else was faster. */
+  readonly stored?: StoredObject
+  /** The client named no revision. */
+  readonly unconditional: boolean
+}
+
+async function tryUpdate(
+  context: RegistryContext,
+  kind: Kind,
+  key: string,
+  existing: StoredObject,
+  update: UpdateRequest,
+  options: WriteOptions,
+): Promise<Attempt> {
+  const { strategy } = kind
+  const old = existing.object
+  const object = update.change(old)
+  const unconditional = checkIdentity(kind, key, object, existing, update)
+  const rules = update.subresource?.rules
+  const wanted = rules?.writes === undefined ? object : withWrites(old, object, rules.writes)
+  if (rules === undefined) for (const path of strategy.reserved ?? []) copyPath(wanted, old, path)
+  keepSystemMetadata(wanted, old)
+  applyDefaults(kind.schema, wanted)
+  strategy.default?.(wanted)
+  const request: AdmissionRequest = {
+    operation: 'UPDATE',
+    resource: kind.resource,
+    subresource: update.subresource?.name ?? '',
+    namespace: update.namespace,
+    name: update.name,
+    caller: options.caller,
+    dryRun: options.dryRun,
+    object: wanted,
+    old,
+  }
+  await admit(context.admission, request, context.cluster)
+  const serving = servingContext(context, options)
+  if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
+  else strategy.prepare?.(wanted, old, serving)
+  if (strategy.generation !== false && changesGeneration(wanted, old)) {
+    wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
+  }
+  const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
+  try {
+    await validateAdmission(context.admission, request, context.cluster)
+    const { value, splice } = encodeObject(wanted)
+    const isSame = sameAsStored(value, splice, existing, wanted)
+    let stored: StoredObject | undefined
+    if (isSame) stored = existing
+    else if (options.dryRun) stored = StoredObject.unwritten(key, existing.revision, { value, splice })
+    else if (mayVanish(kind, wanted, old)) {
+      const gone = await commit(context, key, existing.revision, 'delete')
+      if (gone.ok) {
+        stored = StoredObject.unwritten(key, existing.revision, { value, splice })
+        strategy.released?.(wanted)
+      }
+    } else {
+      const result = await writeObject(context, kind, key, existing.revision, { value, splice }, wanted)
+      if (result.ok) stored = result.stored
+    }
+    if (stored === undefined || options.dryRun) allocation?.release()
+    else allocation?.commit()
+    return stored === undefined ? { unconditional } : { stored, unconditional }
+  } catch (error) {
+    allocation?.release()
+    throw error
+  }
+}
+
+/**
+ * Checks that the object is the one that the client means: its revision and uid, where it names them. Returns whether
+ * the client left the revision open.
+ */
+function checkIdentity(
+  kind: Kind,
+  key: string,
+  object: KubeObject,
+  existing: StoredObject,
+  update: UpdateRequest,
+): boolean {
+  const { metadata } = object
+  const old = existing.object.metadata
+  const revision = parseRevision(metadata.resourceVersion ?? '', 'metadata.resourceVersion')
+  const unconditional = revision === undefined || revision === 0
+  if (unconditional && kind.strategy.unconditionalUpdate !== true && !update.retryConflicts) {
+    const { report, problems } = createReport()
+    report.at('metadata', 'resourceVersion').invalid(0, 'must be specified for an update')
+    throw invalid(kind.resource, update.name, problemCauses(problems))
+  }
+  if (!unconditional && revision !== existing.revision) {
+    throw conflict(kind.resource, update.name, modifiedMeanwhile)
+  }
+  if (metadata.uid !== undefined && metadata.uid !== '' && metadata.uid !== old.uid) {
+    const why = `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.uid ?? ''}`
+    throw conflict(
+      kind.resource,
+      update.name,
+      `StorageError: invalid object, Code: 4, Key: ${upstreamKey(kind, key)}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`,
+    )
+  }
+  return unconditional
+}
+
+/** The key as Kubernetes calls it, for messages. */
+function upstreamKey(kind: Kind, key: string): string {
+  return `/registry/${kind.resource.plural}/${key.slice(kind.cache.prefix.length)}`
+}
+
+/** A copy of the old object in which only some paths are the new one's. */
+function withWrites(old: KubeObject, object: KubeObject, writes: readonly string[]): KubeObject {
+  const result = thaw(old)
+  for (const path of writes) copyPath(result, object, path)
+  return result
+}
+
+/** What the system decides stays as it is, whatever the client sent or left out. */
+function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
+  const { metadata } = object
+  const before = old.metadata
+  delete metadata.resourceVersion
+  delete metadata.selfLink
+  if (before.uid !== undefined) metadata.uid = before.uid
+  if (before.creationTimestamp !== undefined) metadata.creationTimestamp = before.creationTimestamp
+  if (before.generateName !== undefined) metadata.generateName ??= before.generateName
+  if (before.generation === undefined) delete metadata.generation
+  else metadata.generation = before.generation
+  if (before.deletionTimestamp === undefined) {
+    delete metadata.deletionTimestamp
+    delete metadata.deletionGracePeriodSeconds
+  } else {
+    metadata.deletionTimestamp = before.deletionTimestamp
+    if (before.deletionGracePeriodSeconds === undefined) delete metadata.deletionGracePeriodSeconds
+    else metadata.deletionGracePeriodSeconds = before.deletionGracePeriodSeconds
+  }
+}
+
+/** Whether a write would change nothing. Objects of equal length may still differ in the order of members alone. */
+function sameAsStored(value: Buffer, splice: number, existing: StoredObject, object: KubeObject): boolean {
+  const revisionLength = `,"resourceVersion":"${existing.revision}"`.length
+  const { line } = existing
+  if (value.length + revisionLength + 1 !== line.length) return false
+  if (
+    value.compare(line, 0, splice, 0, splice) === 0 &&
+    value.compare(line, splice + revisionLength, line.length - 1, splice) === 0
+  ) {
+    return true
+  }
+  const { resourceVersion: _, ...metadata } = existing.object.metadata
+  return sameJson(object, { ...existing.object, metadata })
+}
+
+/** Whether an object that is being deleted has lost the last thing that held it. */
+export function mayVanish(kind: Kind, object: KubeObject, old: KubeObject): boolean {
+  return (
+    old.metadata.deletionTimestamp !== undefined &&
+    (old.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
+    (object.metadata.finalizers?.length ?? 0) === 0 &&
+    kind.strategy.holds?.(object) !== true
+  )
+}

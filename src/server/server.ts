@@ -1,0 +1,188 @@
+// The API server: serves whatever strategies it is given, over a store. Built by `createApiServer`; on a connection it is
+// reached through `httpHandler` (http.ts), in this process through `inProcessTransport` (inProcess.ts).
+//
+//   const server = createApiServer({ store, strategies, clock, random, newUid, … })
+//   component:   { name: 'apiServer', run: (ready, signal) => server.run(ready, signal) }
+//   HTTPS:       new HttpServer({ handler: httpHandler(server), tls })
+//   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:masters'] })
+import type { Resource, KubeObject } from '#api/resource.ts'
+import type { Clock } from '#lib/clock.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
+import type { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import type { Random } from '#lib/random.ts'
+import { schemaOfKind } from '#machinery/schema/load.ts'
+import type { Store } from '#storage/store.ts'
+import { admissionPlugins } from './admission/plugins.ts'
+import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
+import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
+import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
+import type { Authorizer } from './authorize/authorizer.ts'
+import { authorizers as allAuthorizers } from './authorize/authorizers.ts'
+import { Discovery } from './endpoints/discovery.ts'
+import { OpenApiDocuments } from './endpoints/openapi.ts'
+import { serverVersion } from './endpoints/version.ts'
+import type { ServerContext } from './exchange.ts'
+import { Health, type HealthCheck } from './health.ts'
+import { keyOf, Kinds, scopePrefix, serveKind } from './kind.ts'
+import { ServerMetrics } from './metrics.ts'
+import type { NodeConnector } from './nodeProxy.ts'
+import { serve } from './pipeline.ts'
+import { LeasePool } from './registry/leasePool.ts'
+import type { ServerReply, ServerRequest } from './request.ts'
+import type { Strategy } from './strategy.ts'
+import { WatchCache } from './watchCache.ts'
+
+export interface ApiServerOptions {
+  readonly store: Store
+  /** Every kind that is served, in any order. */
+  readonly strategies: readonly Strategy<any>[]
+  readonly clock: Clock
+  readonly random: Random
+  /** Makes the uids of objects. */
+  readonly newUid: () => string
+  /** Makes service-account tokens, and checks them. */
+  readonly tokens: {
+    readonly signer: TokenSigner
+    readonly verifier: TokenVerifier
+    readonly issuer: string
+    readonly audiences: readonly string[]
+  }
+  /** Reaches the kubelets, once there is a view of the nodes (`httpsNodeConnector` of nodeProxy.ts). */
+  readonly nodes: (cluster: ClusterView) => NodeConnector
+  /** `host:port`, as discovery tells clients. */
+  readonly serverAddress: string
+  readonly admission?: readonly AdmissionPlugin[]
+  readonly authorizers?: readonly Authorizer[]
+  /** Further ways to show who one is, asked after client certificates and service-account tokens. */
+  readonly authenticators?: readonly Authenticator[]
+  readonly healthChecks?: readonly HealthCheck[]
+  readonly metrics?: MetricRegistry
+  /** Events kept per resource for watches that start in the past; 8192 when absent. */
+  readonly windowEvents?: number
+  /** Told of errors that are bugs; the client gets a 500. */
+  readonly onBug?: (error: unknown, request: string) => void
+}
+
+export interface ApiServer {
+  /** Follows the store until the signal aborts, then ends all watches. Ready once everything stored can be served. */
+  run(ready: () => void, signal: AbortSignal): Promise<void>
+  /** Answers one request. Never rejects. */
+  handle(request: ServerRequest): Promise<ServerReply>
+  /** Milliseconds since the epoch, by the server's clock. */
+  now(): number
+  /** What the server's own cache holds, for parts of the control plane that live beside it. */
+  readonly cluster: ClusterView
+  readonly metrics: MetricRegistry
+}
+
+/** Builds a server; it answers once `run` has said that it is ready. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, clock, random, newUid } = options
+  const cache = new WatchCache({
+    store,
+    clock,
+    ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
+  })
+  const kinds = new Kinds(options.strategies.map((strategy) => serveKind(strategy, schemaFor(strategy.resource), cache)))
+  const cluster = clusterView(kinds, cache, clock, random)
+  const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
+  const closing = new AbortController()
+  let isReady = false
+  const metrics = options.metrics ?? new MetricRegistry()
+  const context: ServerContext = {
+    registry: {
+      store,
+      cache,
+      clock,
+      random,
+      newUid,
+      cluster,
+      leases: new LeasePool(store, clock),
+      admission: options.admission ?? admissionPlugins,
+    },
+    kinds,
+    authenticators: [clientCertificate, tokens, ...(options.authenticators ?? [])],
+    authorizers: options.authorizers ?? allAuthorizers,
+    tokens,
+    discovery: new Discovery(kinds.all(), options.serverAddress),
+    openApi: new OpenApiDocuments(kinds.all()),
+    health: new Health([
+      { name: 'ping', of: ['livez', 'readyz'], run: () => undefined },
+      { name: 'log', of: ['livez', 'readyz'], run: () => undefined },
+      { name: 'etcd', of: ['livez', 'readyz'], run: () => storeProblem(store) },
+      {
+        name: 'informer-sync',
+        of: ['readyz'],
+        run: () => (isReady ? undefined : 'the cache has not been filled yet'),
+      },
+      ...(options.healthChecks ?? []),
+      {
+        name: 'shutdown',
+        of: ['readyz'],
+        run: () => (closing.signal.aborted ? 'process is shutting down' : undefined),
+      },
+    ]),
+    metrics: new ServerMetrics(metrics, cache),
+    nodes: options.nodes(cluster),
+    version: serverVersion(),
+    closing: closing.signal,
+    onBug: options.onBug ?? (() => {}),
+  }
+  return {
+    async run(ready, signal) {
+      const stop = (): void => closing.abort()
+      signal.addEventListener('abort', stop, { once: true })
+      try {
+        await cache.follow(() => {
+          isReady = true
+          ready()
+        }, signal)
+      } finally {
+        closing.abort()
+        signal.removeEventListener('abort', stop)
+      }
+    },
+    handle: (request) => serve(context, request),
+    now: () => clock.now(),
+    cluster,
+    metrics,
+  }
+}
+
+function schemaFor(resource: Resource): NonNullable<ReturnType<typeof schemaOfKind>> {
+  const { group, version, kind } = resource
+  const schema = schemaOfKind({ group, version, kind })
+  if (schema === undefined) throw new Error(`Cannot serve ${group}/${version} ${kind}: there is no schema for it`)
+  return schema
+}
+
+function clusterView(kinds: Kinds, cache: WatchCache, clock: Clock, random: Random): ClusterView {
+  return {
+    get now() {
+      return clock.now()
+    },
+    random,
+    get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined {
+      const kind = kinds.of(resource)
+      return kind?.cache.entries.get(keyOf(kind, namespace, name))?.object as T | undefined
+    },
+    list<T extends KubeObject>(resource: Resource<T>, namespace: string): readonly T[] {
+      const kind = kinds.of(resource)
+      if (kind === undefined) return []
+      return kind.cache.entries.list(scopePrefix(kind, namespace)).map(({ object }) => object as T)
+    },
+    pause: (ms) => clock.sleep(ms),
+    current: async () => {
+      await cache.current()
+    },
+  }
+}
+
+async function storeProblem(store: Store): Promise<string | undefined> {
+  try {
+    await store.revision()
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

@@ -1,0 +1,185 @@
+import type { KubeObject } from '#api/resource.ts'
+import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
+import type { Revision } from '#storage/store.ts'
+
+/** The members of `metadata` in the order in which the API writes them, up to where the revision belongs … */
+const metadataHead = ['name', 'generateName', 'namespace', 'selfLink', 'uid'] as const
+/** … and behind it. */
+const metadataTail = [
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const
+
+/** An object as the store takes it: canonical JSON without `metadata.resourceVersion`, which only the commit decides. */
+export interface EncodedObject {
+  readonly value: Buffer
+  /** Where in `value` the revision will be spliced in. */
+  readonly splice: number
+}
+
+/**
+ * The canonical JSON of an object. Members of `metadata` come in the order of the API, the revision is left out:
+ *
+ *     {"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"b","uid":"c"|,"generation":1},"spec":{}}
+ *                                                                                  ^ splice
+ */
+export function encodeObject(object: KubeObject): EncodedObject {
+  const { kind, apiVersion, metadata, ...rest } = object
+  let head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`
+  let first = true
+  for (const key of metadataHead) {
+    const value = metadata[key]
+    if (value === undefined || value === '') continue
+    head += `${first ? '' : ','}"${key}":${JSON.stringify(value)}`
+    first = false
+  }
+  let tail = ''
+  for (const key of metadataTail) {
+    const value = metadata[key]
+    if (value === undefined || isEmpty(value)) continue
+    tail += `,"${key}":${JSON.stringify(value)}`
+  }
+  const body = JSON.stringify(rest)
+  const end = body === '{}' ? '}}' : `},${body.slice(1)}`
+  return { value: Buffer.from(head + tail + end), splice: Buffer.byteLength(head) }
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === null
+  for (const _ in value) return false
+  return true
+}
+
+const uidMark = Buffer.from('"uid":"')
+
+/** Finds the splice point in bytes that this server wrote: behind the uid, which nothing before it can contain. */
+function spliceOf(value: Buffer): number {
+  const start = value.indexOf(uidMark)
+  if (start < 0) throw new Error(`Stored object has no uid: ${value.toString('utf8', 0, 200)}`)
+  return value.indexOf(0x22, start + uidMark.length) + 1
+}
+
+interface Written {
+  readonly splice: number
+  readonly object: KubeObject
+  /** The writer and the cache both ask for it, in either order. */
+  stored?: StoredObject
+}
+
+/** What is known about bytes on their way to the store, so that they need not be parsed again when they come back. */
+const written = new WeakMap<Buffer, Written>()
+
+/** Remembers the object that `encoded` was made from. `object` must not be changed afterwards. */
+export function rememberWritten(encoded: EncodedObject, object: KubeObject): void {
+  written.set(encoded.value, { splice: encoded.splice, object })
+}
+
+/**
+ * One revision of one object: its bytes, made once and shared by every reader, and its parsed form, made when somebody
+ * in this process first asks and shared from then on. Both are immutable.
+ */
+export class StoredObject {
+  readonly key: string
+  readonly revision: Revision
+  /** The stored bytes until the line is made. */
+  #value: Buffer | undefined
+  #splice: number | undefined
+  #line: Buffer | undefined
+  #object: KubeObject | undefined
+  /** Encodings other than JSON, by media type. */
+  #encodings: Map<string, Buffer> | undefined
+
+  constructor(key: string, revision: Revision, value: Buffer) {
+    this.key = key
+    this.revision = revision
+    this.#value = value
+  }
+
+  /** The object of a committed value; the same one for the writer and for the cache. */
+  static of(key: string, revision: Revision, value: Buffer): StoredObject {
+    const known = written.get(value)
+    if (known?.stored !== undefined) {
+      written.delete(value)
+      return known.stored
+    }
+    const stored = new StoredObject(key, revision, value)
+    if (known === undefined) return stored
+    known.stored = stored
+    stored.#splice = known.splice
+    const { object } = known
+    stored.#object = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+    return stored
+  }
+
+  /** What a dry run would have written. It has no revision, or the one of the object that it would have replaced. */
+  static unwritten(key: string, revision: Revision, { value, splice }: EncodedObject): StoredObject {
+    const stored = new StoredObject(key, revision, value)
+    stored.#splice = splice
+    return stored
+  }
+
+  /** The last part of the key. */
+  get name(): string {
+    return this.key.slice(this.key.lastIndexOf('/') + 1)
+  }
+
+  /** The object's JSON with its revision and a line end, as a GET answers it. */
+  get line(): Buffer {
+    return (this.#line ??= this.#makeLine())
+  }
+
+  /** The object's JSON with its revision. */
+  get json(): Buffer {
+    return this.line.subarray(0, -1)
+  }
+
+  /** The parsed object, deeply frozen. */
+  get object(): KubeObject {
+    return (this.#object ??= deepFreeze(JSON.parse(this.line.toString('utf8')) as KubeObject))
+  }
+
+  /** The object in another encoding, made by `encode` at most once. */
+  encoded(mediaType: string, encode: (object: KubeObject) => Buffer): Buffer {
+    this.#encodings ??= new Map()
+    let bytes = this.#encodings.get(mediaType)
+    if (bytes === undefined) this.#encodings.set(mediaType, (bytes = encode(this.object)))
+    return bytes
+  }
+
+  /** Bytes made of this object's own, by `encode` at most once. */
+  encodedBytes(form: string, encode: () => Buffer): Buffer {
+    this.#encodings ??= new Map()
+    let bytes = this.#encodings.get(form)
+    if (bytes === undefined) this.#encodings.set(form, (bytes = encode()))
+    return bytes
+  }
+
+  /** The same content as of another revision: what a deletion reports. */
+  at(revision: Revision): StoredObject {
+    const line = this.line
+    const splice = spliceOf(line)
+    const text = `,"resourceVersion":"${this.revision}"`.length
+    return new StoredObject(this.key, revision, Buffer.concat([line.subarray(0, splice), line.subarray(splice + text, -1)]))
+  }
+
+  #makeLine(): Buffer {
+    const value = this.#value!
+    const splice = this.#splice ?? spliceOf(value)
+    const revision = this.revision === 0 ? '' : `,"resourceVersion":"${this.revision}"`
+    // Kept for long, so not a slice of the shared pool.
+    const line = Buffer.allocUnsafeSlow(value.length + revision.length + 1)
+    value.copy(line, 0, 0, splice)
+    line.write(revision, splice, 'latin1')
+    value.copy(line, splice + revision.length, splice)
+    line[line.length - 1] = 0x0a
+    this.#value = undefined
+    return line
+  }
+}

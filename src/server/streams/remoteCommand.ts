@@ -1,0 +1,73 @@
+// Commands in containers for clients that speak WebSocket: kubelets and runtimes speak SPDY with one stream for each of
+// stdin, stdout, stderr, error and resize. SPDY clients need no translation; their bytes are spliced.
+import type { Duplex } from 'node:stream'
+import { Channels, channelFormat } from '#lib/http/channels.ts'
+import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
+import type { UpgradedConnection } from '#lib/http/client.ts'
+import type { WebSocketConnection } from '#lib/http/webSocket.ts'
+
+/** The channels of a command's WebSocket, by number. */
+const channelNames = ['stdin', 'stdout', 'stderr', 'error', 'resize'] as const
+
+/** The subprotocols of commands, best first. */
+export const commandProtocols = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+] as const
+
+/** The protocol spoken towards the kubelet: error as a Status, terminal resizing. */
+export const backendProtocol = 'v4.channel.k8s.io'
+
+export interface CommandStreams {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  readonly tty: boolean
+}
+
+/** Runs until the command has ended and the client has been told. */
+export async function translateCommand(
+  client: WebSocketConnection,
+  backend: UpgradedConnection,
+  wanted: CommandStreams,
+): Promise<void> {
+  const format = channelFormat(client.protocol) ?? { base64: false, closeSignal: false }
+  const channels = new Channels(client, format, [0, 1, 2, 3, 4])
+  const session = new SpdySession(backend.socket, { role: 'client' }, backend.head)
+  const open = (name: (typeof channelNames)[number]): SpdyStream => session.openNow({ streamtype: [name] })
+  const channel = (name: (typeof channelNames)[number]): Duplex => channels.channel(channelNames.indexOf(name))
+
+  const error = open('error')
+  const outputs: Promise<void>[] = [pour(error, channel('error'))]
+  if (wanted.stdin) void pour(channel('stdin'), open('stdin'))
+  if (wanted.stdout) outputs.push(pour(open('stdout'), channel('stdout')))
+  if (wanted.stderr && !wanted.tty) outputs.push(pour(open('stderr'), channel('stderr')))
+  if (wanted.tty) void pour(channel('resize'), open('resize'))
+  error.end()
+  channels.announce(1)
+
+  const gone = client.closed.then(() => session.destroy())
+  await Promise.race([Promise.all(outputs), gone, session.closed])
+  // What the session still delivered after its end must leave before the goodbye.
+  await Promise.race([Promise.all(outputs), gone])
+  channels.close()
+  session.close()
+  await Promise.race([session.closed, client.closed])
+  session.destroy()
+}
+
+/** Passes bytes on until the source ends, then ends the target. Never rejects. */
+function pour(from: Duplex, to: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    from.once('close', () => {
+      if (!to.writableEnded) to.end()
+      resolve()
+    })
+    from.once('end', resolve)
+    from.once('error', () => resolve())
+    from.pipe(to)
+  })
+}

@@ -1,0 +1,145 @@
+import { jittered, type Random } from '#lib/random.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { KubeObject } from '#api/resource.ts'
+import { expired, type StatusError } from '#machinery/status.ts'
+import type { Revision } from '#storage/store.ts'
+import { isPlain, selects, type Selection } from './selection.ts'
+import type { StoredObject } from './storedObject.ts'
+import type { CacheEvent, ResourceCache } from './watchCache.ts'
+
+/** What a watch delivers. Events are the cache's own where nothing was filtered, so their encodings are shared. */
+export type WatchItem =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: StoredObject }
+  | { readonly type: 'BOOKMARK'; readonly revision: Revision; readonly endsInitialEvents: boolean }
+  | { readonly type: 'ERROR'; readonly error: StatusError }
+
+export interface WatchOptions {
+  readonly cache: ResourceCache
+  readonly selection: Selection
+  readonly clock: Clock
+  readonly random: Random
+  /** Deliver what came after this revision; undefined: first all that is there now. */
+  readonly from?: Revision
+  /** Mark the end of the initial objects with an annotated bookmark. */
+  readonly markInitialEvents: boolean
+  readonly bookmarks: boolean
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/** Initial objects per batch, so that a long list neither holds the loop nor fills the socket's buffer. */
+const initialBatch = 500
+/** Events per batch. */
+const largestBatch = 1_000
+const bookmarkEveryMs = 60_000
+/** The last bookmark is sent this long before the watch times out. */
+const lastBookmarkMs = 2_000
+
+/**
+ * Follows one resource until the time is up or the signal aborts. Holds no events of its own: it reads the shared window
+ * at its own pace, and is ended with 410 when it falls behind the window's end.
+ */
+export async function* watchResource(options: WatchOptions): AsyncGenerator<readonly WatchItem[], void, void> {
+  const { cache, selection, clock, random, bookmarks, signal } = options
+  const { window } = cache
+  const plain = isPlain(selection)
+  const whole = plain && selection.prefix === cache.prefix
+  let position: number
+  let floor = 0
+  if (options.from === undefined) {
+    position = window.next
+    const revision = cache.revision
+    const initial = cache.entries.list(selection.prefix)
+    for (let at = 0; at < initial.length; at += initialBatch) {
+      const batch = initial.slice(at, at + initialBatch)
+      const items = (plain ? batch : batch.filter((stored) => selects(selection, stored))).map(
+        (object): WatchItem => ({ type: 'ADDED', object }),
+      )
+      if (items.length > 0) yield items
+      if (signal.aborted) return
+    }
+    if (options.markInitialEvents) yield [{ type: 'BOOKMARK', revision, endsInitialEvents: true }]
+    floor = revision
+  } else {
+    if (options.from < window.floor) {
+      const error = expired(`too old resource version: ${options.from} (${window.floor})`)
+      yield [{ type: 'ERROR', error }]
+      return
+    }
+    position = window.after(options.from)
+    floor = options.from
+  }
+
+  const deadline = clock.now() + options.timeoutMs
+  let nextBookmark = bookmarks ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25)) : Infinity
+  let lastSent = floor
+
+  while (!signal.aborted && clock.now() < deadline) {
+    if (!window.holds(position)) {
+      yield [{ type: 'ERROR', error: expired('The watch fell too far behind the newest changes: list again') }]
+      return
+    }
+    const items: WatchItem[] = []
+    let event: CacheEvent | undefined
+    while (items.length < largestBatch && (event = window.at(position)) !== undefined) {
+      position++
+      if (event.revision <= floor) continue
+      const item = whole ? event : planDelivery(event, selection, plain)
+      if (item === undefined) continue
+      items.push(item)
+      lastSent = event.revision
+    }
+    if (items.length > 0) yield items
+    if (window.at(position) !== undefined) continue
+    if (clock.now() >= nextBookmark) {
+      if (cache.revision > lastSent || clock.now() >= deadline - lastBookmarkMs) {
+        lastSent = cache.revision
+        yield [{ type: 'BOOKMARK', revision: cache.revision, endsInitialEvents: false }]
+      }
+      const then = clock.now() + bookmarkEveryMs
+      nextBookmark = clock.now() >= deadline - lastBookmarkMs ? Infinity : Math.min(deadline - lastBookmarkMs, then)
+      continue
+    }
+    await untilNext(cache, clock, Math.min(deadline, nextBookmark), signal)
+  }
+}
+
+/** What an event means to a watcher that sees only a part: leaving the selection is a deletion, entering it an addition. */
+function planDelivery(event: CacheEvent, selection: Selection, plain: boolean): WatchItem | undefined {
+  if (plain) return event.object.key.startsWith(selection.prefix) ? event : undefined
+  const is = event.type !== 'DELETED' && selects(selection, event.object)
+  const was = event.previous !== undefined && selects(selection, event.previous)
+  if (is) return was === (event.type === 'MODIFIED') ? event : { type: 'ADDED', object: event.object }
+  if (!was) return undefined
+  return event.type === 'DELETED' ? event : { type: 'DELETED', object: event.previous!.at(event.revision) }
+}
+
+/** Resolves at the next event, at `due`, or when the signal aborts. */
+function untilNext(cache: ResourceCache, clock: Clock, due: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      timer[Symbol.dispose]()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = clock.after(Math.max(0, due - clock.now()), done)
+    signal.addEventListener('abort', done, { once: true })
+    cache.onNext(done)
+  })
+}
+
+/** The object of a bookmark: nothing but its kind and the revision. */
+export function bookmarkObject(
+  kind: string,
+  apiVersion: string,
+  item: { readonly revision: Revision; readonly endsInitialEvents: boolean },
+): KubeObject {
+  return {
+    kind,
+    apiVersion,
+    metadata: {
+      resourceVersion: String(item.revision),
+      ...(item.endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+    } as Partial<KubeObject['metadata']> as KubeObject['metadata'],
+  }
+}

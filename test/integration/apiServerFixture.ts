@@ -1,0 +1,92 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { SimulatedClock, type Clock } from '#lib/clock.ts'
+import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import { seededRandom } from '#lib/random.ts'
+import { allStrategies } from '#resources/index.ts'
+import { inProcessTransport, type InProcessTransport } from '#server/inProcess.ts'
+import type { NodeConnector } from '#server/nodeProxy.ts'
+import { createApiServer, type ApiServer } from '#server/server.ts'
+import { openMemoryStore } from '#storage/memory.ts'
+import type { Store } from '#storage/store.ts'
+
+/** A server over an empty store in memory, with the namespaces and accounts that every cluster has. */
+export interface ServerFixture extends AsyncDisposable {
+  readonly server: ApiServer
+  readonly store: Store
+  readonly clock: Clock
+  readonly transport: InProcessTransport
+  /** Errors that became a 500. */
+  readonly bugs: unknown[]
+}
+
+export const administrator = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
+
+const noNodes: NodeConnector = {
+  request: () => Promise.reject(new Error('There are no nodes')),
+  upgrade: () => Promise.reject(new Error('There are no nodes')),
+}
+
+const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+
+/** Starts a server. Dispose of it at the end of the test. */
+export async function startServer(
+  options: {
+    readonly clock?: Clock
+    readonly store?: Store
+    readonly nodes?: NodeConnector
+    readonly windowEvents?: number
+    readonly bare?: boolean
+  } = {},
+): Promise<ServerFixture> {
+  const clock = options.clock ?? new SimulatedClock()
+  const store = options.store ?? openMemoryStore({ clock })
+  const issuer = 'https://kubernetes.default.svc.cluster.local'
+  const bugs: unknown[] = []
+  let uids = 0
+  const server = createApiServer({
+    store,
+    strategies: allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }),
+    clock,
+    random: seededRandom(7),
+    newUid: () => `00000000-0000-4000-8000-${String(++uids).padStart(12, '0')}`,
+    tokens: {
+      signer: new TokenSigner(keys.privateKey),
+      verifier: new TokenVerifier({ keys: [keys.publicKey], issuers: [issuer] }),
+      issuer,
+      audiences: [issuer],
+    },
+    nodes: () => options.nodes ?? noNodes,
+    serverAddress: '127.0.0.1:6443',
+    ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
+    onBug: (error) => bugs.push(error),
+  })
+  const stop = new AbortController()
+  const { promise: ready, resolve } = Promise.withResolvers<void>()
+  const running = server.run(resolve, stop.signal).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error
+  })
+  await Promise.race([ready, running])
+  const transport = inProcessTransport(server, administrator)
+  if (options.bare !== true) {
+    for (const name of ['default', 'kube-system', 'kube-public']) {
+      await transport.send({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name } } })
+      await transport.send({
+        method: 'POST',
+        path: `/api/v1/namespaces/${name}/serviceaccounts`,
+        body: { metadata: { name: 'default' } },
+      })
+    }
+  }
+  return {
+    server,
+    store,
+    clock,
+    transport,
+    bugs,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+      if (options.store === undefined) await store[Symbol.asyncDispose]()
+    },
+  }
+}
