@@ -9,11 +9,18 @@ import { createLogger, stderrSink } from '#lib/log.ts'
 export async function runNodeProcess(surroundings: Surroundings, cluster: string, node: string): Promise<void> {
   const { host, roots, clock, signal } = surroundings
   const record = await readRecord(host.files, cluster, roots)
-  if (record === undefined) throw new Error(`there is no cluster "${cluster}" at ${clusterPaths(cluster, roots).dataFolder}`)
+  if (record === undefined)
+    throw new Error(`there is no cluster "${cluster}" at ${clusterPaths(cluster, roots).dataFolder}`)
   const log = createLogger({ clock, sinks: [stderrSink()] })
   const assembly = await assembleNode(surroundings, record, node, log)
   const parts = components.filter(({ runsIn }) => runsIn(assembly)).map(({ make }) => make(assembly))
-  process.on('uncaughtException', (error) => log.error('A bug: an error that nobody caught', { error: error.stack ?? String(error) }))
-  process.on('unhandledRejection', (reason) => log.error('A bug: a rejection that nobody caught', { error: reason instanceof Error ? (reason.stack ?? '') : String(reason) }))
+  process.on('uncaughtException', (error) =>
+    log.error('A bug: an error that nobody caught', { error: error.stack ?? String(error) }),
+  )
+  process.on('unhandledRejection', (reason) =>
+    log.error('A bug: a rejection that nobody caught', {
+      error: reason instanceof Error ? (reason.stack ?? '') : String(reason),
+    }),
+  )
   await runComponents(parts, signal, (name, event) => log.info(`${name} ${event}`))
 }

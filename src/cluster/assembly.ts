@@ -1,0 +1,168 @@
+import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto'
+import { clientOver, type Client } from '#client/client.ts'
+import { Causes } from '#client/causes.ts'
+import { eventWriter, type EventWriter } from '#client/events.ts'
+import { httpsTransport } from '#client/https.ts'
+import { sharedInformers, type Informers } from '#client/informers.ts'
+import type { Transport } from '#client/transport.ts'
+import {
+  ensureCertificates,
+  readCredentials,
+  type ClusterCertificates,
+  type Credentials,
+} from '#cluster/certificates.ts'
+import { serverNames } from '#cluster/addresses.ts'
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { findPlace, fromInside, type Place } from '#cluster/place/place.ts'
+import { controlPlaneName } from '#cluster/processes.ts'
+import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from '#cluster/record.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Host } from '#lib/host/host.ts'
+import type { Logger } from '#lib/log.ts'
+import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import type { Random } from '#lib/random.ts'
+import { allStrategies } from '#resources/index.ts'
+import { inProcessTransport } from '#server/inProcess.ts'
+import { httpsNodeConnector } from '#server/nodeProxy.ts'
+import { createApiServer, type ApiServer } from '#server/server.ts'
+import type { Caller } from '#server/strategy.ts'
+import { openSqliteStore } from '#storage/sqlite.ts'
+import type { Store } from '#storage/store.ts'
+
+/** The part of a control plane that its process keeps, beside the components that run in it. */
+export interface ControlPlane {
+  readonly store: Store
+  readonly server: ApiServer
+  readonly certificates: ClusterCertificates
+}
+
+/** Everything that the components of one node's process are made from. */
+export interface Assembly {
+  readonly host: Host
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly record: ClusterRecord
+  readonly paths: ClusterPaths
+  readonly nodeName: string
+  /** The node that runs containers in this process; absent in a cluster that only has simulated ones. */
+  readonly node: NodeRecord | undefined
+  readonly place: Place | undefined
+  readonly controlPlane: ControlPlane | undefined
+  /** PEM of the cluster's authority. */
+  readonly authority: string
+  /** With which this node's agent answers the API server. */
+  readonly nodeServer: Credentials | undefined
+  /** A client that speaks as one of the components; over the network all speak as the node. */
+  clientOf(user: string): Client
+  readonly informers: Informers
+  readonly events: EventWriter
+  readonly causes: Causes
+  /** Tells the log what went wrong and is tried again. */
+  report(problem: string, error?: unknown): void
+}
+
+/** The audience and issuer of service-account tokens. */
+const issuer = 'https://kubernetes.default.svc.cluster.local'
+
+/** Reads what a node's process needs and opens what it holds. */
+export async function assembleNode(
+  surroundings: Surroundings,
+  record: ClusterRecord,
+  nodeName: string,
+  log: Logger,
+): Promise<Assembly> {
+  const { host, clock, random, roots } = surroundings
+  const paths = clusterPaths(record.config.name, roots)
+  const node = record.nodes.find(({ name }) => name === nodeName)
+  const found = await findPlace(host, record.config.name, nodeName, roots)
+  const report = (problem: string, error?: unknown): void =>
+    log.warn(problem, error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) })
+  const controlPlane =
+    nodeName === controlPlaneName ? await openControlPlane(surroundings, record, paths, log) : undefined
+  const folder = paths.nodeFolder(nodeName)
+  const authority =
+    controlPlane?.certificates.authority ?? (await host.files.readText(`${paths.certificateFolder}/ca.crt`))!
+  const clientOf =
+    controlPlane === undefined
+      ? remoteClients(record, authority, (await readCredentials(host.files, `${folder}/client`))!)
+      : (user: string) => clientOver(inProcessTransport(controlPlane.server, callerOf(user)) as Transport)
+  const own = clientOf(controlPlane === undefined ? `system:node:${nodeName}` : 'system:kube-controller-manager')
+  const shared = { client: own, clock, random, report }
+  return {
+    host,
+    clock,
+    random,
+    log,
+    record,
+    paths,
+    nodeName,
+    node,
+    place: found === undefined ? undefined : fromInside(found),
+    controlPlane,
+    authority,
+    nodeServer: await readCredentials(host.files, `${folder}/server`),
+    clientOf,
+    informers: sharedInformers(shared),
+    events: eventWriter(shared),
+    causes: new Causes(clock),
+    report,
+  }
+}
+
+function remoteClients({ server }: ClusterRecord, authority: string, { certificate, key }: Credentials): () => Client {
+  const transport = httpsTransport({
+    url: `https://${server.address}:${server.port}`,
+    tls: { authority, certificate, key },
+    userAgent: 'k8ts-agent',
+  })
+  const client = clientOver(transport)
+  return () => client
+}
+
+function callerOf(user: string): Caller {
+  const groups = user.startsWith('system:node:') ? ['system:nodes', 'system:authenticated'] : ['system:authenticated']
+  return { name: user, groups }
+}
+
+async function openControlPlane(
+  surroundings: Surroundings,
+  record: ClusterRecord,
+  paths: ClusterPaths,
+  log: Logger,
+): Promise<ControlPlane> {
+  const { host, clock, random } = surroundings
+  const { config, server: at } = record
+  await host.files.makeFolder(paths.storeFolder, 0o700)
+  const [store, certificates] = await Promise.all([
+    openSqliteStore({
+      directory: paths.storeFolder,
+      clock,
+      history: { bytes: config.history.megabytes * 1024 * 1024, milliseconds: config.history.hours * 3_600_000 },
+    }),
+    ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record)),
+  ])
+  const tokenKey = createPrivateKey(certificates.tokenKey)
+  const { certificate, key } = certificates.kubeletClient
+  const server = createApiServer({
+    store,
+    strategies: allStrategies({ addresses: config.serviceRange, nodePorts: config.nodePorts }),
+    clock,
+    random,
+    newUid: randomUUID,
+    tokens: {
+      signer: new TokenSigner(tokenKey),
+      verifier: new TokenVerifier({ keys: [createPublicKey(tokenKey)], issuers: [issuer] }),
+      issuer,
+      audiences: [issuer],
+    },
+    nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
+    serverAddress: `${at.address}:${at.port}`,
+    onBug: (error, request) =>
+      log.error('A bug in serving a request', {
+        request,
+        error: error instanceof Error ? (error.stack ?? '') : String(error),
+      }),
+  })
+  return { store, server, certificates }
+}

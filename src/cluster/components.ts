@@ -1,0 +1,225 @@
+import type { Assembly } from '#cluster/assembly.ts'
+import { bootstrapComponent } from '#cluster/bootstrapObjects.ts'
+import { nodeRoutesComponent } from '#cluster/nodeRoutes.ts'
+import { superviseContainerd } from '#cluster/place/containerd.ts'
+import { simulatedNodeSpecs } from '#cluster/simulatedNodeSpecs.ts'
+import { controlPlaneParts, nodeParts, systemPodsComponent } from '#cluster/systemPods.ts'
+import { controllers } from '#controllers/index.ts'
+import { controllerComponent } from '#client/controller.ts'
+import type { Component } from '#lib/component.ts'
+import { HttpServer } from '#lib/http/server.ts'
+import { proxyComponent } from '#proxy/proxy.ts'
+import { schedulerComponent } from '#scheduler/scheduler.ts'
+import { httpHandler } from '#server/http.ts'
+import { simulatedNodes } from '#simulation/simulatedNodes.ts'
+
+/** A part of a process, and which processes have it. */
+export interface Part {
+  runsIn(assembly: Assembly): boolean
+  make(assembly: Assembly): Component
+}
+
+const onControlPlane = ({ controlPlane }: Assembly): boolean => controlPlane !== undefined
+const onRealNode = ({ node }: Assembly): boolean => node !== undefined
+
+/** Everything that can run in a process of a cluster. The order is for readers; what waits for what is said by `needs`. */
+export const components: readonly Part[] = [
+  { runsIn: onControlPlane, make: storeComponent },
+  { runsIn: onControlPlane, make: apiServerComponent },
+  { runsIn: onControlPlane, make: bootstrapObjects },
+  { runsIn: () => true, make: informersComponent },
+  { runsIn: () => true, make: eventsComponent },
+  { runsIn: onControlPlane, make: controllersComponent },
+  { runsIn: onControlPlane, make: scheduler },
+  { runsIn: ({ place }) => place !== undefined, make: containerdComponent },
+  { runsIn: ({ place }) => place !== undefined, make: nodeRoutes },
+  { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
+  {
+    runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
+    make: simulatedNodesPart,
+  },
+  { runsIn: onRealNode, make: systemPods },
+]
+
+/** The store is open before any component runs; this one closes it after all that use it have stopped. */
+function storeComponent({ controlPlane }: Assembly): Component {
+  return {
+    name: 'store',
+    async run(ready, signal) {
+      ready()
+      await untilAborted(signal)
+      await controlPlane!.store[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
+function apiServerComponent({ controlPlane, record, node, log }: Assembly): Component {
+  const { server, certificates } = controlPlane!
+  return {
+    name: 'api-server',
+    needs: ['store'],
+    async run(ready, signal) {
+      const http = new HttpServer({
+        handler: httpHandler(server),
+        tls: {
+          certificate: certificates.apiServer.certificate,
+          key: certificates.apiServer.key,
+          clientAuthority: certificates.authority,
+        },
+        onError: (error) =>
+          log.error('A bug in a connection', { error: error instanceof Error ? (error.stack ?? '') : String(error) }),
+      })
+      const listen = async (): Promise<void> => {
+        // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
+        await http.listen({ host: node === undefined ? record.server.address : '0.0.0.0', port: record.server.port })
+        ready()
+      }
+      const failed = Promise.withResolvers<never>()
+      failed.promise.catch(() => {})
+      const running = server.run(() => void listen().catch(failed.reject), signal)
+      try {
+        await Promise.race([running, failed.promise])
+      } finally {
+        await http.close()
+      }
+    },
+  }
+}
+
+function bootstrapObjects({ clientOf, record, authority }: Assembly): Component {
+  return bootstrapComponent({
+    client: clientOf('system:apiserver'),
+    config: record.config,
+    server: record.server,
+    authority,
+  })
+}
+
+/** Keeps the copies that all components of this process share. */
+function informersComponent({ informers, controlPlane }: Assembly): Component {
+  return {
+    name: 'informers',
+    ...(controlPlane === undefined ? {} : { needs: ['api-server'] }),
+    async run(ready, signal) {
+      const running = informers.run(signal)
+      ready()
+      await running
+    },
+  }
+}
+
+function eventsComponent({ events, controlPlane }: Assembly): Component {
+  return {
+    name: 'events',
+    ...(controlPlane === undefined ? {} : { needs: ['api-server'] }),
+    async run(ready, signal) {
+      ready()
+      await events.run(signal)
+    },
+  }
+}
+
+/** All controllers, each with workers of its own. */
+function controllersComponent(assembly: Assembly): Component {
+  const { clientOf, informers, clock, random, events, causes, authority, record, report } = assembly
+  const context = {
+    client: clientOf('system:kube-controller-manager'),
+    informers,
+    clock,
+    random,
+    events,
+    causes,
+    config: { rootCertificate: authority, podCidrs: [record.config.podRange] },
+  }
+  const parts = controllers.map((make) => controllerComponent(make(context), { clock, report }))
+  return {
+    name: 'controllers',
+    needs: ['bootstrap-objects', 'informers', 'events'],
+    async run(ready, signal) {
+      let waiting = parts.length
+      const oneReady = (): void => {
+        if (--waiting === 0) ready()
+      }
+      await Promise.all(parts.map((part) => part.run(oneReady, signal)))
+    },
+  }
+}
+
+function scheduler({ clientOf, informers, events, causes, clock, random, report }: Assembly): Component {
+  return schedulerComponent({
+    client: clientOf('system:kube-scheduler'),
+    informers,
+    events: events.recorder('default-scheduler'),
+    causes,
+    clock,
+    random,
+    report,
+  })
+}
+
+/** Keeps the node's containerd alive. It outlives this process, and so do the containers. */
+function containerdComponent({ host, place, log }: Assembly): Component {
+  return {
+    name: 'containerd',
+    async run(ready, signal) {
+      await superviseContainerd(host, place!, { ready, report: (problem) => log.warn(problem) }, signal)
+    },
+  }
+}
+
+function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, report }: Assembly): Component {
+  return nodeRoutesComponent({
+    host,
+    place: place!,
+    node: nodeName,
+    informers,
+    clock,
+    alsoOnHost: controlPlane !== undefined,
+    report,
+  })
+}
+
+function simulatedNodesPart({ clientOf, informers, events, clock, record, report }: Assembly): Component {
+  const { component } = simulatedNodes({
+    client: clientOf('system:simulated-nodes'),
+    informers,
+    events,
+    clock,
+    nodes: simulatedNodeSpecs(record.config.simulatedNodes),
+    tell: 'warnings',
+    report,
+  })
+  return { ...component, needs: [...(component.needs ?? []), 'bootstrap-objects', 'informers'] }
+}
+
+function serviceProxy({ host, nodeName, informers, record, log }: Assembly): Component {
+  return proxyComponent({
+    host,
+    nodeName,
+    informers,
+    clusterPodRanges: [record.config.podRange],
+    serviceRanges: [record.config.serviceRange],
+    log: log.child('proxy'),
+    needs: ['informers'],
+  })
+}
+
+function systemPods({ clientOf, clock, node, controlPlane, report }: Assembly): Component {
+  return systemPodsComponent({
+    client: clientOf(`system:node:${node!.name}`),
+    clock,
+    node: node!.name,
+    address: node!.address,
+    parts: controlPlane === undefined ? nodeParts : [...controlPlaneParts, ...nodeParts],
+    needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects'],
+    report,
+  })
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
