@@ -59,6 +59,7 @@ export function inProcessTransport(server: ApiServer, caller: Caller): InProcess
         yield items.map((item) => eventOf(item, names, transformation))
         signal.throwIfAborted()
       }
+      signal.throwIfAborted()
     },
     async stream(request, signal) {
       const reply = await ask(request, signal)

@@ -134,6 +134,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       signal.addEventListener('abort', stop, { once: true })
       try {
         await cache.follow(() => {
+          adoptStored(kinds)
           isReady = true
           ready()
         }, signal)
@@ -146,6 +147,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     now: () => clock.now(),
     cluster,
     metrics,
+  }
+}
+
+/** Lets strategies know what is taken already: addresses and ports of services. */
+function adoptStored(kinds: Kinds): void {
+  for (const { strategy, cache } of kinds.all()) {
+    if (strategy.adopt === undefined) continue
+    for (const { object } of cache.entries.list(cache.prefix)) strategy.adopt(object)
   }
 }
 

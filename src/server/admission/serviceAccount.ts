@@ -33,6 +33,7 @@ export const serviceAccount: AdmissionPlugin = {
     const { spec } = pod
     if ((spec.serviceAccountName ?? '') === '') spec.serviceAccountName = defaultAccount
     const name = spec.serviceAccountName!
+    spec.serviceAccount = name
     const account = await findAccount(request.namespace, name, cluster)
     if (account === undefined) {
       const why = `error looking up service account ${request.namespace}/${name}: serviceaccount "${name}" not found`

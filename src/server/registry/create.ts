@@ -8,7 +8,7 @@ import { keyOf, type Kind } from '../kind.ts'
 import { dropPath } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import { servingContext, timeText, type RegistryContext, type WriteOptions } from './context.ts'
-import { writeObject } from './commit.ts'
+import { canonicalObject, writeObject } from './commit.ts'
 import { checkObject } from './prepare.ts'
 
 /** Names that `generateName` tries before it gives up. */
@@ -85,12 +85,13 @@ async function commitNew(
   dryRun: boolean,
 ): Promise<StoredObject | undefined> {
   const key = keyOf(kind, namespace, object.metadata.name)
-  const encoded = encodeObject(object)
+  const canonical = canonicalObject(kind, object)
+  const encoded = encodeObject(canonical)
   if (dryRun) {
     await context.cache.current()
     return kind.cache.entries.get(key) === undefined ? StoredObject.unwritten(key, 0, encoded) : undefined
   }
-  const result = await writeObject(context, kind, key, 0, encoded, object)
+  const result = await writeObject(context, kind, key, 0, encoded, canonical)
   return result.ok ? result.stored : undefined
 }
 

@@ -5,7 +5,7 @@ import { validateAdmission } from '../admission/chain.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { thaw } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
-import { commit, writeObject } from './commit.ts'
+import { canonicalObject, commit, writeObject } from './commit.ts'
 import { timeText, type RegistryContext, type WriteOptions } from './context.ts'
 
 /** The finalizers by which a deletion waits for, or gives up, what the object owns. */
@@ -146,9 +146,10 @@ async function carryOut(
   if (plan.do === 'nothing') return { stored: existing, gone: false }
   let current = existing
   if (plan.do === 'mark') {
-    const encoded = encodeObject(plan.object)
+    const marked = canonicalObject(kind, plan.object)
+    const encoded = encodeObject(marked)
     if (dryRun) return { stored: StoredObject.unwritten(key, existing.revision, encoded), gone: plan.thenRemove }
-    const result = await writeObject(context, kind, key, existing.revision, encoded, plan.object)
+    const result = await writeObject(context, kind, key, existing.revision, encoded, marked)
     if (!result.ok) return undefined
     if (!plan.thenRemove) return { stored: result.stored, gone: false }
     current = result.stored

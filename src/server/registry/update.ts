@@ -9,7 +9,7 @@ import { keyOf, type Kind } from '../kind.ts'
 import { copyPath, thaw } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import type { Subresource } from '../strategy.ts'
-import { commit, writeObject } from './commit.ts'
+import { canonicalObject, commit, writeObject } from './commit.ts'
 import { servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
 import { changesGeneration, checkObject } from './prepare.ts'
@@ -106,8 +106,9 @@ async function tryUpdate(
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
     await validateAdmission(context.admission, request, context.cluster)
-    const { value, splice } = encodeObject(wanted)
-    const isSame = sameAsStored(value, splice, existing, wanted)
+    const canonical = canonicalObject(kind, wanted)
+    const { value, splice } = encodeObject(canonical)
+    const isSame = sameAsStored(value, splice, existing, canonical)
     let stored: StoredObject | undefined
     if (isSame) stored = existing
     else if (options.dryRun) stored = StoredObject.unwritten(key, existing.revision, { value, splice })
@@ -118,7 +119,7 @@ async function tryUpdate(
         strategy.released?.(wanted)
       }
     } else {
-      const result = await writeObject(context, kind, key, existing.revision, { value, splice }, wanted)
+      const result = await writeObject(context, kind, key, existing.revision, { value, splice }, canonical)
       if (result.ok) stored = result.stored
     }
     if (stored === undefined || options.dryRun) allocation?.release()
