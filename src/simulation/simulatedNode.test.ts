@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node } from '#api/core/v1/node.ts'
 import { PodAddresses } from './podAddresses.ts'
-import { computeHealthyConditions, computeNode, isHealthy } from './simulatedNode.ts'
+import { computeHealthyConditions, computeNode, planStatus } from './simulatedNode.ts'
 
 const start = Date.UTC(2026, 0, 1)
 
 test('a node registers as a healthy kubelet does', () => {
-  const node = computeNode({ name: 'simulated-1', address: '198.18.0.1', capacity: { cpu: '4' } }, start) as Node
+  const spec = { name: 'simulated-1', address: '198.18.0.1', capacity: { cpu: '4' } }
+  const node = computeNode(spec, start) as Node
+  assert.equal(planStatus(spec, node, start), undefined)
+  assert.deepEqual(planStatus(spec, { ...node, status: {} }, start), node.status)
   assert.deepEqual(node.metadata.labels, {
     'beta.kubernetes.io/arch': 'amd64',
     'beta.kubernetes.io/os': 'linux',
@@ -33,7 +36,6 @@ test('a node registers as a healthy kubelet does', () => {
       ['Ready', 'True', 'KubeletReady'],
     ],
   )
-  assert.equal(isHealthy(node), true)
   assert.match(node.status!.nodeInfo!.systemUUID, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
 })
 
@@ -41,11 +43,11 @@ test('conditions that somebody wrote over are mended, those of others kept, and 
   const healthy = computeHealthyConditions([], start)
   const others = { type: 'NetworkUnavailable', status: 'False' as const }
   const unknown = healthy.map((each) => (each.type === 'Ready' ? { ...each, status: 'Unknown' as const } : each))
-  const node = {
-    ...(computeNode({ name: 'a', address: '198.18.0.1' }, start) as Node),
-    status: { conditions: unknown },
-  }
-  assert.equal(isHealthy(node), false)
+  const spec = { name: 'a', address: '198.18.0.1' }
+  const node = computeNode(spec, start) as Node
+  const conditions = [...unknown, others]
+  const plan = planStatus(spec, { ...node, status: { ...node.status, conditions } }, start)
+  assert.deepEqual(plan, { conditions: healthy })
   const mended = computeHealthyConditions([...unknown, others], start + 60_000)
   assert.deepEqual(
     mended.map(({ type, lastTransitionTime }) => `${type} ${lastTransitionTime?.slice(14, 19) ?? ''}`),

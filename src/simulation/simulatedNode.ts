@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { leases, type Lease } from '#api/coordination/v1/lease.ts'
 import type { Node } from '#api/core/v1/node.ts'
-import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
+import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Draft } from '#client/client.ts'
 import { microTimeText, timeText } from '#client/time.ts'
@@ -39,9 +39,7 @@ export const nodeLeaseNamespace = 'kube-node-lease'
 
 /** A node as a kubelet registers it: with its whole status, ready from the first moment. */
 export function computeNode(spec: SimulatedNodeSpec, now: number): Draft<Node> {
-  const { name, address, labels, taints, podCidrs = [], architecture = 'amd64' } = spec
-  const capacity = { ...defaultCapacity, ...spec.capacity }
-  const identity = createHash('sha256').update(name).digest('hex')
+  const { name, labels, taints, podCidrs = [], architecture = 'amd64' } = spec
   return {
     metadata: {
       name,
@@ -60,28 +58,35 @@ export function computeNode(spec: SimulatedNodeSpec, now: number): Draft<Node> {
       ...(podCidrs.length === 0 ? {} : { podCIDR: podCidrs[0]!, podCIDRs: [...podCidrs] }),
       ...(taints === undefined || taints.length === 0 ? {} : { taints: [...taints] }),
     },
-    status: {
-      capacity,
-      allocatable: capacity,
-      conditions: [...computeHealthyConditions([], now)],
-      addresses: [
-        { type: 'InternalIP', address },
-        { type: 'Hostname', address: name },
-      ],
-      // No server answers for a simulated node: there are no logs to read and nothing to execute in.
-      daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
-      nodeInfo: {
-        machineID: identity.slice(0, 32),
-        systemUUID: uuidOf(identity.slice(0, 32)),
-        bootID: uuidOf(identity.slice(32)),
-        kernelVersion: 'simulated',
-        osImage: 'Simulated node',
-        containerRuntimeVersion: 'simulated://1.0.0',
-        kubeletVersion: spec.kubeletVersion ?? 'v1.34.1',
-        kubeProxyVersion: '',
-        operatingSystem: 'linux',
-        architecture,
-      },
+    status: { ...computeFacts(spec), conditions: [...computeHealthyConditions([], now)] },
+  }
+}
+
+/** What a node says of itself that does not change: what it offers, where it is and what it runs. */
+function computeFacts(spec: SimulatedNodeSpec): NodeStatus {
+  const { name, address, architecture = 'amd64' } = spec
+  const capacity = { ...defaultCapacity, ...spec.capacity }
+  const identity = createHash('sha256').update(name).digest('hex')
+  return {
+    capacity,
+    allocatable: capacity,
+    addresses: [
+      { type: 'InternalIP', address },
+      { type: 'Hostname', address: name },
+    ],
+    // No server answers for a simulated node: there are no logs to read and nothing to execute in.
+    daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+    nodeInfo: {
+      machineID: identity.slice(0, 32),
+      systemUUID: uuidOf(identity.slice(0, 32)),
+      bootID: uuidOf(identity.slice(32)),
+      kernelVersion: 'simulated',
+      osImage: 'Simulated node',
+      containerRuntimeVersion: 'simulated://1.0.0',
+      kubeletVersion: spec.kubeletVersion ?? 'v1.34.1',
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture,
     },
   }
 }
@@ -123,15 +128,21 @@ export function computeHealthyConditions(old: readonly NodeCondition[], now: num
   return [...own, ...old.filter(({ type }) => !healthy.some((condition) => condition.type === type))]
 }
 
-/** Whether a node says of itself what a healthy one does, whenever that was. */
-export function isHealthy(node: Node): boolean {
+/** The change of its status that brings a node back to what it has to say; undefined when it says that already. */
+export function planStatus(spec: SimulatedNodeSpec, { status = {} }: Node, now: number): NodeStatus | undefined {
+  const facts = computeFacts(spec)
+  const told = { capacity: status.capacity, addresses: status.addresses, nodeInfo: status.nodeInfo }
+  const wanted = { capacity: facts.capacity, addresses: facts.addresses, nodeInfo: facts.nodeInfo }
+  const change = isEqual(told, wanted) ? {} : facts
+  if (change !== facts && isHealthy(status)) return undefined
+  return { ...change, conditions: computeHealthyConditions(status.conditions ?? [], now).slice(0, healthy.length) }
+}
+
+/** Whether a node tells that it is healthy, whenever that was. */
+function isHealthy({ conditions = [] }: NodeStatus): boolean {
   return healthy.every(({ type, status, reason, message }) => {
-    const {
-      lastHeartbeatTime: _heard,
-      lastTransitionTime: _since,
-      ...told
-    } = node.status?.conditions?.find((condition) => condition.type === type) ?? {}
-    return isEqual(told, { type, status, reason, message })
+    const found = conditions.find((condition) => condition.type === type)
+    return found?.status === status && found.reason === reason && found.message === message
   })
 }
 

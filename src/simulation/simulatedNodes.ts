@@ -23,10 +23,9 @@ import { isReason } from '#machinery/status.ts'
 import { behaviourOf } from './behaviour.ts'
 import { PodAddresses } from './podAddresses.ts'
 import {
-  computeHealthyConditions,
   computeLease,
   computeNode,
-  isHealthy,
+  planStatus,
   nodeLeaseNamespace,
   simulatedLabel,
   type SimulatedNodeSpec,
@@ -233,7 +232,9 @@ class NodePlayer {
       node.addresses = new PodAddresses(podCIDRs)
       for (const key of node.pods) this.#podQueue.add(key)
     }
-    if (node.uid !== undefined && !node.paused && !isHealthy(object)) this.#nodeQueue.add(node.spec.name)
+    if (node.uid !== undefined && !node.paused && planStatus(node.spec, object, 0) !== undefined) {
+      this.#nodeQueue.add(node.spec.name)
+    }
   }
 
   #forgetNode(node: PlayedNode): void {
@@ -281,7 +282,7 @@ class NodePlayer {
       for (const key of node.pods) this.#podQueue.add(key)
     }
     const object = this.#options.informers.of(nodes).get(name)
-    if (object !== undefined && !isHealthy(object)) await this.#writeHealth(object, signal)
+    if (object !== undefined) await this.#writeStatus(node, object, signal)
     if (clock.now() >= node.renewAt) await this.#renew(node, signal)
     return node.renewAt
   }
@@ -302,11 +303,13 @@ class NodePlayer {
     return undefined
   }
 
-  async #writeHealth(node: Node, signal: AbortSignal): Promise<void> {
+  /** Puts back what a node says of itself, if somebody wrote something else. */
+  async #writeStatus(node: PlayedNode, object: Node, signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#options
-    const conditions = computeHealthyConditions(node.status?.conditions ?? [], clock.now()).slice(0, 4)
-    const body = { metadata: { uid: node.metadata.uid }, status: { conditions } }
-    await client.patchStatus(nodes, { name: node.metadata.name }, { type: 'strategic', body }, { signal })
+    const status = planStatus(node.spec, object, clock.now())
+    if (status === undefined) return
+    const { name, uid } = object.metadata
+    await client.patchStatus(nodes, { name }, { type: 'strategic', body: { metadata: { uid }, status } }, { signal })
   }
 
   async #renew(node: PlayedNode, signal: AbortSignal): Promise<void> {
