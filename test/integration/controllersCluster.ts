@@ -1,3 +1,4 @@
+import { leases } from '#api/coordination/v1/lease.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
@@ -8,7 +9,7 @@ import { runController, type Controller } from '#client/controller.ts'
 import { eventWriter } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
-import { timeText } from '#client/time.ts'
+import { microTimeText, timeText } from '#client/time.ts'
 import type { ApiRequest, Transport } from '#client/transport.ts'
 import type { ControllerContext, MakeController } from '#controllers/context.ts'
 import { SimulatedClock } from '#lib/clock.ts'
@@ -33,6 +34,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly writes: string[]
   /** What controllers and informers reported. */
   readonly reported: string[]
+  /** Nodes whose kubelets have stopped. */
+  readonly silent: Set<string>
   /** Moves time until this holds; fails after `within` (two minutes). */
   until(what: string, holds: () => boolean | Promise<boolean>, within?: string): Promise<void>
   /** Pods of a namespace that are not being deleted. */
@@ -112,19 +115,15 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
 
   for (const name of ['default', 'kube-system', 'kube-node-lease'])
     await client.create(namespaces, { metadata: { name } })
-  for (const name of options.nodes ?? ['n1']) {
-    await client.create(nodes, {
-      metadata: { name },
-      spec: {},
-      status: { conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: timeText(clock.now()) }] },
-    })
-  }
+  const silent = new Set<string>()
+  for (const name of options.nodes ?? ['n1']) await registerNode(client, clock, name)
   const podCopies = informers.of(pods)
   const player = kubeletPlayer(client, informers, clock, random, options)
   for (const make of [...options.controllers.map((each) => each(context)), player]) {
     running.push(runController(make, { clock, report, workers: make === player ? 50 : 5 }, stop.signal))
   }
   running.push(informers.run(stop.signal), events.run(stop.signal))
+  running.push(playHeartbeats(client, clock, options.nodes ?? ['n1'], silent, stop.signal))
 
   const cluster: TestCluster = {
     clock,
@@ -135,6 +134,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
     causes,
     writes,
     reported,
+    silent,
     async until(what, holds, within = '2m') {
       const limit = clock.now() + Number.parseInt(within, 10) * (within.endsWith('m') ? 60_000 : 1000)
       while (!(await holds())) {
@@ -154,6 +154,37 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
   }
   await informers.synced(stop.signal)
   return cluster
+}
+
+const leaseNamespace = 'kube-node-lease'
+
+async function registerNode(client: Client, clock: SimulatedClock, name: string): Promise<void> {
+  const node = await client.create(nodes, { metadata: { name }, spec: {} })
+  const lastHeartbeatTime = timeText(clock.now())
+  await client.updateStatus(nodes, {
+    ...node,
+    status: { conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime }] },
+  })
+  const spec = { holderIdentity: name, leaseDurationSeconds: 40, renewTime: microTimeText(clock.now()) }
+  await client.create(leases, { metadata: { name, namespace: leaseNamespace }, spec })
+}
+
+/** Renews the leases of nodes every ten seconds. */
+async function playHeartbeats(
+  client: Client,
+  clock: SimulatedClock,
+  names: readonly string[],
+  silent: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await clock.sleep(10_000, signal).catch(() => {})
+    if (signal.aborted) return
+    for (const name of names.filter((each) => !silent.has(each))) {
+      const body = { spec: { renewTime: microTimeText(clock.now()) } }
+      await client.patch(leases, { name, namespace: leaseNamespace }, { type: 'merge', body })
+    }
+  }
 }
 
 /** Places pods, makes them ready after a while, and ends them when they are deleted. */

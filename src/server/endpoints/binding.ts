@@ -31,7 +31,8 @@ export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<S
       namespace: info.namespace,
       name: info.name,
       retryConflicts: true,
-      subresource: { name: 'binding', rules: { verbs: ['create'] } },
+      // What is bound was checked here; the rules of an update would refuse a change of the node.
+      subresource: { name: 'binding', rules: { verbs: ['create'], prepare: () => {}, validate: () => {} } },
       change: (old) => bindPod(old as Pod, binding, kind, server.registry.clock.now()),
     },
     writeOptions(exchange, query.dryRun),
