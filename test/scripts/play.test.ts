@@ -1,0 +1,108 @@
+/** The player against a kubectl that is a few lines of shell. */
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+
+import { playSession, SessionFailure } from './play.ts'
+import { parseSession } from './session.ts'
+
+/** Notes its words; `count` prints how often it was asked, `get` fails. */
+const fake = `#!/bin/sh
+echo "$*" >> "$FAKE_LOG"
+case "$1" in
+count) echo x >> "$HOME/asked"; wc -l < "$HOME/asked" ;;
+say) shift; echo "$@" ;;
+get) echo "No resources found"; exit 1 ;;
+esac
+`
+
+describe('a session', () => {
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'k8ts-play-'))
+    writeFileSync(join(folder, 'kubectl'), fake)
+    chmodSync(join(folder, 'kubectl'), 0o755)
+    writeFileSync(join(folder, 'kubeconfig'), '')
+    process.env['FAKE_LOG'] = join(folder, 'log')
+  })
+  after(() => {
+    rmSync(folder, { recursive: true })
+    delete process.env['FAKE_LOG']
+  })
+  const play = (text: string, update = false) =>
+    playSession(parseSession('S02-x.session', text), {
+      kubectl: join(folder, 'kubectl'),
+      kubeconfig: join(folder, 'kubeconfig'),
+      update,
+      pollMs: 20,
+    })
+  const failure = async (text: string): Promise<string> => {
+    const error = await play(text).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    assert.ok(error instanceof SessionFailure, String(error))
+    return error.message
+  }
+
+  it('has a namespace of its own, which goes at the end', async () => {
+    rmSync(join(folder, 'log'), { force: true })
+    await play('$ kubectl say "$namespace"\ns02-<any:tail>\n')
+    const [created, context, said, deleted] = readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')
+    const namespace = created!.replace('create namespace ', '')
+    assert.match(namespace, /^s02-[a-z0-9]{6}$/)
+    assert.equal(context, `config set-context --current --namespace=${namespace}`)
+    assert.equal(said, `say ${namespace}`)
+    assert.equal(deleted, `delete namespace ${namespace} --wait=false`)
+  })
+
+  it('writes files, remembers and uses both', async () => {
+    await play('<<FILE d/a\none\ntwo\nFILE\n$ tail -n1 d/a\n<cell:word>\n$ kubectl say $word\n<=word>\n')
+  })
+
+  it('tries until it holds', async () => {
+    await play('$ kubectl count\n... within 20s\n3\n')
+  })
+
+  it('gives up when it does not', async () => {
+    const message = await failure('$ kubectl count\n... within 0.1s\nmany\n')
+    assert.match(message, /^S02-x\.session:1: after \d\.\d s, \d tries\n {2}\$ kubectl count\n/)
+    assert.match(message, /expected \(within 0\.1 s, exit code 0\):\n {2}> many {4}<- nothing matches\n/)
+  })
+
+  it('insists during a time', async () => {
+    assert.match(await failure('$ kubectl count\n... during 5s\n<1..2>\n'), /got \(exit code 0\):\n {4}3\n/)
+  })
+
+  it('says what was expected and what came', async () => {
+    assert.match(
+      await failure('$ kubectl get pods\nNAME\nweb\n? 0\n'),
+      /expected \(exit code 0\):\n {2}> NAME {4}<- nothing matches\n {4}web\n {2}got \(exit code 1\):\n {4}No resources found\n/,
+    )
+  })
+
+  it('minds the exit code', async () => {
+    await play('$ kubectl get pods\nNo resources found\n? 1\n')
+    await play('$ kubectl get pods\nNo resources found\n? not 0\n')
+    assert.match(await failure('$ kubectl get pods\nNo resources found\n'), /got \(exit code 1\)/)
+  })
+
+  it('ends commands that take too long', async () => {
+    assert.match(await failure('$ sleep 600\n... at most 0.2s\n'), /killed because its time was over/)
+  })
+
+  it('ends what it left in the background', async () => {
+    await play(`$ sleep 600 > /dev/null 2>&1 & echo $! > ${folder}/pid\n$ kill -0 $(cat ${folder}/pid)\n`)
+    const pid = readFileSync(join(folder, 'pid'), 'utf8').trim()
+    const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2] : 'gone'
+    assert.ok(state === 'gone' || state === 'Z', `process ${pid} is ${state}`)
+  })
+
+  it('notes what should be expected instead', async () => {
+    assert.deepEqual(await play('$ kubectl say a\nb\n\n$ kubectl say c\nc\n', true), [
+      { span: { from: 1, to: 2 }, lines: ['a'] },
+    ])
+  })
+})

@@ -1,0 +1,268 @@
+/** Plays one session: its files, its commands, its own namespace and folder. */
+import { spawn } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { matchOutput, type Captures, type Match } from './match.ts'
+import type { Expectation, Session, Step } from './session.ts'
+import { rewriteExpected } from './update.ts'
+
+/** What a session plays with. */
+export interface Stage {
+  /** The kubectl program. */
+  readonly kubectl: string
+  /** A kubeconfig whose current context is the cluster; sessions play with copies. */
+  readonly kubeconfig: string
+  readonly signal?: AbortSignal
+  /** Between two tries of a command that must come to hold; 500 unless told. */
+  readonly pollMs?: number
+  /** Instead of failing, note what the file should say. */
+  readonly update?: boolean
+  /** Called before each step, for those who watch. */
+  readonly report?: (line: string) => void
+}
+
+/** New expected lines for a part of the session's file. */
+export interface Rewrite {
+  readonly span: { readonly from: number; readonly to: number }
+  readonly lines: readonly string[]
+}
+
+/** A session whose command did not do what it says. */
+export class SessionFailure extends Error {
+  override name = 'SessionFailure'
+}
+
+interface Answer {
+  readonly code: number
+  readonly output: string
+  /** Set when the command was killed because its time was over. */
+  readonly cut: boolean
+}
+
+const commandMs = 60_000
+const mostOutputBytes = 4 * 1024 * 1024
+
+/**
+ * Plays a session to its end and returns the rewrites that `update` asks for. Throws SessionFailure with the command, what
+ * was expected and what came. Whatever it started is ended, and its namespace is being deleted, either way.
+ */
+export async function playSession(session: Session, stage: Stage): Promise<readonly Rewrite[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'k8ts-session-'))
+  const groups: number[] = []
+  const namespace = `${/^[a-z0-9]+/.exec(session.name.toLowerCase())?.[0] ?? 'session'}-${folder.slice(-6).toLowerCase()}`
+  const environment: Record<string, string> = {
+    ...(process.env as Record<string, string>),
+    PATH: `${join(folder, '.bin')}:${process.env['PATH'] ?? '/usr/bin:/bin'}`,
+    KUBECONFIG: join(folder, '.kubeconfig'),
+    HOME: folder,
+    TERM: 'dumb',
+    LC_ALL: 'C.UTF-8',
+    TZ: 'UTC',
+  }
+  const run = (command: string, ms: number, captures: Captures): Promise<Answer> =>
+    runShell(command, folder, { ...environment, ...captures, namespace }, ms, groups, stage.signal)
+  try {
+    await mkdir(join(folder, '.bin'))
+    await symlink(stage.kubectl, join(folder, '.bin', 'kubectl'))
+    await copyFile(stage.kubeconfig, environment['KUBECONFIG']!)
+    const prepared = await run(
+      `kubectl create namespace "$namespace" && kubectl config set-context --current --namespace="$namespace"`,
+      commandMs,
+      {},
+    )
+    if (prepared.code !== 0) throw new SessionFailure(`${session.name}: cannot make a namespace: ${prepared.output}`)
+    return await playSteps(session, stage, folder, run, namespace)
+  } finally {
+    for (const group of groups) killGroup(group)
+    await runShell(
+      `kubectl delete namespace "$namespace" --wait=false`,
+      folder,
+      { ...environment, namespace },
+      commandMs,
+      [],
+    )
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+type Run = (command: string, ms: number, captures: Captures) => Promise<Answer>
+
+async function playSteps(
+  session: Session,
+  stage: Stage,
+  folder: string,
+  run: Run,
+  namespace: string,
+): Promise<readonly Rewrite[]> {
+  const rewrites: Rewrite[] = []
+  let captures: Captures = { namespace }
+  for (const step of session.steps) {
+    stage.signal?.throwIfAborted()
+    if (step.do === 'write') {
+      const path = join(folder, step.name)
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, step.text)
+      continue
+    }
+    stage.report?.(`${session.name}:${step.line}: ${step.command}`)
+    const outcome = await playCommand(step, captures, run, stage.pollMs ?? 500)
+    if (outcome.holds) {
+      captures = outcome.captures
+      continue
+    }
+    if (stage.update === true && canRewrite(step.expect, outcome.answer)) {
+      rewrites.push({ span: step.span, lines: rewriteExpected(step.expect, outcome.answer.output, captures) })
+      continue
+    }
+    const around = await run(
+      'kubectl get pods -o wide; kubectl get events --sort-by=.metadata.creationTimestamp | tail -n 25',
+      commandMs,
+      captures,
+    )
+    throw new SessionFailure(
+      `${describeFailure(session, step, outcome)}\n\nin the namespace:\n${indent(around.output)}`,
+    )
+  }
+  return rewrites
+}
+
+const canRewrite = (expect: Expectation, answer: Answer): boolean =>
+  expect.within === undefined &&
+  expect.during === undefined &&
+  expect.compare !== 'contains' &&
+  !expect.anyOrder &&
+  codeFits(expect, answer.code)
+
+type Outcome =
+  | { readonly holds: true; readonly captures: Captures }
+  | {
+      readonly holds: false
+      readonly answer: Answer
+      readonly match: Match
+      readonly tries: number
+      readonly ms: number
+    }
+
+async function playCommand(step: Step & { do: 'run' }, captures: Captures, run: Run, pollMs: number): Promise<Outcome> {
+  const { expect, command } = step
+  const began = performance.now()
+  const passed = (): number => performance.now() - began
+  const span = expect.within ?? expect.during ?? 0
+  for (let tries = 1; ; tries++) {
+    const left = Math.max(0, span - passed())
+    const answer = await run(command, expect.atMost ?? commandMs + left, captures)
+    const match = matchOutput(expect, answer.output, captures)
+    const holds = match.matches && codeFits(expect, answer.code) && !answer.cut
+    if (holds && (expect.during === undefined || passed() >= expect.during)) {
+      return { holds, captures: match.captures }
+    }
+    if (!holds && (expect.within === undefined || passed() >= expect.within)) {
+      return { holds, answer, match, tries, ms: passed() }
+    }
+    await sleep(pollMs)
+  }
+}
+
+const codeFits = ({ exitCode }: Expectation, code: number): boolean =>
+  exitCode === 'not 0' ? code !== 0 : code === exitCode
+
+function describeFailure(
+  session: Session,
+  { line, command, expect }: Step & { do: 'run' },
+  { answer, match, tries, ms }: Outcome & { holds: false },
+): string {
+  const missing = match.matches ? undefined : match.firstMissing
+  const options = [
+    ...(expect.compare === 'whole' ? [] : [expect.compare]),
+    ...(expect.anyOrder ? ['in any order'] : []),
+    ...(expect.within === undefined ? [] : [`within ${expect.within / 1000} s`]),
+    ...(expect.during === undefined ? [] : [`during ${expect.during / 1000} s`]),
+    `exit code ${expect.exitCode}`,
+  ]
+  let marked = false
+  const expected = expect.lines.map((text) => {
+    const isMissing = !marked && missing !== undefined && text.replaceAll(/\s+/g, ' ').trim() === missing.trim()
+    marked ||= isMissing
+    return isMissing ? `  > ${text}    <- nothing matches` : `    ${text}`
+  })
+  const tried = tries === 1 ? '' : `, ${tries} tries`
+  const cut = answer.cut ? ', killed because its time was over' : ''
+  return [
+    `${session.name}:${line}: after ${(ms / 1000).toFixed(1)} s${tried}`,
+    ...command.split('\n').map((text, index) => `${index === 0 ? '  $' : '  >'} ${text}`),
+    `  expected (${options.join(', ')}):`,
+    ...(expected.length === 0 ? ['    nothing'] : expected),
+    `  got (exit code ${answer.code}${cut}):`,
+    answer.output === '' ? '    nothing' : indent(answer.output),
+  ].join('\n')
+}
+
+const indent = (text: string): string =>
+  text
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n')
+
+/** Runs a command in a process group of its own, whose number is kept in `groups` while anything of it lives. */
+function runShell(
+  command: string,
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  ms: number,
+  groups: number[],
+  signal?: AbortSignal,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sh', ['-c', `exec 2>&1\n${command}`], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const pieces: Buffer[] = []
+    let bytes = 0
+    let cut = false
+    const end = (): void => {
+      if (child.pid !== undefined) killGroup(child.pid)
+    }
+    const timer = setTimeout(() => {
+      cut = true
+      end()
+    }, ms)
+    signal?.addEventListener('abort', end, { once: true })
+    child.stdout.on('data', (piece: Buffer) => {
+      bytes += piece.length
+      if (bytes <= mostOutputBytes) pieces.push(piece)
+      else end()
+    })
+    child.on('error', reject)
+    child.on('close', (code, by) => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
+      if (child.pid !== undefined && groupLives(child.pid)) groups.push(child.pid)
+      const note = bytes > mostOutputBytes ? `\n(more than ${mostOutputBytes} bytes of output)` : ''
+      resolve({ code: code ?? (by === 'SIGKILL' ? 137 : 143), output: Buffer.concat(pieces).toString() + note, cut })
+    })
+  })
+}
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL')
+  } catch {
+    // Everything of it has ended already.
+  }
+}
+
+function groupLives(group: number): boolean {
+  try {
+    process.kill(-group, 0)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,62 @@
+// Plays sessions on the cluster of KUBECONFIG: `node test/scripts/run.ts [--update] [--verbose] [--at-once N] [S02 ...]`.
+// `--update` writes what came into the files, where that makes sense; look at the difference before you keep it.
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+
+import { ensureKubectl, findKubectls } from '../../tools/kubectl.ts'
+import { playSession, type Rewrite } from './play.ts'
+import { readSessions, type SessionFile } from './readSessions.ts'
+
+const { values, positionals } = parseArgs({
+  options: {
+    update: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+    'at-once': { type: 'string', default: '1' },
+  },
+  allowPositionals: true,
+})
+
+/** The text of a session file with other expected lines. */
+export function applyRewrites(text: string, rewrites: readonly Rewrite[]): string {
+  const lines = text.split('\n')
+  for (const { span, lines: expected } of rewrites.toReversed())
+    lines.splice(span.from, span.to - span.from, ...expected)
+  return lines.join('\n')
+}
+
+async function playAll(): Promise<number> {
+  const kubeconfig = process.env['KUBECONFIG']
+  if (kubeconfig === undefined) throw new Error('KUBECONFIG does not say which cluster: "k8ts up" makes one')
+  const newest = await ensureKubectl((line) => console.error(line))
+  const all = await findKubectls()
+  const left = [...readSessions(positionals)]
+  if (left.length === 0) throw new Error(`no session begins with ${positionals.join(' or ')}`)
+  const failed: string[] = []
+  const play = async ({ path, text, session }: SessionFile): Promise<void> => {
+    const began = performance.now()
+    const kubectl = all.find(({ major, minor }) => `${major}.${minor}` === session.kubectl) ?? newest
+    try {
+      const rewrites = await playSession(session, {
+        kubectl: kubectl.path,
+        kubeconfig,
+        update: values.update,
+        ...(values.verbose ? { report: (line: string) => console.error(line) } : {}),
+      })
+      if (rewrites.length > 0) writeFileSync(path, applyRewrites(text, rewrites))
+      const changed = rewrites.length === 0 ? '' : ` (${rewrites.length} expectations rewritten)`
+      console.log(`ok      ${session.name}  ${((performance.now() - began) / 1000).toFixed(1)} s${changed}`)
+    } catch (error) {
+      failed.push(session.name)
+      console.log(`FAILED  ${session.name}  ${((performance.now() - began) / 1000).toFixed(1)} s`)
+      console.log((error as Error).message)
+    }
+  }
+  const worker = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await play(next)
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Number(values['at-once'])) }, worker))
+  if (failed.length > 0) console.log(`${failed.length} failed: ${failed.join(' ')}`)
+  return failed.length === 0 ? 0 : 1
+}
+
+if (import.meta.main) process.exitCode = await playAll()

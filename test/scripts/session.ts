@@ -1,0 +1,186 @@
+/**
+ * test/scripts: executable sessions with the real kubectl. `sessions/*.session` are what a person types and sees; this
+ * file reads them, `match.ts` compares what was expected with what came, `play.ts` plays one session, `run.ts` is the
+ * command line, `sessions.test.ts` plays all of them on a cluster of their own.
+ *
+ * A session file:
+ *
+ *     # A comment. Lines that begin with `#`, `$`, `?`, `@`, `...` or `<<FILE` mean something; `\#` is a `#` of output.
+ *     @waits                              most of its time goes by waiting: plays beside the others
+ *     @kubectl 1.30                       needs this very version
+ *
+ *     <<FILE pod.yaml                     a file in the session's folder, up to the line FILE
+ *     kind: Pod
+ *     FILE
+ *
+ *     $ kubectl get pod web               run by sh; following lines that begin with `> ` belong to it
+ *     ... within 20s                      how to look at the answer, see `Expectation`
+ *     NAME  READY  STATUS   RESTARTS  AGE
+ *     web   1/1    Running  0         <age>
+ *
+ *     $ kubectl get pod none
+ *     Error from server (NotFound): pods "none" not found
+ *     ? 1                                 exit code; 0 when absent; `? not 0`
+ *
+ * Standard output and error are one stream. Spacing and blank lines do not count, except with `exactly`. A line `...` in
+ * the expected output stands for any number of lines. Placeholders are listed in `match.ts`; `<ip:pod>` also remembers
+ * the text, as `<=pod>` later and as the shell variable `$pod`. `$namespace` is the session's own namespace.
+ * Programs in the background (`&`) redirect their output; they end with the session.
+ */
+
+/** What an answer must be like. */
+export interface Expectation {
+  /** Expected lines, as written. */
+  readonly lines: readonly string[]
+  readonly exitCode: number | 'not 0'
+  /** Try again until it holds, for at most this long (milliseconds). */
+  readonly within?: number
+  /** It must hold each time during this long (milliseconds). */
+  readonly during?: number
+  /** The command must have ended after this long (milliseconds). */
+  readonly atMost?: number
+  /** `exactly`: byte for byte. `contains`: other lines may stand between. */
+  readonly compare: 'whole' | 'exactly' | 'contains'
+  readonly anyOrder: boolean
+}
+
+/** One step of a session. */
+export type Step =
+  | { readonly do: 'write'; readonly line: number; readonly name: string; readonly text: string }
+  | {
+      readonly do: 'run'
+      /** Number of the `$` line, from 1. */
+      readonly line: number
+      readonly command: string
+      readonly expect: Expectation
+      /** The lines of the file that hold the expected output: from, up to but not including; from 0. */
+      readonly span: { readonly from: number; readonly to: number }
+    }
+
+/** A session as its file says it. */
+export interface Session {
+  readonly name: string
+  /** First comment of the file. */
+  readonly title: string
+  readonly waits: boolean
+  readonly kubectl?: string
+  readonly steps: readonly Step[]
+}
+
+/** A session file that cannot be understood; the message begins with `FILE:LINE`. */
+export class SessionFileError extends Error {
+  override name = 'SessionFileError'
+}
+
+const defaultExpectation: Expectation = { lines: [], exitCode: 0, compare: 'whole', anyOrder: false }
+
+/** Reads a session file. Throws SessionFileError with the line of the first mistake. */
+export function parseSession(name: string, text: string): Session {
+  const lines = text.split('\n')
+  const steps: Step[] = []
+  let title: string | undefined
+  let waits = false
+  let kubectl: string | undefined
+  const fail = (index: number, what: string): never => {
+    throw new SessionFileError(`${name}:${index + 1}: ${what}`)
+  }
+  for (let index = 0; index < lines.length;) {
+    const line = lines[index]!
+    if (line.startsWith('#')) {
+      title ??= line.slice(1).trim()
+      index++
+    } else if (line.trim() === '') {
+      index++
+    } else if (line.startsWith('@')) {
+      const directive = /^@(waits|kubectl (\d+\.\d+))\s*$/.exec(line)
+      if (directive === null) fail(index, `"${line}" is neither "@waits" nor "@kubectl MAJOR.MINOR"`)
+      else if (directive[2] === undefined) waits = true
+      else kubectl = directive[2]
+      index++
+    } else if (line.startsWith('<<FILE')) {
+      const file = /^<<FILE (\S+)$/.exec(line)?.[1] ?? fail(index, 'write "<<FILE NAME"')
+      if (file.startsWith('/') || file.split('/').includes('..')) fail(index, `"${file}" leaves the session's folder`)
+      const end = lines.indexOf('FILE', index)
+      if (end < 0) fail(index, `the file "${file}" has no end: a line FILE`)
+      const content = lines.slice(index + 1, end).map((text) => `${text}\n`)
+      steps.push({ do: 'write', line: index + 1, name: file, text: content.join('') })
+      index = end + 1
+    } else if (line.startsWith('$ ')) {
+      const { step, next } = parseCommand(lines, index, fail)
+      steps.push(step)
+      index = next
+    } else {
+      fail(index, `expected a command ("$ ..."), not "${line}"`)
+    }
+  }
+  return { name, title: title ?? name, waits, steps, ...(kubectl === undefined ? {} : { kubectl }) }
+}
+
+function parseCommand(
+  lines: readonly string[],
+  start: number,
+  fail: (index: number, what: string) => never,
+): { step: Step; next: number } {
+  const command = [lines[start]!.slice(2)]
+  let index = start + 1
+  while (lines[index]?.startsWith('> ') === true || lines[index] === '>') command.push(lines[index++]!.slice(2))
+  let expect: Expectation = defaultExpectation
+  if (lines[index]?.startsWith('... ') === true) {
+    expect = parseOptions(lines[index]!, (what) => fail(index, what))
+    index++
+  }
+  const from = index
+  let to = from
+  const expected: string[] = []
+  let ended = false
+  for (; index < lines.length; index++) {
+    const line = lines[index]!
+    if (/^(\$ |@|<<FILE)/.test(line)) break
+    if (line.startsWith('#')) continue
+    if (line.startsWith('?')) {
+      const code = /^\? (\d+|not 0)$/.exec(line)?.[1] ?? fail(index, 'write "? CODE" or "? not 0"')
+      if (ended) fail(index, 'the exit code stands there already')
+      expect = { ...expect, exitCode: code === 'not 0' ? code : Number(code) }
+      ended = true
+      continue
+    }
+    if (ended && line.trim() !== '') fail(index, 'the exit code stands after the output')
+    if (ended) continue
+    expected.push(line.replace(/^\\(?=[#$?@\\]|\.\.\.|<<FILE)/, ''))
+    if (line.trim() !== '') to = index + 1
+  }
+  while (expected.at(-1)?.trim() === '') expected.pop()
+  const step: Step = {
+    do: 'run',
+    line: start + 1,
+    command: command.join('\n'),
+    expect: { ...expect, lines: expected },
+    span: { from, to },
+  }
+  return { step, next: index }
+}
+
+function parseOptions(line: string, fail: (what: string) => never): Expectation {
+  let expect = defaultExpectation
+  for (const option of line
+    .slice(4)
+    .split(',')
+    .map((text) => text.trim())) {
+    const timed = /^(within|during|at most) (\d+(?:\.\d+)?)s$/.exec(option)
+    if (timed !== null) {
+      const ms = Math.round(Number(timed[2]) * 1000)
+      if (timed[1] === 'within') expect = { ...expect, within: ms }
+      else if (timed[1] === 'during') expect = { ...expect, during: ms }
+      else expect = { ...expect, atMost: ms }
+    } else if (option === 'exactly' || option === 'contains') {
+      expect = { ...expect, compare: option }
+    } else if (option === 'in any order') {
+      expect = { ...expect, anyOrder: true }
+    } else {
+      fail(`"${option}" is none of: within Ns, during Ns, at most Ns, exactly, contains, in any order`)
+    }
+  }
+  if (expect.within !== undefined && expect.during !== undefined) fail('"within" and "during" exclude each other')
+  if (expect.compare === 'exactly' && expect.anyOrder) fail('"exactly" has an order')
+  return expect
+}

@@ -1,0 +1,51 @@
+/** Every session with the real kubectl on one cluster of real containers. Needs root. */
+import { after, before, describe, it } from 'node:test'
+
+import { ensureKubectl, findKubectls, type Kubectl } from '../../tools/kubectl.ts'
+import { makeCluster, requireRoot, type TestCluster } from './cluster.ts'
+import { playSession } from './play.ts'
+import { readSessions } from './readSessions.ts'
+import type { Session } from './session.ts'
+
+/** How many sessions play at once: those that mostly wait cost little. */
+const busyAtOnce = 3
+const waitingAtOnce = 12
+
+const files = readSessions()
+
+describe('sessions', { concurrency: true }, () => {
+  let cluster: TestCluster | undefined
+  let newest: Kubectl
+  let all: readonly Kubectl[]
+  const report = (line: string): void => void process.stderr.write(`${line}\n`)
+
+  before(async () => {
+    requireRoot()
+    newest = await ensureKubectl(report)
+    all = await findKubectls()
+    report(`kubectl ${newest.version} (${newest.path})`)
+    cluster = await makeCluster('t-scripts', 3, report)
+  })
+  after(async () => {
+    await cluster?.end()
+  })
+
+  const play = (session: Session) => async (context: { signal: AbortSignal; diagnostic(text: string): void }) => {
+    const wanted = all.find(({ major, minor }) => `${major}.${minor}` === session.kubectl)
+    if (session.kubectl !== undefined && wanted === undefined) {
+      context.diagnostic(`kubectl ${session.kubectl} is not on this machine; played with ${newest.version}`)
+    }
+    await playSession(session, {
+      kubectl: (wanted ?? newest).path,
+      kubeconfig: cluster!.kubeconfig,
+      signal: context.signal,
+    })
+  }
+
+  describe('those that mostly wait', { concurrency: waitingAtOnce }, () => {
+    for (const { session } of files) if (session.waits) it(`${session.name}: ${session.title}`, play(session))
+  })
+  describe('the others', { concurrency: busyAtOnce }, () => {
+    for (const { session } of files) if (!session.waits) it(`${session.name}: ${session.title}`, play(session))
+  })
+})

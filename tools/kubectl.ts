@@ -1,0 +1,133 @@
+// The real kubectl for tests: finds every version on this machine, or installs Debian's package when there is none.
+// Alone: `node tools/kubectl.ts [--all]` prints the newest (or all) as `VERSION PATH`.
+import { execFile, spawn } from 'node:child_process'
+import { readdirSync, realpathSync } from 'node:fs'
+import { basename, delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+/** One kubectl program. */
+export interface Kubectl {
+  readonly path: string
+  readonly major: number
+  readonly minor: number
+  /** As the program says it: `v1.33.1`. */
+  readonly version: string
+}
+
+/** Where a Google Cloud SDK keeps one kubectl for each minor version. */
+const sdkFolder = '/usr/lib/google-cloud-sdk/bin'
+
+/**
+ * Every kubectl that runs, newest first, each file once. A plain `kubectl` beside versioned ones is left out: it is the
+ * SDK's dispatcher, which asks the network which of them to run.
+ */
+export async function findKubectls(
+  path: string = process.env['PATH'] ?? '',
+  sdk: string = sdkFolder,
+): Promise<readonly Kubectl[]> {
+  const candidates = [
+    ...versionedIn(sdk),
+    ...path
+      .split(delimiter)
+      .filter((folder) => folder !== '')
+      .map((folder) => join(folder, 'kubectl')),
+  ]
+  const files = new Set(candidates.map(realPath).filter((file) => file !== undefined))
+  const found = await Promise.all([...files].filter((file) => !isDispatcher(file)).map(askVersion))
+  return found
+    .filter((kubectl) => kubectl !== undefined)
+    .toSorted((a, b) => b.major - a.major || b.minor - a.minor || a.path.localeCompare(b.path))
+}
+
+/** The newest kubectl of this machine; installs one when there is none and says so line by line. */
+export async function ensureKubectl(report: (line: string) => void): Promise<Kubectl> {
+  const [newest] = await findKubectls()
+  if (newest !== undefined) return newest
+  if (process.getuid?.() !== 0) {
+    throw new Error('There is no kubectl, and installing it needs root: "sudo apt-get install kubernetes-client"')
+  }
+  report('there is no kubectl: installing the package kubernetes-client')
+  const said = await aptInstall(report)
+  const [installed] = await findKubectls()
+  if (installed === undefined) throw new Error(`Cannot install kubernetes-client: ${said}`)
+  return installed
+}
+
+function versionedIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^kubectl\.\d+\.\d+$/.test(name))
+      .map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}
+
+function realPath(file: string): string | undefined {
+  try {
+    return realpathSync(file)
+  } catch {
+    return undefined
+  }
+}
+
+const isDispatcher = (file: string): boolean => basename(file) === 'kubectl' && versionedIn(dirname(file)).length > 0
+
+async function askVersion(path: string): Promise<Kubectl | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)(path, ['version', '--client', '-o', 'json'], { timeout: 20_000 })
+    const { clientVersion } = JSON.parse(stdout) as {
+      clientVersion: { major: string; minor: string; gitVersion: string }
+    }
+    const { major, minor, gitVersion } = clientVersion
+    return { path, major: parseInt(major, 10), minor: parseInt(minor, 10), version: gitVersion }
+  } catch {
+    // Not a kubectl that runs here: another architecture, a broken link, a wrapper without its program.
+    return undefined
+  }
+}
+
+/** Returns the last lines that apt-get said. */
+async function aptInstall(report: (line: string) => void): Promise<string> {
+  const install = [
+    'install',
+    '-y',
+    '-q',
+    '--no-install-recommends',
+    '-o',
+    'DPkg::Lock::Timeout=120',
+    'kubernetes-client',
+  ]
+  const first = await apt(install, report)
+  if (first.code === 0) return first.said
+  report('updating the package lists')
+  const update = await apt(['update', '-q', '-o', 'DPkg::Lock::Timeout=120'], report)
+  if (update.code !== 0) return `the package lists cannot be read: ${update.said}`
+  return (await apt(install, report)).said
+}
+
+function apt(words: readonly string[], report: (line: string) => void): Promise<{ code: number; said: string }> {
+  return new Promise((resolve) => {
+    const child = spawn('apt-get', words, {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 600_000,
+    })
+    let said = ''
+    const read = (piece: Buffer): void => {
+      said = (said + piece.toString()).slice(-4000)
+      for (const [, what] of piece.toString().matchAll(/^Setting up (\S+)/gm)) report(`installed ${what}`)
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.on('error', (error) => resolve({ code: 127, said: `apt-get: ${error.message}` }))
+    child.on('close', (code) => resolve({ code: code ?? 1, said: said.trim().split('\n').slice(-3).join('; ') }))
+  })
+}
+
+if (import.meta.main) {
+  const wanted = process.argv.includes('--all')
+    ? await findKubectls()
+    : [await ensureKubectl((line) => console.error(line))]
+  for (const { version, path } of wanted) console.log(`${version} ${path}`)
+}
