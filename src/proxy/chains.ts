@@ -85,7 +85,8 @@ export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
     [
       'filter_output',
       [
-        'type filter hook output priority -110; policy accept;',
+        // After the address was changed: what still has a service's own is not served.
+        'type filter hook output priority -90; policy accept;',
         'ct state new jump unserved',
         'ct state new jump unserved_node',
       ],
@@ -132,11 +133,16 @@ export function addDispatchChains(
   const lines: string[] = []
   if (side === 'all') lines.push(mark)
   if (side === 'others') lines.push(pods.length === 0 ? mark : `${ip} saddr != ${oneOf(pods)} ${mark}`)
-  const draw = `meta mark set numgen random mod ${count}${side === 'outside' ? ` offset ${firstOutsideSlot}` : ''}`
-  if (affinitySeconds === undefined) {
-    chains.set(name, [...lines, draw, `goto go_${place}`])
+  const offset = side === 'outside' ? ` offset ${firstOutsideSlot}` : ''
+  if (affinitySeconds === undefined || family === 6) {
+    // nft below 1.0.8 ends with an assertion where a map is updated by a key of two IPv6 addresses. There the slot follows from
+    // the client: it keeps its backend until their number changes.
+    const spread =
+      affinitySeconds === undefined ? `numgen random mod ${count}` : `jhash ${ip} saddr mod ${count} seed 0x1`
+    chains.set(name, [...lines, `meta mark set ${spread}${offset}`, `goto go_${place}`])
     return
   }
+  const draw = `meta mark set numgen random mod ${count}${offset}`
   const client = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`
   const key = `${place === 'vip' ? `${ip} daddr . ` : ''}meta l4proto . th dport . meta mark`
   const remember = `update @affinity { ${client} timeout ${affinitySeconds}s : meta mark }`

@@ -108,7 +108,7 @@ function* frontendElements(frontend: Frontend): Generator<readonly [SetName, str
     yield [backends, `${key} . ${slot}`, backendName(backend)]
   for (const [slot, backend] of (frontend.outside?.backends ?? []).entries())
     yield [backends, `${key} . ${firstOutsideSlot + slot}`, backendName(backend)]
-  if (frontend.affinitySeconds === undefined) return
+  if (frontend.affinitySeconds === undefined || frontend.family === 6) return
   const named = numberBackends([...frontend.inside.backends, ...(frontend.outside?.backends ?? [])])
   for (const [name, number] of named) yield [backends, `${key} . ${number}`, name]
   for (const [slot, backend] of frontend.inside.backends.entries())
