@@ -3,19 +3,34 @@
 // Runs on the pinned Node.
 import { build } from 'esbuild'
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const cache = join(root, 'node_modules', '.cache', 'k8ts')
+const cache = cacheFolder()
 
 /** Entry points: the command line, and what runs in threads of its own. */
 const entries = { main: 'src/cluster/main.ts', sqliteWorker: 'src/storage/sqliteWorker.ts' }
 
 /** How many older bundles are kept: a running cluster may still start threads from its own. */
 const kept = 5
+
+/** Beside the packages where we may write there, else among the user's own caches. */
+function cacheFolder() {
+  const shared = join(root, 'node_modules', '.cache', 'k8ts')
+  try {
+    mkdirSync(shared, { recursive: true })
+    accessSync(shared, constants.W_OK)
+    return shared
+  } catch {
+    const own = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'k8ts', createHash('sha256').update(root).digest('hex').slice(0, 8))
+    mkdirSync(own, { recursive: true })
+    return own
+  }
+}
 
 export async function ensureBundle() {
   const hash = createHash('sha256')
