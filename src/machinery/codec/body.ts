@@ -1,0 +1,226 @@
+// The body of a request, from bytes to an object of the kind that the path names, or to the refusal that Kubernetes
+// gives. Here too: what strict reading complains about, as an error or as warnings.
+import { apiVersionOf } from '#api/resource.ts'
+import { decodeJson } from '#lib/encoding/json.ts'
+import type { KeyPath } from '#lib/encoding/jsonScan.ts'
+import { decodeYaml } from '#lib/encoding/yaml.ts'
+import { definitionNamed, schemaOfKind } from '#machinery/schema/load.ts'
+import { isObject, schemaAt, type GroupVersionKind, type JsonObject, type Schema } from '#machinery/schema/model.ts'
+import { badRequest, requestTooLarge } from '#machinery/status.ts'
+import type { MediaType } from './negotiate.ts'
+import { decodeProtobuf } from './protobuf.ts'
+import { decodeValue, type DecodedValue } from './schemaDecoder.ts'
+
+/** What happens to fields that the kind does not have and keys that stand twice. */
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
+
+export interface BodyOptions {
+  /** What the path expects; also what a body without apiVersion and kind is taken for. */
+  readonly kind: GroupVersionKind
+  /** Absent: the schema of the built-in kind. */
+  readonly schema?: Schema
+  readonly mediaType: MediaType
+  readonly fieldValidation?: FieldValidation
+  readonly maxBytes?: number
+  /** Other kinds that the path takes too, such as `DeleteOptions` written in the version of the resource. */
+  readonly accepts?: (kind: GroupVersionKind) => boolean
+}
+
+export interface DecodedBody {
+  readonly object: JsonObject
+  /** For the `Warning` header; empty unless fields are validated with `Warn`. */
+  readonly warnings: readonly string[]
+}
+
+/** Reads a body; throws the StatusError that tells the client why it cannot be read. */
+export function decodeBody(bytes: Uint8Array, options: BodyOptions): DecodedBody {
+  if (options.mediaType === 'protobuf') {
+    const decoded = decodeProtobuf(bytes, options.kind, limitOf(options))
+    if ('problem' in decoded) {
+      if (decoded.tooLarge === true) throw requestTooLarge(`Request entity too large: ${decoded.problem}`)
+      throw unrecognized(options.kind, bytes, decoded.problem)
+    }
+    checkKind(decoded.kind, options)
+    return decodeObject(decoded.object, decoded.kind, () => [], options)
+  }
+  const { value, duplicates } = options.mediaType === 'yaml' ? readYaml(bytes, options) : readJson(bytes, options)
+  const kind = kindOfBody(value, bytes, options)
+  checkKind(kind, options)
+  return decodeObject(value, kind, duplicates, options)
+}
+
+/** Reads a value that was parsed already, such as the result of a patch, with the same refusals. */
+export function decodeParsed(value: unknown, options: Omit<BodyOptions, 'mediaType' | 'maxBytes'>): DecodedBody {
+  const full: BodyOptions = { ...options, mediaType: 'json' }
+  const kind = kindOfBody(value, new Uint8Array(), full)
+  checkKind(kind, full)
+  return decodeObject(value, kind, () => [], full)
+}
+
+interface Parsed {
+  readonly value: unknown
+  /** Complaints about keys that stand twice. */
+  duplicates(schema: Schema | undefined): readonly string[]
+}
+
+const limitOf = (options: BodyOptions): { maxBytes?: number } =>
+  options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }
+
+function readJson(bytes: Uint8Array, options: BodyOptions): Parsed {
+  const decoded = decodeJson(bytes, limitOf(options))
+  if ('problem' in decoded) {
+    if (decoded.tooLarge === true) throw requestTooLarge(`Request entity too large: ${decoded.problem}`)
+    throw unrecognized(options.kind, bytes, `couldn't get version/kind; json parse error: ${decoded.problem}`)
+  }
+  return {
+    value: decoded.value,
+    duplicates: (schema) =>
+      decoded
+        .duplicates()
+        .filter((path) => schema === undefined || schemaAt(schema, path) !== undefined)
+        .map((path) => `duplicate field "${dotted(path)}"`),
+  }
+}
+
+function readYaml(bytes: Uint8Array, options: BodyOptions): Parsed {
+  const decoded = decodeYaml(bytes, limitOf(options))
+  if ('problem' in decoded) {
+    if (decoded.tooLarge === true) throw requestTooLarge(`Request entity too large: ${decoded.problem}`)
+    throw unrecognized(options.kind, bytes, `yaml: ${decoded.problem}`)
+  }
+  const value = decoded.documents[0]
+  return {
+    value: value === undefined ? null : value,
+    duplicates: () =>
+      decoded.duplicates.length === 0
+        ? []
+        : [
+            `yaml: unmarshal errors:\n${decoded.duplicates.map(({ line, key }) => `  line ${line}: key "${key}" already set in map`).join('\n')}`,
+          ],
+  }
+}
+
+function dotted(path: KeyPath): string {
+  let text = ''
+  for (const step of path) text += typeof step === 'number' ? `[${step}]` : text === '' ? step : `.${step}`
+  return text
+}
+
+/** What the body says it is, with the gaps filled from what the path expects. */
+function kindOfBody(value: unknown, bytes: Uint8Array, options: BodyOptions): GroupVersionKind {
+  const meta = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+  const refuse = (why: string): never => {
+    throw unrecognized(options.kind, bytes, `couldn't get version/kind; json parse error: ${why}`)
+  }
+  if (value !== null && !isObject(value)) {
+    const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+    return refuse(`json: cannot unmarshal ${what} into Go value of type ${meta}`)
+  }
+  const read = (field: 'apiVersion' | 'kind'): string => {
+    const text = value?.[field] ?? ''
+    if (typeof text === 'string') return text
+    const what = Array.isArray(text) ? 'array' : typeof text === 'boolean' ? 'bool' : typeof text
+    return refuse(`json: cannot unmarshal ${what} into Go struct field .${field} of type string`)
+  }
+  const apiVersion = read('apiVersion')
+  const kind = read('kind')
+  const parts = apiVersion.split('/')
+  if (parts.length > 2) {
+    throw unrecognized(options.kind, bytes, `couldn't get version/kind; unexpected GroupVersion string: ${apiVersion}`)
+  }
+  const version = parts.at(-1) ?? ''
+  return {
+    group: apiVersion === '' ? options.kind.group : parts.length === 2 ? parts[0]! : '',
+    version: version === '' ? options.kind.version : version,
+    kind: kind === '' ? options.kind.kind : kind,
+  }
+}
+
+function checkKind(kind: GroupVersionKind, options: BodyOptions): void {
+  const expected = options.kind
+  const sameVersion = kind.group === expected.group && kind.version === expected.version
+  if (sameVersion && kind.kind === expected.kind) return
+  if (options.accepts?.(kind) === true) return
+  const apiVersion = apiVersionOf(kind)
+  // A custom resource is read without a type, so only the names can be compared.
+  const known =
+    options.schema?.definition === undefined && options.schema !== undefined ? undefined : schemaOfKind(kind)
+  if (known !== undefined && kind.kind === expected.kind) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
+    )
+  }
+  const why =
+    known === undefined
+      ? `no kind "${kind.kind}" is registered for version "${apiVersion}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:31"`
+      : `converting (${kind.version}.${kind.kind}) to (${packageOf(expected)}.${expected.kind}): unknown conversion`
+  throw cannotBeHandled(kind, expected, why)
+}
+
+/** The package in which upstream keeps the common form of a kind: the folder of its group. */
+function packageOf(kind: GroupVersionKind): string {
+  return schemaOfKind(kind)?.definition?.split('.').at(-3) ?? kind.group
+}
+
+function decodeObject(
+  value: unknown,
+  kind: GroupVersionKind,
+  duplicates: Parsed['duplicates'],
+  options: BodyOptions,
+): DecodedBody {
+  const schema = options.schema ?? schemaOfKind(kind)
+  if (schema === undefined) throw new Error(`Cannot decode ${apiVersionOf(kind)} ${kind.kind}: no schema`)
+  const apiVersion = apiVersionOf(kind)
+  // Custom resources are kept as they are: their own schema prunes, defaults and checks them.
+  const isCustom = schema.definition === undefined
+  const decoded = isCustom ? decodeCustom(value) : decodeValue(schema, value ?? {})
+  if ('problem' in decoded) throw cannotBeHandled(kind, options.kind, decoded.problem)
+  const object: JsonObject = { kind: '', apiVersion: '', ...decoded.value }
+  object['kind'] = kind.kind
+  object['apiVersion'] = apiVersion
+  const validation = options.fieldValidation ?? 'Warn'
+  if (validation === 'Ignore') return { object, warnings: [] }
+  const complaints = [...decoded.complaints, ...duplicates(isCustom ? undefined : schema)]
+  if (complaints.length > 0 && validation === 'Strict') {
+    throw cannotBeHandled(kind, options.kind, `strict decoding error: ${complaints.join(', ')}`)
+  }
+  return { object, warnings: complaints }
+}
+
+/** An object of which only the metadata has a known type. */
+function decodeCustom(value: unknown): DecodedValue {
+  const object = isObject(value) ? value : {}
+  const metadata = decodeValue(
+    definitionNamed('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'),
+    object['metadata'] ?? {},
+  )
+  if ('problem' in metadata) return metadata
+  return {
+    value: { ...object, metadata: metadata.value },
+    complaints: metadata.complaints.map((complaint) => complaint.replace('"', '"metadata.')),
+  }
+}
+
+/** The refusal of an object whose kind could be read. */
+export function cannotBeHandled(
+  kind: Pick<GroupVersionKind, 'version' | 'kind'>,
+  expected: Pick<GroupVersionKind, 'kind'>,
+  why: string,
+): Error {
+  return badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${expected.kind}: ${why}`)
+}
+
+function unrecognized(expected: GroupVersionKind, bytes: Uint8Array, why: string): Error {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summary(bytes)})`,
+  )
+}
+
+/** The beginning of a body: as text when it looks like JSON, otherwise in hexadecimal digits. */
+function summary(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '<empty>'
+  const begin = bytes.subarray(0, 30)
+  const more = bytes.length > 30 ? ' ...' : ''
+  if (bytes[0] === 0x7b) return new TextDecoder().decode(begin) + more
+  return Array.from(begin, (byte) => byte.toString(16).padStart(2, '0')).join('') + more
+}
