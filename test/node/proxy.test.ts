@@ -20,8 +20,11 @@ import { systemHost } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
 import { createLogger } from '#lib/log.ts'
 import { seededRandom } from '#lib/random.ts'
+import { NftablesTable } from '#proxy/nftables.ts'
 import { readListing } from '#proxy/nftText.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
+import { planRules } from '#proxy/ruleset.ts'
+import { planFrontends } from '#proxy/serviceTable.ts'
 
 const host = systemHost(systemClock)
 const prefix = `k8ts-px${process.pid}`
@@ -398,6 +401,36 @@ describe('the service proxy', { skip: reasonToSkip }, () => {
     await until('the table is back', async () => (await generation()) > 0)
     assert.deepEqual(await connect('pod1', 'tcp/10.96.0.13/80'), ['pod2 10.244.1.2'])
     assert.ok(problems.some((line) => line.includes('Cannot apply service rules')))
+  })
+
+  it('knows its own table in what nft prints, and what was changed by hand', async () => {
+    const ranges = {
+      clusterPodRanges: ['10.244.0.0/16'],
+      nodePodRanges: ['10.244.1.0/24'],
+      serviceRanges: ['10.96.0.0/12'],
+    }
+    const kernel = new NftablesTable(host.nft(file('pod2')), 4)
+    const ports = [{ name: '', port: 8080, protocol: 'TCP' }]
+    const sticky = service('s', { clusterIP: '10.96.0.7', ports: [{ port: 80 }], sessionAffinity: 'ClientIP' })
+    const plan = (...addresses: string[]) => {
+      const frontends = planFrontends(sticky, [slice('s', ports, ...addresses)], { name: 'node' })
+      return planRules(new Map(frontends.map((each) => [each.key, each])), 4, ranges)
+    }
+    await kernel.apply(plan('10.244.1.2'))
+    await kernel.apply(plan('10.244.1.2', '10.244.2.2'))
+    assert.equal(await kernel.verify(), undefined)
+    const client = '10.244.1.9 . 10.96.0.7 . tcp . 80'
+    await enter('pod2', 'nft', `add element ip k8ts-services affinity { ${client} timeout 200s : 20000000 }`)
+    assert.equal(await kernel.verify(), undefined)
+    await enter('pod2', 'nft', 'add rule ip k8ts-services services accept')
+    assert.equal(await kernel.verify(), 'chain "services" was changed')
+    assert.deepEqual(await kernel.apply(plan('10.244.1.2')), { kind: 'whole' })
+    assert.equal(await kernel.verify(), undefined)
+    const text = await host.nft(file('pod2')).describe({ family: 'ip', name: 'k8ts-services' })
+    const remembered = [...readListing(text!).elements.get('affinity')!]
+    assert.match(remembered[0]![0], /^10\.244\.1\.9 \. 10\.96\.0\.7 \. tcp \. 80 expires 3m1\ds/)
+    await kernel.remove()
+    assert.deepEqual(await host.nft(file('pod2')).tables(), [])
   })
 
   it('forgets a service that was deleted', async () => {
