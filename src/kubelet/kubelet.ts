@@ -4,4 +4,141 @@
  * parts of the machine: runtime, volumes, probes, images, control groups, the node object, the server for logs and exec.
  * Scheduling, service networking and the names of services are elsewhere.
  */
+import { services as serviceResource, type Service } from '#api/core/v1/service.ts'
+import { eventWriter } from '#client/events.ts'
+import { WatchedInformer } from '#client/informer.ts'
+import { Semaphore } from '#lib/async/mutex.ts'
+import type { Component } from '#lib/component.ts'
+import { PodCgroups } from './cgroups/podCgroups.ts'
+import { ImagePuller } from './images/imagePuller.ts'
+import { readMachine, readMachineState } from './node/machine.ts'
+import { NodeReporter } from './node/nodeReporter.ts'
+import type { NodeServices } from './nodeServices.ts'
+import type { KubeletOptions } from './options.ts'
+import { apiPodSource } from './podSource.ts'
+import { PodWorkers } from './podWorkers.ts'
+import { ReferencedObjectsCache } from './referencedObjects.ts'
+
 export type { KubeletDirectories, KubeletOptions, KubeletServerOptions, NodeDns } from './options.ts'
+
+/** One node's agent. Containers go on when it stops, and are found again by the next one. */
+export function kubelet(options: KubeletOptions): Component {
+  return {
+    name: 'kubelet',
+    run: (ready, signal) => runKubelet(options, ready, signal),
+  }
+}
+
+const defaultPort = 10250
+
+async function runKubelet(options: KubeletOptions, ready: () => void, signal: AbortSignal): Promise<void> {
+  const { client, clock, random, runtime, host, nodeName, directories, addresses } = options
+  const report = options.report ?? (() => {})
+  await host.files.makeFolder(`${directories.root}/pods`, 0o755)
+  await host.files.makeFolder(directories.logs, 0o755)
+  const machine = options.machine ?? (await readMachine(host.files, directories.root))
+  const reporter = new NodeReporter({
+    client,
+    clock,
+    random,
+    runtime,
+    machine,
+    report,
+    description: {
+      name: nodeName,
+      addresses,
+      labels: options.labels ?? {},
+      taints: options.taints ?? [],
+      port: options.server?.port ?? defaultPort,
+      capacity: options.capacity ?? {},
+    },
+    readState: options.readMachineState ?? (() => readMachineState(host.files, directories.root)),
+  })
+  const events = eventWriter({ client, clock, random, report })
+  const informer = { client, clock, random, report }
+  const services = new WatchedInformer<Service>({ ...informer, resource: serviceResource, selection: {} })
+  const source = apiPodSource({ ...informer, nodeName })
+  const objects = new ReferencedObjectsCache({
+    ...informer,
+    changed: (uids) => {
+      for (const uid of uids) workers.find(uid)?.sourcesChanged()
+    },
+  })
+  let hosts: string | undefined
+  const node: NodeServices = {
+    nodeName,
+    client,
+    runtime,
+    host,
+    clock,
+    directories,
+    addresses,
+    dns: options.dns,
+    cgroups: new PodCgroups(host.cgroups, options.cgroupRoot),
+    images: new ImagePuller(runtime, clock),
+    objects,
+    recorder: events.recorder('kubelet', nodeName),
+    sandboxStarts: new Semaphore(options.sandboxStartsAtOnce ?? 4),
+    async services(stop) {
+      if (!services.hasSynced) await services.synced(stop)
+      return services.list()
+    },
+    allocatable: () => reporter.allocatable,
+    hostsFile: async () => (hosts ??= (await host.files.readText('/etc/hosts')) ?? ''),
+    report,
+  }
+  const workers = new PodWorkers(node, () => reporter.node, signal)
+  const running: Promise<void>[] = [events.run(signal), services.run(signal), source.run(signal)]
+  try {
+    await reporter.register(signal)
+    running.push(reporter.run(signal))
+    await source.synced(signal)
+    using _following = source.onChange((pod, before) => workers.change(pod, before))
+    running.push(followRuntime(options, workers, signal), removeOrphans(options, source.list(), workers, signal))
+    ready()
+    await aborted(signal)
+  } finally {
+    objects.close()
+    await Promise.allSettled([...running, workers.ended()])
+  }
+}
+
+async function followRuntime({ runtime }: KubeletOptions, workers: PodWorkers, signal: AbortSignal): Promise<void> {
+  for await (const uid of runtime.changes(signal)) workers.poke(uid)
+}
+
+/** What is left of pods that were deleted while no agent ran. */
+async function removeOrphans(
+  { runtime, host, directories, clock, report }: KubeletOptions,
+  known: readonly { readonly metadata: { readonly uid?: string } }[],
+  workers: PodWorkers,
+  signal: AbortSignal,
+): Promise<void> {
+  const uids = new Set(known.map((pod) => pod.metadata.uid))
+  for (;;) {
+    try {
+      const left = [...(await runtime.pods(signal))]
+      for (const uid of await host.files.list(`${directories.root}/pods`)) {
+        if (!left.some((pod) => pod.uid === uid)) left.push({ uid, name: '', namespace: '' })
+      }
+      for (const folder of await host.files.list(directories.logs)) {
+        const [namespace = '', name = '', uid = ''] = folder.split('_')
+        if (uid !== '' && !left.some((pod) => pod.uid === uid && pod.name !== ''))
+          left.unshift({ uid, name, namespace })
+      }
+      for (const pod of left) if (!uids.has(pod.uid)) workers.removeOrphan(pod)
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      report?.('Cannot list what the container runtime has', error)
+      await clock.sleep(1_000, signal).catch(() => {})
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

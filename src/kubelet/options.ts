@@ -3,6 +3,7 @@ import type { Client } from '#client/client.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Random } from '#lib/random.ts'
+import type { MachineFacts, MachineState } from './node/machine.ts'
 import type { ContainerRuntime } from './runtime/containerRuntime.ts'
 
 /** Everything that one node agent is made of. Its process must be inside the node's network and mount namespaces. */
@@ -25,6 +26,9 @@ export interface KubeletOptions {
   readonly taints?: readonly Taint[]
   /** What the node offers; measured where absent. `pods` is 110 unless told. */
   readonly capacity?: { readonly cpu?: string; readonly memory?: string; readonly pods?: string }
+  /** Taken as given instead of being read from /proc; simulated nodes have their own. */
+  readonly machine?: MachineFacts
+  readonly readMachineState?: () => Promise<MachineState>
   readonly server?: KubeletServerOptions
   /** Container logs are moved away at this size; 10 MiB and 5 files unless told. */
   readonly logRotation?: { readonly maxBytes: number; readonly files: number }

@@ -79,9 +79,12 @@ export class PodCgroups {
     this.#cgroups.limit(path, computePodLimits(pod, this.#mostPids))
   }
 
+  /** Also of a pod of which nothing but its uid is known. */
   async remove(pod: Pod): Promise<void> {
-    const path = this.pathOf(pod)
-    if (this.#cgroups.exists(path)) await this.#cgroups.remove(path)
+    for (const folder of ['', '/burstable', '/besteffort']) {
+      const path = `${this.#root}/kubepods${folder}/pod${pod.metadata.uid}`
+      if (this.#cgroups.exists(path)) await this.#cgroups.remove(path)
+    }
   }
 
   /** What the pod uses, by its group. */

@@ -12,6 +12,8 @@ import { backoffKey, crashLoopShownFrom, endOf, podText, restartAt, shouldRestar
 export interface PodPlan {
   readonly actions: readonly PodAction[]
   readonly status: PodStatus
+  /** The pod is being brought to its end. */
+  readonly isEnding: boolean
   /** Look again then even if nothing changes. */
   readonly recheckAt?: number
 }
@@ -26,14 +28,15 @@ export function planPod(pod: Pod, observed: ObservedPod, now: number, memory: Po
   const view = viewOf(pod, observed)
   const { status, isEnding, failure } = computePodStatus(pod, observed, now, memory)
   const steps = new Steps()
-  if (pod.metadata.deletionTimestamp !== undefined || isEnding) {
+  const mustEnd = pod.metadata.deletionTimestamp !== undefined || isEnding
+  if (mustEnd) {
     planEnding(pod, view, observed, now, memory, failure, steps)
   } else {
     planRunning(pod, view, now, memory, steps)
     steps.recheck(deadlineOf(pod, status))
   }
   const { actions, recheckAt } = steps
-  return { actions, status, ...(recheckAt === undefined ? {} : { recheckAt }) }
+  return { actions, status, isEnding: mustEnd, ...(recheckAt === undefined ? {} : { recheckAt }) }
 }
 
 function planRunning(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): void {

@@ -7,6 +7,7 @@ import { fakeFiles } from '#lib/host/files.ts'
 import { fakeMounts } from '#lib/host/mount.ts'
 import { writeVolumeFiles } from './atomicWriter.ts'
 import { typeOf } from './index.ts'
+import { resolveSubPath } from './subPath.ts'
 import type { VolumeContext } from './volumeType.ts'
 
 const file = (text: string, mode = 0o644) => ({ data: Buffer.from(text), mode })
@@ -151,4 +152,20 @@ test('an emptyDir belongs to the group of the pod', async () => {
   await mount({ name: 'v', emptyDir: {} }, context)
   const status = await context.host.files.status('/v')
   assert.deepEqual([status?.gid, status?.mode], [7, 0o2777])
+})
+
+test('a subPath stays within its volume', async () => {
+  const files = fakeFiles({ '/v/dir/file': '', '/v/x': '' })
+  await files.link('..data/file', '/v/link')
+  await files.link('dir', '/v/..data')
+  await files.link('/etc', '/v/out')
+  await files.link('../../etc', '/v/up')
+  const resolve = (subPath: string) => resolveSubPath(files, '/v', subPath)
+  assert.equal(await resolve('dir/file'), '/v/dir/file')
+  assert.equal(await resolve('link'), '/v/dir/file')
+  assert.equal(await resolve('new/er'), '/v/new/er')
+  assert.equal((await files.status('/v/new/er'))?.kind, 'folder')
+  await assert.rejects(resolve('out/passwd'), { message: 'subPath "out/passwd" leads out of its volume' })
+  await assert.rejects(resolve('up'), { message: 'subPath "up" leads out of its volume' })
+  await assert.rejects(resolve('x/y'), /goes through "x", which is not a folder/)
 })

@@ -1,0 +1,50 @@
+import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
+import { timeText } from '#client/time.ts'
+import type { MachineState } from './machine.ts'
+
+/** Upstream's default thresholds for hard eviction. */
+const leastMemoryBytes = 100 * 2 ** 20
+const leastDiskFraction = 0.1
+const leastInodeFraction = 0.05
+
+const owned = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready']
+
+/** The conditions of a node; those of others are kept, and each keeps its time while its status does. */
+export function computeNodeConditions(
+  old: readonly NodeCondition[],
+  state: MachineState,
+  problems: readonly string[],
+  now: number,
+): NodeCondition[] {
+  const isMemoryShort = state.memoryAvailableBytes < leastMemoryBytes
+  const isDiskShort =
+    state.diskFreeBytes < state.diskTotalBytes * leastDiskFraction ||
+    // Some file systems do not count inodes.
+    (state.totalInodes > 0 && state.freeInodes < state.totalInodes * leastInodeFraction)
+  const own: readonly (readonly [string, boolean, string, string])[] = [
+    isMemoryShort
+      ? ['MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
+      : ['MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    isDiskShort
+      ? ['DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure']
+      : ['DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    problems.length > 0
+      ? ['Ready', false, 'KubeletNotReady', problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`]
+      : ['Ready', true, 'KubeletReady', 'kubelet is posting ready status'],
+  ]
+  const conditions = own.map(([type, holds, reason, message]): NodeCondition => {
+    const status = holds ? 'True' : 'False'
+    const before = old.find((condition) => condition.type === type)
+    const since = before?.status === status ? before.lastTransitionTime : undefined
+    return {
+      type,
+      status,
+      lastHeartbeatTime: timeText(now),
+      lastTransitionTime: since ?? timeText(now),
+      reason,
+      message,
+    }
+  })
+  return [...old.filter((condition) => !owned.includes(condition.type)), ...conditions]
+}

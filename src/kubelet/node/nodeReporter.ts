@@ -1,0 +1,158 @@
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import type { NodeStatus } from '#api/core/v1/nodeStatus.ts'
+import type { ResourceList } from '#api/core/v1/container.ts'
+import type { Client } from '#client/client.ts'
+import { WatchedInformer } from '#client/informer.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Random } from '#lib/random.ts'
+import type { ContainerRuntime, FoundImage, RuntimeHealth } from '../runtime/containerRuntime.ts'
+import { computeNodeConditions } from './conditions.ts'
+import { isReportDue, keepLease, writeNodeStatus } from './heartbeat.ts'
+import type { MachineFacts, MachineState } from './machine.ts'
+import { computeCapacity, computeNodeStatus, registerNode, type NodeDescription } from './register.ts'
+
+export interface NodeReporterOptions {
+  readonly client: Client
+  readonly clock: Clock
+  readonly random: Random
+  readonly runtime: ContainerRuntime
+  readonly description: NodeDescription
+  readonly machine: MachineFacts
+  readonly readState: () => Promise<MachineState>
+  readonly report: (problem: string, error?: unknown) => void
+}
+
+const lookEvery = 10_000
+const retryEvery = 1_000
+/** A runtime that says nothing for longer than this is down. */
+const healthTimeout = 5_000
+
+/** Registers one node, and keeps its status and its lease up to date. */
+export class NodeReporter {
+  readonly #options: NodeReporterOptions
+  readonly #informer: WatchedInformer<Node>
+  readonly #allocatable: ResourceList
+  #node: Node | undefined
+  #health: RuntimeHealth | undefined
+  #images: readonly FoundImage[] = []
+  #lastReport = 0
+  #wake: () => void = () => {}
+
+  constructor(options: NodeReporterOptions) {
+    this.#options = options
+    this.#allocatable = computeCapacity(options.machine, options.description.capacity).allocatable
+    const { client, clock, random, report, description } = options
+    this.#informer = new WatchedInformer({
+      client,
+      clock,
+      random,
+      report,
+      resource: nodes,
+      selection: { fieldSelector: `metadata.name=${description.name}` },
+    })
+  }
+
+  /** The Node as last seen; undefined before it is registered. */
+  get node(): Node | undefined {
+    return this.#informer.get(this.#options.description.name) ?? this.#node
+  }
+
+  get allocatable(): ResourceList {
+    return this.#allocatable
+  }
+
+  /** Looks at the runtime again now: it may have come or gone, or images have changed. */
+  lookNow(): void {
+    this.#wake()
+  }
+
+  /** Resolves once the node is registered; a server that is away is asked again. */
+  async register(signal: AbortSignal): Promise<void> {
+    const { client, description, machine, clock, report } = this.#options
+    for (;;) {
+      try {
+        const status = await this.#computeStatus(undefined, signal)
+        this.#node = await registerNode(client, description, machine, status, signal)
+        this.#lastReport = clock.now()
+        return
+      } catch (error) {
+        signal.throwIfAborted()
+        report(`Cannot register node "${description.name}"`, error)
+        await clock.sleep(retryEvery, signal)
+      }
+    }
+  }
+
+  /** Reports until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { client, clock, report, description } = this.#options
+    const heartbeat = { client, clock, report, nodeName: description.name }
+    await Promise.all([
+      this.#informer.run(signal),
+      keepLease(heartbeat, () => this.#node?.metadata.uid, signal),
+      this.#reportAll(signal),
+    ])
+  }
+
+  async #reportAll(signal: AbortSignal): Promise<void> {
+    const { report } = this.#options
+    while (!signal.aborted) {
+      try {
+        await this.#reportOnce(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        report('Cannot report the status of the node', error)
+      }
+      const isWell =
+        this.#health !== undefined && this.#health.problem === undefined && this.#health.networkProblem === undefined
+      await this.#pause(isWell ? lookEvery : retryEvery, signal)
+    }
+  }
+
+  async #reportOnce(signal: AbortSignal): Promise<void> {
+    const { client, clock } = this.#options
+    const node = this.node
+    if (node === undefined) return
+    const next = await this.#computeStatus(node, signal)
+    if (!isReportDue(node.status ?? {}, next, this.#lastReport, clock.now())) return
+    this.#node = await writeNodeStatus(client, node, next, signal)
+    this.#lastReport = clock.now()
+  }
+
+  async #computeStatus(node: Node | undefined, signal: AbortSignal): Promise<NodeStatus> {
+    const { runtime, description, machine, readState, clock } = this.#options
+    const problems: string[] = []
+    const patience = new AbortController()
+    using _timer = clock.after(healthTimeout, () => patience.abort())
+    const soon = AbortSignal.any([signal, patience.signal])
+    try {
+      this.#health = await runtime.health(soon)
+      this.#images = await runtime.images(soon)
+      for (const problem of [this.#health.problem, this.#health.networkProblem]) {
+        if (problem !== undefined) problems.push(problem)
+      }
+    } catch {
+      signal.throwIfAborted()
+      const { name, version } = this.#health ?? { name: '', version: '' }
+      this.#health = { name, version, problem: 'container runtime is down' }
+      problems.push('container runtime is down')
+    }
+    const health = this.#health.name === '' ? undefined : this.#health
+    const conditions = computeNodeConditions(node?.status?.conditions ?? [], await readState(), problems, clock.now())
+    return { ...computeNodeStatus(description, machine, health, this.#images), conditions }
+  }
+
+  #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer[Symbol.dispose]()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = this.#options.clock.after(milliseconds, done)
+      signal.addEventListener('abort', done, { once: true })
+      this.#wake = done
+      if (signal.aborted) done()
+    })
+  }
+}

@@ -1,0 +1,131 @@
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import type { ContainerImage, NodeStatus } from '#api/core/v1/nodeStatus.ts'
+import type { ResourceList } from '#api/core/v1/container.ts'
+import type { Taint } from '#api/core/v1/scheduling.ts'
+import type { Client } from '#client/client.ts'
+import { isReason } from '#machinery/status.ts'
+import type { FoundImage, RuntimeHealth } from '../runtime/containerRuntime.ts'
+import type { MachineFacts } from './machine.ts'
+
+/** The version whose behaviour this node has. */
+export const kubeletVersion = 'v1.34.0'
+
+export interface NodeDescription {
+  readonly name: string
+  readonly addresses: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
+  readonly port: number
+  readonly capacity: { readonly cpu?: string; readonly memory?: string; readonly pods?: string }
+}
+
+/** Kept free for the node itself when evictions begin (`memory.available<100Mi`, `nodefs.available<10%`). */
+const reservedMemory = 100 * 2 ** 20
+
+/** All that the node has, and the part of it that pods may ask for. */
+export function computeCapacity(
+  machine: MachineFacts,
+  given: NodeDescription['capacity'],
+): { readonly capacity: ResourceList; readonly allocatable: ResourceList } {
+  const kibibytes = Math.trunc(machine.diskBytes / 1024)
+  const memory = Math.trunc(machine.memoryBytes / 1024)
+  const capacity = {
+    cpu: given.cpu ?? String(machine.cpus),
+    'ephemeral-storage': `${kibibytes}Ki`,
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
+    memory: given.memory ?? `${memory}Ki`,
+    pods: given.pods ?? '110',
+  }
+  const allocatable = {
+    ...capacity,
+    'ephemeral-storage': String(Math.trunc(machine.diskBytes * 0.9)),
+    memory: given.memory ?? `${memory - reservedMemory / 1024}Ki`,
+  }
+  return { capacity, allocatable }
+}
+
+/** Labels that every node carries, by its machine. */
+export function computeNodeLabels({ name, labels }: NodeDescription, machine: MachineFacts): Record<string, string> {
+  return {
+    'beta.kubernetes.io/arch': machine.architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': machine.architecture,
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': 'linux',
+    ...labels,
+  }
+}
+
+/** At most so many images are told, the largest first; names beyond five of one image are left out (upstream's limits). */
+const mostImages = 50
+const mostNames = 5
+
+/** The images on the node, as the scheduler looks at them. */
+export function computeImages(images: readonly FoundImage[]): ContainerImage[] {
+  return images
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+    .slice(0, mostImages)
+    .map(({ names, sizeBytes }) => ({ names: names.slice(0, mostNames), sizeBytes }))
+}
+
+/** Everything of a node's status but its conditions. */
+export function computeNodeStatus(
+  description: NodeDescription,
+  machine: MachineFacts,
+  health: RuntimeHealth | undefined,
+  images: readonly FoundImage[],
+): NodeStatus {
+  const { name, addresses, port } = description
+  return {
+    ...computeCapacity(machine, description.capacity),
+    addresses: [
+      ...addresses.map((address) => ({ type: 'InternalIP' as const, address })),
+      { type: 'Hostname', address: name },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
+    nodeInfo: {
+      machineID: machine.machineId,
+      systemUUID: machine.systemUuid,
+      bootID: machine.bootId,
+      kernelVersion: machine.kernelVersion,
+      osImage: machine.osImage,
+      containerRuntimeVersion: health === undefined ? '' : `${health.name}://${health.version}`,
+      kubeletVersion,
+      // Deprecated upstream; kept empty since 1.33.
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: machine.architecture,
+      ...(machine.swapBytes === 0 ? {} : { swap: { capacity: machine.swapBytes } }),
+    },
+    images: computeImages(images),
+  }
+}
+
+/** Makes the Node, or takes the one that is there and gives it the labels it lacks. */
+export async function registerNode(
+  client: Client,
+  description: NodeDescription,
+  machine: MachineFacts,
+  status: NodeStatus,
+  signal: AbortSignal,
+): Promise<Node> {
+  const { name, taints } = description
+  const labels = computeNodeLabels(description, machine)
+  try {
+    return await client.create(
+      nodes,
+      {
+        metadata: { name, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
+        spec: taints.length === 0 ? {} : { taints: [...taints] },
+        status,
+      },
+      { signal },
+    )
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error
+  }
+  const node = await client.get(nodes, { name }, { signal })
+  const lacks = Object.entries(labels).some(([key, value]) => node.metadata.labels?.[key] !== value)
+  return lacks ? client.patch(nodes, { name }, { type: 'merge', body: { metadata: { labels } } }, { signal }) : node
+}

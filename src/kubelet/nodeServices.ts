@@ -1,0 +1,50 @@
+import type { Service } from '#api/core/v1/service.ts'
+import type { ResourceList } from '#api/core/v1/container.ts'
+import type { Client } from '#client/client.ts'
+import type { EventRecorder } from '#client/events.ts'
+import type { Semaphore } from '#lib/async/mutex.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Host } from '#lib/host/host.ts'
+import type { PodCgroups } from './cgroups/podCgroups.ts'
+import type { ImagePuller } from './images/imagePuller.ts'
+import type { KubeletDirectories, NodeDns } from './options.ts'
+import type { ReferencedObjectsCache } from './referencedObjects.ts'
+import type { ContainerRuntime } from './runtime/containerRuntime.ts'
+
+/** What the workers of one node share. */
+export interface NodeServices {
+  readonly nodeName: string
+  readonly client: Client
+  readonly runtime: ContainerRuntime
+  readonly host: Pick<Host, 'files' | 'mounts'>
+  readonly clock: Clock
+  readonly directories: KubeletDirectories
+  readonly addresses: readonly string[]
+  readonly dns: NodeDns
+  readonly cgroups: PodCgroups
+  readonly images: ImagePuller
+  readonly objects: ReferencedObjectsCache
+  readonly recorder: EventRecorder
+  /** Lets so many sandboxes be made at once, so that those made first are done first. */
+  readonly sandboxStarts: Semaphore
+  /** Every service of the cluster, once they are known. */
+  services(signal: AbortSignal): Promise<readonly Service[]>
+  allocatable(): ResourceList
+  /** The text of the node's own /etc/hosts. */
+  hostsFile(): Promise<string>
+  readonly report: (problem: string, error?: unknown) => void
+}
+
+/** Where the node keeps what belongs to one pod. */
+export function podFolder({ directories }: Pick<NodeServices, 'directories'>, uid: string): string {
+  return `${directories.root}/pods/${uid}`
+}
+
+/** Where the runtime writes the logs of a pod's containers: `<container>/<restart>.log`. */
+export function podLogFolder(
+  { directories }: Pick<NodeServices, 'directories'>,
+  pod: { readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid?: string } },
+): string {
+  const { name, namespace, uid } = pod.metadata
+  return `${directories.logs}/${namespace}_${name}_${uid}`
+}

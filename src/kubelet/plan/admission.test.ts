@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { admitPod } from './admission.ts'
+
+const node: Node = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'n', labels: { disk: 'ssd' } },
+  spec: {
+    taints: [
+      { key: 'gone', effect: 'NoExecute' },
+      { key: 'busy', effect: 'NoSchedule' },
+    ],
+  },
+  status: { allocatable: { cpu: '2', memory: '1Gi', pods: '3' } },
+}
+const tolerations = [{ key: 'gone', operator: 'Exists' as const }]
+const podOf = (uid: string, spec: Partial<Pod['spec']> = {}, phase: 'Running' | 'Succeeded' = 'Running'): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: uid, uid },
+  spec: { containers: [{ name: 'c' }], tolerations, ...spec },
+  status: { phase },
+})
+const asking = (cpu: string): Partial<Pod['spec']> => ({
+  containers: [{ name: 'c', resources: { requests: { cpu } } }],
+})
+const port = (hostPort: number, hostIP?: string): Partial<Pod['spec']> => ({
+  containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort, ...(hostIP === undefined ? {} : { hostIP }) }] }],
+})
+
+const rows: readonly [string, Pod, readonly Pod[], string | undefined][] = [
+  ['fits', podOf('a', asking('1')), [podOf('b', asking('1'))], undefined],
+  [
+    'asks for too much',
+    podOf('a', asking('1500m')),
+    [podOf('b', asking('600m'))],
+    "OutOfcpu: Node didn't have enough resource: cpu, requested: 1500, used: 600, capacity: 2000",
+  ],
+  ['those that are done count no more', podOf('a', asking('2')), [podOf('b', asking('2'), 'Succeeded')], undefined],
+  [
+    'too many pods',
+    podOf('a'),
+    [podOf('b'), podOf('c'), podOf('d')],
+    "OutOfpods: Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3",
+  ],
+  [
+    'another kind of node',
+    podOf('a', { nodeSelector: { disk: 'hdd' } }),
+    [],
+    "NodeAffinity: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+  ],
+  [
+    'a port that is taken',
+    podOf('a', port(8080)),
+    [podOf('b', port(8080, '10.0.0.1'))],
+    "NodePorts: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+  ],
+  [
+    'the same port of another address',
+    podOf('a', port(8080, '10.0.0.2')),
+    [podOf('b', port(8080, '10.0.0.1'))],
+    undefined,
+  ],
+  [
+    'a taint that evicts',
+    podOf('a', { tolerations: [] }),
+    [],
+    'TaintToleration: Predicate TaintToleration failed: node(s) had untolerated taint {gone: }',
+  ],
+]
+for (const [name, pod, others, expected] of rows) {
+  test(`admitPod: ${name}`, () => {
+    const failure = admitPod(pod, others, node)
+    assert.equal(failure === undefined ? undefined : `${failure.reason}: ${failure.message}`, expected)
+  })
+}

@@ -1,0 +1,100 @@
+import type { ResourceList } from '#api/core/v1/container.ts'
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { matchesNodeSelectors } from '#machinery/nodeSelector.ts'
+import { podRequests, readResources, type PodResources } from '#machinery/podResources.ts'
+import { findUntolerated } from '#machinery/taints.ts'
+import type { PodFailure } from './podMemory.ts'
+
+/**
+ * Whether a pod that was bound to this node may run on it: the scheduler may have been wrong, or not asked. Returns why
+ * not, as the pod's reason and message and, without the prefix, as its event.
+ */
+export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailure | undefined {
+  const active = others.filter((other) => other.metadata.uid !== pod.metadata.uid && isActive(other))
+  return (
+    checkResources(pod, active, node.status?.allocatable ?? {}) ??
+    (matchesNodeSelectors(pod, node)
+      ? undefined
+      : predicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")) ??
+    (conflictingPort(pod, active)
+      ? predicate('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+      : undefined) ??
+    checkTaints(pod, node)
+  )
+}
+
+/** How the status of a refused pod tells why. */
+export function rejectionMessage({ message }: PodFailure): string {
+  return `Pod was rejected: ${message}`
+}
+
+function isActive(pod: Pod): boolean {
+  return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+}
+
+function predicate(reason: string, why: string): PodFailure {
+  return { reason, message: `Predicate ${reason} failed: ${why}` }
+}
+
+function checkResources(pod: Pod, active: readonly Pod[], allocatable: ResourceList): PodFailure | undefined {
+  const lacking = (name: string, requested: number, used: number, capacity: number): PodFailure => ({
+    reason: `OutOf${name}`,
+    message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+  })
+  const most = Number(allocatable['pods'] ?? 0)
+  if (active.length + 1 > most) return lacking('pods', 1, active.length, most)
+  const request = podRequests(pod)
+  const capacity = readResources(allocatable)
+  const used = active.map(podRequests)
+  const sum = (read: (resources: PodResources) => number): number => used.reduce((total, each) => total + read(each), 0)
+  const checks: readonly (readonly [string, (resources: PodResources) => number])[] = [
+    ['cpu', (resources) => resources.milliCpu],
+    ['memory', (resources) => resources.memory],
+    ['ephemeral-storage', (resources) => resources.ephemeralStorage],
+    ...[...request.others.keys()].map(
+      (name) => [name, (resources: PodResources) => resources.others.get(name) ?? 0] as const,
+    ),
+  ]
+  for (const [name, read] of checks) {
+    const wanted = read(request)
+    if (wanted > 0 && wanted + sum(read) > read(capacity)) return lacking(name, wanted, sum(read), read(capacity))
+  }
+  return undefined
+}
+
+function conflictingPort(pod: Pod, active: readonly Pod[]): boolean {
+  const wanted = hostPorts(pod)
+  if (wanted.length === 0) return false
+  const taken = active.flatMap(hostPorts)
+  return wanted.some((port) =>
+    taken.some(
+      (other) =>
+        port.port === other.port &&
+        port.protocol === other.protocol &&
+        (port.ip === other.ip || port.ip === '0.0.0.0' || other.ip === '0.0.0.0'),
+    ),
+  )
+}
+
+interface HostPort {
+  readonly port: number
+  readonly protocol: string
+  readonly ip: string
+}
+
+function hostPorts(pod: Pod): readonly HostPort[] {
+  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')
+  return [...sidecars, ...pod.spec.containers].flatMap((container) =>
+    (container.ports ?? []).flatMap(({ hostPort, containerPort, protocol = 'TCP', hostIP = '0.0.0.0' }) => {
+      const port = hostPort ?? (pod.spec.hostNetwork === true ? containerPort : 0)
+      return port === 0 ? [] : [{ port, protocol, ip: hostIP === '' ? '0.0.0.0' : hostIP }]
+    }),
+  )
+}
+
+function checkTaints(pod: Pod, node: Node): PodFailure | undefined {
+  const taint = findUntolerated(node.spec.taints, pod.spec.tolerations, ['NoExecute'])
+  if (taint === undefined) return undefined
+  return predicate('TaintToleration', `node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`)
+}

@@ -1,0 +1,126 @@
+import type { Container, EphemeralContainer } from '#api/core/v1/container.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
+import type { PodVolumes } from './podVolumes.ts'
+import type { OwnFacts } from './plan/fieldRefs.ts'
+import { ConfigError, computeEnvironment, expandVariables } from './runtime/environment.ts'
+import { computeDns, computeHostname, computeHostsFile } from './runtime/podNames.ts'
+import { checkNonRoot } from './runtime/securityContext.ts'
+import { computeServiceEnvironment } from './runtime/serviceEnvironment.ts'
+import type { ContainerRequest, MountRequest, SandboxRequest } from './runtime/containerRuntime.ts'
+import { resolveSubPath } from './volumes/subPath.ts'
+
+/** All that the runtime must be told for a pod's sandbox. */
+export function prepareSandbox(services: NodeServices, pod: Pod, attempt: number): SandboxRequest {
+  const { dns, cgroups } = services
+  return {
+    pod,
+    attempt,
+    hostname: computeHostname(pod, dns.clusterDomain).hostname,
+    logFolder: podLogFolder(services, pod),
+    cgroupParent: cgroups.pathOf(pod),
+    dns: computeDns(pod, dns),
+  }
+}
+
+export interface ContainerStart {
+  readonly pod: Pod
+  readonly container: Container | EphemeralContainer
+  readonly attempt: number
+  readonly imageRef: string
+  readonly sandboxId: string
+  readonly facts: OwnFacts
+  readonly targetId?: string
+}
+
+/**
+ * Everything that a container needs before it can be made: its environment, files and folders. Rejects with a
+ * ConfigError when it cannot be made as it is specified.
+ */
+export async function prepareContainer(
+  services: NodeServices,
+  volumes: PodVolumes,
+  start: ContainerStart,
+  signal: AbortSignal,
+): Promise<ContainerRequest> {
+  const { pod, container, attempt, facts } = start
+  const { host, objects, runtime, directories: _directories } = services
+  if (mustNotBeRoot(pod, container)) {
+    const image = await runtime.findImage(container.image ?? '', signal)
+    if (image !== undefined) checkNonRoot(pod, container, image)
+  }
+  const environment = computeEnvironment(
+    pod,
+    container,
+    objects.objectsOf(pod.metadata.namespace ?? ''),
+    computeServiceEnvironment(pod, await services.services(signal)),
+    facts,
+  )
+  const expand = (text: string): string => expandVariables(text, (name) => environment.get(name))
+  const folder = `${podFolder(services, pod.metadata.uid ?? '')}/containers/${container.name}`
+  const messageFile = `${folder}/${attempt}.termination-message`
+  const { files } = host
+  await Promise.all([
+    files.makeFolder(folder).then(() => files.write(messageFile, '', { mode: 0o666 })),
+    files.makeFolder(`${podLogFolder(services, pod)}/${container.name}`),
+  ])
+  return {
+    pod,
+    name: container.name,
+    attempt,
+    sandboxId: start.sandboxId,
+    sandbox: prepareSandbox(services, pod, 0),
+    imageRef: start.imageRef,
+    environment: [...environment].map(([name, value]) => ({ name, value })),
+    mounts: await prepareMounts(services, volumes, start, expand),
+    command: (container.command ?? []).map(expand),
+    arguments: (container.args ?? []).map(expand),
+    logPath: `${container.name}/${attempt}.log`,
+    terminationMessageFile: messageFile,
+    ...(start.targetId === undefined ? {} : { targetId: start.targetId }),
+  }
+}
+
+function mustNotBeRoot(pod: Pod, container: Container): boolean {
+  return (container.securityContext?.runAsNonRoot ?? pod.spec.securityContext?.runAsNonRoot) === true
+}
+
+const propagations = { None: 'private', HostToContainer: 'hostToContainer', Bidirectional: 'bidirectional' } as const
+
+async function prepareMounts(
+  services: NodeServices,
+  volumes: PodVolumes,
+  { pod, container, facts }: ContainerStart,
+  expand: (text: string) => string,
+): Promise<readonly MountRequest[]> {
+  const { host, dns } = services
+  const mounts: MountRequest[] = []
+  for (const mount of container.volumeMounts ?? []) {
+    const volume = volumes.find(mount.name)
+    if (volume === undefined) {
+      throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`)
+    }
+    const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expand(mount.subPathExpr)
+    const hostPath = await resolveSubPath(host.files, volume.path, subPath).catch((error: unknown) => {
+      throw new ConfigError(
+        `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}": ${(error as Error).message}`,
+      )
+    })
+    mounts.push({
+      containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      hostPath: subPath === '' ? volume.path : hostPath,
+      readOnly: mount.readOnly === true || volume.readOnly,
+      propagation: propagations[mount.mountPropagation ?? 'None'],
+    })
+  }
+  if (!mounts.some((mount) => mount.containerPath === '/etc/hosts')) {
+    const file = `${podFolder(services, pod.metadata.uid ?? '')}/etc-hosts`
+    const name = computeHostname(pod, dns.clusterDomain)
+    const nodeHosts = pod.spec.hostNetwork === true ? await services.hostsFile() : ''
+    const text = computeHostsFile(pod, facts.podIPs, name, nodeHosts)
+    // Containers have this very file mounted: a second one must not replace it under the first.
+    if ((await host.files.readText(file)) !== text) await host.files.write(file, text, { mode: 0o644 })
+    mounts.push({ containerPath: '/etc/hosts', hostPath: file, readOnly: false, propagation: 'private' })
+  }
+  return mounts
+}

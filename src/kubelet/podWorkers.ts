@@ -1,0 +1,94 @@
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { Node } from '#api/core/v1/node.ts'
+import { referenceTo } from '#client/events.ts'
+import type { NodeServices } from './nodeServices.ts'
+import { admitPod, rejectionMessage } from './plan/admission.ts'
+import type { PodFailure } from './plan/podMemory.ts'
+import { PodWorker } from './podWorker.ts'
+import type { PodIdentity } from './runtime/containerRuntime.ts'
+
+interface Running {
+  readonly worker: PodWorker
+  readonly ended: Promise<void>
+}
+
+/** The workers of all pods of a node: one for each pod, from its first sight until nothing is left of it. */
+export class PodWorkers {
+  readonly #services: NodeServices
+  readonly #node: () => Node | undefined
+  readonly #running = new Map<string, Running>()
+  readonly #signal: AbortSignal
+
+  constructor(services: NodeServices, node: () => Node | undefined, signal: AbortSignal) {
+    this.#services = services
+    this.#node = node
+    this.#signal = signal
+  }
+
+  /** A pod came, changed, or went (only `before`). */
+  change(pod: Pod | undefined, before: Pod | undefined): void {
+    const uid = (pod ?? before)?.metadata.uid ?? ''
+    if (before !== undefined && before.metadata.uid !== pod?.metadata.uid)
+      this.find(before.metadata.uid ?? '')?.forget()
+    if (pod === undefined) return
+    const known = this.find(uid)
+    if (known === undefined) this.#start(pod, this.#admit(pod))
+    else known.update(pod)
+  }
+
+  /** What an earlier agent left of a pod that is no more: ended and removed like a deleted pod. */
+  removeOrphan({ uid, name, namespace }: PodIdentity): void {
+    if (this.#running.has(uid)) return
+    const metadata = { uid, name, namespace }
+    const pod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [] } }
+    this.#start(pod, undefined).forget()
+  }
+
+  find(uid: string): PodWorker | undefined {
+    return this.#running.get(uid)?.worker
+  }
+
+  all(): readonly PodWorker[] {
+    return [...this.#running.values()].map(({ worker }) => worker)
+  }
+
+  /** Something of these pods changed; an empty uid stands for all. */
+  poke(uid: string): void {
+    if (uid !== '') this.find(uid)?.poke()
+    else for (const worker of this.all()) worker.poke()
+  }
+
+  /** Resolves when all workers have ended. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended))
+  }
+
+  #start(pod: Pod, rejection: PodFailure | undefined): PodWorker {
+    const uid = pod.metadata.uid ?? ''
+    const worker = new PodWorker(pod, this.#services, rejection)
+    const ended = worker
+      .run(this.#signal)
+      .catch((error: unknown) => this.#services.report(`The worker of pod "${pod.metadata.name}" failed`, error))
+      .finally(() => {
+        this.#running.delete(uid)
+        this.#services.objects.release(uid)
+      })
+    this.#running.set(uid, { worker, ended })
+    return worker
+  }
+
+  /** Refuses what does not fit. A pod that was let in before stays in. */
+  #admit(pod: Pod): PodFailure | undefined {
+    const node = this.#node()
+    if (node === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined
+    if (pod.status?.phase !== undefined && pod.status.phase !== 'Pending') return undefined
+    if (pod.status?.startTime !== undefined) return undefined
+    const others = this.all().map((worker) => ({ ...worker.pod, status: worker.status }))
+    const { status: _status, ...known } = node
+    const allocatable = this.#services.allocatable()
+    const failure = admitPod(pod, others, { ...known, status: { ...node.status, allocatable } })
+    if (failure === undefined) return undefined
+    this.#services.recorder.record(referenceTo(pods, pod), { type: 'Warning', ...failure })
+    return { reason: failure.reason, message: rejectionMessage(failure) }
+  }
+}

@@ -1,0 +1,104 @@
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { PodStatus } from '#api/core/v1/podStatus.ts'
+import type { Client } from '#client/client.ts'
+import { writeStatus } from '#client/writeStatus.ts'
+import type { Clock } from '#lib/clock.ts'
+import { isReason } from '#machinery/status.ts'
+import { kubeletConditions } from './plan/podConditions.ts'
+
+export interface StatusWriterOptions {
+  readonly client: Client
+  readonly clock: Clock
+  readonly report: (problem: string, error?: unknown) => void
+  /** The newest object after a write or a fresh read. */
+  readonly written: (pod: Pod) => void
+  /** There is no such pod any more. */
+  readonly gone: () => void
+}
+
+const retryEvery = 1_000
+
+/**
+ * Brings the status of one pod to the API server while its worker goes on: one write at a time, always the newest status,
+ * none when nothing differs.
+ */
+export class StatusWriter {
+  readonly #options: StatusWriterOptions
+  #base: Pod
+  #wanted: PodStatus | undefined
+  #writing: Promise<void> | undefined
+
+  constructor(base: Pod, options: StatusWriterOptions) {
+    this.#base = base
+    this.#options = options
+  }
+
+  /** The newest object that is known: what the next write starts from. */
+  rebase(pod: Pod): void {
+    this.#base = pod
+  }
+
+  set(status: PodStatus, signal: AbortSignal): void {
+    this.#wanted = status
+    this.#writing ??= this.#writeAll(signal).finally(() => (this.#writing = undefined))
+  }
+
+  /** Resolves once what was set before is written or cannot be. */
+  async flush(): Promise<void> {
+    await this.#writing
+  }
+
+  async #writeAll(signal: AbortSignal): Promise<void> {
+    while (this.#wanted !== undefined && !signal.aborted) {
+      const status = this.#wanted
+      this.#wanted = undefined
+      try {
+        const written = await writeStatus(
+          this.#options.client,
+          pods,
+          this.#base,
+          withOthers(status, this.#base),
+          signal,
+        )
+        if (written !== this.#base) {
+          this.#base = written
+          this.#options.written(written)
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        if (isReason(error, 'NotFound')) return this.#options.gone()
+        this.#wanted ??= status
+        if (!isReason(error, 'Conflict')) {
+          this.#options.report(`Cannot write the status of pod "${this.#base.metadata.name}"`, error)
+          await this.#options.clock.sleep(retryEvery, signal).catch(() => {})
+        }
+        await this.#readAgain(signal)
+      }
+    }
+  }
+
+  /** Somebody else wrote in between: start from what there is now. */
+  async #readAgain(signal: AbortSignal): Promise<void> {
+    try {
+      const fresh = await this.#options.client.get(pods, this.#base.metadata, { signal })
+      if (fresh.metadata.uid !== this.#base.metadata.uid) {
+        this.#wanted = undefined
+        return this.#options.gone()
+      }
+      this.#base = fresh
+      this.#options.written(fresh)
+    } catch (error) {
+      if (!signal.aborted && isReason(error, 'NotFound')) {
+        this.#wanted = undefined
+        this.#options.gone()
+      }
+    }
+  }
+}
+
+/** Conditions that others set meanwhile are theirs. */
+function withOthers(status: PodStatus, base: Pod): PodStatus {
+  const others = (base.status?.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type))
+  const own = (status.conditions ?? []).filter((condition) => kubeletConditions.has(condition.type))
+  return { ...status, conditions: [...others, ...own] }
+}
