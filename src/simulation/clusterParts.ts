@@ -1,0 +1,188 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { namespaces } from '#api/core/v1/namespace.ts'
+import { Causes } from '#client/causes.ts'
+import { clientOver, type Client } from '#client/client.ts'
+import { controllerComponent } from '#client/controller.ts'
+import { eventWriter } from '#client/events.ts'
+import { sharedInformers, type Informers } from '#client/informers.ts'
+import type { Transport } from '#client/transport.ts'
+import type { ControllerConfig, MakeController } from '#controllers/context.ts'
+import { controllers as allControllers } from '#controllers/index.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
+import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import type { Random } from '#lib/random.ts'
+import { unavailable } from '#machinery/status.ts'
+import { allStrategies } from '#resources/index.ts'
+import { schedulerComponent } from '#scheduler/scheduler.ts'
+import { inProcessTransport } from '#server/inProcess.ts'
+import { createApiServer, type ApiServer } from '#server/server.ts'
+import type { Store } from '#storage/store.ts'
+import type { SimulatedNodeSpec } from './simulatedNode.ts'
+import { simulatedNodes, type SimulatedNodes } from './simulatedNodes.ts'
+import { simulatedNodeSpecs } from './simulatedNodeSpecs.ts'
+
+/** What a cluster without machines consists of. */
+export interface ClusterPartsOptions {
+  /** How many nodes, or which; 3 unless told. */
+  readonly nodes?: number | readonly SimulatedNodeSpec[]
+  /** Names of the controllers to run; all unless told. */
+  readonly controllers?: 'all' | readonly string[]
+  /** False: pods stay without a node. */
+  readonly scheduler?: boolean
+  readonly config?: Partial<ControllerConfig>
+  /** Whether the nodes tell of everything that they do, or of trouble alone (unless told). */
+  readonly tell?: 'everything' | 'warnings'
+}
+
+/** What it lives in. */
+export interface ClusterSurroundings {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  /** Told of what went wrong and will be tried again. */
+  readonly report: (problem: string, error?: unknown) => void
+  /** Told of errors of the API server that are bugs. */
+  readonly onBug: (error: unknown) => void
+}
+
+export interface ClusterParts {
+  readonly components: readonly Component[]
+  readonly server: ApiServer
+  /** May do everything. */
+  readonly client: Client
+  readonly informers: Informers
+  readonly causes: Causes
+  readonly nodes: SimulatedNodes
+}
+
+const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+const podBlock = '10.244.0.0/16'
+
+/** Puts a whole cluster together in this process: API server, scheduler, controllers and simulated nodes over one store. */
+export function clusterParts(options: ClusterPartsOptions, around: ClusterSurroundings): ClusterParts {
+  const { store, clock, random, report, onBug } = around
+  const server = apiServerOver(store, clock, random, onBug)
+  const clientOf = (name: string): Client =>
+    clientOver(inProcessTransport(server, { name, groups: ['system:masters', 'system:authenticated'] }) as Transport, {
+      fieldManager: name,
+    })
+  const client = clientOf('kube-controller-manager')
+  const informers = sharedInformers({ client, clock, random, report })
+  const events = eventWriter({ client, clock, random, report })
+  const causes = new Causes(clock)
+  const shared = { informers, clock, random, causes, report }
+  const controllerParts = controllerComponents(options, { ...shared, client, events })
+  const hasIpam = controllerParts.some(({ name }) => name === 'node-ipam-controller')
+  const specs =
+    typeof options.nodes === 'object'
+      ? options.nodes
+      : simulatedNodeSpecs({ count: options.nodes ?? 3, podBlocks: hasIpam ? 'none' : 'own' })
+  const nodes = simulatedNodes({
+    client: clientOf('system:nodes'),
+    informers,
+    clock,
+    nodes: specs,
+    events,
+    report,
+    ...(options.tell === undefined ? {} : { tell: options.tell }),
+  })
+  const scheduler = schedulerComponent({
+    ...shared,
+    client: clientOf('kube-scheduler'),
+    events: events.recorder('default-scheduler'),
+  })
+  const components: readonly Component[] = [
+    { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },
+    systemNamespacesComponent(client),
+    loop('informers', (signal) => informers.run(signal)),
+    loop('events', (signal) => events.run(signal)),
+    ...[...controllerParts, ...(options.scheduler === false ? [] : [scheduler]), nodes.component].map((part) => ({
+      ...part,
+      needs: ['system-namespaces', ...(part.needs ?? [])],
+    })),
+  ]
+  return { components, server, client: clientOf('kubectl'), informers, causes, nodes }
+}
+
+function apiServerOver(store: Store, clock: Clock, random: Random, onBug: (error: unknown) => void): ApiServer {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const issuer = 'https://kubernetes.default.svc.cluster.local'
+  const refuse = async (node: string): Promise<never> => {
+    throw unavailable(`Simulated node "${node}" has no containers to connect to`)
+  }
+  return createApiServer({
+    store,
+    strategies: allStrategies({ addresses: '10.96.0.0/12', nodePorts: [30_000, 32_767] }),
+    clock,
+    random,
+    newUid: () => uidFrom(random),
+    tokens: {
+      signer: new TokenSigner(privateKey),
+      verifier: new TokenVerifier({ keys: [publicKey], issuers: [issuer] }),
+      issuer,
+      audiences: [issuer],
+    },
+    nodes: () => ({ request: refuse, upgrade: refuse }),
+    serverAddress: '127.0.0.1:6443',
+    onBug,
+  })
+}
+
+/** A random UUID (version 4) of the simulation's own randomness. */
+function uidFrom(random: Random): string {
+  const hex = Array.from({ length: 32 }, () => Math.floor(random.next() * 16).toString(16))
+  hex[12] = '4'
+  hex[16] = '89ab'[Math.floor(random.next() * 4)]!
+  const text = hex.join('')
+  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-')
+}
+
+function controllerComponents(
+  options: ClusterPartsOptions,
+  around: Omit<Parameters<MakeController>[0], 'config'> & {
+    readonly report: (problem: string, error: unknown) => void
+  },
+): readonly Component[] {
+  const config: ControllerConfig = { rootCertificate: 'simulated', podCidrs: [podBlock], ...options.config }
+  const made = allControllers.map((make) => make({ ...around, config }))
+  const wanted = options.controllers ?? 'all'
+  const names = new Set(made.map(({ name }) => name))
+  for (const name of wanted === 'all' ? [] : wanted) {
+    if (!names.has(name)) throw new Error(`There is no controller "${name}": there are ${[...names].join(', ')}`)
+  }
+  return made
+    .filter(({ name }) => wanted === 'all' || wanted.includes(name))
+    .map((controller) => controllerComponent(controller, { clock: around.clock, report: around.report }))
+}
+
+function systemNamespacesComponent(client: Client): Component {
+  return {
+    name: 'system-namespaces',
+    needs: ['api-server'],
+    async run(ready, signal) {
+      for (const name of systemNamespaces) await client.create(namespaces, { metadata: { name }, spec: {} }, { signal })
+      ready()
+      await aborted(signal)
+    },
+  }
+}
+
+/** A part that is ready as soon as it runs. */
+function loop(name: string, run: (signal: AbortSignal) => Promise<void>): Component {
+  return {
+    name,
+    needs: ['system-namespaces'],
+    async run(ready, signal) {
+      ready()
+      await run(signal)
+    },
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
