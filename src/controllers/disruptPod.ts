@@ -3,6 +3,7 @@ import type { PodCondition, PodPhase } from '#api/core/v1/podStatus.ts'
 import type { Client } from '#client/client.ts'
 import { timeText } from '#client/time.ts'
 import { writeStatus } from '#client/writeStatus.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { withCondition } from '#machinery/conditions.ts'
 import { isReason } from '#machinery/status.ts'
 
@@ -26,12 +27,7 @@ export async function markDisrupted(
   }
   const conditions = [...withCondition(pod.status?.conditions, condition)]
   const status = { ...pod.status, conditions, ...(phase === undefined ? {} : { phase }) }
-  try {
-    return await writeStatus(client, pods, pod, status, signal)
-  } catch (error) {
-    if (isReason(error, 'NotFound')) return undefined
-    throw error
-  }
+  return unlessGone(writeStatus(client, pods, pod, status, signal))
 }
 
 /** Deletes exactly this pod; one that is gone, or was replaced, is no failure. */

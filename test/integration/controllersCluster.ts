@@ -150,6 +150,8 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
       await Promise.all(running)
       await store[Symbol.asyncDispose]()
       if (bugs.length > 0) throw new AggregateError(bugs, 'The server has bugs')
+      if (clock.pending > 0) throw new Error(`${clock.pending} timers are left`)
+      if (options.refuse === undefined && reported.length > 0) throw new Error(`Reported: ${reported.join('\n')}`)
     },
   }
   await informers.synced(stop.signal)

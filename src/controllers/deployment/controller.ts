@@ -5,6 +5,7 @@ import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
@@ -103,12 +104,10 @@ export function deploymentController(context: ControllerContext): Controller {
         ...(uid === undefined ? {} : { uid }),
         ...(resourceVersion === undefined ? {} : { resourceVersion }),
       }
-      await client.delete(replicaSets, set.metadata, { preconditions, signal }).catch((error: unknown) => {
-        if (!isReason(error, 'NotFound')) throw error
-      })
+      await unlessGone(client.delete(replicaSets, set.metadata, { preconditions, signal }))
     }
     const annotations = plan.revision === undefined ? undefined : { [revisionAnnotation]: String(plan.revision) }
-    await writeStatus(client, deployments, deployment, plan.status, signal, annotations)
+    await unlessGone(writeStatus(client, deployments, deployment, plan.status, signal, annotations))
   }
 
   return {

@@ -6,6 +6,7 @@ import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
@@ -32,9 +33,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
     for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
     for (const slice of plan.update) expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
     for (const slice of plan.remove) {
-      await client.delete(endpointSlices, slice.metadata, { signal }).catch((error: unknown) => {
-        if (!isReason(error, 'NotFound')) throw error
-      })
+      await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
       expectations.deleted(key, slice)
     }
   }

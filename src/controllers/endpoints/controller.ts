@@ -4,6 +4,7 @@ import { services } from '#api/core/v1/service.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { keyOf, nameOfKey } from '#client/index.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
@@ -37,9 +38,7 @@ export function endpointsController(context: ControllerContext): Controller {
         triggers.forget(key)
         // What others keep without a service is theirs; ours says so.
         if (present?.metadata.labels?.['endpoints.kubernetes.io/managed-by'] !== 'endpoint-controller') return
-        await client.delete(endpoints, nameOfKey(key), { signal }).catch((error: unknown) => {
-          if (!isReason(error, 'NotFound')) throw error
-        })
+        await unlessGone(client.delete(endpoints, nameOfKey(key), { signal }))
         return
       }
       if (!hasEndpoints(service)) return

@@ -3,7 +3,7 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Controller } from '#client/controller.ts'
 import { discover, type ServedResource } from '#client/discovery.ts'
 import type { Informer } from '#client/informer.ts'
-import { isReason } from '#machinery/status.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
 import { OwnershipGraph, orphanFinalizer, ownersOf, type GraphNode } from './graph.ts'
 import { groupOf, Owners } from './owners.ts'
@@ -138,12 +138,4 @@ export function garbageCollector(context: ControllerContext): Controller {
 function isCollected({ verbs, preferred, group, plural }: ServedResource): boolean {
   if (plural === 'events' && (group === '' || group === 'events.k8s.io')) return false
   return preferred && ['list', 'watch', 'delete'].every((verb) => verbs.includes(verb))
-}
-
-async function unlessGone(work: Promise<unknown>): Promise<void> {
-  try {
-    await work
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error
-  }
 }

@@ -1,7 +1,7 @@
 import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client } from '#client/client.ts'
-import { isReason } from '#machinery/status.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { isWaitingForDependents, type OwnershipGraph } from './graph.ts'
 import type { OwnerState } from './plan.ts'
 
@@ -56,13 +56,8 @@ export class Owners {
     at: { readonly name: string; readonly namespace: string },
     signal: AbortSignal,
   ): Promise<KubeObject | undefined> {
-    try {
-      const place = resource.scope === 'Namespaced' ? at : { name: at.name }
-      return await this.#client.get(resource, place, { signal })
-    } catch (error) {
-      if (isReason(error, 'NotFound')) return undefined
-      throw error
-    }
+    const place = resource.scope === 'Namespaced' ? at : { name: at.name }
+    return unlessGone(this.#client.get(resource, place, { signal }))
   }
 }
 

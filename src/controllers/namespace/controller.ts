@@ -2,7 +2,7 @@ import { namespaces, type Namespace } from '#api/core/v1/namespace.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import type { Controller } from '#client/controller.ts'
 import { writeStatus } from '#client/writeStatus.ts'
-import { isReason } from '#machinery/status.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
 import { emptyNamespace } from './empty.ts'
 import { planNamespace } from './plan.ts'
@@ -49,11 +49,7 @@ export function namespaceController(context: ControllerContext): Controller {
       causes.clear(subject, 'namespace-controller')
       const finalizers = (namespace.spec?.finalizers ?? []).filter((each) => each !== finalizer)
       const body = { ...namespace, spec: { ...namespace.spec, finalizers } }
-      try {
-        await client.updateSubresource(namespaces, namespace.metadata, 'finalize', body, { signal })
-      } catch (error) {
-        if (!isReason(error, 'NotFound')) throw error
-      }
+      await unlessGone(client.updateSubresource(namespaces, namespace.metadata, 'finalize', body, { signal }))
     },
   }
 }

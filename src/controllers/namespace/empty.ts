@@ -1,7 +1,7 @@
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Client, ListPage } from '#client/client.ts'
 import { discover, type ServedResource } from '#client/discovery.ts'
-import { isReason } from '#machinery/status.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import type { KubeObject } from '#api/resource.ts'
 import type { Emptying } from './plan.ts'
 
@@ -78,9 +78,7 @@ async function deleteAll(
     return client.deleteCollection(resource, { namespace }, { propagationPolicy: 'Background', signal })
   }
   for (const { metadata } of items) {
-    await client.delete(resource, metadata, { propagationPolicy: 'Background', signal }).catch((error: unknown) => {
-      if (!isReason(error, 'NotFound')) throw error
-    })
+    await unlessGone(client.delete(resource, metadata, { propagationPolicy: 'Background', signal }))
   }
 }
 

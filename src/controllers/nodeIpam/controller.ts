@@ -1,8 +1,8 @@
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
-import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { NodeRanges } from './ranges.ts'
 
@@ -60,11 +60,7 @@ export function nodeIpamController(context: ControllerContext): Controller {
         metadata: { resourceVersion: node.metadata.resourceVersion },
         spec: { podCIDR: taken[0], podCIDRs: taken },
       }
-      try {
-        await client.patch(nodes, node.metadata, { type: 'merge', body }, { signal })
-      } catch (error) {
-        if (!isReason(error, 'NotFound')) throw error
-      }
+      await unlessGone(client.patch(nodes, node.metadata, { type: 'merge', body }, { signal }))
     },
   }
 }

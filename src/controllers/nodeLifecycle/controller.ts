@@ -5,8 +5,8 @@ import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { millisecondsOf, timeText } from '#client/time.ts'
 import { writeStatus } from '#client/writeStatus.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { conditionOf } from '#machinery/conditions.ts'
-import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { needsEviction, planHealth, planTaints, type Heard } from './plan.ts'
 import { EvictionPace } from './zones.ts'
@@ -74,12 +74,10 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
       const marked = conditions.map((each) =>
         each === ready ? { ...each, status: 'False' as const, lastTransitionTime } : each,
       )
-      try {
-        await writeStatus(client, pods, pod, { ...pod.status, conditions: marked }, signal)
-      } catch (error) {
-        if (isReason(error, 'NotFound')) continue
-        throw error
-      }
+      if (
+        (await unlessGone(writeStatus(client, pods, pod, { ...pod.status, conditions: marked }, signal))) === undefined
+      )
+        continue
       events.record(referenceTo(pods, pod), { type: 'Warning', reason: 'NodeNotReady', message: 'Node is not ready' })
     }
   }

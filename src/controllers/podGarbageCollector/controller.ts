@@ -1,7 +1,7 @@
 import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import type { Controller } from '#client/controller.ts'
-import { isReason } from '#machinery/status.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
 import { deletePod, markDisrupted } from '../disruptPod.ts'
 import { planOrphans, planRemovals, type Removal } from './plan.ts'
@@ -16,15 +16,8 @@ export function podGarbageCollector(context: ControllerContext): Controller {
   const nodeCopies = context.informers.of(nodes)
   let missing: ReadonlyMap<string, number> = new Map()
 
-  const isGone = async (name: string, signal: AbortSignal): Promise<boolean> => {
-    try {
-      await client.get(nodes, { name }, { signal })
-      return false
-    } catch (error) {
-      if (isReason(error, 'NotFound')) return true
-      throw error
-    }
-  }
+  const isGone = async (name: string, signal: AbortSignal): Promise<boolean> =>
+    (await unlessGone(client.get(nodes, { name }, { signal }))) === undefined
 
   const remove = async ({ pod, cause }: Removal, signal: AbortSignal): Promise<void> => {
     const { phase } = pod.status ?? {}

@@ -5,6 +5,7 @@ import { referenceTo } from '#client/events.ts'
 import { Expectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
@@ -80,7 +81,7 @@ export function replicaSetController(context: ControllerContext): Controller {
       if (failure === undefined) causes.clear(subject, 'replicaset-controller')
       else causes.record(subject, 'replicaset-controller', failure)
       const { status, recheckAt } = computeStatus(set, owned, failure, now)
-      await writeStatus(client, replicaSets, set, status, signal)
+      await unlessGone(writeStatus(client, replicaSets, set, status, signal))
       if (error !== undefined) throw error
       return recheckAt === undefined ? undefined : { after: recheckAt - now }
     },
