@@ -32,7 +32,11 @@ export function decodeObject(exchange: Exchange, kind: Kind, validation: FieldVa
 }
 
 /** The body as an object of some kind. */
-export function decodeKind(exchange: Exchange, kind: GroupVersionKind, validation: FieldValidation): Promise<KubeObject> {
+export function decodeKind(
+  exchange: Exchange,
+  kind: GroupVersionKind,
+  validation: FieldValidation,
+): Promise<KubeObject> {
   return decode(exchange, { kind, fieldValidation: validation })
 }
 
@@ -43,9 +47,7 @@ function namesOf({ resource }: Kind): { readonly kind: GroupVersionKind } {
 async function decode(exchange: Exchange, options: Omit<BodyOptions, 'mediaType'>): Promise<KubeObject> {
   const { request } = exchange
   const decoded: DecodedBody =
-    'object' in request.body
-      ? decodeParsed(request.body.object, options)
-      : await decodeBytes(exchange, options)
+    'object' in request.body ? decodeParsed(request.body.object, options) : await decodeBytes(exchange, options)
   for (const warning of decoded.warnings) addWarning(exchange, warning)
   return decoded.object as unknown as KubeObject
 }

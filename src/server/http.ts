@@ -16,7 +16,12 @@ export function httpHandler(server: ApiServer): (request: HttpRequest, reply: Ht
   }
 }
 
-async function sendReply(server: ApiServer, request: HttpRequest, reply: HttpReply, answer: ServerReply): Promise<void> {
+async function sendReply(
+  server: ApiServer,
+  request: HttpRequest,
+  reply: HttpReply,
+  answer: ServerReply,
+): Promise<void> {
   switch (answer.type) {
     case 'taken':
       return answer.run()
@@ -78,7 +83,9 @@ function requestOf(request: HttpRequest): ServerRequest {
           return await request.readBody(limit)
         } catch (error) {
           if (!(error instanceof BodyError)) throw error
-          throw error.status === 413 ? requestTooLarge(`Request entity too large: limit is ${limit - 1}`) : badRequest(error.message)
+          throw error.status === 413
+            ? requestTooLarge(`Request entity too large: limit is ${limit - 1}`)
+            : badRequest(error.message)
         }
       },
     },

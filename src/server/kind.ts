@@ -19,12 +19,16 @@ export function keyPrefix(resource: Pick<Resource, 'group' | 'plural'>): string 
 
 /** The key of one object. */
 export function keyOf(kind: Kind, namespace: string, name: string): string {
-  return kind.resource.scope === 'Namespaced' ? `${kind.cache.prefix}${namespace}/${name}` : `${kind.cache.prefix}${name}`
+  return kind.resource.scope === 'Namespaced'
+    ? `${kind.cache.prefix}${namespace}/${name}`
+    : `${kind.cache.prefix}${name}`
 }
 
 /** Where the keys of a resource in one namespace begin; an empty namespace means all. */
 export function scopePrefix(kind: Kind, namespace: string): string {
-  return kind.resource.scope === 'Namespaced' && namespace !== '' ? `${kind.cache.prefix}${namespace}/` : kind.cache.prefix
+  return kind.resource.scope === 'Namespaced' && namespace !== ''
+    ? `${kind.cache.prefix}${namespace}/`
+    : kind.cache.prefix
 }
 
 /** Puts a strategy into service. */

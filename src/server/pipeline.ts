@@ -85,7 +85,8 @@ function chooseEncoding(exchange: Exchange): undefined {
   const { server, info } = exchange
   if (!info.isResource) return
   exchange.kind = server.kinds.find(info.group, info.version, info.resource)
-  const isStream = info.subresource !== '' && exchange.kind?.strategy.subresources?.[info.subresource]?.verbs.includes('connect')
+  const isStream =
+    info.subresource !== '' && exchange.kind?.strategy.subresources?.[info.subresource]?.verbs.includes('connect')
   if (isStream === true || info.subresource === 'log') return
   exchange.wanted = wantedBy(exchange.request)
 }

@@ -67,9 +67,7 @@ async function readChange(exchange: Exchange): Promise<Apply> {
 
 function readJson(json: Json): Apply {
   if (Array.isArray(json) && json.length > maximumOperations) {
-    throw requestTooLarge(
-      `The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${json.length}`,
-    )
+    throw requestTooLarge(`The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${json.length}`)
   }
   const operations = jsonPatchRefusals(() => readJsonPatch(json))
   return (old) => jsonPatchRefusals(() => applyJsonPatch(old, operations))

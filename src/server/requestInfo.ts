@@ -25,7 +25,14 @@ export const longestPath = 8 * 1024
 /** Subresources of namespaces: in `/namespaces/<name>/<word>` every other word is a resource in the namespace. */
 const namespaceSubresources = new Set(['status', 'finalize'])
 
-const verbs: Readonly<Record<string, Verb>> = { GET: 'get', HEAD: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
+const verbs: Readonly<Record<string, Verb>> = {
+  GET: 'get',
+  HEAD: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+}
 
 /** Reads method and path. `path` is decoded already; `watch` says whether the query asks for one. */
 export function parseRequestInfo(method: string, path: string, watch: boolean): RequestInfo {

@@ -83,7 +83,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clock,
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
   })
-  const kinds = new Kinds(options.strategies.map((strategy) => serveKind(strategy, schemaFor(strategy.resource), cache)))
+  const kinds = new Kinds(
+    options.strategies.map((strategy) => serveKind(strategy, schemaFor(strategy.resource), cache)),
+  )
   const cluster = clusterView(kinds, cache, clock, random)
   const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
   const closing = new AbortController()

@@ -166,7 +166,11 @@ export class StoredObject {
     const line = this.line
     const splice = spliceOf(line)
     const text = `,"resourceVersion":"${this.revision}"`.length
-    return new StoredObject(this.key, revision, Buffer.concat([line.subarray(0, splice), line.subarray(splice + text, -1)]))
+    return new StoredObject(
+      this.key,
+      revision,
+      Buffer.concat([line.subarray(0, splice), line.subarray(splice + text, -1)]),
+    )
   }
 
   #makeLine(): Buffer {

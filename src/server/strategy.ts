@@ -40,16 +40,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   }
   readonly columns?: readonly Column<T>[]
   /** The verbs of the kind; all when absent. Kinds that are only asked (reviews) have `create`. */
-  readonly verbs?: readonly (
-    | 'get'
-    | 'list'
-    | 'watch'
-    | 'create'
-    | 'update'
-    | 'patch'
-    | 'delete'
-    | 'deletecollection'
-  )[]
+  readonly verbs?: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
   /** Rule of `metadata.name`; DNS subdomain when absent. */
   readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment'
   /**

@@ -60,7 +60,10 @@ export function tableRow(
 ): TableRow {
   const cells = columnsOf(kind).map((column) => column.value(object as never, now) ?? '')
   if (include === 'None') return { cells }
-  return { cells, object: (include === 'Object' ? object : partialMetadata(object, version)) as unknown as Record<string, unknown> }
+  return {
+    cells,
+    object: (include === 'Object' ? object : partialMetadata(object, version)) as unknown as Record<string, unknown>,
+  }
 }
 
 /** The metadata of an object and nothing else. */

@@ -20,7 +20,12 @@ export interface Transformation {
 }
 
 /** The transformation of a request; undefined when the client wants objects as they are. */
-export function transformationOf(kind: Kind, reply: ServerReply, query: Query, now: () => number): Transformation | undefined {
+export function transformationOf(
+  kind: Kind,
+  reply: ServerReply,
+  query: Query,
+  now: () => number,
+): Transformation | undefined {
   const as = reply.wanted?.as
   if (as === undefined) return undefined
   return as.kind === 'Table' ? asTable(kind, as.version, includeObject(query), now) : asMetadata(as.version)

@@ -52,9 +52,10 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     const initial = cache.entries.list(selection.prefix)
     for (let at = 0; at < initial.length; at += initialBatch) {
       const batch = initial.slice(at, at + initialBatch)
-      const items = (plain ? batch : batch.filter((stored) => selects(selection, stored))).map(
-        (object): WatchItem => ({ type: 'ADDED', object }),
-      )
+      const items = (plain ? batch : batch.filter((stored) => selects(selection, stored))).map((object): WatchItem => ({
+        type: 'ADDED',
+        object,
+      }))
       if (items.length > 0) yield items
       if (signal.aborted) return
     }
@@ -71,7 +72,9 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
   }
 
   const deadline = clock.now() + options.timeoutMs
-  let nextBookmark = bookmarks ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25)) : Infinity
+  let nextBookmark = bookmarks
+    ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25))
+    : Infinity
   let lastSent = floor
 
   while (!signal.aborted && clock.now() < deadline) {

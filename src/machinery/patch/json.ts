@@ -117,7 +117,10 @@ function listIndex(token: string, length: number): number {
 }
 
 function missing(operation: string, path: string): JsonPatchError {
-  return new JsonPatchError('unfit', `${operation} operation does not apply: doc is missing path: "${path}": missing value`)
+  return new JsonPatchError(
+    'unfit',
+    `${operation} operation does not apply: doc is missing path: "${path}": missing value`,
+  )
 }
 
 function read(document: Json, path: string, operation: string): Json {
@@ -194,7 +197,5 @@ export function sameJson(a: unknown, b: unknown): boolean {
   }
   if (!isJsonObject(a) || !isJsonObject(b)) return false
   const keys = Object.keys(a)
-  return (
-    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
-  )
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
 }

@@ -53,7 +53,11 @@ function mergeMap(original: JsonObject, patch: JsonObject, schema: Schema | unde
       if (!Array.isArray(value)) throw new StrategicPatchError('badPatch', 'invalid patch format of primitive list')
       const list = result[field]
       if (Array.isArray(list)) {
-        setOwn(result, field, list.filter((item: Json) => !value.some((each: Json) => sameJson(each, item))))
+        setOwn(
+          result,
+          field,
+          list.filter((item: Json) => !value.some((each: Json) => sameJson(each, item))),
+        )
       }
       continue
     }
@@ -175,10 +179,7 @@ function keyReader(mergeKey: string): (item: Json) => Json {
   return (item) => {
     const key = isJsonObject(item) ? item[mergeKey] : undefined
     if (key === undefined) {
-      throw new StrategicPatchError(
-        'other',
-        `map: ${goText(item)} does not contain declared merge key: ${mergeKey}`,
-      )
+      throw new StrategicPatchError('other', `map: ${goText(item)} does not contain declared merge key: ${mergeKey}`)
     }
     return key
   }

@@ -18,10 +18,10 @@ export const tooLongText = (maximum: number): string => `must be no more than ${
 export const rangeText = (minimum: number, maximum: number): string =>
   `must be between ${minimum} and ${maximum}, inclusive`
 
-/** How messages explain a pattern: `… (e.g. 'my-name', or '123-abc', regex used for validation is '…')`. */
+/** How messages explain a pattern, two spaces and all: `… (e.g. 'my-name',  or '123-abc', regex used for validation is '…')`. */
 export function patternText(message: string, pattern: string, ...examples: readonly string[]): string {
   if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`
-  const shown = examples.map((example) => `'${example}', `).join('or ')
+  const shown = examples.map((example) => `'${example}', `).join(' or ')
   return `${message} (e.g. ${shown}regex used for validation is '${pattern}')`
 }
 

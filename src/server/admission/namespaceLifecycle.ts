@@ -33,7 +33,8 @@ export const namespaceLifecycle: AdmissionPlugin = {
   },
 }
 
-const isNamespace = ({ resource }: AdmissionRequest): boolean => resource.group === '' && resource.plural === 'namespaces'
+const isNamespace = ({ resource }: AdmissionRequest): boolean =>
+  resource.group === '' && resource.plural === 'namespaces'
 
 /** The name as messages show it while the server has yet to make one. */
 export function nameOf({ name, object }: AdmissionRequest): string {

@@ -1,39 +1,35 @@
 import type { ListMeta } from '#api/meta/v1/list.ts'
-import type { KubeObject } from '#api/resource.ts'
-import { encodeProtobuf } from '#machinery/codec/protobuf.ts'
+import { encodeList, encodeMessage, encodeProtobuf, encodeWatchFrame } from '#machinery/codec/protobuf.ts'
+import type { GroupVersionKind } from '#machinery/schema/model.ts'
 import type { Kind } from '../kind.ts'
 import type { StoredObject } from '../storedObject.ts'
-import { listKind } from '../transform.ts'
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** The kind that an object says it is. */
+function kindOf(object: object): GroupVersionKind {
+  const { apiVersion = '', kind = '' } = object as { readonly apiVersion?: string; readonly kind?: string }
+  const slash = apiVersion.indexOf('/')
+  return { group: apiVersion.slice(0, Math.max(0, slash)), version: apiVersion.slice(slash + 1), kind }
+}
 
 /** One object in the envelope of Kubernetes' protobuf. */
-export function encodeObjectProtobuf(object: KubeObject): Buffer {
-  return encodeProtobuf(object)
+export function encodeObjectProtobuf(object: object): Buffer {
+  return asBuffer(encodeProtobuf(kindOf(object), object))
 }
 
-/** A list of objects. */
+/** A list of objects, from their own messages, which are kept. */
 export function encodeListProtobuf(kind: Kind, items: readonly StoredObject[], metadata: ListMeta): Buffer {
-  return encodeProtobuf({ ...listKind(kind), metadata, items: items.map(({ object }) => object) })
+  const { group, version, kind: name } = kind.resource
+  const messages = items.map((stored) =>
+    stored.encoded('protobuf message', (object) => asBuffer(encodeMessage(kind.schema, object))),
+  )
+  return asBuffer(encodeList({ group, version, kind: `${name}List` }, metadata, messages))
 }
 
-/** One event of a watch: its length as four bytes, then the event, which carries the object in its envelope. */
+/** One event of a watch, with its length before it. */
 export function encodeEventProtobuf(type: string, object: object): Buffer {
-  const body = encodeProtobuf(object as KubeObject)
-  // A WatchEvent has two fields: the type (1), and the object (2) as a RawExtension, whose only field (1) is bytes.
-  const extension = Buffer.concat([Buffer.of(0x0a), varint(body.length), body])
-  const name = Buffer.from(type)
-  const event = Buffer.concat([Buffer.of(0x0a), varint(name.length), name, Buffer.of(0x12), varint(extension.length), extension])
-  const length = Buffer.allocUnsafe(4)
-  length.writeUInt32BE(event.length)
-  return Buffer.concat([length, event])
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = []
-  let rest = value
-  while (rest > 0x7f) {
-    bytes.push((rest & 0x7f) | 0x80)
-    rest >>>= 7
-  }
-  bytes.push(rest)
-  return Buffer.from(bytes)
+  return asBuffer(encodeWatchFrame(type, encodeProtobuf(kindOf(object), object)))
 }

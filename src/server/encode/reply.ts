@@ -64,13 +64,23 @@ function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Bo
     return whole(encodeValue(stored.object, mediaType, pretty))
   }
   if (mediaType === 'json' && !pretty) {
-    return transformation === undefined ? jsonList(reply) : { body: transformedList(reply, transformation), size: 400 * reply.items.length }
+    return transformation === undefined
+      ? jsonList(reply)
+      : { body: transformedList(reply, transformation), size: 400 * reply.items.length }
   }
-  if (mediaType === 'protobuf' && transformation === undefined) return whole(encodeListProtobuf(reply.kind, reply.items, reply.metadata))
+  if (mediaType === 'protobuf' && transformation === undefined)
+    return whole(encodeListProtobuf(reply.kind, reply.items, reply.metadata))
   const list =
     transformation === undefined
-      ? { ...listKind(reply.kind), metadata: reply.metadata, items: reply.items.map(({ object }) => withoutType(object)) }
-      : { ...transformation.frame(reply.metadata), [transformation.member]: reply.items.map(({ object }) => transformation.item(object)) }
+      ? {
+          ...listKind(reply.kind),
+          metadata: reply.metadata,
+          items: reply.items.map(({ object }) => withoutType(object)),
+        }
+      : {
+          ...transformation.frame(reply.metadata),
+          [transformation.member]: reply.items.map(({ object }) => transformation.item(object)),
+        }
   return whole(encodeValue(list, mediaType, pretty))
 }
 
@@ -119,7 +129,11 @@ function jsonList({ kind, items, metadata }: Extract<ObjectReply, { readonly typ
 /** Objects whose bytes may have to be made before others run. */
 const itemsPerTurn = 500
 
-async function* listPieces(head: Buffer, items: readonly StoredObject[], skip: number): AsyncGenerator<Uint8Array, void, void> {
+async function* listPieces(
+  head: Buffer,
+  items: readonly StoredObject[],
+  skip: number,
+): AsyncGenerator<Uint8Array, void, void> {
   yield head
   let first = true
   for (let at = 0; at < items.length; at += itemsPerTurn) {

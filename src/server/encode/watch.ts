@@ -44,7 +44,9 @@ function encodeItem(
   // Made once for all who watch.
   return isProtobuf
     ? stored.encoded(`protobuf ${type}`, (object) => encodeEventProtobuf(type, object))
-    : stored.encodedBytes(`json ${type}`, () => Buffer.concat([Buffer.from(`{"type":"${type}","object":`), stored.json, eventEnd]))
+    : stored.encodedBytes(`json ${type}`, () =>
+        Buffer.concat([Buffer.from(`{"type":"${type}","object":`), stored.json, eventEnd]),
+      )
 }
 
 const eventEnd = Buffer.from('}\n')

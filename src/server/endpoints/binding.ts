@@ -78,9 +78,6 @@ function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: numbe
   if (metadata.labels !== undefined) pod.metadata.labels = { ...metadata.labels, ...pod.metadata.labels }
   pod.status ??= {}
   const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-  pod.status.conditions = [
-    ...others,
-    { type: 'PodScheduled', status: 'True', lastTransitionTime: timeText(now) },
-  ]
+  pod.status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: timeText(now) }]
   return pod
 }

@@ -151,7 +151,8 @@ function subresourceVerbs({ verbs }: Subresource, name: string): string[] {
   return name === 'proxy' ? ['create', 'delete', 'get', 'patch', 'update'] : ['create', 'get']
 }
 
-function subresourceKind(kind: Kind, name: string, { body }: Subresource): GroupVersionKind {
+/** What travels through a subresource. */
+export function subresourceKind(kind: Kind, name: string, { body }: Subresource): GroupVersionKind {
   const { group, version, plural } = kind.resource
   const connect = connectKinds[`${plural}/${name}`]
   if (connect !== undefined) return { group, version, kind: connect }
@@ -196,13 +197,11 @@ function plainSubresources(kind: Kind): APIResource[] {
 function aggregatedResource(kind: Kind): APIResourceDiscovery {
   const { resource } = kind
   const { group, version } = resource
-  const subresources = sortedSubresources(kind).map(
-    ([name, rules]): APISubresourceDiscovery => ({
-      subresource: name,
-      responseKind: subresourceKind(kind, name, rules),
-      verbs: subresourceVerbs(rules, name),
-    }),
-  )
+  const subresources = sortedSubresources(kind).map(([name, rules]): APISubresourceDiscovery => ({
+    subresource: name,
+    responseKind: subresourceKind(kind, name, rules),
+    verbs: subresourceVerbs(rules, name),
+  }))
   return {
     resource: resource.plural,
     responseKind: { group, version, kind: resource.kind },

@@ -26,11 +26,15 @@ export async function logEndpoint(exchange: Exchange, kind: Kind): Promise<Serve
   const refusal = (await response.readBody(largestRefusal)).toString('utf8').trim()
   if (response.status === 400) throw badRequest(refusal)
   if (response.status === 404) {
-    throw failure('NotFound', `the server could not find the requested resource ( ${kind.resource.plural} ${info.name})`, {
-      name: info.name,
-      kind: kind.resource.plural,
-      causes: [{ reason: 'UnexpectedServerResponse', message: refusal }],
-    })
+    throw failure(
+      'NotFound',
+      `the server could not find the requested resource ( ${kind.resource.plural} ${info.name})`,
+      {
+        name: info.name,
+        kind: kind.resource.plural,
+        causes: [{ reason: 'UnexpectedServerResponse', message: refusal }],
+      },
+    )
   }
   throw internalError(refusal)
 }
@@ -55,7 +59,9 @@ function logQuery(query: Query): string {
   if (since !== '') {
     if (result.has('sinceSeconds')) report.forbidden('at most one of `sinceTime` or `sinceSeconds` may be specified')
     if (Number.isNaN(Date.parse(since))) {
-      throw badRequest(`parsing time ${JSON.stringify(since)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(since)} as "2006"`)
+      throw badRequest(
+        `parsing time ${JSON.stringify(since)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(since)} as "2006"`,
+      )
     }
     result.set('sinceTime', since)
   }

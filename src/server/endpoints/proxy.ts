@@ -47,7 +47,8 @@ export async function proxyEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   if ('object' in request.body) throw badRequest('a proxied request needs a connection')
   const { body } = request
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
-  const client = 'url' in destination ? new HttpClient({ url: destination.url, protocol: 'h1', tls: { insecure: true } }) : undefined
+  const client =
+    'url' in destination ? new HttpClient({ url: destination.url, protocol: 'h1', tls: { insecure: true } }) : undefined
   if (request.upgrade !== undefined) return passUpgrade(exchange, client, destination, path, headers)
   const order = { method: request.method, path, headers, ...(hasBody ? { body: body.pieces() } : {}) }
   const response = await reach(() =>
@@ -151,7 +152,8 @@ function podDestination(pod: Pod | undefined, { scheme, name, port }: Target): D
   if (address === '') throw badRequest('address not allowed')
   const first = pod.spec.containers.flatMap(({ ports = [] }) => ports)[0]?.containerPort ?? 80
   const wanted = port === '' ? first : Number(port)
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 65_535) throw badRequest(`invalid pod request "${name}:${port}"`)
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 65_535)
+    throw badRequest(`invalid pod request "${name}:${port}"`)
   return { url: urlOf(scheme, address, wanted) }
 }
 

@@ -21,7 +21,10 @@ export async function staticEndpoint(exchange: Exchange): Promise<ServerReply> {
 }
 
 /** Undefined: no such path. */
-type StaticEndpoint = (exchange: Exchange, rest: readonly string[]) => undefined | ServerReply | Promise<undefined | ServerReply>
+type StaticEndpoint = (
+  exchange: Exchange,
+  rest: readonly string[],
+) => undefined | ServerReply | Promise<undefined | ServerReply>
 
 const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
   '': (exchange) => objectReply({ paths: allPaths(exchange) }),
@@ -31,7 +34,12 @@ const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
   version: ({ server }, rest) => (rest.length === 0 ? objectReply(server.version) : undefined),
   metrics: ({ server }, rest) =>
     rest.length === 0
-      ? { type: 'bytes', code: 200, contentType: metricsContentType, bytes: Buffer.from(server.metrics.registry.render()) }
+      ? {
+          type: 'bytes',
+          code: 200,
+          contentType: metricsContentType,
+          bytes: Buffer.from(server.metrics.registry.render()),
+        }
       : undefined,
   healthz: (exchange, rest) => healthEndpoint('healthz', exchange, rest),
   livez: (exchange, rest) => healthEndpoint('livez', exchange, rest),
@@ -39,7 +47,13 @@ const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
 }
 
 function textReply(code: number, body: string): ServerReply {
-  return { type: 'bytes', code, contentType: text, bytes: Buffer.from(body), headers: { 'x-content-type-options': 'nosniff' } }
+  return {
+    type: 'bytes',
+    code,
+    contentType: text,
+    bytes: Buffer.from(body),
+    headers: { 'x-content-type-options': 'nosniff' },
+  }
 }
 
 function apiEndpoint(exchange: Exchange, rest: readonly string[]): ServerReply | undefined {
@@ -69,7 +83,10 @@ function rootReply(exchange: Exchange, root: 'api' | 'apis', plain: object): Ser
   const clause = parseAccept(accept).find(({ quality, type, parameters }) => {
     if (quality === 0 || !/^(application\/(json|\*|vnd\.kubernetes\.protobuf)|\*\/\*)$/.test(type)) return false
     const { as } = parameters
-    return as === undefined || (as === 'APIGroupDiscoveryList' && parameters['g'] === 'apidiscovery.k8s.io' && parameters['v'] === 'v2')
+    return (
+      as === undefined ||
+      (as === 'APIGroupDiscoveryList' && parameters['g'] === 'apidiscovery.k8s.io' && parameters['v'] === 'v2')
+    )
   })
   const isAggregated = clause?.parameters['as'] === 'APIGroupDiscoveryList'
   if (!isAggregated) {

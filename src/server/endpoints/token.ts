@@ -91,7 +91,11 @@ function findBound(
   if (object === undefined) throw notFound(resource, name)
   const found = object.metadata.uid ?? ''
   if (uid !== '' && uid !== found) {
-    throw conflict(resource, name, `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`)
+    throw conflict(
+      resource,
+      name,
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    )
   }
   const bound: BoundObject = { kind: kind as BoundObject['kind'], name, uid: found }
   if (kind !== 'Pod') return { bound }

@@ -35,7 +35,9 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
       name: info.name,
       change: () => thaw(object),
       retryConflicts: false,
-      ...(kind.strategy.createOnUpdate === true && subresource === undefined ? { createInstead: () => thaw(object) } : {}),
+      ...(kind.strategy.createOnUpdate === true && subresource === undefined
+        ? { createInstead: () => thaw(object) }
+        : {}),
       ...(subresource === undefined ? {} : { subresource }),
     },
     writeOptions(exchange, query.dryRun),

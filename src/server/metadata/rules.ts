@@ -108,7 +108,8 @@ function validateOwners(owners: readonly OwnerReference[] | undefined, report: R
   for (const [index, owner] of owners.entries()) {
     const place = report.at(index)
     const parts = owner.apiVersion.split('/')
-    if (parts.length > 2) place.at('apiVersion').invalid(owner.apiVersion, `unexpected GroupVersion string: ${owner.apiVersion}`)
+    if (parts.length > 2)
+      place.at('apiVersion').invalid(owner.apiVersion, `unexpected GroupVersion string: ${owner.apiVersion}`)
     if (owner.apiVersion === '') place.at('apiVersion').invalid(owner.apiVersion, 'version must not be empty')
     if (owner.kind === '') place.at('kind').invalid(owner.kind, 'must not be empty')
     if (owner.name === '') place.at('name').invalid(owner.name, 'must not be empty')

@@ -12,7 +12,8 @@ const largestObject = 1.5 * 1024 * 1024
 /** An object in its canonical form: members in the order of the API, and none that say nothing. */
 export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
   const decoded = decodeValue(kind.schema, object)
-  if ('problem' in decoded) throw new Error(`Cannot store ${kind.resource.kind} "${object.metadata.name}": ${decoded.problem}`)
+  if ('problem' in decoded)
+    throw new Error(`Cannot store ${kind.resource.kind} "${object.metadata.name}": ${decoded.problem}`)
   return decoded.value as unknown as KubeObject
 }
 

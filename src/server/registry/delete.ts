@@ -98,7 +98,8 @@ function planGrace(kind: Kind, object: KubeObject, wanted: DeleteOptions, now: n
   if (metadata.deletionTimestamp !== undefined) {
     const running = metadata.deletionGracePeriodSeconds
     if (running === undefined) return false
-    if (requested === undefined || requested >= running) return running === 0 && kind.strategy.gracePeriod === undefined ? false : 'pending'
+    if (requested === undefined || requested >= running)
+      return running === 0 && kind.strategy.gracePeriod === undefined ? false : 'pending'
     const since = Date.parse(metadata.deletionTimestamp) - running * 1_000
     metadata.deletionTimestamp = timeText(since + requested * 1_000)
     metadata.deletionGracePeriodSeconds = requested

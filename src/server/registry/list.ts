@@ -83,7 +83,13 @@ async function filter(all: StoredObject[], selection: Selection, limit: number):
   return found
 }
 
-function page(kind: Kind, found: StoredObject[], limit: number, revision: Revision, total: number | undefined): ObjectList {
+function page(
+  kind: Kind,
+  found: StoredObject[],
+  limit: number,
+  revision: Revision,
+  total: number | undefined,
+): ObjectList {
   const resourceVersion = String(revision)
   if (limit === 0 || found.length <= limit) return { items: found, metadata: { resourceVersion } }
   const items = found.slice(0, limit)

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { parseAccept } from '#machinery/codec/negotiate.ts'
+import { descriptions } from '#machinery/schema/load.ts'
+import type { ServedResource } from '#machinery/schema/openapiModel.ts'
+import { openApiV2 } from '#machinery/schema/openapiV2.ts'
+import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Kind } from '../kind.ts'
+import type { ServerReply } from '../request.ts'
+import { subresourceKind, verbsOf } from './discovery.ts'
+import { kubernetesVersion } from './version.ts'
+
+/** One document as it is served. */
+interface Document {
+  readonly bytes: Buffer
+  readonly etag: string
+}
+
+/** The OpenAPI documents of the served kinds. Each is made when it is first asked for, and kept. */
+export class OpenApiDocuments {
+  readonly #served: readonly ServedResource[]
+  readonly #documents = new Map<string, Promise<Document | undefined>>()
+
+  constructor(kinds: readonly Kind[]) {
+    this.#served = kinds.map(servedResource)
+  }
+
+  /** Everything in one document of version 2. */
+  whole(): Promise<Document | undefined> {
+    return this.#document('v2', async () => openApiV2(this.#served, await descriptions(), kubernetesVersion))
+  }
+
+  /** The list of the documents of version 3. */
+  index(): Promise<Document | undefined> {
+    return this.#document('v3', async () => openApiV3Index(this.#served, (name) => this.hashOf(name)))
+  }
+
+  /** One document of version 3, such as `apis/apps/v1`; undefined when there is none of this name. */
+  part(name: string): Promise<Document | undefined> {
+    return this.#document(`v3/${name}`, async () =>
+      openApiV3(name, this.#served, await descriptions(), kubernetesVersion),
+    )
+  }
+
+  /** Changes whenever a document might: clients keep documents under it. */
+  hashOf(name: string): string {
+    return hash(`${kubernetesVersion} ${name} ${JSON.stringify(this.#served)}`)
+  }
+
+  #document(name: string, make: () => Promise<object | undefined>): Promise<Document | undefined> {
+    let document = this.#documents.get(name)
+    if (document === undefined) {
+      document = make().then((value) => {
+        if (value === undefined) {
+          // Any name can be asked for; only those that exist are kept.
+          this.#documents.delete(name)
+          return undefined
+        }
+        const bytes = Buffer.from(JSON.stringify(value))
+        return { bytes, etag: `"${hash(bytes)}"` }
+      })
+      this.#documents.set(name, document)
+    }
+    return document
+  }
+}
+
+function hash(data: string | Buffer): string {
+  return createHash('sha512').update(data).digest('hex').toUpperCase()
+}
+
+function servedResource(kind: Kind): ServedResource {
+  const { resource, strategy } = kind
+  const { group, version, kind: name } = resource
+  return {
+    kind: { group, version, kind: name },
+    plural: resource.plural,
+    scope: resource.scope,
+    verbs: verbsOf(kind),
+    answersDeleted: strategy.answersDeleted === true,
+    subresources: Object.entries(strategy.subresources ?? {}).map(([subresource, rules]) => ({
+      name: subresource,
+      kind: subresourceKind(kind, subresource, rules),
+      verbs: rules.verbs,
+    })),
+  }
+}
+
+/** Answers `/openapi/v2` and what is below `/openapi/v3`. */
+export async function openApiEndpoint(exchange: Exchange, rest: readonly string[]): Promise<ServerReply | undefined> {
+  const { server, request } = exchange
+  const [version, ...parts] = rest
+  if (version === 'v2' && parts.length === 0) {
+    if (!acceptsJson(request.header('accept'))) return refusal()
+    return documentReply(exchange, await server.openApi.whole())
+  }
+  if (version !== 'v3') return undefined
+  if (!acceptsJson(request.header('accept'))) return refusal()
+  if (parts.length === 0) return documentReply(exchange, await server.openApi.index())
+  const name = parts.join('/')
+  const reply = documentReply(exchange, await server.openApi.part(name))
+  const asked = request.query.get('hash')
+  if (reply === undefined || asked === null || asked === '') return reply
+  const now = server.openApi.hashOf(name)
+  if (asked !== now) {
+    return {
+      type: 'bytes',
+      code: 301,
+      contentType: '',
+      bytes: Buffer.alloc(0),
+      headers: { location: `/openapi/v3/${name}?hash=${now}` },
+    }
+  }
+  const expires = new Date(server.registry.clock.now() + 365 * 86_400_000).toUTCString()
+  return { ...reply, headers: { ...reply.headers, 'cache-control': 'public, immutable', expires } }
+}
+
+function documentReply({ request }: Exchange, document: Document | undefined): ServerReply | undefined {
+  if (document === undefined) return undefined
+  const headers = { etag: document.etag, vary: 'Accept' }
+  const isKnown = request.header('if-none-match') === document.etag
+  return isKnown
+    ? { type: 'bytes', code: 304, contentType: '', bytes: Buffer.alloc(0), headers }
+    : { type: 'bytes', code: 200, contentType: 'application/json', bytes: document.bytes, headers }
+}
+
+function acceptsJson(accept: string | undefined): boolean {
+  if (accept === undefined || accept === '') return true
+  return parseAccept(accept).some(({ quality, type }) => quality > 0 && /^(application\/(json|\*)|\*\/\*)$/.test(type))
+}
+
+function refusal(): ServerReply {
+  return { type: 'bytes', code: 406, contentType: '', bytes: Buffer.alloc(0) }
+}
