@@ -96,9 +96,9 @@ function subresourcePaths(parent: string, own: Operations, part: ServedSubresour
 /** A path with its operations; parameters that all of them have stand at the path. */
 function pathItem(path: string, operations: readonly Operation[]): PathItem {
   const isCommon = (parameter: Parameter): boolean =>
-    operations.every(({ parameters }) => parameters.some(({ name }) => name === parameter.name))
+    operations.every(({ parameters }) => parameters.some((other) => keyOf(other) === keyOf(parameter)))
   const byName = (parameters: readonly Parameter[]): Parameter[] =>
-    parameters.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    parameters.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
   return {
     path,
     parameters: byName(operations[0]?.parameters ?? []).filter(isCommon),
@@ -108,6 +108,8 @@ function pathItem(path: string, operations: readonly Operation[]): PathItem {
     })),
   }
 }
+
+const keyOf = ({ name, in: place }: Parameter): string => `${name} ${place}`
 
 /** The parameters within a path. */
 function addressOf({ kind }: GroupVersionKind, path: string): Parameter[] {
@@ -157,7 +159,7 @@ class Operations {
     const { kind } = this.#resource
     return this.#operation('get', 'list', this.#id('list', { after }), {
       description: `list or watch objects of kind ${kind.kind}`,
-      produces: this.#resource.verbs.includes('watch') ? watchTypes : objectTypes,
+      produces: watchTypes,
       parameters: [...address, pretty, ...this.#options('ListOptions')],
       responses: answers(contentOf({ ...kind, kind: `${kind.kind}List` }), 200),
     })
@@ -253,9 +255,7 @@ class Operations {
       this.#operation(method, 'connect', this.#id('connect', { before: capital(method), part, after }), {
         description: `connect ${method.toUpperCase()} requests to ${part.name} of ${this.#resource.kind.kind}`,
         produces: anyType,
-        parameters: [...address, ...optionParameters(definitionOf(part.kind), this.#words)].filter(
-          ({ name, in: place }, _, all) => place === 'path' || !all.some((p) => p.name === name && p.in === 'path'),
-        ),
+        parameters: [...address, ...optionParameters(definitionOf(part.kind), this.#words)],
         responses: answers('string', 200),
         part,
       }),

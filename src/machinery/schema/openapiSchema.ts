@@ -132,7 +132,9 @@ export class SchemaWriter {
     return Object.fromEntries(
       fields.map(([field, schema]) => {
         const description = this.#words.get(`${name} ${field}`)
-        return [field, { ...(description === undefined ? {} : { description }), ...this.#field(schema) }]
+        const isList = field === 'items' && schema.items?.kind !== undefined
+        const written = isList ? this.#value(schema, false, false) : this.#field(schema)
+        return [field, { ...(description === undefined ? {} : { description }), ...written }]
       }),
     )
   }

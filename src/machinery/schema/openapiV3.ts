@@ -62,12 +62,7 @@ function writeOperation(operation: Operation, schemas: SchemaWriter): JsonObject
     ...(parameters.length === 0 ? {} : { parameters: parameters.map(writeParameter) }),
     ...(body === undefined
       ? {}
-      : {
-          requestBody: {
-            content: contentByType(consumes, { definition: body.definition }, schemas),
-            ...(body.required ? { required: true } : {}),
-          },
-        }),
+      : { requestBody: { content: contentByType(consumes, { definition: body.definition }, schemas) } }),
     responses: Object.fromEntries(
       responses.map(({ code, description: text, content }) => [
         String(code),
