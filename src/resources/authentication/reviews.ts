@@ -5,7 +5,10 @@ import type { Strategy } from '#server/strategy.ts'
 // Reviews are questions: they are answered and never stored.
 
 /** "Whose token is this?" */
-export const tokenReviewStrategy: Strategy<TokenReview> = { resource: tokenReviews }
+export const tokenReviewStrategy: Strategy<TokenReview> = { resource: tokenReviews, verbs: ['create'] }
 
 /** "Who am I?" */
-export const selfSubjectReviewStrategy: Strategy<SelfSubjectReview> = { resource: selfSubjectReviews }
+export const selfSubjectReviewStrategy: Strategy<SelfSubjectReview> = {
+  resource: selfSubjectReviews,
+  verbs: ['create'],
+}

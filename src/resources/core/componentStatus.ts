@@ -13,6 +13,7 @@ function healthy({ conditions }: ComponentStatus): {
 /** Component statuses: how the parts of the control plane feel. Deprecated upstream, still asked for. */
 export const componentStatusStrategy: Strategy<ComponentStatus> = {
   resource: componentStatuses,
+  verbs: ['get', 'list'],
   columns: [
     nameColumn,
     {

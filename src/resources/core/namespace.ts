@@ -9,6 +9,7 @@ const nameLabel = 'kubernetes.io/metadata.name'
 /** Namespaces: they hold everything else that has a namespace, and take it along when they go. */
 export const namespaceStrategy: Strategy<Namespace> = {
   resource: namespaces,
+  verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   nameRule: 'dns-label',
   reserved: ['status', 'spec.finalizers'],
   unconditionalUpdate: true,
