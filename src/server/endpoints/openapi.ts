@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { parseAccept } from '#machinery/codec/negotiate.ts'
 import { descriptions } from '#machinery/schema/load.ts'
+import type { JsonObject } from '#machinery/schema/model.ts'
 import type { ServedResource } from '#machinery/schema/openapiModel.ts'
+import { encodeOpenApiV2, openApiProtobufType } from '#machinery/schema/openapiProtobuf.ts'
 import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
@@ -14,6 +16,7 @@ import { kubernetesVersion } from './version.ts'
 interface Document {
   readonly bytes: Buffer
   readonly etag: string
+  readonly contentType: string
 }
 
 /** The OpenAPI documents of the served kinds. Each is made when it is first asked for, and kept. */
@@ -27,19 +30,24 @@ export class OpenApiDocuments {
 
   /** Everything in one document of version 2. */
   whole(): Promise<Document | undefined> {
-    return this.#document('v2', async () => openApiV2(this.#served, await descriptions(), kubernetesVersion))
+    return this.#document('v2', () => this.#whole(), writeJson)
+  }
+
+  /** The same in protobuf, the only form that client-go takes. */
+  wholeInProtobuf(): Promise<Document | undefined> {
+    return this.#document('v2 protobuf', async () => encodeOpenApiV2(await this.#whole()), writeProtobuf)
   }
 
   /** The list of the documents of version 3. */
   index(): Promise<Document | undefined> {
-    return this.#document('v3', async () => openApiV3Index(this.#served, (name) => this.hashOf(name)))
+    return this.#document('v3', async () => openApiV3Index(this.#served, (name) => this.hashOf(name)), writeJson)
   }
 
   /** One document of version 3, such as `apis/apps/v1`; undefined when there is none of this name. */
   part(name: string): Promise<Document | undefined> {
-    return this.#document(`v3/${name}`, async () =>
-      openApiV3(name, this.#served, await descriptions(), kubernetesVersion),
-    )
+    const make = async (): Promise<object | undefined> =>
+      openApiV3(name, this.#served, await descriptions(), kubernetesVersion)
+    return this.#document(`v3/${name}`, make, writeJson)
   }
 
   /** Changes whenever a document might: clients keep documents under it. */
@@ -47,7 +55,15 @@ export class OpenApiDocuments {
     return hash(`${kubernetesVersion} ${name} ${JSON.stringify(this.#served)}`)
   }
 
-  #document(name: string, make: () => Promise<object | undefined>): Promise<Document | undefined> {
+  async #whole(): Promise<JsonObject> {
+    return openApiV2(this.#served, await descriptions(), kubernetesVersion)
+  }
+
+  #document<T extends object>(
+    name: string,
+    make: () => Promise<T | undefined>,
+    write: (value: T) => Omit<Document, 'etag'>,
+  ): Promise<Document | undefined> {
     let document = this.#documents.get(name)
     if (document === undefined) {
       document = make().then((value) => {
@@ -56,13 +72,21 @@ export class OpenApiDocuments {
           this.#documents.delete(name)
           return undefined
         }
-        const bytes = Buffer.from(JSON.stringify(value))
-        return { bytes, etag: `"${hash(bytes)}"` }
+        const written = write(value)
+        return { ...written, etag: `"${hash(written.bytes)}"` }
       })
       this.#documents.set(name, document)
     }
     return document
   }
+}
+
+function writeJson(value: object): Omit<Document, 'etag'> {
+  return { bytes: Buffer.from(JSON.stringify(value)), contentType: 'application/json' }
+}
+
+function writeProtobuf(bytes: Uint8Array): Omit<Document, 'etag'> {
+  return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), contentType: openApiProtobufType }
 }
 
 function hash(data: string | Buffer): string {
@@ -91,7 +115,9 @@ export async function openApiEndpoint(exchange: Exchange, rest: readonly string[
   const { server, request } = exchange
   const [version, ...parts] = rest
   if (version === 'v2' && parts.length === 0) {
-    if (!acceptsJson(request.header('accept'))) return refusal()
+    const accept = request.header('accept')
+    if (prefersProtobuf(accept)) return documentReply(exchange, await server.openApi.wholeInProtobuf())
+    if (!acceptsJson(accept)) return refusal()
     return documentReply(exchange, await server.openApi.whole())
   }
   if (version !== 'v3') return undefined
@@ -121,7 +147,15 @@ function documentReply({ request }: Exchange, document: Document | undefined): S
   const isKnown = request.header('if-none-match') === document.etag
   return isKnown
     ? { type: 'bytes', code: 304, contentType: '', bytes: Buffer.alloc(0), headers }
-    : { type: 'bytes', code: 200, contentType: 'application/json', bytes: document.bytes, headers }
+    : { type: 'bytes', code: 200, contentType: document.contentType, bytes: document.bytes, headers }
+}
+
+/** Both spellings of the type are in use; the older one is no valid media type and is compared as text. */
+const protobufTypes = [openApiProtobufType, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']
+
+function prefersProtobuf(accept: string | undefined): boolean {
+  const first = accept?.split(/[,;]/)[0]?.trim() ?? ''
+  return protobufTypes.includes(first)
 }
 
 function acceptsJson(accept: string | undefined): boolean {
