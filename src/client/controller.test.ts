@@ -140,3 +140,20 @@ test('loops that are driven by time start by themselves', async () => {
     { initial: ['all'] },
   )
 })
+
+test('a key whose look is long is left quiet for as long as it says, and the change meanwhile is not lost', async () => {
+  await withController(
+    async () => ({ quiet: 1000 }),
+    async (run) => {
+      run.add('a')
+      await run.clock.advance(1)
+      for (let times = 0; times < 50; times++) {
+        run.add('a')
+        await run.clock.advance(10)
+      }
+      assert.equal(run.looked.length, 1)
+      await run.clock.advance(500)
+      assert.equal(run.looked.length, 2)
+    },
+  )
+})

@@ -5,8 +5,13 @@ import type { Component } from '#lib/component.ts'
 import { isReason } from '#machinery/status.ts'
 import type { Informer } from './informer.ts'
 
-/** What came of looking at a key: nothing more to do, or look again after some milliseconds. */
-export type Outcome = void | { readonly after: number }
+/** What came of looking at a key. */
+export type Outcome = void | {
+  /** Look again after so many milliseconds even if nothing changes. */
+  readonly after?: number
+  /** Gather changes for so many milliseconds before looking again: for keys whose look is long. */
+  readonly quiet?: number
+}
 
 /** What a component's service account may do; a rule of its role. */
 export interface Permission {
@@ -55,14 +60,14 @@ export interface RunControllerOptions {
   readonly report?: (problem: string, error: unknown) => void
 }
 
-/** The least time between two looks at one key, so that a burst of changes is looked at a few times and not at each. */
+/** The least time between two looks at one key, so that a burst of changes is looked at a few times and not each time. */
 const spacing = 20
 /** After a conflict the newer object is about to arrive: a short wait, not the back-off of a failure. */
 const conflictDelay = 10
 /** So many conflicts in a row are a failure after all. */
 const mostConflicts = 10
-/** Enough to remember the busy keys; to forget them costs only a look. */
-const mostLooked = 10_000
+/** When more keys than this are remembered, those whose time is over are forgotten. */
+const mostQuiet = 1_000
 
 /** Runs a controller until the signal aborts; `ready` is called once its informers have their first state. */
 export async function runController(
@@ -73,14 +78,15 @@ export async function runController(
 ): Promise<void> {
   const queue = new WorkQueue({ clock: options.clock })
   const conflicts = new Map<string, number>()
-  /** When the keys looked at lately were looked at. */
-  const looked = new Map<string, number>()
+  /** Until when changes of a key are gathered; `undefined` while a worker has it. */
+  const quiet = new Map<string, number | undefined>()
+  /** Keys that changed while a worker had them. */
+  const changed = new Set<string>()
   const add = (key: string): void => {
-    const last = looked.get(key)
-    if (last === undefined) return queue.add(key)
-    const wait = last + spacing - options.clock.now()
-    if (wait <= 0) looked.delete(key)
-    queue.addAfter(key, wait)
+    if (!quiet.has(key)) return queue.add(key)
+    const until = quiet.get(key)
+    if (until === undefined) changed.add(key)
+    else queue.addAfter(key, until - options.clock.now())
   }
   using subscriptions = new DisposableStack()
   const informers: Informer<KubeObject>[] = []
@@ -103,7 +109,8 @@ export async function runController(
       const outcome = await controller.reconcile(key, signal)
       queue.forget(key)
       conflicts.delete(key)
-      if (outcome === undefined) return 'done'
+      if (outcome?.quiet !== undefined) quiet.set(key, options.clock.now() + outcome.quiet)
+      if (outcome?.after === undefined) return 'done'
       queue.addAfter(key, outcome.after)
       return 'again'
     } catch (error) {
@@ -123,10 +130,14 @@ export async function runController(
   const work = async (): Promise<void> => {
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       const started = options.clock.now()
+      quiet.set(key, undefined)
       const result = await look(key)
-      looked.set(key, options.clock.now())
-      if (looked.size > mostLooked) looked.clear()
+      const now = options.clock.now()
+      quiet.set(key, Math.max(quiet.get(key) ?? 0, now + spacing))
       queue.done(key)
+      if (changed.delete(key)) add(key)
+      if (quiet.size > mostQuiet)
+        for (const [each, until] of quiet) if (until !== undefined && until <= now) quiet.delete(each)
       options.observe?.({
         controller: controller.name,
         key,

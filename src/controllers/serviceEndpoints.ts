@@ -31,6 +31,11 @@ export function podsOfService(pods: Informer<Pod>, service: Service): readonly P
   return pods.list({ namespace: service.metadata.namespace ?? '', matches })
 }
 
+/** How long to gather changes after a look at a service with so many pods: looking stays a small part of the work. */
+export function quietFor(pods: readonly Pod[]): number {
+  return Math.min(1000, pods.length / 4)
+}
+
 /** An empty selector selects every pod of the namespace. */
 function selects({ spec }: Service, labels: Readonly<Record<string, string>> = {}): boolean {
   return Object.entries(spec.selector ?? {}).every(([key, value]) => labels[key] === value)

@@ -10,7 +10,7 @@ import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
-import { hasEndpoints, isReachable, podsOfService, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
+import { hasEndpoints, isReachable, podsOfService, quietFor, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
 import { controllerName, managedByLabel, planSlices, serviceNameLabel, type SlicePlan } from './plan.ts'
 
 const byService = 'service'
@@ -83,7 +83,8 @@ export function endpointSliceController(context: ControllerContext): Controller 
       }
       // A pod whose node is not known yet is left out; the node may be about to come.
       const unknown = selected.some((pod) => isReachable(pod) && nodeOf(pod.spec.nodeName ?? '') === undefined)
-      return unknown ? { after: 5_000 } : undefined
+      const quiet = quietFor(selected)
+      return unknown ? { quiet, after: 5_000 } : { quiet }
     },
   }
 }

@@ -8,7 +8,7 @@ import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
-import { hasEndpoints, podsOfService, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
+import { hasEndpoints, podsOfService, quietFor, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
 import { planEndpoints } from './plan.ts'
 
 /** Keeps the Endpoints of services with a selector: the older form of EndpointSlices, one object for each service. */
@@ -44,12 +44,13 @@ export function endpointsController(context: ControllerContext): Controller {
       if (!hasEndpoints(service)) return
       const selected = podsOfService(podCopies, service)
       const plan = planEndpoints(service, selected, present, triggers.next(service, selected))
-      if (plan.do === 'nothing') return
+      const quiet = quietFor(selected)
+      if (plan.do === 'nothing') return { quiet }
       try {
         if (plan.do === 'create') await client.create(endpoints, plan.endpoints, { signal })
         else await client.update(endpoints, plan.endpoints, { signal })
       } catch (error) {
-        if (isNamespaceEnding(error)) return
+        if (isNamespaceEnding(error)) return { quiet }
         if (!isReason(error, 'Conflict') && !isReason(error, 'AlreadyExists') && !signal.aborted) {
           const what = plan.do === 'create' ? 'create' : 'update'
           const message = `Failed to ${what} endpoint ${key}: ${(error as Error).message}`
@@ -58,6 +59,7 @@ export function endpointsController(context: ControllerContext): Controller {
         }
         throw error
       }
+      return { quiet }
     },
   }
 }

@@ -14,6 +14,9 @@ import { podFromTemplate } from '../podTemplate.ts'
 import { PodWrites } from '../podWrites.ts'
 import { computeStatus, planReplicas, type ReplicaFailure, type ReplicaPlan } from './plan.ts'
 
+/** A set of thousands of pods is looked at less often, so that looking stays a small part of the work. */
+const podsPerMillisecond = 50
+
 /** Keeps as many pods as each ReplicaSet asks for. */
 export function replicaSetController(context: ControllerContext): Controller {
   const { client, clock, causes } = context
@@ -74,7 +77,7 @@ export function replicaSetController(context: ControllerContext): Controller {
       )
       const claims = planClaims(set, set.spec.selector, candidates)
       const owned = await applyClaims(client, pods, { resource: replicaSets, object: set }, claims, signal)
-      const plan: ReplicaPlan = upToDate ? planReplicas(set, owned, relatedPods(set), now) : { do: 'nothing' }
+      const plan: ReplicaPlan = upToDate ? planReplicas(set, owned, () => relatedPods(set), now) : { do: 'nothing' }
       const error = await apply(set, plan, signal)
       const failure = failureOf(plan, error)
       const subject = { kind: replicaSets.kind, ...set.metadata }
@@ -83,7 +86,8 @@ export function replicaSetController(context: ControllerContext): Controller {
       const { status, recheckAt } = computeStatus(set, owned, failure, now)
       await unlessGone(writeStatus(client, replicaSets, set, status, signal))
       if (error !== undefined) throw error
-      return recheckAt === undefined ? undefined : { after: recheckAt - now }
+      const quiet = owned.length / podsPerMillisecond
+      return recheckAt === undefined ? { quiet } : { quiet, after: recheckAt - now }
     },
   }
 }

@@ -13,11 +13,11 @@ export type ReplicaPlan =
   | { readonly do: 'create'; readonly count: number }
   | { readonly do: 'delete'; readonly pods: readonly Pod[] }
 
-/** Decides how to get from the pods that a set owns to as many as it asks for. */
+/** Decides how to get from the pods that a set owns to as many as it asks for; asks for `related` pods only to choose. */
 export function planReplicas(
   set: ReplicaSet,
   owned: readonly Pod[],
-  related: readonly Pod[],
+  related: () => readonly Pod[],
   now: number,
 ): ReplicaPlan {
   if (set.metadata.deletionTimestamp !== undefined) return { do: 'nothing' }
@@ -25,7 +25,7 @@ export function planReplicas(
   const surplus = active.length - (set.spec.replicas ?? 1)
   if (surplus === 0) return { do: 'nothing' }
   if (surplus < 0) return { do: 'create', count: Math.min(-surplus, mostAtOnce) }
-  return { do: 'delete', pods: choosePodsToDelete(active, Math.min(surplus, mostAtOnce), related, now) }
+  return { do: 'delete', pods: choosePodsToDelete(active, Math.min(surplus, mostAtOnce), related(), now) }
 }
 
 /** What went wrong while a plan was carried out. */
