@@ -2,7 +2,7 @@ import type { Assembly } from '#cluster/assembly.ts'
 import { bootstrapComponent } from '#cluster/bootstrapObjects.ts'
 import { nodeRoutesComponent } from '#cluster/nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
-import { simulatedNodeSpecs } from '#cluster/simulatedNodeSpecs.ts'
+import { simulatedNodeSpecs, simulatedServerAddress } from '#cluster/simulatedNodeSpecs.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from '#cluster/systemPods.ts'
 import { controllers } from '#controllers/index.ts'
 import { controllerComponent } from '#client/controller.ts'
@@ -21,6 +21,9 @@ export interface Part {
 
 const onControlPlane = ({ controlPlane }: Assembly): boolean => controlPlane !== undefined
 const onRealNode = ({ node }: Assembly): boolean => node !== undefined
+
+/** How long requests that are under way may take when the server stops. */
+const drainMilliseconds = 5_000
 
 /** Everything that can run in a process of a cluster. The order is for readers; what waits for what is said by `needs`. */
 export const components: readonly Part[] = [
@@ -81,17 +84,19 @@ function apiServerComponent({ controlPlane, record, node, log }: Assembly): Comp
       try {
         await Promise.race([running, failed.promise])
       } finally {
-        await http.close()
+        // Watches end at once; a client that keeps its connection and says nothing is not waited for.
+        await http.close(AbortSignal.timeout(drainMilliseconds))
       }
     },
   }
 }
 
-function bootstrapObjects({ clientOf, record, authority }: Assembly): Component {
+function bootstrapObjects({ clientOf, record, node, authority }: Assembly): Component {
+  const { config, server } = record
   return bootstrapComponent({
     client: clientOf('system:apiserver'),
-    config: record.config,
-    server: record.server,
+    config,
+    server: node === undefined ? { ...server, address: simulatedServerAddress } : server,
     authority,
   })
 }

@@ -98,6 +98,6 @@ async function poll(
       await clock.sleep(tried < 40 ? 25 : 200, signal)
     }
   } finally {
-    await client.close()
+    client.close()
   }
 }

@@ -19,3 +19,9 @@ export function simulatedNodeSpecs(count: number): readonly SimulatedNodeSpec[] 
     podCidrs: [formatCidr(subnetAt(podAddresses, prefixOfNode, index))],
   }))
 }
+
+/**
+ * Where the API server is said to be when it listens on a loopback address, which may not stand in Endpoints: the last
+ * address of the range of simulated nodes. Only simulated pods could ever ask for it.
+ */
+export const simulatedServerAddress = formatIp(addressAt(nodeAddresses, 2 ** 22 - 2))

@@ -42,6 +42,6 @@ async function serverState(surroundings: Surroundings, record: ClusterRecord): P
   } catch (error) {
     return `not reachable (${(error as Error).message})`
   } finally {
-    await client.close()
+    client.close()
   }
 }
