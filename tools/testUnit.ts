@@ -6,9 +6,12 @@ import { join } from 'node:path'
 import { root } from './steps.ts'
 
 const patterns = process.argv.slice(2)
-const files = globSync(patterns.length > 0 ? patterns : ['src/**/*.test.ts', 'test/integration/**/*.test.ts'], {
-  cwd: root,
-})
+const files = globSync(
+  patterns.length > 0 ? patterns : ['src/**/*.test.ts', 'tools/**/*.test.ts', 'test/integration/**/*.test.ts'],
+  {
+    cwd: root,
+  },
+)
 if (files.length === 0) {
   console.error(`no test matches ${patterns.join(' ')}`)
   process.exit(1)

@@ -34,7 +34,10 @@ export interface Report {
   key(key: string): Report
   /** The place as text: `spec.containers[0].image`. */
   readonly path: string
-  /** Whether something was reported already at this place, around it or below it. */
+  /**
+   * Whether something was reported already at this place, around it or below it. The first step does not count:
+   * upstream writes some paths with another root, such as `metadata.taints` for `spec.taints`.
+   */
   isReported(): boolean
   problem(type: ProblemType, detail: string, value?: unknown): void
 
@@ -124,8 +127,8 @@ class Place implements Report {
   }
 
   isReported(): boolean {
-    const own = this.path
-    return this.#problems.some(({ field }) => isWithin(field, own) || isWithin(own, field))
+    const own = withoutRoot(this.path)
+    return this.#problems.some(({ field }) => isWithin(withoutRoot(field), own) || isWithin(own, withoutRoot(field)))
   }
 
   problem(type: ProblemType, detail: string, value?: unknown): void {
@@ -169,6 +172,9 @@ class Place implements Report {
     for (const reason of reasons) this.invalid(value, reason)
   }
 }
+
+/** Everything behind the first step; of a path of one step, that step. */
+const withoutRoot = (path: string): string => path.slice(path.indexOf('.') + 1)
 
 /** Whether one path is another or leads below it. */
 function isWithin(path: string, other: string): boolean {

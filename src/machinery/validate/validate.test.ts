@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { schemaOfKind } from '#machinery/schema/load.ts'
+import type { Schema } from '#machinery/schema/model.ts'
 import {
   configKeyProblems,
   dns1035LabelProblems,
@@ -15,15 +15,15 @@ import {
   qualifiedNameProblems,
   wildcardSubdomainProblems,
 } from '#machinery/validate/names.ts'
-import { createReport, problemCauses, quoteString } from '#machinery/validate/report.ts'
+import { createReport, problemCauses, quoteString, type Report } from '#machinery/validate/report.ts'
 import { validateObject } from '#machinery/validate/schemaRules.ts'
 
 const labelText =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name', or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 const subdomainText =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 const keyText =
-  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 
 describe('names', () => {
   const rows: readonly (readonly [(value: string) => string[], string, readonly string[]])[] = [
@@ -42,7 +42,7 @@ describe('names', () => {
       dns1035LabelProblems,
       '1a',
       [
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name', or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
       ],
     ],
     [qualifiedNameProblems, 'example.com/MyName', []],
@@ -59,7 +59,7 @@ describe('names', () => {
       labelValueProblems,
       '-',
       [
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue', or 'my_value', or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
       ],
     ],
     [pathSegmentProblems, '..', ["may not be '..'"]],
@@ -133,55 +133,79 @@ describe('a report', () => {
 
   it('knows what was reported around a place', () => {
     const { report } = createReport()
-    report.at('spec', 'a').required()
+    report.at('spec', 'a', 'b').required()
+    const places = [
+      ['spec', 'a'],
+      ['spec', 'a', 'b'],
+      ['spec', 'a', 'b', 0],
+      ['spec', 'a', 'bc'],
+      ['status', 'x'],
+      ['metadata', 'a', 'b'],
+    ]
     assert.deepEqual(
-      [['spec'], ['spec', 'a'], ['spec', 'a', 0], ['spec', 'ab'], ['status']].map((path) =>
-        report.at(...path).isReported(),
-      ),
-      [true, true, true, false, false],
+      places.map((path) => report.at(...path).isReported()),
+      [true, true, true, false, false, true],
     )
   })
 })
 
 describe('rules of the schema', () => {
-  const deployment = schemaOfKind({ group: 'apps', version: 'v1', kind: 'Deployment' })!
-  const check = (
-    object: object,
-    old?: object,
-    before?: (report: ReturnType<typeof createReport>['report']) => void,
-  ) => {
+  const item: Schema = { type: 'object', properties: { port: { type: 'integer', minimum: 1, maximum: 65535 } } }
+  const schema: Schema = {
+    type: 'object',
+    properties: {
+      metadata: { type: 'object', properties: { mode: { type: 'string', enum: ['a'] } } },
+      spec: {
+        type: 'object',
+        properties: {
+          mode: { type: 'string', enum: ['b', 'a', ''] },
+          count: { type: 'integer', minimum: 0 },
+          items: { type: 'array', items: item, minItems: 1, maxItems: 3 },
+          map: { type: 'object', additionalProperties: { type: 'string', maxLength: 2 } },
+          fixed: { type: 'object', properties: { x: { type: 'integer' } }, immutable: true },
+        },
+      },
+      status: { type: 'object', properties: { mode: { type: 'string', enum: ['a'] } } },
+    },
+  }
+  const check = (object: object, old?: object, before?: (report: Report) => void) => {
     const { report, problems } = createReport()
     before?.(report)
-    validateObject(deployment, object, old, report)
+    validateObject(schema, object, old, report)
     return problemCauses(problems).map(({ field, message }) => `${field}: ${message}`)
   }
-  const withPod = (spec: object) => ({ spec: { template: { spec } } })
 
-  it('checks enums, bounds and lists that must hold something', () => {
-    assert.deepEqual(check(withPod({ containers: [], restartPolicy: 'Sometimes', activeDeadlineSeconds: 0 })), [
-      'spec.template.spec.containers: Required value',
-      'spec.template.spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
-      'spec.template.spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive',
-    ])
-    assert.deepEqual(check(withPod({ containers: [{ name: 'a', ports: [{ containerPort: 70000 }] }] })), [
-      'spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+  const rows: readonly (readonly [string, object, readonly string[]])[] = [
+    ['nothing at all', {}, []],
+    ['what is fine', { spec: { mode: 'a', count: 0, items: [{ port: 80 }], map: { k: 'v' } } }, []],
+    ['an empty enum, which is absent', { spec: { mode: '' } }, []],
+    ['metadata and status, which are not its business', { metadata: { mode: 'x' }, status: { mode: 'x' } }, []],
+    ['an enum', { spec: { mode: 'x' } }, ['spec.mode: Unsupported value: "x": supported values: "a", "b"']],
+    ['a bound', { spec: { count: -1 } }, ['spec.count: Invalid value: -1: must be greater than or equal to 0']],
+    [
+      'items',
+      { spec: { items: [{ port: 1 }, { port: 70000 }] } },
+      ['spec.items[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive'],
+    ],
+    ['an empty list', { spec: { items: [] } }, ['spec.items: Required value']],
+    ['a long list', { spec: { items: [{}, {}, {}, {}] } }, ['spec.items: Too many: 4: must have at most 3 items']],
+    ['values of a map', { spec: { map: { k: 'long' } } }, ['spec.map[k]: Too long: may not be more than 2 bytes']],
+  ]
+  for (const [name, object, expected] of rows) it(`check ${name}`, () => assert.deepEqual(check(object), expected))
+
+  it('are silent where a rule of the kind spoke', () => {
+    const before = (report: Report) => report.at('spec', 'mode').required()
+    assert.deepEqual(check({ spec: { mode: 'x', count: -1 } }, undefined, before), [
+      'spec.mode: Required value',
+      'spec.count: Invalid value: -1: must be greater than or equal to 0',
     ])
   })
 
-  it('is silent where a rule of the kind spoke', () => {
-    assert.deepEqual(
-      check(withPod({ containers: [], restartPolicy: 'Sometimes' }), undefined, (report) =>
-        report.at('spec', 'template', 'spec', 'restartPolicy').required(),
-      ),
-      ['spec.template.spec.restartPolicy: Required value', 'spec.template.spec.containers: Required value'],
-    )
-  })
-
-  it('holds fields that never change', () => {
-    const selector = (app: string) => ({ spec: { selector: { matchLabels: { app } } } })
-    assert.deepEqual(check(selector('a'), selector('a')), [])
-    assert.deepEqual(check(selector('b'), selector('a')), [
-      'spec.selector: Invalid value: {"matchLabels":{"app":"b"}}: field is immutable',
-    ])
+  it('hold fields that never change', () => {
+    const fixed = (x: number) => ({ spec: { fixed: { x } } })
+    assert.deepEqual(check(fixed(1), fixed(1)), [])
+    assert.deepEqual(check(fixed(1), { spec: {} }), [])
+    assert.deepEqual(check(fixed(2), fixed(1)), ['spec.fixed: Invalid value: {"x":2}: field is immutable'])
+    assert.deepEqual(check({ spec: {} }, fixed(1)), ['spec.fixed: Invalid value: null: field is immutable'])
   })
 })
