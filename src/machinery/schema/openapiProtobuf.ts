@@ -1,8 +1,14 @@
 // The OpenAPI v2 document in protobuf, as client-go asks for it. The messages are those of gnostic's OpenAPIv2.proto.
 import type { JsonObject } from './model.ts'
 
-/** The media type under which clients ask for this form. */
-export const openApiProtobufType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** What answers in this form say they are; clients that parse media types refuse the `@` of the older spelling. */
+export const openApiProtobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+
+/** The media types under which clients ask for this form. */
+export const openApiProtobufTypes: readonly string[] = [
+  openApiProtobufType,
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+]
 
 /** How a value becomes the content of a field: text, a truth, or a message of its own. */
 type Encoding = 'string' | 'bool' | ((value: any) => Uint8Array)

@@ -3,7 +3,7 @@ import { parseAccept } from '#machinery/codec/negotiate.ts'
 import { descriptions } from '#machinery/schema/load.ts'
 import type { JsonObject } from '#machinery/schema/model.ts'
 import type { ServedResource } from '#machinery/schema/openapiModel.ts'
-import { encodeOpenApiV2, openApiProtobufType } from '#machinery/schema/openapiProtobuf.ts'
+import { encodeOpenApiV2, openApiProtobufType, openApiProtobufTypes } from '#machinery/schema/openapiProtobuf.ts'
 import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
@@ -150,12 +150,10 @@ function documentReply({ request }: Exchange, document: Document | undefined): S
     : { type: 'bytes', code: 200, contentType: document.contentType, bytes: document.bytes, headers }
 }
 
-/** Both spellings of the type are in use; the older one is no valid media type and is compared as text. */
-const protobufTypes = [openApiProtobufType, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']
-
+/** Whether the form in protobuf is asked for first. Its older name is no valid media type, so names are compared as text. */
 function prefersProtobuf(accept: string | undefined): boolean {
   const first = accept?.split(/[,;]/)[0]?.trim() ?? ''
-  return protobufTypes.includes(first)
+  return openApiProtobufTypes.includes(first)
 }
 
 function acceptsJson(accept: string | undefined): boolean {
