@@ -79,6 +79,9 @@ const groupNames: Readonly<Record<string, string>> = {
   storage: 'storage.k8s.io',
 }
 
+/** Tables travel as JSON and YAML only. */
+const jsonOnly = /\.meta\.v1\.Table/
+
 /** Files of the API folder that hold no types of the wire. */
 const plainFiles = new Set(['index.ts', 'resource.ts', 'scalars.ts'])
 
@@ -200,7 +203,8 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     const properties: Record<string, WrittenSchema> = {}
     const required: string[] = []
     const known = facts.get(name)
-    if (known === undefined && facts.size > 0) warnings.push(`${where(file, declaration)}: ${name} has no wire numbers`)
+    if (known === undefined && facts.size > 0 && !jsonOnly.test(name))
+      warnings.push(`${where(file, declaration)}: ${name} has no wire numbers`)
     for (const { file: home, member } of membersOf(file, declaration)) {
       if (!ts.isPropertySignature(member) || member.type === undefined) {
         refuse(home, member, 'an interface of the wire has fields only')

@@ -52,7 +52,7 @@ export function descriptions(): Promise<ReadonlyMap<string, string>> {
 
 /**
  * Turns written definitions into linked ones. A reference becomes the definition itself; one with words of its own
- * (a default, a list type) becomes a copy of the definition's outermost level with these added.
+ * (a default, a list type) becomes a copy of the definition's outermost level with these added. Takes `written` over.
  */
 export function resolveDefinitions(written: Readonly<Record<string, WrittenSchema>>): ReadonlyMap<string, Schema> {
   const all = new Map<string, Mutable<Schema>>()
@@ -68,14 +68,15 @@ export function resolveDefinitions(written: Readonly<Record<string, WrittenSchem
       properties,
     })
   }
+  // In place, because the written schema belongs to nobody else and copies of two thousand fields take time.
   const link = (schema: WrittenSchema): Schema => {
-    const { ref, ...own } = schema
-    if (ref !== undefined) {
+    if (schema.ref !== undefined) {
+      const { ref, ...own } = schema
       const target = all.get(ref)
       if (target === undefined) throw new Error(`Cannot find definition "${ref}"`)
       return Object.keys(own).length === 0 ? target : { ...target, ...(own as unknown as Schema) }
     }
-    const linked = own as unknown as Mutable<Schema>
+    const linked = schema as unknown as Mutable<Schema>
     if (schema.items !== undefined) linked.items = link(schema.items)
     if (isObject(schema.additionalProperties)) linked.additionalProperties = link(schema.additionalProperties)
     return linked
