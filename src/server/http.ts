@@ -3,6 +3,7 @@ import type { HttpReply, HttpRequest, ReplyHeaders } from '#lib/http/message.ts'
 import { BodyError } from '#lib/http/message.ts'
 import { requestTooLarge } from '#machinery/status.ts'
 import { badRequest } from '#machinery/status.ts'
+import { headersOf } from './encode/headers.ts'
 import { encodeReply } from './encode/reply.ts'
 import { sendWatch } from './encode/watch.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
@@ -44,19 +45,6 @@ async function sendReply(
 
 function typeHeader(contentType: string): ReplyHeaders {
   return contentType === '' ? {} : { 'content-type': contentType }
-}
-
-/** The headers of every reply. */
-export function headersOf({ headers, warnings }: ServerReply): Record<string, string | readonly string[]> {
-  const all: Record<string, string | readonly string[]> = { 'cache-control': 'no-cache, private', ...headers }
-  if (warnings !== undefined) all['warning'] = warnings.map(warningHeader)
-  return all
-}
-
-/** A `Warning` header (RFC 7234): code 299, no agent, the text in quotes. */
-function warningHeader(text: string): string {
-  const clean = text.replace(/[\u0000-\u001f\u007f]/g, ' ').replace(/["\\]/g, (each) => `\\${each}`)
-  return `299 - "${Buffer.from(clean.slice(0, 4_096), 'utf8').toString('latin1')}"`
 }
 
 function requestOf(request: HttpRequest): ServerRequest {

@@ -19,10 +19,9 @@ interface ApiRequest {
   readonly accept?: string
 }
 
-interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
-  readonly object: KubeObject
-}
+type WatchEvent =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
+  | { readonly type: 'BOOKMARK'; readonly object: { readonly metadata: { readonly resourceVersion: string } } }
 
 /** A client's Transport without a connection: objects are passed by reference, shared and frozen, and nothing is encoded. */
 export interface InProcessTransport {
@@ -76,7 +75,13 @@ function eventOf(
   transformation: Transformation | undefined,
 ): WatchEvent {
   if (item.type === 'ERROR') throw item.error
-  if (item.type === 'BOOKMARK') return { type: 'BOOKMARK', object: bookmarkObject(kind, apiVersion, item) }
+  if (item.type === 'BOOKMARK') {
+    const bookmark = bookmarkObject(kind, apiVersion, item)
+    return {
+      type: 'BOOKMARK',
+      object: deepFreeze(bookmark) as { readonly metadata: { readonly resourceVersion: string } },
+    }
+  }
   const { object } = item.object
   return { type: item.type, object: (transformation?.event(object) ?? object) as KubeObject }
 }

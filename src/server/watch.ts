@@ -93,7 +93,8 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
       lastSent = event.revision
     }
     if (items.length > 0) yield items
-    if (window.at(position) !== undefined) continue
+    // While the batch was taken there may have come more, or too much.
+    if (!window.holds(position) || window.at(position) !== undefined) continue
     if (clock.now() >= nextBookmark) {
       if (cache.revision > lastSent || clock.now() >= deadline - lastBookmarkMs) {
         lastSent = cache.revision

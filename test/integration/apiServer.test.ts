@@ -205,7 +205,7 @@ test('admission completes pods and nodes', async () => {
     ],
   )
   assert.deepEqual([pod.spec.priority, pod.spec.preemptionPolicy], [0, 'PreemptLowerPriority'])
-  const node = await client.create(nodes, { metadata: { name: 'n' } })
+  const node = await client.create(nodes, { metadata: { name: 'n' }, spec: {} })
   assert.deepEqual(node.spec?.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }])
   await assert.rejects(
     client.create(pods, { metadata: { name: 'q', namespace }, spec: { ...podSpec, serviceAccountName: 'none' } }),

@@ -92,7 +92,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
   )
   await ready.promise
 
-  const direct = inProcessTransport(server, { name: 'admin', groups: ['system:masters'] }) as Transport
+  const direct = inProcessTransport(server, { name: 'admin', groups: ['system:masters'] })
   const writes: string[] = []
   const watched: Transport = {
     ...direct,

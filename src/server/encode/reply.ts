@@ -122,6 +122,7 @@ function jsonList({ kind, items, metadata }: Extract<ObjectReply, { readonly typ
     }
     pieces.push(listEnd)
     if (size < oneBuffer) return whole(Buffer.concat(pieces))
+    return { body: Readable.from(pieces, { objectMode: true }), size }
   }
   return { body: listPieces(head, items, skip), size: 1_000 * items.length }
 }

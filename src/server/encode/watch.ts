@@ -1,10 +1,10 @@
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
-import { headersOf } from '../http.ts'
 import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
 import { transformationOf, type Transformation } from '../transform.ts'
 import { bookmarkObject, type WatchItem } from '../watch.ts'
+import { headersOf } from './headers.ts'
 import { encodeEventProtobuf } from './protobuf.ts'
 
 type WatchReply = Extract<ServerReply, { readonly type: 'watch' }>
