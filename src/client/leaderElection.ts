@@ -78,7 +78,10 @@ export async function runAsLeader(
     while (!leading.signal.aborted) {
       await clock.sleep(retryMilliseconds, leading.signal).catch(() => {})
       if (leading.signal.aborted) return
-      if (await candidate.hold(leading.signal)) renewed = clock.now()
+      // A try that hangs ends when the lease may be lost: by then this leader has to have stopped.
+      const tryFor = new AbortController()
+      using _limit = clock.after(renewed + renewMilliseconds - clock.now(), () => tryFor.abort())
+      if (await candidate.hold(AbortSignal.any([leading.signal, tryFor.signal]))) renewed = clock.now()
       else if (clock.now() - renewed >= renewMilliseconds || candidate.heldByOther()) {
         lost = true
         return leading.abort(new Error(`${identity} lost the lease "${options.name}"`))

@@ -26,7 +26,10 @@ export type WatchEvent<T = KubeObject> =
   | {
       readonly type: 'BOOKMARK'
       readonly object: {
-        readonly metadata: { readonly resourceVersion: string; readonly annotations?: Readonly<Record<string, string>> }
+        readonly metadata: {
+          readonly resourceVersion?: string
+          readonly annotations?: Readonly<Record<string, string>>
+        }
       }
     }
 
