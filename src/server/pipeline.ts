@@ -12,6 +12,7 @@ import { resourceEndpoint } from './endpoints/resource.ts'
 import { staticEndpoint } from './endpoints/static.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import { refusalOf } from './registry/commit.ts'
+import { includeObject } from './transform.ts'
 
 /** Does its part of the work; a reply ends the request. */
 type Stage = (exchange: Exchange) => undefined | ServerReply | Promise<undefined | ServerReply>
@@ -89,6 +90,7 @@ function chooseEncoding(exchange: Exchange): undefined {
     info.subresource !== '' && exchange.kind?.strategy.subresources?.[info.subresource]?.verbs.includes('connect')
   if (isStream === true || info.subresource === 'log') return
   exchange.wanted = wantedBy(exchange.request)
+  if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
 }
 
 function wantedBy(request: ServerRequest): Accepted {

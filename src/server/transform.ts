@@ -69,7 +69,8 @@ function asMetadata(version: string): Transformation {
   }
 }
 
-function includeObject(query: Query): IncludeObject {
+/** What the rows of a table are to carry; nonsense is answered 400. */
+export function includeObject(query: Query): IncludeObject {
   const text = query.get('includeObject') ?? ''
   if (text === '') return 'Metadata'
   if (text === 'None' || text === 'Metadata' || text === 'Object') return text

@@ -43,7 +43,7 @@ test('a table has the columns and cells of kubectl get', async () => {
     table.rows.map(({ cells }) => cells.map(String)),
     [['a', '2', '0s']],
   )
-  assert.equal((table.rows[0]?.object as { kind: string }).kind, 'PartialObjectMetadata')
+  assert.equal(table.rows[0]?.object?.['kind'], 'PartialObjectMetadata')
   const bare = await http.ask('GET', `${path}?includeObject=None`, { headers: { accept: tableAccept } })
   assert.equal((JSON.parse(bare.text) as Table).rows[0]?.object, undefined)
   const wrong = await http.ask('GET', `${path}?includeObject=Some`, { headers: { accept: tableAccept } })
