@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { decodeBody, decodeParsed, type BodyOptions } from '#machinery/codec/body.ts'
-import { encodeProtobuf } from '#machinery/codec/protobuf.ts'
+import { encodeEnvelope, encodeMessage, encodeProtobuf } from '#machinery/codec/protobuf.ts'
+import { schemaOfKind } from '#machinery/schema/load.ts'
 import { StatusError } from '#machinery/status.ts'
 
 const configMap = { group: '', version: 'v1', kind: 'ConfigMap' }
@@ -102,6 +103,20 @@ describe('a body', () => {
     assert.equal(
       JSON.stringify(object),
       '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"},"data":{"a":"2","b":"1"}}',
+    )
+  })
+
+  it('reads options in the version of their resource where they are welcome', () => {
+    const kind = { group: '', version: 'v1', kind: 'DeleteOptions' }
+    const accepts = ({ kind: name }: { kind: string }) => name === 'DeleteOptions'
+    const object = { kind: 'DeleteOptions', apiVersion: 'apps/v1', gracePeriodSeconds: 0 }
+    const bytes = new TextEncoder().encode(JSON.stringify(object))
+    assert.deepEqual(decodeBody(bytes, { kind, accepts, mediaType: 'json' }).object, object)
+    const message = encodeEnvelope({ ...kind, group: 'apps' }, encodeMessage(schemaOfKind(kind)!, object))
+    assert.deepEqual(decodeBody(message, { kind, accepts, mediaType: 'protobuf' }).object, object)
+    assert.match(
+      refusal(() => decodeBody(message, { kind, mediaType: 'protobuf' })),
+      /^400 DeleteOptions in version "v1" cannot be handled as a DeleteOptions: no kind "DeleteOptions" is registered for version "apps\/v1"/,
     )
   })
 

@@ -168,7 +168,8 @@ function decodeObject(
   duplicates: Parsed['duplicates'],
   options: BodyOptions,
 ): DecodedBody {
-  const schema = options.schema ?? schemaOfKind(kind)
+  // Options are written in the version of the resource they are for, and are the same in all.
+  const schema = options.schema ?? schemaOfKind(kind) ?? schemaOfKind(options.kind)
   if (schema === undefined) throw new Error(`Cannot decode ${apiVersionOf(kind)} ${kind.kind}: no schema`)
   const apiVersion = apiVersionOf(kind)
   // Custom resources are kept as they are: their own schema prunes, defaults and checks them.

@@ -105,7 +105,10 @@ export type DecodedProtobuf =
   | { readonly kind: GroupVersionKind; readonly object: JsonObject }
   | { readonly problem: string; readonly tooLarge?: true }
 
-/** Reads an envelope and the object in it; `fallback` is what an envelope without a kind is taken for. */
+/**
+ * Reads an envelope and the object in it. `fallback` is what an envelope without a kind is taken for, and how a kind of
+ * that name in a version that we do not know is read: whether that version is welcome is for the caller to say.
+ */
 export function decodeProtobuf(
   bytes: Uint8Array,
   fallback?: GroupVersionKind,
@@ -153,7 +156,8 @@ function readEnvelope(bytes: Uint8Array, fallback: GroupVersionKind | undefined)
     version: parts.at(-1)! || (fallback?.version ?? ''),
     kind: kindName || (fallback?.kind ?? ''),
   }
-  const schema = schemaOfKind(kind)
+  const isSameName = fallback !== undefined && fallback.kind === kind.kind
+  const schema = schemaOfKind(kind) ?? (isSameName ? schemaOfKind(fallback) : undefined)
   if (schema === undefined || !hasProtobuf(schema)) {
     return { problem: `no kind "${kind.kind}" is registered for version "${apiVersionOf(kind)}"` }
   }
