@@ -87,4 +87,10 @@ export class Expectations<T extends KubeObject> {
   }
 }
 
+/**
+ * When to look again at a key whose writes have not come back, in milliseconds. What was made and is gone again before the
+ * copy was read anew brings no change that would ask for it.
+ */
+export const recheckExpectations = 10_000
+
 const giveUpAfter = 5 * 60_000

@@ -4,7 +4,7 @@ import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
-import { Expectations } from '#client/expectations.ts'
+import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
@@ -65,7 +65,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
         return expectations.forget(key)
       }
       if (!hasEndpoints(service) || service.metadata.deletionTimestamp !== undefined) return
-      if (!expectations.satisfied(key)) return
+      if (!expectations.satisfied(key)) return { after: recheckExpectations }
       const selected = podsOfService(podCopies, service)
       const present = copies.byIndex(byService, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       const nodeOf = (name: string) => nodeCopies.get(name)

@@ -2,7 +2,7 @@ import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
-import { Expectations } from '#client/expectations.ts'
+import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
@@ -87,7 +87,11 @@ export function replicaSetController(context: ControllerContext): Controller {
       await unlessGone(writeStatus(client, replicaSets, set, status, signal))
       if (error !== undefined) throw error
       const quiet = owned.length / podsPerMillisecond
-      return recheckAt === undefined ? { quiet } : { quiet, after: recheckAt - now }
+      const after = Math.min(
+        recheckAt === undefined ? Infinity : recheckAt - now,
+        upToDate ? Infinity : recheckExpectations,
+      )
+      return after === Infinity ? { quiet } : { quiet, after }
     },
   }
 }
