@@ -13,7 +13,7 @@ import {
 } from '#cluster/certificates.ts'
 import { serverNames } from '#cluster/addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
-import { findPlace, fromInside, type Place } from '#cluster/place/place.ts'
+import { findOwnPlace, type Place } from '#cluster/place/place.ts'
 import { controlPlaneName } from '#cluster/processes.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from '#cluster/record.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -75,7 +75,7 @@ export async function assembleNode(
   const { host, clock, random, roots } = surroundings
   const paths = clusterPaths(record.config.name, roots)
   const node = record.nodes.find(({ name }) => name === nodeName)
-  const found = await findPlace(host, record.config.name, nodeName, roots)
+  const place = await findOwnPlace(host, record.config.name, nodeName, roots)
   const report = (problem: string, error?: unknown): void =>
     log.warn(problem, error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) })
   const controlPlane =
@@ -98,7 +98,7 @@ export async function assembleNode(
     paths,
     nodeName,
     node,
-    place: found === undefined ? undefined : fromInside(found),
+    place,
     controlPlane,
     authority,
     nodeServer: await readCredentials(host.files, `${folder}/server`),

@@ -1,5 +1,6 @@
 import type { Assembly } from '#cluster/assembly.ts'
 import { bootstrapComponent } from '#cluster/bootstrapObjects.ts'
+import { kubeletPart } from '#cluster/kubeletPart.ts'
 import { nodeRoutesComponent } from '#cluster/nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { simulatedNodeSpecs, simulatedServerAddress } from '#cluster/simulatedNodeSpecs.ts'
@@ -35,6 +36,7 @@ export const components: readonly Part[] = [
   { runsIn: onControlPlane, make: controllersComponent },
   { runsIn: onControlPlane, make: scheduler },
   { runsIn: ({ place }) => place !== undefined, make: containerdComponent },
+  { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
   { runsIn: ({ place }) => place !== undefined, make: nodeRoutes },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
   {

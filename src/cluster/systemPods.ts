@@ -40,7 +40,7 @@ export interface SystemPodsOptions {
 /** A mirror of something that runs on a node without the API server's doing carries this annotation; kubelets leave it alone. */
 export const mirrorAnnotation = 'kubernetes.io/config.mirror'
 
-const checkEvery = 30_000
+const checkEvery = 10_000
 
 /** Keeps a mirror pod in `kube-system` for each part of this process: with its node, address, start and state. */
 export function systemPodsComponent(options: SystemPodsOptions): Component {
@@ -78,8 +78,9 @@ async function ensurePod(
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error
   }
-  if (known?.metadata.annotations?.[mirrorAnnotation] !== wanted.metadata.annotations![mirrorAnnotation]) {
-    // Another life of this process: a pod keeps its start for its whole life.
+  const isOurs = known?.metadata.annotations?.[mirrorAnnotation] === wanted.metadata.annotations![mirrorAnnotation]
+  if (!isOurs || known?.metadata.deletionTimestamp !== undefined) {
+    // Another life of this process, or somebody deleted it: what it shows still runs.
     if (known !== undefined) await client.delete(pods, at, { gracePeriodSeconds: 0, signal })
     known = await client.create(pods, wanted, { signal })
   }

@@ -22,7 +22,14 @@ export interface PodSource {
   onChange(handle: (pod: Pod | undefined, before: Pod | undefined) => void): Disposable
 }
 
-/** Follows `spec.nodeName` at the API server. */
+/** Marks a pod that only shows something which runs on the node without the API server's doing: nothing is to be run for it. */
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+function isMirror(pod: Pod | undefined): boolean {
+  return pod?.metadata.annotations?.[mirrorAnnotation] !== undefined
+}
+
+/** Follows `spec.nodeName` at the API server, without mirror pods. */
 export function apiPodSource(options: PodSourceOptions): PodSource {
   const { nodeName, ...rest } = options
   const informer = new WatchedInformer<Pod>({
@@ -33,7 +40,10 @@ export function apiPodSource(options: PodSourceOptions): PodSource {
   return {
     run: (signal) => informer.run(signal),
     synced: (signal) => informer.synced(signal),
-    list: () => informer.list(),
-    onChange: (handle) => informer.onChange((change) => handle(change.new, change.old)),
+    list: () => informer.list().filter((pod) => !isMirror(pod)),
+    onChange: (handle) =>
+      informer.onChange((change) => {
+        if (!isMirror(change.new ?? change.old)) handle(change.new, change.old)
+      }),
   }
 }

@@ -5,6 +5,7 @@ import { alignColumns } from '#cluster/commands/list.ts'
 import { architectureOf } from '#cluster/image/build.ts'
 import { buildFolder, buildFromFile, type BuiltImage, type ImageFolders } from '#cluster/image/buildSet.ts'
 import { adoptArchive, importSavedImages, listImages, listSavedImages } from '#cluster/image/store.ts'
+import { findContainerd } from '#cluster/place/containerd.ts'
 import { listPlaces } from '#cluster/place/place.ts'
 import type { Roots } from '#cluster/place/layout.ts'
 import { listRecords } from '#cluster/record.ts'
@@ -71,6 +72,8 @@ async function giveToNodes(surroundings: Surroundings, cluster: string | undefin
   const only = cluster === undefined ? undefined : (await existingCluster(surroundings, cluster)).config.name
   const architecture = architectureOf(process.arch)
   for (const place of await listPlaces(host, only, roots)) {
+    // A stopped node gets what it lacks when it starts.
+    if ((await findContainerd(host, place)) === undefined) continue
     const imported = await importSavedImages(host, place, imageFolders(roots).images, architecture, signal)
     if (imported.length > 0) print(`${place.cluster}/${place.node}: ${imported.length} new`)
   }

@@ -44,8 +44,32 @@ function placeOf(record: PlaceRecord, layout: PlaceLayout): Place {
   return { ...record, layout, enter: (command) => [...prefix, ...command] }
 }
 
-/** The same place for a process that already runs inside it: entering is not needed, nor possible. */
-export const fromInside = (place: Place): Place => ({ ...place, enter: (command) => command })
+/**
+ * The place in which this process already runs: entering is not needed, nor possible, and the files of its namespaces are
+ * not to be seen from here. Undefined when there is no such place.
+ */
+export async function findOwnPlace(
+  host: Pick<Host, 'files'>,
+  cluster: string,
+  node: string,
+  roots: Roots = defaultRoots,
+): Promise<Place | undefined> {
+  const record = await readPlaceRecord(host, cluster, node, roots)
+  if (record === undefined) return undefined
+  return { ...placeOf(record, placeLayout(cluster, node, roots)), enter: (command) => command }
+}
+
+async function readPlaceRecord(
+  host: Pick<Host, 'files'>,
+  cluster: string,
+  node: string,
+  roots: Roots,
+): Promise<PlaceRecord | undefined> {
+  const text = await host.files.readText(placeLayout(cluster, node, roots).recordFile, 64 * 1024)
+  if (text === undefined) return undefined
+  const record = JSON.parse(text) as PlaceRecord
+  return record.cluster === cluster && record.node === node ? record : undefined
+}
 
 /** The place as it was made, whether or not anything runs in it; undefined when it is not there or not whole. */
 export async function findPlace(
@@ -55,10 +79,8 @@ export async function findPlace(
   roots: Roots = defaultRoots,
 ): Promise<Place | undefined> {
   const layout = placeLayout(cluster, node, roots)
-  const text = await host.files.readText(layout.recordFile, 64 * 1024)
-  if (text === undefined) return undefined
-  const record = JSON.parse(text) as PlaceRecord
-  if (record.cluster !== cluster || record.node !== node) return undefined
+  const record = await readPlaceRecord(host, cluster, node, roots)
+  if (record === undefined) return undefined
   const whole = record.kind === 'host' || (isNamespace(layout.networkNamespace) && isNamespace(layout.mountNamespace))
   return whole ? placeOf(record, layout) : undefined
 }

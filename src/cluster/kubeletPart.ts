@@ -1,0 +1,88 @@
+import { totalmem } from 'node:os'
+import type { Assembly } from '#cluster/assembly.ts'
+import { kubeletClientName } from '#cluster/certificates.ts'
+import { serviceAddress } from '#cluster/config.ts'
+import { mayLowerOomScore } from '#cluster/place/containerd.ts'
+import { kubelet } from '#kubelet/kubelet.ts'
+import { criConnection } from '#kubelet/runtime/criConnection.ts'
+import { criRuntime } from '#kubelet/runtime/criRuntime.ts'
+import type { Component } from '#lib/component.ts'
+
+const seccompFolder = '/var/lib/kubelet/seccomp'
+const kubeletPort = 10250
+
+/** The node's agent over its own containerd. */
+export function kubeletPart(assembly: Assembly): Component {
+  return {
+    name: 'kubelet',
+    needs: ['informers', 'events', 'containerd', ...(assembly.controlPlane === undefined ? [] : ['bootstrap-objects'])],
+    async run(ready, signal) {
+      using connection = criConnection(assembly.place!.layout.socket)
+      await (await makeKubelet(assembly, connection)).run(ready, signal)
+    },
+  }
+}
+
+async function makeKubelet(assembly: Assembly, connection: ReturnType<typeof criConnection>): Promise<Component> {
+  const {
+    host,
+    clock,
+    random,
+    node,
+    place,
+    paths,
+    record,
+    informers,
+    events,
+    authority,
+    nodeServer,
+    clientOf,
+    report,
+  } = assembly
+  const { name, address, role } = node!
+  const { files } = host
+  const runtime = criRuntime({
+    connection,
+    clock,
+    files,
+    node: {
+      memoryBytes: totalmem(),
+      canLowerOomScore: mayLowerOomScore((await files.readText('/proc/self/status')) ?? ''),
+      seccompFolder,
+    },
+    report,
+  })
+  const alone = record.config.workers === 0
+  return kubelet({
+    nodeName: name,
+    client: clientOf(`system:node:${name}`),
+    runtime,
+    host,
+    clock,
+    random,
+    directories: { root: paths.kubeletFolder(name), logs: paths.podLogFolder(name) },
+    cgroupRoot: place!.layout.placeCgroup,
+    addresses: [address],
+    dns: {
+      clusterServers: [serviceAddress(record.config, 10)],
+      clusterDomain: record.config.clusterDomain,
+      nodeResolvConf: (await files.readText('/etc/resolv.conf')) ?? '',
+    },
+    labels: role === 'control-plane' ? { 'node-role.kubernetes.io/control-plane': '' } : {},
+    taints:
+      role === 'control-plane' && !alone
+        ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }]
+        : [],
+    server: {
+      address,
+      port: kubeletPort,
+      certificate: nodeServer!.certificate,
+      key: nodeServer!.key,
+      clientAuthority: authority,
+      clientNames: [kubeletClientName],
+    },
+    informers,
+    events,
+    report,
+  })
+}
