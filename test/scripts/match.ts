@@ -61,6 +61,14 @@ export function comparableLines(output: string): string[] {
     .filter((line) => line !== '')
 }
 
+/**
+ * Throws PatternError when a line has a placeholder that is none, or refers to what no line before remembers; adds to
+ * `remembered` what it remembers itself.
+ */
+export function checkLine(line: string, remembered: Set<string>): void {
+  lineSource(line, Object.fromEntries([...remembered].map((name) => [name, 'x'])), remembered)
+}
+
 /** Whether an output is as expected, and what it taught. `known` are the texts remembered so far. */
 export function matchOutput(expect: Expectation, output: string, known: Captures): Match {
   if (expect.compare === 'exactly') {

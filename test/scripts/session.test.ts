@@ -92,6 +92,12 @@ describe('a session file', () => {
       'f:2: "soon" is none of: within Ns, during Ns, at most Ns, exactly, contains, in any order',
     ],
     ['an exit code that is none', '$ a\n? one\n', 'f:2: write "? CODE" or "? not 0"'],
+    [
+      'an unknown placeholder',
+      '$ a\nb <agee>\n',
+      'f:1: <agee> is no placeholder; write "\\<" for the character itself (in "b <agee>")',
+    ],
+    ['an unknown name', '$ a\n<=b>\n', 'f:1: <=b>: nothing is remembered as "b" (in "<=b>")'],
     ['output after the exit code', '$ a\n? 1\nb\n', 'f:3: the exit code stands after the output'],
   ]
   for (const [what, text, message] of mistakes) {

@@ -28,6 +28,8 @@
  * Programs in the background (`&`) redirect their output; they end with the session.
  */
 
+import { checkLine, PatternError } from './match.ts'
+
 /** What an answer must be like. */
 export interface Expectation {
   /** Expected lines, as written. */
@@ -81,6 +83,7 @@ export function parseSession(name: string, text: string): Session {
   let title: string | undefined
   let waits = false
   let kubectl: string | undefined
+  const remembered = new Set(['namespace'])
   const fail = (index: number, what: string): never => {
     throw new SessionFileError(`${name}:${index + 1}: ${what}`)
   }
@@ -107,6 +110,14 @@ export function parseSession(name: string, text: string): Session {
       index = end + 1
     } else if (line.startsWith('$ ')) {
       const { step, next } = parseCommand(lines, index, fail)
+      for (const expected of step.expect.lines) {
+        try {
+          checkLine(expected, remembered)
+        } catch (error) {
+          if (!(error instanceof PatternError)) throw error
+          fail(index, `${error.message} (in "${expected}")`)
+        }
+      }
       steps.push(step)
       index = next
     } else {
@@ -120,7 +131,7 @@ function parseCommand(
   lines: readonly string[],
   start: number,
   fail: (index: number, what: string) => never,
-): { step: Step; next: number } {
+): { step: Step & { do: 'run' }; next: number } {
   const command = [lines[start]!.slice(2)]
   let index = start + 1
   while (lines[index]?.startsWith('> ') === true || lines[index] === '>') command.push(lines[index++]!.slice(2))
@@ -150,7 +161,7 @@ function parseCommand(
     if (line.trim() !== '') to = index + 1
   }
   while (expected.at(-1)?.trim() === '') expected.pop()
-  const step: Step = {
+  const step: Step & { do: 'run' } = {
     do: 'run',
     line: start + 1,
     command: command.join('\n'),
