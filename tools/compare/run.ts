@@ -1,0 +1,27 @@
+import { SimulatedClock } from '#lib/clock.ts'
+import { startServer } from '../../test/integration/apiServerFixture.ts'
+import { listen } from '../../test/integration/apiServerHttp.ts'
+import type { Comparison } from './golden.ts'
+import { askDefaults, askFieldErrors, askPatches, askRestErrors, askTableColumns, type Asker } from './questions.ts'
+
+/** Asks a server of this process, new for each file, everything that was recorded in a folder. */
+export async function compareWithGolden(directory: string): Promise<Comparison[]> {
+  const comparisons: Comparison[] = []
+  for (const askAll of [askDefaults, askFieldErrors, askTableColumns, askPatches, askRestErrors]) {
+    const clock = new SimulatedClock()
+    await using fixture = await startServer({ clock })
+    await using http = await listen(fixture.server)
+    const asker: Asker = { ask: (method, path, options) => answered(clock, http.ask(method, path, options)) }
+    comparisons.push(...(await askAll(directory, asker)))
+    if (fixture.bugs.length > 0) throw new AggregateError(fixture.bugs, 'The server met errors that are bugs')
+  }
+  return comparisons
+}
+
+/** Lets time pass until there is an answer: some requests wait for what never comes. */
+async function answered<T>(clock: SimulatedClock, promise: Promise<T>): Promise<T> {
+  let done = false
+  const finish = promise.finally(() => (done = true))
+  while (!done) await clock.advance(50)
+  return finish
+}
