@@ -1,0 +1,218 @@
+/**
+ * DNS messages as bytes. `dns-packet` reads messages and writes the data of records; here are the parts that it lacks or is
+ * too lenient about: queries are checked before they are read, names are compressed, replies are cut to a size.
+ */
+import { decode, record } from 'dns-packet'
+
+/** One record. Names are in lower case and without a dot at the end. */
+export interface DnsRecord {
+  readonly name: string
+  readonly type: string
+  readonly ttl: number
+  /** As `dns-packet` has it: text for A, AAAA, CNAME, PTR and TXT, an object for SRV and SOA. */
+  readonly data: unknown
+}
+
+export type ResultCode = 'NOERROR' | 'FORMERR' | 'SERVFAIL' | 'NXDOMAIN' | 'NOTIMP' | 'REFUSED' | 'BADVERS'
+const resultCodes: Readonly<Record<ResultCode, number>> = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+}
+
+/** A question, with what of its message a reply needs. */
+export interface Query {
+  readonly id: number
+  /** The labels in lower case; a label may contain any character, also a dot. */
+  readonly labels: readonly string[]
+  /** `A`, `SRV`, …; `UNKNOWN_65` for a type without a name. */
+  readonly type: string
+  /** Whether the question is of the class IN. */
+  readonly isInternet: boolean
+  /** The question as it was asked, in its own case. */
+  readonly questionBytes: Buffer
+  readonly recursionDesired: boolean
+  readonly checkingDisabled: boolean
+  /** Absent when the client knows no EDNS. */
+  readonly edns?: { readonly size: number; readonly dnssecOk: boolean }
+}
+
+/** A message that got no further than this: nothing to say, or only that it is wrong. */
+export type Unreadable = { readonly ignore: true } | { readonly reply: Buffer }
+
+/** Larger queries are not looked at: a question has 259 bytes at most, and clients add few options. */
+export const largestQuery = 4096
+/** What we take over UDP, and say so. Larger messages may be lost in pieces (dnsflagday.net/2020). */
+export const ednsSize = 1232
+export const headerSize = 12
+export const truncatedFlag = 0x0200
+
+/** Reads a query, or says what to do with a message that is none. */
+export function readQuery(bytes: Buffer): Query | Unreadable {
+  if (bytes.length < headerSize) return { ignore: true }
+  const flags = bytes.readUInt16BE(2)
+  // A reply to a reply could go round for ever.
+  if (flags & 0x8000) return { ignore: true }
+  const id = bytes.readUInt16BE(0)
+  const refuse = (code: ResultCode): Unreadable => ({ reply: encodeHeader(id, flags & 0x7910, code) })
+  if (bytes.length > largestQuery) return refuse('FORMERR')
+  if ((flags >> 11) & 0xf) return refuse('NOTIMP')
+  const counts = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at))
+  if (counts[0] !== 1 || counts[1] !== 0 || counts[2] !== 0 || counts[3]! > 8) return refuse('FORMERR')
+  const name = readName(bytes, headerSize)
+  if (name === undefined || name.end + 4 > bytes.length) return refuse('FORMERR')
+  let message: ReturnType<typeof decode>
+  try {
+    message = decode(bytes)
+  } catch {
+    return refuse('FORMERR')
+  }
+  const options = message.additionals.filter((each) => each.type === 'OPT')
+  if (options.length > 1) return refuse('FORMERR')
+  const query: Query = {
+    id,
+    labels: name.labels.map((label) => label.toLowerCase()),
+    type: message.questions[0]!.type,
+    isInternet: bytes.readUInt16BE(name.end + 2) === 1,
+    questionBytes: bytes.subarray(headerSize, name.end + 4),
+    recursionDesired: (flags & 0x0100) !== 0,
+    checkingDisabled: (flags & 0x0010) !== 0,
+    ...(options[0] === undefined
+      ? {}
+      : { edns: { size: Math.max(512, options[0].udpPayloadSize ?? 512), dnssecOk: options[0].flag_do ?? false } }),
+  }
+  if ((options[0]?.ednsVersion ?? 0) !== 0) return { reply: encodeReply(query, { code: 'BADVERS' }, 512) }
+  return query
+}
+
+function readName(bytes: Buffer, at: number): { labels: string[]; end: number } | undefined {
+  const labels: string[] = []
+  for (let offset = at; offset < bytes.length && offset - at < 255;) {
+    const length = bytes[offset]!
+    if (length === 0) return { labels, end: offset + 1 }
+    // Nothing comes before a question that it could point to.
+    if (length > 63 || offset + 1 + length > bytes.length) return undefined
+    labels.push(bytes.toString('latin1', offset + 1, offset + 1 + length))
+    offset += 1 + length
+  }
+  return undefined
+}
+
+export interface Reply {
+  readonly code: ResultCode
+  /** Whether we are the ones who know. */
+  readonly authoritative?: boolean
+  readonly answers?: readonly DnsRecord[]
+  readonly authority?: readonly DnsRecord[]
+  readonly additional?: readonly DnsRecord[]
+}
+
+/**
+ * Writes a reply of at most `size` bytes. Additional records that do not fit are left out; when others do not fit the reply
+ * says that it was cut, so that the client asks again over TCP.
+ */
+export function encodeReply(query: Query, reply: Reply, size: number): Buffer {
+  const code = resultCodes[reply.code]
+  const options = query.edns === undefined ? [] : [encodeOptions(query.edns.dnssecOk, code >> 4)]
+  const room = size - options.reduce((sum, part) => sum + part.length, 0)
+  const names = new Map<string, number>()
+  rememberName(names, query.labels.join('.'), headerSize)
+  const parts: Buffer[] = [query.questionBytes]
+  let length = headerSize + query.questionBytes.length
+  const write = (records: readonly DnsRecord[] = []): { count: number; isWhole: boolean } => {
+    for (const [index, each] of records.entries()) {
+      const bytes = encodeRecord(each, length, names)
+      if (length + bytes.length > room) return { count: index, isWhole: false }
+      rememberName(names, each.name, length)
+      parts.push(bytes)
+      length += bytes.length
+    }
+    return { count: records.length, isWhole: true }
+  }
+  const nothing = { count: 0, isWhole: false }
+  const answers = write(reply.answers)
+  const authority = answers.isWhole ? write(reply.authority) : nothing
+  const additional = authority.isWhole ? write(reply.additional) : nothing
+  const wasCut = !answers.isWhole || !authority.isWhole
+  const flags =
+    (reply.authoritative === true ? 0x0400 : 0) |
+    (wasCut ? truncatedFlag : 0) |
+    (query.recursionDesired ? 0x0100 : 0) |
+    0x0080 |
+    (query.checkingDisabled ? 0x0010 : 0)
+  const header = encodeHeader(query.id, flags, reply.code)
+  header.writeUInt16BE(1, 4)
+  header.writeUInt16BE(answers.count, 6)
+  header.writeUInt16BE(authority.count, 8)
+  header.writeUInt16BE(additional.count + options.length, 10)
+  return Buffer.concat([header, ...parts, ...options])
+}
+
+function encodeHeader(id: number, flags: number, code: ResultCode): Buffer {
+  const header = Buffer.alloc(headerSize)
+  header.writeUInt16BE(id, 0)
+  header.writeUInt16BE(0x8000 | flags | (resultCodes[code] & 0xf), 2)
+  return header
+}
+
+export function encodeOptions(dnssecOk: boolean, codeHigh: number): Buffer {
+  const bytes = Buffer.alloc(11)
+  bytes.writeUInt16BE(41, 1)
+  bytes.writeUInt16BE(ednsSize, 3)
+  bytes[5] = codeHigh
+  bytes[7] = dnssecOk ? 0x80 : 0
+  return bytes
+}
+
+export const recordTypes: Readonly<Record<string, number>> = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+}
+
+/** Only the owner's name is compressed: old clients read compressed names in the data of some types and not of others. */
+function encodeRecord({ name, type, ttl, data }: DnsRecord, at: number, names: ReadonlyMap<string, number>): Buffer {
+  const number = recordTypes[type]
+  if (number === undefined) throw new TypeError(`Cannot write a DNS record of type "${type}"`)
+  const fixed = Buffer.alloc(8)
+  fixed.writeUInt16BE(number, 0)
+  fixed.writeUInt16BE(1, 2)
+  fixed.writeUInt32BE(ttl, 4)
+  return Buffer.concat([encodeName(name, at, names), fixed, record(type).encode(data)])
+}
+
+function encodeName(name: string, at: number, names: ReadonlyMap<string, number>): Buffer {
+  const parts: Buffer[] = []
+  for (let rest = name; rest !== '';) {
+    const known = names.get(rest)
+    if (known !== undefined && known < at)
+      return Buffer.concat([...parts, Buffer.from([0xc0 | (known >> 8), known & 0xff])])
+    const dot = rest.indexOf('.')
+    const label = Buffer.from(dot < 0 ? rest : rest.slice(0, dot), 'latin1')
+    if (label.length === 0 || label.length > 63) throw new TypeError(`Cannot write the DNS name "${name}"`)
+    parts.push(Buffer.from([label.length]), label)
+    rest = dot < 0 ? '' : rest.slice(dot + 1)
+  }
+  return Buffer.concat([...parts, Buffer.from([0])])
+}
+
+/** Notes where a name and all its ends stand in the message; pointers reach 16 KiB far. */
+function rememberName(names: Map<string, number>, name: string, at: number): void {
+  let offset = at
+  for (let rest = name; rest !== '' && !names.has(rest) && offset < 0x4000;) {
+    names.set(rest, offset)
+    const dot = rest.indexOf('.')
+    if (dot < 0) return
+    offset += dot + 1
+    rest = rest.slice(dot + 1)
+  }
+}
