@@ -1,5 +1,6 @@
 import type { Assembly } from '#cluster/assembly.ts'
 import { bootstrapComponent } from '#cluster/bootstrapObjects.ts'
+import { serviceAddress } from '#cluster/config.ts'
 import { kubeletPart } from '#cluster/kubeletPart.ts'
 import { nodeRoutesComponent } from '#cluster/nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
@@ -9,6 +10,7 @@ import { controllers } from '#controllers/index.ts'
 import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
 import { HttpServer } from '#lib/http/server.ts'
+import { dnsComponent } from '#dns/dns.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { httpHandler } from '#server/http.ts'
@@ -39,6 +41,7 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
   { runsIn: ({ place }) => place !== undefined, make: nodeRoutes },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
+  { runsIn: ({ place }) => place !== undefined, make: dns },
   {
     runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
     make: simulatedNodesPart,
@@ -208,6 +211,22 @@ function serviceProxy({ host, nodeName, informers, record, log }: Assembly): Com
     clusterPodRanges: [record.config.podRange],
     serviceRanges: [record.config.serviceRange],
     log: log.child('proxy'),
+    needs: ['informers'],
+  })
+}
+
+/** Answers on the node where the question is asked, at the address of the service `kube-dns` and at the node's own. */
+function dns({ host, informers, random, record, node, log }: Assembly): Component {
+  const { config } = record
+  return dnsComponent({
+    host,
+    informers,
+    random,
+    domain: config.clusterDomain,
+    serviceAddresses: [serviceAddress(config, 10)],
+    nodeAddresses: node === undefined ? [] : [node.address],
+    ranges: [config.podRange, config.serviceRange],
+    log: log.child('dns'),
     needs: ['informers'],
   })
 }
