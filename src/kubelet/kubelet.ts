@@ -4,9 +4,9 @@
  * parts of the machine: runtime, volumes, probes, images, control groups, the node object, the server for logs and exec.
  * Scheduling, service networking and the names of services are elsewhere.
  */
-import { services as serviceResource, type Service } from '#api/core/v1/service.ts'
+import { services as serviceResource } from '#api/core/v1/service.ts'
 import { eventWriter } from '#client/events.ts'
-import { WatchedInformer } from '#client/informer.ts'
+import { sharedInformers } from '#client/informers.ts'
 import { Semaphore } from '#lib/async/mutex.ts'
 import type { Component } from '#lib/component.ts'
 import { PodCgroups } from './cgroups/podCgroups.ts'
@@ -21,8 +21,11 @@ import { ReferencedObjectsCache } from './referencedObjects.ts'
 
 export type { KubeletDirectories, KubeletOptions, KubeletServerOptions, NodeDns } from './options.ts'
 
-/** One node's agent. Containers go on when it stops, and are found again by the next one. */
-export function kubelet(options: KubeletOptions): Component {
+/** One node's agent. */
+export type Kubelet = Component
+
+/** Makes a node's agent. Containers go on when it stops, and are found again by the next one. */
+export function kubelet(options: KubeletOptions): Kubelet {
   return {
     name: 'kubelet',
     run: (ready, signal) => runKubelet(options, ready, signal),
@@ -54,9 +57,10 @@ async function runKubelet(options: KubeletOptions, ready: () => void, signal: Ab
     },
     readState: options.readMachineState ?? (() => readMachineState(host.files, directories.root)),
   })
-  const events = eventWriter({ client, clock, random, report })
   const informer = { client, clock, random, report }
-  const services = new WatchedInformer<Service>({ ...informer, resource: serviceResource, selection: {} })
+  const informers = options.informers ?? sharedInformers(informer)
+  const events = options.events ?? eventWriter(informer)
+  const services = informers.of(serviceResource)
   const source = apiPodSource({ ...informer, nodeName })
   const objects = new ReferencedObjectsCache({
     ...informer,
@@ -88,7 +92,9 @@ async function runKubelet(options: KubeletOptions, ready: () => void, signal: Ab
     report,
   }
   const workers = new PodWorkers(node, () => reporter.node, signal)
-  const running: Promise<void>[] = [events.run(signal), services.run(signal), source.run(signal)]
+  const running: Promise<void>[] = [source.run(signal)]
+  if (options.events === undefined) running.push(events.run(signal))
+  if (options.informers === undefined) running.push(informers.run(signal))
   try {
     await reporter.register(signal)
     running.push(reporter.run(signal))

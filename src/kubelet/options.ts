@@ -1,5 +1,7 @@
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Client } from '#client/client.ts'
+import type { EventWriter } from '#client/events.ts'
+import type { Informers } from '#client/informers.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Random } from '#lib/random.ts'
@@ -11,6 +13,9 @@ export interface KubeletOptions {
   readonly nodeName: string
   /** Speaks to the API server as this node. */
   readonly client: Client
+  /** Shared with other components of the process; the kubelet has its own when absent. */
+  readonly informers?: Informers
+  readonly events?: EventWriter
   readonly runtime: ContainerRuntime
   readonly host: Host
   readonly clock: Clock

@@ -96,9 +96,15 @@ export class StatusWriter {
   }
 }
 
-/** Conditions that others set meanwhile are theirs. */
+/** Conditions that others set meanwhile are theirs; a probe time is the server's to fill in. */
 function withOthers(status: PodStatus, base: Pod): PodStatus {
-  const others = (base.status?.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type))
-  const own = (status.conditions ?? []).filter((condition) => kubeletConditions.has(condition.type))
+  const before = base.status?.conditions ?? []
+  const others = before.filter((condition) => !kubeletConditions.has(condition.type))
+  const own = (status.conditions ?? [])
+    .filter((condition) => kubeletConditions.has(condition.type))
+    .map((condition) => {
+      const known = before.find(({ type }) => type === condition.type)
+      return known?.lastProbeTime === undefined ? condition : { ...condition, lastProbeTime: known.lastProbeTime }
+    })
   return { ...status, conditions: [...others, ...own] }
 }

@@ -1,0 +1,285 @@
+/** The kubelet on a real containerd: needs root, containerd and the network plugins. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { configMaps } from '#api/core/v1/configMap.ts'
+import { events } from '#api/core/v1/event.ts'
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
+import { systemClock } from '#lib/clock.ts'
+import { isReason } from '#machinery/status.ts'
+import { insidePlace, runInsidePlace, startNode, type NodeFixture } from './kubeletFixture.ts'
+
+const place = insidePlace()
+const namespace = 'default'
+
+if (place === undefined) {
+  test('the kubelet in a place of its own', { skip: process.getuid?.() === 0 ? false : 'needs root' }, async () => {
+    let output = ''
+    const file = fileURLToPath(import.meta.url)
+    const command = [process.execPath, '--test', '--test-isolation=none', '--test-reporter=spec', file]
+    const code = await runInsidePlace('t-kubelet', command, (text) => (output += text))
+    assert.equal(code, 0, output)
+  })
+} else {
+  describe('kubelet', () => insideTests())
+}
+
+function insideTests(): void {
+  let node: NodeFixture
+  before(async () => {
+    node = await startNode(place!)
+  })
+  after(async () => {
+    await node[Symbol.asyncDispose]()
+    assert.deepEqual(node.server.bugs, [])
+    assert.deepEqual(node.problems, [])
+  })
+
+  const shell = (script: string) => ({ name: 'c', image: 'busybox:1.35', command: ['sh', '-c', script] })
+  const create = (name: string, spec: Partial<Pod['spec']>, metadata: Partial<Pod['metadata']> = {}) =>
+    node.client.create(pods, {
+      metadata: { name, namespace, ...metadata },
+      spec: { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [shell('sleep 600')], ...spec },
+    })
+  /** Follows the pod until it is as wanted; fails after a time that no healthy machine needs. */
+  const until = async (name: string, what: string, isSo: (pod: Pod) => boolean): Promise<Pod> => {
+    const stop = new AbortController()
+    using _timer = systemClock.after(40_000, () => stop.abort())
+    let last: Pod | undefined
+    const selection = { namespace, fieldSelector: `metadata.name=${name}`, sendInitialEvents: true, allowBookmarks: true }
+    try {
+      for await (const batch of node.client.watch(pods, selection, stop.signal)) {
+        for (const event of batch) {
+          if (event.type === 'BOOKMARK') continue
+          last = event.object
+          if (isSo(last)) return last
+        }
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
+    }
+    throw new Error(`Pod "${name}" is not ${what}: ${JSON.stringify(last?.status, undefined, 1)}\n${node.problems.join('\n')}`)
+  }
+  const isRunning = (pod: Pod): boolean =>
+    pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
+  const status = (pod: Pod): ContainerStatus => pod.status!.containerStatuses![0]!
+  const isDone = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+  const eventsOf = async (name: string): Promise<string[]> => {
+    const { items } = await node.client.list(events, { namespace, fieldSelector: `involvedObject.name=${name}` })
+    return items.map(({ reason, message }) => `${reason}: ${message}`)
+  }
+  const remove = async (name: string): Promise<void> => {
+    await node.client.delete(pods, { name, namespace })
+    const deadline = systemClock.now() + 20_000
+    while (systemClock.now() < deadline) {
+      try {
+        await node.client.get(pods, { name, namespace })
+      } catch (error) {
+        if (isReason(error, 'NotFound')) return
+        throw error
+      }
+      await systemClock.sleep(10)
+    }
+    throw new Error(`Pod "${name}" is not gone`)
+  }
+
+  test('registers a Ready node', async () => {
+    const deadline = systemClock.now() + 10_000
+    const isReady = (each: Node): boolean => each.status?.conditions?.some(({ reason }) => reason === 'KubeletReady') === true
+    let found = await node.client.get(nodes, { name: 'n1' })
+    while (!isReady(found) && systemClock.now() < deadline) {
+      await systemClock.sleep(20)
+      found = await node.client.get(nodes, { name: 'n1' })
+    }
+    assert.ok(isReady(found), JSON.stringify(found.status?.conditions))
+    assert.match(found.status?.nodeInfo?.containerRuntimeVersion ?? '', /^containerd:\/\/\d/)
+  })
+
+  test('runs a pod and removes it', async () => {
+    await create('runs', {})
+    const pod = await until('runs', 'running', isRunning)
+    assert.match(pod.status?.podIP ?? '', /^10\.244\.0\.\d+$/)
+    assert.equal(pod.status?.phase, 'Running')
+    assert.deepEqual(
+      [status(pod).restartCount, status(pod).started, status(pod).image],
+      [0, true, 'docker.io/library/busybox:1.35'],
+    )
+    await remove('runs')
+    assert.deepEqual(await node.runtime.pods(AbortSignal.timeout(5_000)), [])
+    assert.deepEqual(await eventsOf('runs'), [
+      'Pulled: Container image "busybox:1.35" already present on machine',
+      'Created: Created container: c',
+      'Started: Started container c',
+      'Killing: Stopping container c',
+    ])
+  })
+
+  test('tells how containers end', async () => {
+    const ends: readonly [string, Partial<Pod['spec']>, (pod: Pod) => void][] = [
+      [
+        'fails',
+        { restartPolicy: 'Never', containers: [shell('echo why > /dev/termination-log; exit 3')] },
+        (pod) => {
+          assert.equal(pod.status?.phase, 'Failed')
+          const { exitCode, reason, message } = status(pod).state!.terminated!
+          assert.deepEqual([exitCode, reason, message], [3, 'Error', 'why\n'])
+        },
+      ],
+      [
+        'last-words',
+        {
+          restartPolicy: 'Never',
+          containers: [{ ...shell('echo last words; exit 1'), terminationMessagePolicy: 'FallbackToLogsOnError' }],
+        },
+        (pod) => assert.equal(status(pod).state?.terminated?.message, 'last words\n'),
+      ],
+      [
+        'out-of-memory',
+        {
+          restartPolicy: 'Never',
+          containers: [{ ...shell('head -c 100m /dev/zero | tail'), resources: { limits: { memory: '16Mi' } } }],
+        },
+        (pod) => assert.equal(status(pod).state?.terminated?.reason, 'OOMKilled'),
+      ],
+      [
+        'init-fails',
+        { restartPolicy: 'Never', initContainers: [{ ...shell('exit 2'), name: 'i' }] },
+        (pod) => {
+          assert.equal(pod.status?.phase, 'Failed')
+          assert.equal(pod.status?.initContainerStatuses?.[0]?.state?.terminated?.exitCode, 2)
+        },
+      ],
+    ]
+    await Promise.all(ends.map(([name, spec]) => create(name, spec)))
+    for (const [name, , check] of ends) check(await until(name, 'done', isDone))
+    await Promise.all(ends.map(([name]) => remove(name)))
+  })
+
+  test('restarts what fails, and shows its back-off', async () => {
+    await create('crashes', { containers: [shell('exit 1')] })
+    const pod = await until('crashes', 'in back-off', (each) => status(each)?.state?.waiting?.reason === 'CrashLoopBackOff')
+    assert.equal(
+      status(pod).state?.waiting?.message,
+      `back-off 10s restarting failed container=c pod=crashes_default(${pod.metadata.uid})`,
+    )
+    assert.equal(status(pod).restartCount, 1)
+    await remove('crashes')
+  })
+
+  test('says why a container cannot start', async () => {
+    const cases: readonly [string, Partial<Pod['spec']>, string, RegExp][] = [
+      ['no-image', { containers: [{ ...shell(''), image: 'no-such-image:1' }] }, 'ErrImagePull', /failed to pull/],
+      ['bad-name', { containers: [{ ...shell(''), image: 'Bad_NAME:1:2' }] }, 'InvalidImageName', /repository name must be lowercase/],
+      ['never', { containers: [{ ...shell(''), image: 'no-such-image:1', imagePullPolicy: 'Never' }] }, 'ErrImageNeverPull', /is not present with pull policy of Never/],
+      ['no-map', { containers: [{ ...shell(''), envFrom: [{ configMapRef: { name: 'nope' } }] }] }, 'CreateContainerConfigError', /^configmap "nope" not found$/],
+      ['root', { securityContext: { runAsNonRoot: true } }, 'CreateContainerConfigError', /image will run as root/],
+      ['no-command', { containers: [{ ...shell(''), command: ['/no/such'] }] }, 'RunContainerError', /no such file/i],
+      ['hook', { containers: [{ ...shell('sleep 600'), lifecycle: { postStart: { exec: { command: ['false'] } } } }] }, 'PostStartHookError', /command 'false' exited with 1/],
+    ]
+    await Promise.all(cases.map(([name, spec]) => create(name, spec)))
+    for (const [name, , reason, message] of cases) {
+      const pod = await until(name, reason, (each) => status(each)?.state?.waiting?.reason === reason)
+      assert.match(status(pod).state?.waiting?.message ?? '', message)
+    }
+    await node.client.create(configMaps, { metadata: { name: 'nope', namespace }, data: { A: 'b' } })
+    await node.client.patch(pods, { name: 'no-image', namespace }, { type: 'strategic', body: { spec: { containers: [{ name: 'c', image: 'busybox:1.35' }] } } })
+    await Promise.all(cases.map(([name]) => remove(name)))
+  })
+
+  test('gives containers files that follow their sources', async () => {
+    await node.client.create(configMaps, { metadata: { name: 'files', namespace }, data: { key: 'one' } })
+    const script = 'while ! grep -q two /files/key; do sleep 0.1; done; cat /fixed /hostname; env | grep MINE; exit 7'
+    await create('files', {
+      restartPolicy: 'Never',
+      hostname: 'named',
+      volumes: [{ name: 'v', configMap: { name: 'files' } }, { name: 'd', downwardAPI: { items: [{ path: 'n', fieldRef: { fieldPath: 'metadata.name' } }] } }],
+      containers: [
+        {
+          ...shell(`cp /etc/hostname /hostname; ${script}`),
+          env: [{ name: 'MINE', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+          terminationMessagePolicy: 'FallbackToLogsOnError',
+          volumeMounts: [
+            { name: 'v', mountPath: '/files' },
+            { name: 'v', mountPath: '/fixed', subPath: 'key' },
+          ],
+        },
+      ],
+    })
+    const running = await until('files', 'running', isRunning)
+    await node.client.patch(configMaps, { name: 'files', namespace }, { type: 'merge', body: { data: { key: 'two' } } })
+    const pod = await until('files', 'done', isDone)
+    assert.equal(status(pod).state?.terminated?.message, `onenamed\nMINE=${running.status?.podIP}\n`)
+    await remove('files')
+  })
+
+  test('a volume without its source waits for it', async () => {
+    await create('waits', { volumes: [{ name: 'v', configMap: { name: 'later' } }], containers: [{ ...shell('sleep 600'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }] })
+    await until('waits', 'waiting', (pod) => status(pod)?.state?.waiting?.reason === 'ContainerCreating')
+    await node.client.create(configMaps, { metadata: { name: 'later', namespace }, data: { key: 'one' } })
+    await until('waits', 'running', isRunning)
+    await remove('waits')
+    assert.equal(
+      (await eventsOf('waits'))[0],
+      'FailedMount: MountVolume.SetUp failed for volume "v" : configmap "later" not found',
+    )
+  })
+
+  test('sidecars start first and end last', async () => {
+    const trap = (name: string) => `trap 'echo ${name} >> /log/ends; exit 0' TERM; while true; do sleep 0.1; done`
+    const volumeMounts = [{ name: 'log', mountPath: '/log' }]
+    const pod = await create('sidecars', {
+      terminationGracePeriodSeconds: 10,
+      volumes: [{ name: 'log', hostPath: { path: `${place!.folder}/order` } }],
+      initContainers: [{ ...shell(trap('side')), name: 's', restartPolicy: 'Always', volumeMounts, startupProbe: { exec: { command: ['true'] }, periodSeconds: 1 } }],
+      containers: [{ ...shell(trap('main')), volumeMounts }],
+    })
+    assert.equal(pod.metadata.name, 'sidecars')
+    const running = await until('sidecars', 'running', isRunning)
+    const started = (each: ContainerStatus | undefined): string => each?.state?.running?.startedAt ?? ''
+    assert.ok(started(running.status?.initContainerStatuses?.[0]) <= started(status(running)))
+    await remove('sidecars')
+    const { systemFiles } = await import('#lib/host/files.ts')
+    assert.equal(await systemFiles.readText(`${place!.folder}/order/ends`), 'main\nside\n')
+  })
+
+  test('probes gate and restart', async () => {
+    await create('probed', {
+      containers: [
+        {
+          ...shell('touch /ready; sleep 2; rm /ready; sleep 600'),
+          readinessProbe: { exec: { command: ['test', '-f', '/ready'] }, periodSeconds: 1, failureThreshold: 1 },
+          livenessProbe: { exec: { command: ['test', '-f', '/ready'] }, periodSeconds: 1, failureThreshold: 3, terminationGracePeriodSeconds: 1 },
+        },
+      ],
+    })
+    await until('probed', 'ready', isRunning)
+    await until('probed', 'not ready', (pod) => !isRunning(pod))
+    await until('probed', 'restarted', (pod) => status(pod).restartCount === 1)
+    await remove('probed')
+    const texts = await eventsOf('probed')
+    assert.ok(texts.includes('Killing: Container c failed liveness probe, will be restarted'), texts.join('\n'))
+    assert.ok(texts.includes('Unhealthy: Liveness probe failed: '), texts.join('\n'))
+  })
+
+  test('a restarted agent finds its containers again', async () => {
+    await create('adopted', {})
+    const beforeRestart = await until('adopted', 'running', isRunning)
+    await node.restart()
+    await node.client.patch(pods, { name: 'adopted', namespace }, { type: 'merge', body: { metadata: { labels: { a: 'b' } } } })
+    await systemClock.sleep(300)
+    const pod = await node.client.get(pods, { name: 'adopted', namespace })
+    assert.equal(status(pod).containerID, status(beforeRestart).containerID)
+    assert.equal(status(pod).restartCount, 0)
+    await remove('adopted')
+  })
+
+  test('refuses what does not fit', async () => {
+    await create('too-big', { containers: [{ ...shell(''), resources: { requests: { cpu: '1000' } } }] })
+    const pod = await until('too-big', 'refused', isDone)
+    assert.equal(pod.status?.reason, 'OutOfcpu')
+    assert.match(pod.status?.message ?? '', /^Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000/)
+    await remove('too-big')
+  })
+}
