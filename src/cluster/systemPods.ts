@@ -41,6 +41,7 @@ export interface SystemPodsOptions {
 export const mirrorAnnotation = 'kubernetes.io/config.mirror'
 
 const checkEvery = 10_000
+const retryAfter = 1_000
 
 /** Keeps a mirror pod in `kube-system` for each part of this process: with its node, address, start and state. */
 export function systemPodsComponent(options: SystemPodsOptions): Component {
@@ -51,14 +52,18 @@ export function systemPodsComponent(options: SystemPodsOptions): Component {
       const started = options.clock.now()
       ready()
       while (!signal.aborted) {
+        let again = checkEvery
         for (const part of options.parts) {
           try {
             await ensurePod(options, part, started, signal)
           } catch (error) {
-            if (!signal.aborted) options.report?.(`Cannot show ${part.name} as a pod`, error)
+            if (signal.aborted) return
+            options.report?.(`Cannot show ${part.name} as a pod`, error)
+            again = retryAfter
+            break
           }
         }
-        await options.clock.sleep(checkEvery, signal).catch(() => {})
+        await options.clock.sleep(again, signal).catch(() => {})
       }
     },
   }
