@@ -34,8 +34,26 @@ const decimalExponents = new Map<string, number>([
 const decimalSuffixes = new Map([...decimalExponents].map(([suffix, exponent]) => [exponent, suffix]))
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
 
+type ParsedQuantity = QuantityValue | { readonly problem: string }
+
+/** Quantities are few and come again and again: the last ones read are kept. */
+const knownQuantities = new Map<string, ParsedQuantity>()
+const mostRemembered = 4_096
+const longestRemembered = 32
+
 /** Reads a quantity, or says as upstream does why it cannot. */
-export function parseQuantity(text: string): QuantityValue | { readonly problem: string } {
+export function parseQuantity(text: string): ParsedQuantity {
+  const known = knownQuantities.get(text)
+  if (known !== undefined) return known
+  const parsed = readQuantity(text)
+  if (text.length <= longestRemembered) {
+    if (knownQuantities.size >= mostRemembered) knownQuantities.clear()
+    knownQuantities.set(text, parsed)
+  }
+  return parsed
+}
+
+function readQuantity(text: string): ParsedQuantity {
   if (text === '') return { problem: quantityFormatError }
   const match = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(.*)$/s.exec(text)!
   const [, sign, whole = '', fraction = '', suffix = ''] = match

@@ -185,34 +185,79 @@ interface Field {
   readonly name: string
   readonly schema: Schema
   readonly decode: Decode
+  readonly drops: boolean
 }
 
 function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
   const positions = new Map(Object.keys(properties).map((name, i) => [name, i]))
   let fields: readonly Field[] | undefined
+  /** Positions of the fields that are written even when they are absent. */
+  let fills: readonly number[] = []
+
+  /** Members in any order: collected first, then written in that of the schema. */
+  const decodeUnordered = (value: JsonObject, state: State): JsonObject => {
+    const members: unknown[] = new Array<unknown>(fields!.length).fill(undefined)
+    for (const key in value) {
+      const i = positions.get(key)
+      if (i === undefined) state.trouble = true
+      else members[i] = fields![i]!.decode(value[key], state)
+    }
+    const struct: JsonObject = {}
+    for (let i = 0; i < fields!.length; i++) {
+      const { name, schema, drops } = fields![i]!
+      let member = members[i]
+      if (schema.zero === 'fill') member ??= zeroValue(schema, state)
+      else if (drops && isZero(member)) continue
+      if (member !== undefined) struct[name] = member
+    }
+    return struct
+  }
+
   return (value, state) => {
     if (!isObject(value)) {
       if (!absent(value)) state.trouble = true
       return undefined
     }
-    // At first use, because types contain themselves.
-    fields ??= Object.entries(properties).map(([name, schema]) => ({ name, schema, decode: decoderOf(schema) }))
-    const members: unknown[] = Array.from({ length: fields.length })
+    if (fields === undefined) {
+      // At first use, because types contain themselves.
+      fields = Object.entries(properties).map(([name, schema]) => ({
+        name,
+        schema,
+        decode: decoderOf(schema),
+        drops: schema.zero === 'drop',
+      }))
+      fills = fields.flatMap(({ schema }, i) => (schema.zero === 'fill' ? [i] : []))
+    }
+    // Programs mostly send members in the order of the schema: then they are written as they come. Types with dozens
+    // of fields have few of them set, so what is absent should cost nothing.
+    const struct: JsonObject = {}
+    let next = 0
+    let fill = 0
     for (const key in value) {
       const i = positions.get(key)
-      if (i === undefined) state.trouble = true
-      else members[i] = fields[i]!.decode(value[key], state)
-    }
-    const struct: JsonObject = {}
-    for (let i = 0; i < fields.length; i++) {
-      const { name, schema } = fields[i]!
-      let member = members[i]
-      if (schema.zero === 'fill') member ??= zeroValue(schema, state)
-      else if (schema.zero === 'drop' && isZero(member)) continue
+      if (i === undefined) {
+        state.trouble = true
+        continue
+      }
+      if (i < next) return decodeUnordered(value, state)
+      next = i + 1
+      for (; fill < fills.length && fills[fill]! < i; fill++) writeZero(struct, fields[fills[fill]!]!, state)
+      const { name, schema, decode, drops } = fields[i]!
+      let member = decode(value[key], state)
+      if (fills[fill] === i) {
+        fill++
+        member ??= zeroValue(schema, state)
+      } else if (drops && isZero(member)) continue
       if (member !== undefined) struct[name] = member
     }
+    for (; fill < fills.length; fill++) writeZero(struct, fields[fills[fill]!]!, state)
     return struct
   }
+}
+
+function writeZero(struct: JsonObject, { name, schema }: Field, state: State): void {
+  const zero = zeroValue(schema, state)
+  if (zero !== undefined) struct[name] = zero
 }
 
 function isZero(value: unknown): boolean {
