@@ -154,7 +154,7 @@ const rows: readonly Row[] = [
 
 const plugins = defaultPlugins((pod) => {
   const app = pod.metadata.labels?.['app']
-  return app === undefined ? undefined : (other) => other.metadata.labels?.['app'] === app
+  return app === undefined ? undefined : { key: app, includes: ({ metadata }) => metadata.labels?.['app'] === app }
 })
 
 for (const { name, pod, nodes, pods, wanted } of rows) {

@@ -31,7 +31,10 @@ export function siblingFinder(informers: Informers): SiblingsOf {
     const own = owner === undefined ? undefined : owners[owner.kind]?.(`${pod.metadata.namespace}/${owner.name}`)
     if (own !== undefined) selectors.push(own)
     if (selectors.length === 0) return undefined
-    return (other) => selectors.every((selector) => matchesLabelSelector(selector, other.metadata.labels))
+    return {
+      key: JSON.stringify(selectors),
+      includes: ({ metadata }) => selectors.every((selector) => matchesLabelSelector(selector, metadata.labels)),
+    }
   }
 }
 

@@ -18,17 +18,28 @@ interface Spread {
   readonly weight: number
 }
 
+/** The pods that should be spread together. */
+export interface Siblings {
+  /** Names the same pods every time: counts are remembered by it. */
+  readonly key: string
+  includes(other: Pod): boolean
+}
+
 /** Finds which pods count as siblings of a pod; undefined when nothing selects it. */
-export type SiblingsOf = (pod: Pod) => ((other: Pod) => boolean) | undefined
+export type SiblingsOf = (pod: Pod) => Siblings | undefined
+
+/** How many siblings a node has, by their key. A view never changes, so only nodes where something did are counted again. */
+type Counts = WeakMap<NodeView, Map<string, number>>
 
 /** Prefers domains with fewer siblings, for pods that bring no constraints of their own. */
 export function defaultSpreading(siblingsOf: SiblingsOf): Plugin<readonly Spread[]> {
+  const known: Counts = new WeakMap()
   return {
     name: 'PodTopologySpread',
     prepare(pod, cluster) {
       if ((pod.spec.topologySpreadConstraints ?? []).length > 0) return 'skip'
-      const isSibling = siblingsOf(pod)
-      return isSibling === undefined ? 'skip' : spreadsOf(pod, cluster, isSibling)
+      const siblings = siblingsOf(pod)
+      return siblings === undefined ? 'skip' : spreadsOf(pod, cluster, siblings, known)
     },
     score(_pod, { node }, spreads) {
       let score = 0
@@ -47,23 +58,32 @@ export function defaultSpreading(siblingsOf: SiblingsOf): Plugin<readonly Spread
   }
 }
 
-function spreadsOf(pod: Pod, cluster: ClusterView, isSibling: (other: Pod) => boolean): readonly Spread[] {
+function spreadsOf(pod: Pod, cluster: ClusterView, siblings: Siblings, known: Counts): readonly Spread[] {
+  const key = `${pod.metadata.namespace} ${siblings.key}`
   return constraints.map(({ topologyKey, maxSkew }) => {
     const counts = new Map<string, number>()
     for (const view of cluster.nodes) {
       const domain = view.node.metadata.labels?.[topologyKey]
-      if (domain === undefined) continue
-      counts.set(domain, (counts.get(domain) ?? 0) + countSiblings(pod, view, isSibling))
+      if (domain !== undefined)
+        counts.set(domain, (counts.get(domain) ?? 0) + siblingsOn(view, pod, key, siblings, known))
     }
     return { topologyKey, maxSkew, counts, weight: Math.log(counts.size + 2) }
   })
 }
 
-function countSiblings(pod: Pod, view: NodeView, isSibling: (other: Pod) => boolean): number {
+function siblingsOn(view: NodeView, pod: Pod, key: string, siblings: Siblings, known: Counts): number {
+  let counts = known.get(view)
+  if (counts === undefined) known.set(view, (counts = new Map()))
+  let count = counts.get(key)
+  if (count === undefined) counts.set(key, (count = countSiblings(pod, view, siblings)))
+  return count
+}
+
+function countSiblings(pod: Pod, view: NodeView, siblings: Siblings): number {
   let count = 0
   for (const other of view.pods) {
     if (other.metadata.namespace !== pod.metadata.namespace || other.metadata.deletionTimestamp !== undefined) continue
-    if (isSibling(other)) count++
+    if (siblings.includes(other)) count++
   }
   return count
 }

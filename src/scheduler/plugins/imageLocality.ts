@@ -10,7 +10,11 @@ const ceilingBytesPerContainer = 1000 * mebibyte
 /** Prefers nodes that already have the pod's images, large ones more, and images that many nodes have more. */
 export const imageLocality: Plugin<ClusterView> = {
   name: 'ImageLocality',
-  prepare: (_pod, cluster) => cluster,
+  prepare: (pod, cluster) => {
+    const images = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
+    // Where no node has any of them, every node scores the same.
+    return images.some(({ image = '' }) => cluster.nodesWithImage(normalized(image)) > 0) ? cluster : 'skip'
+  },
   score(pod, node, cluster) {
     const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
     let bytes = 0

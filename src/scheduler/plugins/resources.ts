@@ -8,7 +8,7 @@ import type { NodeView } from '#scheduler/snapshot.ts'
 export const resourcesFit: Plugin<PodResources> = {
   name: 'NodeResourcesFit',
   prepare: (pod) => podRequests(pod),
-  filter: (_pod, node, wanted) => rejectionOf(shortages(wanted, node)),
+  filter: (_pod, node, wanted) => (fits(wanted, node) ? undefined : rejectionOf(shortages(wanted, node))),
   score: (pod, node) => leastAllocated(pod, node),
   wakesOn: [
     { event: { resource: 'pods', action: 'delete' } },
@@ -42,6 +42,18 @@ export const balancedAllocation: Plugin = {
     const deviation = fractions.length === 2 ? Math.abs((fractions[0]! - fractions[1]!) / 2) : 0
     return Math.trunc((1 - deviation) * mostScore)
   },
+}
+
+/** Whether nothing falls short: the answer for most nodes, without a list of reasons. */
+function fits({ milliCpu, memory, ephemeralStorage, others }: PodResources, node: NodeView): boolean {
+  const { requested, allocatable } = node
+  return (
+    others.size === 0 &&
+    node.pods.length < node.podLimit &&
+    (milliCpu === 0 || milliCpu <= allocatable.milliCpu - requested.milliCpu) &&
+    (memory === 0 || memory <= allocatable.memory - requested.memory) &&
+    (ephemeralStorage === 0 || ephemeralStorage <= allocatable.ephemeralStorage - requested.ephemeralStorage)
+  )
 }
 
 interface Shortage {
