@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { completeConfig, ConfigError, defaultConfig, parseConfigFile, serviceAddress } from '#cluster/config.ts'
+import { nodeNames } from '#cluster/creation.ts'
+import { simulatedNodeSpecs } from '#cluster/simulatedNodeSpecs.ts'
+
+test('parseConfigFile reads every setting', () => {
+  const text = `
+name: lab
+workers: 3
+simulatedNodes: 10
+podRange: 10.200.0.0/16
+serviceRange: 10.201.0.0/16
+nodePorts: 31000-31999
+clusterDomain: lab.local
+apiServerPort: 7443
+history: { megabytes: 10, hours: 2 }
+ephemeral: true
+`
+  assert.deepEqual(parseConfigFile(text), {
+    name: 'lab',
+    workers: 3,
+    simulatedNodes: 10,
+    podRange: '10.200.0.0/16',
+    serviceRange: '10.201.0.0/16',
+    nodePorts: [31000, 31999],
+    clusterDomain: 'lab.local',
+    apiServerPort: 7443,
+    history: { megabytes: 10, hours: 2 },
+    ephemeral: true,
+  })
+})
+
+const wrong: readonly (readonly [string, string, RegExp])[] = [
+  ['an unknown setting', 'workrs: 3', /^workrs is no setting; there are name, workers,/],
+  ['an unknown part of a setting', 'history: { days: 3 }', /^history\.days is no setting; there are megabytes, hours$/],
+  ['a number that is a text', 'workers: many', /^workers is "many"; it must be a whole number from 0 to 200$/],
+  ['a negative number', 'workers: -1', /^workers is -1; it must be a whole number from 0 to 200$/],
+  ['a range that is none', 'podRange: 10.244.0.0', /^podRange is "10\.244\.0\.0"; it must be an IPv4 range/],
+  [
+    'a range that is too small',
+    'podRange: 10.244.0.0/28',
+    /^podRange is "10\.244\.0\.0\/28"; it must hold at least 256/,
+  ],
+  ['ports in the wrong order', 'nodePorts: 32767-30000', /^nodePorts is "32767-30000"; it must be two ports/],
+  ['a name that climbs', 'name: ../etc', /^name is "\.\.\/etc"; it must consist of lower case letters/],
+  ['a list', '- workers', /^The file must hold settings by name$/],
+  ['text that is no YAML', 'workers: [3', /./],
+  ['a huge file', `name: ${'a'.repeat(70_000)}`, /^The file is larger than 65536 bytes$/],
+]
+
+for (const [what, text, message] of wrong) {
+  test(`parseConfigFile refuses ${what}`, () => {
+    assert.throws(
+      () => parseConfigFile(text),
+      (error) => error instanceof ConfigError && message.test(error.message),
+    )
+  })
+}
+
+test('completeConfig takes flags before the file and the file before what is usual', () => {
+  const config = completeConfig({ workers: 2, apiServerPort: 7443 }, { workers: 3 })
+  assert.deepEqual(config, { ...defaultConfig, workers: 3, apiServerPort: 7443 })
+})
+
+test('completeConfig refuses ranges that overlap', () => {
+  assert.throws(
+    () => completeConfig({ podRange: '10.96.0.0/16' }),
+    /podRange 10\.96\.0\.0\/16 and serviceRange 10\.96\.0\.0\/12 overlap/,
+  )
+})
+
+test('serviceAddress counts from the start of the range', () => {
+  assert.deepEqual(
+    [
+      serviceAddress(defaultConfig, 1),
+      serviceAddress(defaultConfig, 10),
+      serviceAddress({ serviceRange: '10.0.255.0/24' }, 10),
+    ],
+    ['10.96.0.1', '10.96.0.10', '10.0.255.10'],
+  )
+})
+
+test('nodeNames are those that people know', () => {
+  assert.deepEqual([nodeNames(0), nodeNames(3)], [['control-plane'], ['control-plane', 'worker', 'worker2', 'worker3']])
+})
+
+test('simulatedNodeSpecs give every node a name, an address and a range of its own', () => {
+  const specs = simulatedNodeSpecs(5_000)
+  assert.deepEqual(specs[0], { name: 'simulated', address: '100.64.0.1', podCidrs: ['10.128.0.0/24'] })
+  assert.equal(new Set(specs.flatMap(({ name, address, podCidrs = [] }) => [name, address, ...podCidrs])).size, 15_000)
+})
