@@ -120,7 +120,10 @@ function findService(service: string, entry: ServiceEntry): Found {
     case 'address':
       return [
         ...toAddresses(service, entry.addresses),
-        ...entry.ports.map((port) => toPort(service, port, service, entry.ports.length)),
+        ...toPorts(
+          service,
+          entry.ports.map((port) => ({ port, target: service })),
+        ),
       ]
     case 'headless':
       return entry.endpoints.length === 0 ? undefined : withPorts(service, service, entry.endpoints)
@@ -130,13 +133,11 @@ function findService(service: string, entry: ServiceEntry): Found {
 /** Records of endpoints under a name: addresses, and where their ports are. */
 function withPorts(name: string, service: string, endpoints: readonly ServiceEndpoint[]): DnsRecord[] {
   const addresses = [...new Set(endpoints.map((endpoint) => endpoint.address))]
-  const count = endpoints.reduce((sum, endpoint) => sum + endpoint.ports.length, 0)
   return [
     ...toAddresses(name, addresses),
-    ...unique(
-      endpoints.flatMap((endpoint) =>
-        endpoint.ports.map((port) => toPort(name, port, `${endpoint.label}.${service}`, count)),
-      ),
+    ...toPorts(
+      name,
+      endpoints.flatMap(({ label, ports }) => ports.map((port) => ({ port, target: `${label}.${service}` }))),
     ),
   ]
 }
@@ -156,7 +157,12 @@ function findPorts(
   if (entry.kind === 'address') {
     const ports = entry.ports.filter(fits)
     if (ports.length === 0) return undefined
-    return wanted === undefined ? [] : ports.map((port) => toPort(name, port, service, ports.length))
+    return wanted === undefined
+      ? []
+      : toPorts(
+          name,
+          ports.map((port) => ({ port, target: service })),
+        )
   }
   const endpoints = entry.endpoints
     .map((endpoint) => ({ ...endpoint, ports: endpoint.ports.filter(fits) }))
@@ -196,12 +202,12 @@ const newRecord = (name: string, type: string, data: unknown): DnsRecord => ({ n
 const toAddresses = (name: string, addresses: readonly string[]): DnsRecord[] =>
   addresses.map((address) => newRecord(name, address.includes(':') ? 'AAAA' : 'A', address))
 
-const toPort = (name: string, { port }: NamedPort, target: string, count: number): DnsRecord =>
-  newRecord(name, 'SRV', { priority: 0, weight: Math.max(1, Math.floor(100 / count)), port, target })
-
-const unique = (list: readonly DnsRecord[]): DnsRecord[] => [
-  ...new Map(list.map((record) => [JSON.stringify(record), record])).values(),
-]
+/** SRV records of equal weight, each place once. */
+function toPorts(name: string, places: readonly { readonly port: NamedPort; readonly target: string }[]): DnsRecord[] {
+  const distinct = new Map(places.map(({ port, target }) => [`${port.port} ${target}`, { port: port.port, target }]))
+  const weight = Math.max(1, Math.floor(100 / distinct.size))
+  return [...distinct.values()].map(({ port, target }) => newRecord(name, 'SRV', { priority: 0, weight, port, target }))
+}
 
 function rotate<T>(list: readonly T[], turn: number): readonly T[] {
   if (list.length < 2) return list

@@ -32,7 +32,7 @@ const idleMs = 10_000
 /** Starts listening; rejects when the address or port cannot be had. */
 export async function listenDns(options: DnsServerOptions): Promise<DnsServer> {
   const { address, respond, report } = options
-  const udp = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', ipv6Only: true })
+  const udp = address.includes(':') ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4')
   const connections = new Set<Socket>()
   const tcp = createServer((socket) => {
     if (connections.size >= mostConnections) return void socket.destroy()
