@@ -55,6 +55,8 @@ export interface Assembly {
   readonly nodeServer: Credentials | undefined
   /** A client that speaks as one of the components; over the network all speak as the node. */
   clientOf(user: string): Client
+  /** The file with the name servers of this machine, as they are reached from a place. */
+  readonly resolvConf: string
   readonly informers: Informers
   readonly events: EventWriter
   readonly causes: Causes
@@ -103,6 +105,7 @@ export async function assembleNode(
     authority,
     nodeServer: await readCredentials(host.files, `${folder}/server`),
     clientOf,
+    resolvConf: await findResolvConf(host),
     informers: sharedInformers(shared),
     events: eventWriter(shared),
     causes: new Causes(clock),
@@ -165,4 +168,15 @@ async function openControlPlane(
       }),
   })
   return { store, server, certificates }
+}
+
+/** Behind a name server on the loopback address stand others, which alone are reached from another network namespace. */
+async function findResolvConf({ files }: Host): Promise<string> {
+  const usual = '/etc/resolv.conf'
+  const servers = [...((await files.readText(usual)) ?? '').matchAll(/^nameserver\s+(\S+)/gm)].map(
+    ([, server]) => server!,
+  )
+  const behind = '/run/systemd/resolve/resolv.conf'
+  const onlyLocal = servers.length > 0 && servers.every((server) => server.startsWith('127.') || server === '::1')
+  return onlyLocal && (await files.status(behind)) !== undefined ? behind : usual
 }

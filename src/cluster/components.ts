@@ -216,7 +216,7 @@ function serviceProxy({ host, nodeName, informers, record, log }: Assembly): Com
 }
 
 /** Answers on the node where the question is asked, at the address of the service `kube-dns` and at the node's own. */
-function dns({ host, informers, random, record, node, log }: Assembly): Component {
+function dns({ host, informers, random, record, node, resolvConf, log }: Assembly): Component {
   const { config } = record
   return dnsComponent({
     host,
@@ -226,6 +226,8 @@ function dns({ host, informers, random, record, node, log }: Assembly): Componen
     serviceAddresses: [serviceAddress(config, 10)],
     nodeAddresses: node === undefined ? [] : [node.address],
     ranges: [config.podRange, config.serviceRange],
+    // Without a way out nobody would answer, and pods would wait for that.
+    resolvConf: config.outside ? resolvConf : '/dev/null',
     log: log.child('dns'),
     needs: ['informers'],
   })

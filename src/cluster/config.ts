@@ -26,6 +26,8 @@ export interface ClusterConfig {
   readonly history: { readonly megabytes: number; readonly hours: number }
   /** Images and snapshots in memory instead of on disk: quicker, and gone after `stop`. */
   readonly ephemeral: boolean
+  /** Whether nodes and pods reach what is outside of this machine, such as registries, under its address. */
+  readonly outside: boolean
 }
 
 export const defaultConfig: ClusterConfig = {
@@ -39,6 +41,7 @@ export const defaultConfig: ClusterConfig = {
   apiServerPort: 6443,
   history: { megabytes: 256, hours: 24 },
   ephemeral: false,
+  outside: false,
 }
 
 /** A configuration that cannot be used; the message names the setting, the value and what would be right. */
@@ -65,6 +68,14 @@ function text(key: keyof ClusterConfig, problemOf: (value: string) => string | u
   return (value, setting) => {
     const problem = typeof value === 'string' ? problemOf(value) : 'it must be a text'
     if (problem !== undefined) throw new ConfigError(`${setting} is ${JSON.stringify(value)}; ${problem}`)
+    return { [key]: value }
+  }
+}
+
+function yesOrNo(key: keyof ClusterConfig): Reader {
+  return (value, setting) => {
+    if (typeof value !== 'boolean')
+      throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must be true or false`)
     return { [key]: value }
   }
 }
@@ -113,11 +124,8 @@ const readers: Readonly<Record<string, Reader>> = {
       },
     }
   },
-  ephemeral: (value, setting) => {
-    if (typeof value !== 'boolean')
-      throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must be true or false`)
-    return { ephemeral: value }
-  },
+  ephemeral: yesOrNo('ephemeral'),
+  outside: yesOrNo('outside'),
 }
 
 function unknownSetting(setting: string, known: readonly string[]): ConfigError {

@@ -66,7 +66,7 @@ async function makeKubelet(assembly: Assembly, connection: ReturnType<typeof cri
     dns: {
       clusterServers: [serviceAddress(record.config, 10)],
       clusterDomain: record.config.clusterDomain,
-      nodeResolvConf: (await files.readText('/etc/resolv.conf')) ?? '',
+      nodeResolvConf: (await files.readText(assembly.resolvConf)) ?? '',
     },
     labels: role === 'control-plane' ? { 'node-role.kubernetes.io/control-plane': '' } : {},
     taints:

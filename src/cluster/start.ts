@@ -15,6 +15,8 @@ import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/st
 import { mergeContext, writeAdminKubeconfig } from '#cluster/kubeconfig.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { ensureContainerd } from '#cluster/place/containerd.ts'
+import { placeLayout } from '#cluster/place/layout.ts'
+import { openOutside } from '#cluster/place/outside.ts'
 import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
 import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from '#cluster/processes.ts'
 import { networkOf } from '#cluster/creation.ts'
@@ -58,7 +60,7 @@ async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): 
   const { config, nodes, nodeRange } = record
   const network = networkOf(config, nodeRange!)
   const architecture = architectureOf(process.arch)
-  await ensureCluster(host, config.name, network, roots, signal)
+  const layout = await ensureCluster(host, config.name, network, roots, signal)
   await ensurePauseImage(surroundings, architecture)
   const imageFolder = clusterPaths(config.name, roots).imageFolder
   await Promise.all(
@@ -72,6 +74,9 @@ async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): 
       await importSavedImages(host, place, imageFolder, architecture, signal)
     }),
   )
+  if (!config.outside) return
+  const namespaces = nodes.map(({ name }) => placeLayout(config.name, name, roots).networkNamespace)
+  await openOutside(host, layout, network, namespaces, signal)
 }
 
 /** The image of the process that holds a pod's namespaces is ours: nothing is fetched to start the first pod. */

@@ -14,6 +14,7 @@ interface Flags {
   readonly config?: string
   readonly apiServerPort?: number
   readonly ephemeral?: boolean
+  readonly outside?: boolean
   readonly foreground?: boolean
 }
 
@@ -29,6 +30,7 @@ export const up: Command = {
       .option('--config <file>', 'settings of the cluster, as YAML or JSON')
       .option('--api-server-port <port>', 'port of the API server', readCount)
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
+      .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
       .option('--foreground', 'stay, and end the cluster when interrupted')
       .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
   },
@@ -77,7 +79,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     if (error instanceof ConfigError) throw new UsageError(`${flags.config}: ${error.message}`)
     throw error
   }
-  const { workers, simulatedNodes, apiServerPort, ephemeral } = flags
+  const { workers, simulatedNodes, apiServerPort, ephemeral, outside } = flags
   try {
     return completeConfig(file, {
       ...(given === undefined ? {} : { name: clusterNameOf(given) }),
@@ -85,6 +87,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(simulatedNodes === undefined ? {} : { simulatedNodes }),
       ...(apiServerPort === undefined ? {} : { apiServerPort }),
       ...(ephemeral === undefined ? {} : { ephemeral }),
+      ...(outside === undefined ? {} : { outside }),
     })
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message)
@@ -103,6 +106,7 @@ function refuseOtherSettings(
   if (flags.workers !== undefined) said.push('workers')
   if (flags.simulatedNodes !== undefined) said.push('simulatedNodes')
   if (flags.apiServerPort !== undefined) said.push('apiServerPort')
+  if (flags.outside !== undefined) said.push('outside')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
     if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue

@@ -6,6 +6,7 @@ import { allClusters, clusterLayout, defaultRoots, placeLayout } from './layout.
 import type { ClusterLayout, PlaceLayout, Roots } from './layout.ts'
 import { ensureClusterNetwork, removeClusterNetwork } from './network.ts'
 import type { ClusterNetwork } from './network.ts'
+import { closeOutside } from './outside.ts'
 import { renderPlaceScript } from './placeScript.ts'
 
 /** How a place was made; kept beside it. */
@@ -252,6 +253,7 @@ export async function destroyCluster(host: Host, cluster: string, options: Destr
   const { keepData = false, roots = defaultRoots } = options
   const layout = clusterLayout(cluster, roots)
   for (const node of await findNodeFolders(host, layout)) await destroyPlace(host, cluster, node, options)
+  await closeOutside(host, layout)
   await removeClusterNetwork(host, layout)
   await host.mounts.unmountBelow(layout.namespaceFolder)
   await host.cgroups.remove(layout.cgroup)
