@@ -75,6 +75,8 @@ interface PlayedNode {
 
 interface PlayedPod {
   state: SimulatedPod
+  /** When there will be something to do for it although nothing changes. */
+  recheckAt?: number
   /** The revision that its last status was written as: nothing new when it comes back. */
   written?: string
   /** The problems of its annotations that were told. */
@@ -342,12 +344,15 @@ class NodePlayer {
     if (pod === undefined || node?.uid === undefined || node.paused) return undefined
     const uid = pod.metadata.uid ?? ''
     let played = this.#pods.get(uid)
+    if (played !== undefined && this.#isSettled(pod, played)) return played.recheckAt
     if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod), told: '' }))
     else played.state = { ...played.state, behaviour: behaviourOf(pod) }
     const podIps = pod.spec.hostNetwork === true || isOver(pod) ? undefined : node.addresses?.of(uid)
     const place = { addresses: [node.spec.address], ...(podIps === undefined ? {} : { podIps }) }
     const plan = planSimulatedPod(pod, played.state, place, clock.now())
     played.state = plan.next
+    delete played.recheckAt
+    if (plan.recheckAt !== undefined) played.recheckAt = plan.recheckAt
     this.#tell(pod, node, played, plan)
     if (!plan.next.observed.sandboxes.some(({ ready }) => ready) && isOver({ status: plan.status })) {
       node.addresses?.release(uid)
@@ -366,6 +371,14 @@ class NodePlayer {
       return undefined
     }
     return plan.recheckAt
+  }
+
+  /** Whether a pod is as its last look left it: most changes of pods are the writes of their own node. */
+  #isSettled(pod: Pod, { written, recheckAt, state }: PlayedPod): boolean {
+    if (written === undefined || written !== pod.metadata.resourceVersion) return false
+    // Without a sandbox it waits for an address, or for its end to be written.
+    if (!state.observed.sandboxes.some(({ ready }) => ready)) return false
+    return recheckAt === undefined || this.#options.clock.now() < recheckAt
   }
 
   #tell(pod: Pod, node: PlayedNode, played: PlayedPod, plan: SimulatedPodPlan): void {
