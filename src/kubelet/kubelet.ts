@@ -9,32 +9,55 @@ import { eventWriter } from '#client/events.ts'
 import { sharedInformers } from '#client/informers.ts'
 import { Semaphore } from '#lib/async/mutex.ts'
 import type { Component } from '#lib/component.ts'
+import { kubeletApi, type KubeletApi } from './api/kubeletApi.ts'
+import { rotateLogs, type RotatedLog } from './api/logRotation.ts'
+import { startKubeletServer } from './api/server.ts'
+import { nodeStats } from './api/stats.ts'
 import { PodCgroups } from './cgroups/podCgroups.ts'
 import { ImagePuller } from './images/imagePuller.ts'
 import { readMachine, readMachineState } from './node/machine.ts'
 import { NodeReporter } from './node/nodeReporter.ts'
-import type { NodeServices } from './nodeServices.ts'
+import { podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { KubeletOptions } from './options.ts'
 import { apiPodSource } from './podSource.ts'
 import { PodWorkers } from './podWorkers.ts'
 import { ReferencedObjectsCache } from './referencedObjects.ts'
 
+export type { KubeletApi } from './api/kubeletApi.ts'
 export type { KubeletDirectories, KubeletOptions, KubeletServerOptions, NodeDns } from './options.ts'
 
 /** One node's agent. */
-export type Kubelet = Component
+export interface Kubelet extends Component {
+  /** Answers what is asked about this node's containers, without HTTPS; undefined while the agent does not run. */
+  readonly api: KubeletApi | undefined
+}
 
 /** Makes a node's agent. Containers go on when it stops, and are found again by the next one. */
 export function kubelet(options: KubeletOptions): Kubelet {
+  let api: KubeletApi | undefined
   return {
     name: 'kubelet',
-    run: (ready, signal) => runKubelet(options, ready, signal),
+    get api() {
+      return api
+    },
+    async run(ready, signal) {
+      try {
+        await runKubelet(options, (made) => (api = made), ready, signal)
+      } finally {
+        api = undefined
+      }
+    },
   }
 }
 
 const defaultPort = 10250
 
-async function runKubelet(options: KubeletOptions, ready: () => void, signal: AbortSignal): Promise<void> {
+async function runKubelet(
+  options: KubeletOptions,
+  offer: (api: KubeletApi) => void,
+  ready: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   const { client, clock, random, runtime, host, nodeName, directories, addresses } = options
   const report = options.report ?? (() => {})
   await host.files.makeFolder(`${directories.root}/pods`, 0o755)
@@ -92,6 +115,18 @@ async function runKubelet(options: KubeletOptions, ready: () => void, signal: Ab
     report,
   }
   const workers = new PodWorkers(node, () => reporter.node, signal)
+  const api = kubeletApi(node, () => workers.all())
+  const stats = nodeStats({
+    nodeName,
+    clock,
+    cgroups: host.cgroups,
+    podCgroups: node.cgroups,
+    nodeCgroup: options.cgroupRoot,
+    workers: () => workers.all(),
+  })
+  const server =
+    options.server === undefined ? undefined : await startKubeletServer(options.server, { api, stats, clock }, report)
+  offer(api)
   const running: Promise<void>[] = [source.run(signal)]
   if (options.events === undefined) running.push(events.run(signal))
   if (options.informers === undefined) running.push(informers.run(signal))
@@ -100,17 +135,40 @@ async function runKubelet(options: KubeletOptions, ready: () => void, signal: Ab
     running.push(reporter.run(signal))
     await source.synced(signal)
     using _following = source.onChange((pod, before) => workers.change(pod, before))
-    running.push(followRuntime(options, workers, signal), removeOrphans(options, source.list(), workers, signal))
+    running.push(
+      followRuntime(options, workers, signal),
+      removeOrphans(options, source.list(), workers, signal),
+      rotate(options, node, workers, signal),
+    )
     ready()
     await aborted(signal)
   } finally {
     objects.close()
+    await server?.close()
     await Promise.allSettled([...running, workers.ended()])
   }
 }
 
 async function followRuntime({ runtime }: KubeletOptions, workers: PodWorkers, signal: AbortSignal): Promise<void> {
   for await (const uid of runtime.changes(signal)) workers.poke(uid)
+}
+
+function rotate(
+  { logRotation, host, clock, runtime }: KubeletOptions,
+  node: NodeServices,
+  workers: PodWorkers,
+  signal: AbortSignal,
+): Promise<void> {
+  const { maxBytes, files: keep } = logRotation ?? { maxBytes: 10 * 2 ** 20, files: 5 }
+  const logs = (): RotatedLog[] =>
+    workers
+      .all()
+      .flatMap(({ pod, observed }) =>
+        observed.containers
+          .filter((run) => run.state === 'running')
+          .map((run) => ({ containerId: run.id, path: `${podLogFolder(node, pod)}/${run.name}/${run.attempt}.log` })),
+      )
+  return rotateLogs({ files: host.files, clock, runtime, maxBytes, keep, logs, report: node.report }, signal)
 }
 
 /** What is left of pods that were deleted while no agent ran. */

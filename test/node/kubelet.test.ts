@@ -107,7 +107,8 @@ function insideTests(): void {
       [0, true, 'docker.io/library/busybox:1.35'],
     )
     await remove('runs')
-    assert.deepEqual(await node.runtime.pods(AbortSignal.timeout(5_000)), [])
+    const signal = AbortSignal.timeout(10_000)
+    while ((await node.runtime.pods(signal)).length > 0) await systemClock.sleep(10, signal)
     assert.deepEqual(await eventsOf('runs'), [
       'Pulled: Container image "busybox:1.35" already present on machine',
       'Created: Created container: c',
@@ -273,6 +274,24 @@ function insideTests(): void {
     assert.equal(status(pod).containerID, status(beforeRestart).containerID)
     assert.equal(status(pod).restartCount, 0)
     await remove('adopted')
+  })
+
+  test('reads logs, of the last run too, and follows them', async () => {
+    await create('talks', { containers: [shell('for i in 1 2 3; do echo line $i; sleep 0.2; done; exit 3')] })
+    await until('talks', 'started', (pod) => status(pod)?.state?.running !== undefined)
+    const signal = AbortSignal.timeout(10_000)
+    const read = async (options: object): Promise<string> => {
+      let text = ''
+      for await (const piece of await node.kubelet.api!.logs(namespace, 'talks', 'c', options, signal)) text += piece
+      return text
+    }
+    assert.equal(await read({ follow: true }), 'line 1\nline 2\nline 3\n')
+    await until('talks', 'restarted', (pod) => status(pod).restartCount === 1)
+    assert.equal(await read({ previous: true, tailLines: 1 }), 'line 3\n')
+    await assert.rejects(async () => node.kubelet.api!.logs(namespace, 'talks', 'x', {}, signal), {
+      message: 'container "x" not found in pod "talks"',
+    })
+    await remove('talks')
   })
 
   test('refuses what does not fit', async () => {
