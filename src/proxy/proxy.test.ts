@@ -21,7 +21,7 @@ import { proxyComponent } from './proxy.ts'
 import { ensureServiceRoutes } from './serviceRoute.ts'
 
 /** A proxy whose informers are filled by hand, with time that stands still. */
-function start() {
+function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
   const clock = new SimulatedClock()
   const made = new Map<string, WatchedInformer<KubeObject>>()
   const of = (resource: Resource, selection: Selection = {}) => {
@@ -39,7 +39,7 @@ function start() {
   const component = proxyComponent({
     nodeName: 'one',
     informers: { of } as unknown as Informers,
-    host: { nft: () => nft, ip: () => fakeIp(), processes: fakeProcesses(), clock },
+    host: { nft: () => nft, ip: () => fakeIp(), processes: fakeProcesses(answer), clock },
     clusterPodRanges: ['10.244.0.0/16'],
     serviceRanges: ['10.96.0.0/12'],
     log: createLogger({ clock, sinks: [{ write: (line) => void lines.push(line) }], level: 'warn' }),
@@ -64,16 +64,16 @@ function start() {
     metrics,
     isReady: () => isReady,
     kernel: () => nft.state.get('ip k8ts-services'),
-    addService: (name: string, clusterIP: string) =>
+    addService: (name: string, clusterIP: string, protocol = 'TCP') =>
       of(any(services)).change('ADDED', {
         metadata: metadata(name),
-        spec: { clusterIP, ports: [{ port: 80 }] },
+        spec: { clusterIP, ports: [{ port: 80, protocol }] },
       } as never),
     setEndpoints: (name: string, ...addresses: string[]) =>
       of(any(endpointSlices)).change('MODIFIED', {
         metadata: metadata(name),
         addressType: 'IPv4',
-        ports: [{ name: '', port: 80, protocol: 'TCP' }],
+        ports: ['TCP', 'UDP'].map((protocol) => ({ name: '', port: 80, protocol })),
         endpoints: addresses.map((address) => ({ addresses: [address] })),
       } as never),
     setNode: (spec: object) =>
@@ -140,6 +140,16 @@ describe('the proxy', () => {
     await proxy.clock.advance('1m')
     assert.equal(proxy.kernel()!.sets.get('vips')!.size, 1)
     assert.match(proxy.lines[0]!, /changed by others.*lacks/)
+  })
+  it('serves also where the kernel cannot be made to forget flows', async () => {
+    await using proxy = start(() => ({ code: 127, stderr: 'conntrack: not found' }))
+    proxy.sync()
+    proxy.addService('names', '10.96.0.10', 'UDP')
+    proxy.setEndpoints('names', '10.244.1.2')
+    await proxy.clock.advance('1s')
+    assert.equal(proxy.isReady(), true)
+    assert.equal(proxy.kernel()!.sets.get('vips')!.size, 1)
+    assert.match(proxy.lines[0]!, /Cannot forget UDP flows.*not found/)
   })
   it('hides pods behind the node once it knows their addresses', async () => {
     await using proxy = start()

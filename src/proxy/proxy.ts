@@ -43,7 +43,12 @@ const gatherMs = 20
 /** The table is compared with the kernel's so often, or seldom enough that it takes a hundredth of the time. */
 const verifyMs = 30_000
 
-type Work = 'apply' | 'verify'
+const problems = {
+  apply: 'Cannot apply service rules',
+  flows: 'Cannot forget UDP flows to endpoints that have gone',
+  verify: 'Cannot check service rules',
+} as const
+type Work = keyof typeof problems
 
 /** The proxy as a part of a node's process; ready once the kernel has the first whole table. The table stays when it stops. */
 export function proxyComponent(options: ProxyOptions): Component {
@@ -79,8 +84,6 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
   const meters = options.metrics === undefined ? undefined : proxyMetrics(options.metrics)
   let place = { name: nodeName }
   let table: ReadonlyMap<string, Frontend> = new Map()
-  /** Whether flows may still lead to backends that have gone; tried again after a failure. */
-  let mayHaveStaleFlows = true
 
   using subscriptions = new DisposableStack()
   const follow = <T>(
@@ -149,11 +152,13 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
       meters?.observe(applied, (clock.now() - started) / 1000, clock.now() / 1000)
       if (applied.kind !== 'nothing') log.debug('Applied service rules', { ...applied, family })
     }
-    mayHaveStaleFlows ||= losesUdpBackends(table, next)
+    if (losesUdpBackends(table, next)) queue.add('flows')
     table = next
-    if (!mayHaveStaleFlows || ![...table.values()].some((frontend) => frontend.transport === 'udp')) return
+  }
+
+  /** By itself, so that services work on a machine where this cannot be done. */
+  const forgetFlows = async (): Promise<void> => {
     for (const family of families) await forgetStaleFlows(host.processes, family, table, signal, namespaceFile)
-    mayHaveStaleFlows = false
   }
 
   const verify = async (): Promise<void> => {
@@ -175,12 +180,13 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
       [serviceInformer, sliceInformer, podInformer, nodeInformer].map((informer) => informer.synced(signal)),
     )
     await ensureServiceRoutes(host.ip(namespaceFile), options.serviceRanges, signal)
+    const work = { apply, flows: forgetFlows, verify }
     let isReady = false
     queue.add('apply')
-    for (let work = await queue.take(); work !== undefined; work = await queue.take()) {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       try {
-        await (work === 'apply' ? apply() : verify())
-        queue.forget(work)
+        await work[key]()
+        queue.forget(key)
         if (!isReady) {
           isReady = true
           ready()
@@ -188,11 +194,11 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
         }
       } catch (error) {
         if (signal.aborted) break
-        meters?.failures.inc()
-        log.error(work === 'apply' ? 'Cannot apply service rules' : 'Cannot check service rules', { error })
-        queue.retry(work)
+        if (key === 'apply') meters?.failures.inc()
+        log.error(problems[key], { error })
+        queue.retry(key)
       }
-      queue.done(work)
+      queue.done(key)
     }
   } catch (error) {
     if (!signal.aborted) throw error
