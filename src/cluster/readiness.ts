@@ -45,13 +45,22 @@ export async function waitForServer(
   )
 }
 
-/** Resolves once every node of a cluster is ready. */
+/** Nodes whose agents were started at a moment, so that older signs of life of them mean nothing. */
+export interface NewAgents {
+  readonly nodes: ReadonlySet<string>
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** Resolves once every node of a cluster is ready and every new agent has shown itself. */
 export async function waitForNodes(
   surroundings: Surroundings,
   record: ClusterRecord,
+  { nodes, since }: NewAgents,
   check: () => Promise<void>,
 ): Promise<void> {
   const wanted = record.nodes.length + record.config.simulatedNodes
+  const awaited = record.nodes.filter(({ name }) => nodes.has(name)).map(({ name }) => name)
   let ready = 0
   await poll(
     surroundings,
@@ -59,20 +68,37 @@ export async function waitForNodes(
     check,
     () => `the nodes (${ready} of ${wanted} are ready)`,
     async (client) => {
-      const response = await client.request({ path: '/api/v1/nodes' })
-      if (response.status !== 200) {
-        await response.readBody(mostBytes)
-        return false
-      }
-      const list = JSON.parse((await response.readBody(mostBytes)).toString()) as {
-        items: { status?: { conditions?: { type: string; status: string }[] } }[]
-      }
-      ready = list.items.filter(({ status }) =>
+      const known = await readItems<NodeView>(client, '/api/v1/nodes')
+      ready = known.filter(({ status }) =>
         status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
       ).length
-      return ready >= wanted
+      if (ready < wanted) return false
+      if (awaited.length === 0) return true
+      const leases = await readItems<LeaseView>(
+        client,
+        '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases',
+      )
+      const renewed = new Map(leases.map(({ metadata, spec }) => [metadata.name, Date.parse(spec?.renewTime ?? '')]))
+      ready = wanted - awaited.filter((name) => !((renewed.get(name) ?? 0) >= since)).length
+      return ready === wanted
     },
   )
+}
+
+interface NodeView {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+}
+
+interface LeaseView {
+  readonly metadata: { readonly name: string }
+  readonly spec?: { readonly renewTime?: string }
+}
+
+async function readItems<T>(client: HttpClient, path: string): Promise<readonly T[]> {
+  const response = await client.request({ path })
+  const text = (await response.readBody(mostBytes)).toString()
+  if (response.status !== 200) throw new Error(`GET ${path} was answered with ${response.status}`)
+  return (JSON.parse(text) as { items: readonly T[] }).items
 }
 
 async function poll(

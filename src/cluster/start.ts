@@ -41,12 +41,18 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
     )
   }
   const all = nodes.length === 0 ? [controlPlaneName] : nodes.map(({ name }) => name)
+  // What the API server knows of a node may be from before its process was started.
+  const newProcesses = new Set<string>()
+  const since = clock.now()
   await step(surroundings, 'Control plane', async () => {
-    for (const node of all) await ensureNodeProcess(surroundings, record, node)
+    for (const node of all) {
+      if ((await findNodeProcess(surroundings, config.name, node)) === undefined) newProcesses.add(node)
+      await ensureNodeProcess(surroundings, record, node)
+    }
     await waitForServer(surroundings, record, () => explainDeath(surroundings, record, controlPlaneName))
   })
   await step(surroundings, 'Nodes ready', () =>
-    waitForNodes(surroundings, record, async () => {
+    waitForNodes(surroundings, record, { nodes: newProcesses, since }, async () => {
       for (const node of all) await explainDeath(surroundings, record, node)
     }),
   )
