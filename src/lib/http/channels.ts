@@ -35,12 +35,21 @@ export class Channels {
   readonly #format: ChannelFormat
   readonly #open: readonly (Channel | undefined)[]
 
-  /** Opens the channels with these numbers; what comes on others is dropped. */
-  constructor(connection: WebSocketConnection, format: ChannelFormat, numbers: readonly number[]) {
+  /**
+   * Opens the channels with these numbers; what comes on others is dropped. `saysEnd`: whether the other side understands
+   * that one of its channels has ended; it does where the format can say so, unless told.
+   */
+  constructor(
+    connection: WebSocketConnection,
+    format: ChannelFormat,
+    numbers: readonly number[],
+    saysEnd: boolean = format.closeSignal,
+  ) {
     this.#connection = connection
     this.#format = format
     const channels: (Channel | undefined)[] = []
-    for (const number of numbers) channels[number] = new Channel(number, connection, format, () => this.#balance())
+    for (const number of numbers)
+      channels[number] = new Channel(number, connection, format, saysEnd, () => this.#balance())
     this.#open = channels
     connection.onMessage((data, binary) => this.#receive(data, binary))
     void connection.closed.then(() => {
@@ -118,16 +127,24 @@ class Channel extends Duplex {
   readonly #number: number
   readonly #connection: WebSocketConnection
   readonly #format: ChannelFormat
+  readonly #saysEnd: boolean
   readonly #relieved: () => void
   #ended = false
   /** Whether it holds more than it should. */
   congested = false
 
-  constructor(number: number, connection: WebSocketConnection, format: ChannelFormat, relieved: () => void) {
+  constructor(
+    number: number,
+    connection: WebSocketConnection,
+    format: ChannelFormat,
+    saysEnd: boolean,
+    relieved: () => void,
+  ) {
     super({ allowHalfOpen: true, emitClose: true, highWaterMark: 256 * 1024 })
     this.#number = number
     this.#connection = connection
     this.#format = format
+    this.#saysEnd = saysEnd
     this.#relieved = relieved
   }
 
@@ -157,7 +174,7 @@ class Channel extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    if (this.#format.closeSignal) this.#connection.send(Buffer.of(closeChannel, this.#number))
+    if (this.#saysEnd) this.#connection.send(Buffer.of(closeChannel, this.#number))
     done()
   }
 

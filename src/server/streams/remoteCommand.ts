@@ -35,7 +35,8 @@ export async function translateCommand(
   wanted: CommandStreams,
 ): Promise<void> {
   const format = channelFormat(client.protocol) ?? { base64: false, closeSignal: false }
-  const channels = new Channels(client, format, [0, 1, 2, 3, 4])
+  // kubectl says that its input has ended, but takes the same word from a server for a channel that it does not know.
+  const channels = new Channels(client, format, [0, 1, 2, 3, 4], false)
   const session = new SpdySession(backend.socket, { role: 'client' }, backend.head)
   const open = (name: (typeof channelNames)[number]): SpdyStream => session.openNow({ streamtype: [name] })
   const channel = (name: (typeof channelNames)[number]): Duplex => channels.channel(channelNames.indexOf(name))
