@@ -1,18 +1,18 @@
 // The server on a connection: HTTP requests become ServerRequests, replies become bytes.
 import type { HttpReply, HttpRequest, ReplyHeaders } from '#lib/http/message.ts'
 import { BodyError } from '#lib/http/message.ts'
-import { requestTooLarge } from '#machinery/status.ts'
-import { badRequest } from '#machinery/status.ts'
+import { badRequest, requestTooLarge } from '#machinery/status.ts'
 import { headersOf } from './encode/headers.ts'
 import { encodeReply } from './encode/reply.ts'
 import { sendWatch } from './encode/watch.ts'
+import type { Query } from './options.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { ApiServer } from './server.ts'
 
 /** Answers HTTP requests with a server; for `HttpServer`. */
 export function httpHandler(server: ApiServer): (request: HttpRequest, reply: HttpReply) => Promise<void> {
   return async (request, reply) => {
-    const answer = await server.handle(requestOf(request))
+    const answer = await server.handle(new HttpServerRequest(request))
     await sendReply(server, request, reply, answer)
   }
 }
@@ -47,39 +47,67 @@ function typeHeader(contentType: string): ReplyHeaders {
   return contentType === '' ? {} : { 'content-type': contentType }
 }
 
-function requestOf(request: HttpRequest): ServerRequest {
-  const { peer, upgrade } = request
-  return {
-    method: request.method,
-    path: request.path,
-    get query() {
-      return request.query
-    },
-    search: request.search,
-    header(name) {
-      const value = request.headers[name]
-      return typeof value === 'string' || value === undefined ? value : value.join(', ')
-    },
-    headerNames: () => Object.keys(request.headers),
-    headerValues: (name) => request.headerValues(name),
-    ...(peer?.verified === true ? { certificate: peer } : {}),
-    remoteAddress: request.remoteAddress,
-    body: {
-      pieces: () => request.bodyPieces(),
-      async readBytes(limit) {
-        try {
-          return await request.readBody(limit)
-        } catch (error) {
-          if (!(error instanceof BodyError)) throw error
-          throw error.status === 413
-            ? requestTooLarge(`Request entity too large: limit is ${limit - 1}`)
-            : badRequest(error.message)
-        }
-      },
-    },
-    ...(upgrade === undefined ? {} : { upgrade }),
-    get signal() {
-      return request.signal
-    },
+/** A request that came over a connection. */
+class HttpServerRequest implements ServerRequest {
+  readonly method: string
+  readonly path: string
+  readonly #request: HttpRequest
+
+  constructor(request: HttpRequest) {
+    this.method = request.method
+    this.path = request.path
+    this.#request = request
+  }
+
+  get query(): Query {
+    return this.#request.query
+  }
+
+  get search(): string {
+    return this.#request.search
+  }
+
+  get certificate(): ServerRequest['certificate'] {
+    const { peer } = this.#request
+    return peer?.verified === true ? peer : undefined
+  }
+
+  get remoteAddress(): string {
+    return this.#request.remoteAddress
+  }
+
+  get upgrade(): ServerRequest['upgrade'] {
+    return this.#request.upgrade
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal
+  }
+
+  get body(): ServerRequest['body'] {
+    return { pieces: () => this.#request.bodyPieces(), readBytes: (limit) => readBytes(this.#request, limit) }
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return typeof value === 'string' || value === undefined ? value : value.join(', ')
+  }
+
+  headerNames(): string[] {
+    return Object.keys(this.#request.headers)
+  }
+
+  headerValues(name: string): string[] {
+    return this.#request.headerValues(name)
+  }
+}
+
+async function readBytes(request: HttpRequest, limit: number): Promise<Buffer> {
+  try {
+    return await request.readBody(limit)
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error
+    if (error.status === 413) throw requestTooLarge(`Request entity too large: limit is ${limit - 1}`)
+    throw badRequest(error.message)
   }
 }

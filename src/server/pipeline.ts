@@ -14,6 +14,9 @@ import type { ServerReply, ServerRequest } from './request.ts'
 import { refusalOf } from './registry/commit.ts'
 import { includeObject } from './transform.ts'
 
+/** What is known before the path was read. */
+const nothingYet = parseRequestInfo('GET', '/', false)
+
 /** Does its part of the work; a reply ends the request. */
 type Stage = (exchange: Exchange) => undefined | ServerReply | Promise<undefined | ServerReply>
 
@@ -26,7 +29,7 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     server,
     request,
     warnings: [],
-    info: parseRequestInfo(request.method, '/', false),
+    info: nothingYet,
     caller: anonymous,
     wanted: { mediaType: 'json', parameters: {}, pretty: false },
     kind: undefined,

@@ -26,18 +26,20 @@ export interface ServerRequest {
   /** Who sends it, when the transport knows already (in process). Absent: authentication finds out. */
   readonly caller?: Caller
   /** The verified client certificate's names. */
-  readonly certificate?: {
-    readonly commonName: string
-    readonly organizations: readonly string[]
-    readonly certificate: X509Certificate
-  }
+  readonly certificate?:
+    | {
+        readonly commonName: string
+        readonly organizations: readonly string[]
+        readonly certificate: X509Certificate
+      }
+    | undefined
   readonly remoteAddress: string
   /** The body; over a connection as bytes. Rejects when it is too large. */
   readonly body:
     | { readonly object: unknown }
     | { readBytes(limit: number): Promise<Buffer>; pieces(): AsyncIterable<Buffer> }
   /** There when the client wants another protocol on its connection. */
-  readonly upgrade?: Upgrade
+  readonly upgrade?: Upgrade | undefined
   /** Aborts when the client goes away. Made at first use. */
   readonly signal: AbortSignal
 }

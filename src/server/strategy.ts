@@ -48,6 +48,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * resource keeps the stored value. They also keep server-side apply from owning them.
    */
   readonly reserved?: readonly string[]
+  /** A create keeps what is reserved all the same: nodes register with their status. */
+  readonly createsReserved?: true
   readonly subresources?: Readonly<Record<string, Subresource<T>>>
   /** Fields that `fieldSelector` may name beside `metadata.name` and `metadata.namespace`. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>

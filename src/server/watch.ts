@@ -72,6 +72,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
   }
 
   const deadline = clock.now() + options.timeoutMs
+  using waiter = new Waiter(cache, clock, signal)
   let nextBookmark = bookmarks
     ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25))
     : Infinity
@@ -104,7 +105,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
       nextBookmark = clock.now() >= deadline - lastBookmarkMs ? Infinity : Math.min(deadline - lastBookmarkMs, then)
       continue
     }
-    await untilNext(cache, clock, Math.min(deadline, nextBookmark), signal)
+    await waiter.until(Math.min(deadline, nextBookmark))
   }
 }
 
@@ -118,18 +119,49 @@ function planDelivery(event: CacheEvent, selection: Selection, plain: boolean): 
   return event.type === 'DELETED' ? event : { type: 'DELETED', object: event.previous!.at(event.revision) }
 }
 
-/** Resolves at the next event, at `due`, or when the signal aborts. */
-function untilNext(cache: ResourceCache, clock: Clock, due: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      timer[Symbol.dispose]()
-      signal.removeEventListener('abort', done)
-      resolve()
+/** Waits for the next event, for a time, or for the signal. Its timer stays set from one wait to the next. */
+class Waiter implements Disposable {
+  readonly #cache: ResourceCache
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  #timer: Disposable | undefined
+  #due = 0
+  #resolve: (() => void) | undefined
+
+  constructor(cache: ResourceCache, clock: Clock, signal: AbortSignal) {
+    this.#cache = cache
+    this.#clock = clock
+    this.#signal = signal
+    signal.addEventListener('abort', this.#wake)
+  }
+
+  /** Resolves at the next event, at `due`, or when the signal aborts. */
+  until(due: number): Promise<void> {
+    if (this.#signal.aborted) return Promise.resolve()
+    if (this.#timer === undefined || this.#due !== due) {
+      this.#timer?.[Symbol.dispose]()
+      this.#due = due
+      this.#timer = this.#clock.after(Math.max(0, due - this.#clock.now()), () => {
+        this.#timer = undefined
+        this.#wake()
+      })
     }
-    const timer = clock.after(Math.max(0, due - clock.now()), done)
-    signal.addEventListener('abort', done, { once: true })
-    cache.onNext(done)
-  })
+    this.#cache.onNext(this.#wake)
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#signal.removeEventListener('abort', this.#wake)
+    this.#cache.forget(this.#wake)
+  }
+
+  readonly #wake = (): void => {
+    this.#resolve?.()
+    this.#resolve = undefined
+  }
 }
 
 /** The object of a bookmark: nothing but its kind and the revision. */

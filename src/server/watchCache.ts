@@ -28,7 +28,7 @@ export class ResourceCache {
   readonly entries = new OrderedEntries<StoredObject>()
   readonly window: EventWindow
   readonly #root: WatchCache
-  #waiting: (() => void)[] = []
+  #waiting = new Set<() => void>()
 
   constructor(prefix: string, root: WatchCache, windowEvents: number, floor: Revision) {
     this.prefix = prefix
@@ -41,9 +41,14 @@ export class ResourceCache {
     return this.#root.revision
   }
 
-  /** Called once when the next event arrives, or never if there is none. */
+  /** Calls `run` once, when the next event arrives. */
   onNext(run: () => void): void {
-    this.#waiting.push(run)
+    this.#waiting.add(run)
+  }
+
+  /** Takes back what `onNext` asked for. */
+  forget(run: () => void): void {
+    this.#waiting.delete(run)
   }
 
   /** Takes in one change of the store. */
@@ -63,13 +68,22 @@ export class ResourceCache {
     }
   }
 
-  /** Tells those who wait that there is something to read. */
+  /** Tells those who wait that there is something to read, a part of them in each turn of the loop. */
   wake(): void {
-    if (this.#waiting.length === 0) return
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const run of waiting) run()
+    if (this.#waiting.size === 0) return
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    wakeSome(waiting, 0)
   }
+}
+
+/** Watchers that write in one turn: encrypting for all of hundreds at once would hold up everybody else. */
+const wokenPerTurn = 32
+
+function wakeSome(waiting: readonly (() => void)[], from: number): void {
+  const end = Math.min(waiting.length, from + wokenPerTurn)
+  for (let at = from; at < end; at++) waiting[at]!()
+  if (end < waiting.length) setImmediate(wakeSome, waiting, end)
 }
 
 export class WatchCache {

@@ -37,6 +37,14 @@ export const priority: AdmissionPlugin = {
       )
     }
     spec.priority = value
-    spec.preemptionPolicy ??= 'PreemptLowerPriority'
+    const policy = 'PreemptLowerPriority'
+    if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
+      throw forbidden(
+        pods,
+        nameOf(request),
+        `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
+      )
+    }
+    spec.preemptionPolicy = policy
   },
 }

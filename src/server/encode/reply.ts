@@ -130,6 +130,9 @@ function jsonList({ kind, items, metadata }: Extract<ObjectReply, { readonly typ
 /** Objects whose bytes may have to be made before others run. */
 const itemsPerTurn = 500
 
+/** Objects in one piece of a long list: what is written at once is encrypted at once. */
+const itemsPerPiece = 50
+
 async function* listPieces(
   head: Buffer,
   items: readonly StoredObject[],
@@ -137,9 +140,9 @@ async function* listPieces(
 ): AsyncGenerator<Uint8Array, void, void> {
   yield head
   let first = true
-  for (let at = 0; at < items.length; at += itemsPerTurn) {
+  for (let at = 0; at < items.length; at += itemsPerPiece) {
     const pieces: Buffer[] = []
-    for (const stored of items.slice(at, at + itemsPerTurn)) {
+    for (const stored of items.slice(at, at + itemsPerPiece)) {
       pieces.push(first ? itemBegin : nextItemBegin, stored.json.subarray(skip))
       first = false
     }

@@ -48,8 +48,8 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
 export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?: NamedRules): Promise<ServerReply> {
   const { server, info, request } = exchange
   checkName(info.name)
-  const query = parseWriteOptions(request.query, 'PatchOptions')
   const patch = await readPatch(exchange, kind)
+  const query = parseWriteOptions(request.query, 'PatchOptions')
   const update: UpdateRequest = {
     namespace: info.namespace,
     name: info.name,

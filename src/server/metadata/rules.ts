@@ -16,6 +16,9 @@ import type { Kind } from '../kind.ts'
 /** All annotations of an object together, keys and values, in bytes. */
 const largestAnnotations = 256 * 1024
 
+/** Finalizers that need no domain. */
+const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'foregroundDeletion']
+
 const nameChecks = {
   'dns-subdomain': dnsSubdomainProblems,
   'dns-label': dnsLabelProblems,
@@ -86,6 +89,12 @@ function validateCommon(metadata: ObjectMeta, report: Report): void {
   const finalizers = metadata.finalizers ?? []
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     report.at('finalizers').invalid(finalizers, 'finalizer orphan and foregroundDeletion cannot be both set')
+  }
+  for (const [index, finalizer] of finalizers.entries()) {
+    if (!finalizer.includes('/') && !standardFinalizers.includes(finalizer)) {
+      const problem = 'name is neither a standard finalizer name nor is it fully qualified'
+      report.at('finalizers', index).invalid(finalizer, problem)
+    }
   }
 }
 

@@ -53,7 +53,7 @@ export async function createObject(
   metadata.creationTimestamp = timeText(context.clock.now())
   if (strategy.generation === false) delete metadata.generation
   else metadata.generation = 1
-  for (const path of strategy.reserved ?? []) dropPath(object, path)
+  if (strategy.createsReserved !== true) for (const path of strategy.reserved ?? []) dropPath(object, path)
   strategy.prepare?.(object, undefined, serving)
   if (metadata.name === undefined) metadata.name = ''
   for (let attempt = 1; ; attempt++) {

@@ -1,0 +1,407 @@
+/** The API server over TLS with a store on disk, beside the figures of a real one on the same class of machine (two cores shared with the load). */
+import { spawn } from 'node:child_process'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '#lib/clock.ts'
+import { HttpServer } from '#lib/http/server.ts'
+import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
+import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import { systemRandom } from '#lib/random.ts'
+import { allStrategies } from '#resources/index.ts'
+import { httpHandler } from '#server/http.ts'
+import { inProcessTransport } from '#server/inProcess.ts'
+import { createApiServer } from '#server/server.ts'
+import { openSqliteStore } from '#storage/sqlite.ts'
+
+export interface Measurement {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+}
+
+const wrk = '/usr/bin/wrk'
+const podsPath = '/api/v1/namespaces/default/pods'
+const connections = 16
+const listed = 5_000
+const watchers = 100
+const changes = 300
+
+interface Address {
+  readonly port: number
+  readonly authority: string
+  readonly certificate: string
+  readonly key: string
+}
+
+/** The server runs in a process of its own, so that the load does not take its core. */
+export async function run(): Promise<Measurement[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'))
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'serve', directory], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const lines = readLines(child.stdout)
+  try {
+    const address = JSON.parse(await lines()) as Address
+    const usage = async (): Promise<Usage> => {
+      child.stdin.write('usage\n')
+      return JSON.parse(await lines()) as Usage
+    }
+    return await measure(address, usage, directory)
+  } finally {
+    child.stdin.end()
+    await once(child, 'exit')
+    rmSync(directory, { recursive: true })
+  }
+}
+
+interface Usage {
+  /** Microseconds of processor time since the start. */
+  readonly cpu: number
+  /** The longest time for which the loop was held since the last question, in milliseconds. */
+  readonly longestStall: number
+  readonly residentMegabytes: number
+}
+
+async function measure(address: Address, usage: () => Promise<Usage>, directory: string): Promise<Measurement[]> {
+  const results: Measurement[] = []
+  const client = clientOf(address)
+  const add = (name: string, value: number, unit: string): void => {
+    results.push({ name, value: Math.round(value * 100) / 100, unit })
+  }
+  const timed = async (
+    name: string,
+    real: string,
+    count: number,
+    act: (index: number) => Promise<unknown>,
+  ): Promise<void> => {
+    const before = await usage()
+    const { rate, p99 } = await load(count, act)
+    const after = await usage()
+    add(`${name} (real: ${real})`, rate, '1/s')
+    add(`${name}, p99`, p99, 'ms')
+    add(`${name}, processor time of the server`, (after.cpu - before.cpu) / count, 'µs')
+    add(`${name}, longest stall of the loop`, after.longestStall, 'ms')
+  }
+  const create = (index: number): Promise<unknown> => client('POST', podsPath, JSON.stringify(pod(`p${index}`)))
+  const patch = (index: number): Promise<unknown> =>
+    client(
+      'PATCH',
+      `${podsPath}/p${index % listed}/status`,
+      statusPatch(index),
+      'application/strategic-merge-patch+json',
+    )
+
+  await load(1_000, (index) => client('POST', podsPath, JSON.stringify(pod(`warm${index}`))))
+  await load(1_000, (index) => client('DELETE', `${podsPath}/warm${index}`, '{"gracePeriodSeconds":0}'))
+  await timed('pod create, 16 connections', '874/s', listed, create)
+  await timed('pod patch, 16 connections', '481/s', 4_000, patch)
+  if (existsSync(wrk)) {
+    const before = await usage()
+    const { rate, count } = await runWrk(address, `${podsPath}/p7`, directory, await tokenOf(client))
+    const after = await usage()
+    add('pod get, wrk -t1 -c16 (real: 5,200/s)', rate, '1/s')
+    add('pod get, processor time of the server', (after.cpu - before.cpu) / count, 'µs')
+  }
+  const lists: number[] = []
+  let size = 0
+  await usage()
+  for (let turn = 0; turn < 5; turn++) {
+    const began = performance.now()
+    size = (await client('GET', podsPath)).length
+    lists.push(performance.now() - began)
+  }
+  add(`list of ${listed} pods, ${Math.round(size / 1e6)} MB (real: 560 ms)`, median(lists), 'ms')
+  add('list, longest stall of the loop', (await usage()).longestStall, 'ms')
+  for (let index = 0; index < changes; index++)
+    await client('POST', podsPath, JSON.stringify(smallPod(`small${index}`)))
+  await usage()
+  const watched = await watchChanges(address, client)
+  add(`${watchers} watchers of ${changes} changes (real: 17,000/s)`, watched.rate, 'events/s')
+  add('watch latency, p99 (real: 488 ms)', watched.p99, 'ms')
+  const last = await usage()
+  add('watch, longest stall of the loop', last.longestStall, 'ms')
+  add('resident memory at the end', last.residentMegabytes, 'MB')
+  return results
+}
+
+type Client = (method: string, path: string, body?: string, contentType?: string) => Promise<Buffer>
+
+function clientOf({ port, authority, certificate, key }: Address): Client {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections, ca: authority, cert: certificate, key })
+  return (method, path, body, contentType = 'application/json') =>
+    new Promise((resolve, reject) => {
+      const headers =
+        body === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(body) }
+      const request = httpsRequest({ agent, host: '127.0.0.1', port, method, path, headers }, (response) => {
+        const pieces: Buffer[] = []
+        response.on('data', (piece: Buffer) => pieces.push(piece))
+        response.on('end', () => {
+          const bytes = Buffer.concat(pieces)
+          if (response.statusCode! >= 400)
+            reject(new Error(`${method} ${path}: ${response.statusCode} ${bytes.toString('utf8', 0, 500)}`))
+          else resolve(bytes)
+        })
+        response.on('error', reject)
+      })
+      request.on('error', reject)
+      request.end(body)
+    })
+}
+
+/** Acts `count` times, 16 at once. */
+async function load(count: number, act: (index: number) => Promise<unknown>): Promise<{ rate: number; p99: number }> {
+  let next = 0
+  const times: number[] = []
+  const began = performance.now()
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) {
+      const start = performance.now()
+      await act(index)
+      times.push(performance.now() - start)
+    }
+  }
+  await Promise.all(Array.from({ length: connections }, worker))
+  return { rate: (count * 1_000) / (performance.now() - began), p99: quantile(times, 0.99) }
+}
+
+async function watchChanges(address: Address, client: Client): Promise<{ rate: number; p99: number }> {
+  const { resourceVersion } = (
+    JSON.parse((await client('GET', `${podsPath}?limit=1`)).toString()) as { metadata: { resourceVersion: string } }
+  ).metadata
+  const sent = new Map<string, number>()
+  const latencies: number[] = []
+  let seen = 0
+  const all = Promise.withResolvers<void>()
+  const agent = new Agent({ keepAlive: false, ca: address.authority, cert: address.certificate, key: address.key })
+  const requests = await Promise.all(
+    Array.from({ length: watchers }, async () => {
+      const path = `${podsPath}?watch=1&resourceVersion=${resourceVersion}`
+      const request = httpsRequest({ agent, host: '127.0.0.1', port: address.port, path })
+      request.on('error', () => undefined)
+      request.end()
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      let rest = ''
+      response.setEncoding('latin1')
+      response.on('error', () => undefined)
+      response.on('data', (text: string) => {
+        const now = performance.now()
+        const lines = (rest + text).split('\n')
+        rest = lines.pop()!
+        for (const line of lines) {
+          const start = sent.get(/"change":"(\d+)"/.exec(line)?.[1] ?? '')
+          if (start !== undefined) latencies.push(now - start)
+          if (++seen === watchers * changes) all.resolve()
+        }
+      })
+      return request
+    }),
+  )
+  const began = performance.now()
+  await load(changes, (index) => {
+    sent.set(String(index), performance.now())
+    const body = JSON.stringify({ metadata: { annotations: { change: String(index) } } })
+    return client('PATCH', `${podsPath}/small${index}`, body, 'application/merge-patch+json')
+  })
+  await all.promise
+  const took = performance.now() - began
+  for (const request of requests) request.destroy()
+  return { rate: (watchers * changes * 1_000) / took, p99: quantile(latencies, 0.99) }
+}
+
+async function tokenOf(client: Client): Promise<string> {
+  const answer = await client('POST', '/api/v1/namespaces/default/serviceaccounts/default/token', '{}')
+  return (JSON.parse(answer.toString()) as { status: { token: string } }).status.token
+}
+
+async function runWrk(
+  address: Address,
+  path: string,
+  directory: string,
+  token: string,
+): Promise<{ rate: number; count: number }> {
+  // wrk cannot show a certificate, so it shows a token.
+  const script = join(directory, 'wrk.lua')
+  writeFileSync(script, `wrk.headers["authorization"] = "Bearer ${token}"\n`)
+  const child = spawn(wrk, [
+    '-t1',
+    `-c${connections}`,
+    '-d4s',
+    '-s',
+    script,
+    `https://127.0.0.1:${address.port}${path}`,
+  ])
+  let output = ''
+  child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
+  await once(child, 'exit')
+  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? Number.NaN)
+  const count = Number(/(\d+) requests in/.exec(output)?.[1] ?? Number.NaN)
+  if (/Non-2xx/.test(output)) throw new Error(output)
+  return { rate, count }
+}
+
+function pod(name: string): object {
+  const container = (each: string): object => ({
+    name: each,
+    image: 'registry.example.com/team/application:1.2.3',
+    env: Array.from({ length: 8 }, (_, index) => ({
+      name: `VARIABLE_${index}`,
+      value: `value number ${index} of ${each}`,
+    })),
+    ports: [{ containerPort: 8080, name: 'http' }],
+    resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '1', memory: '128Mi' } },
+    readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 5 },
+    livenessProbe: { httpGet: { path: '/live', port: 'http' }, periodSeconds: 10 },
+  })
+  const labels = { app: 'application', tier: 'backend', 'pod-template-hash': '6b7c8d9f5' }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels, annotations: { 'example.com/checksum': 'a'.repeat(64), note: 'x'.repeat(400) } },
+    spec: { containers: [container('main'), container('sidecar'), container('third')], nodeSelector: { disk: 'ssd' } },
+  }
+}
+
+/** About two kilobytes once the server has completed it. */
+function smallPod(name: string): object {
+  return { metadata: { name }, spec: { containers: [{ name: 'main', image: 'busybox' }] } }
+}
+
+function statusPatch(index: number): string {
+  return JSON.stringify({
+    status: {
+      phase: 'Running',
+      podIP: `10.244.0.${index % 250}`,
+      startTime: '2026-01-01T00:00:00Z',
+      conditions: [
+        { type: 'Ready', status: index % 2 === 0 ? 'True' : 'False', lastTransitionTime: '2026-01-01T00:00:00Z' },
+      ],
+      containerStatuses: [
+        {
+          name: 'main',
+          ready: true,
+          restartCount: index,
+          image: 'a',
+          imageID: 'b',
+          state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
+        },
+      ],
+    },
+  })
+}
+
+function quantile(values: number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN
+}
+
+const median = (values: number[]): number => quantile(values, 0.5)
+
+function readLines(stream: NodeJS.ReadableStream): () => Promise<string> {
+  let rest = ''
+  const lines: string[] = []
+  const waiting: ((line: string) => void)[] = []
+  stream.on('data', (bytes: Buffer) => {
+    const parts = (rest + bytes.toString()).split('\n')
+    rest = parts.pop()!
+    for (const line of parts) {
+      const next = waiting.shift()
+      if (next === undefined) lines.push(line)
+      else next(line)
+    }
+  })
+  return () => {
+    const line = lines.shift()
+    return line === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(line)
+  }
+}
+
+async function serve(directory: string): Promise<void> {
+  const store = await openSqliteStore({ directory })
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const issuer = 'https://kubernetes.default.svc.cluster.local'
+  const unreachable = (): Promise<never> => Promise.reject(new Error('There are no nodes'))
+  const server = createApiServer({
+    store,
+    strategies: allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }),
+    clock: systemClock,
+    random: systemRandom,
+    newUid: randomUUID,
+    tokens: {
+      signer: new TokenSigner(keys.privateKey),
+      verifier: new TokenVerifier({ keys: [keys.publicKey], issuers: [issuer] }),
+      issuer,
+      audiences: [issuer],
+    },
+    nodes: () => ({ request: unreachable, upgrade: unreachable }),
+    serverAddress: '127.0.0.1:6443',
+    onBug: (error) => console.error(error),
+  })
+  const stop = new AbortController()
+  const ready = Promise.withResolvers<void>()
+  const running = server.run(ready.resolve, stop.signal).catch(() => undefined)
+  await ready.promise
+  const transport = inProcessTransport(server, { name: 'benchmark', groups: ['system:masters'] })
+  await transport.send({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name: 'default' } } })
+  const path = '/api/v1/namespaces/default/serviceaccounts'
+  await transport.send({ method: 'POST', path, body: { metadata: { name: 'default' } } })
+
+  const validity = { notBefore: Date.now() - 3_600_000, notAfter: Date.now() + 86_400_000 }
+  const authority = createAuthority({ commonName: 'bench' }, validity)
+  const own = generateKey()
+  const certificate = issueCertificate(authority, {
+    subject: { commonName: 'server' },
+    publicKey: own.publicKey,
+    extendedUsages: ['serverAuth'],
+    addresses: ['127.0.0.1'],
+    ...validity,
+  })
+  const theirs = generateKey()
+  const client = issueCertificate(authority, {
+    subject: { commonName: 'admin', organizations: ['system:masters'] },
+    publicKey: theirs.publicKey,
+    extendedUsages: ['clientAuth'],
+    ...validity,
+  })
+  const http = new HttpServer({
+    handler: httpHandler(server),
+    tls: {
+      certificate: certificatePem(certificate),
+      key: privateKeyPem(own.privateKey),
+      clientAuthority: certificatePem(authority.certificate),
+    },
+  })
+  const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
+  const address: Address = {
+    port,
+    authority: certificatePem(authority.certificate),
+    certificate: certificatePem(client),
+    key: privateKeyPem(theirs.privateKey),
+  }
+  console.log(JSON.stringify(address))
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  process.stdin.on('data', () => {
+    const { user, system } = process.cpuUsage()
+    const usage: Usage = {
+      cpu: user + system,
+      longestStall: delay.max / 1e6,
+      residentMegabytes: process.memoryUsage.rss() / 1e6,
+    }
+    delay.reset()
+    console.log(JSON.stringify(usage))
+  })
+  await once(process.stdin, 'end')
+  await http.close(AbortSignal.abort())
+  stop.abort()
+  await running
+  await store[Symbol.asyncDispose]()
+}
+
+if (process.argv[2] === 'serve') await serve(process.argv[3]!)
+else if (import.meta.main) console.table(await run())
