@@ -204,9 +204,9 @@ export function internalError(message: string): StatusError {
   return failure('InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
 }
 
-/** What a finished delete answers when the object is gone at once. */
-export function success(details: StatusDetails): Status {
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 }
+/** What a finished delete answers when the object is gone at once; it has no code of its own. */
+export function success(details: StatusDetails): Omit<Status, 'code'> {
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }
 }
 
 /** Reads a Status from the wire, so that a client's error is the same value as the server's. */

@@ -4,7 +4,8 @@ import type { Report } from '#machinery/validate/report.ts'
 import { checkCount } from '#resources/apps/rollout.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
-import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
+import { goForm } from '#resources/goForm.ts'
+import { checkAtLeast, checkImmutable, sameValue } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
 
@@ -53,6 +54,7 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     spec.revisionHistoryLimit ??= 10
   },
   prepare(daemonSet, old) {
+    keepTemplateGeneration(daemonSet, old)
     if (old !== undefined) return
     daemonSet.status = { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 }
   },
@@ -70,10 +72,28 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
   },
 }
 
+/** How often the template was changed, from 1; older clients read it to tell pods of different templates apart. */
+const templateGeneration = 'deprecated.daemonset.template.generation'
+
+function keepTemplateGeneration(daemonSet: DaemonSet, old: DaemonSet | undefined): void {
+  const before = generationOf(old ?? daemonSet)
+  const changed = old !== undefined && !sameValue(daemonSet.spec.template, old.spec.template)
+  const now = old === undefined ? Math.max(before, 1) : changed ? before + 1 : before
+  daemonSet.metadata.annotations = { ...daemonSet.metadata.annotations, [templateGeneration]: String(now) }
+}
+
+function generationOf({ metadata }: DaemonSet): number {
+  const text = metadata.annotations?.[templateGeneration] ?? ''
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0
+}
+
 function checkUpdateStrategy({ updateStrategy }: DaemonSetSpec, report: Report): void {
   if (updateStrategy?.type === 'OnDelete') return
   if (updateStrategy?.type !== 'RollingUpdate') {
-    return report.notSupported(updateStrategy ?? {}, ['RollingUpdate', 'OnDelete'])
+    return report.notSupported(goForm('io.k8s.api.apps.v1.DaemonSetUpdateStrategy', updateStrategy ?? {}), [
+      'RollingUpdate',
+      'OnDelete',
+    ])
   }
   const place = report.at('rollingUpdate')
   const { maxUnavailable, maxSurge } = updateStrategy.rollingUpdate ?? {}

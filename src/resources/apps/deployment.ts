@@ -6,6 +6,7 @@ import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { scaleSubresource } from '#resources/apps/scale.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
+import { goForm } from '#resources/goForm.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Deployments: a pod template, how many pods of it, and how they are replaced when it changes. */
@@ -91,6 +92,9 @@ function checkStrategy({ strategy }: DeploymentSpec, report: Report): void {
       } else checkPodsAtOnce(strategy.rollingUpdate, report.at('rollingUpdate'))
       break
     default:
-      report.notSupported(strategy ?? {}, ['Recreate', 'RollingUpdate'])
+      report.notSupported(goForm('io.k8s.api.apps.v1.DeploymentStrategy', strategy ?? {}), [
+        'Recreate',
+        'RollingUpdate',
+      ])
   }
 }

@@ -7,6 +7,7 @@ import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#r
 import { defaultClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
 import { checkAtLeast, sameValue } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
+import { goForm } from '#resources/goForm.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Stateful sets: pods with names and volumes of their own, made and replaced in order. */
@@ -92,7 +93,11 @@ function checkUpdateStrategy(spec: StatefulSetSpec, report: Report): void {
     const rolling = place.at('rollingUpdate')
     checkAtLeast(rolling.at('partition'), 0, updateStrategy.rollingUpdate?.partition)
     checkCount(rolling.at('maxUnavailable'), updateStrategy.rollingUpdate?.maxUnavailable)
-  } else place.invalid(updateStrategy ?? null, "must be 'RollingUpdate' or 'OnDelete'")
+  } else
+    place.invalid(
+      goForm('io.k8s.api.apps.v1.StatefulSetUpdateStrategy', updateStrategy ?? {}),
+      "must be 'RollingUpdate' or 'OnDelete'",
+    )
 }
 
 /** What of a stateful set stays as it was created. */

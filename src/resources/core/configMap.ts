@@ -27,7 +27,8 @@ export const configMapStrategy: Strategy<ConfigMap> = {
     checkKeys(Object.keys(binaryData), report.at('binaryData'))
     checkTotalSize(
       [...Object.values(data).map(textBytes), ...Object.values(binaryData).map(base64Bytes)],
-      report.at(''),
+      // Upstream's path here is one empty step.
+      report.key(''),
     )
     if (old?.immutable !== true) return
     if (immutable !== true) report.at('immutable').forbidden('field is immutable when `immutable` is set')

@@ -1,4 +1,5 @@
 import { endpoints, type Endpoints, type EndpointSubset } from '#api/core/v1/endpoints.ts'
+import { parseIp } from '#lib/net/ip.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
@@ -33,10 +34,9 @@ export const endpointsStrategy: Strategy<Endpoints> = {
 function checkSubset({ addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset, report: Report): void {
   if (addresses.length + notReadyAddresses.length === 0)
     report.required('must specify `addresses` or `notReadyAddresses`')
-  for (const [index, { ip }] of addresses.entries()) checkEndpointAddress(ip, report.at('addresses', index, 'ip'))
-  for (const [index, { ip }] of notReadyAddresses.entries()) {
-    checkEndpointAddress(ip, report.at('notReadyAddresses', index, 'ip'))
-  }
+  for (const [index, { ip }] of addresses.entries()) checkAddress(ip, report.at('addresses', index, 'ip'))
+  for (const [index, { ip }] of notReadyAddresses.entries())
+    checkAddress(ip, report.at('notReadyAddresses', index, 'ip'))
   for (const [index, { name = '', port, protocol }] of ports.entries()) {
     const place = report.at('ports', index)
     if (ports.length > 1 && name === '') place.at('name').required()
@@ -44,6 +44,12 @@ function checkSubset({ addresses = [], notReadyAddresses = [], ports = [] }: End
     checkPortNumber(port, place.at('port'))
     checkPortProtocol(protocol, place.at('protocol'))
   }
+}
+
+/** What is no address at all is told twice, by the rule of addresses and by that of endpoints, as upstream does. */
+function checkAddress(ip: string, report: Report): void {
+  checkEndpointAddress(ip, report)
+  if (parseIp(ip) === undefined) report.invalid(ip, 'must be a valid IP address')
 }
 
 function shown(subsets: readonly EndpointSubset[]): string {

@@ -4,6 +4,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkResourceAmounts } from '#resources/quantities.ts'
+import { goForm } from '#resources/goForm.ts'
 import { sameValue } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -15,6 +16,7 @@ const namedRoleLabel = 'kubernetes.io/role'
 export const nodeStrategy: Strategy<Node> = {
   resource: nodes,
   reserved: ['status'],
+  createsReserved: true,
   unconditionalUpdate: true,
   generation: false,
   selectableFields: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable ?? false) },
@@ -103,7 +105,11 @@ function checkTaints(taints: readonly Taint[], report: Report): void {
     if (effect === undefined || effect === '') place.at('effect').required()
     else if (!taintEffects.includes(effect)) place.at('effect').notSupported(effect, taintEffects)
     else if (seen.has(`${taint.key}:${effect}`)) {
-      place.problem('Duplicate', 'taints must be unique by key and effect pair', taint)
+      place.problem(
+        'Duplicate',
+        'taints must be unique by key and effect pair',
+        goForm('io.k8s.api.core.v1.Taint', taint),
+      )
     }
     seen.add(`${taint.key}:${effect}`)
   }

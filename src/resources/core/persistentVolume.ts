@@ -4,7 +4,8 @@ import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from '#resources/core/storage.ts'
-import { checkImmutable, checkOneOf } from '#resources/rules.ts'
+import { checkImmutable, checkOneOf, sameValue } from '#resources/rules.ts'
+import { difference } from '#resources/difference.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -97,13 +98,17 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
     const place = report.at('spec')
     checkVolumeSpec(spec, place)
     if (old === undefined) return
-    for (const source of sources) {
-      if (spec[source] !== undefined || old.spec[source] !== undefined) {
-        checkImmutable(place.at('persistentvolumesource'), spec[source], old.spec[source])
-      }
+    const [now, before] = [sourcesOf(spec), sourcesOf(old.spec)]
+    if (!sameValue(now, before)) {
+      const text = `spec.persistentvolumesource is immutable after creation\n${difference(now, before)}`
+      place.at('persistentvolumesource').forbidden(text)
     }
     checkImmutable(place.at('volumeMode'), spec.volumeMode, old.spec.volumeMode)
   },
+}
+
+function sourcesOf(spec: PersistentVolumeSpec): object {
+  return Object.fromEntries(sources.map((source) => [source, spec[source]]))
 }
 
 function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
@@ -114,7 +119,7 @@ function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
   const storage = spec.capacity?.['storage']
   if (spec.capacity === undefined) capacity.required()
   if (storage === undefined || Object.keys(spec.capacity ?? {}).length > 1)
-    capacity.notSupported(spec.capacity ?? null, ['storage'])
+    capacity.problem('NotSupported', 'supported values: "storage"', spec.capacity ?? null)
   if (storage !== undefined && compareQuantities(storage, '0') <= 0)
     capacity.key('storage').invalid(storage, 'must be greater than zero')
   const given = sources.filter((source) => spec[source] !== undefined)

@@ -8,6 +8,7 @@ import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkVolumeMode } from '#resources/core/storage.ts'
+import { difference } from '#resources/difference.ts'
 import { sameValue } from '#resources/rules.ts'
 import { checkSelector } from '#resources/selector.ts'
 import { statusSubresource } from '#resources/status.ts'
@@ -61,26 +62,37 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
     const place = report.at('spec')
     checkClaimSpec(spec, place)
     if (old === undefined) return
-    const fixed = ({
-      resources: _,
-      volumeAttributesClassName: __,
-      volumeName,
-      ...rest
-    }: PersistentVolumeClaimSpec): unknown => ({
-      ...rest,
-      // A claim without a volume may get one, once.
-      volumeName: old.spec.volumeName === undefined ? undefined : volumeName,
-    })
-    if (!sameValue(fixed(spec), fixed(old.spec))) {
-      place.forbidden(
-        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
-      )
+    const fixed = withoutAllowedChanges(spec, old)
+    if (!sameValue(fixed, old.spec)) {
+      const text =
+        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
+      place.forbidden(`${text}\n${difference(fixed, old.spec)}`)
     }
     const [asked, before] = [spec.resources?.requests?.['storage'], old.spec.resources?.requests?.['storage']]
     if (asked !== undefined && before !== undefined && compareQuantities(asked, before) < 0) {
       place.at('resources', 'requests', 'storage').forbidden('field can not be less than status.capacity')
     }
   },
+}
+
+/** The claim with what may change as it was: a claim may get a volume, once; one that has it may ask for more. */
+function withoutAllowedChanges(
+  spec: PersistentVolumeClaimSpec,
+  { spec: before, status }: PersistentVolumeClaim,
+): PersistentVolumeClaimSpec {
+  const fixed = { ...spec }
+  const keep = (field: 'volumeName' | 'volumeAttributesClassName'): void => {
+    if (before[field] === undefined) delete fixed[field]
+    else fixed[field] = before[field]
+  }
+  if ((before.volumeName ?? '') === '') keep('volumeName')
+  if (status?.phase !== 'Bound') return fixed
+  const storage = before.resources?.requests?.['storage']
+  if (storage !== undefined && spec.resources?.requests !== undefined) {
+    fixed.resources = { ...spec.resources, requests: { ...spec.resources.requests, storage } }
+  }
+  keep('volumeAttributesClassName')
+  return fixed
 }
 
 /** Fills in what a claim leaves out; also for the claims of a stateful set. */

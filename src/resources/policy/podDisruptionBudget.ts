@@ -1,4 +1,5 @@
 import { podDisruptionBudgets, type PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
+import { goForm } from '#resources/goForm.ts'
 import type { IntOrString } from '#api/scalars.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkCount } from '#resources/apps/rollout.ts'
@@ -40,7 +41,10 @@ export const podDisruptionBudgetStrategy: Strategy<PodDisruptionBudget> = {
   validate({ spec }, _old, report) {
     const place = report.at('spec')
     if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
-      place.invalid(spec, 'minAvailable and maxUnavailable cannot be both set')
+      place.invalid(
+        goForm('io.k8s.api.policy.v1.PodDisruptionBudgetSpec', spec),
+        'minAvailable and maxUnavailable cannot be both set',
+      )
     }
     checkBound(spec.minAvailable, place.at('minAvailable'))
     checkBound(spec.maxUnavailable, place.at('maxUnavailable'))

@@ -2,6 +2,7 @@ import type { Container } from '#api/core/v1/container.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import type { Toleration } from '#api/core/v1/scheduling.ts'
 import type { Report } from '#machinery/validate/report.ts'
+import { difference } from '#resources/difference.ts'
 import { sameValue } from '#resources/rules.ts'
 
 const changeable =
@@ -19,8 +20,9 @@ export function checkPodUpdate(pod: Pod, old: Pod, report: Report): void {
   checkDeadline(pod.spec, old.spec, spec.at('activeDeadlineSeconds'))
   checkTolerationsGrow(pod.spec.tolerations ?? [], old.spec.tolerations ?? [], spec.at('tolerations'))
   checkGatesShrink(pod.spec, old.spec, spec.at('schedulingGates'))
-  if (!sameValue(fixedPart(pod.spec, old.spec), fixedPart(old.spec, old.spec))) {
-    spec.forbidden(`pod updates may not change fields other than ${changeable}`)
+  const fixed = withoutAllowedChanges(pod.spec, old.spec)
+  if (!sameValue(fixed, old.spec)) {
+    spec.forbidden(`pod updates may not change fields other than ${changeable}\n${difference(fixed, old.spec)}`)
   }
 }
 
@@ -53,18 +55,38 @@ function checkGatesShrink(
   }
 }
 
-/** A spec without what may change; while it waits behind gates a pod's placement may be narrowed too. */
-function fixedPart(spec: PodSpec, old: PodSpec): unknown {
-  const withoutImage = ({ image: _, ...container }: Container): unknown => container
-  const { activeDeadlineSeconds: _a, tolerations: _t, schedulingGates: _g, ephemeralContainers: _e, ...rest } = spec
-  const gated = (old.schedulingGates ?? []).length > 0
-  return {
-    ...rest,
-    containers: spec.containers.map(withoutImage),
-    initContainers: spec.initContainers?.map(withoutImage),
-    ...(gated ? { nodeSelector: undefined, affinity: undefined } : {}),
-    ...((old.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1
-      ? { terminationGracePeriodSeconds: old.terminationGracePeriodSeconds }
-      : {}),
+/** A spec with what may change as it was; while it waits behind gates a pod's placement may be narrowed too. */
+function withoutAllowedChanges(spec: PodSpec, old: PodSpec): PodSpec {
+  const fixed: PodSpec = {
+    ...spec,
+    containers: withFormerImages(spec.containers, old.containers),
+    ...(spec.initContainers === undefined
+      ? {}
+      : { initContainers: withFormerImages(spec.initContainers, old.initContainers ?? []) }),
   }
+  const keep = <F extends keyof PodSpec>(field: F): void => {
+    if (old[field] === undefined) delete fixed[field]
+    else fixed[field] = old[field]
+  }
+  keep('activeDeadlineSeconds')
+  keep('tolerations')
+  keep('schedulingGates')
+  keep('ephemeralContainers')
+  if ((old.schedulingGates ?? []).length > 0) {
+    keep('nodeSelector')
+    keep('affinity')
+  }
+  if ((old.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1) {
+    keep('terminationGracePeriodSeconds')
+  }
+  return fixed
+}
+
+function withFormerImages(containers: readonly Container[], old: readonly Container[]): Container[] {
+  return containers.map((container, index) => {
+    const image = old[index]?.image
+    const former = { ...container, ...(image === undefined ? {} : { image }) }
+    if (image === undefined) delete former.image
+    return former
+  })
 }

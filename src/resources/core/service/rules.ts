@@ -9,6 +9,7 @@ import {
 } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkLabels } from '#resources/metadata.ts'
+import { goForm } from '#resources/goForm.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
 import { sameValue } from '#resources/rules.ts'
 
@@ -59,9 +60,11 @@ function checkTypeNeeds(spec: ServiceSpec, report: Report): void {
     report.at('clusterIPs', 0).invalid('None', "may not be set to 'None' for NodePort services")
   }
   if (spec.type !== 'ExternalName') return
-  if ((spec.clusterIP ?? '') !== '' && spec.clusterIP !== 'None') {
-    report.at('clusterIPs').forbidden("may not be set when `type` is 'ExternalName'")
+  for (const field of ['clusterIPs', 'ipFamilies'] as const) {
+    if ((spec[field] ?? []).length > 0) report.at(field).forbidden('may not be set for ExternalName services')
   }
+  if (spec.ipFamilyPolicy !== undefined)
+    report.at('ipFamilyPolicy').forbidden('may not be set for ExternalName services')
   const name = spec.externalName ?? ''
   if (name === '') report.at('externalName').required()
   else report.at('externalName').invalidBecause(name, dnsSubdomainProblems(name.replace(/\.$/, '')))
@@ -124,7 +127,7 @@ function checkRepeatedPorts(ports: readonly ServicePort[], report: Report): void
   const seen = new Set<string>()
   for (const [index, { port, protocol }] of ports.entries()) {
     const key = `${protocol}/${port}`
-    if (seen.has(key)) report.at(index).duplicate({ protocol, port })
+    if (seen.has(key)) report.at(index).duplicate(goForm('io.k8s.api.core.v1.ServicePort', { protocol, port }))
     seen.add(key)
   }
 }
@@ -153,6 +156,11 @@ function checkTrafficPolicies(spec: ServiceSpec, report: Report): void {
   if ((spec.healthCheckNodePort ?? 0) !== 0 && !(spec.type === 'LoadBalancer' && policy === 'Local')) {
     const problem = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
     report.at('healthCheckNodePort').invalid(spec.healthCheckNodePort, problem)
+  }
+  if (spec.type !== 'LoadBalancer') {
+    for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
+      if (spec[field] !== undefined) report.at(field).forbidden("may only be used when `type` is 'LoadBalancer'")
+    }
   }
   const internal = spec.internalTrafficPolicy as string | undefined
   if (internal !== undefined && !policies.includes(internal))

@@ -4,6 +4,7 @@ import { formatLabels, nameColumn } from '#resources/columns.ts'
 import { addressAllocator, type AddressAllocator } from '#resources/core/service/addresses.ts'
 import { nodePortAllocator, opensNodePorts, type NodePortAllocator } from '#resources/core/service/nodePorts.ts'
 import { checkServiceSpec, checkServiceUpdate } from '#resources/core/service/rules.ts'
+import { sameValue } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -62,8 +63,11 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
     default: ({ spec }) => defaultServiceSpec(spec),
     prepare(service, old) {
       if (old === undefined) service.status = { loadBalancer: {} }
-      else keepAllocated(service.spec, old.spec)
-      dropUnused(service.spec, old?.spec)
+      else {
+        alignAddresses(service.spec, old.spec)
+        keepAllocated(service.spec, old.spec)
+        dropUnused(service, old)
+      }
     },
     validate({ spec }, old, report) {
       checkServiceSpec(spec, report.at('spec'), ranges)
@@ -144,31 +148,48 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   }
 }
 
+/** A new address in the one spelling is meant for the other too, unless that was changed as well. */
+function alignAddresses(spec: ServiceSpec, old: ServiceSpec): void {
+  if (spec.clusterIP === old.clusterIP || !sameValue(spec.clusterIPs, old.clusterIPs)) return
+  if ((spec.clusterIP ?? '') === '') delete spec.clusterIPs
+  else spec.clusterIPs = [spec.clusterIP!]
+}
+
 /** A change of type takes along what only the former type had, unless the writer set it anew. */
-function dropUnused(spec: ServiceSpec, old: ServiceSpec | undefined): void {
-  if (old === undefined || old.type === spec.type) return
-  if (spec.type === 'ExternalName') {
-    if (spec.clusterIP === old.clusterIP) {
+function dropUnused(service: Service, old: Service): void {
+  const { spec } = service
+  const before = old.spec
+  const drop = (field: keyof ServiceSpec): void => {
+    if (sameValue(spec[field], before[field])) delete spec[field]
+  }
+  if (before.type !== 'ExternalName' && spec.type === 'ExternalName') {
+    if (sameValue(spec.clusterIP ?? '', before.clusterIP ?? '') && sameValue(spec.clusterIPs, before.clusterIPs)) {
       delete spec.clusterIP
       delete spec.clusterIPs
-      delete spec.ipFamilies
-      delete spec.ipFamilyPolicy
     }
-    delete spec.internalTrafficPolicy
+    drop('ipFamilies')
+    drop('ipFamilyPolicy')
   }
-  if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') {
-    for (const port of spec.ports ?? []) {
-      if (old.ports?.some((one) => one.nodePort === port.nodePort) === true) delete port.nodePort
-    }
-    if (spec.externalTrafficPolicy === old.externalTrafficPolicy && (spec.externalIPs ?? []).length === 0) {
-      delete spec.externalTrafficPolicy
-    }
+  if (opensNodePorts(before) && !opensNodePorts(spec)) {
+    const taken = new Set((before.ports ?? []).map(({ nodePort }) => nodePort))
+    const isNew = (spec.ports ?? []).some(({ nodePort = 0 }) => nodePort !== 0 && !taken.has(nodePort))
+    if (!isNew) for (const port of spec.ports ?? []) delete port.nodePort
   }
-  if (spec.type !== 'LoadBalancer') {
-    delete spec.allocateLoadBalancerNodePorts
-    if (spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort
-    if (spec.loadBalancerClass === old.loadBalancerClass) delete spec.loadBalancerClass
+  if (hasHealthPort(before) && !hasHealthPort(spec)) drop('healthCheckNodePort')
+  if (before.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
+    drop('allocateLoadBalancerNodePorts')
+    drop('loadBalancerClass')
   }
+  if (isReachableFromOutside(before) && !isReachableFromOutside(spec)) drop('externalTrafficPolicy')
+  if (spec.type !== 'LoadBalancer' && service.status !== undefined) service.status.loadBalancer = {}
+}
+
+function hasHealthPort({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local'
+}
+
+function isReachableFromOutside(spec: ServiceSpec): boolean {
+  return opensNodePorts(spec) || (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0)
 }
 
 function externalText({ spec, status }: Service): string {

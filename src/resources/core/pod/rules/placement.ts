@@ -6,6 +6,7 @@ import type {
   PodAffinityTerm,
 } from '#api/core/v1/affinity.ts'
 import type { Toleration, TopologySpreadConstraint } from '#api/core/v1/scheduling.ts'
+import { goForm } from '#resources/goForm.ts'
 import { dnsLabelProblems, labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkSelector } from '#resources/selector.ts'
@@ -32,7 +33,13 @@ export function checkTolerations(tolerations: readonly Toleration[], report: Rep
         place.at('operator').invalidBecause(value, labelValueProblems(value))
         break
       case 'Exists':
-        if (value !== '') place.at('operator').invalid(toleration, "value must be empty when `operator` is 'Exists'")
+        if (value !== '')
+          place
+            .at('operator')
+            .invalid(
+              goForm('io.k8s.api.core.v1.Toleration', toleration),
+              "value must be empty when `operator` is 'Exists'",
+            )
         break
       default:
         place.at('operator').notSupported(operator, ['Equal', 'Exists'])

@@ -1,6 +1,7 @@
 import type { PodSpec } from '#api/core/v1/pod.ts'
 import type { AppArmorProfile, SeccompProfile, SecurityContext } from '#api/core/v1/securityContext.ts'
 import type { Report } from '#machinery/validate/report.ts'
+import { goForm } from '#resources/goForm.ts'
 import { checkRelativePath } from '#resources/core/storage.ts'
 
 const mostId = 2 ** 31 - 1
@@ -57,10 +58,16 @@ export function checkSecurityContext(context: SecurityContext | undefined, spec:
   checkProfile(context.seccompProfile, 'seccomp', report.at('seccompProfile'))
   if (context.allowPrivilegeEscalation === false) {
     if (context.privileged === true) {
-      report.invalid(context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true')
+      report.invalid(
+        goForm('io.k8s.api.core.v1.SecurityContext', context),
+        'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+      )
     }
     if (context.capabilities?.add?.some((name) => name === 'CAP_SYS_ADMIN') === true) {
-      report.invalid(context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN')
+      report.invalid(
+        goForm('io.k8s.api.core.v1.SecurityContext', context),
+        'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
+      )
     }
   }
   checkProfile(context.appArmorProfile, 'AppArmor', report.at('appArmorProfile'))
@@ -76,7 +83,8 @@ function checkProfile(profile: SeccompProfile | AppArmorProfile | undefined, wor
     } else if (word === 'seccomp') checkRelativePath(profile.localhostProfile, place)
   } else {
     if (profile.localhostProfile !== undefined) {
-      place.invalid(profile, `can only be set when ${word} type is Localhost`)
+      const form = goForm(`io.k8s.api.core.v1.${word === 'seccomp' ? 'SeccompProfile' : 'AppArmorProfile'}`, profile)
+      place.invalid(form, `can only be set when ${word} type is Localhost`)
     }
     if (type === undefined || type === '') report.at('type').required(`type is required when ${word}Profile is set`)
     else if (!profileTypes.includes(type)) report.at('type').notSupported(type, profileTypes)
