@@ -58,11 +58,19 @@ export function computeNode(spec: SimulatedNodeSpec, now: number): Draft<Node> {
       ...(podCidrs.length === 0 ? {} : { podCIDR: podCidrs[0]!, podCIDRs: [...podCidrs] }),
       ...(taints === undefined || taints.length === 0 ? {} : { taints: [...taints] }),
     },
-    status: { ...computeFacts(spec), conditions: [...computeHealthyConditions([], now)] },
+    status: { ...factsOf(spec), conditions: [...computeHealthyConditions([], now)] },
   }
 }
 
+const knownFacts = new WeakMap<SimulatedNodeSpec, NodeStatus>()
+
 /** What a node says of itself that does not change: what it offers, where it is and what it runs. */
+function factsOf(spec: SimulatedNodeSpec): NodeStatus {
+  let facts = knownFacts.get(spec)
+  if (facts === undefined) knownFacts.set(spec, (facts = computeFacts(spec)))
+  return facts
+}
+
 function computeFacts(spec: SimulatedNodeSpec): NodeStatus {
   const { name, address, architecture = 'amd64' } = spec
   const capacity = { ...defaultCapacity, ...spec.capacity }
@@ -130,7 +138,7 @@ export function computeHealthyConditions(old: readonly NodeCondition[], now: num
 
 /** The change of its status that brings a node back to what it has to say; undefined when it says that already. */
 export function planStatus(spec: SimulatedNodeSpec, { status = {} }: Node, now: number): NodeStatus | undefined {
-  const facts = computeFacts(spec)
+  const facts = factsOf(spec)
   const told = { capacity: status.capacity, addresses: status.addresses, nodeInfo: status.nodeInfo }
   const wanted = { capacity: facts.capacity, addresses: facts.addresses, nodeInfo: facts.nodeInfo }
   const change = isEqual(told, wanted) ? {} : facts

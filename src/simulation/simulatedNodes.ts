@@ -83,6 +83,8 @@ interface PlayedPod {
   told: string
 }
 
+/** Nodes renew in so many groups: together enough to wake the process seldom, apart enough not to hold it up. */
+const turns = 100
 const podsAtOnce = 32
 const nodesAtOnce = 16
 /** How long looks may follow each other before others get their turn, in milliseconds. */
@@ -134,7 +136,7 @@ class NodePlayer {
   add(specs: readonly SimulatedNodeSpec[]): void {
     for (const [index, spec] of specs.entries()) {
       if (this.#played.has(spec.name)) throw new Error(`There is a simulated node "${spec.name}" already`)
-      const turn = (index + 1) / specs.length
+      const turn = Math.ceil(((index + 1) / specs.length) * turns) / turns
       this.#played.set(spec.name, { spec, paused: false, turn, renewAt: 0, pods: new Set() })
       this.#unregistered++
       this.#nodeQueue.add(spec.name)

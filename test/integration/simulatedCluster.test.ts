@@ -10,7 +10,7 @@ import { nodes } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Draft } from '#client/client.ts'
 import { isReason } from '#machinery/status.ts'
-import { simulatedCluster, type SimulatedCluster } from '#simulation/simulatedCluster.ts'
+import { simulatedCluster, type SimulatedCluster, type SimulatedClusterOptions } from '#simulation/simulatedCluster.ts'
 
 function deployment(
   replicas: number,
@@ -50,6 +50,16 @@ function readiness(pod: Pod): string {
   return pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'none'
 }
 
+/** A cluster whose nodes have lost the taints of their start, so that pods can go to any of them. */
+async function settledCluster(options: SimulatedClusterOptions): Promise<SimulatedCluster> {
+  const cluster = await simulatedCluster(options)
+  await cluster.until(async () => {
+    const { items } = await cluster.client.list(nodes)
+    return items.every(({ spec }) => (spec.taints ?? []).length === 0)
+  }, '10s')
+  return cluster
+}
+
 /** Whether reading it is refused because it is not there. */
 async function isGone(read: Promise<unknown>): Promise<boolean> {
   return read.then(
@@ -62,8 +72,7 @@ async function isGone(read: Promise<unknown>): Promise<boolean> {
 }
 
 test('nodes become ready, with addresses for pods and without the taints of a start', async () => {
-  await using cluster = await simulatedCluster({ nodes: 3 })
-  await cluster.clock.advance('10s')
+  await using cluster = await settledCluster({ nodes: 3 })
   const { items } = await cluster.client.list(nodes)
   assert.deepEqual(
     items.map(({ metadata, spec, status }) => [
@@ -86,7 +95,7 @@ test('nodes become ready, with addresses for pods and without the taints of a st
 })
 
 test('a deployment becomes available, then rolls to another image without losing replicas', async () => {
-  await using cluster = await simulatedCluster({ nodes: 3 })
+  await using cluster = await settledCluster({ nodes: 3 })
   const { client } = cluster
   await client.create(deployments, deployment(3))
   await cluster.until(() => isAvailable(cluster, 3), '20s')
@@ -111,7 +120,7 @@ test('a deployment becomes available, then rolls to another image without losing
 })
 
 test('pods of a node that falls silent are replaced when their toleration ends; the node comes back clean', async () => {
-  await using cluster = await simulatedCluster({ nodes: 3 })
+  await using cluster = await settledCluster({ nodes: 3 })
   const { client, clock } = cluster
   await client.create(deployments, deployment(3))
   await cluster.until(() => isAvailable(cluster, 3), '20s')
@@ -146,7 +155,7 @@ test('pods of a node that falls silent are replaced when their toleration ends; 
 })
 
 test('a namespace goes with everything in it', async () => {
-  await using cluster = await simulatedCluster({ nodes: 2 })
+  await using cluster = await settledCluster({ nodes: 2 })
   const { client } = cluster
   await client.create(namespaces, { metadata: { name: 'shop' }, spec: {} })
   const { spec } = deployment(4)
@@ -165,7 +174,7 @@ test('a namespace goes with everything in it', async () => {
 
 test('what an owner owned goes after it, in the background and in the foreground', async () => {
   for (const propagationPolicy of ['Background', 'Foreground'] as const) {
-    await using cluster = await simulatedCluster({ nodes: 2 })
+    await using cluster = await settledCluster({ nodes: 2 })
     const { client } = cluster
     await client.create(deployments, deployment(3))
     await cluster.until(() => isAvailable(cluster, 3), '20s')
@@ -176,7 +185,7 @@ test('what an owner owned goes after it, in the background and in the foreground
 })
 
 test('an hour at rest writes nothing but leases', async () => {
-  await using cluster = await simulatedCluster({ nodes: 3 })
+  await using cluster = await settledCluster({ nodes: 3 })
   const { client, clock, store } = cluster
   await client.create(deployments, deployment(6))
   await cluster.until(() => isAvailable(cluster, 6), '20s')
@@ -203,7 +212,7 @@ test('an hour at rest writes nothing but leases', async () => {
 })
 
 test('a crashing pod is restarted with back-off, and what its annotations get wrong is told', async () => {
-  await using cluster = await simulatedCluster({ nodes: 1, tell: 'everything' })
+  await using cluster = await settledCluster({ nodes: 1, tell: 'everything' })
   const { client, clock } = cluster
   await clock.advance('10s')
   await client.create(pods, {
@@ -236,7 +245,7 @@ test('a crashing pod is restarted with back-off, and what its annotations get wr
 })
 
 test('a deleted node does not come back, and its pods are collected', async () => {
-  await using cluster = await simulatedCluster({ nodes: 2 })
+  await using cluster = await settledCluster({ nodes: 2 })
   const { client } = cluster
   await client.create(deployments, deployment(4))
   await cluster.until(() => isAvailable(cluster, 4), '20s')
@@ -255,4 +264,17 @@ test('a deleted node does not come back, and its pods are collected', async () =
     held.items.map(({ metadata }) => metadata.name),
     ['simulated-2'],
   )
+})
+
+test('the same seed gives the same history, another one another', async () => {
+  const historyOf = async (seed: number): Promise<string> => {
+    await using cluster = await settledCluster({ nodes: 3, seed })
+    await cluster.client.create(deployments, deployment(5))
+    await cluster.clock.advance('1m')
+    const found = [await podsOf(cluster), (await cluster.client.list(events)).items]
+    return JSON.stringify(found)
+  }
+  const first = await historyOf(7)
+  assert.equal(await historyOf(7), first)
+  assert.notEqual(await historyOf(8), first)
 })
