@@ -1,0 +1,65 @@
+/** From nothing to a cluster: how long until the API server is ready, the node is, and the first pod runs. */
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
+import { pauseImage } from '#cluster/place/containerdConfig.ts'
+import { isRoot, startCluster, untilReady, untilSeen } from './cluster.ts'
+import { median, renderMeasurements, type Measurement } from './measurement.ts'
+import { readProcess } from './processFigures.ts'
+
+const rounds = 5
+const namespace = 'default'
+
+/** Milliseconds of one start; the first two since the start of the control-plane node's process. */
+interface Start {
+  readonly serverReady: number
+  readonly nodeReady: number
+  readonly podRunning: number
+  readonly command: number
+}
+
+/** With root the node runs containers; without, it is a simulated one. */
+export async function run(): Promise<Measurement[]> {
+  const starts: Start[] = []
+  for (let round = 0; round < rounds; round++) starts.push(await measure())
+  const middle = (of: (start: Start) => number): number => median(starts.map(of))
+  const best = (of: (start: Start) => number): number => Math.min(...starts.map(of))
+  const kind = isRoot ? 'node' : 'simulated node'
+  const kubernetes = { name: 'Kubernetes 1.24', value: 2_950 }
+  const row = (name: string, of: (start: Start) => number, atMost?: number): Measurement[] => [
+    { name, value: middle(of), unit: 'ms', ...(atMost === undefined ? {} : { goal: { atMost } }) },
+    { name: `${name}, best of ${rounds}`, value: best(of), unit: 'ms' },
+  ]
+  const [ready, ...others] = [
+    ...row('process start to /readyz', ({ serverReady }) => serverReady, 500),
+    ...row(`process start to ${kind} ready`, ({ nodeReady }) => nodeReady, 2_000),
+    ...row('first pod: create to Running', ({ podRunning }) => podRunning, 1_000),
+    ...row('the whole of `k8ts up`', ({ command }) => command),
+  ] as [Measurement, ...Measurement[]]
+  return [{ ...ready, beside: kubernetes }, ...others]
+}
+
+async function measure(): Promise<Start> {
+  await using cluster = startCluster('bench-cold', isRoot ? [] : ['--simulated-nodes', '1'])
+  const pid = await cluster.pid()
+  const { client, transport } = await cluster.connect()
+  await untilReady(transport)
+  const serverReady = readProcess(pid).age
+  await untilSeen(client, nodes, {}, isReady)
+  const nodeReady = readProcess(pid).age
+  const command = await cluster.up
+  await untilSeen(client, serviceAccounts, { namespace }, ({ metadata: { name } }) => name === 'default')
+  const created = performance.now()
+  const running = untilSeen(client, pods, { namespace }, ({ status }) => status?.phase === 'Running')
+  await client.create(pods, {
+    metadata: { name: 'first', namespace },
+    spec: { containers: [{ name: 'pause', image: pauseImage }] },
+  })
+  await running
+  return { serverReady, nodeReady, podRunning: performance.now() - created, command }
+}
+
+const isReady = ({ status }: Node): boolean =>
+  status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+
+if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)
