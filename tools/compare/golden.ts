@@ -134,3 +134,8 @@ export function differingParts(recorded: unknown, ours: unknown, path = ''): str
     differingParts(recorded[name], ours[name], path === '' ? name : `${path}/${name}`),
   )
 }
+
+/** A text without uids. */
+export function withoutUids(text: string): string {
+  return text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'uid')
+}

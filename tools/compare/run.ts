@@ -1,18 +1,29 @@
 import { SimulatedClock } from '#lib/clock.ts'
 import { startServer } from '../../test/integration/apiServerFixture.ts'
 import { listen } from '../../test/integration/apiServerHttp.ts'
-import type { Comparison } from './golden.ts'
+import { goldenFiles, type Comparison, type GoldenFile } from './golden.ts'
 import { askDefaults, askFieldErrors, askPatches, askRestErrors, askTableColumns, type Asker } from './questions.ts'
 
+const asks: Readonly<Record<GoldenFile, (directory: string, server: Asker) => Promise<Comparison[]>>> = {
+  'defaults.json': askDefaults,
+  'field-errors.json': askFieldErrors,
+  'table-columns.json': askTableColumns,
+  'patches.json': askPatches,
+  'rest-errors.json': askRestErrors,
+}
+
 /** Asks a server of this process, new for each file, everything that was recorded in a folder. */
-export async function compareWithGolden(directory: string): Promise<Comparison[]> {
+export async function compareWithGolden(
+  directory: string,
+  files: readonly GoldenFile[] = goldenFiles,
+): Promise<Comparison[]> {
   const comparisons: Comparison[] = []
-  for (const askAll of [askDefaults, askFieldErrors, askTableColumns, askPatches, askRestErrors]) {
+  for (const file of files) {
     const clock = new SimulatedClock()
     await using fixture = await startServer({ clock })
     await using http = await listen(fixture.server)
     const asker: Asker = { ask: (method, path, options) => answered(clock, http.ask(method, path, options)) }
-    comparisons.push(...(await askAll(directory, asker)))
+    comparisons.push(...(await asks[file](directory, asker)))
     if (fixture.bugs.length > 0) throw new AggregateError(fixture.bugs, 'The server met errors that are bugs')
   }
   return comparisons

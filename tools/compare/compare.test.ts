@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { root } from '../steps.ts'
+import { differingParts, judge, needless, type Difference, type GoldenFile } from './golden.ts'
+import { compareWithGolden } from './run.ts'
+
+const known = JSON.parse(
+  readFileSync(join(root, 'docs/decisions/golden-differences.json'), 'utf8'),
+) as readonly Difference[]
+
+const folders: readonly [string, readonly GoldenFile[]][] = [
+  ['src/resources/testdata', ['defaults.json', 'field-errors.json', 'table-columns.json']],
+  ['src/machinery/patch/testdata', ['patches.json']],
+]
+
+describe('answers are those of a real server, but for the differences that are written down', () => {
+  for (const [folder, files] of folders) {
+    for (const file of files) {
+      test(file, async () => {
+        const comparisons = await compareWithGolden(join(root, folder), [file])
+        const differing = judge(comparisons, known).filter(({ outcome }) => outcome === 'differs')
+        const lines = differing.flatMap(({ what, expected, ours }) => [what, ...differingParts(expected, ours)])
+        assert.deepEqual(lines, [])
+        const own = known.filter((difference) => difference.file === file)
+        assert.deepEqual(needless(comparisons, own), [])
+        assert.ok(comparisons.length > 20)
+      })
+    }
+  }
+})
+
+describe('judging an answer', () => {
+  const comparison = { file: 'defaults.json', what: 'pod', recorded: { a: { b: 'old text' }, c: 1 } } as const
+  const renamed: Difference = { file: 'defaults.json', questions: ['pod'], replace: [['old', 'new']], why: 'renamed' }
+  const gone: Difference = { file: 'defaults.json', questions: ['pod'], now: { 'a/b': 'x', c: null }, why: 'gone' }
+  const rows: [string, unknown, Difference[], string][] = [
+    ['the same', { c: 1, a: { b: 'old text' } }, [], 'agrees'],
+    ['another text', { a: { b: 'new text' }, c: 1 }, [], 'differs'],
+    ['a text that is known to be another', { a: { b: 'new text' }, c: 1 }, [renamed], 'agrees with a known difference'],
+    ['a member that is known to be gone', { a: { b: 'x' } }, [gone], 'agrees with a known difference'],
+    ['a difference of another question', { a: { b: 'x' } }, [{ ...gone, questions: ['job'] }], 'differs'],
+    ['a difference of another file', { a: { b: 'x' } }, [{ ...gone, file: 'patches.json' }], 'differs'],
+  ]
+  for (const [name, ours, differences, outcome] of rows) {
+    test(name, () => assert.equal(judge([{ ...comparison, ours }], differences)[0]!.outcome, outcome))
+  }
+
+  test('a difference that is not needed is told', () => {
+    const same = { ...comparison, ours: comparison.recorded }
+    assert.deepEqual(needless([same], [gone]), ['defaults.json: pod (gone)'])
+    assert.deepEqual(needless([{ ...comparison, ours: { a: { b: 'x' } } }], [gone]), [])
+  })
+
+  test('the parts that differ are shown with both values', () => {
+    assert.deepEqual(differingParts({ a: { b: 1, c: [1, 2] } }, { a: { b: 1, c: [1] } }), [
+      'a/c/1',
+      '  recorded 2',
+      '  ours     undefined',
+    ])
+  })
+})
