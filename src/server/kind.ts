@@ -34,7 +34,7 @@ export function scopePrefix(kind: Kind, namespace: string): string {
 /** Puts a strategy into service. */
 export function serveKind(strategy: Strategy, schema: Schema, cache: WatchCache): Kind {
   const { resource } = strategy
-  return { strategy, resource, schema, cache: cache.resource(keyPrefix(resource)) }
+  return { strategy, resource, schema, cache: cache.resource(keyPrefix(strategy.storedAs?.resource ?? resource)) }
 }
 
 /** The kinds by group, version and plural name, as paths name them. */
@@ -72,10 +72,12 @@ function pathOf(group: string, version: string, plural: string): string {
 
 /** Reads a field that selectors of this kind may name. */
 export function fieldReader(kind: Kind): (object: KubeObject, field: string) => string {
-  const { selectableFields } = kind.strategy
+  const { selectableFields, storedAs } = kind.strategy
   return (object, field) => {
     if (field === 'metadata.name') return object.metadata.name
     if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
-    return selectableFields?.[field]?.(object) ?? ''
+    const own =
+      storedAs === undefined ? object : ({ ...storedAs.read(object), metadata: object.metadata } as KubeObject)
+    return selectableFields?.[field]?.(own) ?? ''
   }
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
+import { events } from '#api/core/v1/event.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { events as groupEvents } from '#api/events/v1/event.ts'
 import { clientOver } from '#client/client.ts'
 import { transportContract } from '#client/transportContract.ts'
 import { SimulatedClock } from '#lib/clock.ts'
@@ -266,4 +268,38 @@ test('the state survives a restart, and watches resume behind it', async () => {
     )
     break
   }
+})
+
+test('events of both groups are the same objects in two forms', async () => {
+  const clock = new SimulatedClock()
+  await using fixture = await startServer({ clock })
+  const client = clientOf(fixture)
+  const regarding = { kind: 'Pod', name: 'p', namespace }
+  const event = await client.create(groupEvents, {
+    metadata: { name: 'e', namespace },
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reason: 'Tried',
+    note: 'It worked',
+    type: 'Normal',
+    action: 'Trying',
+    reportingController: 'example.com/c',
+    reportingInstance: 'c-1',
+    regarding,
+  })
+  assert.deepEqual([event.apiVersion, event.note, event.regarding], ['events.k8s.io/v1', 'It worked', regarding])
+  const core = await client.get(events, { name: 'e', namespace })
+  assert.deepEqual(
+    [core.apiVersion, core.message, core.involvedObject, core.reportingComponent],
+    ['v1', 'It worked', regarding, 'example.com/c'],
+  )
+  assert.equal(core.metadata.resourceVersion, event.metadata.resourceVersion)
+  await client.patch(groupEvents, { name: 'e', namespace }, { type: 'merge', body: { note: 'Again' } })
+  assert.equal((await client.get(events, { name: 'e', namespace })).message, 'Again')
+  const found = await client.list(groupEvents, { namespace, fieldSelector: 'regarding.name=p' })
+  assert.deepEqual(
+    found.items.map(({ note }) => note),
+    ['Again'],
+  )
+  await clock.advance('2h')
+  assert.equal((await client.list(events, { namespace })).items.length, 0, 'events are kept for an hour')
 })

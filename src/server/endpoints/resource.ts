@@ -2,6 +2,7 @@ import { methodNotAllowed } from '#machinery/status.ts'
 import { unknownResource } from '../errors.ts'
 import type { Endpoint, Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
+import { replyInOwnForm } from '../otherForm.ts'
 import type { ServerReply } from '../request.ts'
 import { deleteCollectionEndpoint, deleteEndpoint } from './delete.ts'
 import { getEndpoint, listEndpoint, watchEndpoint } from './read.ts'
@@ -34,7 +35,7 @@ export async function resourceEndpoint(exchange: Exchange, kind: Kind): Promise<
   const endpoint = byVerb[info.verb]
   const isAllowed = endpoint !== undefined && servesVerb(kind, info.verb) && takesName(exchange)
   if (!isAllowed) throw methodNotAllowed()
-  return endpoint(exchange, kind)
+  return replyInOwnForm(await endpoint(exchange, kind), kind)
 }
 
 /** Whether the verb goes with a path that has, or lacks, a name. */

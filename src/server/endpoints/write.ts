@@ -6,6 +6,7 @@ import { addWarning, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { thaw } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
+import { storedKind, toOwnForm, toStoredForm } from '../otherForm.ts'
 import { createObject } from '../registry/create.ts'
 import { updateObject, type UpdateRequest } from '../registry/update.ts'
 import type { ServerReply } from '../request.ts'
@@ -17,7 +18,12 @@ export async function createEndpoint(exchange: Exchange, kind: Kind): Promise<Se
   const query = parseWriteOptions(request.query, 'CreateOptions')
   const object = await decodeObject(exchange, kind, query.fieldValidation)
   enterNamespace(object, kind, info.namespace)
-  const stored = await createObject(server.registry, kind, object, writeOptions(exchange, query.dryRun))
+  const stored = await createObject(
+    server.registry,
+    storedKind(server.kinds, kind),
+    toStoredForm(kind, object),
+    writeOptions(exchange, query.dryRun),
+  )
   return { type: 'stored', code: 201, kind, stored }
 }
 
@@ -29,14 +35,14 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
   checkIdentity(object, kind, info.namespace, info.name)
   const { stored, created } = await updateObject(
     server.registry,
-    kind,
+    storedKind(server.kinds, kind),
     {
       namespace: info.namespace,
       name: info.name,
-      change: () => thaw(object),
+      change: () => toStoredForm(kind, thaw(object)),
       retryConflicts: false,
       ...(kind.strategy.createOnUpdate === true && subresource === undefined
-        ? { createInstead: () => thaw(object) }
+        ? { createInstead: () => toStoredForm(kind, thaw(object)) }
         : {}),
       ...(subresource === undefined ? {} : { subresource }),
     },
@@ -54,15 +60,16 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
     namespace: info.namespace,
     name: info.name,
     change: (old) => {
-      const { object, warnings } = patch.apply(old, query.fieldValidation)
+      const { object, warnings } = patch.apply(toOwnForm(kind, old), query.fieldValidation)
       for (const warning of warnings) addWarning(exchange, warning)
       checkIdentity(object, kind, info.namespace, info.name)
-      return object
+      return toStoredForm(kind, object)
     },
     retryConflicts: true,
     ...(subresource === undefined ? {} : { subresource }),
   }
-  const { stored } = await updateObject(server.registry, kind, update, writeOptions(exchange, query.dryRun))
+  const target = storedKind(server.kinds, kind)
+  const { stored } = await updateObject(server.registry, target, update, writeOptions(exchange, query.dryRun))
   return { type: 'stored', code: 200, kind, stored }
 }
 
