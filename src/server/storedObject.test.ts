@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { KubeObject } from '#api/resource.ts'
+import { encodeObject, rememberWritten, StoredObject } from './storedObject.ts'
+
+const object = {
+  spec: { text: 'ü "uid":"x"' },
+  metadata: { labels: { b: '2' }, uid: 'u-1', finalizers: [], name: 'a', namespace: 'n', generation: 1 },
+  apiVersion: 'v1',
+  kind: 'Thing',
+} as unknown as KubeObject
+
+const json = (revision: number): string =>
+  `{"kind":"Thing","apiVersion":"v1","metadata":{"name":"a","namespace":"n","uid":"u-1","resourceVersion":"${revision}","generation":1,"labels":{"b":"2"}},"spec":{"text":"ü \\"uid\\":\\"x\\""}}`
+
+test('the revision is spliced into the stored bytes', () => {
+  const encoded = encodeObject(object)
+  assert.ok(!encoded.value.includes('resourceVersion'))
+  const read = StoredObject.of('/r/core/things/n/a', 7, Buffer.from(encoded.value))
+  assert.equal(read.line.toString(), `${json(7)}\n`)
+  assert.equal(read.json.toString(), json(7))
+  assert.equal(read.at(12).json.toString(), json(12))
+  assert.equal(read.name, 'a')
+  assert.deepEqual(read.object, JSON.parse(json(7)))
+  assert.ok(Object.isFrozen(read.object.metadata))
+})
+
+test('the writer and the cache get the same object, which is not parsed again', () => {
+  const encoded = encodeObject(object)
+  rememberWritten(encoded, object)
+  const written = StoredObject.of('/r/core/things/n/a', 7, encoded.value)
+  const cached = StoredObject.of('/r/core/things/n/a', 7, encoded.value)
+  assert.equal(cached, written)
+  assert.equal((written.object as unknown as { spec: object }).spec, (object as unknown as { spec: object }).spec)
+  assert.equal(written.object.metadata.resourceVersion, '7')
+  assert.equal(written.json.toString(), json(7))
+})
+
+test('other encodings are made once', () => {
+  const stored = StoredObject.of('/r/core/things/n/a', 7, encodeObject(object).value)
+  let made = 0
+  const encode = (): Buffer => Buffer.from(String(++made))
+  assert.equal(stored.encoded('x', encode), stored.encoded('x', encode))
+  assert.equal(made, 1)
+})
