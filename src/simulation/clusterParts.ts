@@ -11,7 +11,7 @@ import { controllers as allControllers } from '#controllers/index.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
-import type { Random } from '#lib/random.ts'
+import { randomInteger, type Random } from '#lib/random.ts'
 import { unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
@@ -131,11 +131,13 @@ function apiServerOver(store: Store, clock: Clock, random: Random, onBug: (error
 
 /** A random UUID (version 4) of the simulation's own randomness. */
 function uidFrom(random: Random): string {
-  const hex = Array.from({ length: 32 }, () => Math.floor(random.next() * 16).toString(16))
-  hex[12] = '4'
-  hex[16] = '89ab'[Math.floor(random.next() * 4)]!
-  const text = hex.join('')
-  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-')
+  const word = (): string =>
+    randomInteger(random, 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')
+  const [a, b, c, d] = [word(), word(), word(), word()]
+  const variant = '89ab'[randomInteger(random, 4)]!
+  return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-${variant}${c.slice(1, 4)}-${c.slice(4)}${d}`
 }
 
 function controllerComponents(
