@@ -6,7 +6,7 @@ import { jittered, type Random } from '#lib/random.ts'
 import { isReason, StatusError } from '#machinery/status.ts'
 import type { Client } from './client.ts'
 import { EventCorrelator } from './eventCorrelation.ts'
-import { microTimeText, timeText } from './time.ts'
+import { microTimeText, timeText } from '#machinery/time.ts'
 
 export interface EventNote {
   readonly type: 'Normal' | 'Warning'

@@ -3,7 +3,7 @@ import type { Clock } from '#lib/clock.ts'
 import { jittered, type Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import type { Client } from './client.ts'
-import { microTimeText } from './time.ts'
+import { microTimeText } from '#machinery/time.ts'
 
 export interface LeaderElectionOptions {
   readonly client: Client

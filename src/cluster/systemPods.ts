@@ -1,6 +1,6 @@
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Client, Draft } from '#client/client.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { isReason } from '#machinery/status.ts'

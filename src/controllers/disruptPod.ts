@@ -1,7 +1,7 @@
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { PodCondition, PodPhase } from '#api/core/v1/podStatus.ts'
 import type { Client } from '#client/client.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { withCondition } from '#machinery/conditions.ts'

@@ -1,5 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { conditionOf, isConditionTrue } from '#machinery/conditions.ts'
 
 /** Whether a pod counts for its owner: not finished and not on its way out. */

@@ -1,5 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { isReady } from './podAvailability.ts'
 

@@ -2,7 +2,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service, ServicePort } from '#api/core/v1/service.ts'
 import type { Informer } from '#client/informer.ts'
 import { keyOf } from '#client/index.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 
 /** When the oldest change that an endpoint object shows was made; how long changes take to arrive is measured by it. */

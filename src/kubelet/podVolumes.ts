@@ -1,7 +1,7 @@
 import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { computeReferences, mountedVolumes } from './plan/planVolumes.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
 import { podFolder, type NodeServices } from './nodeServices.ts'

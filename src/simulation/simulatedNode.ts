@@ -4,7 +4,7 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Draft } from '#client/client.ts'
-import { microTimeText, timeText } from '#client/time.ts'
+import { microTimeText, timeText } from '#machinery/time.ts'
 import { isEqual } from '#client/statusPatch.ts'
 
 /** The label by which people and selectors tell simulated nodes from real ones. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { behaviourOf } from './behaviour.ts'
 import { findPod, planSimulatedPod, type SimulatedPod } from './simulatedPod.ts'
 

@@ -3,7 +3,7 @@ import { deployments, type Deployment } from '#api/apps/v1/deployment.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import { apiVersionOf } from '#api/resource.ts'
 import { isEqual } from '#client/statusPatch.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { controllerReference } from '#machinery/owners.ts'
 import { podTemplateHash } from '#machinery/podTemplateHash.ts'
 

@@ -1,6 +1,6 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus } from '#api/apps/v1/deployment.ts'
 import type { ReplicaSet } from '#api/apps/v1/replicaSet.ts'
-import { millisecondsOf, timeText } from '#client/time.ts'
+import { millisecondsOf, timeText } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { availableOf, boundsOf, sum } from './sizes.ts'
 

@@ -3,7 +3,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { Draft } from '#client/client.ts'
 import { isEqual } from '#client/statusPatch.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { isReady } from '../podAvailability.ts'
 import {
   headlessLabel,

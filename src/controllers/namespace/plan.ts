@@ -1,5 +1,5 @@
 import type { Namespace, NamespaceCondition, NamespaceStatus } from '#api/core/v1/namespace.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 
 /** What an attempt to empty a namespace found. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Node } from '#api/core/v1/node.ts'
 import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { planHealth, planTaints } from './plan.ts'
 import { evictionRate, stateOfZone } from './zones.ts'
 

@@ -1,7 +1,7 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
 import type { Taint, TaintEffect } from '#api/core/v1/scheduling.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 
 export const notReadyTaint = 'node.kubernetes.io/not-ready'

@@ -1,6 +1,6 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { isConditionTrue } from '#machinery/conditions.ts'
 
 /** How long a node must be missing before its pods are lost: it may only be slow to be seen. */

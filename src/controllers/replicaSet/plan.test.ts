@@ -4,7 +4,7 @@ import type { ReplicaSet } from '#api/apps/v1/replicaSet.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import type { PodStatus } from '#api/core/v1/podStatus.ts'
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { computeStatus, planReplicas } from './plan.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)

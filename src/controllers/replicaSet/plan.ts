@@ -1,6 +1,6 @@
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/apps/v1/replicaSet.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { conditionOf, withCondition, withoutCondition } from '#machinery/conditions.ts'
 import { availableAt, isActive, isReady } from '../podAvailability.ts'
 import { choosePodsToDelete } from '../podReplacement.ts'

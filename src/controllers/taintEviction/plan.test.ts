@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Taint, Toleration } from '#api/core/v1/scheduling.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { leavesAt } from './plan.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)

@@ -1,6 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
-import { millisecondsOf } from '#client/time.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { tolerates } from '#machinery/taints.ts'
 

@@ -1,5 +1,5 @@
 import type { CgroupUsage, Cgroups } from '#lib/host/cgroup.ts'
-import { microTimeText } from '#client/time.ts'
+import { microTimeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { PodCgroups } from '../cgroups/podCgroups.ts'
 import type { PodWorker } from '../podWorker.ts'

@@ -1,5 +1,5 @@
 import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import type { MachineState } from './machine.ts'
 
 /** Upstream's default thresholds for hard eviction. */

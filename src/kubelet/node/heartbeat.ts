@@ -4,7 +4,7 @@ import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Client } from '#client/client.ts'
 import { isEqual, mergePatchOf } from '#client/statusPatch.ts'
-import { microTimeText } from '#client/time.ts'
+import { microTimeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import { isReason } from '#machinery/status.ts'
 

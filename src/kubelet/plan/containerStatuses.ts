@@ -1,7 +1,7 @@
 import type { Container } from '#api/core/v1/container.ts'
 import type { ContainerState, ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import type { ObservedContainer } from '../runtime/containerRuntime.ts'
 import type { PodMemory } from './podMemory.ts'
 import { hashOfContainer, isSidecar, type PodView } from './podView.ts'

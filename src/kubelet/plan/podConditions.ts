@@ -1,7 +1,7 @@
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodCondition, PodPhase } from '#api/core/v1/podStatus.ts'
-import { timeText } from '#client/time.ts'
+import { timeText } from '#machinery/time.ts'
 import { isSidecar, type PodView } from './podView.ts'
 
 /** The conditions that the node owns; all others are somebody else's and kept as they are. */

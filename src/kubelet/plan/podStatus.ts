@@ -1,7 +1,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodCondition, PodPhase, PodStatus } from '#api/core/v1/podStatus.ts'
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
-import { millisecondsOf, timeText } from '#client/time.ts'
+import { millisecondsOf, timeText } from '#machinery/time.ts'
 import type { ObservedPod } from '../runtime/containerRuntime.ts'
 import { containerStatuses, ephemeralContainerStatuses } from './containerStatuses.ts'
 import { computeConditions, kubeletConditions } from './podConditions.ts'

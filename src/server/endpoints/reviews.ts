@@ -5,7 +5,7 @@ import { decodeObject } from '../decode.ts'
 import type { Endpoint, Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { parseWriteOptions } from '../options.ts'
-import { timeText } from '../registry/context.ts'
+import { timeText } from '#machinery/time.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import type { Caller } from '../strategy.ts'
 

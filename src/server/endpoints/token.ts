@@ -10,7 +10,7 @@ import { decodeKind } from '../decode.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { parseWriteOptions } from '../options.ts'
-import { timeText } from '../registry/context.ts'
+import { timeText } from '#machinery/time.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import { readObject } from './read.ts'
 

@@ -30,8 +30,3 @@ export interface WriteOptions {
 export function servingContext(context: RegistryContext, options: WriteOptions): ServingContext {
   return { caller: options.caller, now: context.clock.now(), random: context.random, dryRun: options.dryRun }
 }
-
-/** A moment as objects carry it: to the second. */
-export function timeText(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
-}

@@ -6,7 +6,8 @@ import { keyOf, type Kind } from '../kind.ts'
 import { thaw } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import { canonicalObject, commit, writeObject } from './commit.ts'
-import { timeText, type RegistryContext, type WriteOptions } from './context.ts'
+import type { RegistryContext, WriteOptions } from './context.ts'
+import { timeText } from '#machinery/time.ts'
 
 /** The finalizers by which a deletion waits for, or gives up, what the object owns. */
 export const foregroundFinalizer = 'foregroundDeletion'
