@@ -24,6 +24,8 @@ export interface NodeReporterOptions {
 
 const lookEvery = 10_000
 const retryEvery = 1_000
+/** A node that has just come, or has just lost something, is mostly well again soon: looked for at once, then ever less often. */
+const firstRetry = 20
 /** A runtime that says nothing for longer than this is down. */
 const healthTimeout = 5_000
 
@@ -96,6 +98,7 @@ export class NodeReporter {
 
   async #reportAll(signal: AbortSignal): Promise<void> {
     const { report } = this.#options
+    let retry = firstRetry
     while (!signal.aborted) {
       try {
         await this.#reportOnce(signal)
@@ -105,7 +108,8 @@ export class NodeReporter {
       }
       const isWell =
         this.#health !== undefined && this.#health.problem === undefined && this.#health.networkProblem === undefined
-      await this.#pause(isWell ? lookEvery : retryEvery, signal)
+      await this.#pause(isWell ? lookEvery : retry, signal)
+      retry = isWell ? firstRetry : Math.min(2 * retry, retryEvery)
     }
   }
 
