@@ -89,9 +89,10 @@ function chooseEncoding(exchange: Exchange): undefined {
   const { server, info } = exchange
   if (!info.isResource) return
   exchange.kind = server.kinds.find(info.group, info.version, info.resource)
+  const { subresources = {} } = exchange.kind?.strategy ?? {}
   const isStream =
-    info.subresource !== '' && exchange.kind?.strategy.subresources?.[info.subresource]?.verbs.includes('connect')
-  if (isStream === true || info.subresource === 'log') return
+    Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
+  if (isStream || info.subresource === 'log') return
   exchange.wanted = wantedBy(exchange.request)
   if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
 }

@@ -30,6 +30,7 @@ export const namespaceStrategy: Strategy<Namespace> = {
   },
   default(namespace) {
     // Selectors of policies find a namespace by its name, so the label cannot say anything else.
+    if ((namespace.metadata.name ?? '') === '') return
     namespace.metadata.labels = { ...namespace.metadata.labels, [nameLabel]: namespace.metadata.name }
   },
   prepare(namespace, old) {

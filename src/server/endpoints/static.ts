@@ -13,7 +13,7 @@ export async function staticEndpoint(exchange: Exchange): Promise<ServerReply> {
   const { info, request } = exchange
   const path = info.path.length > 1 ? info.path.replace(/\/+$/, '') : '/'
   const parts = path.slice(1).split('/')
-  const find = roots[parts[0]!]
+  const find = Object.hasOwn(roots, parts[0]!) ? roots[parts[0]!] : undefined
   const reply = await find?.(exchange, parts.slice(1))
   if (reply === undefined) return textReply(404, '404 page not found\n')
   if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed()

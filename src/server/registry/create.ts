@@ -58,7 +58,11 @@ export async function createObject(
   strategy.prepare?.(object, undefined, serving)
   if (metadata.name === undefined) metadata.name = ''
   for (let attempt = 1; ; attempt++) {
-    if (generated) metadata.name = generateName(metadata.generateName!, context.random)
+    if (generated) {
+      metadata.name = generateName(metadata.generateName!, context.random)
+      // Some defaults follow the name.
+      strategy.default?.(object)
+    }
     const allocation = checkObject(kind, object, undefined, serving, options.warn)
     try {
       await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
