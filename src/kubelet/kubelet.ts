@@ -17,7 +17,7 @@ import { PodCgroups } from './cgroups/podCgroups.ts'
 import { ImagePuller } from './images/imagePuller.ts'
 import { readMachine, readMachineState } from './node/machine.ts'
 import { NodeReporter } from './node/nodeReporter.ts'
-import { podLogFolder, type NodeServices } from './nodeServices.ts'
+import { memoryFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { KubeletOptions } from './options.ts'
 import { apiPodSource } from './podSource.ts'
 import { PodWorkers } from './podWorkers.ts'
@@ -62,6 +62,7 @@ async function runKubelet(
   const report = options.report ?? (() => {})
   await host.files.makeFolder(`${directories.root}/pods`, 0o755)
   await host.files.makeFolder(directories.logs, 0o755)
+  await mountMemory(options)
   const machine = options.machine ?? (await readMachine(host.files, directories.root))
   const reporter = new NodeReporter({
     client,
@@ -151,6 +152,13 @@ async function runKubelet(
 
 async function followRuntime({ runtime }: KubeletOptions, workers: PodWorkers, signal: AbortSignal): Promise<void> {
   for await (const uid of runtime.changes(signal)) workers.poke(uid)
+}
+
+/** A file system in memory for what is secret, made once for as long as the node has its mounts. */
+async function mountMemory({ host: { files, mounts }, directories }: KubeletOptions): Promise<void> {
+  const folder = memoryFolder({ directories })
+  await files.makeFolder(folder, 0o755)
+  if (!mounts.list().some((mount) => mount.target === folder)) await mounts.mountTmpfs(folder, { mode: 0o755 })
 }
 
 function rotate(

@@ -40,6 +40,11 @@ export function podFolder({ directories }: Pick<NodeServices, 'directories'>, ui
   return `${directories.root}/pods/${uid}`
 }
 
+/** Where volumes are kept that must not reach a disk: one file system in memory for all pods of the node. */
+export function memoryFolder({ directories }: Pick<NodeServices, 'directories'>): string {
+  return `${directories.root}/memory`
+}
+
 /** Where the runtime writes the logs of a pod's containers: `<container>/<restart>.log`. */
 export function podLogFolder(
   { directories }: Pick<NodeServices, 'directories'>,

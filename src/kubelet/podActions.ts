@@ -7,7 +7,7 @@ import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
 import type { PodAction } from './plan/podAction.ts'
 import { containerNamed } from './plan/podView.ts'
-import { prepareContainer, prepareSandbox } from './podStart.ts'
+import { prepareContainer, prepareFolders, prepareSandbox } from './podStart.ts'
 import type { PodState } from './podState.ts'
 import { MountError, PodVolumes } from './podVolumes.ts'
 import { ConfigError } from './runtime/environment.ts'
@@ -44,6 +44,8 @@ export class PodActions {
   /** Aborts pulls and stops that go on beside. */
   readonly #beside = new AbortController()
   #mountFailures = 0
+  /** The end of what `mountVolumes` began. */
+  #mounting: Promise<void> = Promise.resolve()
   #sandboxFailures = 0
   #refreshSoon = false
 
@@ -110,20 +112,26 @@ export class PodActions {
     }
   }
 
-  async #mountVolumes({ pod, facts, pass }: ActionContext): Promise<void> {
+  async #mountVolumes({ pod, facts, pass, signal }: ActionContext): Promise<void> {
     try {
-      await this.#volumes.mount(pod, facts, pass)
-      this.#mountFailures = 0
+      const { finished } = await this.#volumes.begin(pod, facts, AbortSignal.any([pass, signal]))
+      this.#mounting = finished
       this.#state.setVolumes(true)
     } catch (error) {
-      if (!(error instanceof MountError)) throw error
-      this.#observer.note('Warning', 'FailedMount', error.message)
-      const delay = exponentialDelay(this.#mountFailures++, mountBackoff)
-      this.#state.retryLater('volumes', this.#services.clock.now() + delay)
+      this.#failMount(error)
     }
   }
 
+  #failMount(error: unknown): void {
+    if (!(error instanceof MountError)) throw error
+    this.#observer.note('Warning', 'FailedMount', error.message)
+    const delay = exponentialDelay(this.#mountFailures++, mountBackoff)
+    this.#state.setVolumes(false)
+    this.#state.retryLater('volumes', this.#services.clock.now() + delay)
+  }
+
   async #unmountVolumes(pod: Pod): Promise<void> {
+    await this.#mounting.catch(() => {})
     await this.#volumes.unmount()
     await this.#services.cgroups.remove(pod)
     this.#services.objects.release(pod.metadata.uid ?? '')
@@ -136,7 +144,10 @@ export class PodActions {
       const request = prepareSandbox(this.#services, pod, attempt)
       cgroups.create(pod)
       await host.files.makeFolder(request.logFolder)
+      const folders = prepareFolders(this.#services, pod)
+      folders.catch(() => {})
       await sandboxStarts.run(() => runtime.createSandbox(request, pass), pass)
+      await folders
       this.#sandboxFailures = 0
     } catch (error) {
       pass.throwIfAborted()
@@ -188,6 +199,13 @@ export class PodActions {
     const { runtime, clock } = this.#services
     const targetId = targetOf(container, observed)
     let id: string
+    try {
+      await this.#mounting
+      this.#mountFailures = 0
+    } catch (error) {
+      pass.throwIfAborted()
+      return this.#failMount(error)
+    }
     try {
       const start = { pod, container, attempt, imageRef, sandboxId: sandbox.id, facts }
       const whole = targetId === undefined ? start : { ...start, targetId }

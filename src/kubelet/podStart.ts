@@ -3,6 +3,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { PodVolumes } from './podVolumes.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
+import { allContainers } from './plan/podView.ts'
 import { ConfigError, computeEnvironment, expandVariables } from './runtime/environment.ts'
 import { computeDns, computeHostname, computeHostsFile } from './runtime/podNames.ts'
 import { checkNonRoot } from './runtime/securityContext.ts'
@@ -21,6 +22,21 @@ export function prepareSandbox(services: NodeServices, pod: Pod, attempt: number
     cgroupParent: cgroups.pathOf(pod),
     dns: computeDns(pod, dns),
   }
+}
+
+/** The folders of all containers of a pod; made while its sandbox is, so that no start waits for them. */
+export async function prepareFolders(services: NodeServices, pod: Pod): Promise<void> {
+  const { files } = services.host
+  await Promise.all(
+    allContainers(pod).flatMap(({ container }) => [
+      files.makeFolder(messageFolder(services, pod, container.name)),
+      files.makeFolder(`${podLogFolder(services, pod)}/${container.name}`),
+    ]),
+  )
+}
+
+function messageFolder(services: NodeServices, pod: Pod, container: string): string {
+  return `${podFolder(services, pod.metadata.uid ?? '')}/containers/${container}`
 }
 
 export interface ContainerStart {
@@ -44,7 +60,7 @@ export async function prepareContainer(
   signal: AbortSignal,
 ): Promise<ContainerRequest> {
   const { pod, container, attempt, facts } = start
-  const { host, objects, runtime, directories: _directories } = services
+  const { host, objects, runtime } = services
   if (mustNotBeRoot(pod, container)) {
     const image = await runtime.findImage(container.image ?? '', signal)
     if (image !== undefined) checkNonRoot(pod, container, image)
@@ -57,11 +73,12 @@ export async function prepareContainer(
     facts,
   )
   const expand = (text: string): string => expandVariables(text, (name) => environment.get(name))
-  const folder = `${podFolder(services, pod.metadata.uid ?? '')}/containers/${container.name}`
+  const folder = messageFolder(services, pod, container.name)
   const messageFile = `${folder}/${attempt}.termination-message`
   const { files } = host
-  await Promise.all([
-    files.makeFolder(folder).then(() => files.write(messageFile, '', { mode: 0o666 })),
+  const [mounts] = await Promise.all([
+    prepareMounts(services, volumes, start, expand),
+    files.makeFolder(folder).then(() => files.createExclusive(messageFile, '', { mode: 0o666 })),
     files.makeFolder(`${podLogFolder(services, pod)}/${container.name}`),
   ])
   return {
@@ -72,7 +89,7 @@ export async function prepareContainer(
     sandbox: prepareSandbox(services, pod, 0),
     imageRef: start.imageRef,
     environment: [...environment].map(([name, value]) => ({ name, value })),
-    mounts: await prepareMounts(services, volumes, start, expand),
+    mounts,
     command: (container.command ?? []).map(expand),
     arguments: (container.args ?? []).map(expand),
     logPath: `${container.name}/${attempt}.log`,

@@ -4,7 +4,7 @@ import type { Volume } from '#api/core/v1/volume.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { computeReferences, mountedVolumes } from './plan/planVolumes.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
-import { podFolder, type NodeServices } from './nodeServices.ts'
+import { memoryFolder, podFolder, type NodeServices } from './nodeServices.ts'
 import { typeOf, volumeTypes } from './volumes/index.ts'
 import type { IssuedToken, MountedVolume, VolumeContext, VolumeType } from './volumes/volumeType.ts'
 
@@ -25,17 +25,29 @@ export class PodVolumes {
     this.#uid = uid
   }
 
-  /** Mounts every volume that containers use; what is mounted already is brought up to date. Rejects with the first MountError. */
-  async mount(pod: Pod, facts: OwnFacts, signal: AbortSignal): Promise<void> {
+  /**
+   * Begins to mount every volume that containers use. Resolves once it is known that their sources are there, so that
+   * a sandbox can be made meanwhile; `finished` tells of the rest. Rejects with the first MountError.
+   */
+  async begin(pod: Pod, facts: OwnFacts, signal: AbortSignal): Promise<{ readonly finished: Promise<void> }> {
     const { objects } = this.#services
     await objects.acquire(this.#uid, pod.metadata.namespace ?? '', computeReferences(pod), signal)
-    const results = await Promise.allSettled(
-      mountedVolumes(pod).map(async (volume) => {
-        this.#mounted.set(volume.name, await this.#mountOne(volume, pod, facts, signal))
-      }),
-    )
-    signal.throwIfAborted()
-    for (const result of results) if (result.status === 'rejected') throw result.reason
+    const volumes = mountedVolumes(pod).map((volume) => ({ volume, isChecked: this.#check(volume, pod, facts) }))
+    const mount = async (volume: Volume): Promise<void> => {
+      this.#mounted.set(volume.name, await this.#mountOne(volume, pod, facts, signal))
+    }
+    const mountAll = (isChecked: boolean): Promise<void> => {
+      const chosen = volumes.filter((each) => each.isChecked === isChecked)
+      return firstFailure(
+        chosen.map(({ volume }) => mount(volume)),
+        signal,
+      )
+    }
+    const finished = mountAll(true)
+    // Whoever starts a container hears of it.
+    finished.catch(() => {})
+    await mountAll(false)
+    return { finished }
   }
 
   /** Writes again what follows its sources. Returns when that is needed again at the latest. */
@@ -66,8 +78,7 @@ export class PodVolumes {
   /** Takes away everything that is mounted and all that was written. */
   async unmount(): Promise<void> {
     const { host, clock } = this.#services
-    const folder = podFolder(this.#services, this.#uid)
-    const volumes = `${folder}/volumes`
+    const volumes = this.#folderOf(false)
     for (const type of await host.files.list(volumes)) {
       const unmount = volumeTypeOfFolder(type)?.unmount
       if (unmount === undefined) continue
@@ -78,7 +89,19 @@ export class PodVolumes {
     // Whatever a container mounted into its volumes must not be emptied with them.
     await host.mounts.unmountBelow(volumes)
     await host.files.remove(volumes)
+    await host.files.remove(this.#folderOf(true))
     this.#mounted.clear()
+  }
+
+  /** Whether the type could say beforehand that the volume can be mounted. */
+  #check(volume: Volume, pod: Pod, facts: OwnFacts): boolean {
+    try {
+      const type = typeOf(volume)
+      type.check?.(volume, this.#contextOf(volume, type, pod, facts))
+      return type.check !== undefined
+    } catch (error) {
+      throw mountError(volume, error)
+    }
   }
 
   async #mountOne(volume: Volume, pod: Pod, facts: OwnFacts, signal: AbortSignal): Promise<MountedVolume> {
@@ -87,15 +110,21 @@ export class PodVolumes {
       return await type.mount(volume, this.#contextOf(volume, type, pod, facts), signal)
     } catch (error) {
       signal.throwIfAborted()
-      throw new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`)
+      throw mountError(volume, error)
     }
+  }
+
+  #folderOf(isInMemory: boolean): string {
+    return isInMemory
+      ? `${memoryFolder(this.#services)}/${this.#uid}`
+      : `${podFolder(this.#services, this.#uid)}/volumes`
   }
 
   #contextOf(volume: Volume, type: VolumeType, pod: Pod, facts: OwnFacts): VolumeContext {
     const { host, clock, objects } = this.#services
     return {
       pod,
-      folder: `${podFolder(this.#services, this.#uid)}/volumes/kubernetes.io~${type.name}/${volume.name}`,
+      folder: `${this.#folderOf(type.isInMemory === true)}/${prefix}${type.name}/${volume.name}`,
       host: { ...host, clock },
       objects: objects.objectsOf(pod.metadata.namespace ?? ''),
       facts,
@@ -132,6 +161,17 @@ export class PodVolumes {
     const { token, expirationTimestamp } = answer.status
     return { token, expiresAt: millisecondsOf(expirationTimestamp) ?? this.#services.clock.now() }
   }
+}
+
+function mountError(volume: Volume, error: unknown): MountError {
+  return new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`)
+}
+
+/** Waits for all, so that nothing is being written any more when one has failed. */
+async function firstFailure(works: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
+  const results = await Promise.allSettled(works)
+  signal.throwIfAborted()
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 interface TokenAnswer {

@@ -17,9 +17,14 @@ export interface ReferencedObjectsOptions {
   readonly changed: (podUids: Iterable<string>) => void
 }
 
+/** What the last pod referred to is watched for a while longer: the next one often refers to the same. */
+const lingers = 60_000
+
 interface Watched {
   readonly informer: WatchedInformer<KubeObject>
   readonly users: Set<string>
+  /** Runs while nobody uses it. */
+  linger: Disposable | undefined
   readonly stop: AbortController
 }
 
@@ -64,7 +69,10 @@ export class ReferencedObjectsCache {
   }
 
   close(): void {
-    for (const { stop } of this.#watched.values()) stop.abort()
+    for (const { stop, linger } of this.#watched.values()) {
+      linger?.[Symbol.dispose]()
+      stop.abort()
+    }
     this.#watched.clear()
   }
 
@@ -89,7 +97,12 @@ export class ReferencedObjectsCache {
         ...(report === undefined ? {} : { report }),
       })
       const stop = new AbortController()
-      const made: Watched = { informer: informer as unknown as WatchedInformer<KubeObject>, users: new Set(), stop }
+      const made: Watched = {
+        informer: informer as unknown as WatchedInformer<KubeObject>,
+        users: new Set(),
+        linger: undefined,
+        stop,
+      }
       informer.onChange(() => {
         if (informer.hasSynced) this.#options.changed(made.users)
       })
@@ -98,6 +111,8 @@ export class ReferencedObjectsCache {
       watched = made
     }
     watched.users.add(uid)
+    watched.linger?.[Symbol.dispose]()
+    watched.linger = undefined
     return watched
   }
 
@@ -107,8 +122,10 @@ export class ReferencedObjectsCache {
       const watched = this.#watched.get(key)
       watched?.users.delete(uid)
       if (watched?.users.size === 0) {
-        watched.stop.abort()
-        this.#watched.delete(key)
+        watched.linger = this.#options.clock.after(lingers, () => {
+          watched.stop.abort()
+          this.#watched.delete(key)
+        })
       }
     }
   }

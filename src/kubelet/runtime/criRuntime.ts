@@ -118,7 +118,7 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
         slowCall,
         signal,
       )
-      records.addContainer(request.pod, containerId)
+      records.addContainer(request.pod, containerId, request.sandboxId)
       return containerId
     },
     async startContainer(id, signal) {

@@ -43,6 +43,8 @@ export class PodRecords {
   readonly #touched = new Set<string>()
   /** Containers of which an event said that they ended; the CRI says so a moment later. */
   readonly #ended = new Set<string>()
+  /** Sandbox by container id; a status does not name it. */
+  readonly #sandboxes = new Map<string, string>()
   #listed: Promise<unknown> | undefined
 
   constructor(connection: CriConnection, files: Files, clock: Clock) {
@@ -81,8 +83,9 @@ export class PodRecords {
     this.#own(id, record)
   }
 
-  addContainer(pod: Pod, id: string): void {
+  addContainer(pod: Pod, id: string, sandboxId: string): void {
     const record = this.#recordOf(identityOf(pod))
+    this.#sandboxes.set(id, sandboxId)
     if (!record.containers.has(id)) record.containers.set(id, undefined)
     this.#own(id, record)
   }
@@ -147,6 +150,7 @@ export class PodRecords {
     for (const container of containers) {
       const record = this.#recordOf(identityOfLabels(container.labels))
       seen.add(container.id)
+      this.#sandboxes.set(container.id, container.podSandboxId)
       const known = record.containers.get(container.id)
       if (known !== undefined && known.state === states[container.state]) continue
       if (known === undefined) record.containers.set(container.id, undefined)
@@ -183,6 +187,7 @@ export class PodRecords {
     this.#owners.delete(id)
     this.#touched.delete(id)
     this.#ended.delete(id)
+    this.#sandboxes.delete(id)
     if (record.sandboxes.size === 0 && record.containers.size === 0) this.#pods.delete(record.identity.uid)
   }
 
@@ -222,20 +227,10 @@ export class PodRecords {
       }
       if (answer.status.state === 'CONTAINER_EXITED') this.#ended.delete(id)
       if (!record.containers.has(id)) return
-      const sandboxId = known?.sandboxId ?? (await this.#sandboxOf(id, signal))
+      const sandboxId = this.#sandboxes.get(id) ?? ''
       record.containers.set(id, await this.#observedContainer(answer.status, sandboxId))
       return
     }
-  }
-
-  /** A status does not name its sandbox; the list does. */
-  async #sandboxOf(id: string, signal: AbortSignal): Promise<string> {
-    const { containers } = await this.#call<{ containers: CriContainer[] }>(
-      'ListContainers',
-      { filter: { id } },
-      signal,
-    )
-    return containers[0]?.podSandboxId ?? ''
   }
 
   async #observedContainer(status: CriContainerStatus, sandboxId: string): Promise<ObservedContainer> {

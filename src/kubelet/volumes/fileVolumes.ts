@@ -1,4 +1,3 @@
-import type { Mount } from '#lib/host/mount.ts'
 import type { VolumeFiles } from '../plan/planVolumes.ts'
 import { writeVolumeFiles } from './atomicWriter.ts'
 import { configMapFiles, downwardFiles, secretFiles } from './fileSources.ts'
@@ -19,15 +18,11 @@ export const configMap: VolumeType = {
 /** Files from a Secret; in memory, so that they never reach a disk. */
 export const secret: VolumeType = {
   name: 'secret',
+  isInMemory: true,
   matches: (volume) => volume.secret !== undefined,
   async mount(volume, context) {
     const source = volume.secret!
-    const files = secretFiles(source.secretName ?? '', source, source.defaultMode ?? defaultMode, context)
-    await keepInMemory(context)
-    return mountFiles(files, context)
-  },
-  async unmount({ folder, host }) {
-    await host.mounts.unmount(folder)
+    return mountFiles(secretFiles(source.secretName ?? '', source, source.defaultMode ?? defaultMode, context), context)
   },
 }
 
@@ -39,18 +34,6 @@ export const downwardAPI: VolumeType = {
     const source = volume.downwardAPI!
     return mountFiles(downwardFiles(source.items, source.defaultMode ?? defaultMode, context), context)
   },
-}
-
-/** A folder in memory for what is secret, made once; where the node's own folders are in memory nothing is needed. */
-export async function keepInMemory({ folder, host: { files, mounts } }: VolumeContext): Promise<void> {
-  let holder: Mount | undefined
-  for (const mount of mounts.list()) {
-    const holds = folder === mount.target || folder.startsWith(mount.target === '/' ? '/' : `${mount.target}/`)
-    if (holds && mount.target.length >= (holder?.target.length ?? 0)) holder = mount
-  }
-  if (holder?.type === 'tmpfs') return
-  await files.makeFolder(folder, 0o755)
-  await mounts.mountTmpfs(folder, { mode: 0o755 })
 }
 
 /** Writes a volume's files, owned by the pod's group if it has one. */

@@ -27,6 +27,10 @@ export interface VolumeType {
   /** The part of the folder's name that tells the type, such as `configmap`. */
   readonly name: string
   matches(volume: Volume): boolean
+  /** Its files must never reach a disk: its folder is in memory. */
+  readonly isInMemory?: boolean
+  /** Throws at once when `mount` is bound to fail; a type without it mounts so quickly that nobody need ask before. */
+  check?(volume: Volume, context: VolumeContext): void
   /** Makes the volume ready and returns the path that containers mount. Rejects with the words of a FailedMount event. */
   mount(volume: Volume, context: VolumeContext, signal: AbortSignal): Promise<MountedVolume>
   /** Takes away what `mount` attached; the folder itself is removed by the caller. */
