@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isEqual, mergePatchOf } from './statusPatch.ts'
+import { mergePatchOf } from './statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 
 const rows: readonly (readonly [name: string, from: unknown, to: unknown, patch: unknown])[] = [
   ['equal', { a: 1, b: { c: [1] } }, { b: { c: [1] }, a: 1 }, undefined],
@@ -15,6 +16,6 @@ const rows: readonly (readonly [name: string, from: unknown, to: unknown, patch:
 for (const [name, from, to, patch] of rows) {
   test(`merge patch: ${name}`, () => {
     assert.deepEqual(mergePatchOf(from, to), patch)
-    assert.equal(isEqual(from, to), patch === undefined)
+    assert.equal(sameJson(from, to), patch === undefined)
   })
 }

@@ -5,7 +5,7 @@ import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
-import { isEqual } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { serviceAddress, type ClusterConfig } from '#cluster/config.ts'
 import type { Component } from '#lib/component.ts'
 import { isReason } from '#machinery/status.ts'
@@ -150,7 +150,7 @@ async function ensure<T extends KubeObject>(
     return
   }
   const wanted = object as Partial<T>
-  const differing = keep.filter((part) => !isEqual(known[part], wanted[part]))
+  const differing = keep.filter((part) => !sameJson(known[part], wanted[part]))
   if (differing.length === 0) return
   const body = Object.fromEntries(differing.map((part) => [part, wanted[part]]))
   await client.patch(resource, nameOf(object), { type: 'merge', body }, { signal })

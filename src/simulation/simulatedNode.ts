@@ -5,7 +5,7 @@ import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Draft } from '#client/client.ts'
 import { microTimeText, timeText } from '#machinery/time.ts'
-import { isEqual } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 
 /** The label by which people and selectors tell simulated nodes from real ones. */
 export const simulatedLabel = 'k8ts.dev/simulated'
@@ -141,7 +141,7 @@ export function planStatus(spec: SimulatedNodeSpec, { status = {} }: Node, now: 
   const facts = factsOf(spec)
   const told = { capacity: status.capacity, addresses: status.addresses, nodeInfo: status.nodeInfo }
   const wanted = { capacity: facts.capacity, addresses: facts.addresses, nodeInfo: facts.nodeInfo }
-  const change = isEqual(told, wanted) ? {} : facts
+  const change = sameJson(told, wanted) ? {} : facts
   if (change !== facts && isHealthy(status)) return undefined
   return { ...change, conditions: computeHealthyConditions(status.conditions ?? [], now).slice(0, healthy.length) }
 }

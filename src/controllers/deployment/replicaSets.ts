@@ -2,7 +2,7 @@ import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
 import { deployments, type Deployment } from '#api/apps/v1/deployment.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import { apiVersionOf } from '#api/resource.ts'
-import { isEqual } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { controllerReference } from '#machinery/owners.ts'
 import { podTemplateHash } from '#machinery/podTemplateHash.ts'
@@ -39,7 +39,7 @@ export function byAge(sets: readonly ReplicaSet[]): readonly ReplicaSet[] {
 }
 
 export function isSameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean {
-  return a !== undefined && b !== undefined && isEqual(withoutHash(a), withoutHash(b))
+  return a !== undefined && b !== undefined && sameJson(withoutHash(a), withoutHash(b))
 }
 
 function withoutHash(template: PodTemplateSpec): PodTemplateSpec {

@@ -3,7 +3,7 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { services, type Service } from '#api/core/v1/service.ts'
 import type { Draft } from '#client/client.ts'
-import { isEqual } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { timeText } from '#machinery/time.ts'
 import { controllerReference } from '#machinery/owners.ts'
 import { headlessLabel, isHeadless, triggerTimeAnnotation } from '../serviceEndpoints.ts'
@@ -71,14 +71,14 @@ function planGroup(
   const draughts = slices.map((slice): Draught => {
     const kept: Endpoint[] = []
     let changed =
-      !isEqual(slice.metadata.labels ?? {}, labels) || !isEqual(slice.metadata.ownerReferences ?? [], owners)
+      !sameJson(slice.metadata.labels ?? {}, labels) || !sameJson(slice.metadata.ownerReferences ?? [], owners)
     for (const old of slice.endpoints ?? []) {
       const endpoint = wanted.get(endpointKey(old))
       wanted.delete(endpointKey(old))
       if (endpoint === undefined) changed = true
       else {
         kept.push(endpoint)
-        changed ||= !isEqual(old, endpoint)
+        changed ||= !sameJson(old, endpoint)
       }
     }
     return { slice, endpoints: kept, changed }

@@ -2,7 +2,7 @@ import type { EndpointAddress, EndpointPort, Endpoints, EndpointSubset } from '#
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { Draft } from '#client/client.ts'
-import { isEqual } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { timeText } from '#machinery/time.ts'
 import { isReady } from '../podAvailability.ts'
 import {
@@ -40,8 +40,8 @@ export function planEndpoints(
   const told = annotations[capacityAnnotation] === 'truncated'
   const same =
     present !== undefined &&
-    isEqual(present.subsets ?? [], subsets) &&
-    isEqual(present.metadata.labels ?? {}, labels) &&
+    sameJson(present.subsets ?? [], subsets) &&
+    sameJson(present.metadata.labels ?? {}, labels) &&
     told === overCapacity
   if (same) return { do: 'nothing' }
   if (overCapacity) annotations[capacityAnnotation] = 'truncated'

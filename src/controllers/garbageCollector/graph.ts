@@ -1,6 +1,6 @@
 import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
-import { isEqual } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 
 export const orphanFinalizer = 'orphan'
 export const foregroundFinalizer = 'foregroundDeletion'
@@ -48,7 +48,7 @@ export class OwnershipGraph {
     node.known = { resource, object }
     const look: string[] = []
     const [old, now] = [ownersOf(before), ownersOf(object)]
-    if (!isEqual(old, now)) {
+    if (!sameJson(old, now)) {
       look.push(...this.#unlink(node, old, now), ...this.#link(node, now))
     }
     if (isWaitingForDependents(object) && !isWaitingForDependents(before)) {

@@ -3,7 +3,8 @@ import { leases, type Lease } from '#api/coordination/v1/lease.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Client } from '#client/client.ts'
-import { isEqual, mergePatchOf } from '#client/statusPatch.ts'
+import { mergePatchOf } from '#client/statusPatch.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { microTimeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import { isReason } from '#machinery/status.ts'
@@ -70,7 +71,7 @@ const reportEvery = 300_000
 
 /** Whether a status is worth writing: something but the heartbeat differs, or five minutes are over. */
 export function isReportDue(old: NodeStatus, next: NodeStatus, lastReport: number, now: number): boolean {
-  return now - lastReport >= reportEvery || !isEqual(withoutHeartbeat(old, next), withoutHeartbeat(next, next))
+  return now - lastReport >= reportEvery || !sameJson(withoutHeartbeat(old, next), withoutHeartbeat(next, next))
 }
 
 /** Only what this node tells is compared. */

@@ -1,3 +1,4 @@
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { isJsonObject, setOwn, type Json } from './merge.ts'
 
 /** More operations than this in one patch are refused before any is applied. */
@@ -187,15 +188,4 @@ function checkTest(document: Json, path: string, expected: Json): void {
     found = child(found, token)
   }
   if (!sameJson(found ?? null, expected)) throw new JsonPatchError('unfit', `testing value ${path} failed: test failed`)
-}
-
-/** Whether two values are the same JSON, whatever the order of members. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index]))
-  }
-  if (!isJsonObject(a) || !isJsonObject(b)) return false
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
 }

@@ -2,7 +2,7 @@
 // more: `$patch` (replace, delete), `$retainKeys`, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>`.
 import { schemaOfField, type Schema } from '#machinery/schema/model.ts'
 import { isJsonObject, setOwn, type Json, type JsonObject } from './merge.ts'
-import { sameJson } from './json.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 
 /** Why a strategic merge patch does not apply. `badPatch` and `unprocessable` are the client's fault. */
 export class StrategicPatchError extends Error {

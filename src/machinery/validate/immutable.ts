@@ -1,4 +1,4 @@
-import { sameJson } from '#machinery/patch/json.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { isObject, schemaOfField, type Schema } from '#machinery/schema/model.ts'
 import type { Report } from './report.ts'
 

@@ -5,7 +5,8 @@ import { checkCount } from '#resources/apps/rollout.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { goForm } from '#resources/goForm.ts'
-import { checkAtLeast, checkImmutable, sameValue } from '#resources/rules.ts'
+import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
 
@@ -77,7 +78,7 @@ const templateGeneration = 'deprecated.daemonset.template.generation'
 
 function keepTemplateGeneration(daemonSet: DaemonSet, old: DaemonSet | undefined): void {
   const before = generationOf(old ?? daemonSet)
-  const changed = old !== undefined && !sameValue(daemonSet.spec.template, old.spec.template)
+  const changed = old !== undefined && !sameJson(daemonSet.spec.template, old.spec.template)
   const now = old === undefined ? Math.max(before, 1) : changed ? before + 1 : before
   daemonSet.metadata.annotations = { ...daemonSet.metadata.annotations, [templateGeneration]: String(now) }
 }

@@ -5,7 +5,8 @@ import { scaleSubresource } from '#resources/apps/scale.ts'
 import { ageColumn, containerColumns, nameColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { defaultClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
-import { checkAtLeast, sameValue } from '#resources/rules.ts'
+import { checkAtLeast } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { goForm } from '#resources/goForm.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -70,7 +71,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
       restartPolicies: ['Always'],
       deadlineOwner: 'StatefulSet',
     })
-    if (old !== undefined && !sameValue(fixedPart(spec), fixedPart(old.spec))) {
+    if (old !== undefined && !sameJson(fixedPart(spec), fixedPart(old.spec))) {
       const changeable =
         "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
       place.forbidden(`updates to statefulset spec for fields other than ${changeable} are forbidden`)

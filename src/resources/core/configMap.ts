@@ -1,7 +1,7 @@
 import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { base64Bytes, checkKeys, checkTotalSize, textBytes } from '#resources/core/configData.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Config maps: settings for pods, as texts and bytes by key. */
@@ -32,8 +32,8 @@ export const configMapStrategy: Strategy<ConfigMap> = {
     )
     if (old?.immutable !== true) return
     if (immutable !== true) report.at('immutable').forbidden('field is immutable when `immutable` is set')
-    if (!sameValue(data, old.data ?? {})) report.at('data').forbidden('field is immutable when `immutable` is set')
-    if (!sameValue(binaryData, old.binaryData ?? {})) {
+    if (!sameJson(data, old.data ?? {})) report.at('data').forbidden('field is immutable when `immutable` is set')
+    if (!sameJson(binaryData, old.binaryData ?? {})) {
       report.at('binaryData').forbidden('field is immutable when `immutable` is set')
     }
   },

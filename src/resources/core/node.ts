@@ -5,7 +5,7 @@ import { labelValueProblems, qualifiedNameProblems } from '#machinery/validate/n
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkResourceAmounts } from '#resources/quantities.ts'
 import { goForm } from '#resources/goForm.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -84,7 +84,7 @@ export const nodeStrategy: Strategy<Node> = {
       if (!isCidr(cidr)) report.at('spec', 'podCIDRs', index).invalid(spec.podCIDRs, 'must be valid CIDR')
     }
     if (old === undefined) return
-    if ((old.spec.podCIDRs ?? []).length > 0 && !sameValue(spec.podCIDRs, old.spec.podCIDRs)) {
+    if ((old.spec.podCIDRs ?? []).length > 0 && !sameJson(spec.podCIDRs, old.spec.podCIDRs)) {
       report.at('spec', 'podCIDRs').forbidden('node updates may not change podCIDR except from "" to valid')
     }
     if ((old.spec.providerID ?? '') !== '' && spec.providerID !== old.spec.providerID) {

@@ -4,7 +4,8 @@ import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from '#resources/core/storage.ts'
-import { checkImmutable, checkOneOf, sameValue } from '#resources/rules.ts'
+import { checkImmutable, checkOneOf } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { difference } from '#resources/difference.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -99,7 +100,7 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
     checkVolumeSpec(spec, place)
     if (old === undefined) return
     const [now, before] = [sourcesOf(spec), sourcesOf(old.spec)]
-    if (!sameValue(now, before)) {
+    if (!sameJson(now, before)) {
       const text = `spec.persistentvolumesource is immutable after creation\n${difference(now, before)}`
       place.at('persistentvolumesource').forbidden(text)
     }

@@ -9,7 +9,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkVolumeMode } from '#resources/core/storage.ts'
 import { difference } from '#resources/difference.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { checkSelector } from '#resources/selector.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -63,7 +63,7 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
     checkClaimSpec(spec, place)
     if (old === undefined) return
     const fixed = withoutAllowedChanges(spec, old)
-    if (!sameValue(fixed, old.spec)) {
+    if (!sameJson(fixed, old.spec)) {
       const text =
         'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
       place.forbidden(`${text}\n${difference(fixed, old.spec)}`)

@@ -2,7 +2,7 @@ import { resourceQuotas, type ResourceQuota } from '#api/core/v1/resourceQuota.t
 import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkNotNegative, isWhole } from '#resources/quantities.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
 
@@ -50,7 +50,7 @@ export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
     else if (contradictions.some(([a, b]) => given.includes(a as never) && given.includes(b as never))) {
       place.invalid(given, 'conflicting scopes')
     }
-    if (old !== undefined && !sameValue(given.toSorted(), (old.spec?.scopes ?? []).toSorted())) {
+    if (old !== undefined && !sameJson(given.toSorted(), (old.spec?.scopes ?? []).toSorted())) {
       place.invalid(given, 'field is immutable')
     }
   },

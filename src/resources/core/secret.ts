@@ -2,7 +2,8 @@ import { secrets, type Secret } from '#api/core/v1/secret.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { base64Bytes, checkKeys, checkTotalSize } from '#resources/core/configData.ts'
-import { checkImmutable, sameValue } from '#resources/rules.ts'
+import { checkImmutable } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** The keys that secrets of a known type must have. */
@@ -50,7 +51,7 @@ export const secretStrategy: Strategy<Secret> = {
     checkImmutable(report.at('type'), type, old.type)
     if (old.immutable !== true) return
     if (immutable !== true) report.at('immutable').forbidden('field is immutable when `immutable` is set')
-    if (!sameValue(data, old.data ?? {})) report.at('data').forbidden('field is immutable when `immutable` is set')
+    if (!sameJson(data, old.data ?? {})) report.at('data').forbidden('field is immutable when `immutable` is set')
   },
 }
 

@@ -1,7 +1,7 @@
 // The rules of `metadata`, the same for every kind.
 import type { ObjectMeta, OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
-import { sameJson } from '#machinery/patch/json.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import {
   dns1035LabelProblems,

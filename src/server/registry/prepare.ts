@@ -1,5 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
-import { sameJson } from '#machinery/patch/json.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { invalid } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { validateObject } from '#machinery/validate/schemaRules.ts'

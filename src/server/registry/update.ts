@@ -1,6 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
-import { sameJson } from '#machinery/patch/json.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { conflict, invalid, modifiedMeanwhile, notFound } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'

@@ -3,7 +3,7 @@ import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import type { Toleration } from '#api/core/v1/scheduling.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { difference } from '#resources/difference.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 
 const changeable =
   '`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
@@ -21,7 +21,7 @@ export function checkPodUpdate(pod: Pod, old: Pod, report: Report): void {
   checkTolerationsGrow(pod.spec.tolerations ?? [], old.spec.tolerations ?? [], spec.at('tolerations'))
   checkGatesShrink(pod.spec, old.spec, spec.at('schedulingGates'))
   const fixed = withoutAllowedChanges(pod.spec, old.spec)
-  if (!sameValue(fixed, old.spec)) {
+  if (!sameJson(fixed, old.spec)) {
     spec.forbidden(`pod updates may not change fields other than ${changeable}\n${difference(fixed, old.spec)}`)
   }
 }
@@ -38,7 +38,7 @@ function checkDeadline(
 
 function checkTolerationsGrow(now: readonly Toleration[], before: readonly Toleration[], report: Report): void {
   const kept = before.every((toleration) =>
-    now.some((one) => sameValue({ ...one, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 })),
+    now.some((one) => sameJson({ ...one, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 })),
   )
   if (!kept) report.forbidden('existing toleration can not be modified except its tolerationSeconds')
 }

@@ -11,7 +11,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { checkLabels } from '#resources/metadata.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 
 const types: readonly string[] = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinities: readonly string[] = ['ClientIP', 'None']
@@ -170,7 +170,7 @@ function checkTrafficPolicies(spec: ServiceSpec, report: Report): void {
 /** What of a service may not change while it lives. */
 export function checkServiceUpdate(spec: ServiceSpec, old: ServiceSpec, report: Report): void {
   if (old.type === 'ExternalName' || spec.type === 'ExternalName') return
-  if ((old.clusterIP ?? '') !== '' && !sameValue(spec.clusterIPs, old.clusterIPs)) {
+  if ((old.clusterIP ?? '') !== '' && !sameJson(spec.clusterIPs, old.clusterIPs)) {
     report.at('clusterIPs', 0).invalid(spec.clusterIPs ?? null, 'may not change once set')
   }
 }

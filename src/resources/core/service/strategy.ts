@@ -4,7 +4,7 @@ import { formatLabels, nameColumn } from '#resources/columns.ts'
 import { addressAllocator, type AddressAllocator } from '#resources/core/service/addresses.ts'
 import { nodePortAllocator, opensNodePorts, type NodePortAllocator } from '#resources/core/service/nodePorts.ts'
 import { checkServiceSpec, checkServiceUpdate } from '#resources/core/service/rules.ts'
-import { sameValue } from '#resources/rules.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -150,7 +150,7 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
 
 /** A new address in the one spelling is meant for the other too, unless that was changed as well. */
 function alignAddresses(spec: ServiceSpec, old: ServiceSpec): void {
-  if (spec.clusterIP === old.clusterIP || !sameValue(spec.clusterIPs, old.clusterIPs)) return
+  if (spec.clusterIP === old.clusterIP || !sameJson(spec.clusterIPs, old.clusterIPs)) return
   if ((spec.clusterIP ?? '') === '') delete spec.clusterIPs
   else spec.clusterIPs = [spec.clusterIP!]
 }
@@ -160,10 +160,10 @@ function dropUnused(service: Service, old: Service): void {
   const { spec } = service
   const before = old.spec
   const drop = (field: keyof ServiceSpec): void => {
-    if (sameValue(spec[field], before[field])) delete spec[field]
+    if (sameJson(spec[field], before[field])) delete spec[field]
   }
   if (before.type !== 'ExternalName' && spec.type === 'ExternalName') {
-    if (sameValue(spec.clusterIP ?? '', before.clusterIP ?? '') && sameValue(spec.clusterIPs, before.clusterIPs)) {
+    if (sameJson(spec.clusterIP ?? '', before.clusterIP ?? '') && sameJson(spec.clusterIPs, before.clusterIPs)) {
       delete spec.clusterIP
       delete spec.clusterIPs
     }
