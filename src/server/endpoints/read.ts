@@ -64,5 +64,14 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
     timeoutMs,
     signal: AbortSignal.any([request.signal, server.closing]),
   })
-  return { type: 'watch', code: 200, kind, watch }
+  return { type: 'watch', code: 200, kind, watch: counted(exchange, watch) }
+}
+
+/** A watch that counts as a long-running request from its first to its last event. */
+async function* counted<T>(
+  { server, info }: Exchange,
+  watch: AsyncGenerator<T, void, void>,
+): AsyncGenerator<T, void, void> {
+  using _ = server.metrics.watchBegins(info)
+  yield* watch
 }
