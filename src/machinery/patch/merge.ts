@@ -1,3 +1,5 @@
+import { sameJson } from '#lib/encoding/sameJson.ts'
+
 /** A value of JSON. Patches work on these; they never change their arguments. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
@@ -28,7 +30,26 @@ export function applyMergePatch(target: Json | undefined, patch: Json): Json {
   const result: Record<string, Json> = isJsonObject(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key]
-    else setOwn(result, key, applyMergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value))
+    else setOwn(result, key, applyMergePatch(ownMember(result, key), value))
   }
   return result
+}
+
+/** The merge patch that turns one value into another; undefined when they are equal. Undefined members are absent. */
+export function mergePatchOf(from: unknown, to: unknown): Json | undefined {
+  if (!isJsonObject(from) || !isJsonObject(to)) return sameJson(from, to) ? undefined : ((to ?? null) as Json)
+  const patch: Record<string, Json> = {}
+  for (const key of Object.keys(from)) {
+    if (from[key] !== undefined && ownMember(to, key) === undefined) setOwn(patch, key, null)
+  }
+  for (const [key, value] of Object.entries(to)) {
+    if (value === undefined) continue
+    const change = mergePatchOf(ownMember(from, key), value)
+    if (change !== undefined) setOwn(patch, key, change)
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch
+}
+
+function ownMember(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
 }
