@@ -1,6 +1,6 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client } from './client.ts'
-import { mergePatchOf } from './statusPatch.ts'
+import { mergePatchOf } from '#machinery/patch/merge.ts'
 
 /**
  * Brings an object's status to what was computed from exactly this revision of it, with one patch of the difference;
