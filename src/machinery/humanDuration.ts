@@ -9,7 +9,7 @@ const year = 365 * day
  * The rule is apimachinery's `duration.HumanDuration`. `milliseconds` may be a little negative where clocks differ.
  */
 export function humanDuration(milliseconds: number): string {
-  if (milliseconds < -second) return '<invalid>'
+  if (milliseconds <= -2 * second) return '<invalid>'
   if (milliseconds < 0) return '0s'
   const seconds = Math.trunc(milliseconds / second)
   if (seconds < 60 * 2) return `${seconds}s`

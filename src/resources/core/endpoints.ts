@@ -53,6 +53,7 @@ function checkAddress(ip: string, report: Report): void {
 }
 
 function shown(subsets: readonly EndpointSubset[]): string {
+  if (subsets.length === 0) return '<none>'
   const list: string[] = []
   let more = 0
   for (const { addresses = [], ports = [] } of subsets) {
@@ -68,5 +69,5 @@ function shown(subsets: readonly EndpointSubset[]): string {
     }
   }
   const text = list.join(',')
-  return text === '' ? '<none>' : more > 0 ? `${text} + ${more} more...` : text
+  return more > 0 ? `${text} + ${more} more...` : text
 }

@@ -24,7 +24,7 @@ export const endpointSliceStrategy: Strategy<EndpointSlice> = {
       name: 'Ports',
       description: 'Ports of every endpoint.',
       value: ({ ports }) =>
-        shorten((ports ?? []).map(({ port }) => (port === undefined ? '*' : `${port}`))) || '<unset>',
+        shorten((ports ?? []).map(({ port, name }) => (port === undefined ? (name ?? '*') : `${port}`))) || '<unset>',
     },
     {
       name: 'Endpoints',

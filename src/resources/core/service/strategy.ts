@@ -198,8 +198,9 @@ function externalText({ spec, status }: Service): string {
     case 'ExternalName':
       return spec.externalName ?? ''
     case 'LoadBalancer': {
-      const ingress = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? '')
-      const all = [...ingress, ...(spec.externalIPs ?? [])].join(',')
+      const ingress = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || (hostname ?? ''))
+      const balancers = [...new Set(ingress)].filter((address) => address !== '').toSorted()
+      const all = [...balancers, ...(spec.externalIPs ?? [])].join(',')
       return all === '' ? '<pending>' : all
     }
     default:
