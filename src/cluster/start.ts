@@ -14,8 +14,7 @@ import type { Architecture } from '#cluster/image/pause.ts'
 import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/store.ts'
 import { mergeContext, writeAdminKubeconfig } from '#cluster/kubeconfig.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
-import { ensureContainerd } from '#cluster/place/containerd.ts'
-import { placeLayout } from '#cluster/place/layout.ts'
+import { ensureContainerd, startContainerd } from '#cluster/place/containerd.ts'
 import { openOutside } from '#cluster/place/outside.ts'
 import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
 import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from '#cluster/processes.ts'
@@ -32,13 +31,20 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
     ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record)),
   )
   await ensureAdministrator(surroundings, record, certificates)
+  const hasLived = (await host.files.status(paths.storeFolder)) !== undefined
+  let images: Promise<void> = Promise.resolve()
   if (nodes.length > 0) {
     await ensureNodeCredentials(surroundings, record, certificates)
-    await step(
+    const places = await step(
       surroundings,
       nodes.length === 1 ? 'Node and its containerd' : `${nodes.length} nodes, each with its containerd`,
       () => ensurePlaces(surroundings, record),
     )
+    images = ensureImages(surroundings, record, places)
+    // Whoever waits for it below hears of a failure; until then it is nobody's.
+    images.catch(() => {})
+    // Pods of before would look for their images at once.
+    if (hasLived) await step(surroundings, 'Images', () => images)
   }
   const all = nodes.length === 0 ? [controlPlaneName] : nodes.map(({ name }) => name)
   // What the API server knows of a node may be from before its process was started.
@@ -51,6 +57,7 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
     }
     await waitForServer(surroundings, record, () => explainDeath(surroundings, record, controlPlaneName))
   })
+  if (nodes.length > 0 && !hasLived) await step(surroundings, 'Images', () => images)
   await step(surroundings, 'Nodes ready', () =>
     waitForNodes(surroundings, record, { nodes: newProcesses, since }, async () => {
       for (const node of all) await explainDeath(surroundings, record, node)
@@ -61,28 +68,45 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
   return record
 }
 
-async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): Promise<void> {
+/** The places of a cluster's nodes, each with a containerd that has been started and answers soon. */
+async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): Promise<readonly Place[]> {
   const { host, roots, signal } = surroundings
   const { config, nodes, nodeRange } = record
   const network = networkOf(config, nodeRange!)
-  const architecture = architectureOf(process.arch)
   const layout = await ensureCluster(host, config.name, network, roots, signal)
-  await ensurePauseImage(surroundings, architecture)
-  const imageFolder = clusterPaths(config.name, roots).imageFolder
-  await Promise.all(
+  const places = await Promise.all(
     nodes.map(async ({ name, address }) => {
       const place: Place = await ensurePlace(
         host,
         { cluster: config.name, node: name, inside: { address, network }, ephemeral: config.ephemeral, roots },
         signal,
       )
+      await startContainerd(host, place, {}, signal)
+      return place
+    }),
+  )
+  if (!config.outside) return places
+  const namespaces = places.map((place) => place.layout.networkNamespace)
+  await openOutside(host, layout, network, namespaces, signal)
+  return places
+}
+
+/** Gives every node what this machine keeps of images, the one that each pod needs among them. */
+async function ensureImages(
+  surroundings: Surroundings,
+  record: ClusterRecord,
+  places: readonly Place[],
+): Promise<void> {
+  const { host, roots, signal } = surroundings
+  const architecture = architectureOf(process.arch)
+  await ensurePauseImage(surroundings, architecture)
+  const { imageFolder } = clusterPaths(record.config.name, roots)
+  await Promise.all(
+    places.map(async (place) => {
       await ensureContainerd(host, place, {}, signal)
       await importSavedImages(host, place, imageFolder, architecture, signal)
     }),
   )
-  if (!config.outside) return
-  const namespaces = nodes.map(({ name }) => placeLayout(config.name, name, roots).networkNamespace)
-  await openOutside(host, layout, network, namespaces, signal)
 }
 
 /** The image of the process that holds a pod's namespaces is ours: nothing is fetched to start the first pod. */

@@ -1,4 +1,5 @@
 /** Where a cluster keeps archives of images, so that each new place gets them, and how containerd takes them. */
+import { Semaphore } from '#lib/async/mutex.ts'
 import type { Host } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
 
@@ -83,6 +84,9 @@ export async function importImages(
   }
 }
 
+/** Most of an import is waiting for containerd; more at once than it has processors gain little. */
+const importsAtOnce = 4
+
 /** What was imported from an archive, and the state of the file then. */
 type Imported = Record<string, { readonly stamp: string; readonly names: readonly string[] }>
 
@@ -103,22 +107,25 @@ export async function importSavedImages(
   const present = new Set((await listImages(host, place, signal)).map((image) => image.name))
   const after: Imported = {}
   const imported: string[] = []
-  for (const path of await listSavedImages(host, folder)) {
+  const turns = new Semaphore(importsAtOnce)
+  const importIfLacking = async (path: string): Promise<void> => {
     const status = await host.files.status(path)
-    if (status === undefined) continue
+    if (status === undefined) return
     const stamp = `${status.size} ${status.modified}`
     const known = before[path]
     if (known?.stamp === stamp && known.names.every((name) => present.has(name))) {
       after[path] = known
-      continue
+      return
     }
     const bytes = await host.files.read(path, maxArchiveBytes)
-    if (bytes === undefined) continue
+    if (bytes === undefined) return
     const { names } = await readArchive(bytes, architecture)
     await importImages(host, place, [path], signal)
     after[path] = { stamp, names }
     imported.push(...names)
   }
+  const paths = await listSavedImages(host, folder)
+  await Promise.all(paths.map((path) => turns.run(() => importIfLacking(path), signal)))
   if (imported.length > 0) await host.files.write(note, JSON.stringify(after))
   return imported
 }

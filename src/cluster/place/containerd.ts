@@ -95,9 +95,31 @@ export interface ContainerdOptions {
   readonly isReady?: ReadyProbe
 }
 
+/** The place's containerd: the one that lives already, with all its containers, or a new one, which may not answer yet. */
+export async function startContainerd(
+  host: Host,
+  place: Place,
+  { environment = {} }: Pick<ContainerdOptions, 'environment'> = {},
+  signal?: AbortSignal,
+): Promise<ProcessIdentity> {
+  const living = await findContainerd(host, place)
+  if (living !== undefined) return living
+  const config = renderContainerdConfig(place.layout, await findRuntime(host, place, signal))
+  await host.files.write(place.layout.configFile, config, { mode: 0o600 })
+  await trimLog(host, place)
+  await host.files.remove(place.layout.socket)
+  const started = await host.processes.start(place.enter(['containerd', '--config', place.layout.configFile]), {
+    cwd: '/',
+    env: { PATH: programPath, ...environment },
+    logFile: place.layout.containerdLog,
+  })
+  await writePidFile(host.files, place.layout.pidFile, started)
+  return started
+}
+
 /**
- * Resolves once the place's containerd answers: the one that lives already, with all its containers, or a new one in the
- * same namespaces. Rejects with the end of its log when it dies first or does not answer within 20 seconds.
+ * Resolves once the place's containerd, as `startContainerd` gives it, answers. Rejects with the end of its log when it
+ * dies first or does not answer within 20 seconds.
  */
 export async function ensureContainerd(
   host: Host,
@@ -105,20 +127,8 @@ export async function ensureContainerd(
   options: ContainerdOptions = {},
   signal?: AbortSignal,
 ): Promise<ProcessIdentity> {
-  const { environment = {}, isReady = isContainerdReady } = options
-  let running = await findContainerd(host, place)
-  if (running === undefined) {
-    const config = renderContainerdConfig(place.layout, await findRuntime(host, place, signal))
-    await host.files.write(place.layout.configFile, config, { mode: 0o600 })
-    await trimLog(host, place)
-    await host.files.remove(place.layout.socket)
-    running = await host.processes.start(place.enter(['containerd', '--config', place.layout.configFile]), {
-      cwd: '/',
-      env: { PATH: programPath, ...environment },
-      logFile: place.layout.containerdLog,
-    })
-    await writePidFile(host.files, place.layout.pidFile, running)
-  }
+  const { isReady = isContainerdReady } = options
+  const running = await startContainerd(host, place, options, signal)
   const deadline = host.clock.now() + 20_000
   while (!(await isReady(place))) {
     if (!host.processes.isAlive(running))
