@@ -14,6 +14,7 @@ import {
 import { serverNames } from '#cluster/addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
+import { logNameOf } from '#cluster/partLogs.ts'
 import { controlPlaneName } from '#cluster/processes.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from '#cluster/record.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -41,7 +42,6 @@ export interface Assembly {
   readonly host: Host
   readonly clock: Clock
   readonly random: Random
-  readonly log: Logger
   readonly record: ClusterRecord
   readonly paths: ClusterPaths
   readonly nodeName: string
@@ -60,8 +60,8 @@ export interface Assembly {
   readonly informers: Informers
   readonly events: EventWriter
   readonly causes: Causes
-  /** Tells the log what went wrong and is tried again. */
-  report(problem: string, error?: unknown): void
+  /** The log of a component, and how it tells there what went wrong and is tried again. */
+  logOf(component: string): { readonly log: Logger; readonly report: (problem: string, error?: unknown) => void }
 }
 
 /** The audience and issuer of service-account tokens. */
@@ -78,10 +78,17 @@ export async function assembleNode(
   const paths = clusterPaths(record.config.name, roots)
   const node = record.nodes.find(({ name }) => name === nodeName)
   const place = await findOwnPlace(host, record.config.name, nodeName, roots)
-  const report = (problem: string, error?: unknown): void =>
-    log.warn(problem, error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) })
+  const logOf = (component: string): ReturnType<Assembly['logOf']> => {
+    const own = log.child(logNameOf(component))
+    return {
+      log: own,
+      report: (problem, error) => own.warn(problem, error === undefined ? {} : { error: textOf(error) }),
+    }
+  }
   const controlPlane =
-    nodeName === controlPlaneName ? await openControlPlane(surroundings, record, paths, log) : undefined
+    nodeName === controlPlaneName
+      ? await openControlPlane(surroundings, record, paths, logOf('api-server').log)
+      : undefined
   const folder = paths.nodeFolder(nodeName)
   const authority =
     controlPlane?.certificates.authority ?? (await host.files.readText(`${paths.certificateFolder}/ca.crt`))!
@@ -90,12 +97,11 @@ export async function assembleNode(
       ? remoteClients(record, authority, (await readCredentials(host.files, `${folder}/client`))!)
       : (user: string) => clientOver(inProcessTransport(controlPlane.server, callerOf(user)) as Transport)
   const own = clientOf(controlPlane === undefined ? `system:node:${nodeName}` : 'system:kube-controller-manager')
-  const shared = { client: own, clock, random, report }
+  const shared = { client: own, clock, random, report: logOf('informers').report }
   return {
     host,
     clock,
     random,
-    log,
     record,
     paths,
     nodeName,
@@ -109,7 +115,7 @@ export async function assembleNode(
     informers: sharedInformers(shared),
     events: eventWriter(shared),
     causes: new Causes(clock),
-    report,
+    logOf,
   }
 }
 
@@ -179,4 +185,8 @@ async function findResolvConf({ files }: Host): Promise<string> {
   const behind = '/run/systemd/resolve/resolv.conf'
   const onlyLocal = servers.length > 0 && servers.every((server) => server.startsWith('127.') || server === '::1')
   return onlyLocal && (await files.status(behind)) !== undefined ? behind : usual
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -62,7 +62,8 @@ function storeComponent({ controlPlane }: Assembly): Component {
 }
 
 /** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
-function apiServerComponent({ controlPlane, record, node, log }: Assembly): Component {
+function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Component {
+  const { log } = logOf('api-server')
   const { server, certificates } = controlPlane!
   return {
     name: 'api-server',
@@ -132,7 +133,7 @@ function eventsComponent({ events, controlPlane }: Assembly): Component {
 
 /** All controllers, each with workers of its own. */
 function controllersComponent(assembly: Assembly): Component {
-  const { clientOf, informers, clock, random, events, causes, authority, record, report } = assembly
+  const { clientOf, informers, clock, random, events, causes, authority, record, logOf } = assembly
   const context = {
     client: clientOf('system:kube-controller-manager'),
     informers,
@@ -142,7 +143,9 @@ function controllersComponent(assembly: Assembly): Component {
     causes,
     config: { rootCertificate: authority, podCidrs: [record.config.podRange] },
   }
-  const parts = controllers.map((make) => controllerComponent(make(context), { clock, report }))
+  const parts = controllers.map((make) =>
+    controllerComponent(make(context), { clock, report: logOf('controllers').report }),
+  )
   return {
     name: 'controllers',
     needs: ['bootstrap-objects', 'informers', 'events'],
@@ -156,7 +159,7 @@ function controllersComponent(assembly: Assembly): Component {
   }
 }
 
-function scheduler({ clientOf, informers, events, causes, clock, random, report }: Assembly): Component {
+function scheduler({ clientOf, informers, events, causes, clock, random, logOf }: Assembly): Component {
   return schedulerComponent({
     client: clientOf('system:kube-scheduler'),
     informers,
@@ -164,12 +167,13 @@ function scheduler({ clientOf, informers, events, causes, clock, random, report 
     causes,
     clock,
     random,
-    report,
+    report: logOf('scheduler').report,
   })
 }
 
 /** Keeps the node's containerd alive. It outlives this process, and so do the containers. */
-function containerdComponent({ host, place, log }: Assembly): Component {
+function containerdComponent({ host, place, logOf }: Assembly): Component {
+  const { log } = logOf('containerd')
   return {
     name: 'containerd',
     async run(ready, signal) {
@@ -178,7 +182,7 @@ function containerdComponent({ host, place, log }: Assembly): Component {
   }
 }
 
-function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, report }: Assembly): Component {
+function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, logOf }: Assembly): Component {
   return nodeRoutesComponent({
     host,
     place: place!,
@@ -186,11 +190,11 @@ function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, rep
     informers,
     clock,
     alsoOnHost: controlPlane !== undefined,
-    report,
+    report: logOf('node-routes').report,
   })
 }
 
-function simulatedNodesPart({ clientOf, informers, events, clock, record, report }: Assembly): Component {
+function simulatedNodesPart({ clientOf, informers, events, clock, record, logOf }: Assembly): Component {
   const { component } = simulatedNodes({
     client: clientOf('system:simulated-nodes'),
     informers,
@@ -198,25 +202,25 @@ function simulatedNodesPart({ clientOf, informers, events, clock, record, report
     clock,
     nodes: simulatedNodeSpecs(record.config.simulatedNodes),
     tell: 'warnings',
-    report,
+    report: logOf('simulated-nodes').report,
   })
   return { ...component, needs: [...(component.needs ?? []), 'bootstrap-objects', 'informers'] }
 }
 
-function serviceProxy({ host, nodeName, informers, record, log }: Assembly): Component {
+function serviceProxy({ host, nodeName, informers, record, logOf }: Assembly): Component {
   return proxyComponent({
     host,
     nodeName,
     informers,
     clusterPodRanges: [record.config.podRange],
     serviceRanges: [record.config.serviceRange],
-    log: log.child('proxy'),
+    log: logOf('proxy').log,
     needs: ['informers'],
   })
 }
 
 /** Answers on the node where the question is asked, at the address of the service `kube-dns` and at the node's own. */
-function dns({ host, informers, random, record, node, resolvConf, log }: Assembly): Component {
+function dns({ host, informers, random, record, node, resolvConf, logOf }: Assembly): Component {
   const { config } = record
   return dnsComponent({
     host,
@@ -228,12 +232,12 @@ function dns({ host, informers, random, record, node, resolvConf, log }: Assembl
     ranges: [config.podRange, config.serviceRange],
     // Without a way out nobody would answer, and pods would wait for that.
     resolvConf: config.outside ? resolvConf : '/dev/null',
-    log: log.child('dns'),
+    log: logOf('dns').log,
     needs: ['informers'],
   })
 }
 
-function systemPods({ clientOf, clock, node, controlPlane, report }: Assembly): Component {
+function systemPods({ clientOf, clock, node, controlPlane, logOf }: Assembly): Component {
   return systemPodsComponent({
     client: clientOf(`system:node:${node!.name}`),
     clock,
@@ -241,7 +245,7 @@ function systemPods({ clientOf, clock, node, controlPlane, report }: Assembly): 
     address: node!.address,
     parts: controlPlane === undefined ? nodeParts : [...controlPlaneParts, ...nodeParts],
     needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects'],
-    report,
+    report: logOf('system-pods').report,
   })
 }
 

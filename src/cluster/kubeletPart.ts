@@ -3,6 +3,8 @@ import type { Assembly } from '#cluster/assembly.ts'
 import { kubeletClientName } from '#cluster/certificates.ts'
 import { serviceAddress } from '#cluster/config.ts'
 import { mayLowerOomScore } from '#cluster/place/containerd.ts'
+import { partLogFile } from '#cluster/partLogs.ts'
+import { controlPlaneParts, nodeParts } from '#cluster/systemPods.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
 import { criConnection } from '#kubelet/runtime/criConnection.ts'
 import { criRuntime } from '#kubelet/runtime/criRuntime.ts'
@@ -37,10 +39,11 @@ async function makeKubelet(assembly: Assembly, connection: ReturnType<typeof cri
     authority,
     nodeServer,
     clientOf,
-    report,
+    logOf,
   } = assembly
   const { name, address, role } = node!
   const { files } = host
+  const { report } = logOf('kubelet')
   const runtime = criRuntime({
     connection,
     clock,
@@ -83,6 +86,13 @@ async function makeKubelet(assembly: Assembly, connection: ReturnType<typeof cri
     },
     informers,
     events,
+    systemLog: (pod) => systemLogOf(assembly, pod),
     report,
   })
+}
+
+/** The log behind a mirror pod of this node, which no container wrote. */
+function systemLogOf({ paths, node }: Assembly, pod: string): string | undefined {
+  const part = [...controlPlaneParts, ...nodeParts].find(({ name }) => pod === `${name}-${node!.name}`)
+  return part === undefined ? undefined : partLogFile(paths.podLogFolder(node!.name), part.name)
 }

@@ -1,6 +1,10 @@
+import { dirname } from 'node:path'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { components } from '#cluster/components.ts'
 import { assembleNode } from '#cluster/assembly.ts'
+import { logNameOf, partLogFile, partLogSink } from '#cluster/partLogs.ts'
+import { controlPlaneName } from '#cluster/processes.ts'
+import { controlPlaneParts, nodeParts } from '#cluster/systemPods.ts'
 import { clusterPaths, readRecord } from '#cluster/record.ts'
 import { runComponents } from '#lib/component.ts'
 import { createLogger, stderrSink } from '#lib/log.ts'
@@ -11,9 +15,16 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
   const record = await readRecord(host.files, cluster, roots)
   if (record === undefined)
     throw new Error(`there is no cluster "${cluster}" at ${clusterPaths(cluster, roots).dataFolder}`)
-  const log = createLogger({ clock, sinks: [stderrSink()] })
+  const parts = node === controlPlaneName ? [...controlPlaneParts, ...nodeParts] : nodeParts
+  const logFolder = clusterPaths(cluster, roots).podLogFolder(node)
+  for (const { name } of parts) await host.files.makeFolder(dirname(partLogFile(logFolder, name)))
+  using partLogs = partLogSink(
+    logFolder,
+    parts.map(({ name }) => name),
+  )
+  const log = createLogger({ clock, sinks: [stderrSink(), partLogs] })
   const assembly = await assembleNode(surroundings, record, node, log)
-  const parts = components.filter(({ runsIn }) => runsIn(assembly)).map(({ make }) => make(assembly))
+  const running = components.filter(({ runsIn }) => runsIn(assembly)).map(({ make }) => make(assembly))
   process.on('uncaughtException', (error) =>
     log.error('A bug: an error that nobody caught', { error: error.stack ?? String(error) }),
   )
@@ -22,5 +33,5 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
       error: reason instanceof Error ? (reason.stack ?? '') : String(reason),
     }),
   )
-  await runComponents(parts, signal, (name, event) => log.info(`${name} ${event}`))
+  await runComponents(running, signal, (name, event) => log.child(logNameOf(name)).info(`${name} ${event}`))
 }

@@ -116,7 +116,7 @@ async function runKubelet(
     report,
   }
   const workers = new PodWorkers(node, () => reporter.node, signal)
-  const api = kubeletApi(node, () => workers.all())
+  const api = kubeletApi(node, () => workers.all(), options.systemLog)
   const stats = nodeStats({
     nodeName,
     clock,

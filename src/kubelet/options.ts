@@ -39,6 +39,8 @@ export interface KubeletOptions {
   readonly logRotation?: { readonly maxBytes: number; readonly files: number }
   /** How many sandboxes are made at once; 4 unless told. */
   readonly sandboxStartsAtOnce?: number
+  /** The file with the log of a mirror pod in `kube-system`, by the pod's name; nothing when it has none here. */
+  readonly systemLog?: (pod: string) => string | undefined
   /** Told of what went wrong and will be tried again. */
   readonly report?: (problem: string, error?: unknown) => void
 }

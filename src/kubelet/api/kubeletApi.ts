@@ -60,7 +60,11 @@ export interface KubeletApi {
 }
 
 /** What a node's workers let others see. */
-export function kubeletApi(services: NodeServices, workers: () => readonly PodWorker[]): KubeletApi {
+export function kubeletApi(
+  services: NodeServices,
+  workers: () => readonly PodWorker[],
+  systemLog: (pod: string) => string | undefined = () => undefined,
+): KubeletApi {
   const find = (namespace: string, name: string): PodWorker => {
     const worker = workers().find(({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace)
     if (worker === undefined) throw new KubeletApiError(`pod "${name}" does not exist`, 404)
@@ -75,15 +79,17 @@ export function kubeletApi(services: NodeServices, workers: () => readonly PodWo
   return {
     pods: () => workers().map((worker) => ({ ...worker.pod, status: worker.status })),
     async logs(namespace, name, container, { previous, ...options }, signal) {
+      const path = namespace === 'kube-system' ? systemLog(name) : undefined
+      if (path !== undefined) return readLog({ path, isOpen: () => true, clock }, options, signal)
       const worker = find(namespace, name)
       if (containerNamed(worker.pod, container) === undefined) {
         throw new KubeletApiError(`container "${container}" not found in pod "${name}"`, 404)
       }
       const run = runOfLog(worker, container, previous === true)
-      const path = `${podLogFolder(services, worker.pod)}/${container}/${run.attempt}.log`
+      const file = `${podLogFolder(services, worker.pod)}/${container}/${run.attempt}.log`
       const isOpen = (): boolean =>
         worker.observed.containers.some((each) => each.id === run.id && each.state !== 'exited')
-      return readLog({ path, isOpen, clock }, options, signal)
+      return readLog({ path: file, isOpen, clock }, options, signal)
     },
     async exec(namespace, name, container, command, streams, signal) {
       const containerId = runningId(find(namespace, name), container)
