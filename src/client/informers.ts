@@ -1,4 +1,5 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
+import { untilAborted } from '#lib/async/abort.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Client, Selection } from './client.ts'
@@ -55,10 +56,7 @@ export function sharedInformers(options: InformersOptions): Informers {
         running.add(ended)
       }
       for (const informer of informers.values()) start(informer)
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        else signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      await untilAborted(signal)
       start = undefined
       await Promise.all(running)
     },

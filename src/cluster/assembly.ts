@@ -18,6 +18,7 @@ import { logNameOf } from '#cluster/partLogs.ts'
 import { controlPlaneName } from '#cluster/processes.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from '#cluster/record.ts'
 import type { Clock } from '#lib/clock.ts'
+import { messageOf, stackOf } from '#lib/errorText.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Logger } from '#lib/log.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
@@ -82,7 +83,7 @@ export async function assembleNode(
     const own = log.child(logNameOf(component))
     return {
       log: own,
-      report: (problem, error) => own.warn(problem, error === undefined ? {} : { error: textOf(error) }),
+      report: (problem, error) => own.warn(problem, error === undefined ? {} : { error: messageOf(error) }),
     }
   }
   const controlPlane =
@@ -170,7 +171,7 @@ async function openControlPlane(
     onBug: (error, request) =>
       log.error('A bug in serving a request', {
         request,
-        error: error instanceof Error ? (error.stack ?? '') : String(error),
+        error: stackOf(error),
       }),
   })
   return { store, server, certificates }
@@ -185,8 +186,4 @@ async function findResolvConf({ files }: Host): Promise<string> {
   const behind = '/run/systemd/resolve/resolv.conf'
   const onlyLocal = servers.length > 0 && servers.every((server) => server.startsWith('127.') || server === '::1')
   return onlyLocal && (await files.status(behind)) !== undefined ? behind : usual
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -7,6 +7,7 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { serviceAddress, type ClusterConfig } from '#cluster/config.ts'
+import { untilAborted } from '#lib/async/abort.ts'
 import type { Component } from '#lib/component.ts'
 import { isReason } from '#machinery/status.ts'
 
@@ -30,10 +31,7 @@ export function bootstrapComponent(options: BootstrapOptions): Component {
     async run(ready, signal) {
       await ensureBootstrapObjects(options, signal)
       ready()
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        else signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      await untilAborted(signal)
     },
   }
 }

@@ -11,6 +11,8 @@ import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
 import { HttpServer } from '#lib/http/server.ts'
 import { dnsComponent } from '#dns/dns.ts'
+import { untilAborted } from '#lib/async/abort.ts'
+import { stackOf } from '#lib/errorText.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { httpHandler } from '#server/http.ts'
@@ -77,7 +79,7 @@ function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Co
           clientAuthority: certificates.authority,
         },
         onError: (error) =>
-          log.error('A bug in a connection', { error: error instanceof Error ? (error.stack ?? '') : String(error) }),
+          log.error('A bug in a connection', { error: stackOf(error) }),
       })
       const listen = async (): Promise<void> => {
         // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
@@ -246,12 +248,5 @@ function systemPods({ clientOf, clock, node, controlPlane, logOf }: Assembly): C
     parts: controlPlane === undefined ? nodeParts : [...controlPlaneParts, ...nodeParts],
     needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects'],
     report: logOf('system-pods').report,
-  })
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }

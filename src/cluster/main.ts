@@ -3,7 +3,7 @@ import { commands } from '#cluster/commands/index.ts'
 import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
 import { rootsFor } from '#cluster/record.ts'
 import { systemClock } from '#lib/clock.ts'
-import { isAbort } from '#lib/component.ts'
+import { isAbort } from '#lib/async/abort.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { systemRandom } from '#lib/random.ts'
 

@@ -7,6 +7,7 @@ import { controlPlaneName } from '#cluster/processes.ts'
 import { controlPlaneParts, nodeParts } from '#cluster/systemPods.ts'
 import { clusterPaths, readRecord } from '#cluster/record.ts'
 import { runComponents } from '#lib/component.ts'
+import { stackOf } from '#lib/errorText.ts'
 import { createLogger, stderrSink } from '#lib/log.ts'
 
 /** Runs the process of one node until it is told to end: the control plane's parts where it has them, and the node's. */
@@ -30,7 +31,7 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
   )
   process.on('unhandledRejection', (reason) =>
     log.error('A bug: a rejection that nobody caught', {
-      error: reason instanceof Error ? (reason.stack ?? '') : String(reason),
+      error: stackOf(reason),
     }),
   )
   await runComponents(running, signal, (name, event) => log.child(logNameOf(name)).info(`${name} ${event}`))

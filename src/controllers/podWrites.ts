@@ -3,6 +3,7 @@ import type { ObjectReference } from '#api/core/v1/reference.ts'
 import type { Client, Draft } from '#client/client.ts'
 import type { EventRecorder } from '#client/events.ts'
 import type { Expectations } from '#client/expectations.ts'
+import { messageOf } from '#lib/errorText.ts'
 import { isReason, StatusError } from '#machinery/status.ts'
 import { runSlowStart } from './slowStart.ts'
 
@@ -65,10 +66,6 @@ export class PodWrites {
     )
     return results.find((result) => result.status === 'rejected')?.reason
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** Whether a create was refused only because the namespace is being deleted. */

@@ -7,6 +7,7 @@
 import { services as serviceResource } from '#api/core/v1/service.ts'
 import { eventWriter } from '#client/events.ts'
 import { sharedInformers } from '#client/informers.ts'
+import { untilAborted } from '#lib/async/abort.ts'
 import { Semaphore } from '#lib/async/mutex.ts'
 import type { Component } from '#lib/component.ts'
 import { kubeletApi, type KubeletApi } from './api/kubeletApi.ts'
@@ -142,7 +143,7 @@ async function runKubelet(
       rotate(options, node, workers, signal),
     )
     ready()
-    await aborted(signal)
+    await untilAborted(signal)
   } finally {
     objects.close()
     await server?.close()
@@ -206,11 +207,4 @@ async function removeOrphans(
       await clock.sleep(1_000, signal).catch(() => {})
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

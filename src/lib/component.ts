@@ -1,3 +1,5 @@
+import { isAbort, untilAborted } from './async/abort.ts'
+
 /** A long-lived part of a process: runs until aborted, says when it is ready. */
 export interface Component {
   readonly name: string
@@ -54,10 +56,7 @@ export async function runComponents(
   }
 
   let stopping = false
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  const aborted = untilAborted(signal)
   for (const component of order) start(component).catch((error: unknown) => failed.reject(error as Error))
 
   let failure: { error: unknown } | undefined
@@ -95,9 +94,4 @@ export function startOrder(components: readonly Component[]): readonly Component
   }
   for (const component of components) visit(component, [])
   return order
-}
-
-/** Whether an error only says that somebody asked to stop. */
-export function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError'
 }

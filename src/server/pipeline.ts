@@ -1,5 +1,6 @@
 // How a request becomes a reply: the stages in the order in which they run. What does not live here: putting replies on a
 // connection (http.ts, inProcess.ts).
+import { messageOf } from '#lib/errorText.ts'
 import { StatusError, badRequest, failure, internalError, isReason } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { authorize } from './authorize/authorizer.ts'
@@ -125,7 +126,7 @@ function refuse({ server, request }: Exchange, error: unknown): ServerReply {
   if (error instanceof StatusError) return statusReply(error)
   const isGone = error instanceof Error && error.name === 'AbortError' && request.signal.aborted
   if (!isGone) server.onBug(error, `${request.method} ${request.path}`)
-  return statusReply(internalError(error instanceof Error ? error.message : String(error)))
+  return statusReply(internalError(messageOf(error)))
 }
 
 /** A refusal as a reply. */

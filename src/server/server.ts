@@ -7,6 +7,7 @@
 //   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:masters'] })
 import type { Resource, KubeObject } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
+import { messageOf } from '#lib/errorText.ts'
 import { MetricRegistry } from '#lib/metrics.ts'
 import type { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
@@ -194,6 +195,6 @@ async function storeProblem(store: Store): Promise<string | undefined> {
     await store.revision()
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }

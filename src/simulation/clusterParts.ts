@@ -8,6 +8,7 @@ import { sharedInformers, type Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
 import type { ControllerConfig, MakeController } from '#controllers/context.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
+import { untilAborted } from '#lib/async/abort.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
@@ -165,7 +166,7 @@ function systemNamespacesComponent(client: Client): Component {
     async run(ready, signal) {
       for (const name of systemNamespaces) await client.create(namespaces, { metadata: { name }, spec: {} }, { signal })
       ready()
-      await aborted(signal)
+      await untilAborted(signal)
     },
   }
 }
@@ -180,11 +181,4 @@ function loop(name: string, run: (signal: AbortSignal) => Promise<void>): Compon
       await run(signal)
     },
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

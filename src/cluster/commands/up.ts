@@ -7,6 +7,7 @@ import { prepareMachine } from '#cluster/machine.ts'
 import { readRecord } from '#cluster/record.ts'
 import { bringUp, describeCluster } from '#cluster/start.ts'
 import { endCluster } from '#cluster/removal.ts'
+import { untilAborted } from '#lib/async/abort.ts'
 
 interface Flags {
   readonly workers?: number
@@ -58,7 +59,7 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
   })
   for (const line of describeCluster(record, clock.now() - began)) surroundings.print(line)
   if (flags.foreground !== true) return 0
-  await untilInterrupted(surroundings.signal)
+  await untilAborted(surroundings.signal)
   await withLock(surroundings, config.name, () =>
     step(surroundings, 'Stopping', () =>
       endCluster({ ...surroundings, signal: new AbortController().signal }, config.name, { force: false }),
@@ -130,11 +131,4 @@ function refuseWithoutRoot({ uid }: Surroundings, config: ClusterConfig): void {
       'containers need root: run "sudo k8ts up", or run without them: "k8ts up --simulated-nodes 3" makes a cluster whose nodes only pretend',
     )
   }
-}
-
-function untilInterrupted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -6,6 +6,7 @@ import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
+import { messageOf } from '#lib/errorText.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
@@ -61,7 +62,7 @@ export function deploymentController(context: ControllerContext): Controller {
         await writeStatus(client, deployments, deployment, { ...deployment.status, collisionCount }, signal)
         throw error
       }
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       const message = `Failed to create new replica set "${set.metadata.name}": ${why}`
       events.record(referenceTo(deployments, deployment), { type: 'Warning', reason: reasons.createFailed, message })
       if (deadlineOf(deployment) !== undefined) {

@@ -3,6 +3,7 @@ import type { Client, ListPage } from '#client/client.ts'
 import { discover, type ServedResource } from '#client/discovery.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import type { KubeObject } from '#api/resource.ts'
+import { messageOf } from '#lib/errorText.ts'
 import type { Emptying } from './plan.ts'
 
 /**
@@ -87,8 +88,4 @@ function graceOf(resource: ServedResource, items: readonly KubeObject[]): number
   return (items as readonly Pod[])
     .filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
     .reduce((most, { spec }) => Math.max(most, spec.terminationGracePeriodSeconds ?? 0), 0)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -6,6 +6,7 @@ import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
+import { messageOf } from '#lib/errorText.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
@@ -98,6 +99,6 @@ export function replicaSetController(context: ControllerContext): Controller {
 
 function failureOf(plan: ReplicaPlan, error: unknown): ReplicaFailure | undefined {
   if (error === undefined) return undefined
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return { reason: plan.do === 'delete' ? 'FailedDelete' : 'FailedCreate', message }
 }
