@@ -78,8 +78,7 @@ function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Co
           key: certificates.apiServer.key,
           clientAuthority: certificates.authority,
         },
-        onError: (error) =>
-          log.error('A bug in a connection', { error: stackOf(error) }),
+        onError: (error) => log.error('A bug in a connection', { error: stackOf(error) }),
       })
       const listen = async (): Promise<void> => {
         // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.

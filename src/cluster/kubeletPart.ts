@@ -26,21 +26,8 @@ export function kubeletPart(assembly: Assembly): Component {
 }
 
 async function makeKubelet(assembly: Assembly, connection: ReturnType<typeof criConnection>): Promise<Component> {
-  const {
-    host,
-    clock,
-    random,
-    node,
-    place,
-    paths,
-    record,
-    informers,
-    events,
-    authority,
-    nodeServer,
-    clientOf,
-    logOf,
-  } = assembly
+  const { host, clock, random, node, place, paths, record, informers, events, authority, nodeServer, clientOf, logOf } =
+    assembly
   const { name, address, role } = node!
   const { files } = host
   const { report } = logOf('kubelet')
