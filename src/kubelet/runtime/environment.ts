@@ -1,3 +1,4 @@
+import { ownValue } from '#lib/collections/ownValue.ts'
 import type { ConfigMap } from '#api/core/v1/configMap.ts'
 import type { Container } from '#api/core/v1/container.ts'
 import type { EnvVar } from '#api/core/v1/environment.ts'
@@ -86,7 +87,7 @@ function valueOf(
     const { name = '', key, optional = false } = configMapKeyRef
     const found = objects.configMap(name)
     if (found === undefined && !optional) throw new ConfigError(`configmap "${name}" not found`)
-    const text = found?.data?.[key]
+    const text = ownValue(found?.data, key)
     if (text === undefined && !optional)
       throw new ConfigError(`couldn't find key ${key} in ConfigMap ${namespace}/${name}`)
     return text
@@ -95,7 +96,7 @@ function valueOf(
     const { name = '', key, optional = false } = secretKeyRef
     const found = objects.secret(name)
     if (found === undefined && !optional) throw new ConfigError(`secret "${name}" not found`)
-    const data = found?.data?.[key]
+    const data = ownValue(found?.data, key)
     if (data === undefined && !optional)
       throw new ConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`)
     return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8')

@@ -41,13 +41,14 @@ export class ProtobufWriter {
     this.#at = size - used
   }
 
-  /** A whole number up to 2^53; negative ones take ten bytes. */
+  /** A whole number up to 2^53; negative ones take ten bytes. Throws RangeError for what is no number. */
   varint(value: number): void {
     if (value >= 0 && value < 0x80) {
       this.#reserve(1)
       this.#bytes[--this.#at] = value
       return
     }
+    if (!Number.isFinite(value)) throw new RangeError(`Cannot write ${value} as a whole number`)
     if (value < 0) return this.#negative(value)
     let size = 1
     for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++

@@ -1,3 +1,4 @@
+import { ownValue } from '#lib/collections/ownValue.ts'
 import { limitRanges, type LimitRange, type LimitRangeItem } from '#api/core/v1/limitRange.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
 import { qualifiedNameProblems } from '#machinery/validate/names.ts'
@@ -63,7 +64,7 @@ function checkLimit(limit: LimitRangeItem, report: Report): void {
     report.at(part).key(name).invalid(low, `${lowWord} value ${low} is greater than ${highWord} value ${high}`)
   }
   for (const name of names) {
-    const [least, most, request, limitValue] = [min[name], max[name], defaultRequest[name], fallback[name]]
+    const [least, most, request, limitValue] = [min, max, defaultRequest, fallback].map((list) => ownValue(list, name))
     above('min', name, least, 'min', most, 'max')
     if (least !== undefined && request !== undefined && compareQuantities(least, request) > 0) {
       report
@@ -79,7 +80,7 @@ function checkLimit(limit: LimitRangeItem, report: Report): void {
     if (most !== undefined && limitValue !== undefined && compareQuantities(limitValue, most) > 0) {
       report.at('default').key(name).invalid(most, `default value ${limitValue} is greater than max value ${most}`)
     }
-    const ratio = maxLimitRequestRatio[name]
+    const ratio = ownValue(maxLimitRequestRatio, name)
     if (ratio !== undefined && compareQuantities(ratio, '1') < 0) {
       report.at('maxLimitRequestRatio').key(name).invalid(ratio, `ratio ${ratio} is less than 1`)
     }

@@ -1,3 +1,4 @@
+import { ownValue } from '#lib/collections/ownValue.ts'
 import { resourceQuotas, type ResourceQuota } from '#api/core/v1/resourceQuota.ts'
 import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
@@ -85,7 +86,7 @@ function usageColumn(name: string, description: string, takes: (resource: string
       Object.entries(status?.hard ?? {})
         .filter(([resource]) => takes(resource))
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .map(([resource, hard]) => `${resource}: ${status?.used?.[resource] ?? '0'}/${hard}`)
+        .map(([resource, hard]) => `${resource}: ${ownValue(status?.used, resource) ?? '0'}/${hard}`)
         .join(', '),
   }
 }

@@ -1,3 +1,4 @@
+import { ownValue } from '#lib/collections/ownValue.ts'
 import type { ResourceRequirements } from '#api/core/v1/container.ts'
 import type { PodSpec } from '#api/core/v1/pod.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
@@ -28,7 +29,7 @@ export function checkResources(resources: ResourceRequirements | undefined, repo
     const place = report.at('requests').key(name)
     checkName(name, place)
     checkAmount(name, amount, place)
-    const limit = limits[name]
+    const limit = ownValue(limits, name)
     if (limit === undefined) {
       if (!mayBeOvercommitted(name) && isKnown(name)) {
         report.at('limits').required('Limit must be set for non overcommitable resources')
@@ -55,7 +56,7 @@ export function checkPodResources({ resources }: PodSpec, report: Report): void 
         at.notSupported(name, ['cpu', 'hugepages-', 'memory'])
       }
       checkAmount(name, amount, at)
-      const limit = resources.limits?.[name]
+      const limit = ownValue(resources.limits, name)
       if (part === 'requests' && limit !== undefined && compareQuantities(amount, limit) > 0) {
         place.at('requests').invalid(amount, `must be less than or equal to ${name} limit of ${limit}`)
       }
