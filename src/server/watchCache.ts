@@ -1,10 +1,10 @@
 // The server's copy of everything in the store: what GET, LIST and watch are answered from. It follows the store with one
 // watch. What does not live here: how requests are read (options.ts) and how answers are written (encode/).
 import type { Clock } from '#lib/clock.ts'
+import { OrderedEntries } from '#lib/collections/orderedEntries.ts'
 import { failure } from '#machinery/status.ts'
 import { RevisionCompacted, type Revision, type Store, type StoreEvent } from '#storage/store.ts'
 import { EventWindow, type CacheEvent } from './eventWindow.ts'
-import { OrderedEntries } from './orderedEntries.ts'
 import { StoredObject } from './storedObject.ts'
 
 /** All keys of the API begin with this. */

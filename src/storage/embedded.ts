@@ -134,7 +134,7 @@ export class EmbeddedStore implements Store {
     const limit = options.limit ?? Number.POSITIVE_INFINITY
     const found: { key: string; version: Version }[] = []
     let remaining = 0
-    for (const history of this.#keys.walk(prefix, options.after)) {
+    for (const history of this.#keys.histories(prefix, options.after)) {
       const version = history.at(revision)
       if (version === undefined) continue
       if (found.length < limit) found.push({ key: history.key, version })

@@ -1,6 +1,6 @@
+import { OrderedEntries } from '#lib/collections/orderedEntries.ts'
 import { ChangeLog, type HistoryBudget } from './history.ts'
-import type { KeyHistory, Version } from './keyHistory.ts'
-import { KeyIndex } from './keyIndex.ts'
+import { KeyHistory, type Version } from './keyHistory.ts'
 import type { Leases } from './leases.ts'
 import { StoreError, type Revision } from './store.ts'
 
@@ -22,7 +22,7 @@ export interface RecordedChange {
  * memory and all that is in it is durable.
  */
 export class KeySpace {
-  readonly #index = new KeyIndex()
+  readonly #index = new OrderedEntries<KeyHistory>()
   readonly #log: ChangeLog
   readonly #leases: Leases
   /** Size of the newest value of each key that exists. */
@@ -58,9 +58,9 @@ export class KeySpace {
     return this.#leaseOf.get(modified)
   }
 
-  /** The histories under a prefix and behind a key, in order, as long as nothing is entered. */
-  walk(prefix: string, after?: string): Generator<KeyHistory, void, undefined> {
-    return this.#index.walk(prefix, after)
+  /** The histories under a prefix and behind a key, in order. */
+  histories(prefix: string, after?: string): readonly KeyHistory[] {
+    return this.#index.list(prefix, after)
   }
 
   /** The key that changed at a revision that is not compacted. */
@@ -74,7 +74,7 @@ export class KeySpace {
 
   /** Enters the change of the next revision, or while loading one that was in force at the compaction. */
   enter({ revision, key, bytes, created, lease, time }: RecordedChange): void {
-    const history = this.#index.add(key)
+    const history = this.#historyOf(key)
     const replacedBytes = this.#sizes.get(key) ?? 0
     const replaced = history.newest()
     if (replaced !== undefined) {
@@ -112,12 +112,21 @@ export class KeySpace {
       if (deletesNothing) left.push(revision)
       else this.enter(record)
     }
-    return left.concat(this.#compactHistories([...this.#index.walk('')], this.#log.compacted))
+    return left.concat(this.#compactHistories(this.#index.list(''), this.#log.compacted))
   }
 
   /** Forgets what was overwritten or deleted at `revision`, and returns the revisions whose records can go. */
   compact(revision: Revision): Revision[] {
     return this.#compactHistories(this.#log.compact(revision), revision)
+  }
+
+  /** The history of a key, which is new and empty if there was none. */
+  #historyOf(key: string): KeyHistory {
+    const known = this.#index.get(key)
+    if (known !== undefined) return known
+    const history = new KeyHistory(key)
+    this.#index.set(history)
+    return history
   }
 
   #compactHistories(histories: Iterable<KeyHistory>, revision: Revision): Revision[] {

@@ -3,6 +3,27 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { OrderedEntries } from './orderedEntries.ts'
 
+test('lists a prefix in order, from behind a key', () => {
+  const entries = new OrderedEntries<{ key: string }>()
+  for (const key of ['/pods/b', '/pods/a', '/nodes/z', '/pods/c', '/podsets/a', '/services/a']) entries.set({ key })
+  const rows: readonly (readonly [prefix: string, after: string | undefined, keys: readonly string[]])[] = [
+    ['/pods/', undefined, ['/pods/a', '/pods/b', '/pods/c']],
+    ['/pods/', '/pods/a', ['/pods/b', '/pods/c']],
+    ['/pods/', '/pods/aa', ['/pods/b', '/pods/c']],
+    ['/pods/', '/pods/c', []],
+    ['/pods/', '/z', []],
+    ['/pods/', '/a', ['/pods/a', '/pods/b', '/pods/c']],
+    ['/nothing', undefined, []],
+    ['', undefined, ['/nodes/z', '/pods/a', '/pods/b', '/pods/c', '/podsets/a', '/services/a']],
+  ]
+  for (const [prefix, after, keys] of rows) {
+    assert.deepEqual(
+      entries.list(prefix, after).map(({ key }) => key),
+      keys,
+    )
+  }
+})
+
 test('entries are listed in the order of their keys, however they came', () => {
   const key = fc.stringMatching(/^[a-c]{1,2}\/[a-e]{1,3}$/)
   fc.assert(

@@ -2,11 +2,12 @@
 const largestBlock = 512
 
 /**
- * Entries found by key and walked in the order of their keys, by UTF-16 code units. The order is kept in blocks, so that
- * adding a key moves a few hundred pointers at most:
+ * Entries found by key and walked in the order of their keys, by UTF-16 code units. The order is kept in blocks of up to
+ * 512 keys, so that adding one moves a few hundred pointers at most and not those of all keys behind it:
  *
- *     blocks   [a b d]  [e h]  [k m z]
- *     set(f)   [a b d]  [e f h]  [k m z]
+ *     blocks       [/a /b /d]  [/e /h]  [/k /m /z]
+ *     set(/f)      [/a /b /d]  [/e /f /h]  [/k /m /z]
+ *     list('', /g) gives /h, /k, /m, /z
  *
  * No block is empty.
  */
@@ -38,13 +39,13 @@ export class OrderedEntries<E extends { readonly key: string }> {
     return true
   }
 
-  /** The entries whose keys start with `prefix`, in order, beginning behind `after` when it is given. */
-  list(prefix: string, after?: string): E[] {
+  /** The entries whose keys start with `prefix` and lie behind `after`, in order. */
+  list(prefix: string, after = ''): E[] {
     const entries: E[] = []
-    const from = after !== undefined && after >= prefix ? after : prefix
-    for (let at = Math.max(0, this.#blockOf(from)); at < this.#blocks.length; at++) {
+    const start = after >= prefix ? after : prefix
+    for (let at = this.#blockOf(start); at < this.#blocks.length; at++) {
       const block = this.#blocks[at]!
-      for (let index = firstAtOrAfter(block, from); index < block.length; index++) {
+      for (let index = firstAtOrAfter(block, start); index < block.length; index++) {
         const key = block[index]!
         if (key === after) continue
         if (!key.startsWith(prefix)) return entries
@@ -62,10 +63,12 @@ export class OrderedEntries<E extends { readonly key: string }> {
       return
     }
     block.splice(firstAtOrAfter(block, key), 0, key)
-    if (block.length > largestBlock) this.#blocks.splice(at + 1, 0, block.splice(block.length >>> 1))
+    // A block at the end is usually growing at its end: leave it nearly full.
+    const cut = at === this.#blocks.length - 1 ? largestBlock - 32 : largestBlock / 2
+    if (block.length > largestBlock) this.#blocks.splice(at + 1, 0, block.splice(cut))
   }
 
-  /** The last block that begins at or before `key`; the first one when none does, -1 only when there are none. */
+  /** The block that holds `key`, or would: the last one that begins at or before it. */
   #blockOf(key: string): number {
     let low = 0
     let high = this.#blocks.length
@@ -74,7 +77,7 @@ export class OrderedEntries<E extends { readonly key: string }> {
       if (this.#blocks[middle]![0]! <= key) low = middle + 1
       else high = middle
     }
-    return Math.max(low - 1, this.#blocks.length === 0 ? -1 : 0)
+    return Math.max(0, low - 1)
   }
 }
 
