@@ -60,15 +60,17 @@ export async function translateCommand(
   session.destroy()
 }
 
-/** Passes bytes on until the source ends, then ends the target. Never rejects. */
+/** Passes bytes on until the source ends, then ends the target; resolves once the target has taken all of them. Never rejects. */
 function pour(from: Duplex, to: Duplex): Promise<void> {
   return new Promise((resolve) => {
     from.once('close', () => {
       if (!to.writableEnded) to.end()
-      resolve()
     })
-    from.once('end', resolve)
-    from.once('error', () => resolve())
+    from.once('error', () => undefined)
+    to.once('error', () => undefined)
+    // The end of the source is too early: what the target still holds would be lost with the connection.
+    to.once('finish', resolve)
+    to.once('close', resolve)
     from.pipe(to)
   })
 }
