@@ -5,9 +5,7 @@ import { serviceAddress } from '#cluster/config.ts'
 import { mayLowerOomScore } from '#cluster/place/containerd.ts'
 import { partLogFile } from '#cluster/partLogs.ts'
 import { controlPlaneParts, nodeParts } from '#cluster/systemPods.ts'
-import { kubelet } from '#kubelet/kubelet.ts'
-import { criConnection } from '#kubelet/runtime/criConnection.ts'
-import { criRuntime } from '#kubelet/runtime/criRuntime.ts'
+import type { CriConnection } from '#kubelet/runtime/criRuntime.ts'
 import type { Component } from '#lib/component.ts'
 
 const seccompFolder = '/var/lib/kubelet/seccomp'
@@ -19,13 +17,17 @@ export function kubeletPart(assembly: Assembly): Component {
     name: 'kubelet',
     needs: ['informers', 'events', 'containerd', ...(assembly.controlPlane === undefined ? [] : ['bootstrap-objects'])],
     async run(ready, signal) {
+      // Brings gRPC along: not before the API server answers, and never where no containers run.
+      const { criConnection } = await import('#kubelet/runtime/criConnection.ts')
       using connection = criConnection(assembly.place!.layout.socket)
       await (await makeKubelet(assembly, connection)).run(ready, signal)
     },
   }
 }
 
-async function makeKubelet(assembly: Assembly, connection: ReturnType<typeof criConnection>): Promise<Component> {
+async function makeKubelet(assembly: Assembly, connection: CriConnection): Promise<Component> {
+  const { kubelet } = await import('#kubelet/kubelet.ts')
+  const { criRuntime } = await import('#kubelet/runtime/criRuntime.ts')
   const { host, clock, random, node, place, paths, record, informers, events, authority, nodeServer, clientOf, logOf } =
     assembly
   const { name, address, role } = node!

@@ -7,8 +7,11 @@ import { isAbort } from '#lib/async/abort.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { systemRandom } from '#lib/random.ts'
 
-/** Runs one command line and returns the exit code: 0 done, 1 it could not be done, 2 it was not understood. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * Runs one command line and returns the exit code: 0 done, 1 it could not be done, 2 it was not understood. `self` is the
+ * command line that runs this program, for the processes that it starts.
+ */
+export async function main(args: readonly string[], self: readonly string[]): Promise<number> {
   const interrupt = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort())
   const surroundings: Surroundings = {
@@ -17,6 +20,7 @@ export async function main(args: readonly string[]): Promise<number> {
     random: systemRandom,
     environment: process.env,
     uid: process.getuid?.() ?? 0,
+    program: self,
     roots: rootsFor(process.getuid?.() ?? 0, process.env),
     signal: interrupt.signal,
     print: (line) => void process.stdout.write(`${line}\n`),

@@ -20,18 +20,18 @@ export async function findNodeProcess(
 
 /** Starts the process of one node, inside the node's place where it has one. A living one stays. */
 export async function ensureNodeProcess(
-  surroundings: Pick<Surroundings, 'host' | 'roots' | 'environment'>,
+  surroundings: Pick<Surroundings, 'host' | 'roots' | 'environment' | 'program'>,
   record: ClusterRecord,
   node: string,
 ): Promise<ProcessIdentity> {
-  const { host, roots, environment } = surroundings
+  const { host, roots, environment, program } = surroundings
   const cluster = record.config.name
   const living = await findNodeProcess(surroundings, cluster, node)
   if (living !== undefined) return living
   const paths = clusterPaths(cluster, roots)
   for (const file of [paths.pidFile(node), paths.logFile(node)]) await host.files.makeFolder(dirname(file))
   const place = await findPlace(host, cluster, node, roots)
-  const command = [process.execPath, ...process.execArgv, process.argv[1]!, 'run-node', cluster, node]
+  const command = [...program, 'run-node', cluster, node]
   const started = await host.processes.start(place === undefined ? command : place.enter(command), {
     cwd: '/',
     env: processEnvironment(environment),

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly random: Random
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly uid: number
+  /** The command line that runs this program; its arguments follow. */
+  readonly program: readonly string[]
   readonly roots: Roots
   /** Aborts when the person interrupts. */
   readonly signal: AbortSignal

@@ -1,5 +1,4 @@
 import type { Command } from '#cluster/commands/command.ts'
-import { runNodeProcess } from '#cluster/nodeProcess.ts'
 
 /** `k8ts run-node CLUSTER NODE`: the process of one node. `up` starts it; people need it only to look at a failure. */
 export const runNode: Command = {
@@ -10,6 +9,8 @@ export const runNode: Command = {
       .argument('<node>')
       .action((cluster: string, node: string) =>
         run(async (surroundings) => {
+          // Everything that a cluster is made of; the other commands do without it and start sooner.
+          const { runNodeProcess } = await import('#cluster/nodeProcess.ts')
           await runNodeProcess(surroundings, cluster, node)
           return 0
         }),
