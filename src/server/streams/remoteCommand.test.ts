@@ -64,7 +64,7 @@ function endedCommand(output: Buffer): UpgradedConnection {
 }
 
 describe('a command over WebSocket', () => {
-  for (const size of [0, 1, 300_000, 5_000_000]) {
+  for (const size of [0, 1, 400_000, 5_100_000]) {
     it(`delivers all ${size} bytes before the goodbye`, async () => {
       const client = slowClient()
       const output = Buffer.alloc(size, 'abcdefghijklm')
