@@ -76,10 +76,11 @@ export async function prepareContainer(
   const folder = messageFolder(services, pod, container.name)
   const messageFile = `${folder}/${attempt}.termination-message`
   const { files } = host
+  // The folders of the others were made with the sandbox.
+  if (isEphemeral(pod, container)) await prepareFolders(services, pod)
   const [mounts] = await Promise.all([
     prepareMounts(services, volumes, start, expand),
-    files.makeFolder(folder).then(() => files.createExclusive(messageFile, '', { mode: 0o666 })),
-    files.makeFolder(`${podLogFolder(services, pod)}/${container.name}`),
+    files.createExclusive(messageFile, '', { mode: 0o666 }),
   ])
   return {
     pod,
@@ -96,6 +97,10 @@ export async function prepareContainer(
     terminationMessageFile: messageFile,
     ...(start.targetId === undefined ? {} : { targetId: start.targetId }),
   }
+}
+
+function isEphemeral(pod: Pod, container: Container): boolean {
+  return pod.spec.ephemeralContainers?.some(({ name }) => name === container.name) === true
 }
 
 function mustNotBeRoot(pod: Pod, container: Container): boolean {

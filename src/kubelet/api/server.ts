@@ -1,8 +1,8 @@
-import type { Duplex } from 'node:stream'
 import type { Clock } from '#lib/clock.ts'
-import { HttpClient, type UpgradedConnection } from '#lib/http/client.ts'
+import { HttpClient } from '#lib/http/client.ts'
 import type { HttpReply, HttpRequest, Upgrade } from '#lib/http/message.ts'
 import { HttpServer } from '#lib/http/server.ts'
+import { spliceUpgrade } from '#lib/http/splice.ts'
 import type { KubeletServerOptions } from '../options.ts'
 import { RuntimeError } from '../runtime/containerRuntime.ts'
 import { KubeletApiError, type CommandStreams, type KubeletApi } from './kubeletApi.ts'
@@ -207,29 +207,5 @@ async function passOn(
     const body = await backend.refused.readBody(64 * 1024)
     return sendText(reply, backend.refused.status, body.toString('utf8').trim())
   }
-  await splice(upgrade, backend)
-}
-
-function splice(upgrade: Upgrade, backend: UpgradedConnection): Promise<void> {
-  const { socket, head } = upgrade.take()
-  let answer = `HTTP/1.1 ${backend.status} Switching Protocols\r\n`
-  for (const [name, value] of Object.entries(backend.headers)) {
-    for (const each of Array.isArray(value) ? (value as string[]) : [value]) answer += `${name}: ${String(each)}\r\n`
-  }
-  socket.write(`${answer}\r\n`)
-  if (backend.head.length > 0) socket.write(backend.head)
-  if (head.length > 0) backend.socket.write(head)
-  return new Promise((resolve) => {
-    let open = 2
-    const join = (from: Duplex, to: Duplex): void => {
-      from.pipe(to)
-      from.once('error', () => to.destroy())
-      from.once('close', () => {
-        if (!from.readableEnded) to.destroy()
-        if (--open === 0) resolve()
-      })
-    }
-    join(socket, backend.socket)
-    join(backend.socket, socket)
-  })
+  await spliceUpgrade(upgrade, backend)
 }

@@ -4,12 +4,12 @@ import type { Container } from '#api/core/v1/container.ts'
 import type { CgroupLimits, Cgroups } from '#lib/host/cgroup.ts'
 import { quantityMilliValue, quantityValue } from '#machinery/quantity.ts'
 import { podRequests } from '#machinery/podResources.ts'
-import { computeQosClass } from '../plan/qosClass.ts'
+import { qosClassOf } from '#machinery/qosClass.ts'
 import { quotaOf, sharesOf } from '../runtime/containerResources.ts'
 
 /** Where a pod's containers are accounted for, absolute. */
 export function podCgroupPath(root: string, pod: Pod): string {
-  const qos = pod.status?.qosClass ?? computeQosClass(pod)
+  const qos = pod.status?.qosClass ?? qosClassOf(pod)
   const folder = qos === 'Guaranteed' ? '' : `/${qos.toLowerCase()}`
   return `${root}/kubepods${folder}/pod${pod.metadata.uid}`
 }
@@ -17,7 +17,7 @@ export function podCgroupPath(root: string, pod: Pod): string {
 /** What a pod may use as a whole: limits hold only when every container has one. */
 export function computePodLimits(pod: Pod, mostPids?: number): CgroupLimits {
   const pids = mostPids === undefined ? {} : { pids: mostPids }
-  if ((pod.status?.qosClass ?? computeQosClass(pod)) === 'BestEffort') return { cpuShares: 2, ...pids }
+  if ((pod.status?.qosClass ?? qosClassOf(pod)) === 'BestEffort') return { cpuShares: 2, ...pids }
   const cpu = limitOfPod(pod, 'cpu')
   const memory = limitOfPod(pod, 'memory')
   const quota = cpu === undefined ? undefined : quotaOf(cpu)

@@ -7,7 +7,7 @@ import { containerStatuses, ephemeralContainerStatuses } from './containerStatus
 import { computeConditions, kubeletConditions } from './podConditions.ts'
 import type { PodFailure, PodMemory } from './podMemory.ts'
 import { isSidecar, viewOf, type PodView } from './podView.ts'
-import { computeQosClass } from './qosClass.ts'
+import { qosClassOf } from '#machinery/qosClass.ts'
 
 /** The status to show, and whether the pod is to be brought to its end: a status says so only once nothing runs. */
 export interface ComputedStatus {
@@ -53,7 +53,7 @@ export function computePodStatus(pod: Pod, observed: ObservedPod, now: number, m
     ...(statuses.init.length === 0 ? {} : { initContainerStatuses: statuses.init }),
     ...(statuses.main.length === 0 ? {} : { containerStatuses: statuses.main }),
     ...(statuses.ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: statuses.ephemeral }),
-    qosClass: old.qosClass ?? computeQosClass(pod),
+    qosClass: old.qosClass ?? qosClassOf(pod),
   }
   return { status, isEnding: isTerminal, ...(failure === undefined ? {} : { failure }) }
 }

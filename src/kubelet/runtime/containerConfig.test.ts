@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Container } from '#api/core/v1/container.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
-import { computeQosClass } from '../plan/qosClass.ts'
+import { qosClassOf } from '#machinery/qosClass.ts'
 import { containerConfig, sandboxConfig } from './containerConfig.ts'
 import { computeContainerResources, computeOomScore } from './containerResources.ts'
 import type { ContainerRequest, SandboxRequest } from './containerRuntime.ts'
@@ -95,7 +95,7 @@ for (const [name, resources, expected] of resourceRows) {
 test('a score below our own is not asked for when it cannot be set', () => {
   const container: Container = { name: 'c', resources: { limits: { cpu: '1', memory: '1Gi' } } }
   const pod = podOf({ containers: [container] })
-  assert.equal(computeQosClass(pod), 'Guaranteed')
+  assert.equal(qosClassOf(pod), 'Guaranteed')
   assert.equal(computeOomScore(pod, container, node.memoryBytes), -997)
   assert.equal(computeContainerResources(pod, container, { ...node, canLowerOomScore: false }).oomScoreAdj, 0)
 })

@@ -1,7 +1,7 @@
 import type { Container, ResourceRequirements } from '#api/core/v1/container.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { quantityMilliValue, quantityValue } from '#machinery/quantity.ts'
-import { computeQosClass } from '../plan/qosClass.ts'
+import { qosClassOf } from '#machinery/qosClass.ts'
 import type { LinuxContainerResources } from './criMessages.ts'
 
 const period = 100_000
@@ -52,7 +52,7 @@ const nodeCritical = 2_000_001_000
 /** How soon the kernel kills the container when memory runs out: the less it asked for, the sooner. */
 export function computeOomScore(pod: Pod, container: Container, nodeMemory: number): number {
   if ((pod.spec.priority ?? 0) >= nodeCritical) return -997
-  const qos = computeQosClass(pod)
+  const qos = qosClassOf(pod)
   if (qos === 'Guaranteed') return -997
   if (qos === 'BestEffort') return 1000
   const request = bytesOf(container.resources?.requests?.['memory'] ?? container.resources?.limits?.['memory'])

@@ -1,4 +1,5 @@
 import type { Clock } from '#lib/clock.ts'
+import { mayLowerOomScore } from '#lib/host/capabilities.ts'
 import type { Files } from '#lib/host/files.ts'
 import { totalmem } from 'node:os'
 import type { ContainerRuntime } from './containerRuntime.ts'
@@ -27,12 +28,4 @@ export async function openContainerd(options: ContainerdOptions): Promise<Contai
     ...(report === undefined ? {} : { report }),
   })
   return { ...runtime, [Symbol.dispose]: () => connection[Symbol.dispose]() }
-}
-
-/** CAP_SYS_RESOURCE, which makes a process free to protect others from the out-of-memory killer. */
-const sysResource = 24n
-
-function mayLowerOomScore(status: string): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
-  return ((BigInt(`0x${effective}`) >> sysResource) & 1n) === 1n
 }

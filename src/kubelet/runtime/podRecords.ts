@@ -43,6 +43,8 @@ export class PodRecords {
   readonly #touched = new Set<string>()
   /** Containers of which an event said that they ended; the CRI says so a moment later. */
   readonly #ended = new Set<string>()
+  /** Ids that the last list did not have. */
+  readonly #missing = new Set<string>()
   /** Sandbox by container id; a status does not name it. */
   readonly #sandboxes = new Map<string, string>()
   #listed: Promise<unknown> | undefined
@@ -139,6 +141,7 @@ export class PodRecords {
     ])
     const changed = new Set<string>()
     const seen = new Set<string>()
+    const gone: string[] = []
     for (const sandbox of items) {
       const record = this.#recordOf(identityOfLabels(sandbox.labels))
       seen.add(sandbox.id)
@@ -157,10 +160,22 @@ export class PodRecords {
       this.#note(container.id, record, changed)
     }
     for (const [id, uid] of this.#owners) {
-      if (seen.has(id)) continue
-      // It may also be newer than the list: reading it tells.
-      this.#touched.add(id)
+      if (seen.has(id)) {
+        this.#missing.delete(id)
+        continue
+      }
       changed.add(uid)
+      // It may be newer than the list. What two lists in a row do not have is gone.
+      if (this.#missing.delete(id)) {
+        gone.push(id)
+        continue
+      }
+      this.#missing.add(id)
+      this.#touched.add(id)
+    }
+    for (const id of gone) {
+      if (this.#pods.get(this.#owners.get(id) ?? '')?.sandboxes.has(id) === true) this.forgetSandbox(id)
+      else this.forgetContainer(id)
     }
     return changed
   }
@@ -188,6 +203,7 @@ export class PodRecords {
     this.#touched.delete(id)
     this.#ended.delete(id)
     this.#sandboxes.delete(id)
+    this.#missing.delete(id)
     if (record.sandboxes.size === 0 && record.containers.size === 0) this.#pods.delete(record.identity.uid)
   }
 
