@@ -1,5 +1,6 @@
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import { isConditionTrue } from '#machinery/conditions.ts'
 import { humanDuration } from '#machinery/humanDuration.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import type { Column } from '#server/strategy.ts'
@@ -115,7 +116,7 @@ function summaryOf(pod: Pod): Summary {
     break
   }
 
-  if (!initializing || isConditionTrue(pod, 'Initialized')) {
+  if (!initializing || isConditionTrue(pod.status?.conditions, 'Initialized')) {
     restarts = sidecarRestarts
     lastRestart = lastSidecarRestart
     let running = false
@@ -130,7 +131,8 @@ function summaryOf(pod: Pod): Summary {
         ready++
       }
     }
-    if (reason === 'Completed' && running) reason = isConditionTrue(pod, 'Ready') ? 'Running' : 'NotReady'
+    if (reason === 'Completed' && running)
+      reason = isConditionTrue(pod.status?.conditions, 'Ready') ? 'Running' : 'NotReady'
   }
 
   if (pod.metadata.deletionTimestamp !== undefined) {
@@ -149,8 +151,4 @@ function later(before: number | undefined, container: ContainerStatus): number |
   const finished = container.lastState?.terminated?.finishedAt
   if (finished === undefined) return before
   return Math.max(before ?? 0, Date.parse(finished))
-}
-
-function isConditionTrue({ status }: Pod, type: string): boolean {
-  return status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') === true
 }
