@@ -1,13 +1,12 @@
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { PodQOSClass } from '#api/core/v1/podStatus.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-
-export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
 /**
  * How much a pod may count on its node: `Guaranteed` when every container has equal requests and limits for CPU and
  * memory, `BestEffort` when none asks for either, `Burstable` otherwise.
  */
-export function qosClassOf({ spec }: Pod): QosClass {
+export function qosClassOf({ spec }: Pod): PodQOSClass {
   const all = spec.resources === undefined ? [...spec.containers, ...(spec.initContainers ?? [])] : [spec]
   let asks = false
   let guaranteed = true

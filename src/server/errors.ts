@@ -1,4 +1,4 @@
-import { StatusError, type Status } from '#machinery/status.ts'
+import { failure, StatusError } from '#machinery/status.ts'
 
 /** A failure without a reason: what upstream answers for errors that it has no class for. */
 export function plainFailure(code: number, message: string): StatusError {
@@ -7,40 +7,13 @@ export function plainFailure(code: number, message: string): StatusError {
 
 /** The resource, name or subresource in the path is not served. */
 export function unknownResource(): StatusError {
-  return new StatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: 'the server could not find the requested resource',
-    reason: 'NotFound',
-    details: {},
-    code: 404,
-  })
-}
-
-/** None of the media types in `Accept` can be written. */
-export function notAcceptable(offered: readonly string[]): StatusError {
-  const message = `only the following media types are accepted: ${offered.join(', ')}`
-  return withReason('NotAcceptable', 406, message)
+  return failure('NotFound', 'the server could not find the requested resource', {})
 }
 
 /** The body's media type cannot be read. */
 export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`
-  return withReason('UnsupportedMediaType', 415, message)
-}
-
-function withReason(reason: NonNullable<Status['reason']>, code: number, message: string): StatusError {
-  return new StatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason,
-    code,
-  })
+  return failure('UnsupportedMediaType', message)
 }
 
 /** The refusal of a revision that is not a number. */

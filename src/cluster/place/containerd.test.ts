@@ -8,7 +8,7 @@ import { fakeFiles } from '#lib/host/files.ts'
 import { fakeHost } from '#lib/host/host.ts'
 import { fakeProcesses } from '#lib/host/process.ts'
 
-import { ensureContainerd, findContainerd, findRuntime, mayLowerOomScore, superviseContainerd } from './containerd.ts'
+import { ensureContainerd, findContainerd, findRuntime, superviseContainerd } from './containerd.ts'
 import { parseContainerdVersion, renderContainerdConfig } from './containerdConfig.ts'
 import type { RuntimeFacts } from './containerdConfig.ts'
 import { placeLayout } from './layout.ts'
@@ -82,14 +82,6 @@ describe('renderPlaceScript', () => {
   it('furnishes a place', () => {
     const network = { nodeRange: '10.89.7.0/24', podRange: '10.244.0.0/16', serviceRange: '10.96.0.0/12' }
     golden('place.sh.golden', renderPlaceScript(layout, { address: '10.89.7.11', network, ephemeral: true }))
-  })
-})
-
-describe('mayLowerOomScore', () => {
-  it('looks at CAP_SYS_RESOURCE', () => {
-    assert.equal(mayLowerOomScore('Name:\tnode\nCapEff:\t000001ffffffffff\n'), true)
-    assert.equal(mayLowerOomScore('CapEff:\t000001fffeffffff\n'), false)
-    assert.equal(mayLowerOomScore(''), false)
   })
 })
 

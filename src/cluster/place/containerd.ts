@@ -1,4 +1,5 @@
 /** A place's containerd: found, configured, started, watched. It and its shims outlive the process that started them. */
+import { mayLowerOomScore } from '#lib/host/capabilities.ts'
 import { answersGrpc } from '#lib/host/grpcProbe.ts'
 import { readPidFile, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
@@ -29,12 +30,6 @@ export async function findCniPlugins(host: Pick<Host, 'files'>): Promise<string 
     if (neededPlugins.every((name) => names.includes(name))) return folder
   }
   return undefined
-}
-
-/** CAP_SYS_RESOURCE is bit 24 of the effective capabilities in /proc/self/status. */
-export function mayLowerOomScore(status: string): boolean {
-  const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1]
-  return digits !== undefined && ((BigInt(`0x${digits}`) >> 24n) & 1n) === 1n
 }
 
 /** What is installed for running containers; rejects with what is missing. */

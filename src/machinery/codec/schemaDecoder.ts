@@ -4,6 +4,7 @@
 //
 // Decoders are closures, compiled once per schema; they only notice that something is wrong. What exactly, explain.ts
 // finds out by walking again.
+import { setOwn } from '#lib/encoding/setOwn.ts'
 import { canonicalQuantity } from '#machinery/quantity.ts'
 import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { explainMismatch } from './explain.ts'
@@ -174,11 +175,6 @@ function compileMap(values: Schema): Decode {
     for (const key of keys) setOwn(map, key, decode(value[key], state) ?? zeroValue(values, state))
     return map
   }
-}
-
-function setOwn(map: JsonObject, key: string, value: unknown): void {
-  if (key !== '__proto__') map[key] = value
-  else Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
 interface Field {

@@ -1,5 +1,6 @@
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { isJsonObject, setOwn, type Json } from './merge.ts'
+import { setOwn } from '#lib/encoding/setOwn.ts'
+import { isJsonObject, type Json } from './merge.ts'
 
 /** More operations than this in one patch are refused before any is applied. */
 export const maximumOperations = 10_000

@@ -1,4 +1,5 @@
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { setOwn } from '#lib/encoding/setOwn.ts'
 
 /** A value of JSON. Patches work on these; they never change their arguments. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -7,15 +8,6 @@ export type JsonObject = { readonly [key: string]: Json }
 /** Whether a value is a JSON object, as opposed to a list, null or a scalar. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/**
- * Sets an own property even when the key is `__proto__`, which plain assignment would take for the prototype.
- */
-export function setOwn(object: Record<string, Json>, key: string, value: Json): void {
-  if (key === '__proto__') {
-    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
-  } else object[key] = value
 }
 
 /**

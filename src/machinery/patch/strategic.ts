@@ -1,8 +1,9 @@
 // Strategic merge patch: a merge patch that knows from the schema which lists merge by a key. Directives in the patch say
 // more: `$patch` (replace, delete), `$retainKeys`, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>`.
 import { schemaOfField, type Schema } from '#machinery/schema/model.ts'
-import { isJsonObject, setOwn, type Json, type JsonObject } from './merge.ts'
+import { isJsonObject, type Json, type JsonObject } from './merge.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { setOwn } from '#lib/encoding/setOwn.ts'
 
 /** Why a strategic merge patch does not apply. `badPatch` and `unprocessable` are the client's fault. */
 export class StrategicPatchError extends Error {

@@ -15,7 +15,7 @@ import {
   unpackTunnel,
 } from '../streams/portForward.ts'
 import { backendProtocol, commandProtocols, translateCommand, type CommandStreams } from '../streams/remoteCommand.ts'
-import { spliceUpgrade } from '../streams/splice.ts'
+import { spliceUpgrade } from '#lib/http/splice.ts'
 import { containerOf, nodeOf } from './containers.ts'
 import { proxyEndpoint } from './proxy.ts'
 import { readObject } from './read.ts'

@@ -8,7 +8,7 @@ import { badRequest, failure, notFound, unavailable } from '#machinery/status.ts
 import type { Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
-import { spliceUpgrade } from '../streams/splice.ts'
+import { spliceUpgrade } from '#lib/http/splice.ts'
 
 /** `name`, `name:port` or `scheme:name:port`. */
 interface Target {

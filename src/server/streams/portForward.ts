@@ -5,7 +5,7 @@ import { Channels, channelFormat } from '#lib/http/channels.ts'
 import type { UpgradedConnection } from '#lib/http/client.ts'
 import { SpdySession } from '#lib/http/spdy.ts'
 import type { WebSocketConnection } from '#lib/http/webSocket.ts'
-import { splice } from './splice.ts'
+import { splice } from '#lib/http/splice.ts'
 
 /** SPDY inside of a WebSocket. */
 export const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io'

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import type { UpgradedConnection } from '#lib/http/client.ts'
-import type { Upgrade } from '#lib/http/message.ts'
+import type { UpgradedConnection } from './client.ts'
+import type { Upgrade } from './message.ts'
 
 /** Joins a client's connection with one that a backend has upgraded: answers as the backend did, then passes bytes both ways. */
 export function spliceUpgrade(upgrade: Upgrade, backend: UpgradedConnection): Promise<void> {
