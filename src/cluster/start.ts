@@ -98,13 +98,12 @@ async function ensureImages(
   places: readonly Place[],
 ): Promise<void> {
   const { host, roots, signal } = surroundings
-  const architecture = architectureOf(process.arch)
-  await ensurePauseImage(surroundings, architecture)
+  await ensurePauseImage(surroundings, architectureOf(process.arch))
   const { imageFolder } = clusterPaths(record.config.name, roots)
   await Promise.all(
     places.map(async (place) => {
       await ensureContainerd(host, place, {}, signal)
-      await importSavedImages(host, place, imageFolder, architecture, signal)
+      await importSavedImages(host, place, imageFolder, signal)
     }),
   )
 }

@@ -70,11 +70,10 @@ async function giveToNodes(surroundings: Surroundings, cluster: string | undefin
   const { host, roots, signal, print } = surroundings
   if (surroundings.uid !== 0) return
   const only = cluster === undefined ? undefined : (await existingCluster(surroundings, cluster)).config.name
-  const architecture = architectureOf(process.arch)
   for (const place of await listPlaces(host, only, roots)) {
     // A stopped node gets what it lacks when it starts.
     if ((await findContainerd(host, place)) === undefined) continue
-    const imported = await importSavedImages(host, place, imageFolders(roots).images, architecture, signal)
+    const imported = await importSavedImages(host, place, imageFolders(roots).images, signal)
     if (imported.length > 0) print(`${place.cluster}/${place.node}: ${imported.length} new`)
   }
 }

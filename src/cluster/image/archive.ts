@@ -165,6 +165,30 @@ export async function readArchive(
   return { image: { architecture, config: config.config ?? {}, layers }, names }
 }
 
+/**
+ * One archive with the images of several, each blob once: images that share layers, or are the same under other names, are
+ * imported much sooner so. `names` says for each archive what its images are called.
+ */
+export async function mergeArchives(
+  archives: readonly Buffer[],
+): Promise<{ readonly bytes: Buffer; readonly names: readonly (readonly string[])[] }> {
+  const files = new Map<string, Buffer>()
+  const manifests: Descriptor[] = []
+  const names: string[][] = []
+  for (const archive of archives) {
+    const own = await unpackFiles(archive)
+    const indexText = own.get('index.json')
+    if (indexText === undefined)
+      throw new Error('Cannot read the image archive: it has no index.json, so it is not in the OCI layout')
+    const index = JSON.parse(indexText.toString('utf8')) as { manifests?: readonly Descriptor[] }
+    manifests.push(...(index.manifests ?? []))
+    names.push((index.manifests ?? []).flatMap((item) => item.annotations?.['io.containerd.image.name'] ?? []))
+    for (const [name, bytes] of own) files.set(name, bytes)
+  }
+  files.set('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests })))
+  return { bytes: await packFiles([...files]), names }
+}
+
 async function unpackFiles(bytes: Buffer): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
   const archive = extract()

@@ -5,13 +5,13 @@ import { describe, it } from 'node:test'
 import { extract } from 'tar-stream'
 
 import { SimulatedClock } from '#lib/clock.ts'
-import { fakeFiles } from '#lib/host/files.ts'
+import { fakeFiles, type Files } from '#lib/host/files.ts'
 import { fakeHost } from '#lib/host/host.ts'
 import { fakeProcesses } from '#lib/host/process.ts'
 
 import { placeLayout } from '../place/layout.ts'
 import type { Place } from '../place/place.ts'
-import { makeLayer, readArchive, writeArchive } from './archive.ts'
+import { makeLayer, mergeArchives, readArchive, writeArchive } from './archive.ts'
 import { architectureOf, archiveFileName, buildImage, mergeConfig, nameImage, parseLibraries } from './build.ts'
 import { parseBuildFile } from './buildFile.ts'
 import { buildFromFile, orderBuilds } from './buildSet.ts'
@@ -377,16 +377,37 @@ describe('importSavedImages', () => {
     layout,
     enter: (command) => command,
   }
+  it('merges archives', async () => {
+    const layer = makeLayer(Buffer.from('shared'))
+    const write = (name: string, cmd: string) =>
+      writeArchive({ architecture: 'amd64', config: { Cmd: [cmd] }, layers: [layer] }, name)
+    const [one, other] = [await write('a:1', 'x'), await write('a:2', 'x')]
+    const { bytes, names } = await mergeArchives([one.bytes, other.bytes])
+    assert.deepEqual(names, [['a:1'], ['a:2']])
+    assert.ok(bytes.length <= one.bytes.length + 512, 'the shared blobs are there once')
+    assert.deepEqual((await readArchive(bytes, 'amd64')).names, ['a:1', 'a:2'])
+    await assert.rejects(mergeArchives([one.bytes, Buffer.alloc(1024)]), /no index.json/)
+  })
   it('imports what is new, replaced or removed, and nothing else', async () => {
     const present = new Set<string>()
+    const archives = new Map<string, readonly string[]>()
     const processes = fakeProcesses((argv) => {
       const [verb, path = ''] = argv.slice(-2)
-      if (verb === 'import') present.add(path.includes('_a_') ? 'docker.io/library/a:1' : 'docker.io/library/b:1')
+      if (verb === 'import') for (const name of archives.get(path)!) present.add(name)
       return {
         stdout: ['REF', ...[...present].map((name) => `${name} type sha256:1 1.0 MiB linux/amd64 -`)].join('\n'),
       }
     })
-    const files = fakeFiles({ [`${layout.placeDataFolder}/x`]: '' })
+    const memory = fakeFiles({ [`${layout.placeDataFolder}/x`]: '' })
+    const files: Files = {
+      ...memory,
+      async write(path, data, options) {
+        if (path.startsWith(layout.placeFolder)) {
+          archives.set(path, (await mergeArchives([Buffer.from(data)])).names.flat())
+        }
+        await memory.write(path, data, options)
+      },
+    }
     const host = fakeHost(new SimulatedClock(), { processes, files })
     const save = async (name: string, cmd: string) => {
       const { bytes } = await writeArchive(
@@ -395,7 +416,7 @@ describe('importSavedImages', () => {
       )
       await saveImage(host, '/images', name, bytes)
     }
-    const run = () => importSavedImages(host, place, '/images', 'amd64')
+    const run = () => importSavedImages(host, place, '/images')
     await save('a:1', 'x')
     await save('b:1', 'x')
     assert.deepEqual(await run(), ['docker.io/library/a:1', 'docker.io/library/b:1'])

@@ -1,10 +1,9 @@
 /** Where a cluster keeps archives of images, so that each new place gets them, and how containerd takes them. */
-import { Semaphore } from '#lib/async/mutex.ts'
 import type { Host } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
 
 import type { Place } from '../place/place.ts'
-import { maxArchiveBytes, readArchive, writeArchive, makeLayer } from './archive.ts'
+import { maxArchiveBytes, mergeArchives, readArchive, writeArchive, makeLayer } from './archive.ts'
 import type { ImageArchive } from './archive.ts'
 import { archiveFileName } from './build.ts'
 import { packLayer } from './layer.ts'
@@ -84,8 +83,15 @@ export async function importImages(
   }
 }
 
-/** Most of an import is waiting for containerd; more at once than it has processors gain little. */
-const importsAtOnce = 4
+/** Archives that are imported together are in memory together. */
+const mostBatchBytes = 128 * 2 ** 20
+
+/** An archive that a place has not got. */
+interface Lacking {
+  readonly path: string
+  readonly stamp: string
+  readonly bytes: Buffer
+}
 
 /** What was imported from an archive, and the state of the file then. */
 type Imported = Record<string, { readonly stamp: string; readonly names: readonly string[] }>
@@ -98,7 +104,6 @@ export async function importSavedImages(
   host: Host,
   place: Place,
   folder: string,
-  architecture: Architecture,
   signal?: AbortSignal,
 ): Promise<string[]> {
   const { layout, ephemeral } = place
@@ -107,25 +112,42 @@ export async function importSavedImages(
   const present = new Set((await listImages(host, place, signal)).map((image) => image.name))
   const after: Imported = {}
   const imported: string[] = []
-  const turns = new Semaphore(importsAtOnce)
-  const importIfLacking = async (path: string): Promise<void> => {
+  let batch: Lacking[] = []
+  let batchBytes = 0
+  const importBatch = async (): Promise<void> => {
+    const lacking = batch
+    batch = []
+    batchBytes = 0
+    if (lacking.length === 0) return
+    const { bytes, names } = await mergeArchives(lacking.map((each) => each.bytes))
+    const merged = `${layout.placeFolder}/images.tar`
+    await host.files.write(merged, bytes)
+    try {
+      await importImages(host, place, [merged], signal)
+    } finally {
+      await host.files.remove(merged)
+    }
+    for (const [at, { path, stamp }] of lacking.entries()) {
+      after[path] = { stamp, names: names[at]! }
+      imported.push(...names[at]!)
+    }
+  }
+  for (const path of await listSavedImages(host, folder)) {
     const status = await host.files.status(path)
-    if (status === undefined) return
+    if (status === undefined) continue
     const stamp = `${status.size} ${status.modified}`
     const known = before[path]
     if (known?.stamp === stamp && known.names.every((name) => present.has(name))) {
       after[path] = known
-      return
+      continue
     }
+    if (batchBytes + status.size > mostBatchBytes) await importBatch()
     const bytes = await host.files.read(path, maxArchiveBytes)
-    if (bytes === undefined) return
-    const { names } = await readArchive(bytes, architecture)
-    await importImages(host, place, [path], signal)
-    after[path] = { stamp, names }
-    imported.push(...names)
+    if (bytes === undefined) continue
+    batch.push({ path, stamp, bytes })
+    batchBytes += bytes.length
   }
-  const paths = await listSavedImages(host, folder)
-  await Promise.all(paths.map((path) => turns.run(() => importIfLacking(path), signal)))
+  await importBatch()
   if (imported.length > 0) await host.files.write(note, JSON.stringify(after))
   return imported
 }
