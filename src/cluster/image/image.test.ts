@@ -398,7 +398,7 @@ describe('importSavedImages', () => {
         stdout: ['REF', ...[...present].map((name) => `${name} type sha256:1 1.0 MiB linux/amd64 -`)].join('\n'),
       }
     })
-    const memory = fakeFiles({ [`${layout.placeDataFolder}/x`]: '' })
+    const memory = fakeFiles({ [`${layout.placeDataFolder}/x`]: '', [`${layout.placeFolder}/x`]: '' })
     const files: Files = {
       ...memory,
       async write(path, data, options) {
