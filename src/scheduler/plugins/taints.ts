@@ -1,9 +1,13 @@
+import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { findUntolerated, tolerates } from '#machinery/taints.ts'
-import type { Plugin } from '#scheduler/plugin.ts'
-import { normalizeScores } from '#scheduler/plugins/normalize.ts'
+import type { Plugin } from '../plugin.ts'
+import { normalizeScores } from './normalize.ts'
 
 type Tolerations = NonNullable<Pod['spec']['tolerations']>
+
+/** The effects that keep a pod off a node; `PreferNoSchedule` only advises. */
+const forbidding = ['NoSchedule', 'NoExecute']
 
 /** Keeps pods off nodes whose taints they do not tolerate, and away from those whose taints only advise. */
 export const taints: Plugin<Tolerations> = {
@@ -12,7 +16,7 @@ export const taints: Plugin<Tolerations> = {
   prepare: (pod) =>
     (pod.spec.tolerations ?? []).filter(({ effect = '' }) => effect === '' || effect === 'PreferNoSchedule'),
   filter(pod, { node }) {
-    const taint = findUntolerated(node.spec?.taints, pod.spec.tolerations, ['NoSchedule', 'NoExecute'])
+    const taint = findForbidding(node, pod)
     if (taint === undefined) return undefined
     const { key, value = '', effect } = taint
     return {
@@ -21,6 +25,7 @@ export const taints: Plugin<Tolerations> = {
       cause: { kind: 'taint', key, value, effect },
     }
   },
+  /** How many pieces of advice the pod would go against; `normalize` turns the most into the worst score. */
   score(_pod, { node }, tolerations) {
     let unwelcome = 0
     for (const taint of node.spec?.taints ?? []) {
@@ -34,9 +39,13 @@ export const taints: Plugin<Tolerations> = {
     { event: { resource: 'nodes', action: 'add' } },
     {
       event: { resource: 'nodes', action: 'update' },
-      helps: ({ pod, node }) =>
-        findUntolerated(node?.spec?.taints, pod.spec.tolerations, ['NoSchedule', 'NoExecute']) === undefined,
+      helps: ({ pod, node }) => findForbidding(node, pod) === undefined,
     },
+    // The waiting pod itself may have got another toleration.
     { event: { resource: 'pods', action: 'update' } },
   ],
+}
+
+function findForbidding(node: Node | undefined, pod: Pod): ReturnType<typeof findUntolerated> {
+  return findUntolerated(node?.spec?.taints, pod.spec.tolerations, forbidding)
 }
