@@ -1,5 +1,5 @@
-import { serviceAddress } from '#cluster/config.ts'
-import type { ClusterRecord } from '#cluster/record.ts'
+import { serviceAddress } from './config.ts'
+import type { ClusterRecord } from './record.ts'
 import type { AlternativeNames } from '#lib/pki/certificate.ts'
 
 /** Every name and address under which the API server is reached, inside the cluster and from this machine. */

@@ -10,13 +10,13 @@ import {
   readCredentials,
   type ClusterCertificates,
   type Credentials,
-} from '#cluster/certificates.ts'
-import { serverNames } from '#cluster/addresses.ts'
+} from './certificates.ts'
+import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
-import { logNameOf } from '#cluster/partLogs.ts'
-import { controlPlaneName } from '#cluster/processes.ts'
-import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from '#cluster/record.ts'
+import { logNameOf } from './partLogs.ts'
+import { controlPlaneName } from './processes.ts'
+import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from './record.ts'
 import type { Clock } from '#lib/clock.ts'
 import { messageOf, stackOf } from '#lib/errorText.ts'
 import type { Host } from '#lib/host/host.ts'

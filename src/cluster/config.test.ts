@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { completeConfig, ConfigError, defaultConfig, parseConfigFile, serviceAddress } from '#cluster/config.ts'
-import { nodeNames } from '#cluster/creation.ts'
-import { simulatedNodeSpecs } from '#cluster/simulatedNodeSpecs.ts'
+import { completeConfig, ConfigError, defaultConfig, parseConfigFile, serviceAddress } from './config.ts'
+import { nodeNames } from './creation.ts'
+import { simulatedNodeSpecs } from './simulatedNodeSpecs.ts'
 
 test('parseConfigFile reads every setting', () => {
   const text = `

@@ -1,6 +1,6 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
-import type { ClusterConfig } from '#cluster/config.ts'
-import { controlPlaneName } from '#cluster/processes.ts'
+import type { ClusterConfig } from './config.ts'
+import { controlPlaneName } from './processes.ts'
 import {
   checkNetwork,
   chooseNodeRange,
@@ -8,8 +8,8 @@ import {
   readBusyRanges,
   type ClusterNetwork,
 } from '#cluster/place/network.ts'
-import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from '#cluster/record.ts'
-import { kubeconfigPath } from '#cluster/kubeconfig.ts'
+import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from './record.ts'
+import { kubeconfigPath } from './kubeconfig.ts'
 
 /** Decides everything about a cluster that is not there yet and notes it. Nothing of it is made. */
 export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { completeConfig } from '#cluster/config.ts'
-import { contextName, forgetContext, kubeconfigPath, mergeContext, writeAdminKubeconfig } from '#cluster/kubeconfig.ts'
+import { completeConfig } from './config.ts'
+import { contextName, forgetContext, kubeconfigPath, mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
 import { fakeFiles } from '#lib/host/files.ts'
 
 const path = '/home/ann/.kube/config'

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { isMap, isSeq, parseDocument, stringify, type Document, type YAMLMap, type YAMLSeq } from 'yaml'
-import type { Credentials } from '#cluster/certificates.ts'
-import type { ClusterRecord } from '#cluster/record.ts'
+import type { Credentials } from './certificates.ts'
+import type { ClusterRecord } from './record.ts'
 import type { Files } from '#lib/host/files.ts'
 
 /** The file that kubectl reads and that our context goes into: the first of `KUBECONFIG`, else the usual one. */

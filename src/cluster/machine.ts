@@ -1,6 +1,6 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
-import type { ClusterConfig } from '#cluster/config.ts'
-import { describePreflight, installMissing, planPreflight, readFacts } from '#cluster/preflight.ts'
+import type { ClusterConfig } from './config.ts'
+import { describePreflight, installMissing, planPreflight, readFacts } from './preflight.ts'
 
 /** Makes sure that this machine can run containers: looks, installs what is missing where it can, and refuses otherwise. */
 export async function prepareMachine(surroundings: Surroundings, config: ClusterConfig): Promise<void> {

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { commands } from '#cluster/commands/index.ts'
 import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
-import { rootsFor } from '#cluster/record.ts'
+import { rootsFor } from './record.ts'
 import { systemClock } from '#lib/clock.ts'
 import { isAbort } from '#lib/async/abort.ts'
 import { systemHost } from '#lib/host/host.ts'

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { clusterPaths, type ClusterRecord } from '#cluster/record.ts'
+import { clusterPaths, type ClusterRecord } from './record.ts'
 import { findPlace } from '#cluster/place/place.ts'
 import { readPidFile, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'

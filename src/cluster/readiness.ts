@@ -1,5 +1,5 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
-import { clusterPaths, type ClusterRecord } from '#cluster/record.ts'
+import { clusterPaths, type ClusterRecord } from './record.ts'
 import { HttpClient } from '#lib/http/client.ts'
 import { parseDocument } from 'yaml'
 

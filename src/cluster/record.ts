@@ -1,5 +1,5 @@
 import { clusterLayout, defaultRoots, nameProblem, type ClusterLayout, type Roots } from '#cluster/place/layout.ts'
-import type { ClusterConfig } from '#cluster/config.ts'
+import type { ClusterConfig } from './config.ts'
 import type { Files } from '#lib/host/files.ts'
 
 /** A node that runs containers. */

@@ -1,8 +1,8 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
-import { forgetContext } from '#cluster/kubeconfig.ts'
+import { forgetContext } from './kubeconfig.ts'
 import { destroyCluster, destroyPlace, listPlaces } from '#cluster/place/place.ts'
-import { findNodeProcess, stopNodeProcess } from '#cluster/processes.ts'
-import { clusterPaths, readRecord } from '#cluster/record.ts'
+import { findNodeProcess, stopNodeProcess } from './processes.ts'
+import { clusterPaths, readRecord } from './record.ts'
 
 /** Ends a cluster and removes everything of it from this machine, whatever state it is in. */
 export async function removeCluster(surroundings: Surroundings, cluster: string): Promise<void> {

@@ -7,20 +7,20 @@ import {
   readCredentials,
   writeCredentials,
   type ClusterCertificates,
-} from '#cluster/certificates.ts'
-import { serverNames } from '#cluster/addresses.ts'
+} from './certificates.ts'
+import { serverNames } from './addresses.ts'
 import { architectureOf } from '#cluster/image/build.ts'
 import type { Architecture } from '#cluster/image/pause.ts'
 import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/store.ts'
-import { mergeContext, writeAdminKubeconfig } from '#cluster/kubeconfig.ts'
+import { mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { ensureContainerd, startContainerd } from '#cluster/place/containerd.ts'
 import { openOutside } from '#cluster/place/outside.ts'
 import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
-import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from '#cluster/processes.ts'
-import { networkOf } from '#cluster/creation.ts'
-import { clusterPaths, type ClusterRecord } from '#cluster/record.ts'
-import { waitForNodes, waitForServer } from '#cluster/readiness.ts'
+import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from './processes.ts'
+import { networkOf } from './creation.ts'
+import { clusterPaths, type ClusterRecord } from './record.ts'
+import { waitForNodes, waitForServer } from './readiness.ts'
 
 /** Brings everything of a noted cluster to life that is not alive, and waits until every node is ready. */
 export async function bringUp(surroundings: Surroundings, record: ClusterRecord): Promise<ClusterRecord> {

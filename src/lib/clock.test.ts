@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SimulatedClock } from '#lib/clock.ts'
+import { SimulatedClock } from './clock.ts'
 
 test('SimulatedClock runs timers by time, then by the order of their making', async () => {
   const clock = new SimulatedClock(0)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runComponents, type Component } from '#lib/component.ts'
+import { runComponents, type Component } from './component.ts'
 
 /** A component that is ready at once and runs until it is stopped, or fails when told to. */
 function component(name: string, needs: readonly string[] = [], fail?: Promise<never>): Component {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { applyDefaults } from '#machinery/defaults.ts'
-import { prune } from '#machinery/prune.ts'
+import { applyDefaults } from './defaults.ts'
+import { prune } from './prune.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { scaledValue, scaledValueOrZero } from '#machinery/intOrString.ts'
+import { scaledValue, scaledValueOrZero } from './intOrString.ts'
 
 describe('numbers or percentages', () => {
   const rows: readonly (readonly [string | number, number, number | 'problem', number | 'problem'])[] = [

@@ -1,5 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import { quantityMilliValue, quantityValue } from '#machinery/quantity.ts'
+import { quantityMilliValue, quantityValue } from './quantity.ts'
 
 /** Amounts of resources in plain numbers: thousandths of a CPU, bytes, and whole units of anything else. */
 export interface PodResources {

@@ -1,6 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodQOSClass } from '#api/core/v1/podStatus.ts'
-import { compareQuantities } from '#machinery/quantity.ts'
+import { compareQuantities } from './quantity.ts'
 
 /**
  * How much a pod may count on its node: `Guaranteed` when every container has equal requests and limits for CPU and

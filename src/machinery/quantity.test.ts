@@ -10,7 +10,7 @@ import {
   quantityOf,
   quantityValue,
   subtractQuantities,
-} from '#machinery/quantity.ts'
+} from './quantity.ts'
 
 describe('quantities', () => {
   const canonical: readonly (readonly [string, string | { problem: string }])[] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { difference } from '#resources/difference.ts'
-import { goForm } from '#resources/goForm.ts'
+import { difference } from './difference.ts'
+import { goForm } from './goForm.ts'
 
 const rows: readonly [string, string, object, object][] = [
   [

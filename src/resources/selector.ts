@@ -1,7 +1,7 @@
 import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import { labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkLabels } from '#resources/metadata.ts'
+import { checkLabels } from './metadata.ts'
 
 /** A label selector whose keys, operators and values are well-formed. */
 export function checkSelector(selector: LabelSelector, report: Report): void {

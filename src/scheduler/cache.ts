@@ -11,7 +11,7 @@ import {
 } from '#machinery/podResources.ts'
 import { quantityValue } from '#machinery/quantity.ts'
 import { hostPortsOf } from '#scheduler/plugins/ports.ts'
-import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
+import type { ClusterView, NodeView } from './snapshot.ts'
 
 /** What is known of one node: the node itself may come later, or go earlier, than its pods. */
 interface Entry {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '#lib/random.ts'
-import { decide } from '#scheduler/cycle.ts'
-import { failureMessage } from '#scheduler/diagnosis.ts'
+import { decide } from './cycle.ts'
+import { failureMessage } from './diagnosis.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
-import { clusterOf, podOf, type NodeSketch, type PodSketch } from '#scheduler/testObjects.ts'
+import { clusterOf, podOf, type NodeSketch, type PodSketch } from './testObjects.ts'
 
 const controlPlane: NodeSketch = {
   name: 'control-plane',

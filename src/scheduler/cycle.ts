@@ -1,8 +1,8 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
-import type { Rejection } from '#scheduler/plugin.ts'
+import type { Rejection } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
-import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
+import type { ClusterView, NodeView } from './snapshot.ts'
 
 /** Why one node will not do: what the first plugin that objected said. */
 export interface NodeRejection {

@@ -1,5 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { Diagnosis } from '#scheduler/cycle.ts'
+import type { Diagnosis } from './cycle.ts'
 
 /** The text of the `FailedScheduling` event and of the `PodScheduled` condition. */
 export function failureMessage(pod: Pod, diagnosis: Diagnosis): string {

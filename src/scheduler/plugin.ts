@@ -1,6 +1,6 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
+import type { ClusterView, NodeView } from './snapshot.ts'
 
 /** Why a node, or the whole cluster, will not do. `forever`: evicting other pods would not help. */
 export interface Rejection {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedClock } from '#lib/clock.ts'
-import type { WakeRule } from '#scheduler/plugin.ts'
-import { SchedulingQueue } from '#scheduler/queue.ts'
-import { nodeOf, podOf } from '#scheduler/testObjects.ts'
+import type { WakeRule } from './plugin.ts'
+import { SchedulingQueue } from './queue.ts'
+import { nodeOf, podOf } from './testObjects.ts'
 
 const rules = new Map<string, readonly WakeRule[]>([
   ['Room', [{ event: { resource: 'pods', action: 'delete' } }]],

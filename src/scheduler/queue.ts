@@ -2,7 +2,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { exponentialDelay } from '#lib/async/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Heap } from '#lib/collections/heap.ts'
-import type { ClusterEvent, WakeChange, WakeRule } from '#scheduler/plugin.ts'
+import type { ClusterEvent, WakeChange, WakeRule } from './plugin.ts'
 
 /** A pod on its way to a node. */
 export interface QueuedPod {

@@ -17,12 +17,12 @@ import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
-import { SchedulerCache } from '#scheduler/cache.ts'
-import { decide, type Diagnosis } from '#scheduler/cycle.ts'
-import { failureMessage } from '#scheduler/diagnosis.ts'
+import { SchedulerCache } from './cache.ts'
+import { decide, type Diagnosis } from './cycle.ts'
+import { failureMessage } from './diagnosis.ts'
 import { defaultPlugins, type WeightedPlugin } from '#scheduler/plugins/index.ts'
-import { SchedulingQueue, type QueuedPod } from '#scheduler/queue.ts'
-import { siblingFinder } from '#scheduler/siblings.ts'
+import { SchedulingQueue, type QueuedPod } from './queue.ts'
+import { siblingFinder } from './siblings.ts'
 
 export interface SchedulerOptions {
   readonly client: Client

@@ -1,7 +1,7 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { SchedulerCache } from '#scheduler/cache.ts'
-import type { ClusterView } from '#scheduler/snapshot.ts'
+import { SchedulerCache } from './cache.ts'
+import type { ClusterView } from './snapshot.ts'
 
 /** What tests say about a pod; the rest is filled in. */
 export interface PodSketch {

@@ -1,6 +1,6 @@
-import type { Command } from '#cluster/commands/command.ts'
-import { step } from '#cluster/commands/command.ts'
-import { clusterNameOf, withLock } from '#cluster/commands/names.ts'
+import type { Command } from './command.ts'
+import { step } from './command.ts'
+import { clusterNameOf, withLock } from './names.ts'
 import { removeCluster } from '#cluster/removal.ts'
 
 /** `k8ts down [NAME]`: ends a cluster and takes away everything of it. Works with half of one, and with none. */

@@ -1,5 +1,5 @@
-import type { Command } from '#cluster/commands/command.ts'
-import { clusterNameOf } from '#cluster/commands/names.ts'
+import type { Command } from './command.ts'
+import { clusterNameOf } from './names.ts'
 import { isEmptyInventory, takeInventory } from '#cluster/place/inventory.ts'
 
 /** `k8ts inventory [NAME]`: everything of a cluster that is on this machine; exit code 1 when there is anything. */

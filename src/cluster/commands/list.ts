@@ -1,4 +1,4 @@
-import type { Command } from '#cluster/commands/command.ts'
+import type { Command } from './command.ts'
 import { contextName } from '#cluster/kubeconfig.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
 import { listRecords } from '#cluster/record.ts'

@@ -1,5 +1,5 @@
-import type { Command } from '#cluster/commands/command.ts'
-import { existingCluster } from '#cluster/commands/names.ts'
+import type { Command } from './command.ts'
+import { existingCluster } from './names.ts'
 import { controlPlaneName } from '#cluster/processes.ts'
 import { clusterPaths } from '#cluster/record.ts'
 

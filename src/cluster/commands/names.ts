@@ -1,4 +1,4 @@
-import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
+import { UsageError, type Surroundings } from './command.ts'
 import { defaultConfig } from '#cluster/config.ts'
 import { nameProblem } from '#cluster/place/layout.ts'
 import { clusterPaths, readRecord, type ClusterRecord } from '#cluster/record.ts'

@@ -1,4 +1,4 @@
-import type { Command } from '#cluster/commands/command.ts'
+import type { Command } from './command.ts'
 
 /** `k8ts run-node CLUSTER NODE`: the process of one node. `up` starts it; people need it only to look at a failure. */
 export const runNode: Command = {

@@ -1,5 +1,5 @@
-import type { Command } from '#cluster/commands/command.ts'
-import { existingCluster, withLock } from '#cluster/commands/names.ts'
+import type { Command } from './command.ts'
+import { existingCluster, withLock } from './names.ts'
 import { bringUp, describeCluster } from '#cluster/start.ts'
 
 /** `k8ts start [NAME]`: goes on with a cluster that was stopped, or that lost processes. */

@@ -1,5 +1,5 @@
-import type { Command, Surroundings } from '#cluster/commands/command.ts'
-import { existingCluster } from '#cluster/commands/names.ts'
+import type { Command, Surroundings } from './command.ts'
+import { existingCluster } from './names.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
 import { administratorClient } from '#cluster/readiness.ts'
 import type { ClusterRecord } from '#cluster/record.ts'

@@ -1,5 +1,5 @@
-import { step, type Command } from '#cluster/commands/command.ts'
-import { existingCluster, withLock } from '#cluster/commands/names.ts'
+import { step, type Command } from './command.ts'
+import { existingCluster, withLock } from './names.ts'
 import { endCluster } from '#cluster/removal.ts'
 
 /** `k8ts stop [NAME]`: ends what runs and keeps the data, like turning machines off. */

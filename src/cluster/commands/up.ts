@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import { step, UsageError, type Command, type Surroundings } from '#cluster/commands/command.ts'
-import { clusterNameOf, withLock } from '#cluster/commands/names.ts'
+import { step, UsageError, type Command, type Surroundings } from './command.ts'
+import { clusterNameOf, withLock } from './names.ts'
 import { completeConfig, ConfigError, parseConfigFile, type ClusterConfig } from '#cluster/config.ts'
 import { createCluster } from '#cluster/creation.ts'
 import { prepareMachine } from '#cluster/machine.ts'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedClock } from '#lib/clock.ts'
-import { exponentialBackoff } from '#lib/async/backoff.ts'
-import { WorkQueue } from '#lib/async/workQueue.ts'
+import { exponentialBackoff } from './backoff.ts'
+import { WorkQueue } from './workQueue.ts'
 
 function fixture(): { clock: SimulatedClock; queue: WorkQueue } {
   const clock = new SimulatedClock(0)

@@ -1,4 +1,4 @@
-import { exponentialBackoff, type Backoff } from '#lib/async/backoff.ts'
+import { exponentialBackoff, type Backoff } from './backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 
 /** How a queue waits; the defaults suit controllers. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeJson } from '#lib/encoding/json.ts'
+import { decodeJson } from './json.ts'
 
 describe('reading JSON', () => {
   const problems: readonly (readonly [string, string])[] = [

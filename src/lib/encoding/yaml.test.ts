@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeYaml, parseYaml } from '#lib/encoding/yaml.ts'
-import { compareKeys, encodeYaml } from '#lib/encoding/yamlText.ts'
+import { decodeYaml, parseYaml } from './yaml.ts'
+import { compareKeys, encodeYaml } from './yamlText.ts'
 
 describe('reading YAML', () => {
   const values: readonly (readonly [string, unknown])[] = [

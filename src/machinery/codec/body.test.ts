@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeBody, decodeParsed, type BodyOptions } from '#machinery/codec/body.ts'
-import { encodeEnvelope, encodeMessage, encodeProtobuf } from '#machinery/codec/protobuf.ts'
+import { decodeBody, decodeParsed, type BodyOptions } from './body.ts'
+import { encodeEnvelope, encodeMessage, encodeProtobuf } from './protobuf.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import { StatusError } from '#machinery/status.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { negotiateAnswer, negotiateBody, parseAccept } from '#machinery/codec/negotiate.ts'
+import { negotiateAnswer, negotiateBody, parseAccept } from './negotiate.ts'
 import { StatusError } from '#machinery/status.ts'
 
 const kubectlGet =

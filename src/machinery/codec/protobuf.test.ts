@@ -9,8 +9,8 @@ import {
   encodeMessage,
   encodeProtobuf,
   encodeWatchFrame,
-} from '#machinery/codec/protobuf.ts'
-import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
+} from './protobuf.ts'
+import { decodeValue } from './schemaDecoder.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { GroupVersionKind, JsonObject } from '#machinery/schema/model.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { canonicalBase64, canonicalDuration, canonicalMicroTime, canonicalTime } from '#machinery/codec/scalars.ts'
+import { canonicalBase64, canonicalDuration, canonicalMicroTime, canonicalTime } from './scalars.ts'
 
 const at = (byte: number) => ({ problem: `illegal base64 data at input byte ${byte}` })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
+import { decodeValue } from './schemaDecoder.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 
 const deployment = { group: 'apps', version: 'v1', kind: 'Deployment' }

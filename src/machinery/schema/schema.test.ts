@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { allResources } from '#api/index.ts'
-import { definitionNamed, definitions, descriptions, resolveDefinitions, schemaOfKind } from '#machinery/schema/load.ts'
-import { schemaAt, schemaOfField } from '#machinery/schema/model.ts'
-import { pathText, visit, type Path } from '#machinery/schema/visit.ts'
+import { definitionNamed, definitions, descriptions, resolveDefinitions, schemaOfKind } from './load.ts'
+import { schemaAt, schemaOfField } from './model.ts'
+import { pathText, visit, type Path } from './visit.ts'
 
 const pod = definitionNamed('io.k8s.api.core.v1.Pod')
 

@@ -14,9 +14,9 @@ import {
   portNumberProblems,
   qualifiedNameProblems,
   wildcardSubdomainProblems,
-} from '#machinery/validate/names.ts'
-import { createReport, problemCauses, quoteString, type Report } from '#machinery/validate/report.ts'
-import { validateObject } from '#machinery/validate/schemaRules.ts'
+} from './names.ts'
+import { createReport, problemCauses, quoteString, type Report } from './report.ts'
+import { validateObject } from './schemaRules.ts'
 
 const labelText =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"

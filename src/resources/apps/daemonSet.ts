@@ -1,7 +1,7 @@
 import { daemonSets, type DaemonSet, type DaemonSetSpec } from '#api/apps/v1/daemonSet.ts'
 import type { IntOrString } from '#api/scalars.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkCount } from '#resources/apps/rollout.ts'
+import { checkCount } from './rollout.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { goForm } from '#resources/goForm.ts'

@@ -1,5 +1,5 @@
 import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
-import { scaleSubresource } from '#resources/apps/scale.ts'
+import { scaleSubresource } from './scale.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'

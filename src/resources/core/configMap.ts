@@ -1,6 +1,6 @@
 import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { base64Bytes, checkKeys, checkTotalSize, textBytes } from '#resources/core/configData.ts'
+import { base64Bytes, checkKeys, checkTotalSize, textBytes } from './configData.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Strategy } from '#server/strategy.ts'
 

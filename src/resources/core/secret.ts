@@ -1,7 +1,7 @@
 import { secrets, type Secret } from '#api/core/v1/secret.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { base64Bytes, checkKeys, checkTotalSize } from '#resources/core/configData.ts'
+import { base64Bytes, checkKeys, checkTotalSize } from './configData.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Strategy } from '#server/strategy.ts'

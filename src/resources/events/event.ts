@@ -2,7 +2,7 @@ import { events as coreEvents, type Event as CoreEvent } from '#api/core/v1/even
 import { events, type Event } from '#api/events/v1/event.ts'
 import { nameColumn } from '#resources/columns.ts'
 import { eventLifetime } from '#resources/core/event.ts'
-import { eventColumns } from '#resources/events/columns.ts'
+import { eventColumns } from './columns.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Events in the form of the `events.k8s.io` group. */

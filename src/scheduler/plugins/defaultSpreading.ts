@@ -1,6 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Plugin } from '#scheduler/plugin.ts'
-import { mostScore } from '#scheduler/plugins/normalize.ts'
+import { mostScore } from './normalize.ts'
 import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
 
 /** The constraints of a cluster without its own: even over nodes, and loosely over zones (KEP-1258). */

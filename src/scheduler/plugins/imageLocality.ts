@@ -1,5 +1,5 @@
 import type { Plugin } from '#scheduler/plugin.ts'
-import { mostScore } from '#scheduler/plugins/normalize.ts'
+import { mostScore } from './normalize.ts'
 import type { ClusterView } from '#scheduler/snapshot.ts'
 
 const mebibyte = 1024 * 1024

@@ -1,13 +1,13 @@
 import type { Plugin } from '#scheduler/plugin.ts'
-import { defaultSpreading, type SiblingsOf } from '#scheduler/plugins/defaultSpreading.ts'
-import { gates } from '#scheduler/plugins/gates.ts'
-import { imageLocality } from '#scheduler/plugins/imageLocality.ts'
-import { nodeAffinity } from '#scheduler/plugins/nodeAffinity.ts'
-import { nodeName } from '#scheduler/plugins/nodeName.ts'
-import { ports } from '#scheduler/plugins/ports.ts'
-import { balancedAllocation, resourcesFit } from '#scheduler/plugins/resources.ts'
-import { taints } from '#scheduler/plugins/taints.ts'
-import { unschedulable } from '#scheduler/plugins/unschedulable.ts'
+import { defaultSpreading, type SiblingsOf } from './defaultSpreading.ts'
+import { gates } from './gates.ts'
+import { imageLocality } from './imageLocality.ts'
+import { nodeAffinity } from './nodeAffinity.ts'
+import { nodeName } from './nodeName.ts'
+import { ports } from './ports.ts'
+import { balancedAllocation, resourcesFit } from './resources.ts'
+import { taints } from './taints.ts'
+import { unschedulable } from './unschedulable.ts'
 
 /** A plugin with its say in the sum of scores. */
 export interface WeightedPlugin {

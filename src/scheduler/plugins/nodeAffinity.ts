@@ -1,6 +1,6 @@
 import { matchesNodeSelectors, matchesNodeTerm, type NodeTerm } from '#machinery/nodeSelector.ts'
 import type { Plugin } from '#scheduler/plugin.ts'
-import { normalizeScores } from '#scheduler/plugins/normalize.ts'
+import { normalizeScores } from './normalize.ts'
 
 type Preferences = readonly { readonly weight: number; readonly preference: NodeTerm }[]
 

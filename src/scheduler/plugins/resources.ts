@@ -1,7 +1,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { podRequests, podRequestsForScore, readResources, type PodResources } from '#machinery/podResources.ts'
 import type { Plugin, Rejection } from '#scheduler/plugin.ts'
-import { mostScore } from '#scheduler/plugins/normalize.ts'
+import { mostScore } from './normalize.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
 
 /** Keeps pods off nodes without the room they ask for, and prefers those with the most room left. */

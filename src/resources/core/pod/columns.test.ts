@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ContainerState, ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { podColumns } from '#resources/core/pod/columns.ts'
+import { podColumns } from './columns.ts'
 
 const now = Date.parse('2026-01-02T00:00:00Z')
 

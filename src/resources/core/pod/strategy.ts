@@ -1,10 +1,10 @@
 import { pods, type Pod, type PodSpec } from '#api/core/v1/pod.ts'
 import { qosClassOf } from '#machinery/qosClass.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { podColumns } from '#resources/core/pod/columns.ts'
-import { defaultPod } from '#resources/core/pod/defaults.ts'
-import { checkPodSpec } from '#resources/core/pod/rules.ts'
-import { checkPodUpdate } from '#resources/core/pod/update.ts'
+import { podColumns } from './columns.ts'
+import { defaultPod } from './defaults.ts'
+import { checkPodSpec } from './rules.ts'
+import { checkPodUpdate } from './update.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Pods: containers that run together on a node. */

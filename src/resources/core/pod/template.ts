@@ -2,9 +2,9 @@ import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { defaultPodSpec } from '#resources/core/pod/defaults.ts'
+import { defaultPodSpec } from './defaults.ts'
 import { checkAnnotations, checkLabels } from '#resources/metadata.ts'
-import { checkPodSpec } from '#resources/core/pod/rules.ts'
+import { checkPodSpec } from './rules.ts'
 import { checkSelector } from '#resources/selector.ts'
 
 /** Fills in what a pod template leaves out. */

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Service, ServiceSpec } from '#api/core/v1/service.ts'
 import { seededRandom } from '#lib/random.ts'
 import { createReport, problemMessage } from '#machinery/validate/report.ts'
-import { serviceStrategy } from '#resources/core/service/strategy.ts'
+import { serviceStrategy } from './strategy.ts'
 
 const strategy = serviceStrategy({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] })
 const context = { caller: { name: 'a', groups: [] }, now: 0, random: seededRandom(1), dryRun: false }

@@ -3,7 +3,7 @@ import type { Volume } from '#api/core/v1/volume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
 import { dnsLabelProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkFieldRef, checkResourceFieldRef } from '#resources/core/pod/rules/environment.ts'
+import { checkFieldRef, checkResourceFieldRef } from './environment.ts'
 import { checkNoBacksteps, checkRelativePath } from '#resources/core/storage.ts'
 
 /** The names of a pod's volumes, for the mounts that refer to them. */
