@@ -5,12 +5,7 @@ import { eventWriter, type EventWriter } from '#client/events.ts'
 import { httpsTransport } from '#client/https.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
-import {
-  ensureCertificates,
-  readCredentials,
-  type ClusterCertificates,
-  type Credentials,
-} from './certificates.ts'
+import { ensureCertificates, readCredentials, type ClusterCertificates, type Credentials } from './certificates.ts'
 import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
