@@ -8,12 +8,7 @@ import { HttpClient } from '#lib/http/client.ts'
 import type { ReplyStream } from '#lib/http/message.ts'
 import { HttpServer } from '#lib/http/server.ts'
 import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
-
-export interface Measurement {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-}
+import { renderMeasurements, type Measurement } from './measurement.ts'
 
 const wrk = '/usr/bin/wrk'
 
@@ -130,4 +125,4 @@ async function serve(): Promise<void> {
 }
 
 if (process.argv[2] === 'serve') await serve()
-else if (import.meta.main) console.table(await run())
+else if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)

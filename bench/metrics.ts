@@ -1,12 +1,7 @@
 /** What counting costs: our registry, with the series looked up and kept, against prom-client. */
 import { Histogram, Registry } from 'prom-client'
 import { MetricRegistry, requestBuckets } from '#lib/metrics.ts'
-
-export interface Measurement {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-}
+import { renderMeasurements, type Measurement } from './measurement.ts'
 
 const rounds = 1_000_000
 const verbs = ['GET', 'LIST', 'WATCH', 'PUT']
@@ -40,4 +35,4 @@ function measure(name: string, work: (i: number) => void): Measurement {
   return { name, value: ((performance.now() - begun) / rounds) * 1000, unit: 'µs' }
 }
 
-if (import.meta.main) console.table(await run())
+if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)

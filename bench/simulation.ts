@@ -12,12 +12,7 @@ import { systemRandom } from '#lib/random.ts'
 import { clusterParts } from '#simulation/clusterParts.ts'
 import { simulatedNodeSpecs } from '#simulation/simulatedNodeSpecs.ts'
 import { openMemoryStore } from '#storage/memory.ts'
-
-export interface Measurement {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-}
+import { type Measurement } from './measurement.ts'
 
 interface Size {
   readonly nodes: number

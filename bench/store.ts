@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js'
 import { fromJSON, type ServiceDefinition } from '@grpc/proto-loader'
 import { systemClock } from '#lib/clock.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
+import { renderMeasurements, type Measurement } from './measurement.ts'
 
 const etcd = '/usr/bin/etcd'
 const writerCounts = [1, 16, 64]
@@ -29,24 +30,20 @@ interface Round {
   readonly p99: number
 }
 
-export async function run(): Promise<void> {
+/** How many times etcd's rate is wanted, by the number of writers. */
+const wantedRatio: Readonly<Record<number, number>> = { 16: 2, 64: 3 }
+
+/** The two take turns; each figure is the median of its rounds. The writers are in this process, etcd is its own. */
+export async function run(): Promise<Measurement[]> {
   if (!existsSync(etcd)) throw new Error(`${etcd} is missing: apt-get install etcd-server`)
   const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'))
   try {
     await using ours = await startOurs(join(directory, 'ours'))
     await using theirs = await startEtcd(join(directory, 'etcd'))
     const sides = [ours, theirs]
-    console.log(
-      `Durable compare-and-swap writes of ${value.length} bytes over ${liveKeys} keys, each acknowledged after its sync.`,
-    )
-    console.log(
-      `${cpus().length} cores (${cpus()[0]!.model}), shared by store and writers; load ${loadavg()[0]!.toFixed(1)}; ${tmpdir()}`,
-    )
-    console.log(
-      `${rounds} rounds of ${roundMilliseconds / 1000} s in turns, medians; the writers are in this process, etcd is its own.`,
-    )
     const revisions = new Map<Side, number[]>()
     for (const side of sides) revisions.set(side, await fill(side))
+    const measurements: Measurement[] = []
     for (const writers of writerCounts) {
       const results = new Map<Side, Round[]>(sides.map((side) => [side, []]))
       for (let round = 0; round < rounds; round++) {
@@ -54,11 +51,21 @@ export async function run(): Promise<void> {
           results.get(side)!.push(await measure(side, revisions.get(side)!, writers))
         }
       }
-      const [a, b] = sides.map((side) => medianRound(results.get(side)!)) as [Round, Round]
-      console.log(
-        `${String(writers).padStart(3)} writers   ${ours.name} ${textOf(a)}   ${theirs.name} ${textOf(b)}   ratio ${(a.rate / b.rate).toFixed(2)}`,
+      const [own, other] = sides.map((side) => medianRound(results.get(side)!)) as [Round, Round]
+      const ratio = wantedRatio[writers]
+      measurements.push(
+        {
+          name: `durable writes of ${value.length / 1024} KiB, ${writers} ${writers === 1 ? 'writer' : 'writers'}`,
+          value: own.rate,
+          unit: '/s',
+          ...(ratio === undefined ? {} : { goal: { atLeast: ratio * other.rate } }),
+          beside: { name: theirs.name, value: other.rate },
+        },
+        { name: '  p50', value: own.p50, unit: 'ms', beside: { name: theirs.name, value: other.p50 } },
+        { name: '  p99', value: own.p99, unit: 'ms', beside: { name: theirs.name, value: other.p99 } },
       )
     }
+    return measurements
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -232,8 +239,4 @@ function medianRound(all: readonly Round[]): Round {
   return { rate: median((each) => each.rate), p50: median((each) => each.p50), p99: median((each) => each.p99) }
 }
 
-function textOf({ rate, p50, p99 }: Round): string {
-  return `${Math.round(rate).toLocaleString('en')}/s (p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(1)} ms)`
-}
-
-if (import.meta.main) await run()
+if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)
