@@ -10,18 +10,27 @@ import {
   type PodResources,
 } from '#machinery/podResources.ts'
 import { quantityValue } from '#machinery/quantity.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { hostPortsOf } from '#scheduler/plugins/ports.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
 
 /** What is known of one node: the node itself may come later, or go earlier, than its pods. */
 interface Entry {
   node: Node | undefined
+  /** What the node says of itself, in the form that plugins read; of `node`. */
+  facts: NodeFacts
   readonly pods: Map<string, Pod>
   requested: PodResources
   forScore: { milliCpu: number; memory: number }
+  /** How many of its pods take ports of the node. */
+  portTakers: number
+  /** Where it stands in the list of nodes of the newest snapshot. */
+  position: number
   /** Made when somebody looks, thrown away when something changes. */
   view: NodeView | undefined
 }
+
+type NodeFacts = Pick<NodeView, 'allocatable' | 'podLimit' | 'images'>
 
 /**
  * The scheduler's picture of the cluster, kept up to date change by change. A pod counts against its node from the
@@ -34,13 +43,19 @@ export class SchedulerCache {
   readonly #assumed = new Set<string>()
   readonly #imageNodes = new Map<string, number>()
   #snapshot: ClusterView | undefined
+  /** Of the newest snapshot; undefined when nodes came or went since. */
+  #nodes: readonly NodeView[] | undefined
+  /** What changed since then. */
+  readonly #changed = new Set<Entry>()
 
   /** Takes in a node as it now is. */
   setNode(node: Node): void {
     const entry = this.#entry(node.metadata.name!)
     this.#countImages(entry.node, -1)
     this.#countImages(node, 1)
+    if (entry.node === undefined) this.#nodes = undefined
     entry.node = node
+    entry.facts = factsOf(node)
     this.#touch(entry)
   }
 
@@ -49,6 +64,7 @@ export class SchedulerCache {
     if (entry === undefined) return
     this.#countImages(entry.node, -1)
     entry.node = undefined
+    this.#nodes = undefined
     this.#touch(entry)
     if (entry.pods.size === 0) this.#entries.delete(name)
   }
@@ -82,17 +98,25 @@ export class SchedulerCache {
   /** The cluster at this moment. Later changes do not show in it. */
   snapshot(): ClusterView {
     if (this.#snapshot !== undefined) return this.#snapshot
-    const nodes: NodeView[] = []
-    const byName = new Map<string, NodeView>()
-    for (const [name, entry] of this.#entries) {
-      if (entry.node === undefined) continue
-      entry.view ??= viewOf(name, entry.node, entry)
-      nodes.push(entry.view)
-      byName.set(name, entry.view)
+    const nodes = this.#nodes === undefined ? this.#allViews() : this.#nodes.slice()
+    for (const entry of this.#changed) {
+      if (entry.node !== undefined) nodes[entry.position] = entry.view ??= viewOf(entry.node, entry)
     }
+    this.#changed.clear()
+    this.#nodes = nodes
     const imageNodes = this.#imageNodes
-    this.#snapshot = { nodes, byName, nodesWithImage: (name) => imageNodes.get(name) ?? 0 }
+    this.#snapshot = { nodes, nodesWithImage: (name) => imageNodes.get(name) ?? 0 }
     return this.#snapshot
+  }
+
+  #allViews(): NodeView[] {
+    const nodes: NodeView[] = []
+    for (const entry of this.#entries.values()) {
+      if (entry.node === undefined) continue
+      entry.position = nodes.length
+      nodes.push((entry.view ??= viewOf(entry.node, entry)))
+    }
+    return nodes
   }
 
   #entry(name: string): Entry {
@@ -100,9 +124,12 @@ export class SchedulerCache {
     if (entry === undefined) {
       entry = {
         node: undefined,
+        facts: noFacts,
         pods: new Map(),
         requested: noResources,
         forScore: { milliCpu: 0, memory: 0 },
+        portTakers: 0,
+        position: -1,
         view: undefined,
       }
       this.#entries.set(name, entry)
@@ -112,15 +139,18 @@ export class SchedulerCache {
 
   #touch(entry: Entry): void {
     entry.view = undefined
+    this.#changed.add(entry)
     this.#snapshot = undefined
   }
 
   #place(pod: Pod, node: string): void {
     const uid = pod.metadata.uid!
     const before = this.#places.get(uid)
+    if (before === node && this.#replace(node, pod)) return
     if (before !== undefined) this.#unplace(uid)
     const entry = this.#entry(node)
     entry.pods.set(uid, pod)
+    if (hostPortsOf(pod).length > 0) entry.portTakers++
     entry.requested = addResources(entry.requested, podRequests(pod))
     const forScore = podRequestsForScore(pod)
     entry.forScore = {
@@ -131,6 +161,19 @@ export class SchedulerCache {
     this.#touch(entry)
   }
 
+  /** Puts a later state in the place of a pod where that makes no difference to any plugin: most changes are of a status. */
+  #replace(node: string, pod: Pod): boolean {
+    const uid = pod.metadata.uid!
+    const { pods, view } = this.#entries.get(node)!
+    const before = pods.get(uid)!
+    if (!isAlike(before, pod)) return false
+    pods.set(uid, pod)
+    const listed = view?.pods as Pod[] | undefined
+    const at = listed?.indexOf(before) ?? -1
+    if (at >= 0) listed![at] = pod
+    return true
+  }
+
   #unplace(uid: string): void {
     const name = this.#places.get(uid)
     if (name === undefined) return
@@ -138,6 +181,7 @@ export class SchedulerCache {
     const entry = this.#entries.get(name)!
     const pod = entry.pods.get(uid)!
     entry.pods.delete(uid)
+    if (hostPortsOf(pod).length > 0) entry.portTakers--
     entry.requested = subtractResources(entry.requested, podRequests(pod))
     const forScore = podRequestsForScore(pod)
     entry.forScore = {
@@ -159,29 +203,53 @@ export class SchedulerCache {
   }
 }
 
-function viewOf(name: string, node: Node, entry: Entry): NodeView {
+const noPorts: NodeView['hostPorts'] = new Map()
+const noFacts: NodeFacts = { allocatable: noResources, podLimit: 0, images: new Map() }
+let viewsMade = 0
+
+function viewOf(node: Node, entry: Entry): NodeView {
+  return {
+    name: node.metadata.name,
+    version: ++viewsMade,
+    node,
+    pods: [...entry.pods.values()],
+    requested: entry.requested,
+    requestedForScore: entry.forScore,
+    hostPorts: entry.portTakers === 0 ? noPorts : portsOf(entry.pods.values()),
+    ...entry.facts,
+  }
+}
+
+function portsOf(pods: Iterable<Pod>): NodeView['hostPorts'] {
   const hostPorts = new Map<string, Set<string>>()
-  for (const pod of entry.pods.values()) {
+  for (const pod of pods) {
     for (const { key, address } of hostPortsOf(pod)) {
       const addresses = hostPorts.get(key)
       if (addresses === undefined) hostPorts.set(key, new Set([address]))
       else addresses.add(address)
     }
   }
+  return hostPorts
+}
+
+function factsOf({ status }: Node): NodeFacts {
   const images = new Map<string, number>()
-  for (const image of node.status?.images ?? []) {
+  for (const image of status?.images ?? []) {
     for (const imageName of image.names ?? []) images.set(imageName, image.sizeBytes ?? 0)
   }
-  const allocatable = node.status?.allocatable
+  const pods = status?.allocatable?.['pods']
   return {
-    name,
-    node,
-    pods: [...entry.pods.values()],
-    requested: entry.requested,
-    requestedForScore: entry.forScore,
-    allocatable: readResources(allocatable),
-    podLimit: allocatable?.['pods'] === undefined ? 0 : quantityValue(String(allocatable['pods'])),
-    hostPorts,
+    allocatable: readResources(status?.allocatable),
+    podLimit: pods === undefined ? 0 : quantityValue(String(pods)),
     images,
   }
+}
+
+/** Whether two states of a placed pod are the same in everything but its status, its annotations and the node it names. */
+function isAlike(before: Pod, after: Pod): boolean {
+  return (
+    before.metadata.deletionTimestamp === after.metadata.deletionTimestamp &&
+    sameJson(before.metadata.labels, after.metadata.labels) &&
+    sameJson({ ...before.spec, nodeName: '' }, { ...after.spec, nodeName: '' })
+  )
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '#lib/random.ts'
-import { decide } from './cycle.ts'
+import { decider } from './cycle.ts'
 import { failureMessage } from './diagnosis.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { clusterOf, podOf, type NodeSketch, type PodSketch } from './testObjects.ts'
@@ -160,17 +160,18 @@ const plugins = defaultPlugins((pod) => {
 for (const { name, pod, nodes, pods, wanted } of rows) {
   test(`decide: ${name}`, () => {
     const subject = podOf(pod)
-    const decision = decide(subject, plugins, clusterOf(nodes, pods), seededRandom(1))
+    const decision = decider(plugins)(subject, clusterOf(nodes, pods), seededRandom(1))
     assert.equal(decision.node ?? failureMessage(subject, decision.diagnosis), wanted)
   })
 }
 
 test('decide draws evenly among equal nodes', () => {
   const random = seededRandom(7)
+  const decide = decider(plugins)
   const cluster = clusterOf(workers)
   const counts = new Map<string, number>()
   for (let i = 0; i < 300; i++) {
-    const { node } = decide(podOf({ name: `p${i}` }), plugins, cluster, random)
+    const { node } = decide(podOf({ name: `p${i}` }), cluster, random)
     counts.set(node!, (counts.get(node!) ?? 0) + 1)
   }
   assert.deepEqual([...counts.keys()].sort(), ['worker', 'worker2', 'worker3'])

@@ -38,18 +38,28 @@ export interface ClusterEvent {
 /**
  * A scheduling rule. It implements only the hooks it needs; S is what `prepare` computed once for this pod.
  * `filter` and `score` are pure and synchronous, over an immutable snapshot.
+ *
+ * Every node is considered for every pod. That is cheap for plugins with `looksAt`: pods of one template get the answers
+ * that were given to the first of them, and only nodes that changed since are asked again. A plugin without it is asked
+ * about every node each time, so it should have done its counting in `prepare`.
  */
 export interface Plugin<S = unknown> {
   readonly name: string
+  /**
+   * Everything of a pod that `prepare`, `filter` and `score` look at, as JSON. With it a plugin promises to look at nothing
+   * else but the one node's view, and never at the rest of the cluster; its answers are then those for every pod of which
+   * this is the same, for as long as the view is the same.
+   */
+  looksAt?(pod: Pod): unknown
   /** Keeps a pod out of the queue altogether. */
   gate?(pod: Pod): Rejection | undefined
   /** Computes what the pod needs, once for all nodes; `skip` leaves this plugin out of `filter` and `score`. */
   prepare?(pod: Pod, cluster: ClusterView): S | Rejection | 'skip'
   filter?(pod: Pod, node: NodeView, state: S): Rejection | undefined
-  /** 0 to 100, before `normalize` and the plugin's weight. */
-  score?(pod: Pod, node: NodeView, state: S): number
+  /** 0 to 100, before `normalize` and the plugin's weight. `position` is where the node stands in the cluster's list. */
+  score?(pod: Pod, node: NodeView, state: S, position: number): number
   /** Brings the raw scores of all feasible nodes, in the same order, into 0 to 100. */
-  normalize?(scores: number[], state: S): void
+  normalize?(scores: Float64Array, state: S): void
   reserve?(pod: Pod, node: string, state: S): Rejection | undefined
   unreserve?(pod: Pod, node: string, state: S): void
   permit?(pod: Pod, node: string, signal: AbortSignal): Promise<Rejection | undefined>

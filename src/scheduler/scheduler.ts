@@ -18,7 +18,7 @@ import type { Component } from '#lib/component.ts'
 import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import { SchedulerCache } from './cache.ts'
-import { decide, type Diagnosis } from './cycle.ts'
+import { decider, type Decide, type Diagnosis } from './cycle.ts'
 import { failureMessage } from './diagnosis.ts'
 import { defaultPlugins, type WeightedPlugin } from '#scheduler/plugins/index.ts'
 import { SchedulingQueue, type QueuedPod } from './queue.ts'
@@ -56,6 +56,7 @@ class Scheduler {
   readonly #name: string
   readonly #cache = new SchedulerCache()
   readonly #plugins: readonly WeightedPlugin[]
+  readonly #decide: Decide
   readonly #queue: SchedulingQueue
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
@@ -67,6 +68,7 @@ class Scheduler {
     this.#pods = options.informers.of(pods)
     this.#nodes = options.informers.of(nodes)
     this.#plugins = defaultPlugins(siblingFinder(options.informers))
+    this.#decide = decider(this.#plugins)
     const rules = new Map(this.#plugins.map(({ plugin }) => [plugin.name, plugin.wakesOn ?? []]))
     this.#queue = new SchedulingQueue(options.clock, rules)
   }
@@ -132,7 +134,7 @@ class Scheduler {
 
   /** One attempt for one pod: decide now, write later, so that the next pod need not wait for the store. */
   #schedule({ pod }: QueuedPod, signal: AbortSignal): void {
-    const decision = decide(pod, this.#plugins, this.#cache.snapshot(), this.#options.random)
+    const decision = this.#decide(pod, this.#cache.snapshot(), this.#options.random)
     if (decision.node === undefined) {
       this.#inBackground(this.#unschedulable(pod, decision.diagnosis), pod)
       return

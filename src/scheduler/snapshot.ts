@@ -2,9 +2,14 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodResources } from '#machinery/podResources.ts'
 
-/** A node as the plugins see it: immutable, and the same object until something about the node changes. */
+/**
+ * A node as the plugins see it: immutable, and the same object until something about the node changes. In its place among
+ * `pods` a pod may be replaced by a later state of itself that differs in nothing which plugins look at.
+ */
 export interface NodeView {
   readonly name: string
+  /** No other view, of this or another node, has the same. */
+  readonly version: number
   readonly node: Node
   /** Pods bound or assumed here that still use resources. */
   readonly pods: readonly Pod[]
@@ -24,7 +29,6 @@ export interface NodeView {
 /** All nodes at one moment. */
 export interface ClusterView {
   readonly nodes: readonly NodeView[]
-  readonly byName: ReadonlyMap<string, NodeView>
   /** How many nodes hold an image of this name. */
   nodesWithImage(name: string): number
 }

@@ -7,6 +7,7 @@ type Preferences = readonly { readonly weight: number; readonly preference: Node
 /** Places pods by `nodeSelector` and node affinity: what is required filters, what is preferred scores. */
 export const nodeAffinity: Plugin<Preferences> = {
   name: 'NodeAffinity',
+  looksAt: ({ spec }) => [spec.nodeSelector, spec.affinity?.nodeAffinity],
   prepare: (pod) => pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
   filter(pod, { node }) {
     if (matchesNodeSelectors(pod, node)) return undefined

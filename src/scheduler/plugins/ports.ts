@@ -37,6 +37,7 @@ function clash(wanted: readonly HostPort[], node: NodeView): HostPort | undefine
 /** Keeps a pod off nodes where one of its host ports is taken. */
 export const ports: Plugin<readonly HostPort[]> = {
   name: 'NodePorts',
+  looksAt: hostPortsOf,
   prepare(pod) {
     const wanted = hostPortsOf(pod)
     return wanted.length === 0 ? 'skip' : wanted

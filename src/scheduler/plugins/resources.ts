@@ -7,6 +7,7 @@ import type { NodeView } from '#scheduler/snapshot.ts'
 /** Keeps pods off nodes without the room they ask for, and prefers those with the most room left. */
 export const resourcesFit: Plugin<PodResources> = {
   name: 'NodeResourcesFit',
+  looksAt: requestsOf,
   prepare: (pod) => podRequests(pod),
   filter: (_pod, node, wanted) => (fits(wanted, node) ? undefined : rejectionOf(shortages(wanted, node))),
   score: (pod, node) => leastAllocated(pod, node),
@@ -27,6 +28,7 @@ export const resourcesFit: Plugin<PodResources> = {
 /** Prefers nodes whose CPU and memory would be used in the same proportion. */
 export const balancedAllocation: Plugin = {
   name: 'NodeResourcesBalancedAllocation',
+  looksAt: requestsOf,
   prepare: (pod) => {
     const { milliCpu, memory } = podRequests(pod)
     return milliCpu === 0 && memory === 0 ? 'skip' : undefined
@@ -42,6 +44,12 @@ export const balancedAllocation: Plugin = {
     const deviation = fractions.length === 2 ? Math.abs((fractions[0]! - fractions[1]!) / 2) : 0
     return Math.trunc((1 - deviation) * mostScore)
   },
+}
+
+/** All that both plugins here look at. */
+function requestsOf(pod: Pod): unknown {
+  const { others, ...requests } = podRequests(pod)
+  return [requests, [...others], podRequestsForScore(pod)]
 }
 
 /** Whether nothing falls short: the answer for most nodes, without a list of reasons. */

@@ -63,7 +63,7 @@ for (const { name, taints: wanted, tolerations = [], rejection } of rows) {
   test(`taints: ${name}`, () => {
     const pod = podOf({ name: 'p', spec: { tolerations } })
     const node = nodeOf({ name: 'n', spec: { taints: [...wanted] } })
-    const view = clusterOf([{ name: 'n', spec: node.spec! }]).byName.get('n')!
+    const view = clusterOf([{ name: 'n', spec: node.spec! }]).nodes[0]!
     const update = taints.wakesOn!.find(({ event }) => event.resource === 'nodes' && event.action === 'update')!
     assert.deepEqual(
       { rejection: taints.filter!(pod, view, []), updateHelps: update.helps!({ pod, node }) },
@@ -83,7 +83,7 @@ test('taints: nodes are preferred by how little they advise against the pod', ()
   const scoresFor = (tolerations: Toleration[]): Record<string, number> => {
     const pod = podOf({ name: 'p', spec: { tolerations } })
     const state = taints.prepare!(pod, cluster) as Toleration[]
-    const scores = nodes.map(({ name }) => taints.score!(pod, cluster.byName.get(name)!, state))
+    const scores = Float64Array.from(cluster.nodes, (node, position) => taints.score!(pod, node, state, position))
     taints.normalize!(scores, state)
     return Object.fromEntries(nodes.map(({ name }, index) => [name, scores[index]!]))
   }

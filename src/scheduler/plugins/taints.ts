@@ -12,6 +12,7 @@ const forbidding = ['NoSchedule', 'NoExecute']
 /** Keeps pods off nodes whose taints they do not tolerate, and away from those whose taints only advise. */
 export const taints: Plugin<Tolerations> = {
   name: 'TaintToleration',
+  looksAt: ({ spec }) => spec.tolerations,
   /** The tolerations that count for advice: those for `PreferNoSchedule` or for every effect. */
   prepare: (pod) =>
     (pod.spec.tolerations ?? []).filter(({ effect = '' }) => effect === '' || effect === 'PreferNoSchedule'),

@@ -6,6 +6,7 @@ const cordoned = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule'
 /** Keeps pods off cordoned nodes, unless they tolerate the taint that says the same. */
 export const unschedulable: Plugin = {
   name: 'NodeUnschedulable',
+  looksAt: ({ spec }) => spec.tolerations,
   filter(pod, { node }) {
     if (node.spec?.unschedulable !== true) return undefined
     if (pod.spec.tolerations?.some((toleration) => tolerates(toleration, cordoned)) === true) return undefined

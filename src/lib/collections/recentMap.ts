@@ -1,0 +1,39 @@
+/**
+ * Values by key, of which only those asked for most recently are kept.
+ *
+ *     new RecentMap(2)     getOrMake(a)  getOrMake(b)     {a, b}
+ *                          getOrMake(a)                   {b, a}      asked for again
+ *                          getOrMake(c)                   {a, c}      b was asked for longest ago
+ */
+export class RecentMap<K, V> {
+  /** The one asked for longest ago stands first. */
+  readonly #values = new Map<K, V>()
+  readonly #most: number
+  /** The newest, so that one key asked for over and over costs one comparison. */
+  #newest: { readonly key: K; readonly value: V } | undefined
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** The value of a key; made when it is not, or no longer, there. */
+  getOrMake(key: K, make: () => V): V {
+    if (this.#newest?.key === key) return this.#newest.value
+    const known = this.#values.has(key)
+    const value = known ? this.#values.get(key)! : make()
+    if (known) this.#values.delete(key)
+    this.#values.set(key, value)
+    this.#newest = { key, value }
+    if (this.#values.size > this.#most) {
+      for (const oldest of this.#values.keys()) {
+        this.#values.delete(oldest)
+        break
+      }
+    }
+    return value
+  }
+
+  get size(): number {
+    return this.#values.size
+  }
+}
