@@ -35,10 +35,15 @@ export function collectBody(
         if (size > limit + droppedBytes) cut()
       }
     })
-    source.on('end', () =>
-      resolve(pieces.length === 1 ? pieces[0]! : pieces.length === 0 ? nothing : Buffer.concat(pieces, size)),
-    )
-    const incomplete = (): void => reject(new BodyError(400, 'request body ended early'))
+    let isWhole = false
+    source.on('end', () => {
+      isWhole = true
+      resolve(pieces.length === 1 ? pieces[0]! : pieces.length === 0 ? nothing : Buffer.concat(pieces, size))
+    })
+    // Every stream closes; an error has a stack, which costs more than the rest of this.
+    const incomplete = (): void => {
+      if (!isWhole) reject(new BodyError(400, 'request body ended early'))
+    }
     source.on('error', incomplete)
     source.on('close', incomplete)
   })

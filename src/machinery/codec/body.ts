@@ -9,7 +9,7 @@ import { isObject, schemaAt, type GroupVersionKind, type JsonObject, type Schema
 import { badRequest, requestTooLarge } from '#machinery/status.ts'
 import type { MediaType } from './negotiate.ts'
 import { decodeProtobuf } from './protobuf.ts'
-import { decodeValue, type DecodedValue } from './schemaDecoder.ts'
+import { decodeOwnValue, decodeValue, type DecodedValue } from './schemaDecoder.ts'
 
 /** What happens to fields that the kind does not have and keys that stand twice. */
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
@@ -46,7 +46,8 @@ export function decodeBody(bytes: Uint8Array, options: BodyOptions): DecodedBody
   const { value, duplicates } = options.mediaType === 'yaml' ? readYaml(bytes, options) : readJson(bytes, options)
   const kind = kindOfBody(value, bytes, options)
   checkKind(kind, options)
-  return decodeObject(value, kind, duplicates, options)
+  // Aliases of YAML make one object stand in several places.
+  return decodeObject(value, kind, duplicates, options, options.mediaType === 'json')
 }
 
 /** Reads a value that was parsed already, such as the result of a patch, with the same refusals. */
@@ -167,6 +168,7 @@ function decodeObject(
   kind: GroupVersionKind,
   duplicates: Parsed['duplicates'],
   options: BodyOptions,
+  isPrivate = false,
 ): DecodedBody {
   // Options are written in the version of the resource they are for, and are the same in all.
   const schema = options.schema ?? schemaOfKind(kind) ?? schemaOfKind(options.kind)
@@ -174,7 +176,8 @@ function decodeObject(
   const apiVersion = apiVersionOf(kind)
   // Custom resources are kept as they are: their own schema prunes, defaults and checks them.
   const isCustom = schema.definition === undefined
-  const decoded = isCustom ? decodeCustom(value) : decodeValue(schema, value ?? {})
+  const read = isPrivate ? decodeOwnValue : decodeValue
+  const decoded = isCustom ? decodeCustom(value) : read(schema, value ?? {})
   if ('problem' in decoded) throw cannotBeHandled(kind, options.kind, decoded.problem)
   const object: JsonObject = { kind: '', apiVersion: '', ...decoded.value }
   object['kind'] = kind.kind

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeValue } from './schemaDecoder.ts'
+import { decodeOwnValue, decodeValue } from './schemaDecoder.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 
 const deployment = { group: 'apps', version: 'v1', kind: 'Deployment' }
@@ -183,5 +183,54 @@ describe('decoding', () => {
     const input = Object.freeze({ data: Object.freeze({ b: '1', a: '2' }) })
     decode(core('ConfigMap'), input)
     assert.deepEqual(Object.keys(input.data), ['b', 'a'])
+  })
+})
+
+describe('decodeOwnValue', () => {
+  const pod = schemaOfKind(core('Pod'))!
+  const rows: readonly (readonly [string, unknown])[] = [
+    [
+      'all in order',
+      { kind: 'Pod', metadata: { name: 'a', labels: { a: '1', b: '2' } }, spec: { containers: [], nodeName: 'n' } },
+    ],
+    [
+      'members out of order',
+      { spec: { nodeName: 'n', containers: [{ image: 'i', name: 'c' }] }, metadata: { name: 'a' } },
+    ],
+    [
+      'order lost behind members that change',
+      {
+        spec: {
+          volumes: [],
+          containers: [{ name: 'c', command: [], image: '', env: [{ value: 'v', name: 'e' }] }],
+          hostNetwork: false,
+          restartPolicy: 'Always',
+          nodeName: null,
+        },
+      },
+    ],
+    ['labels out of order', { metadata: { labels: { b: '2', a: '1' }, name: 'a' } }],
+    [
+      'unknown fields',
+      { metadata: { name: 'a', more: 1 }, spec: { containers: [{ odd: 1, name: 'c' }] }, extra: true },
+    ],
+    ['quantities', { spec: { containers: [{ name: 'c', resources: { limits: { cpu: '1000m', memory: '64Mi' } } }] } }],
+    ['nulls in lists', { metadata: { finalizers: ['a', null] }, spec: { containers: [null] } }],
+    ['a wrong type', { metadata: { name: 'a' }, spec: { containers: [{ name: 3 }] } }],
+  ]
+  for (const [name, value] of rows) {
+    it(`reads as decodeValue does and leaves the input alone: ${name}`, () => {
+      const before = JSON.stringify(value)
+      const shared = decodeOwnValue(pod, value)
+      assert.equal(JSON.stringify(shared), JSON.stringify(decodeValue(pod, value)))
+      assert.equal(JSON.stringify(value), before)
+    })
+  }
+
+  it('gives back a value that is as it should be', () => {
+    const first = decodeValue(pod, { metadata: { name: 'a' }, spec: { containers: [{ name: 'c' }] } })
+    assert.ok('value' in first)
+    const again = decodeOwnValue(pod, first.value)
+    assert.ok('value' in again && again.value === first.value)
   })
 })

@@ -21,7 +21,15 @@ export type DecodedValue =
  * `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
  */
 export function decodeValue(schema: Schema, input: unknown): DecodedValue {
-  const state: State = { trouble: false }
+  return decode(schema, input, { trouble: false, shares: false })
+}
+
+/** As `decodeValue`, but the result shares with the input whatever is as it should be already. The input is not changed. */
+export function decodeOwnValue(schema: Schema, input: unknown): DecodedValue {
+  return decode(schema, input, { trouble: false, shares: true })
+}
+
+function decode(schema: Schema, input: unknown, state: State): DecodedValue {
   const value = decoderOf(schema)(input, state)
   if (!state.trouble && isObject(value)) return { value, complaints: none }
   const { problem, unknownFields } = explainMismatch(schema, input)
@@ -32,6 +40,8 @@ export function decodeValue(schema: Schema, input: unknown): DecodedValue {
 
 interface State {
   trouble: boolean
+  /** Whether parts of the input may become parts of the result. */
+  readonly shares: boolean
 }
 
 /** Gives undefined for what is the same as absent. */
@@ -149,8 +159,13 @@ function compileList(items: Schema): Decode {
     }
     decode ??= decoderOf(items)
     const list: unknown[] = []
-    for (const item of value) list.push(decode(item, state) ?? zeroValue(items, state))
-    return list
+    let isSame = state.shares
+    for (const item of value) {
+      const decoded = decode(item, state) ?? zeroValue(items, state)
+      if (decoded !== item) isSame = false
+      list.push(decoded)
+    }
+    return isSame ? value : list
   }
 }
 
@@ -163,17 +178,23 @@ function compileMap(values: Schema): Decode {
     }
     decode ??= decoderOf(values)
     const keys = Object.keys(value)
+    let isSame = state.shares
     let previous = ''
     for (const key of keys) {
       if (key < previous) {
         keys.sort()
+        isSame = false
         break
       }
       previous = key
     }
     const map: JsonObject = {}
-    for (const key of keys) setOwn(map, key, decode(value[key], state) ?? zeroValue(values, state))
-    return map
+    for (const key of keys) {
+      const decoded = decode(value[key], state) ?? zeroValue(values, state)
+      if (decoded !== value[key]) isSame = false
+      setOwn(map, key, decoded)
+    }
+    return isSame ? value : map
   }
 }
 
@@ -190,13 +211,15 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
   /** Positions of the fields that are written even when they are absent. */
   let fills: readonly number[] = []
 
-  /** Members in any order: collected first, then written in that of the schema. */
-  const decodeUnordered = (value: JsonObject, state: State): JsonObject => {
+  /** Members in any order: collected first, then written in that of the schema. The first `done` are in `begun` already. */
+  const decodeUnordered = (value: JsonObject, state: State, begun: JsonObject, done: number): JsonObject => {
     const members: unknown[] = new Array<unknown>(fields!.length).fill(undefined)
+    let count = 0
     for (const key in value) {
       const i = positions.get(key)
       if (i === undefined) state.trouble = true
-      else members[i] = fields![i]!.decode(value[key], state)
+      else members[i] = count < done ? begun[key] : fields![i]!.decode(value[key], state)
+      count++
     }
     const struct: JsonObject = {}
     for (let i = 0; i < fields!.length; i++) {
@@ -226,29 +249,49 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
     }
     // Programs mostly send members in the order of the schema: then they are written as they come. Types with dozens
     // of fields have few of them set, so what is absent should cost nothing.
-    const struct: JsonObject = {}
+    let struct: JsonObject | undefined = state.shares ? undefined : {}
     let next = 0
     let fill = 0
+    let done = 0
     for (const key in value) {
       const i = positions.get(key)
+      if (i !== undefined && i < next) return decodeUnordered(value, state, struct ?? value, done)
       if (i === undefined) {
         state.trouble = true
+        struct ??= firstMembers(value, done)
+        done++
         continue
       }
-      if (i < next) return decodeUnordered(value, state)
       next = i + 1
-      for (; fill < fills.length && fills[fill]! < i; fill++) writeZero(struct, fields[fills[fill]!]!, state)
+      for (; fill < fills.length && fills[fill]! < i; fill++) {
+        writeZero((struct ??= firstMembers(value, done)), fields[fills[fill]!]!, state)
+      }
       const { name, schema, decode, drops } = fields[i]!
-      let member = decode(value[key], state)
+      const given = value[key]
+      let member = decode(given, state)
       if (fills[fill] === i) {
         fill++
         member ??= zeroValue(schema, state)
-      } else if (drops && isZero(member)) continue
-      if (member !== undefined) struct[name] = member
+      } else if (drops && isZero(member)) member = undefined
+      if (member === undefined || member !== given) struct ??= firstMembers(value, done)
+      if (struct !== undefined && member !== undefined) struct[name] = member
+      done++
     }
-    for (; fill < fills.length; fill++) writeZero(struct, fields[fills[fill]!]!, state)
-    return struct
+    for (; fill < fills.length; fill++) {
+      writeZero((struct ??= firstMembers(value, done)), fields[fills[fill]!]!, state)
+    }
+    return struct ?? value
   }
+}
+
+/** A new object with the first `count` members of another. */
+function firstMembers(value: JsonObject, count: number): JsonObject {
+  const first: JsonObject = {}
+  for (const key in value) {
+    if (count-- === 0) break
+    first[key] = value[key]
+  }
+  return first
 }
 
 function writeZero(struct: JsonObject, { name, schema }: Field, state: State): void {

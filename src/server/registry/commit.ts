@@ -1,5 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
-import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
+import { decodeOwnValue } from '#machinery/codec/schemaDecoder.ts'
 import { failure, timeout, unavailable } from '#machinery/status.ts'
 import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
 import type { Kind } from '../kind.ts'
@@ -9,9 +9,9 @@ import type { RegistryContext } from './context.ts'
 /** The largest object that is stored, in bytes of JSON: etcd's limit for one request. */
 const largestObject = 1.5 * 1024 * 1024
 
-/** An object in its canonical form: members in the order of the API, and none that say nothing. */
+/** An object in its canonical form: members in the order of the API, and none that say nothing. Shares parts with `object`. */
 export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
-  const decoded = decodeValue(kind.schema, object)
+  const decoded = decodeOwnValue(kind.schema, object)
   if ('problem' in decoded)
     throw new Error(`Cannot store ${kind.resource.kind} "${object.metadata.name}": ${decoded.problem}`)
   return decoded.value as unknown as KubeObject
