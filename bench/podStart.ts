@@ -4,7 +4,13 @@ import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { ContainerRequest, ContainerRuntime, SandboxRequest } from '#kubelet/runtime/containerRuntime.ts'
 import { Semaphore } from '#lib/async/mutex.ts'
 import { systemClock } from '#lib/clock.ts'
-import { insidePlace, runInsidePlace, startNode, type InsidePlace, type NodeFixture } from '../test/node/kubeletFixture.ts'
+import {
+  insidePlace,
+  runInsidePlace,
+  startNode,
+  type InsidePlace,
+  type NodeFixture,
+} from '../test/node/kubeletFixture.ts'
 import { median, quantile, type Measurement } from './measurement.ts'
 
 const rounds = 30
@@ -57,7 +63,12 @@ const signal = new AbortController().signal
 
 async function measureInside(place: InsidePlace): Promise<Figures> {
   await using node = await startNode(place)
-  const figures = { bare: [] as number[], kubelet: [] as number[], bareBurst: [] as number[], kubeletBurst: [] as number[] }
+  const figures = {
+    bare: [] as number[],
+    kubelet: [] as number[],
+    bareBurst: [] as number[],
+    kubeletBurst: [] as number[],
+  }
   // The first of each kind fills caches.
   for (let round = -2; round < rounds; round++) {
     const bare = await startBare(node.runtime, place, `bare-${round + 2}`)
@@ -89,7 +100,8 @@ async function startPods(node: NodeFixture, names: readonly string[]): Promise<n
   const seen = (async (): Promise<void> => {
     for await (const batch of node.client.watch(pods, { namespace, resourceVersion: from }, stop.signal)) {
       for (const event of batch) {
-        if (event.type !== 'BOOKMARK' && event.object.status?.phase === 'Running') waiting.delete(event.object.metadata.name)
+        if (event.type !== 'BOOKMARK' && event.object.status?.phase === 'Running')
+          waiting.delete(event.object.metadata.name)
       }
       if (waiting.size === 0) return
     }

@@ -7,6 +7,8 @@ import { events } from '#api/core/v1/event.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
+import { HttpClient } from '#lib/http/client.ts'
+import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
 import { systemClock } from '#lib/clock.ts'
 import { isReason } from '#machinery/status.ts'
 import { insidePlace, runInsidePlace, startNode, type NodeFixture } from './kubeletFixture.ts'
@@ -48,7 +50,12 @@ function insideTests(): void {
     const stop = new AbortController()
     using _timer = systemClock.after(40_000, () => stop.abort())
     let last: Pod | undefined
-    const selection = { namespace, fieldSelector: `metadata.name=${name}`, sendInitialEvents: true, allowBookmarks: true }
+    const selection = {
+      namespace,
+      fieldSelector: `metadata.name=${name}`,
+      sendInitialEvents: true,
+      allowBookmarks: true,
+    }
     try {
       for await (const batch of node.client.watch(pods, selection, stop.signal)) {
         for (const event of batch) {
@@ -60,7 +67,9 @@ function insideTests(): void {
     } catch (error) {
       if (!stop.signal.aborted) throw error
     }
-    throw new Error(`Pod "${name}" is not ${what}: ${JSON.stringify(last?.status, undefined, 1)}\n${node.problems.join('\n')}`)
+    throw new Error(
+      `Pod "${name}" is not ${what}: ${JSON.stringify(last?.status, undefined, 1)}\n${node.problems.join('\n')}`,
+    )
   }
   const isRunning = (pod: Pod): boolean =>
     pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
@@ -87,7 +96,8 @@ function insideTests(): void {
 
   test('registers a Ready node', async () => {
     const deadline = systemClock.now() + 10_000
-    const isReady = (each: Node): boolean => each.status?.conditions?.some(({ reason }) => reason === 'KubeletReady') === true
+    const isReady = (each: Node): boolean =>
+      each.status?.conditions?.some(({ reason }) => reason === 'KubeletReady') === true
     let found = await node.client.get(nodes, { name: 'n1' })
     while (!isReady(found) && systemClock.now() < deadline) {
       await systemClock.sleep(20)
@@ -160,7 +170,11 @@ function insideTests(): void {
 
   test('restarts what fails, and shows its back-off', async () => {
     await create('crashes', { containers: [shell('exit 1')] })
-    const pod = await until('crashes', 'in back-off', (each) => status(each)?.state?.waiting?.reason === 'CrashLoopBackOff')
+    const pod = await until(
+      'crashes',
+      'in back-off',
+      (each) => status(each)?.state?.waiting?.reason === 'CrashLoopBackOff',
+    )
     assert.equal(
       status(pod).state?.waiting?.message,
       `back-off 10s restarting failed container=c pod=crashes_default(${pod.metadata.uid})`,
@@ -172,12 +186,32 @@ function insideTests(): void {
   test('says why a container cannot start', async () => {
     const cases: readonly [string, Partial<Pod['spec']>, string, RegExp][] = [
       ['no-image', { containers: [{ ...shell(''), image: 'no-such-image:1' }] }, 'ErrImagePull', /failed to pull/],
-      ['bad-name', { containers: [{ ...shell(''), image: 'Bad_NAME:1:2' }] }, 'InvalidImageName', /repository name must be lowercase/],
-      ['never', { containers: [{ ...shell(''), image: 'no-such-image:1', imagePullPolicy: 'Never' }] }, 'ErrImageNeverPull', /is not present with pull policy of Never/],
-      ['no-map', { containers: [{ ...shell(''), envFrom: [{ configMapRef: { name: 'nope' } }] }] }, 'CreateContainerConfigError', /^configmap "nope" not found$/],
+      [
+        'bad-name',
+        { containers: [{ ...shell(''), image: 'Bad_NAME:1:2' }] },
+        'InvalidImageName',
+        /repository name must be lowercase/,
+      ],
+      [
+        'never',
+        { containers: [{ ...shell(''), image: 'no-such-image:1', imagePullPolicy: 'Never' }] },
+        'ErrImageNeverPull',
+        /is not present with pull policy of Never/,
+      ],
+      [
+        'no-map',
+        { containers: [{ ...shell(''), envFrom: [{ configMapRef: { name: 'nope' } }] }] },
+        'CreateContainerConfigError',
+        /^configmap "nope" not found$/,
+      ],
       ['root', { securityContext: { runAsNonRoot: true } }, 'CreateContainerConfigError', /image will run as root/],
       ['no-command', { containers: [{ ...shell(''), command: ['/no/such'] }] }, 'RunContainerError', /no such file/i],
-      ['hook', { containers: [{ ...shell('sleep 600'), lifecycle: { postStart: { exec: { command: ['false'] } } } }] }, 'PostStartHookError', /command 'false' exited with 1/],
+      [
+        'hook',
+        { containers: [{ ...shell('sleep 600'), lifecycle: { postStart: { exec: { command: ['false'] } } } }] },
+        'PostStartHookError',
+        /command 'false' exited with 1/,
+      ],
     ]
     await Promise.all(cases.map(([name, spec]) => create(name, spec)))
     for (const [name, , reason, message] of cases) {
@@ -185,7 +219,11 @@ function insideTests(): void {
       assert.match(status(pod).state?.waiting?.message ?? '', message)
     }
     await node.client.create(configMaps, { metadata: { name: 'nope', namespace }, data: { A: 'b' } })
-    await node.client.patch(pods, { name: 'no-image', namespace }, { type: 'strategic', body: { spec: { containers: [{ name: 'c', image: 'busybox:1.35' }] } } })
+    await node.client.patch(
+      pods,
+      { name: 'no-image', namespace },
+      { type: 'strategic', body: { spec: { containers: [{ name: 'c', image: 'busybox:1.35' }] } } },
+    )
     await Promise.all(cases.map(([name]) => remove(name)))
   })
 
@@ -195,7 +233,10 @@ function insideTests(): void {
     await create('files', {
       restartPolicy: 'Never',
       hostname: 'named',
-      volumes: [{ name: 'v', configMap: { name: 'files' } }, { name: 'd', downwardAPI: { items: [{ path: 'n', fieldRef: { fieldPath: 'metadata.name' } }] } }],
+      volumes: [
+        { name: 'v', configMap: { name: 'files' } },
+        { name: 'd', downwardAPI: { items: [{ path: 'n', fieldRef: { fieldPath: 'metadata.name' } }] } },
+      ],
       containers: [
         {
           ...shell(`cp /etc/hostname /hostname; ${script}`),
@@ -216,7 +257,10 @@ function insideTests(): void {
   })
 
   test('a volume without its source waits for it', async () => {
-    await create('waits', { volumes: [{ name: 'v', configMap: { name: 'later' } }], containers: [{ ...shell('sleep 600'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }] })
+    await create('waits', {
+      volumes: [{ name: 'v', configMap: { name: 'later' } }],
+      containers: [{ ...shell('sleep 600'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }],
+    })
     await until('waits', 'waiting', (pod) => status(pod)?.state?.waiting?.reason === 'ContainerCreating')
     await node.client.create(configMaps, { metadata: { name: 'later', namespace }, data: { key: 'one' } })
     await until('waits', 'running', isRunning)
@@ -233,7 +277,15 @@ function insideTests(): void {
     const pod = await create('sidecars', {
       terminationGracePeriodSeconds: 10,
       volumes: [{ name: 'log', hostPath: { path: `${place!.folder}/order` } }],
-      initContainers: [{ ...shell(trap('side')), name: 's', restartPolicy: 'Always', volumeMounts, startupProbe: { exec: { command: ['true'] }, periodSeconds: 1 } }],
+      initContainers: [
+        {
+          ...shell(trap('side')),
+          name: 's',
+          restartPolicy: 'Always',
+          volumeMounts,
+          startupProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
+        },
+      ],
       containers: [{ ...shell(trap('main')), volumeMounts }],
     })
     assert.equal(pod.metadata.name, 'sidecars')
@@ -251,7 +303,12 @@ function insideTests(): void {
         {
           ...shell('touch /ready; sleep 2; rm /ready; sleep 600'),
           readinessProbe: { exec: { command: ['test', '-f', '/ready'] }, periodSeconds: 1, failureThreshold: 1 },
-          livenessProbe: { exec: { command: ['test', '-f', '/ready'] }, periodSeconds: 1, failureThreshold: 3, terminationGracePeriodSeconds: 1 },
+          livenessProbe: {
+            exec: { command: ['test', '-f', '/ready'] },
+            periodSeconds: 1,
+            failureThreshold: 3,
+            terminationGracePeriodSeconds: 1,
+          },
         },
       ],
     })
@@ -268,7 +325,11 @@ function insideTests(): void {
     await create('adopted', {})
     const beforeRestart = await until('adopted', 'running', isRunning)
     await node.restart()
-    await node.client.patch(pods, { name: 'adopted', namespace }, { type: 'merge', body: { metadata: { labels: { a: 'b' } } } })
+    await node.client.patch(
+      pods,
+      { name: 'adopted', namespace },
+      { type: 'merge', body: { metadata: { labels: { a: 'b' } } } },
+    )
     await systemClock.sleep(300)
     const pod = await node.client.get(pods, { name: 'adopted', namespace })
     assert.equal(status(pod).containerID, status(beforeRestart).containerID)
@@ -294,11 +355,60 @@ function insideTests(): void {
     await remove('talks')
   })
 
+  test('gives streams into containers and to their ports', async () => {
+    const serve = 'mkdir /w; echo served > /w/index.html; httpd -p 8080 -h /w; sleep 600'
+    await create('streams', { containers: [shell(serve)] })
+    await until('streams', 'running', isRunning)
+    const signal = AbortSignal.timeout(10_000)
+    const api = node.kubelet.api!
+    const connect = async (address: string, protocol: string): Promise<SpdySession> => {
+      const { origin, pathname } = new URL(address)
+      const client = new HttpClient({ url: origin, protocol: 'h1' })
+      const headers = { 'x-stream-protocol-version': protocol }
+      const answer = await client.upgrade({ method: 'POST', path: pathname, protocol: 'SPDY/3.1', headers, signal })
+      if ('refused' in answer) throw new Error(`refused with ${answer.refused.status}`)
+      return new SpdySession(answer.socket, { role: 'client' }, answer.head)
+    }
+    // The runtime resets a stream when it is done with it.
+    const readAll = (stream: SpdyStream): Promise<string> =>
+      new Promise((resolve) => {
+        let text = ''
+        stream.on('data', (piece) => (text += String(piece)))
+        stream.on('error', () => {})
+        stream.once('close', () => resolve(text))
+        stream.once('end', () => resolve(text))
+      })
+    const streams = { stdin: true, stdout: true, stderr: false, tty: false }
+    const address = await api.exec(namespace, 'streams', 'c', ['cat'], streams, signal)
+    const command = await connect(address, 'v4.channel.k8s.io')
+    const [problem, stdin, stdout] = ['error', 'stdin', 'stdout'].map((streamtype) =>
+      command.openNow({ streamtype: [streamtype] }),
+    )
+    stdin!.end('said and read')
+    assert.equal(await readAll(stdout!), 'said and read')
+    assert.match(await readAll(problem!), /"status":"Success"/)
+    command.close()
+    const ports = await connect(await api.portForward(namespace, 'streams', signal), 'portforward.k8s.io')
+    const portProblem = ports.openNow({ streamtype: ['error'], port: ['8080'], requestid: ['0'] })
+    const data = ports.openNow({ streamtype: ['data'], port: ['8080'], requestid: ['0'] })
+    data.write('GET / HTTP/1.0\r\n\r\n')
+    void readAll(portProblem)
+    assert.match(await readAll(data), /\r\n\r\nserved\n$/)
+    ports.close()
+    await assert.rejects(api.exec(namespace, 'streams', 'x', ['ls'], streams, signal), {
+      message: 'container not found ("x")',
+    })
+    await remove('streams')
+  })
+
   test('refuses what does not fit', async () => {
     await create('too-big', { containers: [{ ...shell(''), resources: { requests: { cpu: '1000' } } }] })
     const pod = await until('too-big', 'refused', isDone)
     assert.equal(pod.status?.reason, 'OutOfcpu')
-    assert.match(pod.status?.message ?? '', /^Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000/)
+    assert.match(
+      pod.status?.message ?? '',
+      /^Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000/,
+    )
     await remove('too-big')
   })
 }

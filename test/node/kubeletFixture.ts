@@ -67,7 +67,13 @@ export async function runInsidePlace(
     const images = join(folder, 'images')
     const architecture = architectureOf(process.arch)
     const pause = await buildPauseImage(architecture, pauseImage)
-    const built = await buildFromFile(host, busybox, ['busybox:1.35'], { images, packages: packageCache, work: join(folder, 'work') }, architecture)
+    const built = await buildFromFile(
+      host,
+      busybox,
+      ['busybox:1.35'],
+      { images, packages: packageCache, work: join(folder, 'work') },
+      architecture,
+    )
     const archives = [await saveImage(host, images, pauseImage, pause.bytes), ...built.map((image) => image.archive)]
     await importImages(host, place, archives)
     const inside: InsidePlace = {

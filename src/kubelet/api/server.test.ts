@@ -139,9 +139,12 @@ test('a stream is joined with the runtime’s own', async () => {
     ['a', 'b'],
     { stdin: true, stdout: false, stderr: false, tty: true },
   ])
-  answer.socket.end('hello')
+  answer.socket.write('hello')
   let text = answer.head.toString()
-  for await (const piece of answer.socket) text += String(piece)
+  for await (const piece of answer.socket) {
+    text += String(piece)
+    if (text.endsWith('hello')) break
+  }
   assert.equal(text, 'POST /exec/token?a=b hello')
   const refused = await client.upgrade({ method: 'POST', path: '/attach/ns/p/c?output=1', protocol: 'SPDY/3.1' })
   assert.ok('refused' in refused)
