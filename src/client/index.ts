@@ -16,10 +16,17 @@ export function nameOfKey(key: string): { readonly name: string; readonly namesp
 /** The values under which an object is found in an index. */
 export type IndexValues<T> = (object: T) => Iterable<string>
 
+/** Text that is equal for objects which are the same in all that readers of an index tell them apart by. */
+export type Likeness<T> = (object: T) => string
+
+/** One or more objects that are alike: what is true of the first is true of all. */
+export type Group<T> = readonly [T, ...T[]]
+
 interface Index<T> {
   readonly values: IndexValues<T>
-  /** value → key → object */
-  readonly entries: Map<string, Map<string, T>>
+  readonly likeness: Likeness<T> | undefined
+  /** value → likeness → key → object */
+  readonly entries: Map<string, Map<string, Map<string, T>>>
 }
 
 /**
@@ -30,6 +37,11 @@ interface Index<T> {
  *     set(b on n1)        objects {a, b}   node {n1: {a, b}}
  *     set(a on n2)        objects {a, b}   node {n1: {b}, n2: {a}}      left its old place
  *     delete(b)           objects {a}      node {n2: {a}}               an empty place is not kept
+ *
+ * Within an index objects may be grouped by their likeness, so that thousands of them can be counted by looking at a few:
+ *
+ *     addIndex('node', …, (pod) => pod.status.phase)
+ *     groups('node', n1)      [[a, c], [b]]      a and c are Running, b is Pending
  *
  * It keeps references: what goes in is shared with everybody who reads it and must be frozen.
  */
@@ -42,9 +54,9 @@ export class IndexedStore<T extends KubeObject> {
   }
 
   /** Adds an index over what is there and what will come. The same name twice keeps the first. */
-  addIndex(name: string, values: IndexValues<T>): void {
+  addIndex(name: string, values: IndexValues<T>, likeness?: Likeness<T>): void {
     if (this.#indexes.has(name)) return
-    const index: Index<T> = { values, entries: new Map() }
+    const index: Index<T> = { values, likeness, entries: new Map() }
     this.#indexes.set(name, index)
     for (const [key, object] of this.#objects) enter(index, key, object)
   }
@@ -87,10 +99,24 @@ export class IndexedStore<T extends KubeObject> {
 
   /** The objects of an index under a value. Throws for an index that was never added: that is a bug. */
   byIndex(name: string, value: string): readonly T[] {
+    const groups = this.#index(name).entries.get(value)
+    if (groups === undefined) return []
+    const objects: T[] = []
+    for (const group of groups.values()) for (const object of group.values()) objects.push(object)
+    return objects
+  }
+
+  /** The same objects in groups of those that are alike; each by itself where the index knows no likeness. */
+  groups(name: string, value: string): readonly Group<T>[] {
+    const { entries, likeness } = this.#index(name)
+    if (likeness === undefined) return this.byIndex(name, value).map((object) => [object])
+    return [...(entries.get(value)?.values() ?? [])].map((group) => [...group.values()] as readonly T[] as Group<T>)
+  }
+
+  #index(name: string): Index<T> {
     const index = this.#indexes.get(name)
     if (index === undefined) throw new Error(`There is no index "${name}"`)
-    const found = index.entries.get(value)
-    return found === undefined ? [] : [...found.values()]
+    return index
   }
 
   list(filter: ListFilter<T> = {}): readonly T[] {
@@ -108,18 +134,24 @@ export interface ListFilter<T> {
 const byNamespace = 'namespace'
 
 function enter<T>(index: Index<T>, key: string, object: T): void {
+  const likeness = index.likeness?.(object) ?? ''
   for (const value of index.values(object)) {
-    const found = index.entries.get(value)
-    if (found === undefined) index.entries.set(value, new Map([[key, object]]))
-    else found.set(key, object)
+    let groups = index.entries.get(value)
+    if (groups === undefined) index.entries.set(value, (groups = new Map()))
+    const group = groups.get(likeness)
+    if (group === undefined) groups.set(likeness, new Map([[key, object]]))
+    else group.set(key, object)
   }
 }
 
 function leave<T>(index: Index<T>, key: string, object: T): void {
+  const likeness = index.likeness?.(object) ?? ''
   for (const value of index.values(object)) {
-    const found = index.entries.get(value)
-    if (found === undefined) continue
-    found.delete(key)
-    if (found.size === 0) index.entries.delete(value)
+    const groups = index.entries.get(value)
+    const group = groups?.get(likeness)
+    if (groups === undefined || group === undefined) continue
+    group.delete(key)
+    if (group.size === 0) groups.delete(likeness)
+    if (groups.size === 0) index.entries.delete(value)
   }
 }

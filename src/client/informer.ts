@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
-import { IndexedStore, keyOf, type IndexValues, type ListFilter } from './index.ts'
+import { IndexedStore, keyOf, type Group, type IndexValues, type Likeness, type ListFilter } from './index.ts'
 import { reflect, type ReflectorOptions, type ReflectorSink } from './reflector.ts'
 import { compareResourceVersions } from './resourceVersion.ts'
 
@@ -9,6 +9,8 @@ export interface Lister<T extends KubeObject> {
   get(key: string): T | undefined
   list(filter?: ListFilter<T>): readonly T[]
   byIndex(index: string, value: string): readonly T[]
+  /** The same objects in groups of those that are alike, by the likeness that the index was added with. */
+  groups(index: string, value: string): readonly Group<T>[]
 }
 
 /** A change of one object: only `new` when it came, only `old` when it went. */
@@ -27,7 +29,7 @@ export interface Informer<T extends KubeObject> extends Lister<T> {
   /** The newest revision that the copy is known to include; empty before the first state. */
   readonly resourceVersion: string
   /** Adds an index, also over what is there already. The same name again is the same index. */
-  addIndex(name: string, values: IndexValues<T>): void
+  addIndex(name: string, values: IndexValues<T>, likeness?: Likeness<T>): void
   /** Calls back for each object there is, and then after each change, in order and after the copy has it. */
   onChange(handle: (change: Change<T>) => void): Disposable
 }
@@ -85,8 +87,12 @@ export class WatchedInformer<T extends KubeObject> implements Informer<T>, Refle
     return this.#store.byIndex(index, value)
   }
 
-  addIndex(name: string, values: IndexValues<T>): void {
-    this.#store.addIndex(name, values)
+  groups(index: string, value: string): readonly Group<T>[] {
+    return this.#store.groups(index, value)
+  }
+
+  addIndex(name: string, values: IndexValues<T>, likeness?: Likeness<T>): void {
+    this.#store.addIndex(name, values, likeness)
   }
 
   onChange(handle: (change: Change<T>) => void): Disposable {

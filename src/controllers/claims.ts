@@ -4,37 +4,44 @@ import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, ObjectName } from '#client/client.ts'
+import type { Group } from '#client/index.ts'
 
 /** Which objects an owner has, and what has to be written for that to be so. */
 export interface Claims<T> {
   /** Owned and selected already. */
-  readonly kept: readonly T[]
+  readonly kept: readonly Group<T>[]
   /** Selected and without an owner: to be taken. */
   readonly adopt: readonly T[]
   /** Owned and no longer selected: to be let go. */
   readonly release: readonly T[]
 }
 
-/** Decides what an owner claims. One that is being deleted takes and lets go of nothing, so that its deletion can finish. */
+/**
+ * Decides what an owner claims of groups that are alike in their labels, their controller and whether they are being
+ * deleted. An owner that is being deleted takes and lets go of nothing, so that its deletion can finish.
+ */
 export function planClaims<T extends KubeObject>(
   owner: Pick<KubeObject, 'metadata'>,
   selector: LabelSelector | undefined,
-  candidates: readonly T[],
+  candidates: readonly Group<T>[],
 ): Claims<T> {
-  const claims = { kept: [] as T[], adopt: [] as T[], release: [] as T[] }
+  const kept: Group<T>[] = []
+  const adopt: Group<T>[] = []
+  const release: Group<T>[] = []
   const ending = owner.metadata.deletionTimestamp !== undefined
-  for (const object of candidates) {
+  for (const group of candidates) {
+    const [object] = group
     const controller = controllerOf(object)
     const selected = matchesLabelSelector(selector, object.metadata.labels)
     if (controller === undefined) {
       const free = object.metadata.deletionTimestamp === undefined
-      if (selected && free && !ending) claims.adopt.push(object)
+      if (selected && free && !ending) adopt.push(group)
     } else if (controller.uid === owner.metadata.uid) {
-      if (selected) claims.kept.push(object)
-      else if (!ending) claims.release.push(object)
+      if (selected) kept.push(group)
+      else if (!ending) release.push(group)
     }
   }
-  return claims
+  return { kept, adopt: adopt.flat(), release: release.flat() }
 }
 
 /** Writes the owner references that claims ask for and returns what the owner has then. */
@@ -44,7 +51,7 @@ export async function applyClaims<T extends KubeObject, O extends KubeObject>(
   owner: { readonly resource: Resource<O>; readonly object: O },
   claims: Claims<T>,
   signal: AbortSignal,
-): Promise<readonly T[]> {
+): Promise<readonly Group<T>[]> {
   if (claims.adopt.length > 0) await checkStillThere(client, owner.resource, owner.object, signal)
   const adopted = await Promise.all(
     claims.adopt.map((object) => {
@@ -58,7 +65,7 @@ export async function applyClaims<T extends KubeObject, O extends KubeObject>(
       return patchMetadata(client, owned, object, { ownerReferences, uid: object.metadata.uid }, signal)
     }),
   )
-  return [...claims.kept, ...adopted.filter((object) => object !== undefined)]
+  return [...claims.kept, ...adopted.flatMap((object): Group<T>[] => (object === undefined ? [] : [[object]]))]
 }
 
 /** The copy may be old: an owner that is gone, replaced or going must not take anything any more. */

@@ -8,6 +8,16 @@ export function isActive(pod: Pod): boolean {
   return phase !== 'Succeeded' && phase !== 'Failed' && pod.metadata.deletionTimestamp === undefined
 }
 
+/**
+ * Equal for pods that are the same in all that their owners claim and count them by: labels, phase, whether they are
+ * being deleted, and since when they are ready.
+ */
+export function podLikeness({ metadata, status }: Pod): string {
+  const ready = conditionOf(status?.conditions, 'Ready')
+  const readySince = ready?.status === 'True' ? (ready.lastTransitionTime ?? '') : undefined
+  return JSON.stringify([metadata.labels, metadata.deletionTimestamp !== undefined, status?.phase, readySince])
+}
+
 export function isReady(pod: Pod): boolean {
   return isConditionTrue(pod.status?.conditions, 'Ready')
 }

@@ -12,6 +12,7 @@ import { controllerOf } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
+import { podLikeness } from '../podAvailability.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
 import { planRollout, type Observed, type RolloutPlan, type SetChange } from './plan.ts'
 import { isSameTemplate, revisionAnnotation } from './replicaSets.ts'
@@ -27,7 +28,7 @@ export function deploymentController(context: ControllerContext): Controller {
   const setCopies = context.informers.of(replicaSets)
   const podCopies = context.informers.of(pods)
   setCopies.addIndex(byController, controllerIndex)
-  podCopies.addIndex(byController, controllerIndex)
+  podCopies.addIndex(byController, controllerIndex, podLikeness)
   const events = context.events.recorder(component)
 
   const scaled = (deployment: Deployment, name: string, from: number, to: number): void => {
@@ -41,8 +42,8 @@ export function deploymentController(context: ControllerContext): Controller {
       sets
         .filter((set) =>
           podCopies
-            .byIndex(byController, set.metadata.uid ?? '')
-            .some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed'),
+            .groups(byController, set.metadata.uid ?? '')
+            .some(([{ status }]) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed'),
         )
         .map((set) => set.metadata.name),
     ),
@@ -154,10 +155,11 @@ export function deploymentController(context: ControllerContext): Controller {
       }
       const now = clock.now()
       const candidates = [deployment.metadata.uid ?? '', orphans(deployment.metadata.namespace)].flatMap((value) =>
-        setCopies.byIndex(byController, value),
+        setCopies.groups(byController, value),
       )
       const claims = planClaims(deployment, selector, candidates)
-      const sets = await applyClaims(client, replicaSets, { resource: deployments, object: deployment }, claims, signal)
+      const owner = { resource: deployments, object: deployment }
+      const sets = (await applyClaims(client, replicaSets, owner, claims, signal)).flat()
       const plan = planRollout(deployment, observe(sets), now)
       const subject = { kind: deployments.kind, ...deployment.metadata }
       if (plan.cause === undefined) causes.clear(subject, component)

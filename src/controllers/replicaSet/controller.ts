@@ -11,12 +11,13 @@ import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
+import { podLikeness } from '../podAvailability.ts'
 import { podFromTemplate } from '../podTemplate.ts'
 import { PodWrites } from '../podWrites.ts'
 import { computeStatus, planReplicas, type ReplicaFailure, type ReplicaPlan } from './plan.ts'
 
-/** A set of thousands of pods is looked at less often, so that looking stays a small part of the work. */
-const podsPerMillisecond = 50
+/** Of a set with thousands of pods some change all the time: its status is written less often. In milliseconds. */
+const quietFor = (pods: number): number => Math.min(100, pods / 50)
 
 /** Keeps as many pods as each ReplicaSet asks for. */
 export function replicaSetController(context: ControllerContext): Controller {
@@ -24,7 +25,7 @@ export function replicaSetController(context: ControllerContext): Controller {
   const setCopies = context.informers.of(replicaSets)
   const podCopies = context.informers.of(pods)
   setCopies.addIndex(byController, controllerIndex)
-  podCopies.addIndex(byController, controllerIndex)
+  podCopies.addIndex(byController, controllerIndex, podLikeness)
   const expectations = new Expectations(clock, podCopies)
   const writes = new PodWrites(client, context.events.recorder('replicaset-controller'), expectations)
 
@@ -74,7 +75,7 @@ export function replicaSetController(context: ControllerContext): Controller {
       // Asked in the same turn in which the pods are read, so that both are of one moment.
       const upToDate = expectations.satisfied(key)
       const candidates = [set.metadata.uid ?? '', orphans(set.metadata.namespace)].flatMap((value) =>
-        podCopies.byIndex(byController, value),
+        podCopies.groups(byController, value),
       )
       const claims = planClaims(set, set.spec.selector, candidates)
       const owned = await applyClaims(client, pods, { resource: replicaSets, object: set }, claims, signal)
@@ -87,7 +88,7 @@ export function replicaSetController(context: ControllerContext): Controller {
       const { status, recheckAt } = computeStatus(set, owned, failure, now)
       await unlessGone(writeStatus(client, replicaSets, set, status, signal))
       if (error !== undefined) throw error
-      const quiet = owned.length / podsPerMillisecond
+      const quiet = quietFor(status.replicas)
       const after = Math.min(
         recheckAt === undefined ? Infinity : recheckAt - now,
         upToDate ? Infinity : recheckExpectations,

@@ -4,7 +4,9 @@ import type { ReplicaSet } from '#api/apps/v1/replicaSet.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import type { PodStatus } from '#api/core/v1/podStatus.ts'
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
+import { IndexedStore, keyOf, type Group } from '#client/index.ts'
 import { timeText } from '#machinery/time.ts'
+import { podLikeness } from '../podAvailability.ts'
 import { computeStatus, planReplicas } from './plan.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)
@@ -46,6 +48,14 @@ function pod(name: string, shape: PodShape = {}): Pod {
     spec: { containers: [], nodeName: 'n1', ...shape.spec },
     status: shape.status ?? readyFor(3600),
   }
+}
+
+/** Pods as the controller has them: in groups of those that are alike. */
+function grouped(pods: readonly Pod[]): readonly Group<Pod>[] {
+  const store = new IndexedStore<Pod>()
+  store.addIndex('all', () => ['all'], podLikeness)
+  for (const each of pods) store.set(keyOf(each.metadata), each)
+  return store.groups('all', 'all')
 }
 
 function readyFor(seconds: number): PodStatus {
@@ -96,7 +106,7 @@ function specless(): ReplicaSet {
 for (const row of counts) {
   test(`replicas: ${row.name}`, () => {
     assert.deepEqual(
-      planReplicas(row.set, row.owned, () => row.owned, now),
+      planReplicas(row.set, grouped(row.owned), () => row.owned, now),
       row.plan,
     )
   })
@@ -135,7 +145,7 @@ for (const { name, goes, related } of choices) {
       [goes, stayer],
     ]) {
       assert.deepEqual(
-        planReplicas(set({ replicas: 1 }), owned, () => related ?? owned, now),
+        planReplicas(set({ replicas: 1 }), grouped(owned), () => related ?? owned, now),
         { do: 'delete', pods: [goes] },
       )
     }
@@ -146,7 +156,7 @@ test('which pod goes: an earlier rule wins over a later one', () => {
   const costly = pod('a', { status: unready, metadata: { annotations: { [cost]: '100' } } })
   const cheap = pod('b', { metadata: { annotations: { [cost]: '-100' } } })
   assert.deepEqual(
-    planReplicas(set({ replicas: 1 }), [cheap, costly], () => [], now),
+    planReplicas(set({ replicas: 1 }), grouped([cheap, costly]), () => [], now),
     { do: 'delete', pods: [costly] },
   )
 })
@@ -155,7 +165,7 @@ test('which pod goes: a cost that is no number counts as 0', () => {
   const odd = pod('b', { metadata: { annotations: { [cost]: '+1e3' } } })
   const cheap = pod('a', { metadata: { annotations: { [cost]: '-1' } } })
   assert.deepEqual(
-    planReplicas(set({ replicas: 1 }), [odd, cheap], () => [], now),
+    planReplicas(set({ replicas: 1 }), grouped([odd, cheap]), () => [], now),
     { do: 'delete', pods: [cheap] },
   )
 })
@@ -164,7 +174,7 @@ test('which pod goes: ages of one magnitude are alike', () => {
   const older = pod('a', { metadata: { creationTimestamp: ago(3605) } })
   const newer = pod('b', { metadata: { creationTimestamp: ago(3600) } })
   assert.deepEqual(
-    planReplicas(set({ replicas: 1 }), [newer, older], () => [], now),
+    planReplicas(set({ replicas: 1 }), grouped([newer, older]), () => [], now),
     { do: 'delete', pods: [older] },
   )
 })
@@ -236,6 +246,6 @@ const statuses: readonly {
 
 for (const row of statuses) {
   test(`status: ${row.name}`, () => {
-    assert.deepEqual(computeStatus(row.set, row.owned, row.failure, now), row.result)
+    assert.deepEqual(computeStatus(row.set, grouped(row.owned), row.failure, now), row.result)
   })
 }

@@ -1,5 +1,6 @@
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/apps/v1/replicaSet.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { Group } from '#client/index.ts'
 import { timeText } from '#machinery/time.ts'
 import { conditionOf, withCondition, withoutCondition } from '#machinery/conditions.ts'
 import { availableAt, isActive, isReady } from '../podAvailability.ts'
@@ -13,19 +14,22 @@ export type ReplicaPlan =
   | { readonly do: 'create'; readonly count: number }
   | { readonly do: 'delete'; readonly pods: readonly Pod[] }
 
-/** Decides how to get from the pods that a set owns to as many as it asks for; asks for `related` pods only to choose. */
+/**
+ * Decides how to get from the pods that a set owns, in groups of those that are alike (`podLikeness`), to as many as it
+ * asks for; asks for `related` pods only to choose.
+ */
 export function planReplicas(
   set: ReplicaSet,
-  owned: readonly Pod[],
+  owned: readonly Group<Pod>[],
   related: () => readonly Pod[],
   now: number,
 ): ReplicaPlan {
   if (set.metadata.deletionTimestamp !== undefined) return { do: 'nothing' }
-  const active = owned.filter(isActive)
-  const surplus = active.length - (set.spec.replicas ?? 1)
+  const active = owned.filter(([pod]) => isActive(pod))
+  const surplus = countOf(active) - (set.spec.replicas ?? 1)
   if (surplus === 0) return { do: 'nothing' }
   if (surplus < 0) return { do: 'create', count: Math.min(-surplus, mostAtOnce) }
-  return { do: 'delete', pods: choosePodsToDelete(active, Math.min(surplus, mostAtOnce), related(), now) }
+  return { do: 'delete', pods: choosePodsToDelete(active.flat(), Math.min(surplus, mostAtOnce), related(), now) }
 }
 
 /** What went wrong while a plan was carried out. */
@@ -35,30 +39,32 @@ export interface ReplicaFailure {
 }
 
 /**
- * The status of a set that owns these pods. `failure` is the outcome of this look; `recheckAt` is when a ready pod
+ * The status of a set that owns these pods, in groups of those that are alike. `failure` is the outcome of this look; `recheckAt` is when a ready pod
  * becomes available without any change.
  */
 export function computeStatus(
   set: ReplicaSet,
-  owned: readonly Pod[],
+  owned: readonly Group<Pod>[],
   failure: ReplicaFailure | undefined,
   now: number,
 ): { readonly status: ReplicaSetStatus; readonly recheckAt?: number } {
-  const active = owned.filter(isActive)
+  const active = owned.filter(([pod]) => isActive(pod))
   const templateLabels = Object.entries(set.spec.template?.metadata?.labels ?? {})
-  const fullyLabeled = active.filter((pod) =>
-    templateLabels.every(([key, value]) => pod.metadata.labels?.[key] === value),
-  ).length
-  const availableTimes = active
-    .map((pod) => availableAt(pod, set.spec.minReadySeconds ?? 0))
-    .filter((time) => time !== undefined)
-  const ready = active.filter(isReady).length
-  const available = availableTimes.filter((time) => time <= now).length
-  const recheckAt = availableTimes.filter((time) => time > now).reduce((a, b) => Math.min(a, b), Infinity)
+  const isFullyLabeled = ({ metadata }: Pod): boolean =>
+    templateLabels.every(([key, value]) => metadata.labels?.[key] === value)
+  const availableFrom = (pod: Pod): number => availableAt(pod, set.spec.minReadySeconds ?? 0) ?? Infinity
+  const replicas = countOf(active)
+  const fullyLabeled = countOf(active.filter(([pod]) => isFullyLabeled(pod)))
+  const ready = countOf(active.filter(([pod]) => isReady(pod)))
+  const available = countOf(active.filter(([pod]) => availableFrom(pod) <= now))
+  const recheckAt = active
+    .map(([pod]) => availableFrom(pod))
+    .filter((time) => time > now)
+    .reduce((a, b) => Math.min(a, b), Infinity)
   const conditions = failureConditions(set.status?.conditions ?? [], failure, now)
   return {
     status: {
-      replicas: active.length,
+      replicas,
       ...(fullyLabeled === 0 ? {} : { fullyLabeledReplicas: fullyLabeled }),
       ...(ready === 0 ? {} : { readyReplicas: ready }),
       ...(available === 0 ? {} : { availableReplicas: available }),
@@ -67,6 +73,11 @@ export function computeStatus(
     },
     ...(recheckAt === Infinity ? {} : { recheckAt }),
   }
+}
+
+/** How many pods there are in groups. */
+function countOf(groups: readonly Group<Pod>[]): number {
+  return groups.reduce((count, group) => count + group.length, 0)
 }
 
 /** A failure stays as it was first told until it is over: the text names a different pod each time. */
