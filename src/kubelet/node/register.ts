@@ -61,10 +61,10 @@ export function computeNodeLabels({ name, labels }: NodeDescription, machine: Ma
 const mostImages = 50
 const mostNames = 5
 
-/** The images on the node, as the scheduler looks at them. */
+/** The images on the node, as the scheduler looks at them. In one order, however the runtime lists them: a change is written. */
 export function computeImages(images: readonly FoundImage[]): ContainerImage[] {
   return images
-    .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
     .slice(0, mostImages)
     .map(({ names, sizeBytes }) => ({ names: names.slice(0, mostNames), sizeBytes }))
 }

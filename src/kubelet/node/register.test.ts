@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { computeImages } from './register.ts'
+
+describe('computeImages', () => {
+  const image = (sizeBytes: number, ...names: string[]) => ({ id: names[0]!, names, sizeBytes, pinned: false })
+
+  it('tells the largest first, and those of one size in one order however the runtime lists them', () => {
+    const images = [image(5, 'b:1'), image(7, 'c:1', 'c:2'), image(5, 'a:1')]
+    const told = [
+      { names: ['c:1', 'c:2'], sizeBytes: 7 },
+      { names: ['a:1'], sizeBytes: 5 },
+      { names: ['b:1'], sizeBytes: 5 },
+    ]
+    assert.deepEqual(computeImages(images), told)
+    assert.deepEqual(computeImages(images.toReversed()), told)
+  })
+
+  it('leaves out what is too much', () => {
+    const names = Array.from({ length: 9 }, (_, at) => `n:${at}`)
+    const told = computeImages([image(9, ...names), ...Array.from({ length: 60 }, (_, at) => image(1, `i:${at}`))])
+    assert.equal(told.length, 50)
+    assert.deepEqual(told[0]!.names, names.slice(0, 5))
+  })
+})
