@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { computeImages } from './register.ts'
 
 describe('computeImages', () => {
-  const image = (sizeBytes: number, ...names: string[]) => ({ id: names[0]!, names, sizeBytes, pinned: false })
+  const image = (sizeBytes: number, ...names: string[]) => ({ ref: names[0]!, names, sizeBytes })
 
   it('tells the largest first, and those of one size in one order however the runtime lists them', () => {
     const images = [image(5, 'b:1'), image(7, 'c:1', 'c:2'), image(5, 'a:1')]
