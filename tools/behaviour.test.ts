@@ -62,7 +62,7 @@ describe('the facts of a snapshot', () => {
 
   it('are the same for two runs of one workload', () => {
     const [golden, ours] = [pod('w-895cdcb7-mzlhr', 'g3-mwp8kzj9', 'k1'), pod('w-7d4f9c6bcd-x2x4z', 'g1-00abc1xx', 'n')]
-    assert.deepEqual(compareFacts('c', factsOf(golden, 'k1'), factsOf(ours, 'n'), none, new Set()), [])
+    assert.deepEqual(compareFacts('c', factsOf(golden, 'k1'), factsOf(ours, 'n'), new Map(), none, new Set()), [])
   })
 
   it('number objects that cannot be told apart', () => {
@@ -92,7 +92,7 @@ describe('a comparison', () => {
     ['d', '4'],
   ])
   it('tells what differs', () => {
-    assert.deepEqual(compareFacts('c', golden, ours, none, new Set()), [
+    assert.deepEqual(compareFacts('c', golden, ours, new Map(), none, new Set()), [
       { path: 'a', golden: '1', ours: '2' },
       { path: 'b', golden: '"x old"', ours: '"x new"' },
       { path: 'c', golden: '3', ours: undefined },
@@ -110,9 +110,16 @@ describe('a comparison', () => {
       ],
     }
     const used = new Set<object>()
-    assert.deepEqual(compareFacts('case', golden, ours, exceptions, used as never), [
+    assert.deepEqual(compareFacts('case', golden, ours, new Map(), exceptions, used as never), [
       { path: 'd', golden: undefined, ours: '4' },
     ])
     assert.deepEqual([...used], [exceptions.rewordings[0], exceptions.accepted[0], exceptions.accepted[1]])
+  })
+
+  it('lets our events come before the recorded ones', () => {
+    const event = new Map([['event Pod/p Normal Started kubelet: Started container c', 'true']])
+    assert.deepEqual(compareFacts('case', new Map(), event, event, none, new Set()), [])
+    assert.equal(compareFacts('case', new Map(), event, new Map(), none, new Set()).length, 1)
+    assert.equal(compareFacts('case', event, new Map(), event, none, new Set()).length, 1)
   })
 })

@@ -45,11 +45,20 @@ const places: Readonly<Record<string, string>> = {
 /** Created like the others, but not looked at. */
 const unseen = new Set(['ConfigMap', 'PersistentVolume'])
 
-/** Seconds at which we look, around each look of the recording: what flips between two states is seen in both. */
+/**
+ * Seconds at which we look, around each look of the recording: what flips between two states is seen in both, and a node
+ * that is faster than the recorded one is seen before it went on.
+ */
 const looks: readonly (readonly number[])[] = [
-  [21, 23, 25, 27, 29],
-  [88, 91, 94, 97, 100],
+  [15, 18, 21, 23, 25, 27, 29],
+  [60, 66, 72, 78, 84, 88, 92, 96, 100],
 ]
+
+/** Seconds between the beginnings of two cases, so that one node can start them all. */
+const stagger = 0.6
+
+/** The kinds whose behaviour is compared; cases with others are left out unless they are named. */
+const compared = new Set(['Pod', 'ConfigMap', 'Service', 'Deployment', 'ReplicaSet'])
 
 interface Answer {
   readonly code: number
@@ -104,10 +113,15 @@ function connect(path: string): { call: Call; close: () => void } {
           response.on('error', reject)
           response.on('end', () => {
             const text = Buffer.concat(pieces).toString()
+            // A path that is not served at all is refused in plain text.
+            if (response.headers['content-type']?.startsWith('application/json') !== true) {
+              resolve({ code: response.statusCode ?? 0, body: { message: text.trim() } })
+              return
+            }
             try {
               resolve({ code: response.statusCode ?? 0, body: JSON.parse(text) as Answer['body'] })
             } catch {
-              reject(new Error(`${method} ${target}: ${response.statusCode}, no JSON: ${text.slice(0, 200)}`))
+              reject(new Error(`${method} ${target}: ${response.statusCode}, broken JSON: ${text.slice(0, 200)}`))
             }
           })
         },
@@ -233,51 +247,41 @@ interface Verdict {
   readonly problem?: string
 }
 
-/** Plays the cases side by side and compares each with its recording. */
-async function compareAll(
+/** Plays a case in a namespace of its own and compares each look with the recorded one. */
+async function compareCase(
   call: Call,
-  cases: readonly (readonly [string, RecordedCase])[],
-  goldenNode: string,
-  exceptions: Exceptions,
-  used: Used,
-  report: (line: string) => void,
-): Promise<readonly Verdict[]> {
-  const node = await onlyNode(call)
-  const tag = process.pid.toString(36).padStart(6, '0') + 'xx'
-  const spaces = cases.map((_, index) => `g${index}-${tag}`)
-  for (const name of spaces) {
-    await call('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-  }
+  name: string,
+  recorded: RecordedCase,
+  nodes: { readonly ours: string; readonly golden: string },
+  namespace: string,
+  judge: { readonly exceptions: Exceptions; readonly used: Used },
+): Promise<Verdict> {
+  await call('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   try {
     const began = performance.now()
     const seconds = (): number => (performance.now() - began) / 1000
-    const problems = new Map<string, string>()
-    const playing = cases.map(async ([name, recorded], index) => {
-      await play(call, spaces[index]!, recorded).catch((error: Error) => problems.set(name, error.message))
+    let problem: string | undefined
+    const playing = play(call, namespace, recorded).catch((error: Error) => {
+      problem = error.message
     })
-    const seen: Snapshot[][][] = cases.map(() => looks.map(() => []))
-    for (const [turn, moments] of looks.entries()) {
-      for (const moment of moments) {
+    const golden = recorded.seen.map((snapshot) => factsOf(snapshot, nodes.golden))
+    const differences: (readonly Difference[])[] = []
+    for (const [turn, facts] of golden.entries()) {
+      let best: readonly Difference[] | undefined
+      for (const moment of looks[turn]!) {
         await sleep(Math.max(0, moment - seconds()) * 1000)
-        report(`looking after ${Math.round(seconds())} s`)
-        for (const [index, [, { manifests }]] of cases.entries()) {
-          seen[index]![turn]!.push(await look(call, spaces[index]!, manifests, Math.round(seconds())))
-        }
+        if (best?.length === 0) continue
+        const snapshot = await look(call, namespace, recorded.manifests, Math.round(seconds()))
+        const { exceptions, used } = judge
+        const next = compareFacts(name, facts, factsOf(snapshot, nodes.ours), golden.at(-1)!, exceptions, used)
+        if (best === undefined || next.length < best.length) best = next
       }
+      differences.push(best!)
     }
-    await Promise.all(playing)
-    return cases.map(([name, recorded], index) => {
-      const problem = problems.get(name)
-      const differences = recorded.seen.map((golden, turn) => {
-        const facts = factsOf(golden, goldenNode)
-        return seen[index]![turn]!.map((ours) =>
-          compareFacts(name, facts, factsOf(ours, node), exceptions, used),
-        ).reduce((best, next) => (next.length < best.length ? next : best))
-      })
-      return { name, differences, ...(problem === undefined ? {} : { problem }) }
-    })
+    await playing
+    return { name, differences, ...(problem === undefined ? {} : { problem }) }
   } finally {
-    for (const name of spaces) await call('DELETE', `/api/v1/namespaces/${name}`)
+    await call('DELETE', `/api/v1/namespaces/${namespace}`)
   }
 }
 
@@ -298,18 +302,27 @@ export async function compareBehaviour(
     const chosen: [string, RecordedCase][] = []
     for (const [name, recorded] of Object.entries(cases)) {
       if (wanted.length > 0 && !wanted.includes(name)) continue
+      if (wanted.length === 0 && recorded.manifests.some(({ kind }) => !compared.has(kind))) continue
       const kind = await missingKind(call, recorded)
       if (kind === undefined) chosen.push([name, recorded])
       else console.log(`not played  ${name}: ${kind} is not served`)
     }
     const used: Used = new Set()
-    const verdicts = await compareAll(call, chosen, 'k1', exceptions, used, (line) => console.error(line))
+    const nodes = { ours: await onlyNode(call), golden: 'k1' }
+    const tag = `${process.pid.toString(36).padStart(6, '0')}xx`
+    console.error(`${chosen.length} cases, about ${Math.ceil(looks[1]!.at(-1)! + chosen.length * stagger)} s`)
+    const verdicts = await Promise.all(
+      chosen.map(async ([name, recorded], index) => {
+        await sleep(index * stagger * 1000)
+        return compareCase(call, name, recorded, nodes, `g${index}-${tag}`, { exceptions, used })
+      }),
+    )
     for (const verdict of verdicts) printVerdict(verdict)
     const differing = verdicts.filter(differs)
     console.log(`${verdicts.length - differing.length} of ${verdicts.length} agree`)
     if (wanted.length === 0) {
       for (const rule of [...exceptions.rewordings, ...exceptions.accepted]) {
-        if (!used.has(rule)) console.log(`of no use  ${JSON.stringify(rule)}`)
+        if (!used.has(rule) && !('sometimes' in rule)) console.log(`of no use  ${JSON.stringify(rule)}`)
       }
     }
     return differing.length === 0 ? 0 : 1
