@@ -138,10 +138,15 @@ function countKeys(value: unknown): number {
   return count
 }
 
+/** Every whole number of so many digits is finite. */
+const mostDigits = 300
+
 /** The first whole number of a valid text that a JavaScript number would change. */
 function findLostInteger(text: string): string | undefined {
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/gs)) {
     if (token.length < 16 || token.startsWith('"') || /[.eE]/.test(token)) continue
+    // Reading digits exactly takes long when there are very many, and such a number is lost anyway.
+    if (token.length > mostDigits) return `${token.slice(0, mostDigits)}...`
     if (BigInt(token) !== BigInt(Number(token))) return token
   }
   return undefined

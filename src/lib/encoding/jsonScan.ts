@@ -24,7 +24,10 @@ export function explainJson(text: string): string {
   return 'invalid JSON'
 }
 
-/** Keys that an object of this valid text has more than once, in the order of their second appearance. */
+/** So many tell enough; Go's decoder stops at the same number. */
+const mostDuplicates = 100
+
+/** Keys that an object of this valid text has more than once, in the order of their second appearance; the first hundred. */
 export function findDuplicates(text: string): readonly KeyPath[] {
   return scan(text)
 }
@@ -96,7 +99,7 @@ function scanObject(scanner: Scanner, path: KeyPath): void {
     if (scanner.text[scanner.at] !== '"') fail(scanner, 'looking for beginning of object key string')
     const key = scanString(scanner)
     const below = [...path, key]
-    if (keys.has(key)) scanner.duplicates.push(below)
+    if (keys.has(key) && scanner.duplicates.length < mostDuplicates) scanner.duplicates.push(below)
     keys.add(key)
     skipSpace(scanner)
     if (scanner.text[scanner.at] !== ':') fail(scanner, 'after object key')

@@ -1,6 +1,7 @@
 // Reading YAML as Kubernetes tools read it: the scalars of YAML 1.1 without base-60 numbers and dates, merge keys,
 // several documents; bounded in bytes, depth and aliases. Writing it is yamlText.ts.
-import { LineCounter, parseAllDocuments, type DocumentOptions, type ParseOptions, type SchemaOptions } from 'yaml'
+import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
+import type { DocumentOptions, ParseOptions, SchemaOptions } from 'yaml'
 import { defaultMaxBytes, defaultMaxDepth, type JsonLimits } from './json.ts'
 
 /** A key that an object has more than once; the last one counts. */
@@ -33,6 +34,8 @@ const options: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
   // Whole numbers as they stand, so that digits beyond 2^53 are noticed instead of lost.
   intAsBigInt: true,
+  // The library compares each key with each: too slow for large maps. `findDuplicates` does it.
+  uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
   customTags: (tags) => [
@@ -98,11 +101,13 @@ function readDocuments(text: string, maxDepth: number): DecodedYaml {
       const { line } = lines.linePos(error.pos[0])
       // The library catches its own exhausted stack.
       if (error.message.includes('call stack')) throw new Refusal(`exceeded max depth of ${maxDepth}`)
-      if (error.code !== 'DUPLICATE_KEY')
-        return { problem: `line ${line}: ${goMessages[error.code] ?? firstLine(error.message)}` }
-      duplicates.push({ document: i, line, key: keyAt(text, error.pos[0]) })
+      return { problem: `line ${line}: ${goMessages[error.code] ?? firstLine(error.message)}` }
     }
     if (document.contents === null) continue
+    for (const position of findDuplicates(document.contents)) {
+      if (duplicates.length === mostDuplicates) break
+      duplicates.push({ document: i, line: lines.linePos(position).line, key: keyAt(text, position) })
+    }
     let value: unknown
     try {
       value = document.toJS({ maxAliasCount: 100 })
@@ -116,6 +121,22 @@ function readDocuments(text: string, maxDepth: number): DecodedYaml {
     if (value !== null) documents.push(plain(value, maxDepth))
   }
   return { documents, duplicates }
+}
+
+const mostDuplicates = 100
+
+/** Where keys stand that their map has already, in the order of the text. */
+function* findDuplicates(node: unknown): Generator<number, void, void> {
+  if (isSeq(node)) for (const item of node.items) yield* findDuplicates(item)
+  if (!isMap(node)) return
+  const keys = new Set<unknown>()
+  for (const { key, value } of node.items) {
+    if (isScalar(key)) {
+      if (keys.has(key.value)) yield key.range?.[0] ?? 0
+      keys.add(key.value)
+    } else yield* findDuplicates(key)
+    yield* findDuplicates(value)
+  }
 }
 
 const firstLine = (message: string): string => message.split('\n', 1)[0]!

@@ -8,6 +8,7 @@ import { definitionNamed, schemaOfKind } from '#machinery/schema/load.ts'
 import { isObject, schemaAt, type GroupVersionKind, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { badRequest, requestTooLarge } from '#machinery/status.ts'
 import type { MediaType } from './negotiate.ts'
+import { mostComplaints } from './explain.ts'
 import { decodeProtobuf } from './protobuf.ts'
 import { decodeOwnValue, decodeValue, type DecodedValue } from './schemaDecoder.ts'
 
@@ -83,8 +84,14 @@ function readJson(bytes: Uint8Array, options: BodyOptions): Parsed {
   }
 }
 
+/**
+ * As much as an object may have when it is stored. Reading YAML takes ten times as long as JSON, and other clients wait
+ * meanwhile.
+ */
+const mostYamlBytes = 1_572_864
+
 function readYaml(bytes: Uint8Array, options: BodyOptions): Parsed {
-  const decoded = decodeYaml(bytes, limitOf(options))
+  const decoded = decodeYaml(bytes, { maxBytes: Math.min(options.maxBytes ?? mostYamlBytes, mostYamlBytes) })
   if ('problem' in decoded) {
     if (decoded.tooLarge === true) throw requestTooLarge(`Request entity too large: ${decoded.problem}`)
     throw unrecognized(options.kind, bytes, `yaml: ${decoded.problem}`)
@@ -184,7 +191,7 @@ function decodeObject(
   object['apiVersion'] = apiVersion
   const validation = options.fieldValidation ?? 'Warn'
   if (validation === 'Ignore') return { object, warnings: [] }
-  const complaints = [...decoded.complaints, ...duplicates(isCustom ? undefined : schema)]
+  const complaints = [...decoded.complaints, ...duplicates(isCustom ? undefined : schema)].slice(0, mostComplaints)
   if (complaints.length > 0 && validation === 'Strict') {
     throw cannotBeHandled(kind, options.kind, `strict decoding error: ${complaints.join(', ')}`)
   }

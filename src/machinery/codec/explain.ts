@@ -4,7 +4,10 @@ import { canonicalQuantity } from '#machinery/quantity.ts'
 import { isObject, type Schema } from '#machinery/schema/model.ts'
 import { canonicalBase64, canonicalDuration, canonicalMicroTime, canonicalTime, type Canonical } from './scalars.ts'
 
-/** The first wrong type in the order of the value, and all unknown fields by path. */
+/** Strict reading complains about so many things and no more; Go's decoder stops at the same number. */
+export const mostComplaints = 100
+
+/** The first wrong type in the order of the value, and unknown fields by path. */
 export interface Mismatch {
   readonly problem?: string
   readonly unknownFields: readonly string[]
@@ -56,8 +59,9 @@ function walk(
         const path = place.path === '' ? key : `${place.path}.${key}`
         if (schema.properties !== undefined) {
           const field = Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined
-          if (field === undefined) found.unknownFields.push(path)
-          else
+          if (field === undefined) {
+            if (found.unknownFields.length < mostComplaints) found.unknownFields.push(path)
+          } else
             walk(
               field,
               member,

@@ -93,6 +93,9 @@ export function createReport(root = ''): { readonly report: Report; readonly pro
   return { report: new Place(problems, undefined, root), problems }
 }
 
+/** A list of problems that nobody reads to its end is cut here; finding more would take time that others wait for. */
+const mostProblems = 1_000
+
 class Place implements Report {
   readonly #problems: FieldProblem[]
   readonly #parent: Place | undefined
@@ -127,11 +130,13 @@ class Place implements Report {
   }
 
   isReported(): boolean {
+    if (this.#problems.length >= mostProblems) return true
     const own = withoutRoot(this.path)
     return this.#problems.some(({ field }) => isWithin(withoutRoot(field), own) || isWithin(own, withoutRoot(field)))
   }
 
   problem(type: ProblemType, detail: string, value?: unknown): void {
+    if (this.#problems.length >= mostProblems) return
     this.#problems.push({ type, field: this.path, detail, ...(value === undefined ? {} : { value }) })
   }
 
