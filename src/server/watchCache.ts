@@ -28,11 +28,13 @@ export class ResourceCache {
   readonly entries = new OrderedEntries<StoredObject>()
   readonly window: EventWindow
   readonly #root: WatchCache
+  readonly #rounds: WakingRounds
   #waiting = new Set<() => void>()
 
-  constructor(prefix: string, root: WatchCache, windowEvents: number, floor: Revision) {
+  constructor(prefix: string, root: WatchCache, clock: Clock, windowEvents: number, floor: Revision) {
     this.prefix = prefix
     this.#root = root
+    this.#rounds = new WakingRounds(clock)
     this.window = new EventWindow(windowEvents, floor)
   }
 
@@ -68,22 +70,69 @@ export class ResourceCache {
     }
   }
 
-  /** Tells those who wait that there is something to read, a part of them in each turn of the loop. */
+  /** Tells those who wait that there is something to read, now or after the round that is under way. */
   wake(): void {
+    if (this.#rounds.isBusy) this.#rounds.isAsked = true
+    else this.#runRound()
+  }
+
+  #runRound(): void {
     if (this.#waiting.size === 0) return
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    wakeSome(waiting, 0)
+    this.#rounds.begin(waiting, () => this.#runRound())
   }
 }
 
 /** Watchers that write in one turn: encrypting for all of hundreds at once would hold up everybody else. */
 const wokenPerTurn = 32
 
-function wakeSome(waiting: readonly (() => void)[], from: number): void {
+/** Events wait no longer than this for others to share a write with. */
+const longestPauseMs = 10
+
+/**
+ * Wakes watchers in rounds, a part of them in each turn of the loop. After a round follows a pause as long as it took, so
+ * that writing for hundreds takes no more than half of the time: the busier they are, the more events share one write.
+ */
+class WakingRounds {
+  isBusy = false
+  /** Whether another round is wanted after this one. */
+  isAsked = false
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Runs all of `waiting`, later `again` if that was asked for meanwhile. */
+  begin(waiting: readonly (() => void)[], again: () => void): void {
+    if (waiting.length <= wokenPerTurn) {
+      for (const run of waiting) run()
+      return
+    }
+    this.isBusy = true
+    const started = this.#clock.now()
+    const end = (): void => {
+      this.isBusy = false
+      if (!this.isAsked) return
+      this.isAsked = false
+      again()
+    }
+    const pause = (): void => {
+      const took = this.#clock.now() - started
+      if (took <= 0) end()
+      else this.#clock.after(Math.min(took, longestPauseMs), end)
+    }
+    wakeSome(waiting, 0, pause)
+  }
+}
+
+function wakeSome(waiting: readonly (() => void)[], from: number, done: () => void): void {
   const end = Math.min(waiting.length, from + wokenPerTurn)
   for (let at = from; at < end; at++) waiting[at]!()
-  if (end < waiting.length) setImmediate(wakeSome, waiting, end)
+  // What was woken writes before the next turn.
+  if (end < waiting.length) setImmediate(wakeSome, waiting, end, done)
+  else setImmediate(done)
 }
 
 export class WatchCache {
@@ -113,7 +162,7 @@ export class WatchCache {
   resource(prefix: string): ResourceCache {
     let resource = this.#resources.get(prefix)
     if (resource === undefined) {
-      resource = new ResourceCache(prefix, this, this.#windowEvents, this.#floor)
+      resource = new ResourceCache(prefix, this, this.#clock, this.#windowEvents, this.#floor)
       this.#resources.set(prefix, resource)
     }
     return resource

@@ -1,5 +1,6 @@
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
+import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
 import { transformationOf, type Transformation } from '../transform.ts'
@@ -23,11 +24,46 @@ export async function sendWatch(
   const { resource } = answer.kind
   const names = { kind: resource.kind, apiVersion: apiVersionOf(resource) }
   for await (const items of answer.watch) {
-    let isFull = false
-    for (const item of items) isFull = !stream.write(encodeItem(item, names, transformation, isProtobuf))
-    if (isFull) await stream.drained()
+    const encode = (item: WatchItem): Buffer => encodeItem(item, names, transformation, isProtobuf)
+    const bytes =
+      transformation === undefined ? sharedBytes(answer.kind, items, isProtobuf, encode) : joined(items, encode)
+    if (!stream.write(bytes)) await stream.drained()
   }
   stream.end()
+}
+
+interface Batch {
+  readonly items: readonly WatchItem[]
+  readonly isProtobuf: boolean
+  readonly bytes: Buffer
+}
+
+/** The newest batch of each kind, for those who watch it at the same pace. */
+const batches = new WeakMap<Kind, Batch>()
+
+/** The bytes of a batch. Watchers that see the same one after another get the same bytes. */
+function sharedBytes(
+  kind: Kind,
+  items: readonly WatchItem[],
+  isProtobuf: boolean,
+  encode: (item: WatchItem) => Buffer,
+): Buffer {
+  // The bytes of one event are kept with its object.
+  if (items.length === 1) return encode(items[0]!)
+  const known = batches.get(kind)
+  const isSame =
+    known !== undefined &&
+    known.isProtobuf === isProtobuf &&
+    known.items.length === items.length &&
+    known.items.every((item, index) => item === items[index])
+  if (isSame) return known.bytes
+  const bytes = joined(items, encode)
+  batches.set(kind, { items, isProtobuf, bytes })
+  return bytes
+}
+
+function joined(items: readonly WatchItem[], encode: (item: WatchItem) => Buffer): Buffer {
+  return Buffer.concat(items.map(encode))
 }
 
 function encodeItem(
