@@ -9,7 +9,7 @@ const keepAfter = 2_000
 
 export async function runBundle(folder, args) {
   enableCompileCache(join(dirname(folder), 'compiled'))
-  setTimeout(flushCompileCache, keepAfter).unref()
+  setTimeout(() => flushCompileCache(), keepAfter).unref()
   const { main } = await import(pathToFileURL(join(folder, 'main.js')).href)
   process.exitCode = await main(args, [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), folder])
 }
