@@ -35,8 +35,9 @@ export async function makeCluster(name: string, workers: number, report: (line: 
   }
   try {
     await k8ts('down', name)
-    await k8ts('image', 'build', '--file', join(root, 'test/images'))
     await k8ts('up', name, '--workers', String(workers))
+    // To this cluster only: others of the machine may be on their way out.
+    await k8ts('image', 'build', '--file', join(root, 'test/images'), '--cluster', name)
   } catch (error) {
     await end().catch((also: Error) => report(also.message))
     throw error
