@@ -1,5 +1,4 @@
 // A kind is a value: what names it on the wire, tied to its TypeScript shape. Server, client and CLI are generic over it.
-import type { ListMeta } from './meta/v1/list.ts'
 import type { ObjectMeta } from './meta/v1/objectMeta.ts'
 
 /** What every stored object has. */
@@ -7,14 +6,6 @@ export interface KubeObject {
   apiVersion: string
   kind: string
   metadata: ObjectMeta
-}
-
-/** A list of objects as the server returns it, with the revision at which it was read. */
-export interface KubeList<T extends KubeObject = KubeObject> {
-  apiVersion: string
-  kind: string
-  metadata: ListMeta
-  items: T[]
 }
 
 /** Names one kind and how it is addressed. The type parameter ties the name to its TypeScript shape. */

@@ -33,12 +33,6 @@ export type WatchEvent<T = KubeObject> =
       }
     }
 
-/** Both halves of an upgraded connection (exec, attach, port-forward). */
-export interface ByteStream {
-  readonly readable: ReadableStream<Uint8Array>
-  readonly writable: WritableStream<Uint8Array>
-}
-
 /**
  * How a client reaches an API server: in the same process, or over HTTPS.
  *

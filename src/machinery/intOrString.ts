@@ -34,6 +34,3 @@ export function scaledValueOrZero(value: IntOrString, total: number, round: 'up'
   const scaled = scaledValue(value, total, round)
   return typeof scaled === 'number' ? scaled : 0
 }
-
-/** The value as users write it. */
-export const intOrStringText = (value: IntOrString): string => String(value)

@@ -1,4 +1,4 @@
-import { apiVersionOf, type Resource } from '#api/resource.ts'
+import type { Resource } from '#api/resource.ts'
 
 /** The machine-readable cause of a refusal (`metav1.StatusReason`). */
 export type Reason = keyof typeof codes
@@ -180,17 +180,6 @@ export function requestTooLarge(message: string): StatusError {
   return failure('RequestEntityTooLarge', message)
 }
 
-export function tooManyRequests(
-  message: string,
-  retryAfterSeconds: number,
-  causes?: readonly StatusCause[],
-): StatusError {
-  return failure('TooManyRequests', message, {
-    ...(causes === undefined ? {} : { causes }),
-    ...(retryAfterSeconds > 0 ? { retryAfterSeconds } : {}),
-  })
-}
-
 export function unavailable(message: string): StatusError {
   return failure('ServiceUnavailable', message)
 }
@@ -215,9 +204,4 @@ export function statusErrorOf(body: unknown, code: number, fallback: string): St
     return new StatusError(body as Status)
   }
   return failure('Unknown', fallback, undefined, code)
-}
-
-/** `apps/v1, Kind=Deployment`: how messages name a kind. */
-export function kindText(resource: Resource): string {
-  return `${apiVersionOf(resource)}, Kind=${resource.kind}`
 }

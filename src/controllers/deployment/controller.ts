@@ -8,7 +8,7 @@ import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
-import { controllerOf } from '#machinery/owners.ts'
+import { controllerOf, isControlledBy } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
@@ -57,14 +57,13 @@ export function deploymentController(context: ControllerContext): Controller {
       if (signal.aborted || isNamespaceEnding(error)) return
       if (isReason(error, 'AlreadyExists')) {
         const present = await client.get(replicaSets, set.metadata, { signal })
-        const mine = controllerOf(present)?.uid === deployment.metadata.uid
-        if (mine && isSameTemplate(present.spec.template, deployment.spec.template)) return
+        if (isControlledBy(present, deployment) && isSameTemplate(present.spec.template, deployment.spec.template))
+          return
         const collisionCount = (deployment.status?.collisionCount ?? 0) + 1
         await writeStatus(client, deployments, deployment, { ...deployment.status, collisionCount }, signal)
         throw error
       }
-      const why = messageOf(error)
-      const message = `Failed to create new replica set "${set.metadata.name}": ${why}`
+      const message = `Failed to create new replica set "${set.metadata.name}": ${messageOf(error)}`
       events.record(referenceTo(deployments, deployment), { type: 'Warning', reason: reasons.createFailed, message })
       if (deadlineOf(deployment) !== undefined) {
         const before = deployment.status?.conditions ?? []

@@ -164,8 +164,6 @@ export class RuntimeError extends Error {
   }
 }
 
-export type StreamKind = 'exec' | 'attach' | 'portForward'
-
 /** What the kubelet needs from a container runtime; the simulator implements it too. Failures are RuntimeErrors. */
 export interface ContainerRuntime {
   /** The scheme of container ids in statuses, such as `containerd`. */

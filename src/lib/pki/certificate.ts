@@ -6,15 +6,7 @@
  * 3–10 ms this way, while the library needs 40–100 ms to load (bundled, with a warm compile cache) and another 50–75 ms to
  * issue them, and `k8ts up` waits for all of that. Checking and reading certificates is node:crypto's X509Certificate.
  */
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPair,
-  generateKeyPairSync,
-  randomBytes,
-  sign,
-  X509Certificate,
-} from 'node:crypto'
+import { createHash, generateKeyPair, generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 import { promisify } from 'node:util'
@@ -161,11 +153,6 @@ export function privateKeyPem(key: KeyObject): string {
   if (key.asymmetricKeyType === 'ec') return key.export({ type: 'sec1', format: 'pem' }).toString()
   if (key.asymmetricKeyType === 'rsa') return key.export({ type: 'pkcs1', format: 'pem' }).toString()
   return key.export({ type: 'pkcs8', format: 'pem' }).toString()
-}
-
-/** A public key as PEM (SubjectPublicKeyInfo). */
-export function publicKeyPem(key: KeyObject): string {
-  return createPublicKeyOf(key).export({ type: 'spki', format: 'pem' }).toString()
 }
 
 /** Every certificate of a PEM text, in order; other blocks are skipped. Throws when one cannot be read, or there is none. */
@@ -338,10 +325,6 @@ function keyIdentifier(key: KeyObject): Buffer {
   return createHash('sha1')
     .update(der.readBits(der.expectElement(info, 1, der.tags.bitString, 'public key')))
     .digest()
-}
-
-function createPublicKeyOf(key: KeyObject): KeyObject {
-  return key.type === 'public' ? key : createPublicKey(key)
 }
 
 /** The bytes of the subject name, so that an issuer's name is repeated exactly, and the key identifier when it has one. */

@@ -149,6 +149,3 @@ export function schemaAt(schema: Schema | undefined, path: readonly (string | nu
   for (const step of path) at = typeof step === 'number' ? at?.items : schemaOfField(at, step)
   return at
 }
-
-/** Whether strategic merge patch merges this list item by item. */
-export const isMergeList = (schema: Schema | undefined): boolean => schema?.mergeKey !== undefined

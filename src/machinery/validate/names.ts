@@ -70,13 +70,6 @@ const labelValue = rule(
   'my_value',
   '12345',
 )
-const identifier = rule(
-  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-  '[A-Za-z_][A-Za-z0-9_]*',
-  'my_name',
-  'MY_NAME',
-  'MyName',
-)
 const percent = rule(
   "a valid percent string must be a numeric string followed by an ending '%'",
   '[0-9]+%',
@@ -168,16 +161,9 @@ export function portNameProblems(value: string): string[] {
 export const portNumberProblems = (value: number): string[] =>
   Number.isInteger(value) && value >= 1 && value <= 65535 ? [] : [rangeText(1, 65535)]
 
-/** A user or group id of Unix. */
-export const unixIdProblems = (value: number): string[] =>
-  value >= 0 && value <= 2147483647 ? [] : [rangeText(0, 2147483647)]
-
 export const percentProblems = (value: string): string[] => check(value, percent)
 
 export const headerNameProblems = (value: string): string[] => check(value, headerName)
-
-/** A name in the C language, as some variables need it. */
-export const identifierProblems = (value: string): string[] => check(value, identifier)
 
 /** The name of an environment variable: any printable ASCII but `=`. */
 export function environmentNameProblems(value: string): string[] {

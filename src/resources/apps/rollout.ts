@@ -1,4 +1,5 @@
 import type { IntOrString } from '#api/scalars.ts'
+import { percentProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 
 interface PodsAtOnce {
@@ -22,12 +23,8 @@ const percentage = /^[0-9]+%$/
 
 /** A number that is not negative, or a percentage. */
 export function checkCount(report: Report, count: IntOrString | undefined): void {
-  if (typeof count === 'string' && !percentage.test(count)) {
-    const example = "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
-    report.invalid(count, `a valid percent string must be a numeric string followed by an ending '%' ${example}`)
-  } else if (typeof count === 'number' && count < 0) {
-    report.invalid(count, 'must be greater than or equal to 0')
-  }
+  if (typeof count === 'string') report.invalidBecause(count, percentProblems(count))
+  else if (count !== undefined && count < 0) report.invalid(count, 'must be greater than or equal to 0')
 }
 
 /** The number, or the figure of a percentage; undefined for what is neither. */
