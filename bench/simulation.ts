@@ -1,5 +1,6 @@
 /** A cluster of simulated nodes in one process, in real time: how long until all nodes are ready and all replicas run, and in how much memory. */
 import { spawn } from 'node:child_process'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { deployments } from '#api/apps/v1/deployment.ts'
@@ -13,6 +14,9 @@ import { clusterParts } from '#simulation/clusterParts.ts'
 import { simulatedNodeSpecs } from '#simulation/simulatedNodeSpecs.ts'
 import { openMemoryStore } from '#storage/memory.ts'
 import { type Measurement } from './measurement.ts'
+
+/** How often the event loop is asked how late it is, in milliseconds. */
+const delayResolution = 5
 
 interface Size {
   readonly nodes: number
@@ -67,15 +71,25 @@ async function measure(size: Size): Promise<Measurement[]> {
     },
   }
   let running = 0
+  let placed = 0
+  const isPlaced = ({ spec: { nodeName = '' } }: Pod): boolean => nodeName !== ''
   const isRunning = ({ status }: Pod): boolean =>
     status?.phase === 'Running' &&
     status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
   podCopies.onChange(({ old, new: pod }) => {
+    placed += Number(pod !== undefined && isPlaced(pod)) - Number(old !== undefined && isPlaced(old))
     running += Number(pod !== undefined && isRunning(pod)) - Number(old !== undefined && isRunning(old))
   })
+  let placedSoon = 0
+  systemClock.after(1_000, () => (placedSoon = placed))
+  const delays = monitorEventLoopDelay({ resolution: delayResolution })
+  delays.enable()
+  const workBefore = process.cpuUsage()
   const created = performance.now()
   await parts.client.create(deployments, { metadata, spec })
   const allRunning = await until(size.replicas, () => running)
+  const work = process.cpuUsage(workBefore)
+  delays.disable()
   const full = process.memoryUsage().rss
   const cpuBefore = process.cpuUsage()
   const restedFor = 20_000
@@ -95,6 +109,11 @@ async function measure(size: Size): Promise<Measurement[]> {
     { name: `memory with ${size.nodes} nodes`, value: mebibytes(atRest), unit: 'MiB' },
     { name: `${size.replicas} replicas running`, value: seconds(allRunning - created), unit: 's' },
     { name: 'pods created, placed and started', value: size.replicas / seconds(allRunning - created), unit: 'pods/s' },
+    { name: 'processor time for that', value: (work.user + work.system) / 1e6, unit: 's' },
+    { name: 'placed after a second', value: placedSoon, unit: 'pods' },
+    { name: 'turns of the event loop, median', value: delays.percentile(50) / 1e6 - delayResolution, unit: 'ms' },
+    { name: 'turns of the event loop, 99 of 100', value: delays.percentile(99) / 1e6 - delayResolution, unit: 'ms' },
+    { name: 'longest turn of the event loop', value: delays.max / 1e6 - delayResolution, unit: 'ms' },
     { name: `memory with ${size.replicas} pods`, value: mebibytes(full), unit: 'MiB' },
     { name: 'processor at rest, of one core', value: (cpu.user + cpu.system) / 10 / restedFor, unit: '%' },
     { name: 'writes at rest', value: writes / seconds(restedFor), unit: 'writes/s' },

@@ -1,4 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
+import { Turns } from '#lib/async/turns.ts'
 import { WorkQueue } from '#lib/async/workQueue.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
@@ -77,6 +78,7 @@ export async function runController(
   ready: () => void = () => {},
 ): Promise<void> {
   const queue = new WorkQueue({ clock: options.clock })
+  const turns = new Turns(options.clock)
   const conflicts = new Map<string, number>()
   /** Until when changes of a key are gathered; `undefined` while a worker has it. */
   const quiet = new Map<string, number | undefined>()
@@ -129,6 +131,8 @@ export async function runController(
   }
   const work = async (): Promise<void> => {
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      const turn = turns.pass()
+      if (turn !== undefined) await turn
       const started = options.clock.now()
       quiet.set(key, undefined)
       const result = await look(key)

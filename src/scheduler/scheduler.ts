@@ -12,7 +12,7 @@ import { referenceTo, type EventRecorder } from '#client/events.ts'
 import type { Change, Informer } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
 import { timeText } from '#machinery/time.ts'
-import { yieldToEventLoop } from '#lib/async/yield.ts'
+import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import type { Random } from '#lib/random.ts'
@@ -35,9 +35,6 @@ export interface SchedulerOptions {
   readonly name?: string
   readonly report?: (problem: string, error: unknown) => void
 }
-
-/** How long decisions may follow each other before others get their turn, in milliseconds. */
-const longestTurn = 10
 
 /** How many bindings may be on their way at once. */
 const mostBindings = 64
@@ -80,13 +77,12 @@ class Scheduler {
     const close = (): void => this.#queue.close()
     signal.addEventListener('abort', close, { once: true })
     ready()
-    let turnBegan = this.#options.clock.now()
+    const turns = new Turns(this.#options.clock)
     for (let next = await this.#queue.take(); next !== undefined; next = await this.#queue.take()) {
+      const turn = turns.pass()
+      if (turn !== undefined) await turn
       this.#schedule(next, signal)
       while (this.#bindings.size >= mostBindings) await Promise.race(this.#bindings)
-      if (this.#options.clock.now() - turnBegan < longestTurn) continue
-      await yieldToEventLoop()
-      turnBegan = this.#options.clock.now()
     }
     await Promise.all(this.#bindings)
   }

@@ -33,11 +33,16 @@ export interface InProcessTransport {
   stream(request: ApiRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
 }
 
+/** Events handed over at once: whoever watches takes them all in before anything else happens. */
+const eventsAtOnce = 64
+
 const never = new AbortController().signal
 
 /** A transport into a server of this process, on behalf of `caller`. */
 export function inProcessTransport(server: ApiServer, caller: Caller): InProcessTransport {
   const ask = async (request: ApiRequest, signal: AbortSignal, watch = false): Promise<ServerReply> => {
+    const turn = server.turns.pass()
+    if (turn !== undefined) await turn
     signal.throwIfAborted()
     const reply = await server.handle(requestOf(request, caller, signal, watch))
     signal.throwIfAborted()
@@ -55,7 +60,12 @@ export function inProcessTransport(server: ApiServer, caller: Caller): InProcess
       const transformation = transformationFor(reply, server, request)
       const names = { kind: reply.kind.resource.kind, apiVersion: apiVersionOf(reply.kind.resource) }
       for await (const items of reply.watch) {
-        yield items.map((item) => eventOf(item, names, transformation))
+        for (let at = 0; at < items.length; at += eventsAtOnce) {
+          const turn = server.turns.pass()
+          if (turn !== undefined) await turn
+          signal.throwIfAborted()
+          yield items.slice(at, at + eventsAtOnce).map((item) => eventOf(item, names, transformation))
+        }
         signal.throwIfAborted()
       }
       signal.throwIfAborted()

@@ -6,6 +6,7 @@
 //   HTTPS:       new HttpServer({ handler: httpHandler(server), tls })
 //   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:masters'] })
 import type { Resource, KubeObject } from '#api/resource.ts'
+import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { MetricRegistry } from '#lib/metrics.ts'
@@ -74,6 +75,8 @@ export interface ApiServer {
   /** What the server's own cache holds, for parts of the control plane that live beside it. */
   readonly cluster: ClusterView
   readonly metrics: MetricRegistry
+  /** Callers in the same process ask here before each request, so that a burst of them does not hold the event loop. */
+  readonly turns: Turns
 }
 
 /** Builds a server; it answers once `run` has said that it is ready. */
@@ -150,6 +153,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     now: () => clock.now(),
     cluster,
     metrics,
+    turns: new Turns(clock),
   }
 }
 

@@ -14,8 +14,8 @@ import { keyOf } from '#client/index.ts'
 import type { Change } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
 import { exponentialBackoff } from '#lib/async/backoff.ts'
+import { Turns } from '#lib/async/turns.ts'
 import { WorkQueue } from '#lib/async/workQueue.ts'
-import { yieldToEventLoop } from '#lib/async/yield.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { fieldPathOf } from '#kubelet/plan/podView.ts'
@@ -87,8 +87,6 @@ interface PlayedPod {
 const turns = 100
 const podsAtOnce = 32
 const nodesAtOnce = 16
-/** How long looks may follow each other before others get their turn, in milliseconds. */
-const longestTurn = 10
 const conflictDelay = 10
 const retries = { first: 100, most: 10_000 }
 
@@ -115,7 +113,7 @@ class NodePlayer {
   readonly #renewEvery: number
   readonly #registered = Promise.withResolvers<void>()
   #unregistered = 0
-  #turnBegan: number
+  readonly #turns: Turns
 
   constructor(options: SimulatedNodesOptions) {
     const { clock } = options
@@ -123,7 +121,7 @@ class NodePlayer {
     this.#nodeQueue = new WorkQueue({ clock, backoff: exponentialBackoff(retries) })
     this.#podQueue = new WorkQueue({ clock, backoff: exponentialBackoff(retries) })
     this.#renewEvery = (options.leaseSeconds ?? 40) * 250
-    this.#turnBegan = clock.now()
+    this.#turns = new Turns(clock)
     // Asked for now, so that they are there when all informers are waited for.
     options.informers.of(nodes)
     options.informers.of(pods)
@@ -204,6 +202,8 @@ class NodePlayer {
   ): Promise<void> {
     const { clock, report } = this.#options
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      const turn = this.#turns.pass()
+      if (turn !== undefined) await turn
       try {
         const again = await look.call(this, key, signal)
         queue.forget(key)
@@ -217,9 +217,6 @@ class NodePlayer {
         }
       }
       queue.done(key)
-      if (clock.now() - this.#turnBegan < longestTurn) continue
-      await yieldToEventLoop()
-      this.#turnBegan = clock.now()
     }
   }
 
