@@ -1,5 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
+import { setOwn } from '#lib/encoding/setOwn.ts'
 import { applyJsonPatch, JsonPatchError, maximumOperations, readJsonPatch } from '#machinery/patch/json.ts'
 import { applyMergePatch, isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
 import { applyStrategicMergePatch, StrategicPatchError } from '#machinery/patch/strategic.ts'
@@ -10,6 +11,7 @@ import { readBody, refineObject, type FieldValidation, type Refined } from './de
 import { plainFailure, unsupportedMediaType } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Kind } from './kind.ts'
+import { thaw } from './objects.ts'
 
 /** A patch that was read and can be applied to any state of the object. */
 export interface Patch {
@@ -37,9 +39,29 @@ export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind): P
     apply(old, validation) {
       const patched = apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
-      return refineObject(kind, patched, validation)
+      return refinePatched(kind, old, patched, validation)
     },
   }
+}
+
+/** Decodes what a patch has changed; members that are still those of the old object are as they should be. */
+function refinePatched(
+  kind: GroupVersionKind,
+  old: KubeObject,
+  patched: JsonObject,
+  validation: FieldValidation,
+): Refined {
+  const before = old as unknown as JsonObject
+  const kept: Record<string, unknown> = {}
+  const changed: Record<string, Json> = {}
+  for (const key of Object.keys(patched)) {
+    const value = patched[key]!
+    if (typeof value === 'object' && Object.hasOwn(before, key) && value === before[key] && Object.isFrozen(value)) {
+      kept[key] = thaw(value)
+    } else setOwn(changed, key, value)
+  }
+  const { object, warnings } = refineObject(kind, changed, validation)
+  return { object: Object.assign(object, kept), warnings }
 }
 
 async function readChange(exchange: Exchange): Promise<Apply> {

@@ -7,14 +7,17 @@ export function sameJson(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!Array.isArray(a) || !Array.isArray(b)) return false
-    return a.length === b.length && a.every((item, index) => sameJson(item, b[index]))
+    if (a.length !== b.length) return false
+    for (let index = 0; index < a.length; index++) if (!sameJson(a[index], b[index])) return false
+    return true
   }
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
   let missing = 0
-  for (const key of Object.keys(right)) if (right[key] !== undefined) missing++
-  for (const key of Object.keys(left)) {
-    if (left[key] === undefined) continue
-    if (!Object.hasOwn(right, key) || !sameJson(left[key], right[key])) return false
+  for (const key in right) if (right[key] !== undefined) missing++
+  for (const key in left) {
+    const value = left[key]
+    if (value === undefined) continue
+    if (!Object.hasOwn(right, key) || !sameJson(value, right[key])) return false
     missing--
   }
   return missing === 0

