@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command, Surroundings } from './command.ts'
 import { clusterNameOf, existingCluster } from './names.ts'
-import { alignColumns } from './list.ts'
+import { alignColumns } from './alignColumns.ts'
 import { architectureOf } from '#cluster/image/build.ts'
 import { buildFolder, buildFromFile, type BuiltImage, type ImageFolders } from '#cluster/image/buildSet.ts'
 import { adoptArchive, importSavedImages, listImages, listSavedImages } from '#cluster/image/store.ts'

@@ -1,3 +1,4 @@
+import { alignColumns } from './alignColumns.ts'
 import type { Command } from './command.ts'
 import { contextName } from '#cluster/kubeconfig.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
@@ -34,15 +35,4 @@ export const list: Command = {
         }),
       )
   },
-}
-
-/** Rows with their cells under each other, three spaces apart. */
-export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]! + 3))
-      .join('')
-      .trimEnd(),
-  )
 }

@@ -51,7 +51,8 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
     const known = await readRecord(host.files, config.name, roots)
     if (known !== undefined) refuseOtherSettings(known.config, config, given, flags)
     else refuseWithoutRoot(surroundings, config)
-    if (known === undefined ? needsPlaces(surroundings, config) : known.nodes.length > 0) {
+    // Without root there can be only simulated nodes, and nothing to check for them.
+    if (known === undefined ? surroundings.uid === 0 : known.nodes.length > 0) {
       await step(surroundings, 'Checking the machine', () => prepareMachine(surroundings, known?.config ?? config))
     }
     const cluster = known ?? (await createCluster(surroundings, config))
@@ -107,6 +108,7 @@ function refuseOtherSettings(
   if (flags.workers !== undefined) said.push('workers')
   if (flags.simulatedNodes !== undefined) said.push('simulatedNodes')
   if (flags.apiServerPort !== undefined) said.push('apiServerPort')
+  if (flags.ephemeral !== undefined) said.push('ephemeral')
   if (flags.outside !== undefined) said.push('outside')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
@@ -117,11 +119,6 @@ function refuseOtherSettings(
         `"k8ts down ${name}" removes it first`,
     )
   }
-}
-
-/** Whether the cluster has nodes that run containers. Without root there can be only simulated ones. */
-export function needsPlaces({ uid }: Pick<Surroundings, 'uid'>, _config: ClusterConfig): boolean {
-  return uid === 0
 }
 
 function refuseWithoutRoot({ uid }: Surroundings, config: ClusterConfig): void {

@@ -9,6 +9,7 @@ import { computePodStatus, deadlineOf } from './podStatus.ts'
 import { hashOfContainer, isSidecar, viewOf, type PodView } from './podView.ts'
 import { backoffKey, crashLoopShownFrom, endOf, podText, restartAt, shouldRestart } from './restarts.ts'
 
+/** What should be done for one pod now, and what is to be said of it meanwhile. */
 export interface PodPlan {
   readonly actions: readonly PodAction[]
   readonly status: PodStatus
@@ -41,9 +42,9 @@ export function planPod(pod: Pod, observed: ObservedPod, now: number, memory: Po
 
 function planRunning(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): void {
   if (!memory.volumesMounted) return planOnce('volumes', { do: 'mountVolumes' }, now, memory, steps)
-  const wanted = wantedContainers(pod, view, now, memory, steps)
+  const wanted = planContainers(pod, view, now, memory, steps)
   if (view.sandbox === undefined) return planSandbox(view, wanted, now, memory, steps)
-  for (const { container } of wanted) if (!planStart(container, view, now, memory, steps)) break
+  for (const container of wanted) if (!planStart(container, view, now, memory, steps)) break
   for (const container of pod.spec.ephemeralContainers ?? []) {
     if (view.runs(container.name).length === 0) planStart(container, view, now, memory, steps)
   }
@@ -51,7 +52,7 @@ function planRunning(pod: Pod, view: PodView, now: number, memory: PodMemory, st
 }
 
 /** Sandbox and images at the same time: neither needs the other, and both take long. */
-function planSandbox(view: PodView, wanted: readonly Wanted[], now: number, memory: PodMemory, steps: Steps): void {
+function planSandbox(view: PodView, wanted: readonly Container[], now: number, memory: PodMemory, steps: Steps): void {
   const newest = view.newestSandbox
   if (newest !== undefined && (newest.ready || view.alive.length > 0)) {
     const message = 'Pod sandbox changed, it will be killed and re-created.'
@@ -60,7 +61,7 @@ function planSandbox(view: PodView, wanted: readonly Wanted[], now: number, memo
     return
   }
   const attempt = newest === undefined ? 0 : newest.attempt + 1
-  for (const { container } of wanted) {
+  for (const container of wanted) {
     if (!memory.images.has(container.name) && !isRetryLater(container.name, now, memory)) {
       steps.add({ do: 'pullImage', container: container.name })
     }
@@ -74,20 +75,16 @@ function planOnce(what: 'volumes' | 'sandbox', action: PodAction, now: number, m
   else steps.add(action)
 }
 
-interface Wanted {
-  readonly container: Container
-}
-
-/** The containers that should be started now, in order; also stops those that must not go on as they are. */
-function wantedContainers(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): Wanted[] {
-  const wanted: Wanted[] = []
+/** Stops containers that must not go on as they are, and returns those that should be started now, in order. */
+function planContainers(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): readonly Container[] {
+  const wanted: Container[] = []
   const initialized = pod.spec.containers.some((container) => view.current(container.name) !== undefined)
   for (const [index, container] of (pod.spec.initContainers ?? []).entries()) {
     const run = view.current(container.name)
     const passed = initialized || hasLaterRun(pod, view, index)
     if (isSidecar(container)) {
       if (run === undefined || isOver(run)) {
-        if (mayStart(pod, container, run, now, memory, steps)) wanted.push({ container })
+        if (mayStart(pod, container, run, now, memory, steps)) wanted.push(container)
         if (!passed) return wanted
       } else {
         stopIfUnfit(pod, container, run, memory, steps)
@@ -98,7 +95,7 @@ function wantedContainers(pod: Pod, view: PodView, now: number, memory: PodMemor
     if (initialized) continue
     if (run === undefined || isOver(run)) {
       if (run?.state === 'exited' && run.exitCode === 0) continue
-      if (mayStart(pod, container, run, now, memory, steps)) wanted.push({ container })
+      if (mayStart(pod, container, run, now, memory, steps)) wanted.push(container)
     }
     return wanted
   }
@@ -106,7 +103,7 @@ function wantedContainers(pod: Pod, view: PodView, now: number, memory: PodMemor
     const run = view.current(container.name)
     if (run !== undefined && !isOver(run)) stopIfUnfit(pod, container, run, memory, steps)
     else if (mayStart(pod, container, run ?? endedElsewhere(view, container), now, memory, steps)) {
-      wanted.push({ container })
+      wanted.push(container)
     }
   }
   return wanted

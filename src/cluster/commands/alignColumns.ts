@@ -1,0 +1,10 @@
+/** Rows with their cells under each other, three spaces apart. */
+export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]! + 3))
+      .join('')
+      .trimEnd(),
+  )
+}
