@@ -5,7 +5,7 @@ import { StatusError, badRequest, failure, internalError, isReason } from '#mach
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { authorize } from './authorize/authorizer.ts'
 import { unknownResource } from './errors.ts'
-import type { Exchange, ServerContext } from './exchange.ts'
+import { addWarning, type Exchange, type ServerContext } from './exchange.ts'
 import { longestPath, parseRequestInfo } from './requestInfo.ts'
 import { parseFlag } from './options.ts'
 import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
@@ -90,7 +90,8 @@ function chooseEncoding(exchange: Exchange): undefined {
   const { server, info } = exchange
   if (!info.isResource) return
   exchange.kind = server.kinds.find(info.group, info.version, info.resource)
-  const { subresources = {} } = exchange.kind?.strategy ?? {}
+  const { subresources = {}, deprecation } = exchange.kind?.strategy ?? {}
+  if (deprecation !== undefined) addWarning(exchange, deprecation)
   const isStream =
     Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
   if (isStream || info.subresource === 'log') return

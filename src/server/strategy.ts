@@ -76,6 +76,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   released?(object: T): void
   /** Rules across fields. Shape, required, enums, ranges, immutability come from the schema. */
   validate?(object: T, old: T | undefined, report: Report): void
+  /** Said with each answer about this kind, reads included: that people should use another one. */
+  readonly deprecation?: string
   warnings?(object: T, old: T | undefined): readonly string[]
   /** Seconds to wait before removal; undefined removes at once. */
   gracePeriod?(object: T, requested: number | undefined): number | undefined

@@ -110,6 +110,26 @@ test('YAML goes both ways, and JSON can be indented', async () => {
   assert.match(pretty.text, /^\{\n {2}"kind": "ConfigMap",\n/)
 })
 
+test('a kind that should not be used any more says so with each answer', async () => {
+  await using fixture = await startServer()
+  await using http = await listen(fixture.server)
+  const endpoints = '/api/v1/namespaces/default/endpoints'
+  const answers = [
+    await http.ask('GET', endpoints),
+    await http.ask('GET', `${endpoints}/none`),
+    await http.ask('POST', endpoints, { body: { metadata: { name: 'a' } } }),
+  ]
+  const text = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+  assert.deepEqual(
+    answers.map(({ code, headers }) => [code, headers['warning']]),
+    [
+      [200, text],
+      [404, text],
+      [201, text],
+    ],
+  )
+})
+
 test('unknown fields are refused, told or ignored', async () => {
   await using fixture = await startServer()
   await using http = await listen(fixture.server)

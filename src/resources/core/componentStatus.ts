@@ -24,5 +24,5 @@ export const componentStatusStrategy: Strategy<ComponentStatus> = {
     { name: 'Message', description: 'What the part says of itself.', value: (part) => healthy(part).message ?? '' },
     { name: 'Error', description: 'What is wrong with it.', value: (part) => healthy(part).error ?? '' },
   ],
-  warnings: () => ['v1 ComponentStatus is deprecated in v1.19+'],
+  deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
 }

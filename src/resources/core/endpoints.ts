@@ -28,7 +28,7 @@ export const endpointsStrategy: Strategy<Endpoints> = {
   validate({ subsets = [] }, _old, report) {
     for (const [index, subset] of subsets.entries()) checkSubset(subset, report.at('subsets', index))
   },
-  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
 }
 
 function checkSubset({ addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset, report: Report): void {
