@@ -358,7 +358,7 @@ function deleteBody(how: DeleteOptions): { body?: object } {
 }
 
 /** The path of a kind's objects: `/apis/apps/v1/namespaces/default/deployments`. */
-export function collectionPath(
+function collectionPath(
   resource: Pick<Resource, 'group' | 'version' | 'plural' | 'scope'>,
   namespace?: string,
 ): string {
@@ -371,7 +371,7 @@ export function collectionPath(
 }
 
 /** The path of one object, or of its subresource. Throws a BadRequest for a name that cannot stand in a path. */
-export function objectPath(
+function objectPath(
   resource: Pick<Resource, 'group' | 'version' | 'plural' | 'scope' | 'kind'>,
   at: ObjectName,
   subresource?: string,

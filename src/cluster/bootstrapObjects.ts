@@ -37,7 +37,7 @@ export function bootstrapComponent(options: BootstrapOptions): Component {
 }
 
 /** Makes what is missing of the objects that a cluster starts with, and corrects the address of the API server. */
-export async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
+async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
   const { client, config, server, authority } = options
   for (const name of systemNamespaces) {
     await ensure(client, namespaces, { metadata: { name } }, signal)

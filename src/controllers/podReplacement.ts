@@ -4,7 +4,7 @@ import { conditionOf } from '#machinery/conditions.ts'
 import { isReady } from './podAvailability.ts'
 
 /** How much a pod costs to delete, compared with others of its owner; 0 when absent or not a 32-bit number. */
-export const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
+const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
 
 /**
  * Which `count` of an owner's pods to delete. Those go first that are missed least: not assigned, not running, not

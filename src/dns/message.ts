@@ -47,7 +47,7 @@ export type Unreadable = { readonly ignore: true } | { readonly reply: Buffer }
 /** Larger queries are not looked at: a question has 259 bytes at most, and clients add few options. */
 export const largestQuery = 4096
 /** What we take over UDP, and say so. Larger messages may be lost in pieces (dnsflagday.net/2020). */
-export const ednsSize = 1232
+const ednsSize = 1232
 export const headerSize = 12
 export const truncatedFlag = 0x0200
 

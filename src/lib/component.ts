@@ -74,7 +74,7 @@ export async function runComponents(
 }
 
 /** Every component after what it needs, otherwise in the given order. Throws on an unknown need or a circle. */
-export function startOrder(components: readonly Component[]): readonly Component[] {
+function startOrder(components: readonly Component[]): readonly Component[] {
   const byName = new Map(components.map((component) => [component.name, component]))
   const order: Component[] = []
   const state = new Map<string, 'visiting' | 'done'>()

@@ -94,7 +94,7 @@ export const silentLogger: Logger = {
 }
 
 /** A line as Kubernetes components write it: `I0102 15:04:05.000000 scheduler] "Bound pod" pod="default/web" node="one"`. Times are UTC. */
-export function formatText(entry: LogEntry): string {
+function formatText(entry: LogEntry): string {
   const time = new Date(entry.time).toISOString()
   let line = `${letters[entry.level]}${time.slice(5, 7)}${time.slice(8, 10)} ${time.slice(11, 23)}000 ${entry.name || 'k8ts'}] ${JSON.stringify(entry.message)}`
   for (const key in entry.fields) {
@@ -105,7 +105,7 @@ export function formatText(entry: LogEntry): string {
 }
 
 /** A line as one JSON object: `ts` (milliseconds), `level`, `logger`, `msg` and the fields. */
-export function formatJson(entry: LogEntry): string {
+function formatJson(entry: LogEntry): string {
   const fields: Record<string, unknown> = { ts: entry.time, level: entry.level, logger: entry.name, msg: entry.message }
   for (const key in entry.fields) {
     const value = entry.fields[key]

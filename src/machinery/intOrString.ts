@@ -2,7 +2,7 @@
 import type { IntOrString } from '#api/scalars.ts'
 
 /** The percentage in `25%`, or why the text is none. */
-export function percentOf(text: string): number | { readonly problem: string } {
+function percentOf(text: string): number | { readonly problem: string } {
   const digits = /^([+-]?[0-9]+)%$/.exec(text)?.[1]
   if (digits === undefined) {
     if (!text.endsWith('%')) return { problem: 'invalid type: string is not a percentage' }

@@ -42,7 +42,7 @@ const mostRemembered = 4_096
 const longestRemembered = 32
 
 /** Reads a quantity, or says as upstream does why it cannot. */
-export function parseQuantity(text: string): ParsedQuantity {
+function parseQuantity(text: string): ParsedQuantity {
   const known = knownQuantities.get(text)
   if (known !== undefined) return known
   const parsed = readQuantity(text)
@@ -109,7 +109,7 @@ export function mustParseQuantity(text: string): QuantityValue {
  * Writes a quantity in its canonical form: the largest suffix that leaves a whole number. An amount that is not whole
  * cannot be written with binary suffixes and falls back to decimal ones; so do binary amounts below 1024.
  */
-export function formatQuantity(value: QuantityValue): string {
+function formatQuantity(value: QuantityValue): string {
   const { nanos } = value
   if (nanos === 0n) return '0'
   const negative = nanos < 0n

@@ -10,7 +10,7 @@ import type { Kind } from './kind.ts'
 export type FieldValidation = NonNullable<BodyOptions['fieldValidation']>
 
 /** The largest body that is read, in bytes. */
-export const largestBody = 3 * 1024 * 1024
+const largestBody = 3 * 1024 * 1024
 
 /** An object as it was understood, private to the caller, and what was odd about it. */
 export interface Refined {

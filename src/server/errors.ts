@@ -17,7 +17,7 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusError {
 }
 
 /** The refusal of a revision that is not a number. */
-export function invalidRevision(field: string, text: string): StatusError {
+function invalidRevision(field: string, text: string): StatusError {
   return plainFailure(
     500,
     `${field}: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,

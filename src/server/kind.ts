@@ -13,7 +13,7 @@ export interface Kind {
 }
 
 /** Where the keys of a resource begin. */
-export function keyPrefix(resource: Pick<Resource, 'group' | 'plural'>): string {
+function keyPrefix(resource: Pick<Resource, 'group' | 'plural'>): string {
   return `${keyRoot}${resource.group === '' ? 'core' : resource.group}/${resource.plural}/`
 }
 

@@ -131,7 +131,7 @@ function refuse({ server, request }: Exchange, error: unknown): ServerReply {
 }
 
 /** A refusal as a reply. */
-export function statusReply(error: StatusError): ServerReply {
+function statusReply(error: StatusError): ServerReply {
   const { details } = error.status
   const headers =
     details?.retryAfterSeconds === undefined ? undefined : { 'retry-after': String(details.retryAfterSeconds) }

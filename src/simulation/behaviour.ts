@@ -28,7 +28,7 @@ export interface PodBehaviour {
 }
 
 /** Every behaviour is an annotation that begins so: `simulation.k8ts.dev/exit-after: 30s`. */
-export const behaviourPrefix = 'simulation.k8ts.dev/'
+const behaviourPrefix = 'simulation.k8ts.dev/'
 
 type Field = keyof ContainerBehaviour
 type Reading = { readonly values: Partial<Record<Field, number>> } | { readonly problem: string }

@@ -7,7 +7,7 @@ import type { ContainerBehaviour } from './behaviour.ts'
 export const runtimeScheme = 'simulated'
 
 /** The exit code of what was killed: 128 + SIGKILL. */
-export const killedCode = 137
+const killedCode = 137
 
 /** When a container that is asked to stop ends, and with which code. */
 export function stoppedBy(

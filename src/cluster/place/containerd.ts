@@ -10,7 +10,7 @@ import type { RuntimeFacts } from './containerdConfig.ts'
 import type { Place } from './place.ts'
 
 /** Where programs are looked for; a service's own PATH may lack the folders of root's programs. */
-export const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const cniFolders = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni']
 const neededPlugins = ['bridge', 'host-local', 'loopback']
@@ -78,7 +78,7 @@ export async function findContainerd(host: Host, place: Place): Promise<ProcessI
 const readyMethod = '/runtime.v1.RuntimeService/Status'
 
 /** Whether the place's container runtime interface answers. */
-export const isContainerdReady = (place: Place): Promise<boolean> =>
+const isContainerdReady = (place: Place): Promise<boolean> =>
   answersGrpc(place.layout.socket, readyMethod, 2_000)
 
 /** Asks whether the runtime answers; a test may hand in another answer. */

@@ -4,7 +4,7 @@ import type { Host } from '#lib/host/host.ts'
 import type { PlaceLayout } from './layout.ts'
 
 /** The text of the plugin configuration for a node's pod ranges (one, or one of each address family). */
-export function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[]): string {
+function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[]): string {
   const routes = podRanges.map((range) => ({ dst: range.includes(':') ? '::/0' : '0.0.0.0/0' }))
   const bridge = {
     type: 'bridge',

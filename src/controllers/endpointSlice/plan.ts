@@ -14,7 +14,7 @@ export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 export const controllerName = 'endpointslice-controller.k8s.io'
 
 /** Endpoints in one slice (`--max-endpoints-per-slice`). */
-export const sliceCapacity = 100
+const sliceCapacity = 100
 
 export interface SlicePlan {
   readonly create: readonly Draft<EndpointSlice>[]

@@ -4,8 +4,8 @@ import type { Taint, TaintEffect } from '#api/core/v1/scheduling.ts'
 import { timeText } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 
-export const notReadyTaint = 'node.kubernetes.io/not-ready'
-export const unreachableTaint = 'node.kubernetes.io/unreachable'
+const notReadyTaint = 'node.kubernetes.io/not-ready'
+const unreachableTaint = 'node.kubernetes.io/unreachable'
 
 /** When a node was last heard of, by this process's own clock. */
 export interface Heard {
@@ -61,7 +61,7 @@ export function planHealth(node: Node, heard: Heard, grace: number, now: number)
 }
 
 /** The taint that a node's readiness asks for. */
-export function readinessTaint(node: Node): string | undefined {
+function readinessTaint(node: Node): string | undefined {
   switch (conditionOf(node.status?.conditions, 'Ready')?.status) {
     case 'True':
       return undefined

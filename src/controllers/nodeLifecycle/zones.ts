@@ -14,7 +14,7 @@ const smallZone = 50
 const normalPerSecond = 0.1
 const disruptedPerSecond = 0.01
 
-export function zoneOf(node: Node): string {
+function zoneOf(node: Node): string {
   const { labels = {} } = node.metadata
   return `${labels['topology.kubernetes.io/region'] ?? ''}:${labels['topology.kubernetes.io/zone'] ?? ''}`
 }

@@ -4,7 +4,7 @@ import { millisecondsOf } from '#machinery/time.ts'
 import { isConditionTrue } from '#machinery/conditions.ts'
 
 /** How long a node must be missing before its pods are lost: it may only be slow to be seen. */
-export const quarantine = 40_000
+const quarantine = 40_000
 const outOfServiceTaint = 'node.kubernetes.io/out-of-service'
 
 export interface Removal {

@@ -7,7 +7,7 @@ import { availableAt, isActive, isReady } from '../podAvailability.ts'
 import { choosePodsToDelete } from '../podReplacement.ts'
 
 /** The most pods that one look at a set creates or deletes; the next look does the rest. */
-export const mostAtOnce = 500
+const mostAtOnce = 500
 
 export type ReplicaPlan =
   | { readonly do: 'nothing' }

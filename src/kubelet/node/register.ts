@@ -46,7 +46,7 @@ export function computeCapacity(
 }
 
 /** Labels that every node carries, by its machine. */
-export function computeNodeLabels({ name, labels }: NodeDescription, machine: MachineFacts): Record<string, string> {
+function computeNodeLabels({ name, labels }: NodeDescription, machine: MachineFacts): Record<string, string> {
   return {
     'beta.kubernetes.io/arch': machine.architecture,
     'beta.kubernetes.io/os': 'linux',

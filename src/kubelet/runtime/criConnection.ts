@@ -66,7 +66,7 @@ interface Envelope {
 }
 
 /** Field 1 of every task event is the container's id, field 2 of an exit that of the process. */
-export function readTaskEvent(payload: Buffer): { readonly containerId: string; readonly processId: string } {
+function readTaskEvent(payload: Buffer): { readonly containerId: string; readonly processId: string } {
   const texts: string[] = []
   let at = 0
   for (const field of [1, 2]) {

@@ -96,7 +96,7 @@ function mergeOptions(
 }
 
 /** Reads resolv.conf; the last `search` and `options` lines win, as in the C library. */
-export function parseResolvConf(text: string): DnsSettings {
+function parseResolvConf(text: string): DnsSettings {
   const servers: string[] = []
   let searches: string[] = []
   let options: string[] = []

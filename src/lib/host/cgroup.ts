@@ -299,7 +299,7 @@ function inheritCpuset(folder: string): void {
 }
 
 /** Lines of `key number`. */
-export function parseFlatKeys(text: string): ReadonlyMap<string, number> {
+function parseFlatKeys(text: string): ReadonlyMap<string, number> {
   const values = new Map<string, number>()
   for (const line of text.split('\n')) {
     const [key, value] = line.split(' ')

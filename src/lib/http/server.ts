@@ -43,7 +43,7 @@ export interface HttpLimits {
   readonly connections: number
 }
 
-export const defaultLimits: HttpLimits = {
+const defaultLimits: HttpLimits = {
   headerBytes: 64 * 1024,
   headersTimeout: 32_000,
   requestTimeout: 120_000,

@@ -5,7 +5,7 @@
  *     00 00 00 05  01 00 00 02  68 69            data on stream 5, FIN, "hi"
  */
 
-export const frameTypes = {
+const frameTypes = {
   synStream: 1,
   synReply: 2,
   rstStream: 3,

@@ -6,7 +6,7 @@ import type { Deflate, Inflate } from 'node:zlib'
 export type SpdyHeaders = Readonly<Record<string, readonly string[]>>
 
 /** A block larger than this, compressed or not, ends the connection. */
-export const largestHeaderBlock = 64 * 1024
+const largestHeaderBlock = 64 * 1024
 
 const words =
   'options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow authorization ' +

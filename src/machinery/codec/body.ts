@@ -213,7 +213,7 @@ function decodeCustom(value: unknown): DecodedValue {
 }
 
 /** The refusal of an object whose kind could be read. */
-export function cannotBeHandled(
+function cannotBeHandled(
   kind: Pick<GroupVersionKind, 'version' | 'kind'>,
   expected: Pick<GroupVersionKind, 'kind'>,
   why: string,

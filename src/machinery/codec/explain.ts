@@ -135,7 +135,7 @@ function shortName(schema: Schema): string {
 }
 
 /** How Go's messages call the type of a schema. */
-export function goTypeOf(schema: Schema): string {
+function goTypeOf(schema: Schema): string {
   if (schema.goType !== undefined) return schema.goType
   if (schema.definition !== undefined) return schema.definition.split('.').slice(-2).join('.')
   switch (schema.format) {

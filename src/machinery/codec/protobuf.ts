@@ -12,7 +12,7 @@ import { writeMessage } from './protobufWrite.ts'
 const magic = Uint8Array.of(0x6b, 0x38, 0x73, 0x00)
 
 /** Whether objects of this schema can travel as protocol buffers. */
-export function hasProtobuf(schema: Schema): boolean {
+function hasProtobuf(schema: Schema): boolean {
   return Object.values(schema.properties ?? {}).some((field) => field.wire !== undefined)
 }
 

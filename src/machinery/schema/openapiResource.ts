@@ -131,7 +131,7 @@ const pretty: Parameter = {
 }
 
 /** The fields of an options kind that can stand in a query: single values and lists of them. */
-export function optionParameters(definition: string, words: Words): Parameter[] {
+function optionParameters(definition: string, words: Words): Parameter[] {
   const parameters: Parameter[] = []
   for (const [name, field] of Object.entries(definitionNamed(definition).properties ?? {})) {
     if (name === 'kind' || name === 'apiVersion') continue

@@ -12,14 +12,14 @@ const longerThan = (value: string, maximum: number): boolean =>
   value.length > maximum || (value.length * 3 > maximum && bytes.encode(value).length > maximum)
 
 /** `must be no more than 63 characters`. */
-export const tooLongText = (maximum: number): string => `must be no more than ${maximum} characters`
+const tooLongText = (maximum: number): string => `must be no more than ${maximum} characters`
 
 /** `must be between 1 and 65535, inclusive`. */
-export const rangeText = (minimum: number, maximum: number): string =>
+const rangeText = (minimum: number, maximum: number): string =>
   `must be between ${minimum} and ${maximum}, inclusive`
 
 /** How messages explain a pattern, two spaces and all: `… (e.g. 'my-name',  or '123-abc', regex used for validation is '…')`. */
-export function patternText(message: string, pattern: string, ...examples: readonly string[]): string {
+function patternText(message: string, pattern: string, ...examples: readonly string[]): string {
   if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`
   const shown = examples.map((example) => `'${example}', `).join(' or ')
   return `${message} (e.g. ${shown}regex used for validation is '${pattern}')`
@@ -142,7 +142,7 @@ export function pathSegmentProblems(value: string): string[] {
 }
 
 /** The beginning of such a name (`generateName`). */
-export function pathSegmentPrefixProblems(value: string): string[] {
+function pathSegmentPrefixProblems(value: string): string[] {
   return ['/', '%'].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`)
 }
 

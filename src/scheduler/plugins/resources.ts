@@ -72,7 +72,7 @@ interface Shortage {
 }
 
 /** The resources that a node lacks for `wanted`; none when the pod fits. */
-export function shortages(wanted: PodResources, node: NodeView): readonly Shortage[] {
+function shortages(wanted: PodResources, node: NodeView): readonly Shortage[] {
   const short: Shortage[] = []
   const check = (resource: string, requested: number, used: number, capacity: number): void => {
     if (requested > 0 && requested > capacity - used)

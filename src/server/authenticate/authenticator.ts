@@ -44,7 +44,7 @@ export function bearerToken(request: ServerRequest): string | undefined {
 }
 
 /** Browsers cannot set headers on a WebSocket; they send the token as a subprotocol. */
-export const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
+const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
 /** A client certificate's common name is the user, its organizations are the groups. */
 export const clientCertificate: Authenticator = {

@@ -73,6 +73,6 @@ export async function deleteCollectionEndpoint(exchange: Exchange, kind: Kind): 
 }
 
 /** The options of a deletion: the body's if there is one, otherwise the query's. */
-export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
+async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
   return checkDeleteOptions((await decodeOptions(exchange)) ?? parseDeleteQuery(exchange.request.query))
 }

@@ -46,7 +46,7 @@ function takesName({ info, request }: Exchange): boolean {
 }
 
 /** Whether a kind has this verb; all have, unless its strategy names those that it has. */
-export function servesVerb(kind: Kind, verb: string): boolean {
+function servesVerb(kind: Kind, verb: string): boolean {
   return kind.strategy.verbs === undefined || (kind.strategy.verbs as readonly string[]).includes(verb)
 }
 

@@ -79,7 +79,7 @@ export interface NamedRules {
 }
 
 /** Puts an object into the namespace of the path; another one of its own is refused. */
-export function enterNamespace(object: KubeObject, kind: Kind, namespace: string): void {
+function enterNamespace(object: KubeObject, kind: Kind, namespace: string): void {
   const { metadata } = object
   if (kind.resource.scope === 'Cluster' || namespace === '') {
     delete metadata.namespace

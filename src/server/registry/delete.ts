@@ -126,7 +126,7 @@ function markNow({ metadata }: KubeObject, now: number): void {
 }
 
 /** The finalizers with those of the wanted propagation. Without a wish those that are there stay. */
-export function planFinalizers(finalizers: readonly string[], wanted: DeleteOptions): string[] {
+function planFinalizers(finalizers: readonly string[], wanted: DeleteOptions): string[] {
   const policy =
     wanted.propagationPolicy ??
     (wanted.orphanDependents === undefined ? undefined : wanted.orphanDependents ? 'Orphan' : 'Background')

@@ -214,7 +214,7 @@ function sameAsStored(value: Buffer, splice: number, existing: StoredObject, obj
 }
 
 /** Whether an object that is being deleted has lost the last thing that held it. */
-export function mayVanish(kind: Kind, object: KubeObject, old: KubeObject): boolean {
+function mayVanish(kind: Kind, object: KubeObject, old: KubeObject): boolean {
   return (
     old.metadata.deletionTimestamp !== undefined &&
     (old.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
