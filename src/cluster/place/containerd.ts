@@ -78,8 +78,7 @@ export async function findContainerd(host: Host, place: Place): Promise<ProcessI
 const readyMethod = '/runtime.v1.RuntimeService/Status'
 
 /** Whether the place's container runtime interface answers. */
-const isContainerdReady = (place: Place): Promise<boolean> =>
-  answersGrpc(place.layout.socket, readyMethod, 2_000)
+const isContainerdReady = (place: Place): Promise<boolean> => answersGrpc(place.layout.socket, readyMethod, 2_000)
 
 /** Asks whether the runtime answers; a test may hand in another answer. */
 export type ReadyProbe = (place: Place) => Promise<boolean>

@@ -15,8 +15,7 @@ const longerThan = (value: string, maximum: number): boolean =>
 const tooLongText = (maximum: number): string => `must be no more than ${maximum} characters`
 
 /** `must be between 1 and 65535, inclusive`. */
-const rangeText = (minimum: number, maximum: number): string =>
-  `must be between ${minimum} and ${maximum}, inclusive`
+const rangeText = (minimum: number, maximum: number): string => `must be between ${minimum} and ${maximum}, inclusive`
 
 /** How messages explain a pattern, two spaces and all: `… (e.g. 'my-name',  or '123-abc', regex used for validation is '…')`. */
 function patternText(message: string, pattern: string, ...examples: readonly string[]): string {
