@@ -4,7 +4,6 @@ import { serviceAddress } from './config.ts'
 import { kubeletPart } from './kubeletPart.ts'
 import { nodeRoutesComponent } from './nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
-import { simulatedNodeSpecs, simulatedServerAddress } from './simulatedNodeSpecs.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
 import { controllers } from '#controllers/index.ts'
 import { controllerComponent } from '#client/controller.ts'
@@ -16,6 +15,7 @@ import { stackOf } from '#lib/errorText.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { httpHandler } from '#server/http.ts'
+import { simulatedNodeSpecs, simulatedServerAddress } from '#simulation/simulatedNodeSpecs.ts'
 import { simulatedNodes } from '#simulation/simulatedNodes.ts'
 
 /** A part of a process, and which processes have it. */
@@ -201,7 +201,7 @@ function simulatedNodesPart({ clientOf, informers, events, clock, record, logOf 
     informers,
     events,
     clock,
-    nodes: simulatedNodeSpecs(record.config.simulatedNodes),
+    nodes: simulatedNodeSpecs({ count: record.config.simulatedNodes }),
     tell: 'warnings',
     report: logOf('simulated-nodes').report,
   })

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { completeConfig, ConfigError, defaultConfig, parseConfigFile, serviceAddress } from './config.ts'
 import { nodeNames } from './creation.ts'
-import { simulatedNodeSpecs } from './simulatedNodeSpecs.ts'
 
 test('parseConfigFile reads every setting', () => {
   const text = `
@@ -83,10 +82,4 @@ test('serviceAddress counts from the start of the range', () => {
 
 test('nodeNames are those that people know', () => {
   assert.deepEqual([nodeNames(0), nodeNames(3)], [['control-plane'], ['control-plane', 'worker', 'worker2', 'worker3']])
-})
-
-test('simulatedNodeSpecs give every node a name, an address and a range of its own', () => {
-  const specs = simulatedNodeSpecs(5_000)
-  assert.deepEqual(specs[0], { name: 'simulated', address: '100.64.0.1', podCidrs: ['10.128.0.0/24'] })
-  assert.equal(new Set(specs.flatMap(({ name, address, podCidrs = [] }) => [name, address, ...podCidrs])).size, 15_000)
 })

@@ -3,7 +3,7 @@
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { HttpClient, type ClientTls, type HttpResponse, type UpgradedConnection } from '#lib/http/client.ts'
 import type { ReplyHeaders } from '#lib/http/message.ts'
-import { failure, notFound } from '#machinery/status.ts'
+import { badRequest, failure, notFound } from '#machinery/status.ts'
 import type { ClusterView } from './admission/chain.ts'
 
 export interface NodeRequest {
@@ -60,6 +60,8 @@ function kubeletUrl(cluster: ClusterView, name: string): string {
     throw failure('InternalError', `Internal error occurred: no preferred addresses found; known addresses: []`)
   }
   const port = daemonEndpoints?.kubeletEndpoint?.Port ?? defaultPort
+  // Simulated nodes say so: nothing listens there, and a connection would be waited for in vain.
+  if (port === 0) throw badRequest(`node "${name}" has no kubelet to connect to: it reports port 0`)
   return `https://${reported.includes(':') ? `[${reported}]` : reported}:${port}`
 }
 

@@ -18,6 +18,12 @@ const nodeBlock = cidrOf(Uint8Array.of(198, 18, 0, 0), 15)
 const podBlock = parseCidr('100.64.0.0/10')!
 const podPrefix = 24
 
+/**
+ * Where an API server is said to be that listens on a loopback address, which may not stand in Endpoints: the last address
+ * of the range of simulated nodes. Only simulated pods could ever ask for it.
+ */
+export const simulatedServerAddress = formatIp(addressAt(nodeBlock, 2 ** (32 - nodeBlock.prefix) - 2))
+
 /** Describes nodes that are alike, with names and addresses of their own: `simulated-1`, `simulated-2`, … */
 export function simulatedNodeSpecs(options: SimulatedNodeSpecsOptions): readonly SimulatedNodeSpec[] {
   const { count, from = 1, prefix = 'simulated-', podBlocks = 'own', ...common } = options
