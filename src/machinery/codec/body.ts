@@ -84,11 +84,8 @@ function readJson(bytes: Uint8Array, options: BodyOptions): Parsed {
   }
 }
 
-/**
- * As much as an object may have when it is stored. Reading YAML takes ten times as long as JSON, and other clients wait
- * meanwhile.
- */
-const mostYamlBytes = 1_572_864
+/** Reading YAML takes ten times as long as JSON, and other clients wait meanwhile. kubectl sends JSON. */
+const mostYamlBytes = 1024 * 1024
 
 function readYaml(bytes: Uint8Array, options: BodyOptions): Parsed {
   const decoded = decodeYaml(bytes, { maxBytes: Math.min(options.maxBytes ?? mostYamlBytes, mostYamlBytes) })

@@ -2,7 +2,6 @@
 // more: `$patch` (replace, delete), `$retainKeys`, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>`.
 import { schemaOfField, type Schema } from '#machinery/schema/model.ts'
 import { isJsonObject, type Json, type JsonObject } from './merge.ts'
-import { sameJson } from '#lib/encoding/sameJson.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
 
 /** Why a strategic merge patch does not apply. `badPatch` and `unprocessable` are the client's fault. */
@@ -53,11 +52,12 @@ function mergeMap(original: JsonObject, patch: JsonObject, schema: Schema | unde
       const field = key.slice(deletePrefix.length)
       if (!Array.isArray(value)) throw new StrategicPatchError('badPatch', 'invalid patch format of primitive list')
       const list = result[field]
+      const removed = new Set(value.map((each: Json) => JSON.stringify(each)))
       if (Array.isArray(list)) {
         setOwn(
           result,
           field,
-          list.filter((item: Json) => !value.some((each: Json) => sameJson(each, item))),
+          list.filter((item: Json) => !removed.has(JSON.stringify(item))),
         )
       }
       continue
@@ -132,11 +132,14 @@ function mergeItems(
   schema: Schema,
   keyOf: (item: Json) => Json,
 ): readonly Json[] {
+  if (patch.length === 0) return old
   const merged = [...old]
+  // Of equal items the first is merged. Looking for each in turn would take too long in long lists.
+  const places = new Map(old.map((item, at) => [goText(keyOf(item)), at] as const).toReversed())
   for (const item of patch) {
     const key = goText(keyOf(item))
-    const at = merged.findIndex((each) => goText(keyOf(each)) === key)
-    if (at < 0) merged.push(withoutNulls(item))
+    const at = places.get(key)
+    if (at === undefined) places.set(key, merged.push(withoutNulls(item)) - 1)
     else merged[at] = mergeMap(merged[at] as JsonObject, item, schema.items)
   }
   return merged
@@ -149,7 +152,7 @@ function listDirectives(
   mergeKey: string,
 ): { readonly items: readonly JsonObject[]; readonly kept: readonly Json[]; readonly replaced: boolean } {
   const items: JsonObject[] = []
-  let kept = old
+  const deleted = new Set<string>()
   let replaced = false
   for (const item of patch) {
     if (!isJsonObject(item)) {
@@ -159,11 +162,9 @@ function listDirectives(
       case undefined:
         items.push(item)
         break
-      case 'delete': {
-        const key = goText(keyReader(mergeKey)(item))
-        kept = kept.filter((each) => goText((each as JsonObject)[mergeKey] ?? null) !== key)
+      case 'delete':
+        deleted.add(goText(keyReader(mergeKey)(item)))
         break
-      }
       case 'replace':
         replaced = true
         break
@@ -173,7 +174,8 @@ function listDirectives(
         throw unknownDirective(item[directive], item)
     }
   }
-  return { items, kept, replaced }
+  const isKept = (item: Json): boolean => !deleted.has(goText((item as JsonObject)[mergeKey] ?? null))
+  return { items, kept: deleted.size === 0 ? old : old.filter(isKept), replaced }
 }
 
 function keyReader(mergeKey: string): (item: Json) => Json {
@@ -215,9 +217,10 @@ const isDeletion = (item: Json): boolean => isJsonObject(item) && item[directive
 
 /** What a patch list changes must be in the order list, in the same order. */
 function checkOrder(patch: readonly Json[], order: readonly Json[], keyOf: (item: Json) => Json): void {
+  const places = new Map(order.map((item, at) => [JSON.stringify(keyOf(item)), at] as const).toReversed())
   const positions = patch
-    .filter((item) => !(isJsonObject(item) && directive in item))
-    .map((item) => order.findIndex((each) => sameJson(keyOf(each), keyOf(item))))
+    .filter((item) => !(isJsonObject(item) && Object.hasOwn(item, directive)))
+    .map((item) => places.get(JSON.stringify(keyOf(item))) ?? -1)
   if (positions.some((position, index) => position < 0 || (index > 0 && position < positions[index - 1]!))) {
     throw new StrategicPatchError(
       'other',
