@@ -1,4 +1,5 @@
 import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { replicaColumns } from './replicaColumns.ts'
 import { scaleSubresource } from './scale.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
@@ -14,19 +15,7 @@ export const replicaSetStrategy: Strategy<ReplicaSet> = {
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
     nameColumn,
-    { name: 'Desired', type: 'integer', description: 'Pods that are wanted.', value: ({ spec }) => spec.replicas ?? 1 },
-    {
-      name: 'Current',
-      type: 'integer',
-      description: 'Pods that there are.',
-      value: ({ status }) => status?.replicas ?? 0,
-    },
-    {
-      name: 'Ready',
-      type: 'integer',
-      description: 'Pods that are ready.',
-      value: ({ status }) => status?.readyReplicas ?? 0,
-    },
+    ...replicaColumns,
     ageColumn,
     ...containerColumns<ReplicaSet>(({ spec }) => spec.template?.spec?.containers),
     selectorColumn<ReplicaSet>(({ spec }) => spec.selector),

@@ -1,4 +1,5 @@
 import { replicationControllers, type ReplicationController } from '#api/core/v1/replicationController.ts'
+import { replicaColumns } from '#resources/apps/replicaColumns.ts'
 import { scaleSubresource } from '#resources/apps/scale.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn } from '#resources/columns.ts'
 import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
@@ -14,19 +15,7 @@ export const replicationControllerStrategy: Strategy<ReplicationController> = {
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
     nameColumn,
-    { name: 'Desired', type: 'integer', description: 'Pods that are wanted.', value: ({ spec }) => spec.replicas ?? 1 },
-    {
-      name: 'Current',
-      type: 'integer',
-      description: 'Pods that there are.',
-      value: ({ status }) => status?.replicas ?? 0,
-    },
-    {
-      name: 'Ready',
-      type: 'integer',
-      description: 'Pods that are ready.',
-      value: ({ status }) => status?.readyReplicas ?? 0,
-    },
+    ...replicaColumns,
     ageColumn,
     ...containerColumns<ReplicationController>(({ spec }) => spec.template?.spec?.containers),
     {
