@@ -16,26 +16,37 @@ export function nodeStep(name: string, ...args: string[]): Step {
   return { name, command: [process.execPath, ...args] }
 }
 
+export interface RunOptions {
+  /** Shows all output as it comes, not only that of steps that fail. */
+  readonly show?: boolean
+  /** How many steps run at the same time; one when absent. */
+  readonly atOnce?: number
+}
+
 /**
- * Runs the steps one after another in the project's folder, a line of progress each; output is shown of steps that
- * fail, or of all with `show`. Stops at the first failure and returns its exit code; 0 when all went well.
+ * Runs the steps in the project's folder, begun in their order, and says of each how it went. After a failure no other is
+ * begun. Returns the exit code of the first that failed; 0 when all went well.
  */
-export async function runSteps(steps: readonly Step[], options: { readonly show?: boolean } = {}): Promise<number> {
-  for (const { name, command } of steps) {
-    const began = performance.now()
-    process.stderr.write(`${name} ...${options.show === true ? '\n' : ''}`)
-    const { code, output } = await runStep(command, options.show === true)
-    const seconds = ((performance.now() - began) / 1000).toFixed(1)
-    if (code === 0) {
-      process.stderr.write(options.show === true ? `${name}: ${seconds} s\n` : ` ${seconds} s\n`)
-      continue
+export async function runSteps(steps: readonly Step[], options: RunOptions = {}): Promise<number> {
+  const { show = false, atOnce = 1 } = options
+  let failure = 0
+  const left = [...steps]
+  const runNext = async (): Promise<void> => {
+    for (let step = left.shift(); step !== undefined && failure === 0; step = left.shift()) {
+      const { name, command } = step
+      const began = performance.now()
+      if (show) process.stderr.write(`${name} ...\n`)
+      const { code, output } = await runStep(command, show)
+      const seconds = ((performance.now() - began) / 1000).toFixed(1)
+      if (code === 0) process.stderr.write(`${name}: ${seconds} s\n`)
+      else {
+        process.stderr.write(`${output}\n${name} FAILED after ${seconds} s: ${command.join(' ')} ended with ${code}\n`)
+        failure ||= code
+      }
     }
-    process.stderr.write(
-      ` FAILED after ${seconds} s\n${output}\n${name} failed: ${command.join(' ')} ended with ${code}\n`,
-    )
-    return code
   }
-  return 0
+  await Promise.all(Array.from({ length: atOnce }, runNext))
+  return failure
 }
 
 function runStep(command: Step['command'], show: boolean): Promise<{ code: number; output: string }> {

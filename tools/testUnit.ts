@@ -1,19 +1,24 @@
-// The tests beside the sources, in one process: `npm run test:unit [-- PATTERN ...]`.
+// Tests that need nothing but this process, in one process:
+//   npm run test:unit                     those beside the sources, which take seconds
+//   npm run test:unit -- --slow           the others: whole clusters in simulated time, a store that is killed, random input
+//   npm run test:unit -- PATTERN ...      those of these files
 import { globSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { join } from 'node:path'
 import { root } from './steps.ts'
 
-const patterns = process.argv.slice(2)
-const files = globSync(
-  patterns.length > 0 ? patterns : ['src/**/*.test.ts', 'tools/**/*.test.ts', 'test/integration/**/*.test.ts'],
-  {
-    cwd: root,
-  },
-)
+const beside = ['src/**/*.test.ts', 'tools/**/*.test.ts']
+const slow = ['test/integration/**/*.test.ts', 'tools/compare/**/*.test.ts']
+
+const args = process.argv.slice(2)
+const find = (patterns: readonly string[]): readonly string[] => globSync(patterns, { cwd: root })
+const files =
+  args.length === 0
+    ? find(beside).filter((file) => !find(slow).includes(file))
+    : find(args[0] === '--slow' && args.length === 1 ? slow : args)
 if (files.length === 0) {
-  console.error(`no test matches ${patterns.join(' ')}`)
+  console.error(`no test matches ${args.join(' ')}`)
   process.exit(1)
 }
 const stream = run({ files: files.map((file) => join(root, file)), isolation: 'none', concurrency: true })
