@@ -1,4 +1,4 @@
-// Plays sessions on the cluster of KUBECONFIG: `node test/scripts/run.ts [--update] [--verbose] [--at-once N] [S02 ...]`.
+// Plays sessions on the cluster of KUBECONFIG: `node test/scripts/run.ts [--update] [--verbose] [--at-once N] [--kubectl 1.30] [S02 ...]`.
 // `--update` writes what came into the files, where that makes sense; look at the difference before you keep it.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
     update: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     'at-once': { type: 'string', default: '1' },
+    kubectl: { type: 'string' },
   },
   allowPositionals: true,
 })
@@ -29,12 +30,16 @@ async function playAll(): Promise<number> {
   if (kubeconfig === undefined) throw new Error('KUBECONFIG does not say which cluster: "k8ts up" makes one')
   const newest = await ensureKubectl((line) => console.error(line))
   const all = await findKubectls()
+  if (values.kubectl !== undefined && !all.some(({ major, minor }) => `${major}.${minor}` === values.kubectl)) {
+    throw new Error(`there is no kubectl ${values.kubectl}; there are ${all.map(({ version }) => version).join(', ')}`)
+  }
   const left = [...readSessions(positionals)]
   if (left.length === 0) throw new Error(`no session begins with ${positionals.join(' or ')}`)
   const failed: string[] = []
   const play = async ({ path, text, session }: SessionFile): Promise<void> => {
     const began = performance.now()
-    const kubectl = all.find(({ major, minor }) => `${major}.${minor}` === session.kubectl) ?? newest
+    const version = values.kubectl ?? session.kubectl
+    const kubectl = all.find(({ major, minor }) => `${major}.${minor}` === version) ?? newest
     try {
       const rewrites = await playSession(session, {
         kubectl: kubectl.path,

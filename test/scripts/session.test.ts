@@ -77,13 +77,26 @@ describe('a session file', () => {
   for (const row of rows) it(row.what, () => assert.deepEqual(steps(row.text), row.steps))
 
   it('knows its title and its kind', () => {
-    const { title, waits, kubectl } = parseSession('x', '# S99 Something\n@waits\n@kubectl 1.30\n# more\n')
-    assert.deepEqual({ title, waits, kubectl }, { title: 'S99 Something', waits: true, kubectl: '1.30' })
+    const { steps: _, ...session } = parseSession(
+      'x',
+      '# S99 Something\n@waits\n@kubectl 1.30\n@also 1.31 1.32\n# more\n',
+    )
+    assert.deepEqual(session, {
+      name: 'x',
+      title: 'S99 Something',
+      waits: true,
+      kubectl: '1.30',
+      also: ['1.31', '1.32'],
+    })
   })
 
   const mistakes: readonly (readonly [string, string, string])[] = [
     ['output without a command', 'a\n', 'f:1: expected a command ("$ ..."), not "a"'],
-    ['an unknown directive', '\n@slow\n', 'f:2: "@slow" is neither "@waits" nor "@kubectl MAJOR.MINOR"'],
+    [
+      'an unknown directive',
+      '\n@slow\n',
+      'f:2: "@slow" is none of: @waits, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...',
+    ],
     ['a file without an end', '<<FILE a\nb\n', 'f:1: the file "a" has no end: a line FILE'],
     ['a file elsewhere', '<<FILE ../a\nFILE\n', 'f:1: "../a" leaves the session\'s folder'],
     [

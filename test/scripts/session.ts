@@ -7,7 +7,8 @@
  *
  *     # A comment. Lines that begin with `#`, `$`, `?`, `@`, `...` or `<<FILE` mean something; `\#` is a `#` of output.
  *     @waits                              most of its time goes by waiting: plays beside the others
- *     @kubectl 1.30                       needs this very version
+ *     @kubectl 1.30                       plays with this version where there is one
+ *     @also 1.30 1.32                     plays with these versions too, where there are
  *
  *     <<FILE pod.yaml                     a file in the session's folder, up to the line FILE
  *     kind: Pod
@@ -66,6 +67,8 @@ export interface Session {
   readonly title: string
   readonly waits: boolean
   readonly kubectl?: string
+  /** More versions of kubectl with which it must go the same way. */
+  readonly also: readonly string[]
   readonly steps: readonly Step[]
 }
 
@@ -83,6 +86,7 @@ export function parseSession(name: string, text: string): Session {
   let title: string | undefined
   let waits = false
   let kubectl: string | undefined
+  let also: readonly string[] = []
   const remembered = new Set(['namespace'])
   const fail = (index: number, what: string): never => {
     throw new SessionFileError(`${name}:${index + 1}: ${what}`)
@@ -95,10 +99,12 @@ export function parseSession(name: string, text: string): Session {
     } else if (line.trim() === '') {
       index++
     } else if (line.startsWith('@')) {
-      const directive = /^@(waits|kubectl (\d+\.\d+))\s*$/.exec(line)
-      if (directive === null) fail(index, `"${line}" is neither "@waits" nor "@kubectl MAJOR.MINOR"`)
-      else if (directive[2] === undefined) waits = true
-      else kubectl = directive[2]
+      const [word, ...versions] = line.trim().slice(1).split(/\s+/)
+      const areVersions = versions.length > 0 && versions.every((version) => /^\d+\.\d+$/.test(version))
+      if (word === 'waits' && versions.length === 0) waits = true
+      else if (word === 'kubectl' && areVersions && versions.length === 1) kubectl = versions[0]
+      else if (word === 'also' && areVersions) also = versions
+      else fail(index, `"${line}" is none of: @waits, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...`)
       index++
     } else if (line.startsWith('<<FILE')) {
       const file = /^<<FILE (\S+)$/.exec(line)?.[1] ?? fail(index, 'write "<<FILE NAME"')
@@ -124,7 +130,7 @@ export function parseSession(name: string, text: string): Session {
       fail(index, `expected a command ("$ ..."), not "${line}"`)
     }
   }
-  return { name, title: title ?? name, waits, steps, ...(kubectl === undefined ? {} : { kubectl }) }
+  return { name, title: title ?? name, waits, also, steps, ...(kubectl === undefined ? {} : { kubectl }) }
 }
 
 function parseCommand(

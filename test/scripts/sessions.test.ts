@@ -1,5 +1,5 @@
 /** Every session with the real kubectl on one cluster of real containers. Needs root. */
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, type TestContext } from 'node:test'
 
 import { ensureKubectl, findKubectls, type Kubectl } from '../../tools/kubectl.ts'
 import { makeCluster, requireRoot, type TestCluster } from './cluster.ts'
@@ -30,22 +30,27 @@ describe('sessions', { concurrency: true }, () => {
     await cluster?.end()
   })
 
-  const play = (session: Session) => async (context: { signal: AbortSignal; diagnostic(text: string): void }) => {
-    const wanted = all.find(({ major, minor }) => `${major}.${minor}` === session.kubectl)
-    if (session.kubectl !== undefined && wanted === undefined) {
-      context.diagnostic(`kubectl ${session.kubectl} is not on this machine; played with ${newest.version}`)
+  const play =
+    (session: Session, version = session.kubectl) =>
+    async (context: TestContext) => {
+      const wanted = all.find(({ major, minor }) => `${major}.${minor}` === version)
+      if (version !== undefined && wanted === undefined) {
+        context.diagnostic(`kubectl ${version} is not on this machine; played with ${newest.version}`)
+      }
+      await playSession(session, {
+        kubectl: (wanted ?? newest).path,
+        kubeconfig: cluster!.kubeconfig,
+        signal: context.signal,
+      })
     }
-    await playSession(session, {
-      kubectl: (wanted ?? newest).path,
-      kubeconfig: cluster!.kubeconfig,
-      signal: context.signal,
-    })
-  }
 
   describe('those that mostly wait', { concurrency: waitingAtOnce }, () => {
     for (const { session } of files) if (session.waits) it(`${session.name}: ${session.title}`, play(session))
   })
   describe('the others', { concurrency: busyAtOnce }, () => {
     for (const { session } of files) if (!session.waits) it(`${session.name}: ${session.title}`, play(session))
+    for (const { session } of files) {
+      for (const version of session.also) it(`${session.name} with kubectl ${version}`, play(session, version))
+    }
   })
 })
