@@ -62,7 +62,7 @@ test('turns: whoever asks while others wait stands behind them', async () => {
   const hand = new HandClock()
   const turns = new Turns(hand.clock as Clock, 10)
   const order: string[] = []
-  turns.pass()
+  void turns.pass()
   hand.milliseconds += 10
   const first = turns.pass()!.then(() => {
     order.push('first')

@@ -55,7 +55,7 @@ export class Turns {
     let released = 0
     do {
       this.#waiting[released++]!()
-      await undefined
+      await Promise.resolve()
     } while (released < this.#waiting.length && !this.#isOver())
     this.#waiting.splice(0, released)
   }
