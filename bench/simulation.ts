@@ -85,11 +85,13 @@ async function measure(size: Size): Promise<Measurement[]> {
   const delays = monitorEventLoopDelay({ resolution: delayResolution })
   delays.enable()
   const workBefore = process.cpuUsage()
+  const revisionBefore = await store.revision()
   const created = performance.now()
   await parts.client.create(deployments, { metadata, spec })
   const allRunning = await until(size.replicas, () => running)
   const work = process.cpuUsage(workBefore)
   delays.disable()
+  const written = (await store.revision()) - revisionBefore
   const full = process.memoryUsage().rss
   const cpuBefore = process.cpuUsage()
   const restedFor = 20_000
@@ -110,6 +112,7 @@ async function measure(size: Size): Promise<Measurement[]> {
     { name: `${size.replicas} replicas running`, value: seconds(allRunning - created), unit: 's' },
     { name: 'pods created, placed and started', value: size.replicas / seconds(allRunning - created), unit: 'pods/s' },
     { name: 'processor time for that', value: (work.user + work.system) / 1e6, unit: 's' },
+    { name: 'writes for that', value: written, unit: 'writes' },
     { name: 'placed after a second', value: placedSoon, unit: 'pods' },
     { name: 'turns of the event loop, median', value: delays.percentile(50) / 1e6 - delayResolution, unit: 'ms' },
     { name: 'turns of the event loop, 99 of 100', value: delays.percentile(99) / 1e6 - delayResolution, unit: 'ms' },

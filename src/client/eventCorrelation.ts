@@ -1,6 +1,7 @@
 import type { Event } from '#api/core/v1/event.ts'
 import { TokenBucket } from '#lib/async/rateLimit.ts'
 import type { Clock } from '#lib/clock.ts'
+import { RecentMap } from '#lib/collections/recentMap.ts'
 
 /** What to do with an event: write it, write the count of one that was written before, or nothing. */
 export type Correlated =
@@ -31,9 +32,9 @@ interface Similar {
  */
 export class EventCorrelator {
   readonly #clock: Clock
-  readonly #similar = new Recent<Similar>(mostKept)
-  readonly #written = new Recent<Event>(mostKept)
-  readonly #spam = new Recent<TokenBucket>(mostKept)
+  readonly #similar = new RecentMap<string, Similar>(mostKept)
+  readonly #written = new RecentMap<string, Event>(mostKept)
+  readonly #spam = new RecentMap<string, TokenBucket>(mostKept)
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -46,7 +47,7 @@ export class EventCorrelator {
     const counted = before === undefined ? event : repeated(before, event)
     this.#written.set(key, counted)
     const source = JSON.stringify([event.source ?? event.reportingComponent, objectKey(event, false)])
-    const bucket = this.#spam.getOr(source, () => new TokenBucket(this.#clock, spam))
+    const bucket = this.#spam.getOrMake(source, () => new TokenBucket(this.#clock, spam))
     if (!bucket.tryTake()) return { do: 'drop' }
     return { do: before === undefined ? 'create' : 'count', event: counted }
   }
@@ -114,36 +115,4 @@ function similarKey(event: Event): string {
     reportingComponent,
     reportingInstance,
   ])
-}
-
-/** A map that forgets what was not asked for longest. */
-class Recent<V> {
-  readonly #most: number
-  readonly #values = new Map<string, V>()
-
-  constructor(most: number) {
-    this.#most = most
-  }
-
-  get(key: string): V | undefined {
-    const value = this.#values.get(key)
-    if (value !== undefined) this.set(key, value)
-    return value
-  }
-
-  set(key: string, value: V): void {
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    if (this.#values.size <= this.#most) return
-    for (const oldest of this.#values.keys()) {
-      this.#values.delete(oldest)
-      break
-    }
-  }
-
-  getOr(key: string, make: () => V): V {
-    let value = this.get(key)
-    if (value === undefined) this.set(key, (value = make()))
-    return value
-  }
 }

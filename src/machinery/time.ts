@@ -2,8 +2,13 @@ import type { MicroTime, Time } from '#api/scalars.ts'
 
 /** Milliseconds since the epoch as the API writes a moment: `2025-01-31T09:30:00Z`. Fractions are cut off. */
 export function timeText(milliseconds: number): Time {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
+  const second = Math.floor(milliseconds / 1000)
+  if (second !== newest.second) newest = { second, text: `${new Date(milliseconds).toISOString().slice(0, 19)}Z` }
+  return newest.text
 }
+
+/** The moment written last: in a burst of writes it is the same thousands of times. */
+let newest: { readonly second: number; readonly text: Time } = { second: 0, text: '1970-01-01T00:00:00Z' }
 
 /** Milliseconds since the epoch as the API writes an exact moment: `2025-01-31T09:30:00.000000Z`. */
 export function microTimeText(milliseconds: number): MicroTime {

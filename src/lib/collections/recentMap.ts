@@ -5,7 +5,7 @@
  *                          getOrMake(a)                   {b, a}      asked for again
  *                          getOrMake(c)                   {a, c}      b was asked for longest ago
  */
-export class RecentMap<K, V> {
+export class RecentMap<K, V extends {}> {
   /** The one asked for longest ago stands first. */
   readonly #values = new Map<K, V>()
   readonly #most: number
@@ -16,20 +16,29 @@ export class RecentMap<K, V> {
     this.#most = most
   }
 
-  /** The value of a key; made when it is not, or no longer, there. */
-  getOrMake(key: K, make: () => V): V {
+  /** The value of a key, if it is still there. */
+  get(key: K): V | undefined {
     if (this.#newest?.key === key) return this.#newest.value
-    const known = this.#values.has(key)
-    const value = known ? this.#values.get(key)! : make()
-    if (known) this.#values.delete(key)
+    const value = this.#values.get(key)
+    if (value !== undefined) this.set(key, value)
+    return value
+  }
+
+  set(key: K, value: V): void {
+    if (this.#newest?.key !== key) this.#values.delete(key)
     this.#values.set(key, value)
     this.#newest = { key, value }
-    if (this.#values.size > this.#most) {
-      for (const oldest of this.#values.keys()) {
-        this.#values.delete(oldest)
-        break
-      }
+    if (this.#values.size <= this.#most) return
+    for (const oldest of this.#values.keys()) {
+      this.#values.delete(oldest)
+      break
     }
+  }
+
+  /** The value of a key; made when it is not, or no longer, there. */
+  getOrMake(key: K, make: () => V): V {
+    let value = this.get(key)
+    if (value === undefined) this.set(key, (value = make()))
     return value
   }
 

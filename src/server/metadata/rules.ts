@@ -68,14 +68,19 @@ export function validateMetadataUpdate(object: KubeObject, old: KubeObject, repo
     }
   }
   // What was valid when it was written stays valid: only what changed is looked at.
-  const changed = { ...metadata }
-  for (const field of ['labels', 'annotations', 'ownerReferences', 'finalizers'] as const) {
-    if (sameJson(metadata[field], before[field])) delete changed[field]
-  }
-  validateCommon(changed, report)
+  const changed = <F extends keyof CommonMetadata>(field: F): CommonMetadata[F] =>
+    sameJson(metadata[field], before[field]) ? undefined : metadata[field]
+  const [labels, annotations] = [changed('labels'), changed('annotations')]
+  const [ownerReferences, finalizers] = [changed('ownerReferences'), changed('finalizers')]
+  validateCommon({ labels, annotations, ownerReferences, finalizers }, report)
 }
 
-function validateCommon(metadata: ObjectMeta, report: Report): void {
+/** What has rules of its own that hold for new objects and for changes. */
+type CommonMetadata = {
+  readonly [F in 'labels' | 'annotations' | 'ownerReferences' | 'finalizers']?: ObjectMeta[F] | undefined
+}
+
+function validateCommon(metadata: CommonMetadata, report: Report): void {
   for (const [key, value] of Object.entries(metadata.labels ?? {})) {
     report.at('labels').invalidBecause(key, qualifiedNameProblems(key))
     report.at('labels').invalidBecause(value, labelValueProblems(value))
