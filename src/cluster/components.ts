@@ -82,7 +82,12 @@ function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Co
       })
       const listen = async (): Promise<void> => {
         // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
-        await http.listen({ host: node === undefined ? record.server.address : '0.0.0.0', port: record.server.port })
+        const { address, port } = record.server
+        await http.listen({ host: node === undefined ? address : '0.0.0.0', port }).catch((error: Error) => {
+          throw new Error(
+            `${error.message}; "k8ts down ${record.config.name}", then "up" with another --api-server-port`,
+          )
+        })
         ready()
       }
       const failed = Promise.withResolvers<never>()

@@ -159,6 +159,7 @@ export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): Clu
   if (problem !== undefined) throw new ConfigError(`name is ${JSON.stringify(config.name)}; ${problem}`)
   readNumber(config.workers, 'workers', 0, mostWorkers)
   readNumber(config.simulatedNodes, 'simulatedNodes', 0, mostSimulatedNodes)
+  readNumber(config.apiServerPort, 'apiServerPort', 1, 65_535)
   const [podRange, serviceRange] = [parseCidr(config.podRange)!, parseCidr(config.serviceRange)!]
   if (cidrsOverlap(podRange, serviceRange)) {
     throw new ConfigError(`podRange ${config.podRange} and serviceRange ${config.serviceRange} overlap; they must not`)

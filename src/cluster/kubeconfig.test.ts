@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { completeConfig } from './config.ts'
-import { contextName, forgetContext, kubeconfigPath, mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
+import {
+  contextName,
+  forgetContext,
+  kubeconfigPath,
+  mergeContext,
+  refuseForeignContext,
+  writeAdminKubeconfig,
+} from './kubeconfig.ts'
 import { fakeFiles } from '#lib/host/files.ts'
 
 const path = '/home/ann/.kube/config'
@@ -75,6 +82,33 @@ test('mergeContext refuses to replace a context of the same name that is not our
   const files = await withCluster({ [path]: foreign.replaceAll('work', 'k8ts') })
   await assert.rejects(mergeContext(files, path, 'k8ts', admin), /has a context "k8ts" that belongs to another cluster/)
   assert.equal(await files.readText(path), foreign.replaceAll('work', 'k8ts'))
+})
+
+test('a context, cluster or user of the same name that is not ours is neither replaced nor removed', async () => {
+  const renamed = foreign.replace('  name: work\ncurrent', '  name: k8ts\ncurrent')
+  const users = foreign.replace('name: ann', 'name: k8ts')
+  const clusters = foreign.replace('  name: work\ncontexts', '  name: k8ts\ncontexts')
+  for (const [text, what] of [
+    [renamed, 'context'],
+    [users, 'user'],
+    [clusters, 'cluster'],
+  ] as const) {
+    const files = await withCluster({ [path]: text })
+    const message = new RegExp(`has a ${what} "k8ts" that belongs to another cluster`)
+    await assert.rejects(refuseForeignContext(files, path, 'k8ts'), message)
+    await assert.rejects(mergeContext(files, path, 'k8ts', admin), message)
+    await forgetContext(files, path, 'k8ts')
+    assert.equal(await files.readText(path), text)
+  }
+})
+
+test('mergeContext keeps the namespace that was chosen for our context', async () => {
+  const files = await withCluster({})
+  await mergeContext(files, path, 'k8ts', admin)
+  const chosen = (await files.readText(path))!.replace('user: k8ts\n', 'user: k8ts\n      namespace: team\n')
+  await files.write(path, chosen)
+  await mergeContext(files, path, 'k8ts', admin)
+  assert.match((await files.readText(path))!, /namespace: team/)
 })
 
 test('mergeContext names the file and what is wrong with it', async () => {

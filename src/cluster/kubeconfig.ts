@@ -68,9 +68,15 @@ export async function writeAdminKubeconfig(
 
 const mostBytes = 16 * 1024 * 1024
 
+/** Rejects when a kubeconfig has a context, cluster or user of a cluster's name that is not ours, or cannot be read. */
+export async function refuseForeignContext(files: Files, path: string, cluster: string): Promise<void> {
+  const document = readKubeconfig(path, await files.readText(path, mostBytes))
+  refuseForeign(document, path, contextName(cluster))
+}
+
 /**
  * Puts a cluster's context into the user's kubeconfig and makes it the current one. Everything else in the file stays as
- * it is, comments too. Refuses to replace a context of the same name that is not ours.
+ * it is, comments and the context's namespace too. Refuses to replace a context of the same name that is not ours.
  */
 export async function mergeContext(files: Files, path: string, cluster: string, adminFile: string): Promise<void> {
   const admin = parseDocument((await files.readText(adminFile, mostBytes))!).toJS() as Record<string, Named[]>
@@ -78,19 +84,12 @@ export async function mergeContext(files: Files, path: string, cluster: string, 
   const name = contextName(cluster)
   const before = await files.readText(path, mostBytes)
   const document = readKubeconfig(path, before)
+  refuseForeign(document, path, name, serverOf(entries.clusters))
   for (const section of sections) {
     const list = sectionOf(document, section, path)
     const index = indexOf(list, name)
-    if (index < 0) {
-      list.add(document.createNode(entries[section]))
-      continue
-    }
-    if (section === 'clusters' && !isOurs((list.items[index] as YAMLMap).toJSON() as Named, entries.clusters)) {
-      throw new Error(
-        `${path} has a context "${name}" that belongs to another cluster; rename it (kubectl config rename-context), or make the cluster under another name`,
-      )
-    }
-    list.items[index] = document.createNode(entries[section])
+    if (index < 0) list.add(document.createNode(entries[section]))
+    else if (section !== 'contexts') list.items[index] = document.createNode(entries[section])
   }
   document.set('current-context', name)
   const text = document.toString({ lineWidth: 0 })
@@ -99,12 +98,16 @@ export async function mergeContext(files: Files, path: string, cluster: string, 
   await files.write(path, text, { mode: 0o600, sync: true })
 }
 
-/** Takes a cluster's context out of the user's kubeconfig; the current context is unset if it was this one. */
+/**
+ * Takes a cluster's context out of the user's kubeconfig; the current context is unset if it was this one. What has the
+ * same name and is not ours stays.
+ */
 export async function forgetContext(files: Files, path: string, cluster: string): Promise<void> {
   const before = await files.readText(path, mostBytes)
   if (before === undefined) return
   const name = contextName(cluster)
   const document = readKubeconfig(path, before)
+  if (findForeign(document, path, name) !== undefined) return
   let found = false
   for (const section of sections) {
     const list = sectionOf(document, section, path)
@@ -118,11 +121,36 @@ export async function forgetContext(files: Files, path: string, cluster: string)
   await files.write(path, document.toString({ lineWidth: 0 }), { mode: 0o600, sync: true })
 }
 
-/** A context of the same name is ours when it was made for a local address; the certificate changes with every `up`. */
-function isOurs(known: Named, entry: Named): boolean {
-  const serverOf = ({ cluster }: Named): string => String((cluster as { server?: unknown } | undefined)?.server ?? '')
-  if (serverOf(known) === serverOf(entry)) return true
-  return /^https:\/\/(10\.89\.\d+\.\d+|127\.0\.0\.1):\d+$/.test(serverOf(known))
+function refuseForeign(document: Document, path: string, name: string, server?: string): void {
+  const what = findForeign(document, path, name, server)
+  if (what === undefined) return
+  throw new Error(
+    `${path} has a ${what} "${name}" that belongs to another cluster; rename it (kubectl config rename-context), or make the cluster under another name`,
+  )
+}
+
+/**
+ * What of this name is not ours. A cluster is ours when it is at a local address, because the address and the certificate
+ * change with every `up`; a context when it joins our cluster and user; a user when there is our cluster beside it.
+ */
+function findForeign(document: Document, path: string, name: string, server?: string): string | undefined {
+  const [cluster, user, context] = sections.map((section) => {
+    const list = sectionOf(document, section, path)
+    const index = indexOf(list, name)
+    return index < 0 ? undefined : ((list.items[index] as YAMLMap).toJSON() as Named)
+  })
+  if (context !== undefined) {
+    const joined = (context['context'] ?? {}) as { readonly cluster?: unknown; readonly user?: unknown }
+    if (joined.cluster !== name || joined.user !== name) return 'context'
+  }
+  if (cluster === undefined) return user === undefined ? undefined : 'user'
+  const at = serverOf(cluster)
+  if (at === server || /^https:\/\/(10\.89\.\d+\.\d+|127\.0\.0\.1):\d+$/.test(at)) return undefined
+  return context === undefined ? 'cluster' : 'context'
+}
+
+function serverOf({ cluster }: Named): string {
+  return String((cluster as { server?: unknown } | undefined)?.server ?? '')
 }
 
 function readKubeconfig(path: string, text: string | undefined): Document {

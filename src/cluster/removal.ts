@@ -1,5 +1,6 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { forgetContext } from './kubeconfig.ts'
+import { withKubeconfigLock } from '#cluster/kubeconfigLock.ts'
 import { destroyCluster, destroyPlace, listPlaces } from '#cluster/place/place.ts'
 import { findNodeProcess, stopNodeProcess } from './processes.ts'
 import { clusterPaths, readRecord } from './record.ts'
@@ -11,7 +12,9 @@ export async function removeCluster(surroundings: Surroundings, cluster: string)
   await endCluster(surroundings, cluster, { force: true })
   if (uid === 0) await destroyCluster(host, cluster, { roots })
   const paths = clusterPaths(cluster, roots)
-  if (record?.kubeconfig !== undefined) await forgetContext(host.files, record.kubeconfig, cluster)
+  const kubeconfig = record?.kubeconfig
+  if (kubeconfig !== undefined)
+    await withKubeconfigLock(surroundings, () => forgetContext(host.files, kubeconfig, cluster))
   await host.files.remove(paths.dataFolder)
   await host.files.remove(paths.runtimeFolder)
 }

@@ -11,8 +11,8 @@ export const inventory: Command = {
       .argument('[name]', 'the cluster (k8ts)')
       .action((given: string | undefined) =>
         run(async (surroundings) => {
-          const { host, roots, print } = surroundings
-          const found = await takeInventory(host, clusterNameOf(given), roots)
+          const { host, roots, uid, print } = surroundings
+          const found = await takeInventory(host, clusterNameOf(given), roots, uid === 0)
           for (const [what, items] of Object.entries(found) as [string, readonly unknown[]][]) {
             print(`${what}: ${items.length}`)
             for (const item of items) print(`  ${typeof item === 'string' ? item : JSON.stringify(item)}`)

@@ -3,6 +3,7 @@ import { step, UsageError, type Command, type Surroundings } from './command.ts'
 import { clusterNameOf, withLock } from './names.ts'
 import { completeConfig, ConfigError, parseConfigFile, type ClusterConfig } from '#cluster/config.ts'
 import { createCluster } from '#cluster/creation.ts'
+import { kubeconfigPath, refuseForeignContext } from '#cluster/kubeconfig.ts'
 import { prepareMachine } from '#cluster/machine.ts'
 import { readRecord } from '#cluster/record.ts'
 import { bringUp, describeCluster } from '#cluster/start.ts'
@@ -50,7 +51,10 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
   const record = await withLock(surroundings, config.name, async () => {
     const known = await readRecord(host.files, config.name, roots)
     if (known !== undefined) refuseOtherSettings(known.config, config, given, flags)
-    else refuseWithoutRoot(surroundings, config)
+    else {
+      refuseWithoutRoot(surroundings, config)
+      await refuseForeignContext(host.files, kubeconfigPath(surroundings.environment), config.name)
+    }
     // Without root there can be only simulated nodes, and nothing to check for them.
     if (known === undefined ? surroundings.uid === 0 : known.nodes.length > 0) {
       await step(surroundings, 'Checking the machine', () => prepareMachine(surroundings, known?.config ?? config))
@@ -78,8 +82,8 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       file = parseConfigFile(text)
     }
   } catch (error) {
-    if (error instanceof ConfigError) throw new UsageError(`${flags.config}: ${error.message}`)
-    throw error
+    // A folder, a file of somebody else or one that is too large is a wrong argument as well.
+    throw new UsageError(`${flags.config}: ${(error as Error).message}`)
   }
   const { workers, simulatedNodes, apiServerPort, ephemeral, outside } = flags
   try {

@@ -17,7 +17,12 @@ export interface Inventory {
 }
 
 /** What of a cluster is on the machine, found by everything that bears its marks; all lists are sorted. */
-export async function takeInventory(host: Host, cluster: string, roots: Roots = defaultRoots): Promise<Inventory> {
+export async function takeInventory(
+  host: Host,
+  cluster: string,
+  roots: Roots = defaultRoots,
+  isRoot = true,
+): Promise<Inventory> {
   const layout = clusterLayout(cluster, roots)
   const mounts = host.mounts.list().map((mount) => mount.target)
   const isOurs = (path: string): boolean =>
@@ -38,7 +43,8 @@ export async function takeInventory(host: Host, cluster: string, roots: Roots = 
   const routes = (await ip.show(['-4', 'route', 'show', 'table', 'all', 'protocol', String(routeProtocol)]))
     .filter((route) => route.metric === layout.barrierMetric || route.metric === layout.podRouteMetric)
     .map((route) => [route.type, route.dst, route.gateway, route.metric].filter((word) => word !== undefined).join(' '))
-  const tables = (await host.nft().tables())
+  // Only root can have made tables, and only root can list them.
+  const tables = (isRoot ? await host.nft().tables() : [])
     .filter((table) => table.name.startsWith(layout.hostLink))
     .map((table) => `${table.family} ${table.name}`)
 
@@ -51,7 +57,7 @@ export async function takeInventory(host: Host, cluster: string, roots: Roots = 
   collect(layout.cgroup)
 
   const folders: string[] = []
-  for (const folder of [layout.runtimeFolder, `${layout.dataFolder}/nodes`])
+  for (const folder of [layout.runtimeFolder, `${layout.dataFolder}/nodes`, `${layout.dataFolder}/cluster.json`])
     if ((await host.files.status(folder)) !== undefined) folders.push(folder)
 
   return {
