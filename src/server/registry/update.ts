@@ -100,7 +100,8 @@ async function tryUpdate(
   const serving = servingContext(context, options)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
-  if (strategy.generation !== false && changesGeneration(wanted, old)) {
+  const keepsSpec = rules?.writes?.every((path) => path === 'status') ?? false
+  if (strategy.generation !== false && !keepsSpec && changesGeneration(wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
