@@ -1,4 +1,6 @@
 /** From nothing to a cluster: how long until the API server is ready, the node is, and the first pod runs. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
@@ -28,7 +30,11 @@ export async function run(): Promise<Measurement[]> {
   // The first start compiles, and keeps what it compiled a little later.
   await measure(keptAfterMilliseconds)
   const starts: Start[] = []
-  for (let round = 0; round < rounds; round++) starts.push(await measure())
+  const bareStarts: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    bareStarts.push(await measureBareNode())
+    starts.push(await measure())
+  }
   const middle = (of: (start: Start) => number): number => median(starts.map(of))
   const best = (of: (start: Start) => number): number => Math.min(...starts.map(of))
   const kind = isRoot ? 'node' : 'simulated node'
@@ -42,6 +48,7 @@ export async function run(): Promise<Measurement[]> {
     ...row(`process start to ${kind} ready`, ({ nodeReady }) => nodeReady, 2_000),
     ...row('first pod: create to Running', ({ podRunning }) => podRunning, 1_000),
     ...row('the whole of `k8ts up`', ({ command }) => command),
+    { name: 'for comparison: `node -e 0`, start to end', value: median(bareStarts), unit: 'ms' },
     { name: 'processor time to /readyz', value: middle(({ serverCpu }) => serverCpu), unit: 'ms' },
     { name: `processor time to ${kind} ready`, value: middle(({ nodeCpu }) => nodeCpu), unit: 'ms' },
   ]
@@ -67,6 +74,13 @@ async function measure(stayMilliseconds = 0): Promise<Start> {
   const podRunning = performance.now() - created
   await systemClock.sleep(stayMilliseconds)
   return { serverReady, nodeReady, podRunning, command, serverCpu, nodeCpu }
+}
+
+/** What no start can go below, at the machine's load of this moment. */
+async function measureBareNode(): Promise<number> {
+  const began = performance.now()
+  await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'exit')
+  return performance.now() - began
 }
 
 const isReady = ({ status }: Node): boolean =>
