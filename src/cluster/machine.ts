@@ -9,7 +9,7 @@ export async function prepareMachine(surroundings: Surroundings, config: Cluster
     planPreflight(await readFacts(host, roots.data, config, signal))
   let plan = await look()
   if (plan.missing.length === 0) return
-  if (plan.packages.length > 0) {
+  if (plan.missing.some(({ installable }) => installable)) {
     await installMissing(host, plan.packages, (line) => progress(`    ${line}`), signal)
     plan = await look()
   }

@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { commands } from '#cluster/commands/index.ts'
 import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
@@ -14,6 +15,9 @@ import { systemRandom } from '#lib/random.ts'
 export async function main(args: readonly string[], self: readonly string[]): Promise<number> {
   const interrupt = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort())
+  // Whoever read our output may have gone (`k8ts list | head -1`); the work goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  process.env['PATH'] = withSystemFolders(process.env['PATH'])
   const surroundings: Surroundings = {
     host: systemHost(systemClock),
     clock: systemClock,
@@ -50,4 +54,11 @@ export async function main(args: readonly string[], self: readonly string[]): Pr
     if (process.env['K8TS_TRACE'] !== undefined) surroundings.progress((error as Error).stack ?? '')
     return error instanceof UsageError ? 2 : 1
   }
+}
+
+/** After `su` the search path is still that of the user, who has no need for what administrators use. */
+function withSystemFolders(path: string | undefined): string {
+  const folders = (path ?? '').split(delimiter).filter((folder) => folder !== '')
+  const system = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+  return [...folders, ...system.filter((folder) => !folders.includes(folder))].join(delimiter)
 }

@@ -10,6 +10,7 @@ import { describePreflight, installMissing, parseDistributions, parseTrials, pla
 import type { Facts } from './preflight.ts'
 
 const allPrograms = [
+  'apt-get',
   'containerd',
   'ctr',
   'containerd-shim-runc-v2',
@@ -156,6 +157,14 @@ describe('planPreflight', () => {
     assert.deepEqual(
       missing.map((item) => item.installable),
       [true, false],
+    )
+  })
+
+  it('installs nothing where there is no apt-get', () => {
+    const { missing } = planPreflight({ ...good, programs: without('nft', 'apt-get') })
+    assert.deepEqual(
+      missing.map((item) => item.installable),
+      [false],
     )
   })
 })

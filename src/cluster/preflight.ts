@@ -91,7 +91,7 @@ export function planPreflight(facts: Facts): Preflight {
 
   const need = (what: string, name: string): void => {
     packages.add(name)
-    lack(what, debian)
+    lack(what, debian && facts.programs.has('apt-get'))
   }
   for (const [program, name] of Object.entries(packageOf))
     if (!facts.programs.has(program)) need(`${program} is not installed`, name)

@@ -18,7 +18,8 @@ const neededPlugins = ['bridge', 'host-local', 'loopback']
 /** The first of the usual folders that has a program; undefined when none has. */
 export async function findProgram(host: Pick<Host, 'files'>, name: string): Promise<string | undefined> {
   for (const folder of programPath.split(':')) {
-    if ((await host.files.status(`${folder}/${name}`)) !== undefined) return `${folder}/${name}`
+    const found = await host.files.status(`${folder}/${name}`)
+    if (found?.kind === 'file' || found?.kind === 'link') return `${folder}/${name}`
   }
   return undefined
 }
