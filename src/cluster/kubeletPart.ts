@@ -1,11 +1,9 @@
-import { totalmem } from 'node:os'
 import type { Assembly } from './assembly.ts'
 import { kubeletClientName } from './certificates.ts'
 import { serviceAddress } from './config.ts'
-import { mayLowerOomScore } from '#lib/host/capabilities.ts'
 import { partLogFile } from './partLogs.ts'
 import { controlPlaneParts, nodeParts } from './systemPods.ts'
-import type { CriConnection } from '#kubelet/runtime/criRuntime.ts'
+import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
 import type { Component } from '#lib/component.ts'
 
 const seccompFolder = '/var/lib/kubelet/seccomp'
@@ -18,32 +16,27 @@ export function kubeletPart(assembly: Assembly): Component {
     needs: ['informers', 'events', 'containerd', ...(assembly.controlPlane === undefined ? [] : ['bootstrap-objects'])],
     async run(ready, signal) {
       // Brings gRPC along: not before the API server answers, and never where no containers run.
-      const { criConnection } = await import('#kubelet/runtime/criConnection.ts')
-      using connection = criConnection(assembly.place!.layout.socket)
-      await (await makeKubelet(assembly, connection)).run(ready, signal)
+      const { openContainerd } = await import('#kubelet/runtime/containerd.ts')
+      const { place, clock, host, logOf } = assembly
+      using runtime = await openContainerd({
+        socket: place!.layout.socket,
+        clock,
+        files: host.files,
+        seccompFolder,
+        report: logOf('kubelet').report,
+      })
+      await (await makeKubelet(assembly, runtime)).run(ready, signal)
     },
   }
 }
 
-async function makeKubelet(assembly: Assembly, connection: CriConnection): Promise<Component> {
+async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promise<Component> {
   const { kubelet } = await import('#kubelet/kubelet.ts')
-  const { criRuntime } = await import('#kubelet/runtime/criRuntime.ts')
   const { host, clock, random, node, place, paths, record, informers, events, authority, nodeServer, clientOf, logOf } =
     assembly
   const { name, address, role } = node!
   const { files } = host
   const { report } = logOf('kubelet')
-  const runtime = criRuntime({
-    connection,
-    clock,
-    files,
-    node: {
-      memoryBytes: totalmem(),
-      canLowerOomScore: mayLowerOomScore((await files.readText('/proc/self/status')) ?? ''),
-      seccompFolder,
-    },
-    report,
-  })
   const alone = record.config.workers === 0
   return kubelet({
     nodeName: name,
