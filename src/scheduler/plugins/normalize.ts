@@ -5,8 +5,12 @@ export const mostScore = 100
 export function normalizeScores(scores: Float64Array, options: { readonly reverse?: boolean } = {}): void {
   let highest = -Infinity
   for (const score of scores) if (score > highest) highest = score
+  if (highest === 0) {
+    scores.fill(options.reverse === true ? mostScore : 0)
+    return
+  }
   for (let i = 0; i < scores.length; i++) {
-    const stretched = highest === 0 ? 0 : Math.trunc((mostScore * scores[i]!) / highest)
+    const stretched = Math.trunc((mostScore * scores[i]!) / highest)
     scores[i] = options.reverse === true ? mostScore - stretched : stretched
   }
 }
