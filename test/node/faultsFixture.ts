@@ -14,6 +14,9 @@ import type { HttpClient } from '#lib/http/client.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
+/** The command line that runs `k8ts`. */
+export const launcher: readonly string[] = [process.execPath, join(repository, 'bin/launch.js')]
+
 export const host = systemHost(systemClock)
 export const roots = rootsFor(0, {})
 
@@ -54,7 +57,7 @@ export async function newPerson({ uid, home: given }: PersonOptions = {}): Promi
   if (uid !== undefined) await host.files.setOwner(home, uid, uid)
   const kubeconfig = join(home, 'kubeconfig')
   const start: Person['start'] = (words, environment = {}) => {
-    const child = spawn(process.execPath, [join(repository, 'bin/launch.js'), ...words], {
+    const child = spawn(launcher[0]!, [...launcher.slice(1), ...words], {
       cwd: '/',
       env: {
         PATH: process.env['PATH'] ?? '',

@@ -1,0 +1,231 @@
+/** The command line with wrong arguments, on unsuitable machines, and without root: messages and exit codes. */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+
+import { host, newPerson, reasonToSkip, run, launcher, type Person } from './faultsFixture.ts'
+
+const nobody = 65_534
+
+describe('the command line', () => {
+  let person: Person
+  before(async () => {
+    person = await newPerson()
+  })
+  after(() => person[Symbol.asyncDispose]())
+
+  const wrong: readonly [words: readonly string[], code: number, says: RegExp][] = [
+    [['up', '../x'], 2, /cluster name "\.\.\/x": it must consist of lower case letters/],
+    [['up', 'a/b'], 2, /cluster name "a\/b"/],
+    [['up', 'A'], 2, /lower case/],
+    [['up', ''], 2, /it must not be empty/],
+    [['up', 'x'.repeat(64)], 2, /no more than 63 characters/],
+    [['up', 'f-none', '--workers', 'many'], 2, /--workers <n>.*whole number/],
+    [['up', 'f-none', '--workers', '-1'], 2, /whole number/],
+    [['up', 'f-none', '--workers', '201'], 2, /workers is 201; it must be a whole number from 0 to 200/],
+    [['up', 'f-none', '--api-server-port', '0'], 2, /apiServerPort is 0; it must be a whole number from 1 to 65535/],
+    [['up', 'f-none', '--api-server-port', '65536'], 2, /apiServerPort is 65536/],
+    [['up', 'f-none', '--nonsense'], 2, /unknown option '--nonsense'/],
+    [['up', 'f-none', 'more'], 2, /too many arguments/],
+    [['up', 'f-none', '--config', '/nonexistent'], 2, /\/nonexistent: there is no such file/],
+    [['up', 'f-none', '--config', '/tmp'], 2, /\/tmp: EISDIR/],
+    [['nonsense'], 2, /unknown command 'nonsense'/],
+    [['down', '../..'], 2, /cluster name "\.\.\/\.\."/],
+    [['inventory', '..'], 2, /cluster name "\.\."/],
+    [['run-node', '../x', 'y'], 1, /"\.\.\/x"/],
+    [['stop', 'f-none'], 1, /there is no cluster "f-none"; "k8ts list" shows what there is/],
+    [['start', 'f-none'], 1, /there is no cluster "f-none"/],
+    [['status', 'f-none'], 1, /there is no cluster "f-none"/],
+    [['logs', 'f-none'], 1, /there is no cluster "f-none"/],
+    [['kubeconfig', 'f-none'], 1, /there is no cluster "f-none"/],
+    [['image', 'import', '/nonexistent.tar'], 1, /\/nonexistent\.tar/],
+  ]
+  for (const [words, code, says] of wrong) {
+    it(`ends with ${code}: k8ts ${words.map((word) => word.slice(0, 20)).join(' ')}`, async () => {
+      const ended = await person.k8ts(...words)
+      assert.match(ended.stderr, says)
+      assert.deepEqual([ended.code, ended.stdout], [code, ''])
+      assert.doesNotMatch(ended.stderr, /\n\s+at /, 'no stack')
+    })
+  }
+
+  const files: readonly [text: string | Buffer, says: RegExp][] = [
+    ['workers: [1\n', /line 2: /],
+    ['worker: 1\n', /worker is no setting; there are name, workers,/],
+    ['workers: many\n', /workers is "many"; it must be a whole number from 0 to 200/],
+    ['workers: 1\nworkers: 2\n', /line 2: key "workers" already set in map/],
+    ['name: ../..\n', /name is "\.\.\/\.\."/],
+    ['__proto__: 1\n', /__proto__ is no setting/],
+    ['constructor: 1\n', /constructor is no setting/],
+    [
+      'podRange: 10.0.0.0/8\nserviceRange: 10.96.0.0/12\n',
+      /podRange 10\.0\.0\.0\/8 and serviceRange 10\.96\.0\.0\/12 overlap/,
+    ],
+    ['- a\n', /must hold settings by name/],
+    ['history: {megabytes: 0}\n', /history\.megabytes is 0/],
+    [Buffer.from([0xff, 0xfe, 0x00]), /must hold settings by name/],
+    [
+      `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c]\n`,
+      /excessive aliasing/,
+    ],
+    ['a'.repeat(70_000), /larger than 65536 bytes/],
+  ]
+  for (const [text, says] of files) {
+    it(`refuses the file ${JSON.stringify(text.toString().slice(0, 30))}`, async () => {
+      const path = join(person.home, 'config.yaml')
+      await host.files.write(path, text)
+      const { code, stderr } = await person.k8ts('up', 'f-none', '--config', path)
+      assert.match(stderr, says)
+      assert.ok(stderr.includes(path) || /overlap/.test(stderr), 'the file is named')
+      assert.equal(code, 2)
+    })
+  }
+
+  it('takes away what is not there, twice', async () => {
+    for (let time = 0; time < 2; time++) assert.equal((await person.k8ts('down', 'f-none')).code, 0)
+  })
+
+  it('outlives its reader', async () => {
+    const { stderr, code } = await run(['sh', '-c', `{ ${launcher.join(' ')} list; echo "code $?" >&2; } | true`], {
+      HOME: person.home,
+      KUBECONFIG: person.kubeconfig,
+    })
+    assert.deepEqual([code, stderr], [0, 'code 0\n'])
+  })
+})
+
+describe('a machine that is not suitable', { skip: reasonToSkip }, () => {
+  it('without containerd is told what to install', async () => {
+    await using person = await newPerson()
+    // In a mount namespace of its own the programs are hidden.
+    const hide = ['containerd', 'apt-get'].map((name) => `mount --bind /dev/null "$(command -v ${name})"`).join(' && ')
+    const { code, stderr } = await run(
+      ['unshare', '--mount', 'sh', '-c', `${hide} && exec ${launcher.join(' ')} up f-none`],
+      { HOME: person.home, KUBECONFIG: person.kubeconfig },
+    )
+    assert.match(stderr, /containerd is not installed/)
+    assert.match(stderr, /apt-get install -y containerd/)
+    assert.equal(code, 1)
+    assert.equal((await person.k8ts('inventory', 'f-none')).code, 0)
+  })
+
+  it('finds the programs of root after su', async () => {
+    await using person = await newPerson()
+    const { code, stderr } = await person.start(['image', 'list', 'f-none'], { PATH: '/nonexistent' }).ended
+    assert.deepEqual([code, stderr], [0, ''])
+  })
+})
+
+describe('without root', { skip: reasonToSkip }, () => {
+  let person: Person
+  before(async () => {
+    person = await newPerson({ uid: nobody })
+  })
+  after(() => person[Symbol.asyncDispose]())
+
+  it('containers are refused, with what to do instead', async () => {
+    for (const words of [
+      ['up', 'f-user'],
+      ['up', 'f-user', '--workers', '1', '--simulated-nodes', '1'],
+    ]) {
+      const { code, stderr } = await person.k8ts(...words)
+      assert.match(stderr, /containers need root: run "sudo k8ts up".*"k8ts up --simulated-nodes 3"/)
+      assert.equal(code, 1)
+    }
+    assert.equal((await person.k8ts('inventory', 'f-user')).code, 0)
+  })
+
+  it('a busy port is named, and nothing is left of the attempt', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as { port: number }
+    try {
+      const { code, stderr } = await person.k8ts(
+        'up',
+        'f-user',
+        '--simulated-nodes',
+        '1',
+        '--api-server-port',
+        String(port),
+      )
+      assert.match(stderr, new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port}: the address is in use`))
+      assert.match(stderr, /--api-server-port/)
+      assert.equal(code, 1)
+      assert.equal((await person.k8ts('down', 'f-user')).code, 0)
+      assert.equal((await person.k8ts('inventory', 'f-user')).code, 0)
+    } finally {
+      server.close()
+    }
+  })
+
+  it('a cluster of simulated nodes comes, stays, stops, goes on and goes', async () => {
+    const port = String(20_000 + (process.pid % 10_000))
+    const flags = ['--simulated-nodes', '2', '--api-server-port', port]
+    assert.match(await person.must('up', 'f-user', ...flags), /is ready .*2 simulated nodes/)
+    await person.must('up', 'f-user')
+    const other = await person.k8ts('up', 'f-user', '--simulated-nodes', '3')
+    assert.match(other.stderr, /exists with simulatedNodes 2, not 3; "k8ts down f-user" removes it first/)
+    assert.equal(other.code, 2)
+    assert.match(await person.must('status', 'f-user'), /ready/)
+    await person.must('stop', 'f-user')
+    assert.equal((await person.k8ts('status', 'f-user')).code, 1)
+    await person.must('stop', 'f-user')
+    await person.must('start', 'f-user')
+    assert.notEqual((await person.k8ts('inventory', 'f-user')).code, 0)
+    await person.must('down', 'f-user')
+    await person.must('down', 'f-user')
+    assert.match(await person.must('inventory', 'f-user'), /^processes: 0$/m)
+    assert.doesNotMatch((await host.files.readText(person.kubeconfig))!, /f-user/)
+  })
+
+  it('a context of the same name that is not ours is left alone', async () => {
+    const text = `apiVersion: v1
+kind: Config
+clusters:
+- name: k8ts-f-user
+  cluster:
+    server: https://work.example.com:6443
+contexts:
+- name: k8ts-f-user
+  context:
+    cluster: k8ts-f-user
+    user: k8ts-f-user
+users:
+- name: k8ts-f-user
+  user:
+    token: secret
+current-context: k8ts-f-user
+`
+    await host.files.write(person.kubeconfig, text, { uid: nobody, gid: nobody })
+    const { code, stderr } = await person.k8ts('up', 'f-user', '--simulated-nodes', '1')
+    assert.match(stderr, /has a context "k8ts-f-user" that belongs to another cluster; rename it/)
+    assert.equal(code, 1)
+    assert.equal((await person.k8ts('down', 'f-user')).code, 0)
+    assert.equal(await host.files.readText(person.kubeconfig), text)
+    assert.equal((await person.k8ts('inventory', 'f-user')).code, 0)
+  })
+
+  it('many at once all get their context', async () => {
+    await host.files.remove(person.kubeconfig)
+    const names = ['f-user1', 'f-user2', 'f-user3']
+    const first = 30_000 + (process.pid % 10_000)
+    await Promise.all(
+      names.map((name, index) =>
+        person.must('up', name, '--simulated-nodes', '1', '--api-server-port', String(first + index)),
+      ),
+    )
+    const text = (await host.files.readText(person.kubeconfig))!
+    for (const name of names) assert.match(text, new RegExp(`name: k8ts-${name}$`, 'm'))
+    await Promise.all(names.map((name) => person.must('down', name)))
+    assert.doesNotMatch((await host.files.readText(person.kubeconfig))!, /f-user/)
+  })
+
+  it('a kubeconfig that cannot be read is not overwritten', async () => {
+    await host.files.write(person.kubeconfig, 'clusters: [\n', { uid: nobody, gid: nobody })
+    const { code, stderr } = await person.k8ts('up', 'f-user', '--simulated-nodes', '1')
+    assert.match(stderr, /cannot read .*kubeconfig: /)
+    assert.equal(code, 1)
+    assert.equal(await host.files.readText(person.kubeconfig), 'clusters: [\n')
+  })
+})
