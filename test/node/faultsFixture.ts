@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 import { administratorClient } from '#cluster/readiness.ts'
 import { defaultConfig } from '#cluster/config.ts'
+import { clusterLayout } from '#cluster/place/layout.ts'
 import { rootsFor } from '#cluster/record.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
@@ -221,15 +222,33 @@ export function containerProcesses(cluster: string): readonly string[] {
     .toSorted()
 }
 
-/** Counts of everything on the machine that a cluster could leave behind, by kind. */
-export async function machineCounts(): Promise<Readonly<Record<string, number>>> {
-  const ip = host.ip()
+/**
+ * Everything on the machine that bears a mark of a cluster, found without the product's own inventory: by folders, names
+ * and numbers that only this cluster has.
+ */
+export async function machineMarks(cluster: string): Promise<Readonly<Record<string, readonly string[]>>> {
+  const { hostLink, barrierMetric, podRouteMetric, cgroup } = clusterLayout(cluster, roots)
+  const folders = [`${roots.runtime}/${cluster}`, `${roots.data}/${cluster}`]
+  const isMarked = (text: string): boolean => folders.some((folder) => `${text}/`.includes(`${folder}/`))
+  const output = async (...argv: string[]): Promise<readonly string[]> => (await run(argv, {})).stdout.split('\n')
+  const metrics = [barrierMetric, podRouteMetric].map((metric) => `metric ${metric}`)
   return {
-    mounts: host.mounts.list().length,
-    networkNamespaces: new Set(host.processes.list().map(({ networkNamespace }) => networkNamespace)).size,
-    links: (await ip.show(['link', 'show'])).length,
-    routes: (await ip.show(['-4', 'route', 'show', 'table', 'all'])).length,
-    rules: (await ip.show(['rule', 'show'])).length,
-    tables: (await host.nft().tables()).length,
+    processes: host.processes.list().flatMap(({ pid, command }) => {
+      const text = command.join(' ')
+      return isMarked(text) || text.includes(`run-node ${cluster} `) ? [`${pid} ${text}`] : []
+    }),
+    mounts: (await output('cat', '/proc/mounts')).filter(isMarked),
+    links: (await output('ip', '-o', 'link')).filter((line) => line.includes(hostLink)),
+    routes: (await output('ip', 'route', 'show', 'table', 'all')).filter((line) =>
+      metrics.some((metric) => `${line} `.includes(`${metric} `)),
+    ),
+    rules: (await output('ip', 'rule')).filter((line) => line.includes(hostLink)),
+    tables: (await output('nft', 'list', 'tables')).filter((line) => line.includes(hostLink)),
+    cgroups: (await output('find', '/sys/fs/cgroup', '-type', 'd', '-path', `*${cgroup}*`)).filter(
+      (path) => path !== '',
+    ),
+    folders: (await output('find', roots.runtime, roots.data, '-maxdepth', '1', '-name', `${cluster}*`)).filter(
+      (path) => path !== '',
+    ),
   }
 }
