@@ -1,7 +1,7 @@
 import type { Clock } from '#lib/clock.ts'
 
 /** How long a turn may last, in milliseconds, unless told. */
-const longestTurn = 10
+const longestTurn = 5
 
 /**
  * Keeps work that never waits for the outside from holding the event loop: promises that are ready run before anything
