@@ -15,8 +15,8 @@ export const status: Command = {
         run(async (surroundings) => {
           const record = await existingCluster(surroundings, given)
           const server = await serverState(surroundings, record)
-          surroundings.print(`cluster     ${record.config.name}`)
-          surroundings.print(`API server  https://${record.server.address}:${record.server.port}  ${server}`)
+          surroundings.print(`cluster         ${record.config.name}`)
+          surroundings.print(`API server      https://${record.server.address}:${record.server.port}  ${server}`)
           const names = record.nodes.length === 0 ? [controlPlaneName] : record.nodes.map(({ name }) => name)
           let whole = server === 'ready'
           for (const name of names) {
@@ -24,9 +24,10 @@ export const status: Command = {
             if (process === undefined) whole = false
             const address = record.nodes.find((node) => node.name === name)?.address ?? ''
             const state = process === undefined ? 'stopped' : `process ${process.pid}`
-            surroundings.print(`${name.padEnd(12)}${address.padEnd(15)}${state}`)
+            surroundings.print(`${name.padEnd(16)}${address.padEnd(16)}${state}`)
           }
-          if (record.config.simulatedNodes > 0) surroundings.print(`simulated   ${record.config.simulatedNodes} nodes`)
+          if (record.config.simulatedNodes > 0)
+            surroundings.print(`simulated       ${record.config.simulatedNodes} nodes`)
           return whole ? 0 : 1
         }),
       )

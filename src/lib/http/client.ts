@@ -7,6 +7,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
 import { systemClock } from '#lib/clock.ts'
 import type { Clock } from '#lib/clock.ts'
 import { describeClientError, HttpClientError } from './clientError.ts'
@@ -313,10 +314,17 @@ export class HttpClient {
   }
 
   #connect(): ClientHttp2Session {
-    const session = connectHttp2(this.#url.origin, {
+    const { hostname, port } = this.#url
+    const host = hostname.replace(/^\[(.*)\]$/, '$1')
+    const { socketPath } = this.#options
+    const socket = connectTls({
+      ...(socketPath === undefined ? { host, port: Number(port === '' ? 443 : port) } : { path: socketPath }),
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       ...this.#tlsOptions(),
-      ...(this.#options.socketPath === undefined ? {} : { path: this.#options.socketPath }),
       ALPNProtocols: ['h2'],
+    })
+    const session = connectHttp2(this.#url.origin, {
+      createConnection: () => socket,
       settings: { initialWindowSize: 4 * 1024 * 1024, enablePush: false },
       // In megabytes.
       maxSessionMemory: 256,
@@ -328,6 +336,8 @@ export class HttpClient {
     )
     const forget = (): void => {
       timer[Symbol.dispose]()
+      // A session that ends before its socket is connected leaves the socket, which goes on trying for two minutes.
+      if (session.destroyed) socket.destroy()
       if (this.#session === session) this.#session = undefined
     }
     session.once('connect', () => {
