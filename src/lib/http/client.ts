@@ -330,6 +330,8 @@ export class HttpClient {
       maxSessionMemory: 256,
     } as Parameters<typeof connectHttp2>[1])
     this.#session = session
+    // Every request that waits for the connection listens to it.
+    session.setMaxListeners(0)
     const limit = this.#options.connectTimeout ?? 30_000
     const timer = this.#clock.after(limit, () =>
       session.destroy(new HttpClientError('timeout', `${this.#url.origin}: no connection within ${limit / 1000} s`)),

@@ -415,6 +415,40 @@ describe('bad input', () => {
   })
 })
 
+describe('requests that never end', () => {
+  const readWhole: HttpHandler = async (request, reply) => {
+    if (request.method === 'POST') await request.readBody(1000)
+    reply.send(200, {}, 'ok')
+  }
+  const limits = { headersTimeout: 50, requestTimeout: 200 }
+
+  /** A body of which one byte comes and then nothing. */
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('x')
+    await new Promise((_, reject) => AbortSignal.timeout(20_000).addEventListener('abort', reject))
+  }
+
+  for (const protocol of ['h1', 'h2'] as const) {
+    test(`are given up over ${protocol}, and others are answered meanwhile`, async () => {
+      await using at = await start(protocol, readWhole, { limits })
+      const slow = Array.from({ length: 20 }, () =>
+        at.client
+          .request({ method: 'POST', path: '/', body: endless() })
+          .then(({ status }) => status)
+          .catch(() => 'closed'),
+      )
+      for (let i = 0; i < 20; i++) assert.equal((await at.client.request({ path: '/' })).status, 200)
+      for (const outcome of await Promise.all(slow)) assert.ok(outcome === 408 || outcome === 'closed', String(outcome))
+    })
+  }
+
+  test('a request that has its body may take its time', async () => {
+    const later = new Promise((resolve) => setTimeout(resolve, 2 * limits.requestTimeout))
+    await using at = await start('h2', async (_, reply) => void (await later, reply.send(200, {}, 'ok')), { limits })
+    assert.equal((await at.client.request({ method: 'POST', path: '/', body: 'all' })).status, 200)
+  })
+})
+
 test('streams that are opened and reset at once end the connection', async () => {
   const problems: string[] = []
   await using at = await start('h2', () => undefined, { onConnectionError: (problem) => problems.push(problem) })

@@ -8,7 +8,7 @@
  */
 import { createServer as createHttp1Server } from 'node:http'
 import type { IncomingMessage, Server as Http1Server, ServerResponse } from 'node:http'
-import { createServer as createHttp2Server } from 'node:http2'
+import { constants, createServer as createHttp2Server } from 'node:http2'
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import { createServer as createNetServer } from 'node:net'
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net'
@@ -240,6 +240,7 @@ export class HttpServer {
         streams++
         stream.on('error', ignore)
         stream.once('close', () => streams--)
+        if (!stream.endAfterHeaders) limitBody(stream, limits.requestTimeout)
         const reply = new Http2Reply(stream, headers[':method']!)
         this.#serve(new Http2Request(stream, headers, raw, connection), reply)
       })
@@ -294,6 +295,18 @@ export class HttpServer {
     if (reply.status !== 0) reply.destroy()
     else reply.send(500, { 'content-type': 'text/plain; charset=utf-8' }, 'Internal Server Error\n')
   }
+}
+
+/** Gives a stream up whose request is not whole in time. HTTP/1.1 has such a limit of its own, HTTP/2 has none. */
+function limitBody(stream: ServerHttp2Stream, milliseconds: number): void {
+  const timer = setTimeout(() => {
+    const isWhole = stream.readableEnded || stream.state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
+    if (isWhole || stream.closed) return
+    if (!stream.headersSent) stream.respond({ ':status': 408 }, { endStream: true })
+    stream.close(constants.NGHTTP2_CANCEL)
+  }, milliseconds)
+  stream.once('end', () => clearTimeout(timer))
+  stream.once('close', () => clearTimeout(timer))
 }
 
 function secureContext(identity: TlsIdentity): {
