@@ -66,25 +66,34 @@ export function hostnameOf(pod: Pod, service: Service): string | undefined {
   return hostname !== '' && subdomain === service.metadata.name ? hostname : undefined
 }
 
+/** Whether a pod was ready, and since when. */
+interface Readiness {
+  readonly status: string
+  readonly time: number
+}
+
 /** Remembers, for each service, the times that were seen, to tell how old the oldest unseen change is. */
 export class TriggerTimes {
-  readonly #seen = new Map<string, { service: number; pods: Map<string, number> }>()
+  readonly #seen = new Map<string, { service: number; pods: Map<string, Readiness> }>()
 
   /** The oldest change since the last call for this service, in milliseconds since the epoch; undefined when there is none. */
   next(service: Service, pods: readonly Pod[]): number | undefined {
     const key = keyOf(service.metadata)
     const before = this.#seen.get(key)
-    const times = new Map<string, number>()
+    const seen = new Map<string, Readiness>()
     const changes: number[] = []
     for (const pod of pods) {
-      const time = millisecondsOf(conditionOf(pod.status?.conditions, 'Ready')?.lastTransitionTime)
-      if (time === undefined) continue
-      times.set(pod.metadata.name, time)
-      if (time > (before?.pods.get(pod.metadata.name) ?? 0)) changes.push(time)
+      const ready = conditionOf(pod.status?.conditions, 'Ready')
+      const time = millisecondsOf(ready?.lastTransitionTime)
+      if (ready === undefined || time === undefined) continue
+      seen.set(pod.metadata.name, { status: ready.status, time })
+      const last = before?.pods.get(pod.metadata.name)
+      // Times are whole seconds, and a pod may become ready within the one in which it came.
+      if (last === undefined || time > last.time || ready.status !== last.status) changes.push(time)
     }
     const created = millisecondsOf(service.metadata.creationTimestamp) ?? 0
     if (created > (before?.service ?? 0)) changes.push(created)
-    this.#seen.set(key, { service: created, pods: times })
+    this.#seen.set(key, { service: created, pods: seen })
     return changes.length === 0 ? undefined : changes.reduce((a, b) => Math.min(a, b))
   }
 
