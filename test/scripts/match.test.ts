@@ -69,6 +69,7 @@ const rows: readonly Row[] = [
     gives: fits,
   },
   { what: 'knows ages', lines: ['a <age>'], output: 'a 1m30s\n', gives: fits },
+  { what: 'knows ages of events', lines: ['a <age> b'], output: 'a 2s (x2 over 1m3s) b\n', gives: fits },
   { what: 'knows what is no age', lines: ['a <age>'], output: 'a now\n', gives: { missing: 'a <age>' } },
   { what: 'knows restarts', lines: ['<restarts> <age>'], output: '3 (25s ago)  61s\n', gives: fits },
   { what: 'knows generated names', lines: ['d-<hash>-<x5>'], output: 'd-7d4f9c6bcd-x2x4z\n', gives: fits },

@@ -18,8 +18,8 @@ export const placeholders: Readonly<Record<string, string>> = {
   any: '.*?',
   /** One cell: no spaces. */
   cell: '\\S+',
-  /** `5s`, `2m30s`, `3h`. */
-  age: '(?:\\d+[dhms])+',
+  /** `5s`, `2m30s`, `3h`; of events also `5s (x2 over 7s)`. */
+  age: '(?:\\d+[dhms])+(?: \\(x\\d+ over (?:\\d+[dhms])+\\))?',
   /** Restarts of a pod: `0`, or `3 (25s ago)`. */
   restarts: '\\d+(?: \\(\\S+ ago\\))?',
   number: '\\d+',
