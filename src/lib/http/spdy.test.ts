@@ -216,6 +216,19 @@ describe('sessions', () => {
     await assert.rejects(at.client.ping())
   })
 
+  test('a connection that ends with its last bytes loses none of them', async () => {
+    const [left, right] = duplexPair()
+    const client = new SpdySession(left, { role: 'client' })
+    const stream = client.openNow({ streamtype: ['stdout'] })
+    const read = text(stream)
+    // The answer's headers take a turn to unpack; by then the connection is gone.
+    left.once('data', () => left.destroy())
+    const reply = frames.encodeSynReply(stream.id, await new HeaderWriter().write({}))
+    right.write(Buffer.concat([reply, frames.encodeDataHead(stream.id, 5, true), Buffer.from('hello')]))
+    assert.equal(await read, 'hello')
+    assert.equal(await client.closed, undefined)
+  })
+
   test('a stream that nobody reads holds the connection back', async () => {
     const { promise: opened, resolve } = Promise.withResolvers<SpdyStream>()
     using at = pair((stream) => (resolve(stream), true))

@@ -51,11 +51,15 @@ export class SpdySession {
     const { promise, resolve } = Promise.withResolvers<Error | undefined>()
     this.closed = promise
     transport.on('error', (error) => (this.#problem ??= error))
+    const received = this.#receiveAll(head)
     transport.once('close', () => {
-      this.#end()
-      resolve(this.#problem)
+      // Nothing waits for readers any more, but what came before the end is theirs.
+      this.#relieve()
+      void received().then(() => {
+        this.#end()
+        resolve(this.#problem)
+      })
     })
-    this.#receiveAll(head)
   }
 
   /** Streams that are open now. */
@@ -133,11 +137,13 @@ export class SpdySession {
 
   #resumeReading: (() => void) | undefined
 
-  /** Events, not the iterator: that destroys the connection with an error of its own when it is left. */
-  #receiveAll(head: Buffer): void {
+  /**
+   * Events, not the iterator: that destroys the connection with an error of its own when it is left. The result tells when
+   * all that has come so far was passed on.
+   */
+  #receiveAll(head: Buffer): () => Promise<void> {
     const transport = this.#transport
-    let chain = head.length > 0 ? this.#receive(head) : Promise.resolve()
-    chain.catch((error: Error) => this.destroy(error))
+    let chain = (head.length > 0 ? this.#receive(head) : Promise.resolve()).catch((error: Error) => this.destroy(error))
     transport.on('data', (bytes: Buffer) => {
       transport.pause()
       chain = chain
@@ -149,6 +155,7 @@ export class SpdySession {
     })
     // The other side has ended the connection: there are no half-closed ones.
     transport.once('end', () => void chain.then(() => transport.destroy()))
+    return () => chain
   }
 
   async #receive(bytes: Buffer): Promise<void> {
