@@ -74,6 +74,8 @@ function insideTests(): void {
   const isRunning = (pod: Pod): boolean =>
     pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
   const status = (pod: Pod): ContainerStatus => pod.status!.containerStatuses![0]!
+  /** What a container says, when the agent has spoken of it at all. */
+  const reported = (pod: Pod): ContainerStatus | undefined => pod.status?.containerStatuses?.[0]
   const isDone = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
   const eventsOf = async (name: string): Promise<string[]> => {
     const { items } = await node.client.list(events, { namespace, fieldSelector: `involvedObject.name=${name}` })
@@ -173,7 +175,7 @@ function insideTests(): void {
     const pod = await until(
       'crashes',
       'in back-off',
-      (each) => status(each)?.state?.waiting?.reason === 'CrashLoopBackOff',
+      (each) => reported(each)?.state?.waiting?.reason === 'CrashLoopBackOff',
     )
     assert.equal(
       status(pod).state?.waiting?.message,
@@ -215,7 +217,7 @@ function insideTests(): void {
     ]
     await Promise.all(cases.map(([name, spec]) => create(name, spec)))
     for (const [name, , reason, message] of cases) {
-      const pod = await until(name, reason, (each) => status(each)?.state?.waiting?.reason === reason)
+      const pod = await until(name, reason, (each) => reported(each)?.state?.waiting?.reason === reason)
       assert.match(status(pod).state?.waiting?.message ?? '', message)
     }
     await node.client.create(configMaps, { metadata: { name: 'nope', namespace }, data: { A: 'b' } })
@@ -261,7 +263,7 @@ function insideTests(): void {
       volumes: [{ name: 'v', configMap: { name: 'later' } }],
       containers: [{ ...shell('sleep 600'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }],
     })
-    await until('waits', 'waiting', (pod) => status(pod)?.state?.waiting?.reason === 'ContainerCreating')
+    await until('waits', 'waiting', (pod) => reported(pod)?.state?.waiting?.reason === 'ContainerCreating')
     await node.client.create(configMaps, { metadata: { name: 'later', namespace }, data: { key: 'one' } })
     await until('waits', 'running', isRunning)
     await remove('waits')
@@ -314,7 +316,7 @@ function insideTests(): void {
     })
     await until('probed', 'ready', isRunning)
     await until('probed', 'not ready', (pod) => !isRunning(pod))
-    await until('probed', 'restarted', (pod) => status(pod).restartCount === 1)
+    await until('probed', 'restarted', (pod) => reported(pod)?.restartCount === 1)
     await remove('probed')
     const texts = await eventsOf('probed')
     assert.ok(texts.includes('Killing: Container c failed liveness probe, will be restarted'), texts.join('\n'))
@@ -339,7 +341,7 @@ function insideTests(): void {
 
   test('reads logs, of the last run too, and follows them', async () => {
     await create('talks', { containers: [shell('for i in 1 2 3; do echo line $i; sleep 0.2; done; exit 3')] })
-    await until('talks', 'started', (pod) => status(pod)?.state?.running !== undefined)
+    await until('talks', 'started', (pod) => reported(pod)?.state?.running !== undefined)
     const signal = AbortSignal.timeout(10_000)
     const read = async (options: object): Promise<string> => {
       let text = ''
@@ -347,7 +349,7 @@ function insideTests(): void {
       return text
     }
     assert.equal(await read({ follow: true }), 'line 1\nline 2\nline 3\n')
-    await until('talks', 'restarted', (pod) => status(pod).restartCount === 1)
+    await until('talks', 'restarted', (pod) => reported(pod)?.restartCount === 1)
     assert.equal(await read({ previous: true, tailLines: 1 }), 'line 3\n')
     await assert.rejects(async () => node.kubelet.api!.logs(namespace, 'talks', 'x', {}, signal), {
       message: 'container "x" not found in pod "talks"',
