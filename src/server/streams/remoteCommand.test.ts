@@ -15,7 +15,8 @@ function afterTurns(turns: number, run: () => void): void {
 
 /** A client on a slow line: each message is taken later, and what comes after the goodbye is refused. */
 function slowClient() {
-  const received = new Map<number, Buffer[]>()
+  const messages: { readonly channel: number; readonly bytes: Buffer; readonly end: boolean }[] = []
+  const first = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<number>()
   let open = true
   const connection: Pick<
@@ -28,7 +29,8 @@ function slowClient() {
     send(data, sent) {
       if (!open) return sent?.(new Error('the connection is closed'))
       const message = decodeMessage({ base64: false, closeSignal: true }, Buffer.from(data as Uint8Array), true)!
-      received.set(message.channel, [...(received.get(message.channel) ?? []), message.bytes])
+      messages.push(message)
+      first.resolve()
       afterTurns(20, () => sent?.())
     },
     close(code = 1000) {
@@ -40,7 +42,10 @@ function slowClient() {
   }
   return {
     connection: connection as WebSocketConnection,
-    channel: (number: number): Buffer => Buffer.concat(received.get(number) ?? []),
+    messages,
+    first: first.promise,
+    channel: (number: number): Buffer =>
+      Buffer.concat(messages.filter(({ channel }) => channel === number).map(({ bytes }) => bytes)),
     closed: closed.promise,
   }
 }
@@ -82,4 +87,18 @@ describe('a command over WebSocket', () => {
       )
     })
   }
+
+  it('greets once the runtime has answered', async () => {
+    const client = slowClient()
+    const streams = { stdin: false, stdout: true, stderr: false, tty: false }
+    const [ours, theirs] = duplexPair()
+    const command = { status: 101, headers: {}, socket: ours, head: Buffer.alloc(0) } as unknown as UpgradedConnection
+    const done = translateCommand(client.connection, command, streams)
+    assert.deepEqual(client.messages, [])
+    const runtime = new SpdySession(theirs, { role: 'server', onStream: () => true })
+    await client.first
+    assert.deepEqual(client.messages, [{ channel: 1, bytes: Buffer.alloc(0), end: false }])
+    runtime.destroy()
+    await done
+  })
 })

@@ -48,7 +48,11 @@ export async function translateCommand(
   if (wanted.stderr && !wanted.tty) outputs.push(pour(open('stderr'), channel('stderr')))
   if (wanted.tty) void pour(channel('resize'), open('resize'))
   error.end()
-  channels.announce(1)
+  // Not at once: kubectl before 1.34 begins to read before it knows its own streams, and drops what comes that early.
+  error.accepted.then(
+    () => channels.announce(1),
+    () => undefined,
+  )
 
   const gone = client.closed.then(() => session.destroy())
   await Promise.race([Promise.all(outputs), gone, session.closed])
