@@ -84,6 +84,9 @@ describe('kill -9 of a cluster under load', { skip: reasonToSkip }, () => {
       await load.check(client, say)
       assert.deepEqual(await runningPods(client), pods, `${say}: the pods`)
       assert.deepEqual(containerProcesses(cluster), processes, `${say}: the processes of the containers`)
+      // The agent answers, not only what was written about it before.
+      const log = await ask(client, 'GET', `/api/v1/namespaces/default/pods/${podNames[0]}/log`)
+      assert.deepEqual(log, { status: 200, text: 'up\n' }, say)
       client.close()
     }
     await checkEvents()

@@ -172,7 +172,9 @@ describe('faults of a real cluster', { skip: reasonToSkip }, () => {
     it('"stop" ends everything and "start" brings it back', async () => {
       await person.must('stop', cluster)
       assert.deepEqual(containerProcesses(cluster), [])
+      const began = systemClock.now()
       assert.equal((await person.k8ts('status', cluster)).code, 1)
+      assert.ok(systemClock.now() - began < 10_000, 'an address where nobody is does not hold "status" up')
       await person.must('stop', cluster)
       await person.must('start', cluster)
       await until('running pods', async () => (await runningPods(client)).length === 3)

@@ -7,7 +7,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { systemClock } from '#lib/clock.ts'
 import type { Clock } from '#lib/clock.ts'
 import { describeClientError, HttpClientError } from './clientError.ts'
@@ -82,6 +82,8 @@ export class HttpClient {
   #agent: HttpAgent | HttpsAgent
   #session: ClientHttp2Session | undefined
   #tls: ClientTls
+  /** A session that ends before its socket is connected waits for it, which may take two minutes. */
+  #connecting: TLSSocket | undefined
   readonly #openStreams = new WeakMap<ClientHttp2Session, number>()
   #closed = false
 
@@ -166,6 +168,7 @@ export class HttpClient {
     this.#closed = true
     this.#agent.destroy()
     this.#session?.destroy()
+    this.#connecting?.destroy()
   }
 
   #usesHttp2(): boolean {
@@ -333,17 +336,21 @@ export class HttpClient {
     // Every request that waits for the connection listens to it.
     session.setMaxListeners(0)
     const limit = this.#options.connectTimeout ?? 30_000
-    const timer = this.#clock.after(limit, () =>
-      session.destroy(new HttpClientError('timeout', `${this.#url.origin}: no connection within ${limit / 1000} s`)),
-    )
-    const forget = (): void => {
+    const timer = this.#clock.after(limit, () => {
+      session.destroy(new HttpClientError('timeout', `${this.#url.origin}: no connection within ${limit / 1000} s`))
+      socket.destroy()
+    })
+    this.#connecting = socket
+    const settled = (): void => {
       timer[Symbol.dispose]()
-      // A session that ends before its socket is connected leaves the socket, which goes on trying for two minutes.
-      if (session.destroyed) socket.destroy()
+      if (this.#connecting === socket) this.#connecting = undefined
+    }
+    const forget = (): void => {
+      settled()
       if (this.#session === session) this.#session = undefined
     }
     session.once('connect', () => {
-      timer[Symbol.dispose]()
+      settled()
       session.setLocalWindowSize(16 * 1024 * 1024)
       this.#watchSilence(session)
     })
