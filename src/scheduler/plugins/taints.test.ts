@@ -65,9 +65,19 @@ for (const { name, taints: wanted, tolerations = [], rejection } of rows) {
     const node = nodeOf({ name: 'n', spec: { taints: [...wanted] } })
     const view = clusterOf([{ name: 'n', spec: node.spec! }]).nodes[0]!
     const update = taints.wakesOn!.find(({ event }) => event.resource === 'nodes' && event.action === 'update')!
+    const oldNode = nodeOf({ name: 'n', spec: { taints: [{ key: 'before', effect: 'NoSchedule' }, dedicated] } })
     assert.deepEqual(
-      { rejection: taints.filter!(pod, view, []), updateHelps: update.helps!({ pod, node }) },
-      { rejection, updateHelps: rejection === undefined },
+      {
+        rejection: taints.filter!(pod, view, []),
+        updateHelps: update.helps!({ pod, node, oldNode }),
+        // Something else of the node changed.
+        sameTaintsHelp: update.helps!({ pod, node, oldNode: node }),
+      },
+      {
+        rejection,
+        updateHelps: rejection === undefined && !tolerations.some(({ key }) => key === undefined),
+        sameTaintsHelp: false,
+      },
     )
   })
 }

@@ -40,7 +40,9 @@ export const taints: Plugin<Tolerations> = {
     { event: { resource: 'nodes', action: 'add' } },
     {
       event: { resource: 'nodes', action: 'update' },
-      helps: ({ pod, node }) => findForbidding(node, pod) === undefined,
+      helps: ({ pod, node, oldNode }) =>
+        findForbidding(node, pod) === undefined &&
+        (oldNode === undefined || findForbidding(oldNode, pod) !== undefined),
     },
     // The waiting pod itself may have got another toleration.
     { event: { resource: 'pods', action: 'update' } },
