@@ -444,7 +444,11 @@ describe('requests that never end', () => {
 
   test('a request that has its body may take its time', async () => {
     const later = new Promise((resolve) => setTimeout(resolve, 2 * limits.requestTimeout))
-    await using at = await start('h2', async (_, reply) => void (await later, reply.send(200, {}, 'ok')), { limits })
+    const answerLater = async (_: HttpRequest, reply: HttpReply): Promise<void> => {
+      await later
+      reply.send(200, {}, 'ok')
+    }
+    await using at = await start('h2', answerLater, { limits })
     assert.equal((await at.client.request({ method: 'POST', path: '/', body: 'all' })).status, 200)
   })
 })
