@@ -62,6 +62,12 @@ describe('a session', () => {
     await play('<<FILE d/a\none\ntwo\nFILE\n$ tail -n1 d/a\n<cell:word>\n$ kubectl say $word\n<=word>\n')
   })
 
+  it('does not hear what kubectl says when it is slower than the server', async () => {
+    const line = 'E1120 22:56:34.278622   15983 websocket.go:297] Unknown stream id'
+    await play(`$ echo a; echo '${line} 1, discarding message'; echo b\na\nb\n`)
+    assert.match(await failure(`$ echo '${line} 255, discarding message'\n`), /Unknown stream id 255/)
+  })
+
   it('tries until it holds', async () => {
     await play('$ kubectl count\n... within 20s\n3\n')
   })

@@ -43,6 +43,9 @@ interface Answer {
 }
 
 const commandMs = 60_000
+
+/** What kubectl before 1.34 says when the empty message that opens a command's stdout comes before it knows that stream. */
+const earlyGreeting = /^E\d{4} \S+ +\d+ websocket\.go:\d+\] Unknown stream id 1, discarding message\n/gm
 const mostOutputBytes = 4 * 1024 * 1024
 
 /**
@@ -245,7 +248,8 @@ function runShell(
       signal?.removeEventListener('abort', end)
       if (child.pid !== undefined && groupLives(child.pid)) groups.push(child.pid)
       const note = bytes > mostOutputBytes ? `\n(more than ${mostOutputBytes} bytes of output)` : ''
-      resolve({ code: code ?? (by === 'SIGKILL' ? 137 : 143), output: Buffer.concat(pieces).toString() + note, cut })
+      const output = Buffer.concat(pieces).toString().replaceAll(earlyGreeting, '')
+      resolve({ code: code ?? (by === 'SIGKILL' ? 137 : 143), output: output + note, cut })
     })
   })
 }
