@@ -43,7 +43,15 @@ const scalars: Readonly<Record<string, WrittenSchema>> = {
   IntOrString: { format: 'int-or-string' },
   Bytes: { type: 'string', format: 'byte' },
   RawExtension: { type: 'object', format: 'raw', preserveUnknownFields: true },
+  Json: { format: 'json' },
   FieldsV1: { type: 'object', format: 'fields', preserveUnknownFields: true, mapType: 'atomic' },
+}
+
+/** Types of src/api/scalars.ts that are another type or something simpler. */
+const variants: Readonly<Record<string, string>> = {
+  OrList: 'or-list',
+  OrBoolean: 'or-boolean',
+  OrTexts: 'or-texts',
 }
 
 /** Folders whose OpenAPI names do not start with `io.k8s.api`. */
@@ -159,6 +167,8 @@ export function generateSchema(folder: string, facts: Facts): Generated {
   function schemaOfReference(file: SourceFile, type: ts.TypeReferenceNode, name: string): WrittenSchema {
     const [first, second] = type.typeArguments ?? []
     if (name === 'Partial' && first !== undefined) return schemaOf(file, first)
+    const variant = variants[name]
+    if (variant !== undefined && first !== undefined) return { ...schemaOf(file, first), format: variant }
     if (name === 'Record' && first !== undefined && second !== undefined) {
       if (first.kind !== ts.SyntaxKind.StringKeyword) return refuse(file, first, 'the keys of a Record are strings')
       if (second.kind === ts.SyntaxKind.UnknownKeyword) return { type: 'object', preserveUnknownFields: true }

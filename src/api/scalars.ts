@@ -29,3 +29,15 @@ export type Bytes = string
 
 /** An object of a kind that is not known to the one that carries it. */
 export type RawExtension = Record<string, unknown>
+
+/** Any value of JSON. */
+export type Json = unknown
+
+/** A value, or a list of such values. */
+export type OrList<T> = T | T[]
+
+/** A value, or whether anything (`true`) or nothing goes. */
+export type OrBoolean<T> = T | boolean
+
+/** A value, or a list of texts. */
+export type OrTexts<T> = T | string[]

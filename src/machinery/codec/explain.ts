@@ -37,6 +37,12 @@ function walk(
   const wrong = (text: string | undefined): void => {
     if (text !== undefined) found.problem ??= text
   }
+  if (schema.format === 'or-boolean' && typeof value === 'boolean') return
+  if (schema.format === 'or-list' && Array.isArray(value)) {
+    for (const [i, item] of value.entries()) walk(schema, item, { ...place, path: `${place.path}[${i}]` }, found)
+    return
+  }
+  if (schema.format === 'or-texts' && Array.isArray(value)) return walk(texts, value, place, found)
   const scalar = schema.format === undefined ? undefined : scalars[schema.format]
   if (scalar !== undefined) return wrong(scalar(schema, value, place))
   switch (schema.type) {
@@ -75,6 +81,8 @@ function walk(
   }
 }
 
+const texts: Schema = { type: 'array', items: { type: 'string' } }
+
 type Check = (schema: Schema, value: unknown, place: Place) => string | undefined
 
 const canonical =
@@ -102,6 +110,7 @@ const scalars: Readonly<Record<string, Check>> = {
     const word = typeof value === 'number' ? `number ${value}` : kindWord(value)
     return `json: cannot unmarshal ${word} into Go value of type int32`
   },
+  json: () => undefined,
   raw: () => undefined,
   fields: () => undefined,
 }

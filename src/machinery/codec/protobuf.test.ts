@@ -25,6 +25,37 @@ const metadata = {
 /** Objects in their canonical form, chosen for the odd types in them. */
 const objects: readonly JsonObject[] = [
   {
+    kind: 'CustomResourceDefinition',
+    apiVersion: 'apiextensions.k8s.io/v1',
+    metadata: { name: 'a.b.c' },
+    spec: {
+      group: 'b.c',
+      names: { plural: 'a', kind: 'A' },
+      scope: 'Cluster',
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: {
+              default: { a: null, b: [1] },
+              minimum: 1.5,
+              enum: [null, 1, 'a'],
+              items: [{ type: 'string' }, { type: 'integer' }],
+              properties: { a: { items: { type: 'string' }, additionalProperties: true } },
+              additionalProperties: { type: 'string' },
+              dependencies: { a: ['x', 'y'], b: { type: 'string' } },
+              additionalItems: false,
+            },
+          },
+          subresources: { status: {} },
+        },
+      ],
+    },
+    status: { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] },
+  },
+  {
     kind: 'Pod',
     apiVersion: 'v1',
     metadata: {

@@ -149,6 +149,7 @@ function typeOf(schema: Schema): number {
 function readerOf(schema: Schema): Read {
   const special = schema.format === undefined ? undefined : formats[schema.format]
   if (special !== undefined) return special
+  if (schema.format?.startsWith('or-') === true) return variantReader(schema)
   switch (schema.type) {
     case 'boolean':
       return (reader) => reader.varint() !== 0
@@ -167,6 +168,25 @@ function readerOf(schema: Schema): Read {
       return readJson
     default:
       return readJson
+  }
+}
+
+/** A message of two fields, one for each form of a value; booleans stand in the first and are written in any case. */
+function variantReader(schema: Schema): Read {
+  const isBoolean = schema.format === 'or-boolean'
+  return (outer, depthLeft) => {
+    const reader = outer.message()
+    let value: unknown = isBoolean ? false : undefined
+    const list: unknown[] = []
+    while (!reader.done) {
+      const tag = reader.varint()
+      if (isBoolean && tag === 0x08) value = isObject(value) ? (reader.varint(), value) : reader.varint() !== 0
+      else if (tag === (isBoolean ? 0x12 : 0x0a)) value = readMessage(reader.message(), schema, depthLeft - 1)
+      else if (tag === 0x12)
+        list.push(schema.format === 'or-texts' ? reader.string() : readMessage(reader.message(), schema, depthLeft - 1))
+      else reader.skip(tag & 7)
+    }
+    return value ?? list
   }
 }
 
@@ -224,6 +244,7 @@ const formats: Readonly<Record<string, Read | undefined>> = {
     const value = fields.get(3)
     return value instanceof Uint8Array ? text.decode(value) : ''
   },
+  json: readJson,
   raw: readJson,
   fields: readJson,
 }

@@ -71,6 +71,7 @@ function writeZero(writer: ProtobufWriter, field: number, schema: Schema, write:
       return
     case 'time':
     case 'micro-time':
+    case 'json':
     case 'raw':
       writer.varint(0)
       return writer.tag(field, wireType.bytes)
@@ -90,6 +91,7 @@ function writeZero(writer: ProtobufWriter, field: number, schema: Schema, write:
 function writerOf(schema: Schema): Write {
   const special = schema.format === undefined ? undefined : formats[schema.format]
   if (special !== undefined) return special
+  if (schema.format?.startsWith('or-') === true) return variantWriter(schema)
   switch (schema.type) {
     case 'boolean':
       return (writer, field, value) => writeVarint(writer, field, value === true ? 1 : 0)
@@ -136,6 +138,19 @@ function writeJson(writer: ProtobufWriter, field: number, value: unknown): void 
     writer.string(JSON.stringify(value))
     writer.tag(1, wireType.bytes)
   })
+}
+
+/** A message of two fields, one for each form of a value; booleans stand in the first and are written in any case. */
+function variantWriter(schema: Schema): Write {
+  const isBoolean = schema.format === 'or-boolean'
+  const writeOwn: Write = (writer, field, value) => writeInner(writer, field, () => writeMessage(writer, schema, value))
+  return (writer, field, value) =>
+    writeInner(writer, field, () => {
+      if (isObject(value)) writeOwn(writer, isBoolean ? 2 : 1, value)
+      if (isBoolean) writeVarint(writer, 1, value === false ? 0 : 1)
+      if (!Array.isArray(value)) return
+      for (const item of value.toReversed()) (schema.format === 'or-texts' ? writeText : writeOwn)(writer, 2, item)
+    })
 }
 
 /** Lists with a name of their own, and lists inside maps, are messages with the items in field 1. */
@@ -188,6 +203,7 @@ const formats: Readonly<Record<string, Write | undefined>> = {
       writeVarint(writer, 2, typeof value === 'number' ? value : 0)
       writeVarint(writer, 1, typeof value === 'string' ? 1 : 0)
     }),
+  json: writeJson,
   raw: writeJson,
   fields: writeJson,
 }

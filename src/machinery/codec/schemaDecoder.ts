@@ -59,6 +59,8 @@ function decoderOf(schema: Schema): Decode {
 function compile(schema: Schema): Decode {
   const special = schema.format === undefined ? undefined : formats[schema.format]
   if (special !== undefined) return special
+  const simpler = schema.format === undefined ? undefined : variants[schema.format]
+  if (simpler !== undefined) return compileVariant(schema, simpler)
   switch (schema.type) {
     case 'string':
       return decodeString
@@ -146,8 +148,32 @@ const formats: Readonly<Record<string, Decode | undefined>> = {
   time: (value, state) => decodeCanonical(value, state, canonicalTime),
   'micro-time': (value, state) => decodeCanonical(value, state, canonicalMicroTime),
   duration: (value, state) => decodeCanonical(value, state, canonicalDuration),
+  json: decodeAny,
   raw: decodeAny,
   fields: decodeAny,
+}
+
+/** How a value may be simpler than its type, by format; undefined: it is not. */
+const variants: Readonly<Record<string, (schema: Schema, value: unknown) => Schema | undefined>> = {
+  'or-list': (schema, value) => (Array.isArray(value) ? { type: 'array', items: plain(schema) } : undefined),
+  'or-boolean': (_, value) => (typeof value === 'boolean' ? { type: 'boolean' } : undefined),
+  'or-texts': (_, value) => (Array.isArray(value) ? texts : undefined),
+}
+
+const texts: Schema = { type: 'array', items: { type: 'string' } }
+
+/** The type itself of a value that may also be simpler. */
+function plain({ format: _, ...schema }: Schema): Schema {
+  return schema
+}
+
+function compileVariant(schema: Schema, simpler: (schema: Schema, value: unknown) => Schema | undefined): Decode {
+  let decode: Decode | undefined
+  return (value, state) => {
+    const other = simpler(schema, value)
+    if (other !== undefined) return decoderOf(other)(value, state)
+    return (decode ??= decoderOf(plain(schema)))(value, state)
+  }
 }
 
 function compileList(items: Schema): Decode {

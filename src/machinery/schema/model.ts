@@ -9,6 +9,7 @@ export type SchemaType = 'object' | 'array' | 'string' | 'integer' | 'number' | 
  * - `int32`, `int64`, `double`: numbers
  * - `quantity`, `time`, `micro-time`, `duration`, `byte`: strings with a syntax (`byte` is base64)
  * - `int-or-string`: a whole number or a string
+ * - `json`: any value; `or-list`, `or-boolean`, `or-texts`: the value itself, or something simpler in its place
  * - `raw`: any object with `apiVersion` and `kind` (RawExtension); `fields`: a managed field set (FieldsV1)
  * - any other word: a format of a custom resource's schema, such as `ipv4` or `uuid`
  */
@@ -22,6 +23,10 @@ export type SchemaFormat =
   | 'duration'
   | 'byte'
   | 'int-or-string'
+  | 'json'
+  | 'or-list'
+  | 'or-boolean'
+  | 'or-texts'
   | 'raw'
   | 'fields'
   | (string & {})

@@ -5,6 +5,8 @@ import { metaPrefix, patchDefinition, versionDefinition, type ServedResource, ty
 /** Which of the two documents a schema is written for. */
 export type Dialect = 'v2' | 'v3'
 
+const extensionsPrefix = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.'
+
 /** Formats that are types of their own in documents. */
 const formatDefinitions: Readonly<Record<string, string>> = {
   time: `${metaPrefix}Time`,
@@ -13,6 +15,10 @@ const formatDefinitions: Readonly<Record<string, string>> = {
   'int-or-string': 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
   raw: 'io.k8s.apimachinery.pkg.runtime.RawExtension',
   fields: `${metaPrefix}FieldsV1`,
+  json: `${extensionsPrefix}JSON`,
+  'or-list': `${extensionsPrefix}JSONSchemaPropsOrArray`,
+  'or-boolean': `${extensionsPrefix}JSONSchemaPropsOrBool`,
+  'or-texts': `${extensionsPrefix}JSONSchemaPropsOrStringArray`,
 }
 
 /** The types that exist in documents alone, as both dialects or each of them write them. */
@@ -40,6 +46,14 @@ function documentDefinition(name: string, dialect: Dialect): JsonObject | undefi
       return { description: 'An object of any kind.', type: 'object' }
     case formatDefinitions['fields']:
       return { description: 'A set of fields, as a tree of their names.', type: 'object' }
+    case formatDefinitions['json']:
+      return { description: 'Any value of JSON.' }
+    case formatDefinitions['or-list']:
+      return { description: 'A schema, or a list of schemas.' }
+    case formatDefinitions['or-boolean']:
+      return { description: 'A schema, or whether anything goes.' }
+    case formatDefinitions['or-texts']:
+      return { description: 'A schema, or a list of texts.' }
     case patchDefinition:
       return { description: 'The changes to an object, in one of the forms that the media type names.', type: 'object' }
     case versionDefinition:
@@ -163,7 +177,7 @@ export class SchemaWriter {
    * both stand as defaults in v3, v2 has no defaults.
    */
   #value(schema: Schema, isFilled: boolean, isFilledScalar: boolean): JsonObject {
-    const name = schema.definition ?? definitionOfFormat(schema)
+    const name = definitionOfFormat(schema) ?? schema.definition
     if (name !== undefined) {
       const hasDefault = schema.default !== undefined || (isFilled && schema.definition !== undefined)
       if (this.#dialect === 'v2') return this.reference(name)
@@ -187,8 +201,8 @@ export class SchemaWriter {
 
   /** An item of a list or the value of a map: never absent. */
   #item(schema: Schema): JsonObject {
-    const isReference = schema.definition !== undefined || definitionOfFormat(schema) !== undefined
-    if (isReference && schema.definition === undefined) return this.reference(definitionOfFormat(schema)!)
+    const ofFormat = definitionOfFormat(schema)
+    if (ofFormat !== undefined) return this.reference(ofFormat)
     return this.#value(schema, true, true)
   }
 }
