@@ -27,7 +27,9 @@ import { serviceAccounts } from './core/v1/serviceAccount.ts'
 import { endpointSlices } from './discovery/v1/endpointSlice.ts'
 import { events as groupEvents } from './events/v1/event.ts'
 import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
+import { runtimeClasses } from './node/v1/runtimeClass.ts'
 import type { Resource } from './resource.ts'
+import { priorityClasses } from './scheduling/v1/priorityClass.ts'
 
 /** Every built-in kind in the order of discovery: the core group first, resources by name within a group. */
 export const allResources: readonly Resource[] = [
@@ -57,6 +59,8 @@ export const allResources: readonly Resource[] = [
   selfSubjectReviews,
   tokenReviews,
   podDisruptionBudgets,
+  priorityClasses,
   leases,
+  runtimeClasses,
   endpointSlices,
 ]

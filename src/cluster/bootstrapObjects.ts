@@ -3,12 +3,14 @@ import { configMaps } from '#api/core/v1/configMap.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { serviceAddress, type ClusterConfig } from './config.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Component } from '#lib/component.ts'
+import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason } from '#machinery/status.ts'
 
 /** The namespaces that every cluster has. */
@@ -41,6 +43,9 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
   const { client, config, server, authority } = options
   for (const name of systemNamespaces) {
     await ensure(client, namespaces, { metadata: { name } }, signal)
+  }
+  for (const [name, { value, description }] of Object.entries(systemPriorityClasses)) {
+    await ensure(client, priorityClasses, { metadata: { name }, value, description }, signal)
   }
   const labels = { component: 'apiserver', provider: 'kubernetes' }
   await ensure(

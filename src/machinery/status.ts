@@ -143,7 +143,8 @@ export function invalid(
   causes: readonly StatusCause[],
 ): StatusError {
   const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`
-  const problems = causes.map((cause) => `${cause.field}: ${cause.message}`)
+  // What is wrong in the same way twice is said once; the causes keep both.
+  const problems = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))]
   const text = problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`
   return failure('Invalid', `${kind} "${name}" is invalid${problems.length === 0 ? '' : `: ${text}`}`, {
     ...(name === '' ? {} : { name }),

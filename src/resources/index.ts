@@ -29,6 +29,8 @@ import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
 import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
 import { groupEventStrategy } from '#resources/events/event.ts'
 import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudget.ts'
+import { runtimeClassStrategy } from '#resources/node/runtimeClass.ts'
+import { priorityClassStrategy } from '#resources/scheduling/priorityClass.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
@@ -62,7 +64,9 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     selfSubjectReviewStrategy,
     tokenReviewStrategy,
     podDisruptionBudgetStrategy,
+    priorityClassStrategy,
     leaseStrategy,
+    runtimeClassStrategy,
     endpointSliceStrategy,
   ]
 }

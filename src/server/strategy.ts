@@ -59,8 +59,11 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly unconditionalUpdate?: boolean
   /** Objects vanish by themselves after this long (events: 3600). */
   readonly ttlSeconds?: number
-  /** Paths outside `metadata` whose change does not raise `metadata.generation`; `false`: the kind has no generation. */
-  readonly generation?: boolean
+  /**
+   * How `metadata.generation` goes: where absent it begins with 1 and rises with each change outside `metadata` and
+   * `status`; `fixed` stays 1; `false`: the kind has none.
+   */
+  readonly generation?: 'fixed' | false
   /** Defaults that depend on other fields. Plain ones are `@default` tags. */
   default?(object: T): void
   /** Normalises what the caller may not decide, and clears what a disabled feature would hold. */

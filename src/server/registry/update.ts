@@ -101,7 +101,7 @@ async function tryUpdate(
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
   const keepsSpec = rules?.writes?.every((path) => path === 'status') ?? false
-  if (strategy.generation !== false && !keepsSpec && changesGeneration(wanted, old)) {
+  if (strategy.generation === undefined && !keepsSpec && changesGeneration(wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)

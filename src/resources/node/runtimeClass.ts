@@ -1,0 +1,33 @@
+import { runtimeClasses, type RuntimeClass } from '#api/node/v1/runtimeClass.ts'
+import { dnsLabelProblems } from '#machinery/validate/names.ts'
+import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { checkTolerations } from '#resources/core/pod/rules/placement.ts'
+import { checkResources } from '#resources/core/pod/rules/resources.ts'
+import { checkLabels } from '#resources/metadata.ts'
+import { nodeLabelWarnings } from '#resources/nodeLabels.ts'
+import { checkImmutable } from '#resources/rules.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+/** Runtime classes: ways in which nodes can run containers. */
+export const runtimeClassStrategy: Strategy<RuntimeClass> = {
+  resource: runtimeClasses,
+  generation: false,
+  columns: [
+    nameColumn,
+    {
+      name: 'Handler',
+      description: 'What the container runtime of the nodes calls this way.',
+      value: ({ handler }) => handler,
+    },
+    ageColumn,
+  ],
+  validate({ handler, overhead, scheduling }, old, report) {
+    if (old !== undefined) return checkImmutable(report.at('handler'), handler, old.handler)
+    report.at('handler').invalidBecause(handler ?? '', dnsLabelProblems(handler ?? ''))
+    if (overhead?.podFixed !== undefined) checkResources({ limits: overhead.podFixed }, report.at('overhead'))
+    checkLabels(scheduling?.nodeSelector, report.at('scheduling', 'nodeSelector'))
+    checkTolerations(scheduling?.tolerations ?? [], report.at('scheduling', 'tolerations'))
+  },
+  warnings: ({ scheduling }) =>
+    nodeLabelWarnings(Object.keys(scheduling?.nodeSelector ?? {}), 'scheduling.nodeSelector'),
+}

@@ -1,0 +1,13 @@
+/** Labels of nodes that others replaced, with what to say of them. */
+const replaced: Readonly<Record<string, string>> = {
+  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
+  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
+  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
+  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
+  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
+}
+
+/** What to say to those who ask for nodes by labels that others replaced; `place` is where they do. */
+export function nodeLabelWarnings(labels: readonly string[], place: string): string[] {
+  return labels.filter((label) => Object.hasOwn(replaced, label)).map((label) => `${place}: ${replaced[label]!}`)
+}
