@@ -37,14 +37,33 @@ export function serveKind(strategy: Strategy, schema: Schema, cache: WatchCache)
   return { strategy, resource, schema, cache: cache.resource(keyPrefix(strategy.storedAs?.resource ?? resource)) }
 }
 
-/** The kinds by group, version and plural name, as paths name them. */
+/**
+ * The kinds by group, version and plural name, as paths name them. Built-in kinds are there for good; others come, change
+ * and go while the server runs, all of one owner at once.
+ */
 export class Kinds {
-  readonly #byPath = new Map<string, Kind>()
+  readonly #builtIn: readonly Kind[]
+  readonly #added = new Map<string, readonly Kind[]>()
+  #byPath: ReadonlyMap<string, Kind>
+  #generation = 0
 
-  constructor(kinds: Iterable<Kind>) {
-    for (const kind of kinds) {
-      this.#byPath.set(pathOf(kind.resource.group, kind.resource.version, kind.resource.plural), kind)
-    }
+  constructor(builtIn: readonly Kind[]) {
+    this.#builtIn = builtIn
+    this.#byPath = indexed(builtIn)
+  }
+
+  /** Changes with the set of kinds: what was derived from it is to be made anew. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Serves these kinds in the place of those that the owner had before; none: serves nothing of the owner's. */
+  replace(owner: string, kinds: readonly Kind[]): void {
+    if (kinds.length === 0) this.#added.delete(owner)
+    else this.#added.set(owner, kinds)
+    // Built-in kinds go last: nobody takes their place.
+    this.#byPath = indexed([...[...this.#added.values()].flat(), ...this.#builtIn])
+    this.#generation++
   }
 
   find(group: string, version: string, plural: string): Kind | undefined {
@@ -56,14 +75,23 @@ export class Kinds {
     return this.find(resource.group, resource.version, resource.plural)
   }
 
-  /** In the order in which the strategies were given. */
+  /** Built-in kinds in the order in which they were given, then all others. */
   all(): Kind[] {
-    return [...this.#byPath.values()]
+    return [...this.#builtIn, ...[...this.#added.values()].flat()]
+  }
+
+  /** The built-in kinds. */
+  builtIn(): readonly Kind[] {
+    return this.#builtIn
   }
 
   hasGroupVersion(group: string, version: string): boolean {
     return this.all().some(({ resource }) => resource.group === group && resource.version === version)
   }
+}
+
+function indexed(kinds: readonly Kind[]): ReadonlyMap<string, Kind> {
+  return new Map(kinds.map((kind) => [pathOf(kind.resource.group, kind.resource.version, kind.resource.plural), kind]))
 }
 
 function pathOf(group: string, version: string, plural: string): string {

@@ -110,8 +110,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     authenticators: [clientCertificate, tokens, ...(options.authenticators ?? [])],
     authorizers: options.authorizers ?? allAuthorizers,
     tokens,
-    discovery: new Discovery(kinds.all(), options.serverAddress),
-    openApi: new OpenApiDocuments(kinds.all()),
+    discovery: new Discovery(kinds, options.serverAddress),
+    openApi: new OpenApiDocuments(kinds),
     health: new Health([
       { name: 'ping', of: ['livez', 'readyz'], run: () => undefined },
       { name: 'log', of: ['livez', 'readyz'], run: () => undefined },

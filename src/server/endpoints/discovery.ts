@@ -7,7 +7,8 @@ import type {
 } from '#api/apidiscovery/v2/discovery.ts'
 import type { APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions } from '#api/meta/v1/discovery.ts'
 import type { GroupVersionKind } from '#machinery/schema/model.ts'
-import type { Kind } from '../kind.ts'
+import type { Kind, Kinds } from '../kind.ts'
+import { compareVersions } from '#machinery/versions.ts'
 import type { Subresource } from '../strategy.ts'
 
 /** Groups in the order in which servers list them; others follow by name. */
@@ -47,16 +48,25 @@ const connectKinds: Readonly<Record<string, string>> = {
   'nodes/proxy': 'NodeProxyOptions',
 }
 
-/** What the server serves, as the documents that clients ask for. Made once; the kinds do not change. */
+/** What the server serves, as the documents that clients ask for. */
 export class Discovery {
-  readonly #kinds: readonly Kind[]
+  readonly #source: Kinds
   readonly #serverAddress: string
+  #sorted: readonly Kind[] = []
+  #generation = -1
 
-  constructor(kinds: readonly Kind[], serverAddress: string) {
-    this.#kinds = kinds.toSorted(
-      (a, b) => compareGroups(a.resource.group, b.resource.group) || (a.resource.plural < b.resource.plural ? -1 : 1),
-    )
+  constructor(kinds: Kinds, serverAddress: string) {
+    this.#source = kinds
     this.#serverAddress = serverAddress
+  }
+
+  /** All kinds in the order of documents, sorted anew when they have changed. */
+  get #kinds(): readonly Kind[] {
+    if (this.#generation !== this.#source.generation) {
+      this.#generation = this.#source.generation
+      this.#sorted = this.#source.all().toSorted(compareKinds)
+    }
+    return this.#sorted
   }
 
   /** The groups but for the core, in order. */
@@ -133,6 +143,10 @@ export class Discovery {
     const versions = this.versions(name).map((version) => ({ groupVersion: `${name}/${version}`, version }))
     return { name, versions, preferredVersion: versions[0]! } as APIGroup
   }
+}
+
+function compareKinds({ resource: a }: Kind, { resource: b }: Kind): number {
+  return compareGroups(a.group, b.group) || compareVersions(b.version, a.version) || (a.plural < b.plural ? -1 : 1)
 }
 
 function compareGroups(a: string, b: string): number {

@@ -7,7 +7,7 @@ import { encodeOpenApiV2, openApiProtobufType, openApiProtobufTypes } from '#mac
 import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Kind } from '../kind.ts'
+import type { Kind, Kinds } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import { subresourceKind, verbsOf } from './discovery.ts'
 import { kubernetesVersion } from './version.ts'
@@ -21,11 +21,26 @@ interface Document {
 
 /** The OpenAPI documents of the served kinds. Each is made when it is first asked for, and kept. */
 export class OpenApiDocuments {
-  readonly #served: readonly ServedResource[]
+  readonly #kinds: Kinds
   readonly #documents = new Map<string, Promise<Document | undefined>>()
+  #described: readonly ServedResource[] = []
+  #generation = -1
 
-  constructor(kinds: readonly Kind[]) {
-    this.#served = kinds.map(servedResource)
+  constructor(kinds: Kinds) {
+    this.#kinds = kinds
+  }
+
+  /** What is served. Documents of kinds that are served no more, or otherwise, are forgotten. */
+  get #served(): readonly ServedResource[] {
+    this.#refresh()
+    return this.#described
+  }
+
+  #refresh(): void {
+    if (this.#generation === this.#kinds.generation) return
+    this.#generation = this.#kinds.generation
+    this.#described = this.#kinds.all().map(servedResource)
+    this.#documents.clear()
   }
 
   /** Everything in one document of version 2. */
@@ -64,6 +79,7 @@ export class OpenApiDocuments {
     make: () => Promise<T | undefined>,
     write: (value: T) => Omit<Document, 'etag'>,
   ): Promise<Document | undefined> {
+    this.#refresh()
     let document = this.#documents.get(name)
     if (document === undefined) {
       document = make().then((value) => {
