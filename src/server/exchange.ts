@@ -39,6 +39,8 @@ export interface Exchange {
   readonly request: ServerRequest
   /** Texts of `Warning` headers. */
   readonly warnings: string[]
+  /** What admission noted for the audit log. */
+  readonly auditAnnotations: Map<string, string>
   info: RequestInfo
   caller: Caller
   wanted: Accepted
@@ -51,7 +53,12 @@ export type Endpoint = (exchange: Exchange, kind: Kind) => Promise<ServerReply>
 
 /** What the registry needs to know of an exchange to write. */
 export function writeOptions(exchange: Exchange, dryRun: boolean): WriteOptions {
-  return { caller: exchange.caller, dryRun, warn: (text) => addWarning(exchange, text) }
+  return {
+    caller: exchange.caller,
+    dryRun,
+    warn: (text) => addWarning(exchange, text),
+    annotate: (key, value) => exchange.auditAnnotations.set(key, value),
+  }
 }
 
 /** Warnings of one reply together are bounded, each is named once. */

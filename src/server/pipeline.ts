@@ -30,6 +30,7 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     server,
     request,
     warnings: [],
+    auditAnnotations: new Map(),
     info: nothingYet,
     caller: anonymous,
     wanted: { mediaType: 'json', parameters: {}, pretty: false },

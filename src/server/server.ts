@@ -104,7 +104,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       newUid,
       cluster,
       leases: new LeasePool(store, clock),
-      admission: options.admission ?? admissionPlugins,
+      admission: options.admission ?? admissionPlugins(),
     },
     kinds,
     authenticators: [clientCertificate, tokens, ...(options.authenticators ?? [])],

@@ -2,6 +2,7 @@
 // array in plugins.ts is the order. What does not live here: rules of one kind, which are in its strategy.
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Random } from '#lib/random.ts'
+import { forbidden, type StatusError } from '#machinery/status.ts'
 import type { Caller } from '../strategy.ts'
 
 /** One write, or one connection to a pod, service or node. */
@@ -14,6 +15,10 @@ export interface AdmissionRequest {
   readonly name: string
   readonly caller: Caller
   readonly dryRun: boolean
+  /** Adds the text of a `Warning` header. */
+  readonly warn: (text: string) => void
+  /** Notes something for the audit log; keys are qualified names such as `pod-security.kubernetes.io/exempt`. */
+  readonly annotate: (key: string, value: string) => void
   /** Private to the request: `admit` may edit it. Absent for deletions. */
   readonly object?: KubeObject
   /** Frozen. */
@@ -31,6 +36,29 @@ export interface ClusterView {
   pause(ms: number): Promise<void>
   /** Resolves once the cache holds all that was committed before the call. */
   current(): Promise<void>
+}
+
+/** Whether a request is about objects of this resource; an absent subresource means the objects themselves. */
+export function concerns(
+  request: AdmissionRequest,
+  resource: Pick<Resource, 'group' | 'plural'>,
+  subresource = '',
+): boolean {
+  return (
+    request.resource.plural === resource.plural &&
+    request.resource.group === resource.group &&
+    request.subresource === subresource
+  )
+}
+
+/** The name as messages show it while the server has yet to make one. */
+export function nameOf({ name, object }: AdmissionRequest): string {
+  return name !== '' ? name : (object?.metadata.generateName ?? '')
+}
+
+/** The refusal of a request by a plugin. */
+export function refusal(request: AdmissionRequest, why: string): StatusError {
+  return forbidden(request.resource, nameOf(request), why)
 }
 
 /** A refusal is thrown as a StatusError. */

@@ -1,6 +1,6 @@
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { failure, forbidden, notFound } from '#machinery/status.ts'
-import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import { nameOf, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 
 const immortal = new Set(['default', 'kube-system', 'kube-public'])
 
@@ -8,8 +8,13 @@ const immortal = new Set(['default', 'kube-system', 'kube-public'])
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
   async admit(request, cluster) {
+    if (isNamespace(request)) {
+      if (request.operation === 'DELETE' && immortal.has(request.name)) {
+        throw forbidden(namespaces, request.name, 'this namespace may not be deleted')
+      }
+      return
+    }
     if (request.namespace === '' || request.operation === 'DELETE') return
-    if (isNamespace(request)) return
     const namespace = await findNamespace(request.namespace, cluster)
     if (namespace === undefined) throw notFound(namespaces, request.namespace)
     if (request.operation !== 'CREATE' || namespace.status?.phase !== 'Terminating') return
@@ -26,20 +31,10 @@ export const namespaceLifecycle: AdmissionPlugin = {
       ],
     })
   },
-  validate(request) {
-    if (request.operation === 'DELETE' && isNamespace(request) && immortal.has(request.name)) {
-      throw forbidden(namespaces, request.name, 'this namespace may not be deleted')
-    }
-  },
 }
 
 const isNamespace = ({ resource }: AdmissionRequest): boolean =>
   resource.group === '' && resource.plural === 'namespaces'
-
-/** The name as messages show it while the server has yet to make one. */
-export function nameOf({ name, object }: AdmissionRequest): string {
-  return name !== '' ? name : (object?.metadata.generateName ?? '')
-}
 
 /** The cache may be a moment behind a namespace that was just created. */
 async function findNamespace(name: string, cluster: ClusterView): Promise<{ status?: { phase?: string } } | undefined> {

@@ -46,6 +46,8 @@ const request = (own: Partial<AdmissionRequest>): AdmissionRequest => ({
   name: 'p',
   caller: { name: 'a', groups: [] },
   dryRun: false,
+  warn: () => {},
+  annotate: () => {},
   ...own,
 })
 

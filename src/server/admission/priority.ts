@@ -2,8 +2,7 @@ import { pods, type Pod, type PreemptionPolicy } from '#api/core/v1/pod.ts'
 import { priorityClasses, type PriorityClass } from '#api/scheduling/v1/priorityClass.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { forbidden } from '#machinery/status.ts'
-import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
-import { nameOf } from './namespaceLifecycle.ts'
+import { nameOf, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 
 /** Writes a pod's priority as a number, from its class, and keeps the classes of the system and the one default. */
 export const priority: AdmissionPlugin = {

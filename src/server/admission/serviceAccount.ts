@@ -4,8 +4,7 @@ import { serviceAccounts, type ServiceAccount } from '#api/core/v1/serviceAccoun
 import type { Volume } from '#api/core/v1/volume.ts'
 import { randomSuffix } from '#lib/random.ts'
 import { forbidden } from '#machinery/status.ts'
-import type { AdmissionPlugin, ClusterView } from './chain.ts'
-import { nameOf } from './namespaceLifecycle.ts'
+import { nameOf, type AdmissionPlugin, type ClusterView } from './chain.ts'
 
 const defaultAccount = 'default'
 const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount'

@@ -1,7 +1,7 @@
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Store } from '#storage/store.ts'
-import type { AdmissionPlugin, ClusterView } from '../admission/chain.ts'
+import type { AdmissionPlugin, AdmissionRequest, ClusterView } from '../admission/chain.ts'
 import type { Caller, ServingContext } from '../strategy.ts'
 import type { WatchCache } from '../watchCache.ts'
 import type { LeasePool } from './leasePool.ts'
@@ -24,6 +24,16 @@ export interface WriteOptions {
   readonly dryRun: boolean
   /** Adds the text of a `Warning` header. */
   readonly warn: (text: string) => void
+  /** Notes something for the audit log. */
+  readonly annotate: (key: string, value: string) => void
+}
+
+/** What admission is told about a write: who sends it and how, and where remarks go. */
+export function admissionBase(
+  options: WriteOptions,
+): Pick<AdmissionRequest, 'caller' | 'dryRun' | 'warn' | 'annotate'> {
+  const { caller, dryRun, warn, annotate } = options
+  return { caller, dryRun, warn, annotate }
 }
 
 /** What strategies are told about the surroundings. */

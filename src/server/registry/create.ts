@@ -7,7 +7,7 @@ import { plainFailure } from '../errors.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { dropPath } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
-import { servingContext, type RegistryContext, type WriteOptions } from './context.ts'
+import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { timeText } from '#machinery/time.ts'
 import { canonicalObject, writeObject } from './commit.ts'
 import { checkObject } from './prepare.ts'
@@ -39,8 +39,7 @@ export async function createObject(
     subresource: '',
     namespace,
     name: metadata.name ?? '',
-    caller: options.caller,
-    dryRun: options.dryRun,
+    ...admissionBase(options),
     object,
   }
   await admit(context.admission, request, context.cluster)

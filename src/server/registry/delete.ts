@@ -1,12 +1,12 @@
 import type { DeleteOptions } from '#api/meta/v1/options.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { conflict, modifiedMeanwhile, notFound } from '#machinery/status.ts'
-import { validateAdmission } from '../admission/chain.ts'
+import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { thaw } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import { canonicalObject, commit, writeObject } from './commit.ts'
-import type { RegistryContext, WriteOptions } from './context.ts'
+import { admissionBase, type RegistryContext, type WriteOptions } from './context.ts'
 import { timeText } from '#machinery/time.ts'
 
 /** The finalizers by which a deletion waits for, or gives up, what the object owns. */
@@ -37,20 +37,17 @@ export async function deleteObject(
     const existing = kind.cache.entries.get(key)
     if (existing === undefined) throw notFound(kind.resource, name)
     checkPreconditions(kind, existing, wanted)
-    await validateAdmission(
-      context.admission,
-      {
-        operation: 'DELETE',
-        resource: kind.resource,
-        subresource: '',
-        namespace,
-        name,
-        caller: options.caller,
-        dryRun: options.dryRun,
-        old: existing.object,
-      },
-      context.cluster,
-    )
+    const request: AdmissionRequest = {
+      operation: 'DELETE',
+      resource: kind.resource,
+      subresource: '',
+      namespace,
+      name,
+      ...admissionBase(options),
+      old: existing.object,
+    }
+    await admit(context.admission, request, context.cluster)
+    await validateAdmission(context.admission, request, context.cluster)
     const plan = planDeletion(kind, existing.object, wanted, context.clock.now())
     const result = await carryOut(context, kind, key, existing, plan, options.dryRun)
     if (result !== undefined) return result

@@ -10,7 +10,7 @@ import { copyPath, thaw } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import type { Subresource } from '../strategy.ts'
 import { canonicalObject, commit, writeObject } from './commit.ts'
-import { servingContext, type RegistryContext, type WriteOptions } from './context.ts'
+import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
 import { changesGeneration, checkObject } from './prepare.ts'
 
@@ -25,8 +25,6 @@ export interface UpdateRequest {
   readonly subresource?: { readonly name: string; readonly rules: Subresource }
   /** True for patches: the server tries again when somebody else was faster. */
   readonly retryConflicts: boolean
-  /** Fields with which the object must still have to be written, from delete preconditions and evictions. */
-  readonly skipAdmission?: boolean
 }
 
 export interface UpdateResult {
@@ -91,8 +89,7 @@ async function tryUpdate(
     subresource: update.subresource?.name ?? '',
     namespace: update.namespace,
     name: update.name,
-    caller: options.caller,
-    dryRun: options.dryRun,
+    ...admissionBase(options),
     object: wanted,
     old,
   }
