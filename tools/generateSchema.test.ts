@@ -30,6 +30,50 @@ const one = (body: string, head = ''): Generated =>
   generate({ 'core/v1/thing.ts': `${head}\n/** A thing. */\nexport interface Thing {\n${body}\n}\n` })
 const fieldsOf = (generated: Generated) => generated.definitions['io.k8s.api.core.v1.Thing']?.['properties']
 
+it('a version repeats types of another one and uses its own where it has them', () => {
+  const types = `
+    /** A thing. */
+    export interface Thing extends TypeMeta {
+      /** Its part. */
+      part: Part
+      /** What is the same everywhere. */
+      other: Other
+    }
+    /** A part. */
+    export interface Part {
+      /** A number. */
+      a?: int32
+    }
+    /** The same everywhere. */
+    export interface Other {}
+    /** What every object says of itself. */
+    export interface TypeMeta {
+      /** The kind. */
+      kind?: string
+      /** The version. */
+      apiVersion?: string
+    }`
+  const { definitions, errors } = generate({
+    'storage/v1/thing.ts': types,
+    'storage/v1beta1/thing.ts': `export type { Thing, Part } from '../v1/thing.ts'`,
+  })
+  assert.deepEqual(errors, [])
+  const thing = definitions['io.k8s.api.storage.v1beta1.Thing'] as any
+  assert.deepEqual(
+    [thing.kind, thing.properties.part.ref, thing.properties.other.ref],
+    [['storage.k8s.io', 'v1beta1', 'Thing'], 'io.k8s.api.storage.v1beta1.Part', 'io.k8s.api.storage.v1.Other'],
+  )
+  assert.ok('io.k8s.api.storage.v1beta1.Part' in definitions)
+})
+
+it('a repetition names what there is', () => {
+  const { errors } = generate({
+    'storage/v1beta1/thing.ts': `export type { Thing } from '../v1/thing.ts'`,
+    'storage/v1/thing.ts': '',
+  })
+  assert.match(errors.join(), /cannot find type "Thing"/)
+})
+
 describe('fields become schemas', () => {
   const rows: readonly (readonly [string, object])[] = [
     ['/** A. */\n a?: string', { a: { type: 'string' } }],
@@ -139,7 +183,7 @@ describe('what is not understood is refused by line', () => {
 
   it('refuses other statements', () => {
     assert.deepEqual(generate({ 'core/v1/thing.ts': 'export const x = 1\n' }).errors, [
-      'core/v1/thing.ts:1: a file of src/api holds imports, interfaces, type aliases and resource() values only',
+      'core/v1/thing.ts:1: a file of src/api holds imports, interfaces, type aliases, repetitions and resource() values only',
     ])
   })
 

@@ -29,6 +29,8 @@ interface SourceFile {
   readonly aliases: Map<string, ts.TypeAliasDeclaration>
   /** Local name to the file and the name it stands for. */
   readonly imports: Map<string, { path: string; name: string }>
+  /** Types of another version that this one has in the same shape, by the same name. */
+  readonly repeats: Map<string, { path: string; name: string }>
 }
 
 /** Scalars of src/api/scalars.ts. */
@@ -114,6 +116,13 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     if (!plainFiles.has(path) && !path.endsWith('.test.ts')) files.set(path, readSource(folder, path, errors))
   }
 
+  /** `version path name` of a type to the file that repeats it in that version. */
+  const repeated = new Map<string, string>()
+  for (const file of files.values()) {
+    for (const { path, name } of file.repeats.values())
+      repeated.set(`${versionOf(file.path)} ${path} ${name}`, file.path)
+  }
+
   const docOf = (file: SourceFile, node: ts.Node): Doc => {
     const comments = (node as { jsDoc?: readonly ts.Node[] }).jsDoc ?? []
     if (comments.length > 1) refuse(file, comments[0]!, 'two doc comments stand before one declaration')
@@ -125,9 +134,17 @@ export function generateSchema(folder: string, facts: Facts): Generated {
 
   function resolve(file: SourceFile, name: string): { file: SourceFile; name: string } | undefined {
     if (file.interfaces.has(name) || file.aliases.has(name)) return { file, name }
-    const imported = file.imports.get(name)
+    const imported = file.imports.get(name) ?? file.repeats.get(name)
     const target = imported === undefined ? undefined : files.get(imported.path)
     return target === undefined ? undefined : resolve(target, imported!.name)
+  }
+
+  /** The version whose types are being described, such as `storage/v1beta1`. */
+  let version = ''
+
+  /** Where a type that is used in this version is described: here when the version repeats it. */
+  function homeOf(path: string, name: string): string {
+    return repeated.get(`${version} ${path} ${name}`) ?? path
   }
 
   function schemaOf(file: SourceFile, type: ts.TypeNode): WrittenSchema {
@@ -180,7 +197,8 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     const found = resolve(file, name)
     if (found === undefined) return refuse(file, type, `cannot find type "${name}"`)
     const alias = found.file.aliases.get(found.name)
-    return alias === undefined ? { ref: definitionName(found.file.path, found.name) } : schemaOf(found.file, alias.type)
+    if (alias !== undefined) return schemaOf(found.file, alias.type)
+    return { ref: definitionName(homeOf(found.file.path, found.name), found.name) }
   }
 
   /** The fields of an interface, those it extends first. */
@@ -205,8 +223,10 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     return members
   }
 
-  function define(file: SourceFile, declaration: ts.InterfaceDeclaration): void {
-    const name = definitionName(file.path, declaration.name.text)
+  /** Describes an interface; `path` is the file whose version it belongs to, which may only repeat it. */
+  function define(file: SourceFile, declaration: ts.InterfaceDeclaration, path: string): void {
+    version = versionOf(path)
+    const name = definitionName(path, declaration.name.text)
     const doc = docOf(file, declaration)
     if (name in definitions) refuse(file, declaration, `"${name}" is described twice`)
     if (declaration.typeParameters !== undefined) refuse(file, declaration, 'a type of the wire has no type parameters')
@@ -238,7 +258,7 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     if (doc.description === '')
       warnings.push(`${where(file, declaration)}: ${declaration.name.text} has no description`)
     else descriptions[name] = doc.description
-    const gvk = kindOf(file.path, declaration, properties)
+    const gvk = kindOf(path, declaration, properties)
     const own = doc.apply({ type: 'object' })
     for (const problem of own.problems) refuse(file, declaration, problem)
     definitions[name] = {
@@ -255,11 +275,21 @@ export function generateSchema(folder: string, facts: Facts): Generated {
       errors.push(`${relative(process.cwd(), join(folder, file.path))}:${line + 1}: ${why}`)
     })
     for (const statement of file.node.statements) {
-      if (ts.isInterfaceDeclaration(statement)) define(file, statement)
+      if (ts.isInterfaceDeclaration(statement)) define(file, statement, file.path)
       else if (ts.isTypeAliasDeclaration(statement)) docOf(file, statement)
-      else if (!ts.isImportDeclaration(statement) && !isResourceValue(statement)) {
-        refuse(file, statement, 'a file of src/api holds imports, interfaces, type aliases and resource() values only')
+      else if (!ts.isImportDeclaration(statement) && !isRepetition(statement) && !isResourceValue(statement)) {
+        refuse(
+          file,
+          statement,
+          'a file of src/api holds imports, interfaces, type aliases, repetitions and resource() values only',
+        )
       }
+    }
+    for (const name of file.repeats.keys()) {
+      const found = resolve(file, name)
+      const declaration = found?.file.interfaces.get(found.name)
+      if (declaration !== undefined) define(found!.file, declaration, file.path)
+      else if (found === undefined) refuse(file, file.node, `cannot find type "${name}"`)
     }
   }
   return { definitions: sorted(definitions), descriptions: sorted(descriptions), errors, warnings }
@@ -280,13 +310,27 @@ function readSource(folder: string, path: string, errors: string[]): SourceFile 
     { languageVersion: ts.ScriptTarget.ESNext, jsDocParsingMode: ts.JSDocParsingMode.ParseAll },
     true,
   )
-  const file: SourceFile = { path, node, interfaces: new Map(), aliases: new Map(), imports: new Map() }
+  const file: SourceFile = {
+    path,
+    node,
+    interfaces: new Map(),
+    aliases: new Map(),
+    imports: new Map(),
+    repeats: new Map(),
+  }
   for (const statement of node.statements) {
     if (ts.isInterfaceDeclaration(statement)) file.interfaces.set(statement.name.text, statement)
     if (ts.isTypeAliasDeclaration(statement)) file.aliases.set(statement.name.text, statement)
-    if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) continue
+    if (!ts.isImportDeclaration(statement) && !isRepetition(statement)) continue
+    if (statement.moduleSpecifier === undefined || !ts.isStringLiteral(statement.moduleSpecifier)) continue
     const from = statement.moduleSpecifier.text
     const target = from.startsWith('#api/') ? from.slice('#api/'.length) : join(dirname(path), from)
+    if (isRepetition(statement)) {
+      for (const one of statement.exportClause.elements) {
+        file.repeats.set(one.name.text, { path: target, name: one.name.text })
+      }
+      continue
+    }
     const names = statement.importClause?.namedBindings
     if (names === undefined || !ts.isNamedImports(names)) {
       errors.push(`${path}: an import of src/api names what it takes`)
@@ -323,6 +367,22 @@ function isResourceValue(statement: ts.Statement): boolean {
       ts.isIdentifier(initializer.expression) &&
       initializer.expression.text === 'resource',
   )
+}
+
+/** `export type { … } from`: the version has these types in the same shape as another one. */
+function isRepetition(statement: ts.Statement): statement is ts.ExportDeclaration & { exportClause: ts.NamedExports } {
+  return (
+    ts.isExportDeclaration(statement) &&
+    statement.isTypeOnly &&
+    statement.exportClause !== undefined &&
+    ts.isNamedExports(statement.exportClause) &&
+    statement.exportClause.elements.every(({ propertyName }) => propertyName === undefined)
+  )
+}
+
+/** `storage/v1beta1` of `storage/v1beta1/volumeAttributesClass.ts`. */
+function versionOf(path: string): string {
+  return path.split('/', 2).join('/')
 }
 
 /** `core/v1/pod.ts` and `Pod` make `io.k8s.api.core.v1.Pod`. */

@@ -35,12 +35,12 @@ export async function findPlaces(): Promise<readonly Place[]> {
   const served = await valuesBelow('resources')
   const users = readUsers()
   return allResources.map((resource) => {
-    const strategy = strategies.find((each) => each.resource === resource)
+    const strategy = strategies.find((each) => resourcesOf(each).includes(resource))
     const named = `${apiVersionOf(resource)} ${resource.kind}`
     if (strategy === undefined) throw new Error(`${named} is served by no strategy of resources/index.ts`)
     const shape = shapes.find(({ value }) => value === resource)
     if (shape === undefined) throw new Error(`${named} has no file in src/api that exports it`)
-    const servedBy = served.find(({ name, value }) => value === strategy || makes(name, value, resource))
+    const servedBy = served.find(({ name, value }) => value === strategy || makes(name, value, strategy.resource))
     if (servedBy === undefined) throw new Error(`${named} has a strategy that no file in src/resources exports`)
     return {
       kind: resource.kind,
@@ -51,6 +51,12 @@ export async function findPlaces(): Promise<readonly Place[]> {
     }
   })
 }
+
+/** A kind with its other versions. */
+const resourcesOf = ({ resource, versions = [] }: Strategy<any>): readonly Resource[] => [
+  resource,
+  ...versions.map((version) => version.resource as Resource),
+]
 
 interface Export {
   readonly file: string

@@ -30,6 +30,9 @@ import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
 import { runtimeClasses } from './node/v1/runtimeClass.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
+import { volumeAttributesClasses } from './storage/v1/volumeAttributesClass.ts'
+import { volumeAttributesClasses as volumeAttributesClassesAlpha } from './storage/v1alpha1/volumeAttributesClass.ts'
+import { volumeAttributesClasses as volumeAttributesClassesBeta } from './storage/v1beta1/volumeAttributesClass.ts'
 
 /** Every built-in kind in the order of discovery: the core group first, resources by name within a group. */
 export const allResources: readonly Resource[] = [
@@ -60,6 +63,9 @@ export const allResources: readonly Resource[] = [
   tokenReviews,
   podDisruptionBudgets,
   priorityClasses,
+  volumeAttributesClasses,
+  volumeAttributesClassesBeta,
+  volumeAttributesClassesAlpha,
   leases,
   runtimeClasses,
   endpointSlices,

@@ -27,10 +27,10 @@ import { secretStrategy } from '#resources/core/secret.ts'
 import { serviceStrategy, type ServiceRanges } from '#resources/core/service/strategy.ts'
 import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
 import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
-import { groupEventStrategy } from '#resources/events/event.ts'
 import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudget.ts'
 import { runtimeClassStrategy } from '#resources/node/runtimeClass.ts'
 import { priorityClassStrategy } from '#resources/scheduling/priorityClass.ts'
+import { volumeAttributesClassStrategy } from '#resources/storage/volumeAttributesClass.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
@@ -60,11 +60,11 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     deploymentStrategy,
     replicaSetStrategy,
     statefulSetStrategy,
-    groupEventStrategy,
     selfSubjectReviewStrategy,
     tokenReviewStrategy,
     podDisruptionBudgetStrategy,
     priorityClassStrategy,
+    volumeAttributesClassStrategy,
     leaseStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,

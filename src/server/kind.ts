@@ -1,7 +1,8 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { keyRoot, type ResourceCache, type WatchCache } from './watchCache.ts'
-import type { Strategy } from './strategy.ts'
+import type { OtherVersion, Strategy } from './strategy.ts'
+import { strategyOfVersion } from './versions.ts'
 
 /** A strategy in service: with its place in the store and in the cache. */
 export interface Kind {
@@ -10,6 +11,8 @@ export interface Kind {
   /** What `metadata.name` and the rest of the object must look like. */
   readonly schema: Schema
   readonly cache: ResourceCache
+  /** For a version whose objects are stored in the form of another one: that kind, and how the forms become each other. */
+  readonly storedAs?: { readonly kind: Kind; readonly version: OtherVersion<any, any> }
 }
 
 /** Where the keys of a resource begin. */
@@ -31,10 +34,18 @@ export function scopePrefix(kind: Kind, namespace: string): string {
     : kind.cache.prefix
 }
 
-/** Puts a strategy into service. */
-export function serveKind(strategy: Strategy, schema: Schema, cache: WatchCache): Kind {
-  const { resource } = strategy
-  return { strategy, resource, schema, cache: cache.resource(keyPrefix(strategy.storedAs?.resource ?? resource)) }
+/** Puts a strategy into service: the kind that it describes, followed by its other versions over the same cache. */
+export function serveKind(strategy: Strategy, schemaFor: (resource: Resource) => Schema, cache: WatchCache): Kind[] {
+  const { resource, versions = [] } = strategy
+  const kind = { strategy, resource, schema: schemaFor(resource), cache: cache.resource(keyPrefix(resource)) }
+  const others = versions.map((version): Kind => ({
+    ...kind,
+    strategy: strategyOfVersion(kind, version),
+    resource: version.resource,
+    schema: schemaFor(version.resource),
+    storedAs: { kind, version },
+  }))
+  return [kind, ...others]
 }
 
 /**
@@ -98,14 +109,12 @@ function pathOf(group: string, version: string, plural: string): string {
   return `${group}/${version}/${plural}`
 }
 
-/** Reads a field that selectors of this kind may name. */
+/** Reads a field that selectors of this kind may name from an object in its stored form. */
 export function fieldReader(kind: Kind): (object: KubeObject, field: string) => string {
-  const { selectableFields, storedAs } = kind.strategy
+  const { selectableFields } = kind.strategy
   return (object, field) => {
     if (field === 'metadata.name') return object.metadata.name
     if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
-    const own =
-      storedAs === undefined ? object : ({ ...storedAs.read(object), metadata: object.metadata } as KubeObject)
-    return selectableFields?.[field]?.(own) ?? ''
+    return selectableFields?.[field]?.(object) ?? ''
   }
 }

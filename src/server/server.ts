@@ -32,6 +32,7 @@ import { serve } from './pipeline.ts'
 import { LeasePool } from './registry/leasePool.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { Strategy } from './strategy.ts'
+import { inOwnForm } from './versions.ts'
 import { WatchCache } from './watchCache.ts'
 
 export interface ApiServerOptions {
@@ -87,9 +88,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clock,
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
   })
-  const kinds = new Kinds(
-    options.strategies.map((strategy) => serveKind(strategy, schemaFor(strategy.resource), cache)),
-  )
+  const kinds = new Kinds(options.strategies.flatMap((strategy) => serveKind(strategy, schemaFor, cache)))
   const cluster = clusterView(kinds, cache, clock, random)
   const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
   const closing = new AbortController()
@@ -180,12 +179,13 @@ function clusterView(kinds: Kinds, cache: WatchCache, clock: Clock, random: Rand
     random,
     get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined {
       const kind = kinds.of(resource)
-      return kind?.cache.entries.get(keyOf(kind, namespace, name))?.object as T | undefined
+      const stored = kind?.cache.entries.get(keyOf(kind, namespace, name))
+      return stored === undefined ? undefined : (inOwnForm(kind!, stored).object as T)
     },
     list<T extends KubeObject>(resource: Resource<T>, namespace: string): readonly T[] {
       const kind = kinds.of(resource)
       if (kind === undefined) return []
-      return kind.cache.entries.list(scopePrefix(kind, namespace)).map(({ object }) => object as T)
+      return kind.cache.entries.list(scopePrefix(kind, namespace)).map((stored) => inOwnForm(kind, stored).object as T)
     },
     pause: (ms) => clock.sleep(ms),
     current: async () => {

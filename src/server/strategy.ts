@@ -29,15 +29,8 @@ export interface ServingContext {
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly resource: Resource<T>
-  /**
-   * Another kind whose stored objects this one shows in its own form (`events.k8s.io` events are stored as core events).
-   * Both directions are pure; metadata is taken over as it is.
-   */
-  readonly storedAs?: {
-    readonly resource: Resource
-    read(stored: any): Omit<T, 'metadata' | 'kind' | 'apiVersion'>
-    write(object: T): object
-  }
+  /** Other versions, or kinds of other groups, in which the same stored objects are served. */
+  readonly versions?: readonly OtherVersion<T, any>[]
   readonly columns?: readonly Column<T>[]
   /** The verbs of the kind; all when absent. Kinds that are only asked (reviews) have `create`. */
   readonly verbs?: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
@@ -90,6 +83,27 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   holds?(object: T): boolean
   /** A deletion that is done at once answers with the object instead of a Status. */
   readonly answersDeleted?: boolean
+}
+
+/** What two versions of a kind say in their own ways: all but the names. Metadata that is left out stays as it is. */
+export type ContentOf<T extends KubeObject> = Omit<T, keyof KubeObject> & Partial<Pick<T, 'metadata'>>
+
+/**
+ * A version in which objects of `T` are served, but not stored. Verbs, subresources, columns and rules are those of the
+ * stored kind; an object of this version is decoded and gets its defaults by its own schema, and then goes `up`.
+ */
+export interface OtherVersion<T extends KubeObject, Other extends KubeObject = T> {
+  readonly resource: Resource<Other>
+  /** The stored form of an object of this version. Pure. Absent: both have the same fields. */
+  up?(object: Other): ContentOf<T>
+  /** This version's form of a stored object; `up` makes of it the same stored object again. Pure. */
+  down?(stored: T): ContentOf<Other>
+  /** Defaults of this version that depend on other fields, before `up`. */
+  default?(object: Other): void
+  /** Fields that selectors of this version name otherwise, read from the stored form. */
+  readonly selectableFields?: Strategy<T>['selectableFields']
+  /** Said with each answer in this version: that people should use another one. */
+  readonly deprecation?: string
 }
 
 /** Something reserved for an object that is about to be written. */

@@ -65,7 +65,9 @@ const upstreamFailures: readonly RegExp[] = [
   /merging list cannot yet be specified in the patch|unknown patch type: |doesn't match \$setElementOrder list/,
 ]
 
-const served = allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }).map(({ resource }) => resource)
+const served = allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }).flatMap(
+  ({ resource, versions = [] }) => [resource, ...versions.map((version) => version.resource)],
+)
 
 const podSpec = {
   containers: [{ name: 'a', image: 'a', ports: [{ containerPort: 80 }], env: [{ name: 'A', value: 'b' }] }],

@@ -1,6 +1,8 @@
 import { events, type Event } from '#api/core/v1/event.ts'
+import type { ObjectReference } from '#api/core/v1/reference.ts'
 import { nameColumn } from '#resources/columns.ts'
-import { eventColumns, type EventFacts } from '#resources/events/columns.ts'
+import { groupEvents } from '#resources/events/event.ts'
+import { ageOf } from '#machinery/humanDuration.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** How long an event is kept, in seconds. */
@@ -9,6 +11,7 @@ export const eventLifetime = 3600
 /** Events: what happened to an object, kept for an hour. */
 export const eventStrategy: Strategy<Event> = {
   resource: events,
+  versions: [groupEvents],
   nameRule: 'dns-subdomain',
   ttlSeconds: eventLifetime,
   createOnUpdate: true,
@@ -27,7 +30,42 @@ export const eventStrategy: Strategy<Event> = {
     source: ({ source, reportingComponent }) => source?.component || reportingComponent || '',
     type: ({ type }) => type ?? '',
   },
-  columns: eventColumns<Event>(factsOf, nameColumn),
+  columns: [
+    {
+      name: 'Last Seen',
+      description: 'Time since it happened last.',
+      value: ({ series, lastTimestamp, eventTime }, now) =>
+        ageOf(series?.lastObservedTime ?? lastTimestamp ?? eventTime, now),
+    },
+    { name: 'Type', description: 'Normal or Warning.', value: ({ type }) => type ?? '' },
+    { name: 'Reason', description: 'What happened, in one word.', value: ({ reason }) => reason ?? '' },
+    { name: 'Object', description: 'What it happened to.', value: ({ involvedObject }) => objectText(involvedObject) },
+    {
+      name: 'Subobject',
+      wide: true,
+      description: 'Which part of it.',
+      value: ({ involvedObject }) => involvedObject.fieldPath ?? '',
+    },
+    { name: 'Source', wide: true, description: 'Who reports it.', value: sourceText },
+    {
+      name: 'Message',
+      description: 'What happened, in a sentence.',
+      value: ({ message }) => (message ?? '').trim(),
+    },
+    {
+      name: 'First Seen',
+      wide: true,
+      description: 'Time since it happened first.',
+      value: ({ firstTimestamp, eventTime }, now) => ageOf(firstTimestamp ?? eventTime, now),
+    },
+    {
+      name: 'Count',
+      wide: true,
+      description: 'How often it happened.',
+      value: ({ series, count }) => `${series?.count ?? count ?? 1}`,
+    },
+    { ...nameColumn, wide: true },
+  ],
   validate({ involvedObject, metadata }, _old, report) {
     const namespace = involvedObject.namespace ?? ''
     const expected = namespace === '' ? 'default' : namespace
@@ -41,16 +79,12 @@ export const eventStrategy: Strategy<Event> = {
   },
 }
 
-function factsOf(event: Event): EventFacts {
-  return {
-    object: event.involvedObject,
-    type: event.type,
-    reason: event.reason,
-    message: event.message,
-    component: event.source?.component || event.reportingComponent,
-    host: event.source?.host || event.reportingInstance,
-    first: event.firstTimestamp ?? event.eventTime,
-    last: event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime,
-    count: event.series?.count ?? event.count,
-  }
+function objectText({ kind = '', name = '' }: ObjectReference): string {
+  return name === '' ? kind.toLowerCase() : `${kind.toLowerCase()}/${name}`
+}
+
+function sourceText({ source, reportingComponent, reportingInstance }: Event): string {
+  const component = source?.component || reportingComponent || ''
+  const host = source?.host || reportingInstance || ''
+  return host === '' ? component : `${component}, ${host}`
 }

@@ -5,7 +5,7 @@ import { decodeOptions } from '../decode.ts'
 import { writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { checkDeleteOptions, parseDeleteQuery, parseListOptions } from '../options.ts'
-import { storedKind } from '../otherForm.ts'
+import { storedKind } from '../versions.ts'
 import { deleteObject, type DeleteResult } from '../registry/delete.ts'
 import { listObjects } from '../registry/list.ts'
 import { objectReply, type ServerReply } from '../request.ts'
@@ -20,14 +20,7 @@ export async function deleteEndpoint(exchange: Exchange, kind: Kind): Promise<Se
   checkName(info.name)
   const wanted = await readDeleteOptions(exchange)
   const options = writeOptions(exchange, (wanted.dryRun?.length ?? 0) > 0)
-  const result = await deleteObject(
-    server.registry,
-    storedKind(server.kinds, kind),
-    info.namespace,
-    info.name,
-    wanted,
-    options,
-  )
+  const result = await deleteObject(server.registry, storedKind(kind), info.namespace, info.name, wanted, options)
   return deletionReply(kind, result, wanted)
 }
 
@@ -54,7 +47,7 @@ export async function deleteCollectionEndpoint(exchange: Exchange, kind: Kind): 
   const wanted = await readDeleteOptions(exchange)
   const options = writeOptions(exchange, (wanted.dryRun?.length ?? 0) > 0)
   const { items, metadata } = await listObjects(server.registry, kind, info.namespace, list)
-  const target = storedKind(server.kinds, kind)
+  const target = storedKind(kind)
   const deleted: StoredObject[] = []
   const waiting = [...items]
   const worker = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import type { GroupVersionKind } from '#machinery/schema/model.ts'
 import type { Kind, Kinds } from '../kind.ts'
 import { compareVersions } from '#machinery/versions.ts'
 import type { Subresource } from '../strategy.ts'
+import { storedKind } from '../versions.ts'
 
 /** Groups in the order in which servers list them; others follow by name. */
 const groupOrder = [
@@ -229,7 +230,7 @@ function aggregatedResource(kind: Kind): APIResourceDiscovery {
 }
 
 /** Names the form in which a kind is stored, so that migrations can tell forms apart. */
-function storageVersionHash({ resource, strategy }: Kind): string {
-  const { group, version, kind } = strategy.storedAs?.resource ?? resource
+function storageVersionHash(served: Kind): string {
+  const { group, version, kind } = storedKind(served).resource
   return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
 }

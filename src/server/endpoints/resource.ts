@@ -2,7 +2,7 @@ import { methodNotAllowed } from '#machinery/status.ts'
 import { unknownResource } from '../errors.ts'
 import type { Endpoint, Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { replyInOwnForm } from '../otherForm.ts'
+import { replyInOwnForm } from '../versions.ts'
 import type { ServerReply } from '../request.ts'
 import { deleteCollectionEndpoint, deleteEndpoint } from './delete.ts'
 import { getEndpoint, listEndpoint, watchEndpoint } from './read.ts'
@@ -26,7 +26,7 @@ const byVerb: Readonly<Record<string, Endpoint>> = {
 export async function resourceEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
   const { info } = exchange
   checkScope(exchange, kind)
-  if (info.subresource !== '') return subresourceEndpoint(exchange, kind)
+  if (info.subresource !== '') return replyInOwnForm(await subresourceEndpoint(exchange, kind), kind)
   const review = reviewEndpoint(kind)
   if (review !== undefined) {
     if (info.verb !== 'create') throw methodNotAllowed()

@@ -16,6 +16,7 @@ import { checkName } from './names.ts'
 import { readObject } from './read.ts'
 import { readBodyChange } from './bodyChange.ts'
 import { tokenEndpoint } from './token.ts'
+import { storedKind } from '../versions.ts'
 import { patchEndpoint, updateEndpoint } from './write.ts'
 
 /** Subresources that do more than read or write a part of their object. */
@@ -70,7 +71,7 @@ async function bodyEndpoint(exchange: Exchange, kind: Kind, rules: Subresource):
   const change = await readBodyChange(exchange, body, query.fieldValidation)
   const { stored } = await updateObject(
     server.registry,
-    kind,
+    storedKind(kind),
     {
       namespace: info.namespace,
       name: info.name,

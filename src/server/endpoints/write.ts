@@ -6,7 +6,7 @@ import { addWarning, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { thaw } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
-import { storedKind, toOwnForm, toStoredForm } from '../otherForm.ts'
+import { storedKind, toOwnForm, toStoredForm } from '../versions.ts'
 import { createObject } from '../registry/create.ts'
 import { updateObject, type UpdateRequest } from '../registry/update.ts'
 import type { ServerReply } from '../request.ts'
@@ -20,7 +20,7 @@ export async function createEndpoint(exchange: Exchange, kind: Kind): Promise<Se
   enterNamespace(object, kind, info.namespace)
   const stored = await createObject(
     server.registry,
-    storedKind(server.kinds, kind),
+    storedKind(kind),
     toStoredForm(kind, object),
     writeOptions(exchange, query.dryRun),
   )
@@ -35,7 +35,7 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
   checkIdentity(object, kind, info.namespace, info.name)
   const { stored, created } = await updateObject(
     server.registry,
-    storedKind(server.kinds, kind),
+    storedKind(kind),
     {
       namespace: info.namespace,
       name: info.name,
@@ -68,7 +68,7 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
     retryConflicts: true,
     ...(subresource === undefined ? {} : { subresource }),
   }
-  const target = storedKind(server.kinds, kind)
+  const target = storedKind(kind)
   const { stored } = await updateObject(server.registry, target, update, writeOptions(exchange, query.dryRun))
   return { type: 'stored', code: 200, kind, stored }
 }
