@@ -6,6 +6,10 @@ import { replicaSets } from './apps/v1/replicaSet.ts'
 import { statefulSets } from './apps/v1/statefulSet.ts'
 import { selfSubjectReviews } from './authentication/v1/selfSubjectReview.ts'
 import { tokenReviews } from './authentication/v1/tokenReview.ts'
+import { localSubjectAccessReviews } from './authorization/v1/localSubjectAccessReview.ts'
+import { selfSubjectAccessReviews } from './authorization/v1/selfSubjectAccessReview.ts'
+import { selfSubjectRulesReviews } from './authorization/v1/selfSubjectRulesReview.ts'
+import { subjectAccessReviews } from './authorization/v1/subjectAccessReview.ts'
 import { leases } from './coordination/v1/lease.ts'
 import { bindings } from './core/v1/binding.ts'
 import { componentStatuses } from './core/v1/componentStatus.ts'
@@ -28,6 +32,10 @@ import { endpointSlices } from './discovery/v1/endpointSlice.ts'
 import { events as groupEvents } from './events/v1/event.ts'
 import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
 import { runtimeClasses } from './node/v1/runtimeClass.ts'
+import { clusterRoleBindings } from './rbac/v1/clusterRoleBinding.ts'
+import { clusterRoles } from './rbac/v1/clusterRole.ts'
+import { roleBindings } from './rbac/v1/roleBinding.ts'
+import { roles } from './rbac/v1/role.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
 import { volumeAttributesClasses } from './storage/v1/volumeAttributesClass.ts'
@@ -61,11 +69,19 @@ export const allResources: readonly Resource[] = [
   groupEvents,
   selfSubjectReviews,
   tokenReviews,
+  localSubjectAccessReviews,
+  selfSubjectAccessReviews,
+  selfSubjectRulesReviews,
+  subjectAccessReviews,
   podDisruptionBudgets,
   priorityClasses,
   volumeAttributesClasses,
   volumeAttributesClassesBeta,
   volumeAttributesClassesAlpha,
+  clusterRoleBindings,
+  clusterRoles,
+  roleBindings,
+  roles,
   leases,
   runtimeClasses,
   endpointSlices,

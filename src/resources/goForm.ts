@@ -6,6 +6,7 @@ import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.
 
 /** Go names that are more than the JSON name with a capital. */
 const goNames: Readonly<Record<string, string>> = {
+  apiGroup: 'APIGroup',
   seLinuxOptions: 'SELinuxOptions',
   gmsaCredentialSpec: 'GMSACredentialSpec',
   gmsaCredentialSpecName: 'GMSACredentialSpecName',

@@ -8,6 +8,12 @@ import { deploymentStrategy } from '#resources/apps/deployment.ts'
 import { replicaSetStrategy } from '#resources/apps/replicaSet.ts'
 import { statefulSetStrategy } from '#resources/apps/statefulSet.ts'
 import { selfSubjectReviewStrategy, tokenReviewStrategy } from '#resources/authentication/reviews.ts'
+import {
+  localSubjectAccessReviewStrategy,
+  selfSubjectAccessReviewStrategy,
+  selfSubjectRulesReviewStrategy,
+  subjectAccessReviewStrategy,
+} from '#resources/authorization/reviews.ts'
 import { leaseStrategy } from '#resources/coordination/lease.ts'
 import { bindingStrategy } from '#resources/core/binding.ts'
 import { componentStatusStrategy } from '#resources/core/componentStatus.ts'
@@ -31,6 +37,8 @@ import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudg
 import { runtimeClassStrategy } from '#resources/node/runtimeClass.ts'
 import { priorityClassStrategy } from '#resources/scheduling/priorityClass.ts'
 import { volumeAttributesClassStrategy } from '#resources/storage/volumeAttributesClass.ts'
+import { clusterRoleBindingStrategy, roleBindingStrategy } from '#resources/rbac/bindings.ts'
+import { clusterRoleStrategy, roleStrategy } from '#resources/rbac/roles.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
@@ -62,9 +70,17 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     statefulSetStrategy,
     selfSubjectReviewStrategy,
     tokenReviewStrategy,
+    localSubjectAccessReviewStrategy,
+    selfSubjectAccessReviewStrategy,
+    selfSubjectRulesReviewStrategy,
+    subjectAccessReviewStrategy,
     podDisruptionBudgetStrategy,
     priorityClassStrategy,
     volumeAttributesClassStrategy,
+    clusterRoleBindingStrategy,
+    clusterRoleStrategy,
+    roleBindingStrategy,
+    roleStrategy,
     leaseStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,

@@ -1,6 +1,6 @@
 import type { Kind, Kinds } from './kind.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
-import type { Authorizer } from './authorize/authorizer.ts'
+import type { Authorization } from './authorize/authorizers.ts'
 import type { RegistryContext, WriteOptions } from './registry/context.ts'
 import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { RequestInfo } from './requestInfo.ts'
@@ -19,7 +19,7 @@ export interface ServerContext {
   readonly registry: RegistryContext
   readonly kinds: Kinds
   readonly authenticators: readonly Authenticator[]
-  readonly authorizers: readonly Authorizer[]
+  readonly authorization: Authorization
   readonly tokens: ServiceAccountTokens
   readonly discovery: Discovery
   readonly openApi: OpenApiDocuments

@@ -3,6 +3,7 @@
 import { messageOf } from '#lib/errorText.ts'
 import { StatusError, badRequest, failure, internalError, isReason } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
+import { attributesOf } from './authorize/attributes.ts'
 import { authorize } from './authorize/authorizer.ts'
 import { unknownResource } from './errors.ts'
 import { addWarning, type Exchange, type ServerContext } from './exchange.ts'
@@ -83,8 +84,8 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
   }) as Promise<undefined>
 }
 
-function checkAuthorization({ server, caller, info }: Exchange): undefined {
-  authorize(server.authorizers, caller, info)
+function checkAuthorization({ server, caller, info, request }: Exchange): undefined {
+  authorize(server.authorization.authorizers, caller, attributesOf(info, request.query))
 }
 
 function chooseEncoding(exchange: Exchange): undefined {

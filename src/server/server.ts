@@ -18,8 +18,7 @@ import { admissionPlugins } from './admission/plugins.ts'
 import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
 import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
-import type { Authorizer } from './authorize/authorizer.ts'
-import { authorizers as allAuthorizers } from './authorize/authorizers.ts'
+import { authorizationOf } from './authorize/authorizers.ts'
 import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
 import { serverVersion } from './endpoints/version.ts'
@@ -55,7 +54,6 @@ export interface ApiServerOptions {
   /** `host:port`, as discovery tells clients. */
   readonly serverAddress: string
   readonly admission?: readonly AdmissionPlugin[]
-  readonly authorizers?: readonly Authorizer[]
   /** Further ways to show who one is, asked after client certificates and service-account tokens. */
   readonly authenticators?: readonly Authenticator[]
   readonly healthChecks?: readonly HealthCheck[]
@@ -107,7 +105,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     kinds,
     authenticators: [clientCertificate, tokens, ...(options.authenticators ?? [])],
-    authorizers: options.authorizers ?? allAuthorizers,
+    authorization: authorizationOf(kinds),
     tokens,
     discovery: new Discovery(kinds, options.serverAddress),
     openApi: new OpenApiDocuments(kinds),

@@ -22,6 +22,9 @@ export interface WatchCacheOptions {
 /** How long a read waits for the cache to reach a revision before it answers 504. */
 const freshWithinMs = 3_000
 
+/** Told of an object as it is and as it was before; one of them is missing when it came or went. */
+export type CacheObserver = (now: StoredObject | undefined, before: StoredObject | undefined) => void
+
 /** One resource's objects by key, its newest events and whoever waits for the next. */
 export class ResourceCache {
   readonly prefix: string
@@ -30,6 +33,7 @@ export class ResourceCache {
   readonly #root: WatchCache
   readonly #rounds: WakingRounds
   #waiting = new Set<() => void>()
+  readonly #observers: CacheObserver[] = []
 
   constructor(prefix: string, root: WatchCache, clock: Clock, windowEvents: number, floor: Revision) {
     this.prefix = prefix
@@ -53,6 +57,21 @@ export class ResourceCache {
     this.#waiting.delete(run)
   }
 
+  /**
+   * Tells `see` of every object that is there, and of each change in the moment in which it is taken in: for what is
+   * kept beside the cache and must never be older than it.
+   */
+  observe(see: CacheObserver): void {
+    for (const object of this.entries.list(this.prefix)) see(object, undefined)
+    this.#observers.push(see)
+  }
+
+  /** Takes in what was in the store from the beginning. */
+  fill(object: StoredObject): void {
+    this.entries.set(object)
+    for (const see of this.#observers) see(object, undefined)
+  }
+
   /** Takes in one change of the store. */
   apply(event: StoreEvent): void {
     const previous = this.entries.get(event.key)
@@ -64,9 +83,11 @@ export class ResourceCache {
           ? { type: 'ADDED', revision: event.revision, object }
           : { type: 'MODIFIED', revision: event.revision, object, previous },
       )
+      for (const see of this.#observers) see(object, previous)
     } else if (previous !== undefined) {
       this.entries.delete(event.key)
       this.window.append({ type: 'DELETED', revision: event.revision, object: previous.at(event.revision), previous })
+      for (const see of this.#observers) see(undefined, previous)
     }
   }
 
@@ -228,7 +249,7 @@ export class WatchCache {
       const { items } = await this.#store.list(keyRoot, { at: from, signal })
       this.#floor = from
       this.#revision = from
-      for (const kv of items) this.#resourceOf(kv.key)?.entries.set(StoredObject.of(kv.key, kv.modified, kv.value))
+      for (const kv of items) this.#resourceOf(kv.key)?.fill(StoredObject.of(kv.key, kv.modified, kv.value))
       return from
     } catch (error) {
       if (!(error instanceof RevisionCompacted) || from >= newest) throw error

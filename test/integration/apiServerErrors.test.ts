@@ -61,7 +61,6 @@ const accepted: Readonly<Record<string, { readonly why: string; readonly code?: 
     why: 'uids differ',
     body: /"status":"Success","details":\{"name":"dup","kind":"configmaps","uid":"[-0-9a-f]+"\}/,
   },
-  'reserved clusterrole dry delete': { why: 'the group is not served yet', body: '404 page not found\n' },
 }
 
 test('wrong and odd requests are answered as recorded from a real server', async () => {

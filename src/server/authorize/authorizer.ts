@@ -1,38 +1,71 @@
+import type { FieldRequirements } from '#machinery/fieldSelector.ts'
 import { failure, type StatusError } from '#machinery/status.ts'
 import type { RequestInfo } from '../requestInfo.ts'
 import type { Caller } from '../strategy.ts'
 
-/** `undefined`: no opinion, the next authorizer is asked. */
-export type Decision = 'allow' | 'deny' | undefined
+/** What somebody wants to do. A request's own info is one; reviews make others. */
+export interface Attributes extends Omit<RequestInfo, 'verb' | 'rest'> {
+  readonly verb: string
+  /** The fields by which a list, watch or deletion is limited; absent without limits. */
+  readonly fields?: FieldRequirements
+}
 
-/** Decides who may do what. */
+/** `none`: no opinion, the next authorizer is asked. */
+export interface Decision {
+  readonly verdict: 'allow' | 'deny' | 'none'
+  /** Said to those who ask; for a request only when it is refused. */
+  readonly reason: string
+}
+
+/** Decides who may do what. Asked for each request: an answer must take no more than microseconds. */
 export interface Authorizer {
   readonly name: string
-  authorize(caller: Caller, info: RequestInfo): Decision
+  authorize(caller: Caller, attributes: Attributes): Decision
+  /** Why what the caller may do cannot be listed; absent where it can, or where nothing is added. */
+  unlistable?(caller: Caller): string | undefined
 }
 
-/** Asks the authorizers in order; what nobody allows is refused with 403. */
-export function authorize(authorizers: readonly Authorizer[], caller: Caller, info: RequestInfo): void {
+export const noOpinion: Decision = { verdict: 'none', reason: '' }
+
+/** No opinion, and why. */
+export const refusal = (reason: string): Decision => ({ verdict: 'none', reason })
+
+/** Asks the authorizers in order. When none decides, the reasons of all are told. */
+export function decide(authorizers: readonly Authorizer[], caller: Caller, attributes: Attributes): Decision {
+  let reason = ''
   for (const authorizer of authorizers) {
-    const decision = authorizer.authorize(caller, info)
-    if (decision === 'allow') return
-    if (decision === 'deny') break
+    const decision = authorizer.authorize(caller, attributes)
+    if (decision.verdict !== 'none') return decision
+    if (decision.reason !== '') reason = reason === '' ? decision.reason : `${reason}\n${decision.reason}`
   }
-  throw forbiddenRequest(caller, info)
+  return reason === '' ? noOpinion : refusal(reason)
 }
 
-function forbiddenRequest(caller: Caller, info: RequestInfo): StatusError {
-  if (!info.isResource) {
-    return failure('Forbidden', `forbidden: User "${caller.name}" cannot ${info.verb} path "${info.path}"`, {})
-  }
-  const { group, resource, subresource, namespace, name, verb } = info
-  const what = subresource === '' ? resource : `${resource}/${subresource}`
-  const where = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`
+/** Refuses with 403 what nobody allows. */
+export function authorize(authorizers: readonly Authorizer[], caller: Caller, attributes: Attributes): void {
+  const { verdict, reason } = decide(authorizers, caller, attributes)
+  if (verdict !== 'allow') throw forbiddenRequest(caller, attributes, reason)
+}
+
+function forbiddenRequest(caller: Caller, attributes: Attributes, reason: string): StatusError {
+  const { group, resource, name, isResource } = attributes
+  const why = reason === '' ? forbiddenText(caller, attributes) : `${forbiddenText(caller, attributes)}: ${reason}`
+  if (!isResource) return failure('Forbidden', `forbidden: ${why}`, {})
   const qualified = group === '' ? resource : `${resource}.${group}`
-  const subject = name === '' ? qualified : `${qualified} "${name}"`
-  return failure(
-    'Forbidden',
-    `${subject} is forbidden: User "${caller.name}" cannot ${verb} resource "${what}" in API group "${group}" ${where}`,
-    { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind: resource },
-  )
+  const subject = name === '' ? qualified : `${qualified} ${JSON.stringify(name)}`
+  return failure('Forbidden', `${subject} is forbidden: ${why}`, {
+    ...(name === '' ? {} : { name }),
+    ...(group === '' ? {} : { group }),
+    kind: resource,
+  })
+}
+
+/** `User "jane" cannot list resource "pods" in API group "" in the namespace "default"`. */
+function forbiddenText({ name: user }: Caller, attributes: Attributes): string {
+  const { verb, path, isResource, group, resource, subresource, namespace } = attributes
+  const who = `User ${JSON.stringify(user)} cannot ${verb}`
+  if (!isResource) return `${who} path ${JSON.stringify(path)}`
+  const what = JSON.stringify(subresource === '' ? resource : `${resource}/${subresource}`)
+  const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`
+  return `${who} resource ${what} in API group ${JSON.stringify(group)} ${where}`
 }

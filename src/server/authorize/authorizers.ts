@@ -1,31 +1,45 @@
-import type { Authorizer } from './authorizer.ts'
+import type { Kinds } from '../kind.ts'
+import type { Authorizer, Decision } from './authorizer.ts'
+import { noOpinion } from './authorizer.ts'
+import { Rbac } from './rbac.ts'
 
-/** Paths that anybody may read: whether the server is well, and its version. */
-const publicPaths = new Set(['/healthz', '/livez', '/readyz', '/version'])
+/** The group that may do everything, whatever roles say: the way back in when roles are broken. */
+export const mastersGroup = 'system:masters'
 
-function isPublic(path: string): boolean {
-  const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
-  return publicPaths.has(plain)
-}
+const allowed: Decision = { verdict: 'allow', reason: '' }
 
-/** The group that may do everything. */
 const masters: Authorizer = {
   name: 'SystemMasters',
-  authorize: (caller) => (caller.groups.includes('system:masters') ? 'allow' : undefined),
-}
-
-/** Everybody may see the server's health and version. */
-const publicInformation: Authorizer = {
-  name: 'PublicInformation',
-  authorize: (_caller, info) =>
-    !info.isResource && (info.verb === 'get' || info.verb === 'head') && isPublic(info.path) ? 'allow' : undefined,
+  authorize: ({ groups }) => (groups.includes(mastersGroup) ? allowed : noOpinion),
 }
 
 /** Whoever has shown who he is may do everything. */
 const authenticated: Authorizer = {
   name: 'Authenticated',
-  authorize: (caller) => (caller.groups.includes('system:authenticated') ? 'allow' : undefined),
+  authorize: ({ groups }) => (groups.includes('system:authenticated') ? allowed : noOpinion),
 }
 
-/** Every authorizer, in the order in which they are asked. */
-export const authorizers: readonly Authorizer[] = [masters, publicInformation, authenticated]
+/** Paths that anybody may read: whether the server is well, and its version. */
+const publicPaths = new Set(['/healthz', '/livez', '/readyz', '/version'])
+
+/** Everybody may see the server's health and version. */
+const publicInformation: Authorizer = {
+  name: 'PublicInformation',
+  authorize: (_caller, { isResource, verb, path }) =>
+    !isResource && (verb === 'get' || verb === 'head') && publicPaths.has(path.replace(/(?<=.)\/$/, ''))
+      ? allowed
+      : noOpinion,
+}
+
+/** Who decides what callers may do. */
+export interface Authorization {
+  readonly rbac: Rbac
+  /** Every authorizer, in the order in which they are asked. */
+  readonly authorizers: readonly Authorizer[]
+}
+
+/** The authorizers of a server over what it keeps. */
+export function authorizationOf(kinds: Kinds): Authorization {
+  const rbac = new Rbac(kinds)
+  return { rbac, authorizers: [masters, rbac, publicInformation, authenticated] }
+}

@@ -8,11 +8,16 @@ import { parseWriteOptions } from '../options.ts'
 import { timeText } from '#machinery/time.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import type { Caller } from '../strategy.ts'
+import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from './accessReviews.ts'
 
 /** Kinds that are questions: creating one answers it, and nothing is stored. */
 const reviews: Readonly<Record<string, Endpoint>> = {
   'tokenreviews.authentication.k8s.io': reviewToken,
   'selfsubjectreviews.authentication.k8s.io': reviewSelf,
+  'subjectaccessreviews.authorization.k8s.io': reviewAccess,
+  'localsubjectaccessreviews.authorization.k8s.io': reviewLocalAccess,
+  'selfsubjectaccessreviews.authorization.k8s.io': reviewOwnAccess,
+  'selfsubjectrulesreviews.authorization.k8s.io': reviewOwnRules,
 }
 
 /** What answers a kind that is a question; undefined for all others. */
