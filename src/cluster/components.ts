@@ -5,6 +5,7 @@ import { kubeletPart } from './kubeletPart.ts'
 import { nodeRoutesComponent } from './nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
+import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
 import { controllers } from '#controllers/index.ts'
 import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
@@ -48,6 +49,7 @@ export const components: readonly Part[] = [
     runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
     make: simulatedNodesPart,
   },
+  { runsIn: (assembly) => onControlPlane(assembly) && onRealNode(assembly), make: controlPlaneNode },
   { runsIn: onRealNode, make: systemPods },
 ]
 
@@ -241,6 +243,10 @@ function dns({ host, informers, random, record, node, resolvConf, logOf }: Assem
     log: logOf('dns').log,
     needs: ['informers'],
   })
+}
+
+function controlPlaneNode({ clientOf, clock, nodeName }: Assembly): Component {
+  return controlPlaneNodeComponent({ client: clientOf('system:apiserver'), clock, node: nodeName })
 }
 
 function systemPods({ clientOf, clock, node, controlPlane, logOf }: Assembly): Component {

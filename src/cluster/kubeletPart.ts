@@ -53,7 +53,6 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
       clusterDomain: record.config.clusterDomain,
       nodeResolvConf: (await files.readText(assembly.resolvConf)) ?? '',
     },
-    labels: role === 'control-plane' ? { 'node-role.kubernetes.io/control-plane': '' } : {},
     taints:
       role === 'control-plane' && !alone
         ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }]

@@ -1,3 +1,4 @@
+import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Client, Draft } from '#client/client.ts'
 import { timeText } from '#machinery/time.ts'
@@ -75,7 +76,7 @@ async function ensurePod(
   started: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const wanted = mirrorPod(part, node, started)
+  const wanted = mirrorPod(part, await client.get(nodes, { name: node }, { signal }), started)
   const at = { name: `${part.name}-${node}`, namespace: 'kube-system' }
   let known: Pod | undefined
   try {
@@ -98,10 +99,10 @@ async function ensurePod(
   )
 }
 
-function mirrorPod({ name, labels }: SystemPart, node: string, started: number): Draft<Pod> {
+function mirrorPod({ name, labels }: SystemPart, { metadata: node }: Node, started: number): Draft<Pod> {
   return {
     metadata: {
-      name: `${name}-${node}`,
+      name: `${name}-${node.name}`,
       namespace: 'kube-system',
       labels: { ...labels },
       annotations: {
@@ -109,9 +110,10 @@ function mirrorPod({ name, labels }: SystemPart, node: string, started: number):
         [mirrorAnnotation]: `${name}-${started}`,
         'kubernetes.io/config.hash': `${name}-${started}`,
       },
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid ?? '', controller: true }],
     },
     spec: {
-      nodeName: node,
+      nodeName: node.name,
       hostNetwork: true,
       restartPolicy: 'Always',
       automountServiceAccountToken: false,

@@ -15,6 +15,7 @@ import { replicaSetController } from './replicaSet/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
+import { claimProtectionController, volumeProtectionController } from './volumeProtection/controller.ts'
 
 /** Every controller, in no particular order but the collector last: it shares the informers of the others. */
 export const controllers: readonly MakeController[] = [
@@ -29,5 +30,7 @@ export const controllers: readonly MakeController[] = [
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
+  claimProtectionController,
+  volumeProtectionController,
   garbageCollector,
 ]

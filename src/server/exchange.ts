@@ -1,7 +1,9 @@
 import type { Kind, Kinds } from './kind.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
 import type { Authorization } from './authorize/authorizers.ts'
-import type { RegistryContext, WriteOptions } from './registry/context.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import { admitWhole } from './admission/chain.ts'
+import { admissionBase, type RegistryContext, type WriteOptions } from './registry/context.ts'
 import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { RequestInfo } from './requestInfo.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
@@ -59,6 +61,23 @@ export function writeOptions(exchange: Exchange, dryRun: boolean): WriteOptions 
     warn: (text) => addWarning(exchange, text),
     annotate: (key, value) => exchange.auditAnnotations.set(key, value),
   }
+}
+
+/** Asks admission about the body of a request to a part of the object that the path names, or about a connection to it. */
+export async function admitBody(
+  exchange: Exchange,
+  kind: Kind,
+  operation: 'CREATE' | 'CONNECT',
+  objectKind: Pick<Resource, 'group' | 'version' | 'kind'>,
+  object: KubeObject,
+  dryRun = false,
+): Promise<void> {
+  const { info, server } = exchange
+  const { namespace, name, subresource } = info
+  const { admission, cluster } = server.registry
+  const base = admissionBase(writeOptions(exchange, dryRun))
+  const request = { ...base, operation, resource: kind.resource, subresource, namespace, name, objectKind, object }
+  await admitWhole(admission, request, cluster)
 }
 
 /** Warnings of one reply together are bounded, each is named once. */

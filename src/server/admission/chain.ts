@@ -10,6 +10,8 @@ export interface AdmissionRequest {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
   readonly resource: Resource
   readonly subresource: string
+  /** The kind of `object` where it is not the resource's own: `Binding`, `Eviction`, `PodExecOptions`. */
+  readonly objectKind?: Pick<Resource, 'group' | 'version' | 'kind'>
   readonly namespace: string
   /** Empty when the server is to make one. */
   readonly name: string
@@ -68,6 +70,16 @@ export interface AdmissionPlugin {
   admit?(request: AdmissionRequest, cluster: ClusterView): void | Promise<void>
   /** Looks at the object as it will be written. */
   validate?(request: AdmissionRequest, cluster: ClusterView): void | Promise<void>
+}
+
+/** Lets plugins edit and judge what is not stored itself: a request to a part of an object, or for a connection. */
+export async function admitWhole(
+  plugins: readonly AdmissionPlugin[],
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): Promise<void> {
+  await admit(plugins, request, cluster)
+  await validateAdmission(plugins, request, cluster)
 }
 
 /** Lets every plugin edit the object, in order. */

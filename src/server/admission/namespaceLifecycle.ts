@@ -14,7 +14,7 @@ export const namespaceLifecycle: AdmissionPlugin = {
       }
       return
     }
-    if (request.namespace === '' || request.operation === 'DELETE') return
+    if (request.namespace === '' || request.operation === 'DELETE' || request.operation === 'CONNECT') return
     const namespace = await findNamespace(request.namespace, cluster)
     if (namespace === undefined) throw notFound(namespaces, request.namespace)
     if (request.operation !== 'CREATE' || namespace.status?.phase !== 'Terminating') return

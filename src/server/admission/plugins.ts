@@ -2,14 +2,20 @@ import type { AdmissionPlugin } from './chain.ts'
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts'
 import { limitRanger } from './limitRanger.ts'
 import { namespaceLifecycle } from './namespaceLifecycle.ts'
+import { nodeRestriction } from './nodeRestriction.ts'
 import { podSecurity, type PodSecurityConfiguration } from './podSecurity.ts'
+import { podTopologyLabels } from './podTopologyLabels.ts'
 import { priority } from './priority.ts'
+import { runtimeClass } from './runtimeClass.ts'
 import { serviceAccount } from './serviceAccount.ts'
+import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts'
 import { taintNodesByCondition } from './taintNodesByCondition.ts'
 
 /** What can be decided about plugins when a server is set up. */
 export interface AdmissionOptions {
   readonly podSecurity?: PodSecurityConfiguration
+  /** Copies the zone and region of nodes to their pods; off as in Kubernetes v1.34, where this is alpha. */
+  readonly podTopologyLabels?: boolean
 }
 
 /** Every admission plugin, in the order in which they are asked: Kubernetes' default order. */
@@ -18,9 +24,13 @@ export function admissionPlugins(options: AdmissionOptions = {}): readonly Admis
     namespaceLifecycle,
     limitRanger,
     serviceAccount,
+    nodeRestriction,
     taintNodesByCondition,
     podSecurity(options.podSecurity),
     priority,
     defaultTolerationSeconds,
+    storageObjectInUseProtection,
+    runtimeClass,
+    ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
   ]
 }

@@ -2,7 +2,7 @@ import type { Binding } from '#api/core/v1/binding.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { conflict, success } from '#machinery/status.ts'
 import { decodeKind } from '../decode.ts'
-import { writeOptions, type Exchange } from '../exchange.ts'
+import { admitBody, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { thaw } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
@@ -14,6 +14,9 @@ import { checkName } from './names.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { invalid } from '#machinery/status.ts'
 
+/** Labels of a binding go to the pod where this plugin may have put them there. */
+const topologyLabelsPlugin = 'PodTopologyLabels'
+
 const bindingKind = { group: '', version: 'v1', kind: 'Binding' }
 
 /** Gives a pod its node, once: what the scheduler does in the end. */
@@ -24,6 +27,8 @@ export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<S
   const binding = (await decodeKind(exchange, bindingKind, query.fieldValidation)) as Binding
   checkIdentity(binding, kind, info.namespace, info.name)
   checkTarget(binding)
+  await admitBody(exchange, kind, 'CREATE', bindingKind, binding, query.dryRun)
+  const copiesLabels = server.registry.admission.some(({ name }) => name === topologyLabelsPlugin)
   await updateObject(
     server.registry,
     kind,
@@ -31,9 +36,10 @@ export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<S
       namespace: info.namespace,
       name: info.name,
       retryConflicts: true,
+      isAdmitted: true,
       // What is bound was checked here; the rules of an update would refuse a change of the node.
       subresource: { name: 'binding', rules: { verbs: ['create'], prepare: () => {}, validate: () => {} } },
-      change: (old) => bindPod(old as Pod, binding, kind, server.registry.clock.now()),
+      change: (old) => bindPod(old as Pod, binding, kind, server.registry.clock.now(), copiesLabels),
     },
     writeOptions(exchange, query.dryRun),
   )
@@ -49,7 +55,7 @@ function checkTarget({ metadata, target }: Binding): void {
   if (problems.length > 0) throw invalid({ group: '', kind: 'Binding' }, metadata.name, problemCauses(problems))
 }
 
-function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: number): Pod {
+function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: number, copiesLabels: boolean): Pod {
   const refuse = (why: string): never => {
     throw conflict({ group: '', plural: 'pods/binding' }, old.metadata.name, why)
   }
@@ -75,7 +81,9 @@ function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: numbe
   if (metadata.annotations !== undefined) {
     pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }
   }
-  if (metadata.labels !== undefined) pod.metadata.labels = { ...metadata.labels, ...pod.metadata.labels }
+  if (copiesLabels && metadata.labels !== undefined) {
+    pod.metadata.labels = { ...pod.metadata.labels, ...metadata.labels }
+  }
   pod.status ??= {}
   const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
   pod.status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: timeText(now) }]

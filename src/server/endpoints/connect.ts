@@ -3,7 +3,7 @@ import type { UpgradedConnection } from '#lib/http/client.ts'
 import { acceptWebSocket, chooseProtocol, offeredProtocols } from '#lib/http/webSocket.ts'
 import { badRequest, failure, type StatusError } from '#machinery/status.ts'
 import { unknownResource } from '../errors.ts'
-import type { Endpoint, Exchange } from '../exchange.ts'
+import { admitBody, type Endpoint, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { parseFlag, parseInteger } from '../options.ts'
 import type { ServerReply } from '../request.ts'
@@ -16,6 +16,7 @@ import {
 } from '../streams/portForward.ts'
 import { backendProtocol, commandProtocols, translateCommand, type CommandStreams } from '../streams/remoteCommand.ts'
 import { spliceUpgrade } from '#lib/http/splice.ts'
+import { connectOptions } from './connectOptions.ts'
 import { containerOf, nodeOf } from './containers.ts'
 import { proxyEndpoint } from './proxy.ts'
 import { readObject } from './read.ts'
@@ -34,6 +35,8 @@ export async function connectEndpoint(exchange: Exchange, kind: Kind): Promise<S
   const { info } = exchange
   const endpoint = connections[`${info.resource}/${info.subresource}`]
   if (endpoint === undefined) throw unknownResource()
+  const options = connectOptions(`${info.resource}/${info.subresource}`, exchange.request.query, info.rest)
+  await admitBody(exchange, kind, 'CONNECT', { group: '', version: 'v1', kind: options.kind }, options)
   return endpoint(exchange, kind)
 }
 

@@ -1,7 +1,7 @@
 import type { Eviction } from '#api/policy/v1/eviction.ts'
 import { success } from '#machinery/status.ts'
 import { decodeKind } from '../decode.ts'
-import { writeOptions, type Exchange } from '../exchange.ts'
+import { admitBody, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { checkDeleteOptions, parseWriteOptions } from '../options.ts'
 import { deleteObject } from '../registry/delete.ts'
@@ -18,6 +18,7 @@ export async function evictionEndpoint(exchange: Exchange, kind: Kind): Promise<
   checkIdentity(eviction, kind, info.namespace, info.name)
   const wanted = checkDeleteOptions(eviction.deleteOptions ?? {})
   const dryRun = query.dryRun || (wanted.dryRun?.length ?? 0) > 0
+  await admitBody(exchange, kind, 'CREATE', evictionKind, eviction, dryRun)
   await deleteObject(server.registry, kind, info.namespace, info.name, wanted, writeOptions(exchange, dryRun))
   return objectReply({ ...success({}), code: 201, details: undefined }, 201)
 }

@@ -7,7 +7,7 @@ import { conflict, forbidden, invalid, notFound } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import type { BoundObject } from '../authenticate/serviceAccountTokens.ts'
 import { decodeKind } from '../decode.ts'
-import type { Exchange } from '../exchange.ts'
+import { admitBody, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { parseWriteOptions } from '../options.ts'
 import { timeText } from '#machinery/time.ts'
@@ -25,6 +25,7 @@ export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   const query = parseWriteOptions(request.query, 'CreateOptions')
   const wanted = (await decodeKind(exchange, tokenRequestKind, query.fieldValidation)) as TokenRequest
   const account = (await readObject(exchange, kind)).object
+  await admitBody(exchange, kind, 'CREATE', tokenRequestKind, wanted, query.dryRun)
   const { spec } = wanted
   const expirationSeconds = spec.expirationSeconds ?? 3_600
   checkExpiration(expirationSeconds, account.metadata.name)

@@ -25,6 +25,8 @@ export interface UpdateRequest {
   readonly subresource?: { readonly name: string; readonly rules: Subresource }
   /** True for patches: the server tries again when somebody else was faster. */
   readonly retryConflicts: boolean
+  /** Admission was asked already, about the body that led to this update. */
+  readonly isAdmitted?: true
 }
 
 export interface UpdateResult {
@@ -93,7 +95,7 @@ async function tryUpdate(
     object: wanted,
     old,
   }
-  await admit(context.admission, request, context.cluster)
+  if (update.isAdmitted !== true) await admit(context.admission, request, context.cluster)
   const serving = servingContext(context, options)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
@@ -103,7 +105,7 @@ async function tryUpdate(
   }
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
-    await validateAdmission(context.admission, request, context.cluster)
+    if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
     const canonical = canonicalObject(kind, wanted)
     const { value, splice } = encodeObject(canonical)
     const isSame = sameAsStored(value, splice, existing, canonical)

@@ -1,0 +1,65 @@
+import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
+import { persistentVolumes } from '#api/core/v1/persistentVolume.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Client, Draft } from '#client/client.ts'
+import type { Controller } from '#client/controller.ts'
+import { unlessGone } from '#client/unlessGone.ts'
+import { claimProtection, volumeProtection } from '#machinery/volumeProtection.ts'
+import type { ControllerContext } from '../context.ts'
+import { claimsInUse, isVolumeInUse, planFinalizers } from './plan.ts'
+
+const byClaim = 'claimsInUse'
+
+/** Lets claims go that are being deleted once no pod uses them. */
+export function claimProtectionController({ client, informers }: ControllerContext): Controller {
+  const claims = informers.of(persistentVolumeClaims)
+  const users = informers.of(pods)
+  users.addIndex(byClaim, claimsInUse)
+  return {
+    name: 'pvc-protection-controller',
+    permissions: [
+      { groups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch', 'update'] },
+      { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+    ],
+    watch(on) {
+      on(claims, ({ metadata }) => [`${metadata.namespace ?? ''}/${metadata.name}`])
+      on(users, claimsInUse)
+    },
+    async reconcile(key, signal) {
+      const claim = claims.get(key)
+      if (claim === undefined) return
+      const finalizers = planFinalizers(claim, claimProtection, () => users.byIndex(byClaim, key).length > 0)
+      if (finalizers !== undefined) await setFinalizers(client, persistentVolumeClaims, claim, finalizers, signal)
+    },
+  }
+}
+
+/** Lets volumes go that are being deleted once no claim is bound to them. */
+export function volumeProtectionController({ client, informers }: ControllerContext): Controller {
+  const volumes = informers.of(persistentVolumes)
+  return {
+    name: 'pv-protection-controller',
+    permissions: [{ groups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'watch', 'update'] }],
+    watch(on) {
+      on(volumes, ({ metadata }) => [metadata.name])
+    },
+    async reconcile(name, signal) {
+      const volume = volumes.get(name)
+      if (volume === undefined) return
+      const finalizers = planFinalizers(volume, volumeProtection, () => isVolumeInUse(volume))
+      if (finalizers !== undefined) await setFinalizers(client, persistentVolumes, volume, finalizers, signal)
+    },
+  }
+}
+
+async function setFinalizers<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  object: T,
+  finalizers: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const changed = { ...object, metadata: { ...object.metadata, finalizers: [...finalizers] } }
+  await unlessGone(client.update(resource, changed as unknown as Draft<T>, { signal }))
+}

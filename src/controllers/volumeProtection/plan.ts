@@ -1,0 +1,36 @@
+import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { KubeObject } from '#api/resource.ts'
+import { ephemeralClaimName } from '#machinery/podReferences.ts'
+
+/** The claims that a pod on a node may be using, as `namespace/name`. */
+export function claimsInUse({ metadata, spec }: Pod): readonly string[] {
+  // A kubelet does not start what refers to a claim that is going: only pods that have a node can hold one.
+  if ((spec.nodeName ?? '') === '' || spec.volumes === undefined) return []
+  const keys: string[] = []
+  for (const { name, persistentVolumeClaim, ephemeral } of spec.volumes) {
+    const claim = ephemeral === undefined ? persistentVolumeClaim?.claimName : ephemeralClaimName(metadata.name, name)
+    if (claim !== undefined) keys.push(`${metadata.namespace ?? ''}/${claim}`)
+  }
+  return keys
+}
+
+/** Whether a claim may still hold on to this volume. */
+export function isVolumeInUse({ status }: PersistentVolume): boolean {
+  return status?.phase === 'Bound'
+}
+
+/**
+ * The finalizers that an object should have: with the protecting one while it is not being deleted, without it once it
+ * is and nobody uses it. Undefined: leave it as it is.
+ */
+export function planFinalizers(
+  { metadata }: KubeObject,
+  finalizer: string,
+  isInUse: () => boolean,
+): readonly string[] | undefined {
+  const finalizers = metadata.finalizers ?? []
+  const isProtected = finalizers.includes(finalizer)
+  if (metadata.deletionTimestamp === undefined) return isProtected ? undefined : [...finalizers, finalizer]
+  return isProtected && !isInUse() ? finalizers.filter((each) => each !== finalizer) : undefined
+}
