@@ -116,11 +116,10 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     if (!plainFiles.has(path) && !path.endsWith('.test.ts')) files.set(path, readSource(folder, path, errors))
   }
 
-  /** `version path name` of a type to the file that repeats it in that version. */
-  const repeated = new Map<string, string>()
-  for (const file of files.values()) {
-    for (const { path, name } of file.repeats.values())
-      repeated.set(`${versionOf(file.path)} ${path} ${name}`, file.path)
+  /** `version name` of a type to the file of that version that has it, of its own or repeated. */
+  const owners = new Map<string, string>()
+  for (const { path, interfaces, repeats } of files.values()) {
+    for (const name of [...interfaces.keys(), ...repeats.keys()]) owners.set(`${versionOf(path)} ${name}`, path)
   }
 
   const docOf = (file: SourceFile, node: ts.Node): Doc => {
@@ -142,9 +141,9 @@ export function generateSchema(folder: string, facts: Facts): Generated {
   /** The version whose types are being described, such as `storage/v1beta1`. */
   let version = ''
 
-  /** Where a type that is used in this version is described: here when the version repeats it. */
+  /** Where a type that is used in this version is described: a type of the same group and name in this version wins. */
   function homeOf(path: string, name: string): string {
-    return repeated.get(`${version} ${path} ${name}`) ?? path
+    return (groupOf(path) === groupOf(version) ? owners.get(`${version} ${name}`) : undefined) ?? path
   }
 
   function schemaOf(file: SourceFile, type: ts.TypeNode): WrittenSchema {
@@ -378,6 +377,11 @@ function isRepetition(statement: ts.Statement): statement is ts.ExportDeclaratio
     ts.isNamedExports(statement.exportClause) &&
     statement.exportClause.elements.every(({ propertyName }) => propertyName === undefined)
   )
+}
+
+/** `storage` of `storage/v1beta1/volumeAttributesClass.ts`. */
+function groupOf(path: string): string {
+  return path.slice(0, path.indexOf('/'))
 }
 
 /** `storage/v1beta1` of `storage/v1beta1/volumeAttributesClass.ts`. */

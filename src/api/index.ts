@@ -1,4 +1,12 @@
 // Every kind that has a Resource value, in one list: discovery, the server and the CLI start from it.
+import { mutatingWebhookConfigurations } from './admissionregistration/v1/mutatingWebhookConfiguration.ts'
+import { validatingAdmissionPolicies } from './admissionregistration/v1/validatingAdmissionPolicy.ts'
+import { validatingAdmissionPolicyBindings } from './admissionregistration/v1/validatingAdmissionPolicyBinding.ts'
+import { validatingWebhookConfigurations } from './admissionregistration/v1/validatingWebhookConfiguration.ts'
+import { mutatingAdmissionPolicies as mutatingAdmissionPoliciesAlpha } from './admissionregistration/v1alpha1/mutatingAdmissionPolicy.ts'
+import { mutatingAdmissionPolicyBindings as mutatingAdmissionPolicyBindingsAlpha } from './admissionregistration/v1alpha1/mutatingAdmissionPolicyBinding.ts'
+import { mutatingAdmissionPolicies } from './admissionregistration/v1beta1/mutatingAdmissionPolicy.ts'
+import { mutatingAdmissionPolicyBindings } from './admissionregistration/v1beta1/mutatingAdmissionPolicyBinding.ts'
 import { controllerRevisions } from './apps/v1/controllerRevision.ts'
 import { daemonSets } from './apps/v1/daemonSet.ts'
 import { deployments } from './apps/v1/deployment.ts'
@@ -30,12 +38,12 @@ import { services } from './core/v1/service.ts'
 import { serviceAccounts } from './core/v1/serviceAccount.ts'
 import { endpointSlices } from './discovery/v1/endpointSlice.ts'
 import { events as groupEvents } from './events/v1/event.ts'
-import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
 import { runtimeClasses } from './node/v1/runtimeClass.ts'
 import { clusterRoleBindings } from './rbac/v1/clusterRoleBinding.ts'
 import { clusterRoles } from './rbac/v1/clusterRole.ts'
 import { roleBindings } from './rbac/v1/roleBinding.ts'
 import { roles } from './rbac/v1/role.ts'
+import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
 import { volumeAttributesClasses } from './storage/v1/volumeAttributesClass.ts'
@@ -82,6 +90,14 @@ export const allResources: readonly Resource[] = [
   clusterRoles,
   roleBindings,
   roles,
+  mutatingWebhookConfigurations,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+  validatingWebhookConfigurations,
+  mutatingAdmissionPolicies,
+  mutatingAdmissionPolicyBindings,
+  mutatingAdmissionPoliciesAlpha,
+  mutatingAdmissionPolicyBindingsAlpha,
   leases,
   runtimeClasses,
   endpointSlices,

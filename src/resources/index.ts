@@ -2,6 +2,12 @@
  * How each kind is served: its columns, defaults, rules and subresources. Verbs are the server's, shapes are the API's;
  * nothing here reads or writes anything but the object at hand.
  */
+import { mutatingAdmissionPolicyStrategy } from '#resources/admissionregistration/mutatingAdmissionPolicy.ts'
+import { mutatingAdmissionPolicyBindingStrategy } from '#resources/admissionregistration/mutatingAdmissionPolicyBinding.ts'
+import { validatingAdmissionPolicyStrategy } from '#resources/admissionregistration/validatingAdmissionPolicy.ts'
+import { validatingAdmissionPolicyBindingStrategy } from '#resources/admissionregistration/validatingAdmissionPolicyBinding.ts'
+import { mutatingWebhookConfigurationStrategy } from '#resources/admissionregistration/webhookConfiguration.ts'
+import { validatingWebhookConfigurationStrategy } from '#resources/admissionregistration/webhookConfiguration.ts'
 import { controllerRevisionStrategy } from '#resources/apps/controllerRevision.ts'
 import { daemonSetStrategy } from '#resources/apps/daemonSet.ts'
 import { deploymentStrategy } from '#resources/apps/deployment.ts'
@@ -33,8 +39,8 @@ import { secretStrategy } from '#resources/core/secret.ts'
 import { serviceStrategy, type ServiceRanges } from '#resources/core/service/strategy.ts'
 import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
 import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
-import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudget.ts'
 import { runtimeClassStrategy } from '#resources/node/runtimeClass.ts'
+import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudget.ts'
 import { priorityClassStrategy } from '#resources/scheduling/priorityClass.ts'
 import { volumeAttributesClassStrategy } from '#resources/storage/volumeAttributesClass.ts'
 import { clusterRoleBindingStrategy, roleBindingStrategy } from '#resources/rbac/bindings.ts'
@@ -81,6 +87,12 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     clusterRoleStrategy,
     roleBindingStrategy,
     roleStrategy,
+    mutatingWebhookConfigurationStrategy,
+    validatingAdmissionPolicyStrategy,
+    validatingAdmissionPolicyBindingStrategy,
+    validatingWebhookConfigurationStrategy,
+    mutatingAdmissionPolicyStrategy,
+    mutatingAdmissionPolicyBindingStrategy,
     leaseStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,
