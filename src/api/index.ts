@@ -18,6 +18,8 @@ import { localSubjectAccessReviews } from './authorization/v1/localSubjectAccess
 import { selfSubjectAccessReviews } from './authorization/v1/selfSubjectAccessReview.ts'
 import { selfSubjectRulesReviews } from './authorization/v1/selfSubjectRulesReview.ts'
 import { subjectAccessReviews } from './authorization/v1/subjectAccessReview.ts'
+import { cronJobs } from './batch/v1/cronJob.ts'
+import { jobs } from './batch/v1/job.ts'
 import { leases } from './coordination/v1/lease.ts'
 import { bindings } from './core/v1/binding.ts'
 import { componentStatuses } from './core/v1/componentStatus.ts'
@@ -81,6 +83,8 @@ export const allResources: readonly Resource[] = [
   selfSubjectAccessReviews,
   selfSubjectRulesReviews,
   subjectAccessReviews,
+  cronJobs,
+  jobs,
   podDisruptionBudgets,
   priorityClasses,
   volumeAttributesClasses,

@@ -46,7 +46,10 @@ export function selectorColumn<T extends KubeObject>(selectorOf: (object: T) => 
     name: 'Selector',
     wide: true,
     description: 'Labels of the pods that belong to the object.',
-    value: (object) => formatLabelSelector(requirementsOf(selectorOf(object))) || '<none>',
+    value: (object) => {
+      const selector = selectorOf(object)
+      return (selector && formatLabelSelector(requirementsOf(selector))) || '<none>'
+    },
   }
 }
 

@@ -8,6 +8,10 @@ import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.
 const goNames: Readonly<Record<string, string>> = {
   apiGroup: 'APIGroup',
   seLinuxOptions: 'SELinuxOptions',
+  dnsConfig: 'DNSConfig',
+  dnsPolicy: 'DNSPolicy',
+  os: 'OS',
+  tty: 'TTY',
   gmsaCredentialSpec: 'GMSACredentialSpec',
   gmsaCredentialSpecName: 'GMSACredentialSpecName',
 }
@@ -20,6 +24,11 @@ export function goForm(definition: string, value: object): JsonObject {
 function structForm(schema: Schema, value: JsonObject): JsonObject {
   const form: JsonObject = {}
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    // The metadata of a template is part of it, in the form that it has outside.
+    if (name === 'metadata') {
+      Object.assign(form, value[name])
+      continue
+    }
     const goName = goNames[name] ?? name.charAt(0).toUpperCase() + name.slice(1)
     form[goName] = fieldForm(field, value[name])
   }

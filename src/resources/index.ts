@@ -20,6 +20,8 @@ import {
   selfSubjectRulesReviewStrategy,
   subjectAccessReviewStrategy,
 } from '#resources/authorization/reviews.ts'
+import { cronJobStrategy } from '#resources/batch/cronJob.ts'
+import { jobStrategy } from '#resources/batch/job.ts'
 import { leaseStrategy } from '#resources/coordination/lease.ts'
 import { bindingStrategy } from '#resources/core/binding.ts'
 import { componentStatusStrategy } from '#resources/core/componentStatus.ts'
@@ -80,6 +82,8 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     selfSubjectAccessReviewStrategy,
     selfSubjectRulesReviewStrategy,
     subjectAccessReviewStrategy,
+    cronJobStrategy,
+    jobStrategy,
     podDisruptionBudgetStrategy,
     priorityClassStrategy,
     volumeAttributesClassStrategy,

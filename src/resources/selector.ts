@@ -28,3 +28,10 @@ export function checkSelector(selector: LabelSelector, report: Report): void {
     }
   }
 }
+
+const operators: ReadonlySet<string> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist'])
+
+/** Whether a selector can be matched at all; others are refused elsewhere. */
+export function hasKnownOperators({ matchExpressions = [] }: LabelSelector): boolean {
+  return matchExpressions.every(({ operator }) => operators.has(operator))
+}

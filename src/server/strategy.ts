@@ -81,6 +81,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   terminating?(object: T): void
   /** Whether something beside `metadata.finalizers` still holds an object that is being deleted (a namespace's `spec.finalizers`). */
   holds?(object: T): boolean
+  /** A deletion that says nothing of what the object owns leaves that alone, and the answer warns of it. */
+  readonly orphans?: { readonly warning: string }
   /** A deletion that is done at once answers with the object instead of a Status. */
   readonly answersDeleted?: boolean
 }

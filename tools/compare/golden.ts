@@ -114,7 +114,7 @@ export function scrubbed(value: unknown): unknown {
   const text = JSON.stringify(value, (key, inner: unknown) => (volatile.has(key) ? undefined : inner))
   return text === undefined
     ? undefined
-    : JSON.parse(text.replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-x'))
+    : JSON.parse(withoutUids(text).replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-x'))
 }
 
 /** JSON alone: without members that are undefined. */

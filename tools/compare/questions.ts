@@ -117,8 +117,8 @@ export async function askFieldErrors(directory: string, server: Asker): Promise<
     comparisons.push({
       file: 'field-errors.json',
       what: errorName(recorded),
-      recorded: { code, reason, message, causes },
-      ours: { code: answer.code, ...(answer.code < 300 ? {} : refusal(body(answer))) },
+      recorded: scrubbed({ code, reason, message, causes }),
+      ours: scrubbed({ code: answer.code, ...(answer.code < 300 ? {} : refusal(body(answer))) }),
     })
   }
   return comparisons
@@ -177,12 +177,12 @@ export async function askPatches(directory: string, server: Asker): Promise<Comp
     comparisons.push({
       file: 'patches.json',
       what: note,
-      recorded: { before: scrubbed(before), code, after: scrubbed(after), message },
-      ours: {
-        before: scrubbed(body(created)),
+      recorded: scrubbed({ before, code, after, message }),
+      ours: scrubbed({
+        before: body(created),
         code: answer.code,
-        ...(answer.code < 300 ? { after: scrubbed(body(answer)) } : { message: body(answer).message }),
-      },
+        ...(answer.code < 300 ? { after: body(answer) } : { message: body(answer).message }),
+      }),
     })
   }
   return comparisons

@@ -54,29 +54,34 @@ export async function createObject(
   if (strategy.generation === false) delete metadata.generation
   else metadata.generation = 1
   if (strategy.createsReserved !== true) for (const path of strategy.reserved ?? []) dropPath(object, path)
+  metadata.name = generated ? unusedName(context, kind, namespace, metadata.generateName!) : (metadata.name ?? '')
+  // Some defaults follow the name.
+  if (generated) strategy.default?.(object)
   strategy.prepare?.(object, undefined, serving)
-  if (metadata.name === undefined) metadata.name = ''
-  for (let attempt = 1; ; attempt++) {
-    if (generated) {
-      metadata.name = generateName(metadata.generateName!, context.random)
-      // Some defaults follow the name.
-      strategy.default?.(object)
+  const allocation = checkObject(kind, object, undefined, serving, options.warn)
+  try {
+    await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
+    const written = await commitNew(context, kind, object, namespace, options.dryRun)
+    if (written !== undefined) {
+      allocation?.commit()
+      return written
     }
-    const allocation = checkObject(kind, object, undefined, serving, options.warn)
-    try {
-      await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
-      const written = await commitNew(context, kind, object, namespace, options.dryRun)
-      if (written !== undefined) {
-        allocation?.commit()
-        return written
-      }
-    } catch (error) {
-      allocation?.release()
-      throw error
-    }
+  } catch (error) {
     allocation?.release()
-    if (!generated) throw existsError(kind, namespace, metadata.name)
-    if (attempt >= nameAttempts) throw noUniqueName(kind, metadata.name)
+    throw error
+  }
+  allocation?.release()
+  throw generated ? noUniqueName(kind, metadata.name) : existsError(kind, namespace, metadata.name)
+}
+
+/**
+ * A name from a base that no object has, as far as the cache knows. Another request that makes the same name at the same
+ * moment is refused: clients try again then.
+ */
+function unusedName(context: RegistryContext, kind: Kind, namespace: string, base: string): string {
+  for (let attempt = 1; ; attempt++) {
+    const name = generateName(base, context.random)
+    if (attempt >= nameAttempts || kind.cache.entries.get(keyOf(kind, namespace, name)) === undefined) return name
   }
 }
 

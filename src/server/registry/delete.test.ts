@@ -9,6 +9,7 @@ import { planDeletion } from './delete.ts'
 const now = Date.UTC(2026, 0, 1)
 const graceful: Partial<Strategy> = { gracePeriod: (_object, requested) => requested ?? 30 }
 const plain: Partial<Strategy> = {}
+const orphaning: Partial<Strategy> = { orphans: { warning: 'left' } }
 
 interface Row {
   readonly name: string
@@ -44,6 +45,23 @@ const rows: readonly Row[] = [
     metadata: { finalizers: ['foregroundDeletion'] },
     wanted: { propagationPolicy: 'Background' },
     plan: 'remove',
+  },
+  {
+    name: 'orphans are left without a wish, where the kind leaves them',
+    strategy: orphaning,
+    plan: [{ ...deleting(0), finalizers: ['orphan'] }, false],
+  },
+  {
+    name: 'orphans are not left against a wish',
+    strategy: orphaning,
+    wanted: { orphanDependents: false },
+    plan: 'remove',
+  },
+  {
+    name: 'a policy that is there stays without a wish',
+    strategy: orphaning,
+    metadata: { finalizers: ['foregroundDeletion'] },
+    plan: [{ ...deleting(0), finalizers: ['foregroundDeletion'] }, false],
   },
   { name: 'grace as it is', strategy: graceful, plan: [{ ...deleting(30) }, false] },
   { name: 'grace as wanted', strategy: graceful, wanted: { gracePeriodSeconds: 5 }, plan: [{ ...deleting(5) }, false] },

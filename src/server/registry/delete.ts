@@ -32,6 +32,8 @@ export async function deleteObject(
   options: WriteOptions,
 ): Promise<DeleteResult> {
   const key = keyOf(kind, namespace, name)
+  const { orphans } = kind.strategy
+  if (orphans !== undefined && policyOf(wanted) === undefined) options.warn(orphans.warning)
   for (let attempt = 1; attempt <= attempts; attempt++) {
     await context.cache.current()
     const existing = kind.cache.entries.get(key)
@@ -67,7 +69,7 @@ export function planDeletion(kind: Kind, old: KubeObject, wanted: DeleteOptions,
   delete metadata.resourceVersion
   const grace = planGrace(kind, object, wanted, now)
   if (grace === 'pending') return { do: 'nothing' }
-  const finalizers = planFinalizers(metadata.finalizers ?? [], wanted)
+  const finalizers = planFinalizers(kind, metadata.finalizers ?? [], wanted)
   if (finalizers.length === 0) delete metadata.finalizers
   else metadata.finalizers = finalizers
   const isHeld = finalizers.length > 0 || kind.strategy.holds?.(object) === true
@@ -122,15 +124,19 @@ function markNow({ metadata }: KubeObject, now: number): void {
   metadata.deletionGracePeriodSeconds = 0
 }
 
-/** The finalizers with those of the wanted propagation. Without a wish those that are there stay. */
-function planFinalizers(finalizers: readonly string[], wanted: DeleteOptions): string[] {
-  const policy =
-    wanted.propagationPolicy ??
-    (wanted.orphanDependents === undefined ? undefined : wanted.orphanDependents ? 'Orphan' : 'Background')
+/** The finalizers with those of the wanted propagation. Without a wish those that are there stay, or the kind decides. */
+function planFinalizers({ strategy }: Kind, finalizers: readonly string[], wanted: DeleteOptions): string[] {
+  const isDecided = finalizers.includes(orphanFinalizer) || finalizers.includes(foregroundFinalizer)
+  const policy = policyOf(wanted) ?? (strategy.orphans === undefined || isDecided ? undefined : 'Orphan')
   if (policy === undefined) return [...finalizers]
   const others = finalizers.filter((each) => each !== foregroundFinalizer && each !== orphanFinalizer)
   if (policy === 'Orphan') return [...others, orphanFinalizer]
   return policy === 'Foreground' ? [...others, foregroundFinalizer] : others
+}
+
+/** What is to become of the dependents, where the request says so. */
+function policyOf({ propagationPolicy, orphanDependents }: DeleteOptions): DeleteOptions['propagationPolicy'] {
+  return propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background')
 }
 
 /** Undefined: somebody else changed the object meanwhile. */

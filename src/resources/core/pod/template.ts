@@ -5,7 +5,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { defaultPodSpec } from './defaults.ts'
 import { checkAnnotations, checkLabels } from '#resources/metadata.ts'
 import { checkPodSpec } from './rules.ts'
-import { checkSelector } from '#resources/selector.ts'
+import { checkSelector, hasKnownOperators } from '#resources/selector.ts'
 
 /** Fills in what a pod template leaves out. */
 export function defaultTemplate(template: PodTemplateSpec): void {
@@ -58,7 +58,7 @@ export function checkSelectorMatchesTemplate(
       place.invalid(selector, `empty selector is invalid for ${kind}`)
       return
     }
-    if ((selector.matchExpressions ?? []).some(({ operator }) => !operators.has(operator))) {
+    if (!hasKnownOperators(selector)) {
       place.invalid(selector, 'invalid label selector')
       return
     }
@@ -68,5 +68,3 @@ export function checkSelectorMatchesTemplate(
     report.at('template', 'metadata', 'labels').invalid(labels ?? null, '`selector` does not match template `labels`')
   }
 }
-
-const operators: ReadonlySet<string> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist'])
