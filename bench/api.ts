@@ -236,7 +236,7 @@ function changeReader(tell: (change: number) => void): (piece: Buffer) => void {
         return
       }
       begin = at + longest
-      tell(Number.parseInt(bytes.latin1Slice(begin - 4, begin), 10))
+      tell(Number.parseInt(bytes.toString('latin1', begin - 4, begin), 10))
     }
   }
 }

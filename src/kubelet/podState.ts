@@ -12,6 +12,7 @@ export class PodState {
   readonly #images = new Map<string, ImageState>()
   readonly #backoffs = new Map<string, RestartBackoff>()
   readonly #stopping = new Map<string, number>()
+  readonly #stopped = new Set<string>()
   #retryAt: { volumes?: number; sandbox?: number } = {}
   #volumesMounted = false
   #endingSince: number | undefined
@@ -32,15 +33,18 @@ export class PodState {
       images: this.#images,
       backoffs: this.#backoffs,
       stopping: this.#stopping,
+      stopped: this.#stopped,
       probes,
       ...(this.#endingSince === undefined ? {} : { endingSince: this.#endingSince }),
     }
   }
 
-  /** Forgets what it was waiting for of containers that have ended. */
+  /** Forgets what it was waiting for of containers that have ended, and all of those that are gone. */
   settle(observed: ObservedPod): void {
     const alive = new Set(observed.containers.filter((run) => run.state !== 'exited').map((run) => run.id))
     for (const id of this.#stopping.keys()) if (!alive.has(id)) this.#stopping.delete(id)
+    const known = new Set(observed.containers.map((run) => run.id))
+    for (const id of this.#stopped) if (!known.has(id)) this.#stopped.delete(id)
   }
 
   /** The first time counts. */
@@ -120,6 +124,7 @@ export class PodState {
 
   noteStop(id: string, killAt: number): void {
     this.#stopping.set(id, killAt)
+    this.#stopped.add(id)
   }
 
   isStopping(id: string): boolean {
@@ -129,5 +134,6 @@ export class PodState {
   /** The stop did not work: it will be asked for again. */
   forgetStop(id: string): void {
     this.#stopping.delete(id)
+    this.#stopped.delete(id)
   }
 }

@@ -141,6 +141,7 @@ class PodSteps {
       images,
       backoffs,
       stopping: stops.size === 0 ? none : new Map([...stops].map(([id, { at }]) => [id, at])),
+      stopped: new Set(stops.keys()),
       probes: this.#verdicts(),
       ...(endingSince === undefined ? {} : { endingSince }),
     }

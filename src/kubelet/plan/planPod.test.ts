@@ -321,6 +321,28 @@ const rows: readonly Row[] = [
     actions: [],
   },
   {
+    name: 'a container that was stopped for its probe starts again at once, and that does not count',
+    pod: podOf({ containers: [container('c', { livenessProbe: {} })] }),
+    runs: [exited(137)],
+    memory: mounted({ images: present('c'), stopped: new Set(['c0']) }),
+    actions: [start('c', 1)],
+  },
+  {
+    name: 'the second time it starts at once, and counts from the end of the run before',
+    pod: podOf({ containers: [container('c', { livenessProbe: {} })] }),
+    runs: [exited(137, { attempt: 1 }), exited(137, { finishedAt: now - seconds(7) })],
+    memory: mounted({ images: present('c'), stopped: new Set(['c0', 'c1']) }),
+    actions: [start('c', 2, now - seconds(7))],
+  },
+  {
+    name: 'and waits once the run before it still held it back',
+    pod: podOf({ containers: [container('c', { livenessProbe: {} })] }),
+    runs: [exited(137, { attempt: 2 }), exited(137, { attempt: 1, finishedAt: now - seconds(7) })],
+    memory: mounted({ images: present('c'), stopped: new Set(['c1', 'c2']), backoffs: backoffOf(10_000) }),
+    actions: [],
+    recheckAt: now + seconds(4),
+  },
+  {
     name: 'a new image asks for a new container',
     pod: podOf({ containers: [container('c', { image: 'j' })] }),
     runs: [run()],

@@ -7,7 +7,15 @@ import { Steps, type PodAction } from './podAction.ts'
 import type { PodMemory } from './podMemory.ts'
 import { computePodStatus, deadlineOf } from './podStatus.ts'
 import { hashOfContainer, isSidecar, viewOf, type PodView } from './podView.ts'
-import { backoffKey, crashLoopShownFrom, endOf, podText, restartAt, shouldRestart } from './restarts.ts'
+import {
+  backoffKey,
+  backoffSince,
+  crashLoopShownFrom,
+  podText,
+  restartAt,
+  shouldRestart,
+  type RestartBackoff,
+} from './restarts.ts'
 
 /** What should be done for one pod now, and what is to be said of it meanwhile. */
 export interface PodPlan {
@@ -84,7 +92,7 @@ function planContainers(pod: Pod, view: PodView, now: number, memory: PodMemory,
     const passed = initialized || hasLaterRun(pod, view, index)
     if (isSidecar(container)) {
       if (run === undefined || isOver(run)) {
-        if (mayStart(pod, container, run, now, memory, steps)) wanted.push(container)
+        if (mayStart(pod, container, view, run, now, memory, steps)) wanted.push(container)
         if (!passed) return wanted
       } else {
         stopIfUnfit(pod, container, run, memory, steps)
@@ -95,14 +103,14 @@ function planContainers(pod: Pod, view: PodView, now: number, memory: PodMemory,
     if (initialized) continue
     if (run === undefined || isOver(run)) {
       if (run?.state === 'exited' && run.exitCode === 0) continue
-      if (mayStart(pod, container, run, now, memory, steps)) wanted.push(container)
+      if (mayStart(pod, container, view, run, now, memory, steps)) wanted.push(container)
     }
     return wanted
   }
   for (const container of pod.spec.containers) {
     const run = view.current(container.name)
     if (run !== undefined && !isOver(run)) stopIfUnfit(pod, container, run, memory, steps)
-    else if (mayStart(pod, container, run ?? endedElsewhere(view, container), now, memory, steps)) {
+    else if (mayStart(pod, container, view, run ?? endedElsewhere(view, container), now, memory, steps)) {
       wanted.push(container)
     }
   }
@@ -132,6 +140,7 @@ function isStarted(container: Container, run: ObservedContainer, memory: PodMemo
 function mayStart(
   pod: Pod,
   container: Container,
+  view: PodView,
   ended: ObservedContainer | undefined,
   now: number,
   memory: PodMemory,
@@ -145,9 +154,10 @@ function mayStart(
   if (ended === undefined || ended.state === 'created' || ended.hash !== hash) return true
   if (!shouldRestart(pod, container, ended)) return false
   const backoff = memory.backoffs.get(backoffKey(container.name, hash))
-  const at = restartAt(backoff, endOf(ended), now)
-  if (at === undefined) return true
-  const shownFrom = crashLoopShownFrom(backoff!, endOf(ended))
+  const since = countedFrom(view, ended, backoff, memory)
+  const at = since === undefined ? undefined : restartAt(backoff, since, now)
+  if (since === undefined || at === undefined) return true
+  const shownFrom = crashLoopShownFrom(backoff!, since)
   if (now < shownFrom) steps.recheck(shownFrom)
   else if (!isShownAsCrashLoop(pod, container.name)) {
     const message = `Back-off restarting failed container ${container.name} in pod ${podText(pod)}`
@@ -155,6 +165,17 @@ function mayStart(
   }
   steps.recheck(at)
   return false
+}
+
+/** `backoffSince` of a run among those that the runtime still knows. */
+function countedFrom(
+  view: PodView,
+  ended: ObservedContainer,
+  backoff: RestartBackoff | undefined,
+  memory: PodMemory,
+): number | undefined {
+  const runs = view.runs(ended.name)
+  return backoffSince(ended, runs[runs.indexOf(ended) + 1], memory.stopped.has(ended.id), backoff)
 }
 
 function isRetryLater(name: string, now: number, memory: PodMemory): boolean {
@@ -184,12 +205,14 @@ function planStart(
   }
   if (image.is === 'pulling') return false
   const before = view.runs(name)[0]
+  const backoff = memory.backoffs.get(backoffKey(name, hashOfContainer(container)))
+  const endedAt = before === undefined ? undefined : countedFrom(view, before, backoff, memory)
   steps.add({
     do: 'startContainer',
     name,
     attempt: before === undefined ? 0 : before.attempt + 1,
     imageRef: image.ref,
-    ...(before === undefined ? {} : { endedAt: endOf(before) }),
+    ...(endedAt === undefined ? {} : { endedAt }),
   })
   return true
 }

@@ -42,6 +42,8 @@ export interface PodMemory {
   readonly backoffs: ReadonlyMap<string, RestartBackoff>
   /** When a container that was asked to stop will be killed, by container id. */
   readonly stopping: ReadonlyMap<string, number>
+  /** Containers that were asked to stop while the pod went on, by id. */
+  readonly stopped: ReadonlySet<string>
   /** By container id. */
   readonly probes: ReadonlyMap<string, ProbeVerdicts>
   /** When its end began: from then the grace period counts. */
@@ -58,6 +60,7 @@ export function freshMemory(node: PodMemory['node']): PodMemory {
     images: new Map(),
     backoffs: new Map(),
     stopping: new Map(),
+    stopped: new Set(),
     probes: new Map(),
   }
 }

@@ -32,6 +32,24 @@ export function restartAt(backoff: RestartBackoff | undefined, endedAt: number, 
 }
 
 /**
+ * The end from which the back-off of the next start counts; undefined when that start neither waits nor counts.
+ *
+ * A container that the kubelet stopped itself, for a failed probe, is replaced in the same pass, and only the run before it
+ * is looked at: the next one starts at once unless that run still held it back when this one ended.
+ */
+export function backoffSince(
+  ended: ObservedContainer,
+  before: ObservedContainer | undefined,
+  wasStopped: boolean,
+  backoff: RestartBackoff | undefined,
+): number | undefined {
+  if (!wasStopped) return endOf(ended)
+  if (before === undefined) return undefined
+  const isHeldBack = restartAt(backoff, endOf(before), endOf(ended)) !== undefined
+  return isHeldBack ? endOf(ended) : endOf(before)
+}
+
+/**
  * From when on a container in back-off is shown as such. Before that its own end is shown, so that people see how it
  * ended; upstream has the same pause as a side effect of its resync period.
  */
