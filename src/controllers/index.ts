@@ -12,6 +12,7 @@ import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
 import { podGarbageCollector } from './podGarbageCollector/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
+import { resourceQuotaController } from './resourceQuota/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
@@ -30,6 +31,7 @@ export const controllers: readonly MakeController[] = [
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
+  resourceQuotaController,
   claimProtectionController,
   volumeProtectionController,
   garbageCollector,

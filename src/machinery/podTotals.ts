@@ -2,25 +2,7 @@
 // its own arithmetic (podResources.ts), which is about speed.
 import type { Container, ResourceList } from '#api/core/v1/container.ts'
 import type { PodSpec } from '#api/core/v1/pod.ts'
-import { addQuantities, compareQuantities } from './quantity.ts'
-
-/** The sum of two lists; what is only in one is taken over. */
-export function addResourceLists(one: ResourceList, other: ResourceList): ResourceList {
-  return combine(one, other, addQuantities)
-}
-
-/** The larger of each resource. */
-export function maximumResourceList(one: ResourceList, other: ResourceList): ResourceList {
-  return combine(one, other, (a, b) => (compareQuantities(a, b) >= 0 ? a : b))
-}
-
-function combine(one: ResourceList, other: ResourceList, merge: (a: string, b: string) => string): ResourceList {
-  const result: ResourceList = { ...one }
-  for (const [name, amount] of Object.entries(other)) {
-    result[name] = Object.hasOwn(result, name) ? merge(result[name]!, amount) : amount
-  }
-  return result
-}
+import { addResourceLists, maximumResourceList } from './resourceLists.ts'
 
 /** What can be asked for by a pod as a whole. */
 function isPodLevel(name: string): boolean {

@@ -199,6 +199,22 @@ function remembered(cache: Map<string, number>, text: string, divisor: bigint): 
   return value
 }
 
+/** Adds up many quantities and writes the sum once, in the style of the first one that is not zero. */
+export class QuantitySum {
+  #nanos = 0n
+  #format: QuantityFormat = 'DecimalSI'
+
+  add(text: string): void {
+    const { nanos, format } = mustParseQuantity(text)
+    if (this.#nanos === 0n) this.#format = format
+    this.#nanos += nanos
+  }
+
+  get text(): string {
+    return formatQuantity({ nanos: this.#nanos, format: this.#format })
+  }
+}
+
 /** The canonical quantity of a whole number of units. */
 export function quantityOf(units: number, format: QuantityFormat = 'DecimalSI'): string {
   return formatQuantity({ nanos: BigInt(Math.trunc(units)) * nanosPerUnit, format })

@@ -5,7 +5,7 @@
 //   component:   { name: 'apiServer', run: (ready, signal) => server.run(ready, signal) }
 //   HTTPS:       new HttpServer({ handler: httpHandler(server), tls })
 //   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:masters'] })
-import type { Resource, KubeObject } from '#api/resource.ts'
+import type { Resource } from '#api/resource.ts'
 import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
 import { messageOf } from '#lib/errorText.ts'
@@ -19,19 +19,19 @@ import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
 import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { authorizationOf } from './authorize/authorizers.ts'
+import { createClusterView } from './clusterView.ts'
 import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
 import { serverVersion } from './endpoints/version.ts'
 import type { ServerContext } from './exchange.ts'
 import { Health, type HealthCheck } from './health.ts'
-import { keyOf, Kinds, scopePrefix, serveKind } from './kind.ts'
+import { Kinds, serveKind } from './kind.ts'
 import { ServerMetrics } from './metrics.ts'
 import type { NodeConnector } from './nodeProxy.ts'
 import { serve } from './pipeline.ts'
 import { LeasePool } from './registry/leasePool.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { Strategy } from './strategy.ts'
-import { inOwnForm } from './versions.ts'
 import { WatchCache } from './watchCache.ts'
 
 export interface ApiServerOptions {
@@ -87,7 +87,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
   })
   const kinds = new Kinds(options.strategies.flatMap((strategy) => serveKind(strategy, schemaFor, cache)))
-  const cluster = clusterView(kinds, cache, clock, random)
+  const leases = new LeasePool(store, clock)
+  const cluster = createClusterView({ kinds, cache, clock, random, store, leases })
   const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
   const closing = new AbortController()
   let isReady = false
@@ -100,7 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       random,
       newUid,
       cluster,
-      leases: new LeasePool(store, clock),
+      leases,
       admission: options.admission ?? admissionPlugins(),
     },
     kinds,
@@ -167,29 +168,6 @@ function schemaFor(resource: Resource): NonNullable<ReturnType<typeof schemaOfKi
   const schema = schemaOfKind({ group, version, kind })
   if (schema === undefined) throw new Error(`Cannot serve ${group}/${version} ${kind}: there is no schema for it`)
   return schema
-}
-
-function clusterView(kinds: Kinds, cache: WatchCache, clock: Clock, random: Random): ClusterView {
-  return {
-    get now() {
-      return clock.now()
-    },
-    random,
-    get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined {
-      const kind = kinds.of(resource)
-      const stored = kind?.cache.entries.get(keyOf(kind, namespace, name))
-      return stored === undefined ? undefined : (inOwnForm(kind!, stored).object as T)
-    },
-    list<T extends KubeObject>(resource: Resource<T>, namespace: string): readonly T[] {
-      const kind = kinds.of(resource)
-      if (kind === undefined) return []
-      return kind.cache.entries.list(scopePrefix(kind, namespace)).map((stored) => inOwnForm(kind, stored).object as T)
-    },
-    pause: (ms) => clock.sleep(ms),
-    current: async () => {
-      await cache.current()
-    },
-  }
 }
 
 async function storeProblem(store: Store): Promise<string | undefined> {

@@ -38,6 +38,11 @@ export interface ClusterView {
   pause(ms: number): Promise<void>
   /** Resolves once the cache holds all that was committed before the call. */
   current(): Promise<void>
+  /**
+   * Writes `changed` in the place of `old` if nobody else has written it since; false when somebody has. Past admission
+   * and rules: for what the server itself keeps in an object's status.
+   */
+  replace<T extends KubeObject>(resource: Resource<T>, old: T, changed: T): Promise<boolean>
 }
 
 /** Whether a request is about objects of this resource; an absent subresource means the objects themselves. */

@@ -6,6 +6,7 @@ import { nodeRestriction } from './nodeRestriction.ts'
 import { podSecurity, type PodSecurityConfiguration } from './podSecurity.ts'
 import { podTopologyLabels } from './podTopologyLabels.ts'
 import { priority } from './priority.ts'
+import { resourceQuota } from './resourceQuota.ts'
 import { runtimeClass } from './runtimeClass.ts'
 import { serviceAccount } from './serviceAccount.ts'
 import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts'
@@ -32,5 +33,6 @@ export function admissionPlugins(options: AdmissionOptions = {}): readonly Admis
     storageObjectInUseProtection,
     runtimeClass,
     ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
+    resourceQuota(),
   ]
 }

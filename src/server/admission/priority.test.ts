@@ -32,6 +32,7 @@ function view(known: readonly PriorityClass[], later: readonly PriorityClass[] =
       objects.find(({ metadata }) => metadata.name === name) as unknown as T | undefined,
     list: <T extends KubeObject>() => objects as unknown as readonly T[],
     pause: async () => {},
+    replace: async () => false,
     current: async () => {
       objects = [...known, ...later]
     },

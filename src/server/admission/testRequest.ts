@@ -21,6 +21,7 @@ export function clusterWith(objects: Readonly<Record<string, readonly object[]>>
       ) as readonly unknown[] as never,
     pause: () => Promise.resolve(),
     current: () => Promise.resolve(),
+    replace: () => Promise.resolve(true),
   }
 }
 

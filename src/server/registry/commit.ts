@@ -6,6 +6,9 @@ import type { Kind } from '../kind.ts'
 import { rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
 import type { RegistryContext } from './context.ts'
 
+/** What a write needs of the server. */
+export type CommitContext = Pick<RegistryContext, 'store' | 'leases'>
+
 /** The largest object that is stored, in bytes of JSON: etcd's limit for one request. */
 const largestObject = 1.5 * 1024 * 1024
 
@@ -19,7 +22,7 @@ export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
 
 /** Writes an encoded object if the key is still at `expected`. `object` must not be changed afterwards. */
 export async function writeObject(
-  context: RegistryContext,
+  context: CommitContext,
   kind: Kind,
   key: string,
   expected: Revision,
@@ -41,7 +44,7 @@ export async function writeObject(
 
 /** One compare-and-swap; trouble of the store becomes what clients can act on. */
 export async function commit(
-  context: RegistryContext,
+  context: Pick<CommitContext, 'store'>,
   key: string,
   expected: Revision,
   write: StoreWrite,

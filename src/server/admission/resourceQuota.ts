@@ -1,0 +1,20 @@
+import { resourceQuotas } from '#api/core/v1/resourceQuota.ts'
+import { evaluatorOf } from '#machinery/quota/evaluators.ts'
+import type { AdmissionPlugin } from './chain.ts'
+import { QuotaLedger } from './resourceQuota/ledger.ts'
+
+/** Keeps the objects of a namespace together within its quotas. Last in the order: what it charges should happen. */
+export function resourceQuota(): AdmissionPlugin {
+  const ledger = new QuotaLedger()
+  return {
+    name: 'ResourceQuota',
+    validate(request, cluster) {
+      const { operation, namespace, resource, subresource } = request
+      if (namespace === '' || (operation !== 'CREATE' && operation !== 'UPDATE')) return undefined
+      const evaluator = evaluatorOf(resource)
+      if (evaluator === undefined || !evaluator.charges(operation, subresource)) return undefined
+      if (cluster.list(resourceQuotas, namespace).length === 0) return undefined
+      return ledger.charge(request, evaluator, cluster)
+    },
+  }
+}
