@@ -23,6 +23,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'podStart', about: 'pods beside bare container runtime calls', load: () => import('./podStart.ts') },
   { name: 'simulation', about: 'a thousand simulated nodes', load: () => import('./simulation.ts') },
   { name: 'http', about: 'the HTTP server alone', load: () => import('./http.ts') },
+  { name: 'cel', about: 'expressions beside bare functions', load: () => import('./cel.ts') },
   { name: 'metrics', about: 'what counting costs', load: () => import('./metrics.ts') },
 ]
 

@@ -1,0 +1,48 @@
+// Regular expressions that other people than us wrote: in RE2's syntax, matched in a time that grows with the text alone.
+import { RE2JS } from 're2js'
+import { RecentMap } from './collections/recentMap.ts'
+
+/** A compiled expression. */
+export interface LinearRegExp {
+  /** How many steps it can take for each character of a text. */
+  readonly size: number
+  /** Whether it matches somewhere in the text. */
+  test(text: string): boolean
+  /** The parts of the text that it matches, from the left and without overlap. */
+  findAll(text: string, most?: number): readonly string[]
+}
+
+/** Expressions that are kept compiled; those of all schemas and rules together are rarely more. */
+const kept = new RecentMap<string, LinearRegExp | { readonly problem: string }>(2_000)
+
+/** What the bounds of all repetitions of an expression may come to: each of them is a copy of what it repeats. */
+const mostCopies = 5_000
+/** Longer expressions take too long to compile. */
+const longestPattern = 10_000
+
+/** Compiles an expression; `problem` is in the words of Go: "error parsing regexp: missing closing ): `(`". */
+export function linearRegExp(pattern: string): LinearRegExp | { readonly problem: string } {
+  return kept.getOrMake(pattern, () => compile(pattern))
+}
+
+function compile(pattern: string): LinearRegExp | { readonly problem: string } {
+  let copies = pattern.length > longestPattern ? Infinity : 0
+  for (const [, least, most] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) copies += Number(most || least)
+  if (copies > mostCopies) return { problem: 'error parsing regexp: expression nests too deeply or is too large' }
+  let linear: RE2JS
+  try {
+    linear = RE2JS.compile(pattern)
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) }
+  }
+  return {
+    size: linear.programSize(),
+    test: (text) => linear.test(text),
+    findAll(text, most = Infinity) {
+      const found: string[] = []
+      const matcher = linear.matcher(text)
+      while (found.length < most && matcher.find()) found.push(matcher.group() ?? '')
+      return found
+    },
+  }
+}
