@@ -45,6 +45,13 @@ import { clusterRoleBindings } from './rbac/v1/clusterRoleBinding.ts'
 import { clusterRoles } from './rbac/v1/clusterRole.ts'
 import { roleBindings } from './rbac/v1/roleBinding.ts'
 import { roles } from './rbac/v1/role.ts'
+import { ingresses } from './networking/v1/ingress.ts'
+import { ingressClasses } from './networking/v1/ingressClass.ts'
+import { ipAddresses } from './networking/v1/ipAddress.ts'
+import { networkPolicies } from './networking/v1/networkPolicy.ts'
+import { serviceCIDRs } from './networking/v1/serviceCIDR.ts'
+import { ipAddresses as betaIpAddresses } from './networking/v1beta1/ipAddress.ts'
+import { serviceCIDRs as betaServiceCIDRs } from './networking/v1beta1/serviceCIDR.ts'
 import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
@@ -85,6 +92,13 @@ export const allResources: readonly Resource[] = [
   subjectAccessReviews,
   cronJobs,
   jobs,
+  ingressClasses,
+  ingresses,
+  ipAddresses,
+  networkPolicies,
+  serviceCIDRs,
+  betaIpAddresses,
+  betaServiceCIDRs,
   podDisruptionBudgets,
   priorityClasses,
   volumeAttributesClasses,

@@ -8,6 +8,7 @@ import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.
 const goNames: Readonly<Record<string, string>> = {
   apiGroup: 'APIGroup',
   seLinuxOptions: 'SELinuxOptions',
+  cidrs: 'CIDRs',
   dnsConfig: 'DNSConfig',
   dnsPolicy: 'DNSPolicy',
   os: 'OS',

@@ -42,6 +42,11 @@ import { serviceStrategy, type ServiceRanges } from '#resources/core/service/str
 import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
 import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
 import { runtimeClassStrategy } from '#resources/node/runtimeClass.ts'
+import { ingressStrategy } from '#resources/networking/ingress.ts'
+import { ingressClassStrategy } from '#resources/networking/ingressClass.ts'
+import { ipAddressStrategy } from '#resources/networking/ipAddress.ts'
+import { networkPolicyStrategy } from '#resources/networking/networkPolicy.ts'
+import { serviceCIDRStrategy } from '#resources/networking/serviceCIDR.ts'
 import { podDisruptionBudgetStrategy } from '#resources/policy/podDisruptionBudget.ts'
 import { priorityClassStrategy } from '#resources/scheduling/priorityClass.ts'
 import { volumeAttributesClassStrategy } from '#resources/storage/volumeAttributesClass.ts'
@@ -84,6 +89,11 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     subjectAccessReviewStrategy,
     cronJobStrategy,
     jobStrategy,
+    ingressClassStrategy,
+    ingressStrategy,
+    ipAddressStrategy,
+    networkPolicyStrategy,
+    serviceCIDRStrategy,
     podDisruptionBudgetStrategy,
     priorityClassStrategy,
     volumeAttributesClassStrategy,

@@ -118,3 +118,8 @@ export function fieldReader(kind: Kind): (object: KubeObject, field: string) => 
     return selectableFields?.[field]?.(object) ?? ''
   }
 }
+
+/** What refusals for wrong fields call a kind. */
+export function refusalName({ resource, strategy }: Kind): Pick<Resource, 'group' | 'kind'> {
+  return { group: strategy.refusalGroup ?? resource.group, kind: resource.kind }
+}

@@ -35,7 +35,9 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** The verbs of the kind; all when absent. Kinds that are only asked (reviews) have `create`. */
   readonly verbs?: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
   /** Rule of `metadata.name`; DNS subdomain when absent. */
-  readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment'
+  readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment' | 'address'
+  /** The group by which refusals name the kind where it is another: upstream keeps the one in which a kind began. */
+  readonly refusalGroup?: string
   /**
    * Paths that only subresources may change, such as `status`. A create drops them, an update through the main
    * resource keeps the stored value. They also keep server-side apply from owning them.

@@ -12,6 +12,7 @@ import {
   qualifiedNameProblems,
 } from '#machinery/validate/names.ts'
 import type { Kind } from '../kind.ts'
+import { addressProblems } from './addresses.ts'
 
 /** All annotations of an object together, keys and values, in bytes. */
 const largestAnnotations = 256 * 1024
@@ -24,6 +25,7 @@ const nameChecks = {
   'dns-label': dnsLabelProblems,
   'dns-1035-label': dns1035LabelProblems,
   'path-segment': pathSegmentProblems,
+  address: addressProblems,
 } as const
 
 /** What is wrong with the metadata of an object that is to be created. */

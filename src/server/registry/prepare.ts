@@ -3,7 +3,7 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { invalid } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { validateObject } from '#machinery/validate/schemaRules.ts'
-import type { Kind } from '../kind.ts'
+import { refusalName, type Kind } from '../kind.ts'
 import { validateMetadata, validateMetadataUpdate } from '../metadata/rules.ts'
 import type { Allocation, ServingContext, Subresource } from '../strategy.ts'
 
@@ -28,7 +28,7 @@ export function checkObject(
   if (problems.length === 0) allocation = strategy.allocate?.(object, old, serving, report)
   if (problems.length > 0) {
     allocation?.release()
-    throw invalid(kind.resource, object.metadata.name, problemCauses(problems))
+    throw invalid(refusalName(kind), object.metadata.name, problemCauses(problems))
   }
   for (const warning of strategy.warnings?.(object, old) ?? []) warn(warning)
   return allocation

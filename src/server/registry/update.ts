@@ -5,7 +5,7 @@ import { conflict, invalid, modifiedMeanwhile, notFound } from '#machinery/statu
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { parseRevision } from '../errors.ts'
-import { keyOf, type Kind } from '../kind.ts'
+import { keyOf, refusalName, type Kind } from '../kind.ts'
 import { copyPath, thaw } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import type { Subresource } from '../strategy.ts'
@@ -149,7 +149,7 @@ function checkIdentity(
   if (unconditional && kind.strategy.unconditionalUpdate !== true && !update.retryConflicts) {
     const { report, problems } = createReport()
     report.at('metadata', 'resourceVersion').invalid(0, 'must be specified for an update')
-    throw invalid(kind.resource, update.name, problemCauses(problems))
+    throw invalid(refusalName(kind), update.name, problemCauses(problems))
   }
   if (!unconditional && revision !== existing.revision) {
     throw conflict(kind.resource, update.name, modifiedMeanwhile)

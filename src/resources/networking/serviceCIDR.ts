@@ -1,0 +1,49 @@
+import { serviceCIDRs, type ServiceCIDR } from '#api/networking/v1/serviceCIDR.ts'
+import { serviceCIDRs as betaCIDRs } from '#api/networking/v1beta1/serviceCIDR.ts'
+import type { Report } from '#machinery/validate/report.ts'
+import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { goForm } from '#resources/goForm.ts'
+import { checkImmutable } from '#resources/rules.ts'
+import { blockProblems, readBlock } from '#server/metadata/addresses.ts'
+import type { Strategy } from '#server/strategy.ts'
+
+/** Blocks of addresses for services. */
+export const serviceCIDRStrategy: Strategy<ServiceCIDR> = {
+  resource: serviceCIDRs,
+  versions: [
+    {
+      resource: betaCIDRs,
+      deprecation:
+        'networking.k8s.io/v1beta1 ServiceCIDR is deprecated in v1.34+, unavailable in v1.37+; use networking.k8s.io/v1 ServiceCIDR',
+    },
+  ],
+  reserved: ['status'],
+  unconditionalUpdate: true,
+  generation: false,
+  columns: [
+    nameColumn,
+    { name: 'CIDRs', description: 'The blocks.', value: ({ spec }) => (spec.cidrs ?? []).join(',') },
+    ageColumn,
+  ],
+  subresources: { status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: () => {} } },
+  validate({ spec }, old, report) {
+    const place = report.at('spec', 'cidrs')
+    if (old === undefined) checkBlocks(spec, place)
+    else checkImmutable(place, spec.cidrs, old.spec.cidrs)
+  },
+}
+
+function checkBlocks(spec: ServiceCIDR['spec'], report: Report): void {
+  const { cidrs = [] } = spec
+  if (cidrs.length === 0) return report.required('at least one CIDR required')
+  const shown = goForm('io.k8s.api.networking.v1.ServiceCIDRSpec', spec)
+  if (cidrs.length > 2) return report.invalid(shown, 'may only hold up to 2 values')
+  if (cidrs.length === 2) {
+    const families = cidrs.map((cidr) => readBlock(cidr)?.family)
+    if (families.includes(undefined) || families[0] === families[1]) {
+      const problem = 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'
+      return report.invalid(shown, problem)
+    }
+  }
+  for (const [index, cidr] of cidrs.entries()) report.at(index).invalidBecause(cidr, blockProblems(cidr))
+}
