@@ -34,8 +34,13 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly columns?: readonly Column<T>[]
   /** The verbs of the kind; all when absent. Kinds that are only asked (reviews) have `create`. */
   readonly verbs?: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
-  /** Rule of `metadata.name`; DNS subdomain when absent. */
-  readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns-1035-label' | 'path-segment' | 'address'
+  /** Rule of `metadata.name`, or what tells what is wrong with one; DNS subdomain when absent. */
+  readonly nameRule?:
+    | 'dns-subdomain'
+    | 'dns-label'
+    | 'dns-1035-label'
+    | 'path-segment'
+    | ((name: string) => readonly string[])
   /** The group by which refusals name the kind where it is another: upstream keeps the one in which a kind began. */
   readonly refusalGroup?: string
   /**

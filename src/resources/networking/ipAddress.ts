@@ -5,6 +5,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { addressProblems } from '#resources/addresses.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Addresses of the cluster that are in use. */
@@ -17,7 +18,7 @@ export const ipAddressStrategy: Strategy<IPAddress> = {
         'networking.k8s.io/v1beta1 IPAddress is deprecated in v1.34+, unavailable in v1.37+; use networking.k8s.io/v1 IPAddress',
     },
   ],
-  nameRule: 'address',
+  nameRule: addressProblems,
   unconditionalUpdate: true,
   generation: false,
   columns: [

@@ -13,7 +13,7 @@ import { formatLabelSelector, requirementsOf } from '#machinery/labelSelector.ts
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkPortNumber } from '#resources/network.ts'
 import { checkSelector } from '#resources/selector.ts'
-import { olderBlockProblems, olderBlockWarnings, readBlock } from '#server/metadata/addresses.ts'
+import { olderBlockProblems, olderBlockWarnings, readBlock } from '#resources/addresses.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 const protocols: readonly string[] = ['TCP', 'UDP', 'SCTP']

@@ -4,7 +4,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkImmutable } from '#resources/rules.ts'
-import { blockProblems, readBlock } from '#server/metadata/addresses.ts'
+import { blockProblems, readBlock } from '#resources/addresses.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Blocks of addresses for services. */

@@ -12,7 +12,6 @@ import {
   qualifiedNameProblems,
 } from '#machinery/validate/names.ts'
 import type { Kind } from '../kind.ts'
-import { addressProblems } from './addresses.ts'
 
 /** All annotations of an object together, keys and values, in bytes. */
 const largestAnnotations = 256 * 1024
@@ -25,13 +24,13 @@ const nameChecks = {
   'dns-label': dnsLabelProblems,
   'dns-1035-label': dns1035LabelProblems,
   'path-segment': pathSegmentProblems,
-  address: addressProblems,
 } as const
 
 /** What is wrong with the metadata of an object that is to be created. */
 export function validateMetadata(kind: Kind, object: KubeObject, report: Report): void {
   const { metadata } = object
-  const check = nameChecks[kind.strategy.nameRule ?? 'dns-subdomain']
+  const { nameRule = 'dns-subdomain' } = kind.strategy
+  const check = typeof nameRule === 'function' ? nameRule : nameChecks[nameRule]
   if (metadata.generateName !== undefined && metadata.generateName !== '') {
     report.at('generateName').invalidBecause(metadata.generateName, check(withoutDash(metadata.generateName)))
   }
