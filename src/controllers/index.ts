@@ -4,6 +4,7 @@
  */
 import type { MakeController } from './context.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { disruptionController } from './disruption/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceController } from './endpointSlice/controller.ts'
 import { garbageCollector } from './garbageCollector/controller.ts'
@@ -31,6 +32,7 @@ export const controllers: readonly MakeController[] = [
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
+  disruptionController,
   resourceQuotaController,
   claimProtectionController,
   volumeProtectionController,
