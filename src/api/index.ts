@@ -7,6 +7,7 @@ import { mutatingAdmissionPolicies as mutatingAdmissionPoliciesAlpha } from './a
 import { mutatingAdmissionPolicyBindings as mutatingAdmissionPolicyBindingsAlpha } from './admissionregistration/v1alpha1/mutatingAdmissionPolicyBinding.ts'
 import { mutatingAdmissionPolicies } from './admissionregistration/v1beta1/mutatingAdmissionPolicy.ts'
 import { mutatingAdmissionPolicyBindings } from './admissionregistration/v1beta1/mutatingAdmissionPolicyBinding.ts'
+import { customResourceDefinitions } from './apiextensions/v1/customResourceDefinition.ts'
 import { controllerRevisions } from './apps/v1/controllerRevision.ts'
 import { daemonSets } from './apps/v1/daemonSet.ts'
 import { deployments } from './apps/v1/deployment.ts'
@@ -116,6 +117,7 @@ export const allResources: readonly Resource[] = [
   mutatingAdmissionPolicyBindings,
   mutatingAdmissionPoliciesAlpha,
   mutatingAdmissionPolicyBindingsAlpha,
+  customResourceDefinitions,
   leases,
   runtimeClasses,
   endpointSlices,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { applyDefaults } from './defaults.ts'
-import { prune } from './prune.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 
@@ -56,29 +55,5 @@ describe('defaults', () => {
     applyDefaults(schema, two)
     one!.made!.c.push(2)
     assert.deepEqual(two!.made, { c: [1] })
-  })
-
-  it('prunes what the schema does not know, and says where', () => {
-    const value = {
-      apiVersion: 'a/v1',
-      kind: 'A',
-      metadata: { name: 'x', any: 1 },
-      list: [{ a: 1, bogus: 2 }],
-      map: { k: { b: 'x', c: 1 } },
-      other: { deep: 1 },
-    }
-    const open: Schema = {
-      ...schema,
-      properties: { ...schema.properties, made: { type: 'object', preserveUnknownFields: true } },
-    }
-    assert.deepEqual(prune(open, { made: { any: { thing: 1 } } }), [])
-    assert.deepEqual(prune(schema, value), ['list[0].bogus', 'map.k.c', 'other'])
-    assert.deepEqual(value, {
-      apiVersion: 'a/v1',
-      kind: 'A',
-      metadata: { name: 'x', any: 1 },
-      list: [{ a: 1 }],
-      map: { k: { b: 'x' } },
-    } as unknown)
   })
 })

@@ -1,3 +1,4 @@
+import { setOwn } from '#lib/encoding/setOwn.ts'
 import { isObject, type JsonObject, type Schema } from './schema/model.ts'
 
 /**
@@ -33,17 +34,21 @@ function hasDefaults(schema: Schema, seen: Set<Schema>): boolean {
   for (const child of Object.values(schema.properties ?? {})) {
     if (child.default !== undefined || hasDefaults(child, seen)) return true
   }
-  if (schema.items !== undefined && hasDefaults(schema.items, seen)) return true
-  const values = schema.additionalProperties
-  return typeof values === 'object' && hasDefaults(values, seen)
+  const { items, additionalProperties: values } = schema
+  if (items !== undefined && (items.default !== undefined || hasDefaults(items, seen))) return true
+  return typeof values === 'object' && (values.default !== undefined || hasDefaults(values, seen))
 }
 
 function compile(schema: Schema): Fill {
   const { items, additionalProperties } = schema
   if (items !== undefined) {
-    const fill = defaulterOf(items)!
+    const fill = defaulterOf(items)
     return (list) => {
-      if (Array.isArray(list)) for (const item of list) fill(item)
+      if (!Array.isArray(list)) return
+      for (const [i, item] of list.entries()) {
+        if (isMissing(items, item)) list[i] = copyOf(items.default)
+        fill?.(list[i])
+      }
     }
   }
   const fields: { name: string; schema: Schema; fill: Fill | undefined }[] = []
@@ -51,7 +56,8 @@ function compile(schema: Schema): Fill {
     const fill = defaulterOf(child)
     if (child.default !== undefined || fill !== undefined) fields.push({ name, schema: child, fill })
   }
-  const fillValue = typeof additionalProperties === 'object' ? defaulterOf(additionalProperties) : undefined
+  const values = typeof additionalProperties === 'object' ? additionalProperties : undefined
+  const fillValue = values === undefined ? undefined : defaulterOf(values)
   return (value) => {
     if (!isObject(value)) return
     for (const { name, schema: child, fill } of fields) {
@@ -61,15 +67,22 @@ function compile(schema: Schema): Fill {
         child.default !== undefined &&
         (present === undefined || (present === null && child.nullable !== true) || isEmptyText(child, present))
       ) {
-        value[name] = copyOf(child.default)
+        setOwn(value, name, copyOf(child.default))
       }
       fill?.(value[name])
     }
-    if (fillValue === undefined) return
+    if (values === undefined || (fillValue === undefined && values.default === undefined)) return
     for (const key of Object.keys(value)) {
-      if (schema.properties === undefined || !Object.hasOwn(schema.properties, key)) fillValue(value[key])
+      if (schema.properties !== undefined && Object.hasOwn(schema.properties, key)) continue
+      if (isMissing(values, value[key])) setOwn(value, key, copyOf(values.default))
+      fillValue?.(value[key])
     }
   }
+}
+
+/** Whether an item of a list or a value of a map is a null that stands for the default. */
+function isMissing(schema: Schema, value: unknown): boolean {
+  return value === null && schema.default !== undefined && schema.nullable !== true
 }
 
 /** Where Go cannot tell `""` or `0` from absence, neither can defaults. */
@@ -81,6 +94,6 @@ function copyOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyOf)
   if (!isObject(value)) return value
   const copy: JsonObject = {}
-  for (const [key, member] of Object.entries(value)) copy[key] = copyOf(member)
+  for (const [key, member] of Object.entries(value)) setOwn(copy, key, copyOf(member))
   return copy
 }

@@ -8,6 +8,7 @@ import { validatingAdmissionPolicyStrategy } from '#resources/admissionregistrat
 import { validatingAdmissionPolicyBindingStrategy } from '#resources/admissionregistration/validatingAdmissionPolicyBinding.ts'
 import { mutatingWebhookConfigurationStrategy } from '#resources/admissionregistration/webhookConfiguration.ts'
 import { validatingWebhookConfigurationStrategy } from '#resources/admissionregistration/webhookConfiguration.ts'
+import { customResourceDefinitionStrategy } from '#resources/apiextensions/customResourceDefinition.ts'
 import { controllerRevisionStrategy } from '#resources/apps/controllerRevision.ts'
 import { daemonSetStrategy } from '#resources/apps/daemonSet.ts'
 import { deploymentStrategy } from '#resources/apps/deployment.ts'
@@ -107,6 +108,7 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     validatingWebhookConfigurationStrategy,
     mutatingAdmissionPolicyStrategy,
     mutatingAdmissionPolicyBindingStrategy,
+    customResourceDefinitionStrategy,
     leaseStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,

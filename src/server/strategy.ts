@@ -84,8 +84,10 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   warnings?(object: T, old: T | undefined): readonly string[]
   /** Seconds to wait before removal; undefined removes at once. */
   gracePeriod?(object: T, requested: number | undefined): number | undefined
+  /** Finalizers need no domain. */
+  readonly plainFinalizers?: true
   /** Edits an unfrozen copy when its deletion begins but something still holds it (a namespace becomes `Terminating`). */
-  terminating?(object: T): void
+  terminating?(object: T, now: number): void
   /** Whether something beside `metadata.finalizers` still holds an object that is being deleted (a namespace's `spec.finalizers`). */
   holds?(object: T): boolean
   /** A deletion that says nothing of what the object owns leaves that alone, and the answer warns of it. */

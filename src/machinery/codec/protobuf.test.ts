@@ -53,7 +53,7 @@ const objects: readonly JsonObject[] = [
         },
       ],
     },
-    status: { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] },
+    status: { conditions: null, acceptedNames: { plural: '', kind: '' }, storedVersions: [] },
   },
   {
     kind: 'Pod',

@@ -356,7 +356,7 @@ function zeroValue(schema: Schema, state: State): unknown {
     case 'number':
       return 0
     case 'array':
-      return []
+      return schema.nullable === true ? null : []
     case 'object':
       return decoderOf(schema)({}, state)
     default:

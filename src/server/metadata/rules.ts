@@ -1,5 +1,4 @@
 // The rules of `metadata`, the same for every kind.
-import type { ObjectMeta, OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Report } from '#machinery/validate/report.ts'
@@ -7,14 +6,10 @@ import {
   dns1035LabelProblems,
   dnsLabelProblems,
   dnsSubdomainProblems,
-  labelValueProblems,
   pathSegmentProblems,
-  qualifiedNameProblems,
 } from '#machinery/validate/names.ts'
+import { validateCommon, type CommonMetadata } from '#machinery/validate/objectMeta.ts'
 import type { Kind } from '../kind.ts'
-
-/** All annotations of an object together, keys and values, in bytes. */
-const largestAnnotations = 256 * 1024
 
 /** Finalizers that need no domain. */
 const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'foregroundDeletion']
@@ -41,6 +36,7 @@ export function validateMetadata(kind: Kind, object: KubeObject, report: Report)
   } else if ((metadata.namespace ?? '') === '') report.at('namespace').required()
   else report.at('namespace').invalidBecause(metadata.namespace, dnsLabelProblems(metadata.namespace!))
   validateCommon(metadata, report)
+  if (kind.strategy.plainFinalizers !== true) validateFinalizers(metadata.finalizers, report.at('finalizers'))
 }
 
 /** A generated name ends in letters, so a base may end in a dash. */
@@ -49,7 +45,7 @@ function withoutDash(base: string): string {
 }
 
 /** What is wrong with the metadata of an object that is to replace `old`. */
-export function validateMetadataUpdate(object: KubeObject, old: KubeObject, report: Report): void {
+export function validateMetadataUpdate(kind: Kind, object: KubeObject, old: KubeObject, report: Report): void {
   const { metadata } = object
   const before = old.metadata
   if (before.deletionTimestamp !== undefined) {
@@ -74,72 +70,13 @@ export function validateMetadataUpdate(object: KubeObject, old: KubeObject, repo
   const [labels, annotations] = [changed('labels'), changed('annotations')]
   const [ownerReferences, finalizers] = [changed('ownerReferences'), changed('finalizers')]
   validateCommon({ labels, annotations, ownerReferences, finalizers }, report)
+  if (kind.strategy.plainFinalizers !== true) validateFinalizers(finalizers, report.at('finalizers'))
 }
 
-/** What has rules of its own that hold for new objects and for changes. */
-type CommonMetadata = {
-  readonly [F in 'labels' | 'annotations' | 'ownerReferences' | 'finalizers']?: ObjectMeta[F] | undefined
-}
-
-function validateCommon(metadata: CommonMetadata, report: Report): void {
-  for (const [key, value] of Object.entries(metadata.labels ?? {})) {
-    report.at('labels').invalidBecause(key, qualifiedNameProblems(key))
-    report.at('labels').invalidBecause(value, labelValueProblems(value))
-  }
-  validateAnnotations(metadata.annotations, report.at('annotations'))
-  validateOwners(metadata.ownerReferences, report.at('ownerReferences'))
-  for (const [index, finalizer] of (metadata.finalizers ?? []).entries()) {
-    const place = report.at('finalizers', index)
-    place.invalidBecause(finalizer, qualifiedNameProblems(finalizer))
-  }
-  const finalizers = metadata.finalizers ?? []
-  if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
-    report.at('finalizers').invalid(finalizers, 'finalizer orphan and foregroundDeletion cannot be both set')
-  }
-  for (const [index, finalizer] of finalizers.entries()) {
-    if (!finalizer.includes('/') && !standardFinalizers.includes(finalizer)) {
-      const problem = 'name is neither a standard finalizer name nor is it fully qualified'
-      report.at('finalizers', index).invalid(finalizer, problem)
-    }
-  }
-}
-
-function validateAnnotations(annotations: Readonly<Record<string, string>> | undefined, report: Report): void {
-  if (annotations === undefined) return
-  let size = 0
-  for (const [key, value] of Object.entries(annotations)) {
-    report.invalidBecause(key, qualifiedNameProblems(key.toLowerCase()))
-    size += Buffer.byteLength(key) + Buffer.byteLength(value)
-  }
-  if (size > largestAnnotations) report.tooLong(largestAnnotations)
-}
-
-/** Kinds that may not own anything. */
-const neverOwners = new Set(['v1/Event', 'events.k8s.io/v1/Event'])
-
-function validateOwners(owners: readonly OwnerReference[] | undefined, report: Report): void {
-  if (owners === undefined) return
-  let controller: OwnerReference | undefined
-  for (const [index, owner] of owners.entries()) {
-    const place = report.at(index)
-    const parts = owner.apiVersion.split('/')
-    if (parts.length > 2)
-      place.at('apiVersion').invalid(owner.apiVersion, `unexpected GroupVersion string: ${owner.apiVersion}`)
-    if (owner.apiVersion === '') place.at('apiVersion').invalid(owner.apiVersion, 'version must not be empty')
-    if (owner.kind === '') place.at('kind').invalid(owner.kind, 'must not be empty')
-    if (owner.name === '') place.at('name').invalid(owner.name, 'must not be empty')
-    if (owner.uid === '') place.at('uid').invalid(owner.uid, 'must not be empty')
-    if (neverOwners.has(`${owner.apiVersion}/${owner.kind}`)) {
-      const [version, group] = parts.length === 2 ? [parts[1], parts[0]] : [parts[0], '']
-      report.invalid(owner, `${group}/${version}, Kind=${owner.kind} is disallowed from being an owner`)
-    }
-    if (owner.controller !== true) continue
-    if (controller !== undefined) {
-      report.invalid(
-        owners,
-        `Only one reference can have Controller set to true. Found "true" in references for ${controller.kind}/${controller.name} and ${owner.kind}/${owner.name}`,
-      )
-    }
-    controller = owner
+/** Finalizers of kinds of Kubernetes itself have a domain, unless they are its own. */
+function validateFinalizers(finalizers: readonly string[] | undefined, report: Report): void {
+  for (const [index, finalizer] of (finalizers ?? []).entries()) {
+    if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) continue
+    report.at(index).invalid(finalizer, 'name is neither a standard finalizer name nor is it fully qualified')
   }
 }

@@ -76,7 +76,7 @@ export function planDeletion(kind: Kind, old: KubeObject, wanted: DeleteOptions,
   if (!grace && !isHeld) return { do: 'remove' }
   if (!grace) {
     const begins = metadata.deletionTimestamp === undefined
-    if (begins) kind.strategy.terminating?.(object)
+    if (begins) kind.strategy.terminating?.(object, now)
     markNow(object, now)
     if (!begins && isUnchanged(object, old)) return { do: 'nothing' }
   }

@@ -19,7 +19,7 @@ export function checkObject(
   const { strategy } = kind
   const { report, problems } = createReport()
   if (old === undefined) validateMetadata(kind, object, report.at('metadata'))
-  else validateMetadataUpdate(object, old, report.at('metadata'))
+  else validateMetadataUpdate(kind, object, old, report.at('metadata'))
   if (subresource?.validate !== undefined && old !== undefined) subresource.validate(object, old, report)
   else strategy.validate?.(object, old, report)
   // Last: the rules of the schema are silent where a rule of the kind spoke.
