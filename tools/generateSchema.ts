@@ -87,6 +87,8 @@ const groupNames: Readonly<Record<string, string>> = {
   resource: 'resource.k8s.io',
   scheduling: 'scheduling.k8s.io',
   storage: 'storage.k8s.io',
+  apiserverinternal: 'internal.apiserver.k8s.io',
+  storagemigration: 'storagemigration.k8s.io',
 }
 
 /** Tables travel as JSON and YAML only. */

@@ -54,6 +54,16 @@ import { serviceCIDRs } from './networking/v1/serviceCIDR.ts'
 import { ipAddresses as betaIpAddresses } from './networking/v1beta1/ipAddress.ts'
 import { serviceCIDRs as betaServiceCIDRs } from './networking/v1beta1/serviceCIDR.ts'
 import { podDisruptionBudgets } from './policy/v1/podDisruptionBudget.ts'
+import { csiDrivers } from './storage/v1/csiDriver.ts'
+import { csiNodes } from './storage/v1/csiNode.ts'
+import { csiStorageCapacities } from './storage/v1/csiStorageCapacity.ts'
+import { storageClasses } from './storage/v1/storageClass.ts'
+import { volumeAttachments } from './storage/v1/volumeAttachment.ts'
+import { leaseCandidates } from './coordination/v1beta1/leaseCandidate.ts'
+import { leaseCandidates as leaseCandidatesAlpha } from './coordination/v1alpha2/leaseCandidate.ts'
+import { apiServices } from './apiregistration/v1/apiService.ts'
+import { storageVersions } from './apiserverinternal/v1alpha1/storageVersion.ts'
+import { storageVersionMigrations } from './storagemigration/v1alpha1/storageVersionMigration.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
 import { volumeAttributesClasses } from './storage/v1/volumeAttributesClass.ts'
@@ -79,6 +89,7 @@ export const allResources: readonly Resource[] = [
   secrets,
   serviceAccounts,
   services,
+  apiServices,
   controllerRevisions,
   daemonSets,
   deployments,
@@ -101,6 +112,11 @@ export const allResources: readonly Resource[] = [
   betaIpAddresses,
   betaServiceCIDRs,
   podDisruptionBudgets,
+  csiDrivers,
+  csiNodes,
+  csiStorageCapacities,
+  storageClasses,
+  volumeAttachments,
   priorityClasses,
   volumeAttributesClasses,
   volumeAttributesClassesBeta,
@@ -119,6 +135,10 @@ export const allResources: readonly Resource[] = [
   mutatingAdmissionPolicyBindingsAlpha,
   customResourceDefinitions,
   leases,
+  leaseCandidates,
+  leaseCandidatesAlpha,
   runtimeClasses,
   endpointSlices,
+  storageVersions,
+  storageVersionMigrations,
 ]

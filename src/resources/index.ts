@@ -53,6 +53,15 @@ import { priorityClassStrategy } from '#resources/scheduling/priorityClass.ts'
 import { volumeAttributesClassStrategy } from '#resources/storage/volumeAttributesClass.ts'
 import { clusterRoleBindingStrategy, roleBindingStrategy } from '#resources/rbac/bindings.ts'
 import { clusterRoleStrategy, roleStrategy } from '#resources/rbac/roles.ts'
+import { csiDriverStrategy } from '#resources/storage/csiDriver.ts'
+import { csiNodeStrategy } from '#resources/storage/csiNode.ts'
+import { csiStorageCapacityStrategy } from '#resources/storage/csiStorageCapacity.ts'
+import { storageClassStrategy } from '#resources/storage/storageClass.ts'
+import { volumeAttachmentStrategy } from '#resources/storage/volumeAttachment.ts'
+import { leaseCandidateStrategy } from '#resources/coordination/leaseCandidate.ts'
+import { apiServiceStrategy } from '#resources/apiregistration/apiService.ts'
+import { storageVersionStrategy } from '#resources/apiserverinternal/storageVersion.ts'
+import { storageVersionMigrationStrategy } from '#resources/storagemigration/storageVersionMigration.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
@@ -77,6 +86,7 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     secretStrategy,
     serviceAccountStrategy,
     serviceStrategy(ranges),
+    apiServiceStrategy,
     controllerRevisionStrategy,
     daemonSetStrategy,
     deploymentStrategy,
@@ -96,6 +106,11 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     networkPolicyStrategy,
     serviceCIDRStrategy,
     podDisruptionBudgetStrategy,
+    csiDriverStrategy,
+    csiNodeStrategy,
+    csiStorageCapacityStrategy,
+    storageClassStrategy,
+    volumeAttachmentStrategy,
     priorityClassStrategy,
     volumeAttributesClassStrategy,
     clusterRoleBindingStrategy,
@@ -110,7 +125,10 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     mutatingAdmissionPolicyBindingStrategy,
     customResourceDefinitionStrategy,
     leaseStrategy,
+    leaseCandidateStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,
+    storageVersionStrategy,
+    storageVersionMigrationStrategy,
   ]
 }

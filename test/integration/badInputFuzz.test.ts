@@ -65,9 +65,11 @@ const upstreamFailures: readonly RegExp[] = [
   /merging list cannot yet be specified in the patch|unknown patch type: |doesn't match \$setElementOrder list/,
 ]
 
-const served = allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }).flatMap(
-  ({ resource, versions = [] }) => [resource, ...versions.map((version) => version.resource)],
-)
+const strategies = allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] })
+const served = strategies.flatMap(({ resource, versions = [] }) => [
+  resource,
+  ...versions.map((version) => version.resource),
+])
 
 const podSpec = {
   containers: [{ name: 'a', image: 'a', ports: [{ containerPort: 80 }], env: [{ name: 'A', value: 'b' }] }],
@@ -102,11 +104,31 @@ const rightObjects: Readonly<Record<string, object>> = {
     ports: [{ name: '', port: 80 }],
   },
   leases: { metadata: { name: 'a' }, spec: { holderIdentity: 'a', leaseDurationSeconds: 10 } },
+  storageclasses: { metadata: { name: 'a' }, provisioner: 'a' },
+  volumeattributesclasses: { metadata: { name: 'a' }, driverName: 'a', parameters: { a: 'b' } },
+  volumeattachments: {
+    metadata: { name: 'a' },
+    spec: { attacher: 'a', nodeName: 'a', source: { persistentVolumeName: 'a' } },
+  },
+  csidrivers: { metadata: { name: 'a' }, spec: { tokenRequests: [{ audience: 'a' }] } },
+  csinodes: { metadata: { name: 'a' }, spec: { drivers: [{ name: 'a', nodeID: 'a', topologyKeys: ['a'] }] } },
+  validatingadmissionpolicies: {
+    metadata: { name: 'a' },
+    spec: {
+      matchConstraints: {
+        resourceRules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] }],
+      },
+      validations: [{ expression: 'true' }],
+    },
+  },
   deployments: { metadata: { name: 'a' }, spec: { selector, template, strategy: { type: 'RollingUpdate' } } },
   replicasets: { metadata: { name: 'a' }, spec: { selector, template } },
   statefulsets: { metadata: { name: 'a' }, spec: { serviceName: 'a', selector, template } },
   daemonsets: { metadata: { name: 'a' }, spec: { selector, template } },
 }
+
+/** The kinds of these, in the version that is stored. */
+const usual = strategies.map(({ resource }) => resource).filter(({ plural }) => Object.hasOwn(rightObjects, plural))
 
 function collectionOf({ group, version, plural, scope }: Resource, namespace = 'default'): string {
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
@@ -119,7 +141,8 @@ function kindOf({ group, version, kind }: Resource): { group: string; version: s
 
 /** A request that a client might send by mistake or by intent. */
 function randomRequest(random: Random): RandomRequest {
-  const resource = pick(random, served)
+  // Half of the requests meet objects that there are.
+  const resource = pick(random, random.next() < 0.5 ? usual : served)
   const collection = collectionOf(resource)
   const object = `${collection}/${pick(random, names)}`
   const wrong = pick(random, [0, 0.005, 0.05, 0.3])
@@ -333,10 +356,9 @@ test('random requests are answered, and never with a 5xx', async (t) => {
   await using fixture = await startServer({ clock })
   await using http = await listen(fixture.server)
   // What patches and replacements meet.
-  for (const resource of served) {
-    const body = rightObjects[resource.plural]
-    if (body !== undefined)
-      assert.equal((await http.ask('POST', collectionOf(resource), { body })).code, 201, resource.kind)
+  for (const resource of usual) {
+    const { code } = await http.ask('POST', collectionOf(resource), { body: rightObjects[resource.plural]! })
+    assert.equal(code, 201, resource.kind)
   }
   const codes = new Map<number, number>()
   for (let count = 0; count < requests; count++) {

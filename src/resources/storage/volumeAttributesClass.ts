@@ -22,6 +22,7 @@ export const volumeAttributesClassStrategy: Strategy<VolumeAttributesClass> = {
     },
   ],
   unconditionalUpdate: true,
+  answersDeleted: true,
   generation: false,
   columns: [
     nameColumn,
