@@ -26,6 +26,7 @@ import { runChecked } from '#lib/host/process.ts'
 import { createLogger } from '#lib/log.ts'
 import { seededRandom } from '#lib/random.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
+import { busyboxIn } from './busybox.ts'
 
 const host = systemHost(systemClock)
 const role = process.env.DNS_TEST_ROLE
@@ -250,7 +251,13 @@ else
     it('passes nothing on for the server that it would ask', async () =>
       assert.equal(await ask('other', 'resolve4', 'www.example.net'), 'EREFUSED'))
     it('is understood by busybox', async () => {
-      const text = await enter('pod', 'busybox', 'nslookup', 'web.default.svc.cluster.local', '10.96.0.10')
+      const text = await enter(
+        'pod',
+        await busyboxIn(host, folder),
+        'nslookup',
+        'web.default.svc.cluster.local',
+        '10.96.0.10',
+      )
       assert.match(text, /Address: 10\.96\.0\.7/)
     })
     it('leaves nothing on the loopback when it stops', async () => {

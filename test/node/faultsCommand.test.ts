@@ -91,7 +91,8 @@ describe('the command line', () => {
       HOME: person.home,
       KUBECONFIG: person.kubeconfig,
     })
-    assert.deepEqual([code, stderr], [0, 'code 0\n'])
+    assert.match(stderr, /^(There is no cluster; .*\n)?code 0\n$/)
+    assert.equal(code, 0)
   })
 })
 

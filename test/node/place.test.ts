@@ -26,6 +26,7 @@ import { buildPauseImage, importImages, listImages, saveImage } from '#cluster/i
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
+import { busyboxIn } from './busybox.ts'
 
 const host = systemHost(systemClock)
 const cluster = 't-place'
@@ -97,8 +98,9 @@ describe('places', { skip: reasonToSkip }, () => {
 
   it('reach each other and are reached from the host, but nothing else', async () => {
     const [one, two] = places as [Place, Place]
-    await run(one, 'busybox', 'ping', '-c1', '-W2', two.address!)
-    await runChecked(host.processes, ['busybox', 'ping', '-c1', '-W2', one.address!])
+    const busybox = await busyboxIn(host, folder)
+    await run(one, busybox, 'ping', '-c1', '-W2', two.address!)
+    await runChecked(host.processes, [busybox, 'ping', '-c1', '-W2', one.address!])
     const outside = await host.processes.run(one.enter(['ip', 'route', 'get', '198.51.100.1']))
     assert.match(outside.stderr, /Network is unreachable|No route to host/)
     const stray = await host.processes.run(['ip', 'route', 'get', '10.244.77.1'])

@@ -29,22 +29,7 @@ export async function fetchPackages(
   }
   const absent: string[] = []
   for (const name of wanted) if ((await find(name)) === undefined) absent.push(name)
-  if (absent.length > 0) {
-    const options = { cwd: folders.packageFolder, timeoutMs: 120_000 }
-    try {
-      await runChecked(
-        host.processes,
-        ['apt-get', '--quiet', '-o', 'APT::Sandbox::User=root', 'download', ...absent],
-        options,
-        signal,
-      )
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw new Error(`Cannot get the packages ${absent.join(', ')} for the image: ${(error as Error).message}`, {
-        cause: error,
-      })
-    }
-  }
+  if (absent.length > 0) await download(host, absent, folders.packageFolder, signal)
   for (const name of wanted) {
     const file = await find(name)
     if (file === undefined)
@@ -52,6 +37,29 @@ export async function fetchPackages(
     await runChecked(host.processes, ['dpkg-deb', '--extract', file, folders.workFolder], {}, signal)
   }
   return folders.workFolder
+}
+
+/** Downloads into `folder`. A fresh machine or image has no package lists yet, or old ones: they are renewed once. */
+async function download(host: Host, packages: readonly string[], folder: string, signal?: AbortSignal): Promise<void> {
+  const apt = (...words: readonly string[]): Promise<string> =>
+    runChecked(
+      host.processes,
+      ['apt-get', '--quiet', '-o', 'APT::Sandbox::User=root', ...words],
+      { cwd: folder, timeoutMs: 120_000 },
+      signal,
+    )
+  try {
+    await apt('download', ...packages).catch(async () => {
+      signal?.throwIfAborted()
+      await apt('update')
+      await apt('download', ...packages)
+    })
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new Error(`Cannot get the packages ${packages.join(', ')} for the image: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
 }
 
 /** The newest file of a package among `names` (`NAME_VERSION_ARCHITECTURE.deb`), by name order; undefined when there is none. */
