@@ -1,5 +1,6 @@
 // A process that writes to the store in a directory as fast as it can, and says on its output what was acknowledged:
 // one line for each commit, `revision key text`. It is meant to be killed.
+import { writeSync } from 'node:fs'
 import { randomInteger, seededRandom } from '#lib/random.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 
@@ -16,8 +17,8 @@ async function write(writer: number): Promise<void> {
     const text = remove ? '-' : `${seed}.${writer}.${count}.${randomInteger(random, 3_000)}`
     const result = await store.commit(key, known, remove ? 'delete' : { value: valueOf(text) })
     if (!result.ok) throw new Error(`nobody else writes "${key}"`)
-    // To a pipe this is done when it returns.
-    process.stdout.write(`${result.revision} ${key} ${text}\n`)
+    // Not through process.stdout: that keeps lines back when the reader is slow, and they would die with this process.
+    writeSync(1, `${result.revision} ${key} ${text}\n`)
   }
 }
 
