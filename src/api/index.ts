@@ -19,6 +19,8 @@ import { localSubjectAccessReviews } from './authorization/v1/localSubjectAccess
 import { selfSubjectAccessReviews } from './authorization/v1/selfSubjectAccessReview.ts'
 import { selfSubjectRulesReviews } from './authorization/v1/selfSubjectRulesReview.ts'
 import { subjectAccessReviews } from './authorization/v1/subjectAccessReview.ts'
+import { horizontalPodAutoscalers as firstHorizontalPodAutoscalers } from './autoscaling/v1/horizontalPodAutoscaler.ts'
+import { horizontalPodAutoscalers } from './autoscaling/v2/horizontalPodAutoscaler.ts'
 import { cronJobs } from './batch/v1/cronJob.ts'
 import { jobs } from './batch/v1/job.ts'
 import { leases } from './coordination/v1/lease.ts'
@@ -102,6 +104,8 @@ export const allResources: readonly Resource[] = [
   selfSubjectAccessReviews,
   selfSubjectRulesReviews,
   subjectAccessReviews,
+  horizontalPodAutoscalers,
+  firstHorizontalPodAutoscalers,
   cronJobs,
   jobs,
   ingressClasses,

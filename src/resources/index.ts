@@ -21,6 +21,7 @@ import {
   selfSubjectRulesReviewStrategy,
   subjectAccessReviewStrategy,
 } from '#resources/authorization/reviews.ts'
+import { horizontalPodAutoscalerStrategy } from '#resources/autoscaling/horizontalPodAutoscaler.ts'
 import { cronJobStrategy } from '#resources/batch/cronJob.ts'
 import { jobStrategy } from '#resources/batch/job.ts'
 import { leaseStrategy } from '#resources/coordination/lease.ts'
@@ -98,6 +99,7 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     selfSubjectAccessReviewStrategy,
     selfSubjectRulesReviewStrategy,
     subjectAccessReviewStrategy,
+    horizontalPodAutoscalerStrategy,
     cronJobStrategy,
     jobStrategy,
     ingressClassStrategy,

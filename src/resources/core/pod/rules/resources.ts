@@ -22,12 +22,12 @@ export function checkResources(resources: ResourceRequirements | undefined, repo
   const { limits = {}, requests = {} } = resources ?? {}
   for (const [name, amount] of Object.entries(limits)) {
     const place = report.at('limits').key(name)
-    checkName(name, place)
+    checkResourceName(name, place)
     checkAmount(name, amount, place)
   }
   for (const [name, amount] of Object.entries(requests)) {
     const place = report.at('requests').key(name)
-    checkName(name, place)
+    checkResourceName(name, place)
     checkAmount(name, amount, place)
     const limit = ownValue(limits, name)
     if (limit === undefined) {
@@ -68,7 +68,8 @@ function isKnown(name: string): boolean {
   return isStandard(name) || name.includes('/')
 }
 
-function checkName(name: string, report: Report): void {
+/** The name of a resource that containers may ask for. */
+export function checkResourceName(name: string, report: Report): void {
   const problems = qualifiedNameProblems(name)
   report.invalidBecause(name, problems)
   if (problems.length > 0 || isKnown(name)) return
