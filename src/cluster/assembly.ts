@@ -91,7 +91,10 @@ export async function assembleNode(
   const clientOf =
     controlPlane === undefined
       ? remoteClients(record, authority, (await readCredentials(host.files, `${folder}/client`))!)
-      : (user: string) => clientOver(inProcessTransport(controlPlane.server, callerOf(user)) as Transport)
+      : (user: string) =>
+          clientOver(inProcessTransport(controlPlane.server, callerOf(user)) as Transport, {
+            fieldManager: managerOf(user),
+          })
   const own = clientOf(controlPlane === undefined ? `system:node:${nodeName}` : 'system:kube-controller-manager')
   const shared = { client: own, clock, random, report: logOf('informers').report }
   return {
@@ -121,8 +124,15 @@ function remoteClients({ server }: ClusterRecord, authority: string, { certifica
     tls: { authority, certificate, key },
     userAgent: 'k8ts-agent',
   })
-  const client = clientOver(transport)
+  const client = clientOver(transport, { fieldManager: kubelet })
   return () => client
+}
+
+const kubelet = 'kubelet'
+
+/** By which name the fields belong to a component that it sets: that of the program that does its work elsewhere. */
+function managerOf(user: string): string {
+  return user.startsWith('system:node:') ? kubelet : user.replace(/^system:/, '')
 }
 
 function callerOf(user: string): Caller {

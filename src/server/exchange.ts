@@ -4,6 +4,7 @@ import type { Authorization } from './authorize/authorizers.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import { admitWhole } from './admission/chain.ts'
 import { admissionBase, type RegistryContext, type WriteOptions } from './registry/context.ts'
+import { longestFieldManager, unprintable } from './options.ts'
 import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { RequestInfo } from './requestInfo.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
@@ -54,10 +55,12 @@ export interface Exchange {
 export type Endpoint = (exchange: Exchange, kind: Kind) => Promise<ServerReply>
 
 /** What the registry needs to know of an exchange to write. */
-export function writeOptions(exchange: Exchange, dryRun: boolean): WriteOptions {
+export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager = ''): WriteOptions {
   return {
     caller: exchange.caller,
     dryRun,
+    manager: fieldManager === '' ? managerNamedBy(exchange.request.header('user-agent')) : fieldManager,
+    ...(exchange.kind?.storedAs === undefined ? {} : { form: exchange.kind }),
     warn: (text) => addWarning(exchange, text),
     annotate: (key, value) => exchange.auditAnnotations.set(key, value),
   }
@@ -78,6 +81,20 @@ export async function admitBody(
   const base = admissionBase(writeOptions(exchange, dryRun))
   const request = { ...base, operation, resource: kind.resource, subresource, namespace, name, objectKind, object }
   await admitWhole(admission, request, cluster)
+}
+
+/** A client that names no field manager goes by what its user agent begins with, such as `kubectl` of `kubectl/v1.34.0`. */
+function managerNamedBy(userAgent = ''): string {
+  const end = userAgent.indexOf('/')
+  const name = (end < 0 ? userAgent : userAgent.slice(0, end)).replace(unprintable, '')
+  if (name === '') return 'unknown'
+  return Buffer.byteLength(name) <= longestFieldManager ? name : beginningOf(name, longestFieldManager)
+}
+
+/** As many whole characters of a text as fit into some bytes. */
+function beginningOf(text: string, bytes: number): string {
+  const cut = Buffer.from(text).subarray(0, bytes).toString('utf8')
+  return text.startsWith(cut) ? cut : cut.replace(/\uFFFD+$/, '')
 }
 
 /** Warnings of one reply together are bounded, each is named once. */

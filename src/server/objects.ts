@@ -1,3 +1,6 @@
+import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
+import type { KubeObject } from '#api/resource.ts'
+import { setOwn } from '#lib/encoding/setOwn.ts'
 import { isObject, type JsonObject } from '#machinery/schema/model.ts'
 
 /** A private, unfrozen copy of a JSON value. */
@@ -12,6 +15,23 @@ export function thaw<T>(value: T): T {
     } else copy[key] = typeof member === 'object' && member !== null ? thaw(member) : member
   }
   return copy as T
+}
+
+/** A private, unfrozen copy of an object. Its `managedFields` are shared: they are only ever replaced. */
+export function thawObject<T extends KubeObject>(object: T): T {
+  const copy: JsonObject = {}
+  for (const key of Object.keys(object)) {
+    const member = (object as unknown as JsonObject)[key]
+    setOwn(copy, key, key === 'metadata' ? thawMetadata(object.metadata) : thaw(member))
+  }
+  return copy as unknown as T
+}
+
+/** A private copy of metadata that shares its `managedFields`. */
+export function thawMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { managedFields, ...rest } = metadata
+  const copy = thaw(rest)
+  return managedFields === undefined ? copy : { ...copy, managedFields }
 }
 
 /** Makes `target` hold at a dotted path what `source` holds there, or nothing when it holds nothing. */

@@ -81,15 +81,22 @@ export interface WriteQuery {
   readonly dryRun: boolean
   readonly fieldValidation: 'Strict' | 'Warn' | 'Ignore'
   readonly fieldManager: string
+  /** An apply takes the fields of others. */
+  readonly force: boolean
 }
 
-/** Reads the options of a create, update or patch. */
-export function parseWriteOptions(query: Query, kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions'): WriteQuery {
+/** Reads the options of a create, update or patch. Only applies can be forced, and they must say who applies. */
+export function parseWriteOptions(
+  query: Query,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+  applies = false,
+): WriteQuery {
   const dryRun = query.getAll('dryRun')
   const fieldValidation = query.get('fieldValidation') ?? ''
   const fieldManager = query.get('fieldManager') ?? ''
   refuse(kind, (report) => {
-    if (kind === 'PatchOptions' && query.has('force') && parseFlag(query, 'force') !== undefined) {
+    if (applies && fieldManager === '') report.at('fieldManager').required('is required for apply patch')
+    if (!applies && kind === 'PatchOptions' && query.has('force') && parseFlag(query, 'force') !== undefined) {
       report.at('force').forbidden('may not be specified for non-apply patch')
     }
     checkFieldManager(fieldManager, report.at('fieldManager'))
@@ -102,6 +109,7 @@ export function parseWriteOptions(query: Query, kind: 'CreateOptions' | 'UpdateO
     dryRun: dryRun.length > 0,
     fieldValidation: fieldValidation === '' ? 'Warn' : (fieldValidation as WriteQuery['fieldValidation']),
     fieldManager,
+    force: applies && parseFlag(query, 'force') === true,
   }
 }
 
@@ -138,11 +146,15 @@ export function parseDeleteQuery(query: Query): DeleteOptions {
   }
 }
 
-const longestFieldManager = 128
+/** The longest name of a field manager, in bytes. */
+export const longestFieldManager = 128
+/** What a field manager's name may not hold: all that Go does not print, and every space but the plain one. */
+export const unprintable = /[^\P{C}]|[\p{Z}--[ ]]/gv
 
-function checkFieldManager(fieldManager: string, report: Report): void {
+/** Checks the name of whoever owns fields. */
+export function checkFieldManager(fieldManager: string, report: Report): void {
   if (Buffer.byteLength(fieldManager) > longestFieldManager) report.tooLong(longestFieldManager)
-  else if (/[^\P{C}]|[\p{Z}--[ ]]/v.test(fieldManager)) {
+  else if (fieldManager.search(unprintable) >= 0) {
     report.invalid(fieldManager, 'should only contain printable characters')
   }
 }

@@ -11,7 +11,7 @@ import { readBody, refineObject, type FieldValidation, type Refined } from './de
 import { plainFailure, unsupportedMediaType } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Kind } from './kind.ts'
-import { thaw } from './objects.ts'
+import { thaw, thawMetadata } from './objects.ts'
 
 /** A patch that was read and can be applied to any state of the object. */
 export interface Patch {
@@ -57,7 +57,7 @@ function refinePatched(
   for (const key of Object.keys(patched)) {
     const value = patched[key]!
     if (typeof value === 'object' && Object.hasOwn(before, key) && value === before[key] && Object.isFrozen(value)) {
-      kept[key] = thaw(value)
+      kept[key] = key === 'metadata' ? thawMetadata(old.metadata) : thaw(value)
     } else setOwn(changed, key, value)
   }
   const { object, warnings } = refineObject(kind, changed, validation)

@@ -101,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       random,
       newUid,
       cluster,
+      kinds,
       leases,
       admission: options.admission ?? admissionPlugins(),
     },

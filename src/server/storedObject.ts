@@ -1,5 +1,8 @@
+import type { FieldsV1 } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
+import { shared, type FieldSet } from '#machinery/patch/fieldSet.ts'
+import { ownersText, type Owners } from '#machinery/patch/managedFields.ts'
 import type { Revision } from '#storage/store.ts'
 
 /** The members of `metadata` in the order in which the API writes them, up to where the revision belongs … */
@@ -44,7 +47,7 @@ export function encodeObject(object: KubeObject): EncodedObject {
   for (const key of metadataTail) {
     const value = metadata[key]
     if (value === undefined || isEmpty(value)) continue
-    tail += `,"${key}":${JSON.stringify(value)}`
+    tail += `,"${key}":${key === 'managedFields' ? ownersText(value as Owners) : JSON.stringify(value)}`
   }
   const body = JSON.stringify(rest)
   const end = body === '{}' ? '}}' : `},${body.slice(1)}`
@@ -55,6 +58,15 @@ function isEmpty(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value === null
   for (const _ in value) return false
   return true
+}
+
+/** The object that stored bytes hold. Sets of fields are shared by all objects that have them. */
+function parse(line: Buffer): KubeObject {
+  const object = JSON.parse(line.toString('utf8')) as KubeObject
+  for (const entry of object.metadata.managedFields ?? []) {
+    if (entry.fieldsV1 !== undefined) entry.fieldsV1 = shared(entry.fieldsV1 as FieldSet) as FieldsV1
+  }
+  return deepFreeze(object)
 }
 
 const uidMark = Buffer.from('"uid":"')
@@ -142,7 +154,7 @@ export class StoredObject {
 
   /** The parsed object, deeply frozen. */
   get object(): KubeObject {
-    return (this.#object ??= deepFreeze(JSON.parse(this.line.toString('utf8')) as KubeObject))
+    return (this.#object ??= parse(this.line))
   }
 
   /** The object in another encoding, made by `encode` at most once. */

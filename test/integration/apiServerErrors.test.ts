@@ -158,10 +158,10 @@ test('input that is hostile or huge is refused before it does harm', async () =>
       413,
     ],
     [
-      'server-side apply, which is not there yet',
+      'an apply in CBOR',
       'PATCH',
-      `${path}/a`,
-      { headers: { 'content-type': 'application/apply-patch+yaml' }, body: '{}' },
+      `${path}/a?fieldManager=a`,
+      { headers: { 'content-type': 'application/apply-patch+cbor' }, body: '{}' },
       415,
     ],
     ['an unknown kind of review', 'GET', '/apis/authentication.k8s.io/v1/tokenreviews', {}, 405],

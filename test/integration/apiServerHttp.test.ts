@@ -19,7 +19,7 @@ test('objects are written as Kubernetes writes them', async () => {
   const body = { data: { x: '1' }, metadata: { labels: { b: '2', a: '1' }, name: 'a' } }
   const created = await http.ask('POST', path, { body })
   assert.equal(created.code, 201)
-  const metadata = `"metadata":{"name":"a","namespace":"default","uid":"00000000-0000-4000-8000-000000000007","resourceVersion":"8","creationTimestamp":"2026-01-01T00:00:00Z","labels":{"a":"1","b":"2"}}`
+  const metadata = `"metadata":{"name":"a","namespace":"default","uid":"00000000-0000-4000-8000-000000000007","resourceVersion":"8","creationTimestamp":"2026-01-01T00:00:00Z","labels":{"a":"1","b":"2"},"managedFields":[{"manager":"unknown","operation":"Update","apiVersion":"v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"f:x":{}},"f:metadata":{"f:labels":{".":{},"f:a":{},"f:b":{}}}}}]}`
   assert.equal(created.text, `{"kind":"ConfigMap","apiVersion":"v1",${metadata},"data":{"x":"1"}}\n`)
   assert.equal((await http.ask('GET', `${path}/a`)).text, created.text)
   const list = await http.ask('GET', path)

@@ -9,6 +9,7 @@ export const goldenFiles = [
   'field-errors.json',
   'table-columns.json',
   'patches.json',
+  'apply.json',
   'rest-errors.json',
 ] as const
 export type GoldenFile = (typeof goldenFiles)[number]

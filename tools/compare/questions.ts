@@ -228,3 +228,43 @@ function restBody({ text }: Answer): unknown {
   const { status, reason, code, message, details } = value
   return { status, reason, code, message, details }
 }
+
+interface RecordedApply {
+  readonly note: string
+  readonly query?: string
+  readonly apply?: Thing
+  readonly code: number
+  readonly reason?: string
+  readonly message?: string
+  readonly causes?: unknown
+  readonly object?: unknown
+  readonly managedFields?: readonly JsonObject[]
+}
+
+/** Owners without their times, by name: the recorded ones wrote within one second. */
+const owners = (entries: readonly JsonObject[] = []): object[] =>
+  entries
+    .map(({ time: _, ...entry }) => entry)
+    .toSorted((a, b) => String(a['manager']).localeCompare(String(b['manager'])))
+
+/** What applies make of objects and of who owns what in them, one after another. */
+export async function askApply(directory: string, server: Asker): Promise<Comparison[]> {
+  const comparisons: Comparison[] = []
+  for (const { note, query = '', apply, ...recorded } of readGolden<RecordedApply[]>(directory, 'apply.json')) {
+    // The recorded update had no body that is known, and changed nothing.
+    if (apply === undefined) continue
+    const answer = await server.ask('PATCH', `${collectionOf(apply)!}/${apply.metadata.name}?${query}`, {
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+      body: apply,
+    })
+    const said = body(answer)
+    const ours =
+      answer.code < 300
+        ? { object: scrubbed(said), managedFields: owners(said.metadata.managedFields) }
+        : { reason: said.reason, message: said.message, causes: said.details?.causes }
+    const { managedFields } = recorded
+    const expected = managedFields === undefined ? recorded : { ...recorded, managedFields: owners(managedFields) }
+    comparisons.push({ file: 'apply.json', what: note, recorded: expected, ours: { code: answer.code, ...ours } })
+  }
+  return comparisons
+}

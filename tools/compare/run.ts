@@ -2,13 +2,22 @@ import { SimulatedClock } from '#lib/clock.ts'
 import { startServer } from '../../test/integration/apiServerFixture.ts'
 import { listen } from '../../test/integration/apiServerHttp.ts'
 import { goldenFiles, type Comparison, type GoldenFile } from './golden.ts'
-import { askDefaults, askFieldErrors, askPatches, askRestErrors, askTableColumns, type Asker } from './questions.ts'
+import {
+  askApply,
+  askDefaults,
+  askFieldErrors,
+  askPatches,
+  askRestErrors,
+  askTableColumns,
+  type Asker,
+} from './questions.ts'
 
 const asks: Readonly<Record<GoldenFile, (directory: string, server: Asker) => Promise<Comparison[]>>> = {
   'defaults.json': askDefaults,
   'field-errors.json': askFieldErrors,
   'table-columns.json': askTableColumns,
   'patches.json': askPatches,
+  'apply.json': askApply,
   'rest-errors.json': askRestErrors,
 }
 

@@ -4,13 +4,12 @@ import { conflict, success } from '#machinery/status.ts'
 import { decodeKind } from '../decode.ts'
 import { admitBody, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { thaw } from '../objects.ts'
+import { thawObject } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
 import { timeText } from '#machinery/time.ts'
 import { updateObject } from '../registry/update.ts'
 import { objectReply, type ServerReply } from '../request.ts'
-import { checkIdentity } from './write.ts'
-import { checkName } from './names.ts'
+import { checkIdentity, checkName } from './names.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { invalid } from '#machinery/status.ts'
 
@@ -37,6 +36,8 @@ export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<S
       name: info.name,
       retryConflicts: true,
       isAdmitted: true,
+      // Nobody owns the node of a pod.
+      owners: 'stay',
       // What is bound was checked here; the rules of an update would refuse a change of the node.
       subresource: { name: 'binding', rules: { verbs: ['create'], prepare: () => {}, validate: () => {} } },
       change: (old) => bindPod(old as Pod, binding, kind, server.registry.clock.now(), copiesLabels),
@@ -75,7 +76,7 @@ function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: numbe
   if ((old.spec.schedulingGates?.length ?? 0) > 0) {
     refuse(`pod ${old.metadata.name} has non-empty .spec.schedulingGates`)
   }
-  const pod = thaw(old)
+  const pod = thawObject(old)
   delete pod.metadata.resourceVersion
   pod.spec.nodeName = target.name!
   if (metadata.annotations !== undefined) {

@@ -8,13 +8,13 @@ import { timeText } from '#machinery/time.ts'
 import { decodeKind } from '../decode.ts'
 import { admitBody, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { thaw } from '../objects.ts'
+import { thawObject } from '../objects.ts'
 import { checkDeleteOptions, parseWriteOptions } from '../options.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { updateObject } from '../registry/update.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import { grantEviction, stillProcessed } from './disruption.ts'
-import { checkIdentity } from './write.ts'
+import { checkIdentity } from './names.ts'
 
 const evictionKind = { group: 'policy', version: 'v1', kind: 'Eviction' }
 
@@ -84,9 +84,11 @@ async function markDisrupted(
       name,
       retryConflicts: !pinned,
       isAdmitted: true,
+      // Nobody owns what the server itself says.
+      owners: 'stay',
       subresource: { name: 'eviction', rules: { verbs: ['create'], prepare: () => {}, validate: () => {} } },
       change(old) {
-        const changed = thaw(old) as Pod
+        const changed = thawObject(old) as Pod
         if (pinned) changed.metadata.resourceVersion = resourceVersion
         else delete changed.metadata.resourceVersion
         changed.status = { ...changed.status, conditions: [...withCondition(changed.status?.conditions, condition)] }

@@ -2,12 +2,14 @@ import { methodNotAllowed } from '#machinery/status.ts'
 import { unknownResource } from '../errors.ts'
 import { writeOptions, type Endpoint, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { thaw } from '../objects.ts'
+import { thawObject } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
 import { servingContext } from '../registry/context.ts'
 import { updateObject } from '../registry/update.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import type { Subresource } from '../strategy.ts'
+import { isApply } from '../readApply.ts'
+import { applyViewEndpoint } from './apply.ts'
 import { bindingEndpoint } from './binding.ts'
 import { connectEndpoint } from './connect.ts'
 import { evictionEndpoint } from './eviction.ts'
@@ -49,8 +51,10 @@ export async function subresourceEndpoint(exchange: Exchange, kind: Kind): Promi
   if (verb === undefined || !rules.verbs.includes(verb)) throw methodNotAllowed()
   const own = special[`${info.resource}/${info.subresource}`]
   if (own !== undefined) return own(exchange, kind)
-  if (rules.body !== undefined) return bodyEndpoint(exchange, kind, rules)
   const named = { name: info.subresource, rules }
+  if (rules.body !== undefined) {
+    return isApply(exchange) ? applyViewEndpoint(exchange, kind, named) : bodyEndpoint(exchange, kind, rules)
+  }
   if (verb === 'get') return { type: 'stored', code: 200, kind, stored: await readObject(exchange, kind) }
   return verb === 'patch' ? patchEndpoint(exchange, kind, named) : updateEndpoint(exchange, kind, named)
 }
@@ -67,7 +71,7 @@ async function bodyEndpoint(exchange: Exchange, kind: Kind, rules: Subresource):
   checkName(info.name)
   const isPatch = info.verb === 'patch'
   const query = parseWriteOptions(request.query, isPatch ? 'PatchOptions' : 'UpdateOptions')
-  const options = writeOptions(exchange, query.dryRun)
+  const options = writeOptions(exchange, query.dryRun, query.fieldManager)
   const change = await readBodyChange(exchange, body, query.fieldValidation)
   const { stored } = await updateObject(
     server.registry,
@@ -78,7 +82,7 @@ async function bodyEndpoint(exchange: Exchange, kind: Kind, rules: Subresource):
       retryConflicts: change.anyRevision,
       subresource: { name: info.subresource, rules },
       change(old) {
-        const object = thaw(old)
+        const object = thawObject(old)
         const sent = change.apply(read?.(old) ?? old)
         write(object, sent, servingContext(server.registry, options))
         const revision = sent.metadata?.resourceVersion ?? ''

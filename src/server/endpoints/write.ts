@@ -4,14 +4,16 @@ import { decodeObject } from '../decode.ts'
 import { readPatch } from '../readPatch.ts'
 import { addWarning, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { thaw } from '../objects.ts'
+import { thawObject } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
 import { storedKind, toOwnForm, toStoredForm } from '../versions.ts'
 import { createObject } from '../registry/create.ts'
+import type { Through } from '../registry/owners.ts'
 import { updateObject, type UpdateRequest } from '../registry/update.ts'
 import type { ServerReply } from '../request.ts'
-import type { Subresource } from '../strategy.ts'
-import { checkName } from './names.ts'
+import { isApply } from '../readApply.ts'
+import { applyEndpoint } from './apply.ts'
+import { checkIdentity, checkName } from './names.ts'
 
 export async function createEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
   const { server, info, request } = exchange
@@ -22,12 +24,12 @@ export async function createEndpoint(exchange: Exchange, kind: Kind): Promise<Se
     server.registry,
     storedKind(kind),
     toStoredForm(kind, object),
-    writeOptions(exchange, query.dryRun),
+    writeOptions(exchange, query.dryRun, query.fieldManager),
   )
   return { type: 'stored', code: 201, kind, stored }
 }
 
-export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource?: NamedRules): Promise<ServerReply> {
+export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource?: Through): Promise<ServerReply> {
   const { server, info, request } = exchange
   checkName(info.name)
   const query = parseWriteOptions(request.query, 'UpdateOptions')
@@ -39,20 +41,21 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
     {
       namespace: info.namespace,
       name: info.name,
-      change: () => toStoredForm(kind, thaw(object)),
+      change: () => toStoredForm(kind, thawObject(object)),
       retryConflicts: false,
       ...(kind.strategy.createOnUpdate === true && subresource === undefined
-        ? { createInstead: () => toStoredForm(kind, thaw(object)) }
+        ? { createInstead: () => toStoredForm(kind, thawObject(object)) }
         : {}),
       ...(subresource === undefined ? {} : { subresource }),
     },
-    writeOptions(exchange, query.dryRun),
+    writeOptions(exchange, query.dryRun, query.fieldManager),
   )
   return { type: 'stored', code: created ? 201 : 200, kind, stored }
 }
 
-export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?: NamedRules): Promise<ServerReply> {
+export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?: Through): Promise<ServerReply> {
   const { server, info, request } = exchange
+  if (isApply(exchange)) return applyEndpoint(exchange, kind, subresource)
   checkName(info.name)
   const patch = await readPatch(exchange, kind)
   const query = parseWriteOptions(request.query, 'PatchOptions')
@@ -69,13 +72,13 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
     ...(subresource === undefined ? {} : { subresource }),
   }
   const target = storedKind(kind)
-  const { stored } = await updateObject(server.registry, target, update, writeOptions(exchange, query.dryRun))
+  const { stored } = await updateObject(
+    server.registry,
+    target,
+    update,
+    writeOptions(exchange, query.dryRun, query.fieldManager),
+  )
   return { type: 'stored', code: 200, kind, stored }
-}
-
-export interface NamedRules {
-  readonly name: string
-  readonly rules: Subresource
 }
 
 /** Puts an object into the namespace of the path; another one of its own is refused. */
@@ -88,21 +91,5 @@ function enterNamespace(object: KubeObject, kind: Kind, namespace: string): void
   if ((metadata.namespace ?? '') === '') metadata.namespace = namespace
   else if (metadata.namespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
-  }
-}
-
-/** The object must be the one that the path names; what it leaves out is filled in. */
-export function checkIdentity(object: KubeObject, kind: Kind, namespace: string, name: string): void {
-  const { metadata } = object
-  if ((metadata.name ?? '') === '') metadata.name = name
-  if (metadata.name !== name) {
-    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
-  }
-  if (kind.resource.scope === 'Cluster') return
-  if ((metadata.namespace ?? '') === '') metadata.namespace = namespace
-  if (metadata.namespace !== namespace) {
-    throw badRequest(
-      `the namespace of the object (${metadata.namespace}) does not match the namespace on the URL (${namespace})`,
-    )
   }
 }

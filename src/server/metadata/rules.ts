@@ -1,4 +1,5 @@
 // The rules of `metadata`, the same for every kind.
+import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Report } from '#machinery/validate/report.ts'
@@ -10,6 +11,7 @@ import {
 } from '#machinery/validate/names.ts'
 import { validateCommon, type CommonMetadata } from '#machinery/validate/objectMeta.ts'
 import type { Kind } from '../kind.ts'
+import { checkFieldManager } from '../options.ts'
 
 /** Finalizers that need no domain. */
 const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'foregroundDeletion']
@@ -37,6 +39,7 @@ export function validateMetadata(kind: Kind, object: KubeObject, report: Report)
   else report.at('namespace').invalidBecause(metadata.namespace, dnsLabelProblems(metadata.namespace!))
   validateCommon(metadata, report)
   if (kind.strategy.plainFinalizers !== true) validateFinalizers(metadata.finalizers, report.at('finalizers'))
+  validateOwnersOfFields(metadata, report.at('managedFields'))
 }
 
 /** A generated name ends in letters, so a base may end in a dash. */
@@ -71,6 +74,18 @@ export function validateMetadataUpdate(kind: Kind, object: KubeObject, old: Kube
   const [ownerReferences, finalizers] = [changed('ownerReferences'), changed('finalizers')]
   validateCommon({ labels, annotations, ownerReferences, finalizers }, report)
   if (kind.strategy.plainFinalizers !== true) validateFinalizers(finalizers, report.at('finalizers'))
+  if (metadata.managedFields !== before.managedFields) validateOwnersOfFields(metadata, report.at('managedFields'))
+}
+
+/** The longest name of a subresource in an entry of `managedFields`, in bytes. */
+const longestSubresource = 256
+
+function validateOwnersOfFields({ managedFields = [] }: ObjectMeta, report: Report): void {
+  for (const [index, { manager = '', subresource = '' }] of managedFields.entries()) {
+    const place = report.at(index)
+    checkFieldManager(manager, place.at('manager'))
+    if (Buffer.byteLength(subresource) > longestSubresource) place.at('subresource').tooLong(longestSubresource)
+  }
 }
 
 /** Finalizers of kinds of Kubernetes itself have a domain, unless they are its own. */

@@ -3,8 +3,9 @@ import { decodeOwnValue } from '#machinery/codec/schemaDecoder.ts'
 import { failure, timeout, unavailable } from '#machinery/status.ts'
 import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
 import type { Kind } from '../kind.ts'
-import { rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
+import { encodeObject, rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
 import type { RegistryContext } from './context.ts'
+import type { OwnerRule } from './owners.ts'
 
 /** What a write needs of the server. */
 export type CommitContext = Pick<RegistryContext, 'store' | 'leases'>
@@ -18,6 +19,25 @@ export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
   if ('problem' in decoded)
     throw new Error(`Cannot store ${kind.resource.kind} "${object.metadata.name}": ${decoded.problem}`)
   return decoded.value as unknown as KubeObject
+}
+
+/**
+ * An object as it is to be stored, canonical and encoded. Who owns its fields is left out where the object is too large
+ * with it, unless an apply needs to know.
+ */
+export function toStore(
+  kind: Kind,
+  object: KubeObject,
+  owners: OwnerRule,
+): { readonly canonical: KubeObject; readonly encoded: EncodedObject } {
+  const canonical = canonicalObject(kind, object)
+  const encoded = encodeObject(canonical)
+  if (encoded.value.length <= largestObject || owners === 'said' || canonical.metadata.managedFields === undefined) {
+    return { canonical, encoded }
+  }
+  const { managedFields: _, ...metadata } = canonical.metadata
+  const smaller = { ...canonical, metadata }
+  return { canonical: smaller, encoded: encodeObject(smaller) }
 }
 
 /** Writes an encoded object if the key is still at `expected`. `object` must not be changed afterwards. */

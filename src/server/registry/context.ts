@@ -2,6 +2,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Store } from '#storage/store.ts'
 import type { AdmissionPlugin, AdmissionRequest, ClusterView } from '../admission/chain.ts'
+import type { Kind, Kinds } from '../kind.ts'
 import type { Caller, ServingContext } from '../strategy.ts'
 import type { WatchCache } from '../watchCache.ts'
 import type { LeasePool } from './leasePool.ts'
@@ -16,12 +17,17 @@ export interface RegistryContext {
   readonly newUid: () => string
   readonly admission: readonly AdmissionPlugin[]
   readonly cluster: ClusterView
+  readonly kinds: Kinds
 }
 
 /** What is the same for every write of one request. */
 export interface WriteOptions {
   readonly caller: Caller
   readonly dryRun: boolean
+  /** Whom the fields belong to that the write sets. */
+  readonly manager: string
+  /** The kind that the client named, where it shows the objects of another. Its version is that of the owner's fields. */
+  readonly form?: Kind
   /** Adds the text of a `Warning` header. */
   readonly warn: (text: string) => void
   /** Notes something for the audit log. */

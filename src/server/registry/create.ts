@@ -6,10 +6,11 @@ import { admit, validateAdmission, type AdmissionRequest } from '../admission/ch
 import { plainFailure } from '../errors.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { dropPath } from '../objects.ts'
-import { encodeObject, StoredObject } from '../storedObject.ts'
+import { StoredObject } from '../storedObject.ts'
 import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { timeText } from '#machinery/time.ts'
-import { canonicalObject, writeObject } from './commit.ts'
+import { toStore, writeObject } from './commit.ts'
+import { checkOwners, ownCreated, type OwnerRule } from './owners.ts'
 import { checkObject } from './prepare.ts'
 
 /** Names that `generateName` tries before it gives up. */
@@ -24,6 +25,7 @@ export async function createObject(
   kind: Kind,
   object: KubeObject,
   options: WriteOptions,
+  owners: OwnerRule = 'follow',
 ): Promise<StoredObject> {
   const { strategy, resource } = kind
   const { metadata } = object
@@ -33,6 +35,8 @@ export async function createObject(
   const namespace = metadata.namespace ?? ''
   applyDefaults(kind.schema, object)
   strategy.default?.(object)
+  if (owners === 'follow') ownCreated(context, kind, object, options)
+  const { managedFields } = metadata
   const request: AdmissionRequest = {
     operation: 'CREATE',
     resource,
@@ -43,6 +47,7 @@ export async function createObject(
     object,
   }
   await admit(context.admission, request, context.cluster)
+  checkOwners(object, managedFields, options.warn)
   const serving = servingContext(context, options)
   const generated = (metadata.name === undefined || metadata.name === '') && (metadata.generateName ?? '') !== ''
   delete metadata.deletionTimestamp
@@ -61,7 +66,7 @@ export async function createObject(
   const allocation = checkObject(kind, object, undefined, serving, options.warn)
   try {
     await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
-    const written = await commitNew(context, kind, object, namespace, options.dryRun)
+    const written = await commitNew(context, kind, object, namespace, owners, options.dryRun)
     if (written !== undefined) {
       allocation?.commit()
       return written
@@ -91,11 +96,11 @@ async function commitNew(
   kind: Kind,
   object: KubeObject,
   namespace: string,
+  owners: OwnerRule,
   dryRun: boolean,
 ): Promise<StoredObject | undefined> {
   const key = keyOf(kind, namespace, object.metadata.name)
-  const canonical = canonicalObject(kind, object)
-  const encoded = encodeObject(canonical)
+  const { canonical, encoded } = toStore(kind, object, owners)
   if (dryRun) {
     await context.cache.current()
     return kind.cache.entries.get(key) === undefined ? StoredObject.unwritten(key, 0, encoded) : undefined

@@ -3,7 +3,7 @@ import type { KubeObject } from '#api/resource.ts'
 import { conflict, modifiedMeanwhile, notFound } from '#machinery/status.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { keyOf, type Kind } from '../kind.ts'
-import { thaw } from '../objects.ts'
+import { thawObject } from '../objects.ts'
 import { encodeObject, StoredObject } from '../storedObject.ts'
 import { canonicalObject, commit, writeObject } from './commit.ts'
 import { admissionBase, type RegistryContext, type WriteOptions } from './context.ts'
@@ -64,7 +64,7 @@ type DeletionPlan =
 
 /** Decides what a deletion does to an object now. */
 export function planDeletion(kind: Kind, old: KubeObject, wanted: DeleteOptions, now: number): DeletionPlan {
-  const object = thaw(old)
+  const object = thawObject(old)
   const { metadata } = object
   delete metadata.resourceVersion
   const grace = planGrace(kind, object, wanted, now)

@@ -2,16 +2,17 @@ import type { KubeObject } from '#api/resource.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { conflict, invalid, modifiedMeanwhile, notFound } from '#machinery/status.ts'
+import { differInTime } from '#machinery/patch/managedFields.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { parseRevision } from '../errors.ts'
 import { keyOf, refusalName, type Kind } from '../kind.ts'
-import { copyPath, thaw } from '../objects.ts'
-import { encodeObject, StoredObject } from '../storedObject.ts'
-import type { Subresource } from '../strategy.ts'
-import { canonicalObject, commit, writeObject } from './commit.ts'
+import { copyPath, thawObject } from '../objects.ts'
+import { StoredObject, type EncodedObject } from '../storedObject.ts'
+import { commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
+import { checkOwners, ownersOf, ownUpdated, setOwners, type OwnerRule, type Through } from './owners.ts'
 import { changesGeneration, checkObject } from './prepare.ts'
 
 export interface UpdateRequest {
@@ -22,7 +23,9 @@ export interface UpdateRequest {
   /** What to create when the object is not there; undefined refuses with 404. */
   readonly createInstead?: () => KubeObject
   /** The part of the kind through which the update comes. */
-  readonly subresource?: { readonly name: string; readonly rules: Subresource }
+  readonly subresource?: Through
+  /** Whether the writer comes to own what it changes (`follow` where absent). */
+  readonly owners?: OwnerRule
   /** True for patches: the server tries again when somebody else was faster. */
   readonly retryConflicts: boolean
   /** Admission was asked already, about the body that led to this update. */
@@ -51,7 +54,7 @@ export async function updateObject(
     if (existing === undefined) {
       const object = update.createInstead?.()
       if (object === undefined) throw notFound(kind.resource, update.name)
-      return { stored: await createObject(context, kind, object, options), created: true }
+      return { stored: await createObject(context, kind, object, options, update.owners), created: true }
     }
     const outcome = await tryUpdate(context, kind, key, existing, update, options)
     if (outcome.stored !== undefined) return { stored: outcome.stored, created: false }
@@ -85,6 +88,10 @@ async function tryUpdate(
   keepSystemMetadata(wanted, old)
   applyDefaults(kind.schema, wanted)
   strategy.default?.(wanted)
+  const rule = update.owners ?? 'follow'
+  if (rule === 'follow') ownUpdated(context, kind, wanted, old, options, update.subresource)
+  else setOwners(wanted, ownersOf(rule === 'said' ? object : old))
+  const { managedFields } = wanted.metadata
   const request: AdmissionRequest = {
     operation: 'UPDATE',
     resource: kind.resource,
@@ -96,6 +103,7 @@ async function tryUpdate(
     old,
   }
   if (update.isAdmitted !== true) await admit(context.admission, request, context.cluster)
+  checkOwners(wanted, managedFields, options.warn)
   const serving = servingContext(context, options)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
@@ -106,20 +114,19 @@ async function tryUpdate(
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
     if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
-    const canonical = canonicalObject(kind, wanted)
-    const { value, splice } = encodeObject(canonical)
-    const isSame = sameAsStored(value, splice, existing, canonical)
+    const { canonical, encoded } = toStore(kind, wanted, rule)
+    const isSame = sameAsStored(encoded, existing, canonical)
     let stored: StoredObject | undefined
     if (isSame) stored = existing
-    else if (options.dryRun) stored = StoredObject.unwritten(key, existing.revision, { value, splice })
+    else if (options.dryRun) stored = StoredObject.unwritten(key, existing.revision, encoded)
     else if (mayVanish(kind, wanted, old)) {
       const gone = await commit(context, key, existing.revision, 'delete')
       if (gone.ok) {
-        stored = StoredObject.unwritten(key, existing.revision, { value, splice })
+        stored = StoredObject.unwritten(key, existing.revision, encoded)
         strategy.released?.(wanted)
       }
     } else {
-      const result = await writeObject(context, kind, key, existing.revision, { value, splice }, canonical)
+      const result = await writeObject(context, kind, key, existing.revision, encoded, canonical)
       if (result.ok) stored = result.stored
     }
     if (stored === undefined || options.dryRun) allocation?.release()
@@ -172,7 +179,7 @@ function upstreamKey(kind: Kind, key: string): string {
 
 /** A copy of the old object in which only some paths are the new one's. */
 function withWrites(old: KubeObject, object: KubeObject, writes: readonly string[]): KubeObject {
-  const result = thaw(old)
+  const result = thawObject(old)
   for (const path of writes) copyPath(result, object, path)
   return result
 }
@@ -198,8 +205,11 @@ function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
   }
 }
 
-/** Whether a write would change nothing. Objects of equal length may still differ in the order of members alone. */
-function sameAsStored(value: Buffer, splice: number, existing: StoredObject, object: KubeObject): boolean {
+/**
+ * Whether a write would change nothing, or only when somebody wrote last. Objects of equal length may still differ in the
+ * order of members alone.
+ */
+function sameAsStored({ value, splice }: EncodedObject, existing: StoredObject, object: KubeObject): boolean {
   const revisionLength = `,"resourceVersion":"${existing.revision}"`.length
   const { line } = existing
   if (value.length + revisionLength + 1 !== line.length) return false
@@ -209,8 +219,12 @@ function sameAsStored(value: Buffer, splice: number, existing: StoredObject, obj
   ) {
     return true
   }
-  const { resourceVersion: _, ...metadata } = existing.object.metadata
-  return sameJson(object, { ...existing.object, metadata })
+  const { resourceVersion: _, managedFields: __, ...before } = existing.object.metadata
+  const { managedFields: ___, ...after } = object.metadata
+  return (
+    differInTime(ownersOf(object), ownersOf(existing.object)) &&
+    sameJson({ ...object, metadata: after }, { ...existing.object, metadata: before })
+  )
 }
 
 /** Whether an object that is being deleted has lost the last thing that held it. */

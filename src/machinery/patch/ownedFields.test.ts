@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Schema } from '#machinery/schema/model.ts'
+import { fieldsNamed } from './fieldSet.ts'
+import { shapeOf } from './fieldShape.ts'
+import { compareFields, compareFieldsAt, namedFields, withNamedParents, withoutFields } from './ownedFields.ts'
+
+const text: Schema = { type: 'string' }
+const item: Schema = {
+  type: 'object',
+  properties: { name: text, port: { type: 'integer' }, proto: { type: 'string', default: 'TCP' }, value: text },
+}
+const schema: Schema = {
+  type: 'object',
+  properties: {
+    size: { type: 'integer' },
+    map: { type: 'object', additionalProperties: text },
+    whole: { type: 'object', mapType: 'atomic', properties: { a: text } },
+    list: { type: 'array', items: text },
+    set: { type: 'array', items: text, listType: 'set' },
+    items: { type: 'array', items: item, listType: 'map', listMapKeys: ['name'] },
+    ports: { type: 'array', items: item, listType: 'map', listMapKeys: ['port', 'proto'] },
+    inner: { type: 'object', properties: { a: text, b: text } },
+    open: { type: 'object', preserveUnknownFields: true },
+  },
+}
+const shape = shapeOf(schema)
+
+const changes: readonly [string, object, object, object | undefined][] = [
+  ['nothing', { size: 1, map: { a: '1' } }, { map: { a: '1' }, size: 1 }, undefined],
+  ['a value', { size: 1 }, { size: 2 }, { modified: { 'f:size': {} } }],
+  ['a value that comes', {}, { size: 1 }, { added: { 'f:size': {} } }],
+  ['a value that goes', { size: 1 }, {}, { removed: { 'f:size': {} } }],
+  ['an entry of a map', { map: { a: '1' } }, { map: { a: '1', b: '2' } }, { added: { 'f:map': { 'f:b': {} } } }],
+  ['a whole map', {}, { map: { a: '1' } }, { added: { 'f:map': { '.': {}, 'f:a': {} } } }],
+  ['an empty map', {}, { map: {} }, { added: { 'f:map': {} } }],
+  ['a map that becomes empty', { map: { a: '1' } }, { map: {} }, { removed: { 'f:map': { 'f:a': {} } } }],
+  ['null becomes a map', { map: null }, { map: { a: '1' } }, { added: { 'f:map': { 'f:a': {} } } }],
+  ['an atomic struct', { whole: { a: '1' } }, { whole: { a: '2' } }, { modified: { 'f:whole': {} } }],
+  ['an atomic list', { list: ['a'] }, { list: ['a', 'b'] }, { modified: { 'f:list': {} } }],
+  [
+    'a set',
+    { set: ['a', 'b'] },
+    { set: ['b', 'c'] },
+    { added: { 'f:set': { 'v:"c"': {} } }, removed: { 'f:set': { 'v:"a"': {} } } },
+  ],
+  [
+    'an item by its key',
+    { items: [{ name: 'a', value: '1' }, { name: 'b' }] },
+    { items: [{ name: 'b' }, { name: 'a', value: '2' }] },
+    { modified: { 'f:items': { 'k:{"name":"a"}': { 'f:value': {} } } } },
+  ],
+  [
+    'an item with a default key',
+    { ports: [] },
+    { ports: [{ port: 443 }, { port: 80, proto: 'UDP' }] },
+    {
+      added: {
+        'f:ports': {
+          'k:{"port":80,"proto":"UDP"}': { '.': {}, 'f:port': {}, 'f:proto': {} },
+          'k:{"port":443,"proto":"TCP"}': { '.': {}, 'f:port': {} },
+        },
+      },
+    },
+  ],
+  [
+    'items with one key',
+    { items: [{ name: 'a' }] },
+    { items: [{ name: 'a' }, { name: 'a', value: '1' }] },
+    {
+      added: { 'f:items': { 'k:{"name":"a"}': {} } },
+      removed: { 'f:items': { 'k:{"name":"a"}': { '.': {}, 'f:name': {} } } },
+    },
+  ],
+  [
+    'what no schema knows',
+    { open: { a: { b: 1 }, c: [1] } },
+    { open: { a: { b: 2 }, c: [2] } },
+    { modified: { 'f:open': { 'f:a': { 'f:b': {} }, 'f:c': {} } } },
+  ],
+  [
+    'another type where any may be',
+    { open: { a: { b: 1 } } },
+    { open: { a: 'x' } },
+    { modified: { 'f:open': { 'f:a': {} } }, removed: { 'f:open': { 'f:a': { 'f:b': {} } } } },
+  ],
+  [
+    'members that every object inherits',
+    { map: {} },
+    { map: { constructor: 'x' } },
+    { added: { 'f:map': { 'f:constructor': {} } } },
+  ],
+]
+
+for (const [name, before, after, expected] of changes) {
+  test(`fields that change: ${name}`, () => {
+    assert.deepEqual(JSON.parse(JSON.stringify(compareFields(shape, before, after) ?? null)), expected ?? null)
+  })
+}
+
+test('a key may be called __proto__', () => {
+  const after = { map: JSON.parse('{"__proto__":"x"}') as object }
+  assert.deepEqual(compareFields(shape, { map: {} }, after)?.added, { 'f:map': { 'f:__proto__': {} } })
+})
+
+test('a change that can only be at some places is looked for there', () => {
+  const found = compareFieldsAt(shape, { size: 1, inner: { a: '1', b: '1' } }, { size: 2, inner: { a: '2', b: '2' } }, [
+    'inner.b',
+  ])
+  assert.deepEqual(found?.modified, fieldsNamed('inner.b'))
+  assert.equal(compareFieldsAt(shape, { size: 1 }, { size: 2 }, ['inner.b', 'map']), undefined)
+})
+
+const named: readonly [string, object, object][] = [
+  ['leaves and entries', { size: 1, map: { a: '1' }, inner: { a: '1' } }, fieldsNamed('inner.a', 'map.a', 'size')],
+  ['an empty map, an empty set', { map: {}, set: [] }, fieldsNamed('map')],
+  ['null', { map: null, size: null, set: null }, fieldsNamed('map', 'set', 'size')],
+  ['items', { items: [{ name: 'a' }] }, { 'f:items': { 'k:{"name":"a"}': { '.': {}, 'f:name': {} } } }],
+  ['what no schema knows', { open: { a: { b: 1 } } }, { 'f:open': { 'f:a': { '.': {}, 'f:b': {} } } }],
+]
+
+for (const [name, value, expected] of named) {
+  test(`fields that an object names: ${name}`, () => assert.deepEqual(namedFields(shape, value), expected))
+}
+
+test('structs with a name come with what is in them', () => {
+  const set = { 'f:inner': { 'f:a': {} }, 'f:items': { 'k:{"name":"a"}': { 'f:value': {} } }, 'f:map': { 'f:x': {} } }
+  assert.deepEqual(withNamedParents(shape, set), {
+    'f:inner': { '.': {}, 'f:a': {} },
+    'f:items': { '.': {}, 'k:{"name":"a"}': { 'f:value': {} } },
+    'f:map': { '.': {}, 'f:x': {} },
+  })
+})
+
+test('fields are taken out of an object', () => {
+  const value = { size: 1, map: { a: '1' }, items: [{ name: 'a', value: '1' }, { name: 'b' }], set: ['a', 'b'] }
+  const set = {
+    'f:items': { 'k:{"name":"a"}': { 'f:value': {} }, 'k:{"name":"b"}': {} },
+    'f:map': { 'f:a': {} },
+    'f:set': { 'v:"a"': {} },
+    'f:size': {},
+  }
+  assert.deepEqual(withoutFields(shape, value, set), { map: null, items: [{ name: 'a' }], set: ['b'] })
+})

@@ -1,0 +1,336 @@
+// Which fields an object has, and which of them a change touched: what owners are told apart by.
+import { sameJson } from '#lib/encoding/sameJson.ts'
+import { inOrder, leaf, union, withSelf, type FieldSet } from './fieldSet.ts'
+import { isDivided, isKeyed, type Field, type Shape } from './fieldShape.ts'
+
+/** The fields that differ between two objects, each in one of the sets. */
+export interface FieldChanges {
+  readonly added?: FieldSet | undefined
+  readonly modified?: FieldSet | undefined
+  readonly removed?: FieldSet | undefined
+}
+
+type Building = Record<string, FieldSet>
+type Members = Readonly<Record<string, unknown>>
+
+const leafAdded: FieldChanges = { added: leaf }
+const leafModified: FieldChanges = { modified: leaf }
+const leafRemoved: FieldChanges = { removed: leaf }
+const noMembers: Members = {}
+
+/** What becomes different from one value to another; undefined: nothing. Costs little where they share members. */
+export function compareFields(shape: Shape, before: unknown, after: unknown): FieldChanges | undefined {
+  // Most parts of an object stay as they are, and steps cost more than a look.
+  if (sameJson(before, after)) return undefined
+  const parts = commonParts(partsOf(shape, before), partsOf(shape, after))
+  if (parts === 'members' && !(isEmpty(before) && isEmpty(after))) {
+    return compareMembers(shape, (before ?? noMembers) as Members, (after ?? noMembers) as Members)
+  }
+  if (parts === 'items' && !(isEmpty(before) && isEmpty(after))) {
+    return compareItems(shape, (before ?? []) as readonly unknown[], (after ?? []) as readonly unknown[])
+  }
+  if (parts !== 'mixed') return leafModified
+  const removed = below(wholeField(shape, before))
+  const added = below(wholeField(shape, after))
+  return { modified: leaf, removed, added }
+}
+
+/** As `compareFields`, for a change that can only be at some places, such as `status` or `metadata.annotations`. */
+export function compareFieldsAt(
+  shape: Shape,
+  before: unknown,
+  after: unknown,
+  places: readonly string[],
+): FieldChanges | undefined {
+  let changes: FieldChanges | undefined
+  for (const place of places) {
+    const steps = place.split('.')
+    let at: Shape | undefined = shape
+    let [old, now]: unknown[] = [before, after]
+    for (const step of steps) {
+      at = at?.fields.get(step)?.shape ?? at?.values
+      old = memberOf((old ?? noMembers) as Members, step)
+      now = memberOf((now ?? noMembers) as Members, step)
+    }
+    const found = at === undefined ? undefined : compareMember(at, old, now)
+    if (found === undefined) continue
+    const above = (set: FieldSet | undefined): FieldSet | undefined =>
+      set && steps.reduceRight<FieldSet>((inner, step) => ({ [`f:${step}`]: inner }), set)
+    const here = { added: above(found.added), modified: above(found.modified), removed: above(found.removed) }
+    changes = changes === undefined ? here : bothChanges(changes, here)
+  }
+  return changes
+}
+
+/** An own member. What an object inherits is functions, which JSON has not, and its prototype. */
+function memberOf(value: Members, name: string): unknown {
+  const member = value[name]
+  const isOdd = typeof member === 'function' || name === '__proto__'
+  return isOdd && !Object.hasOwn(value, name) ? undefined : member
+}
+
+function bothChanges(a: FieldChanges, b: FieldChanges): FieldChanges {
+  const both = (x: FieldSet | undefined, y: FieldSet | undefined): FieldSet | undefined =>
+    x === undefined || y === undefined ? (x ?? y) : union(x, y)
+  return {
+    added: both(a.added, b.added),
+    modified: both(a.modified, b.modified),
+    removed: both(a.removed, b.removed),
+  }
+}
+
+type Parts = 'members' | 'items' | 'none' | 'whole' | 'mixed'
+
+function partsOf(shape: Shape, value: unknown): Parts {
+  if (typeof value !== 'object') return 'whole'
+  if (value === null) return 'none'
+  if (isDivided(shape, value)) return 'members'
+  return isKeyed(shape, value) ? 'items' : 'whole'
+}
+
+function commonParts(a: Parts, b: Parts): Parts {
+  if (a === b || b === 'none') return a
+  return a === 'none' ? b : 'mixed'
+}
+
+function isEmpty(value: unknown): boolean {
+  for (const _ in value as object) return false
+  return true
+}
+
+function compareMembers(shape: Shape, before: Members, after: Members): FieldChanges | undefined {
+  const result = new Changes()
+  const { fields } = shape
+  for (const name in after) {
+    const field = fields.get(name)
+    const inner = field === undefined ? shape.values : field.shape
+    if (inner === undefined) continue
+    const changes = compareMember(inner, memberOf(before, name), after[name])
+    if (changes !== undefined) result.put(field?.step ?? `f:${name}`, changes)
+  }
+  for (const name in before) {
+    const old = before[name]
+    if (old === undefined || memberOf(after, name) !== undefined) continue
+    const field = fields.get(name)
+    const inner = field === undefined ? shape.values : field.shape
+    if (inner !== undefined) result.put(field?.step ?? `f:${name}`, removal(inner, old))
+  }
+  return result.all()
+}
+
+function compareMember(shape: Shape, before: unknown, after: unknown): FieldChanges | undefined {
+  if (before === undefined) return after === undefined ? undefined : addition(shape, after)
+  return after === undefined ? removal(shape, before) : compareFields(shape, before, after)
+}
+
+function addition(shape: Shape, value: unknown): FieldChanges {
+  const added = wholeField(shape, value)
+  return added === leaf ? leafAdded : { added }
+}
+
+function removal(shape: Shape, value: unknown): FieldChanges {
+  const removed = wholeField(shape, value)
+  return removed === leaf ? leafRemoved : { removed }
+}
+
+/** Items with the same key more than once count as one that is compared as a whole. */
+function compareItems(shape: Shape, before: readonly unknown[], after: readonly unknown[]): FieldChanges | undefined {
+  const result = new Changes()
+  const { items } = shape
+  const [old, now] = [itemsByStep(shape, before), itemsByStep(shape, after)]
+  const compare = (step: string, was: unknown, is: unknown): void => {
+    if (!(was instanceof Repeated) && !(is instanceof Repeated)) {
+      const changes = compareMember(items, was, is)
+      if (changes !== undefined) result.put(step, changes)
+    } else if (was instanceof Repeated && is instanceof Repeated) {
+      if (!sameJson(was.items, is.items)) result.put(step, leafModified)
+    } else if (was instanceof Repeated) {
+      if (is !== undefined) result.put(step, addition(items, is))
+      result.put(step, leafRemoved)
+    } else {
+      if (was !== undefined) result.put(step, removal(items, was))
+      result.put(step, leafAdded)
+    }
+  }
+  for (const [step, item] of now) compare(step, old.get(step), item)
+  for (const [step, item] of old) if (!now.has(step)) compare(step, item, undefined)
+  return result.all()
+}
+
+/** Several items of a list with the same step. */
+class Repeated {
+  readonly items: unknown[]
+
+  constructor(...items: unknown[]) {
+    this.items = items
+  }
+}
+
+/** The items of a list by the step to each; those that have none are left out. */
+function itemsByStep(shape: Shape, list: readonly unknown[]): ReadonlyMap<string, unknown> {
+  const found = new Map<string, unknown>()
+  for (const item of list) {
+    const step = shape.step!(item)
+    if (typeof step !== 'string') continue
+    const same = found.get(step)
+    if (same === undefined) found.set(step, item)
+    else if (same instanceof Repeated) same.items.push(item)
+    else found.set(step, new Repeated(same, item))
+  }
+  return found
+}
+
+/** Collects the changes below one node. */
+class Changes {
+  #added: Building | undefined
+  #modified: Building | undefined
+  #removed: Building | undefined
+
+  put(step: string, { added, modified, removed }: FieldChanges): void {
+    if (added !== undefined) (this.#added ??= {})[step] = added
+    if (modified !== undefined) (this.#modified ??= {})[step] = modified
+    if (removed !== undefined) (this.#removed ??= {})[step] = removed
+  }
+
+  all(): FieldChanges | undefined {
+    const [added, modified, removed] = [this.#added, this.#modified, this.#removed]
+    if (added === undefined && modified === undefined && removed === undefined) return undefined
+    return {
+      added: added && inOrder(added),
+      modified: modified && inOrder(modified),
+      removed: removed && inOrder(removed),
+    }
+  }
+}
+
+/** A value as a member with everything below it, as one is that was not there before. */
+function wholeField(shape: Shape, value: unknown): FieldSet {
+  if (typeof value !== 'object' || value === null) return leaf
+  if (isDivided(shape, value)) return wholeMembers(shape, value)
+  return isKeyed(shape, value) ? wholeItems(shape, value) : leaf
+}
+
+function wholeMembers(shape: Shape, value: Members): FieldSet {
+  const node: Building = { '.': leaf }
+  const { fields, values } = shape
+  if (fields.size > 0) {
+    for (const { name, step, shape: inner } of byRank(fields, value)) node[step] = wholeField(inner!, value[name])
+    if (values === undefined) return withSelf(node)
+  }
+  const names = Object.keys(value).filter((name) => !fields.has(name) && value[name] !== undefined)
+  for (const name of names.sort()) node[`f:${name}`] = wholeField(values!, value[name])
+  return withSelf(fields.size > 0 && names.length > 0 ? inOrder(node) : node)
+}
+
+/** The fields that a struct has set, by name. */
+function byRank(fields: ReadonlyMap<string, Field>, value: Members): readonly Field[] {
+  const found: Field[] = []
+  for (const name in value) {
+    const field = fields.get(name)
+    if (field?.shape === undefined || value[name] === undefined) continue
+    // Few fields of many: putting each in its place is the quickest way to sort them.
+    let at = found.length
+    while (at > 0 && found[at - 1]!.rank > field.rank) at--
+    found.splice(at, 0, field)
+  }
+  return found
+}
+
+function wholeItems(shape: Shape, list: readonly unknown[]): FieldSet {
+  const node: Building = { '.': leaf }
+  const { items } = shape
+  for (const [step, item] of itemsByStep(shape, list)) {
+    node[step] = item instanceof Repeated ? leaf : wholeField(items, item)
+  }
+  return withSelf(inOrder(node))
+}
+
+/** What is below a member. */
+function below(node: FieldSet): FieldSet | undefined {
+  if (node === leaf) return undefined
+  const { '.': _, ...rest } = node
+  return rest
+}
+
+/** The fields that an object names: leaves, entries of maps and items of lists, but not the structs around them. */
+export function namedFields(shape: Shape, value: unknown): FieldSet {
+  if (isDivided(shape, value)) return namedMembers(shape, value)
+  return isKeyed(shape, value) ? namedItems(shape, value) : leaf
+}
+
+function namedMembers(shape: Shape, value: Members): FieldSet {
+  const node: Building = {}
+  for (const name of Object.keys(value)) {
+    const field = shape.fields.get(name)
+    const inner = field === undefined ? shape.values : field.shape
+    const member = value[name]
+    if (inner === undefined || member === undefined) continue
+    const isWhole =
+      member === null || partsOf(inner, member) === 'whole' || (isDivided(inner, member) && isEmpty(member))
+    const named = isWhole ? leaf : namedFields(inner, member)
+    // An empty list that has keys names nothing.
+    if (field === undefined) node[`f:${name}`] = withSelf(named)
+    else if (isWhole || !isEmpty(named)) node[field.step] = named
+  }
+  return inOrder(node)
+}
+
+function namedItems(shape: Shape, list: readonly unknown[]): FieldSet {
+  const node: Building = {}
+  for (const [step, item] of itemsByStep(shape, list)) {
+    node[step] = item instanceof Repeated || item === null ? leaf : withSelf(namedFields(shape.items, item))
+  }
+  return inOrder(node)
+}
+
+/** The set with the structs and lists around its members, as far as they are fields with names. */
+export function withNamedParents(shape: Shape | undefined, set: FieldSet): FieldSet {
+  let result: Building | undefined
+  for (const step of Object.keys(set)) {
+    if (step === '.') continue
+    const node = set[step]!
+    if (isEmpty(node)) continue
+    const field = step.startsWith('f:') ? shape?.fields.get(step.slice(2)) : undefined
+    const inner = step.startsWith('f:') ? (field?.shape ?? shape?.values) : shape?.items
+    const widened = withNamedParents(inner, node)
+    const named = field === undefined ? widened : withSelf(widened)
+    if (named !== node) (result ??= { ...set })[step] = named
+  }
+  return result ?? set
+}
+
+/** A value without the members and items in a set, for reading by the schema. What loses all its members is null. */
+export function withoutFields(shape: Shape, value: unknown, set: FieldSet): unknown {
+  if (isDivided(shape, value)) {
+    if (isEmpty(value)) return null
+    const left: Record<string, unknown> = {}
+    let isLeft = false
+    for (const name of Object.keys(value)) {
+      const node = set[`f:${name}`]
+      if (node !== undefined && isInSet(node)) continue
+      const field = shape.fields.get(name)
+      const inner = field === undefined ? shape.values : field.shape
+      const member = value[name]
+      const kept = node === undefined || inner === undefined ? member : withoutFields(inner, member, node)
+      Object.defineProperty(left, name, { value: kept, enumerable: true, configurable: true, writable: true })
+      isLeft = true
+    }
+    return isLeft ? left : null
+  }
+  if (isKeyed(shape, value)) {
+    const left: unknown[] = []
+    for (const item of value) {
+      const step = shape.step!(item)
+      const node = typeof step === 'string' ? set[step] : undefined
+      if (node === undefined) left.push(item)
+      else if (!isInSet(node)) left.push(withoutFields(shape.items, item, node))
+    }
+    return left.length > 0 ? left : null
+  }
+  // An atomic value of which parts were owned: the schema was another one then.
+  return typeof value === 'object' ? null : value
+}
+
+function isInSet(node: FieldSet): boolean {
+  return node['.'] !== undefined || isEmpty(node)
+}
