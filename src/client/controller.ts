@@ -28,6 +28,8 @@ export type WatchFor = <T extends KubeObject>(informer: Informer<T>, keysOf: (ob
 /** A loop that brings the world closer to what objects ask for, one key at a time. */
 export interface Controller {
   readonly name: string
+  /** The service account in kube-system as which it acts, where that is not called after it. */
+  readonly account?: string
   /** What its service account may do; the bootstrap roles are made from this. */
   readonly permissions: readonly Permission[]
   /** How many keys are looked at side by side; 5 when absent. */

@@ -18,6 +18,8 @@ export interface Informers {
 
 export interface InformersOptions {
   readonly client: Client
+  /** Another client for some of what is read; undefined: the usual one. */
+  readonly clientFor?: (resource: Resource, selection: Selection) => Client | undefined
   readonly clock: Clock
   readonly random: Random
   readonly report?: (problem: string, error: unknown) => void
@@ -36,7 +38,8 @@ export function sharedInformers(options: InformersOptions): Informers {
   ): Informer<T> => {
     const found = informers.get(key)
     if (found !== undefined) return found as unknown as Informer<T>
-    const informer = new WatchedInformer<T>({ ...options, resource, selection, metadataOnly })
+    const client = options.clientFor?.(resource as unknown as Resource, selection) ?? options.client
+    const informer = new WatchedInformer<T>({ ...options, client, resource, selection, metadataOnly })
     const stored = informer as unknown as WatchedInformer<KubeObject>
     informers.set(key, stored)
     start?.(stored)

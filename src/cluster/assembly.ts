@@ -1,11 +1,23 @@
 import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto'
-import { clientOver, type Client } from '#client/client.ts'
+import { nodes } from '#api/core/v1/node.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import { services } from '#api/core/v1/service.ts'
+import type { Resource } from '#api/resource.ts'
+import { clientOver, type Client, type Selection } from '#client/client.ts'
+import type { Controller } from '#client/controller.ts'
 import { Causes } from '#client/causes.ts'
 import { eventWriter, type EventWriter } from '#client/events.ts'
 import { httpsTransport } from '#client/https.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
-import { ensureCertificates, readCredentials, type ClusterCertificates, type Credentials } from './certificates.ts'
+import {
+  ensureCertificates,
+  proxyUser,
+  readCredentials,
+  type ClusterCertificates,
+  type Credentials,
+} from './certificates.ts'
+import { clusterPolicy } from './roles.ts'
 import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
@@ -18,10 +30,14 @@ import type { Host } from '#lib/host/host.ts'
 import type { Logger } from '#lib/log.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
+import { controllers as allControllers } from '#controllers/index.ts'
+import { makeControllers } from '#controllers/makeControllers.ts'
 import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
+import { componentCaller, controllerCaller } from '#server/identities.ts'
+import type { BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import type { Caller } from '#server/strategy.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 import type { Store } from '#storage/store.ts'
@@ -49,8 +65,10 @@ export interface Assembly {
   readonly authority: string
   /** With which this node's agent answers the API server. */
   readonly nodeServer: Credentials | undefined
-  /** A client that speaks as one of the components; over the network all speak as the node. */
+  /** A client that speaks as one of the components. Over the network: as the node, or as its proxy. */
   clientOf(user: string): Client
+  /** Made where the control plane runs. */
+  readonly controllers: readonly Controller[]
   /** The file with the name servers of this machine, as they are reached from a place. */
   readonly resolvConf: string
   readonly informers: Informers
@@ -81,22 +99,33 @@ export async function assembleNode(
       report: (problem, error) => own.warn(problem, error === undefined ? {} : { error: messageOf(error) }),
     }
   }
+  let controllers: readonly Controller[] = []
   const controlPlane =
     nodeName === controlPlaneName
-      ? await openControlPlane(surroundings, record, paths, logOf('api-server').log)
+      ? await openControlPlane(surroundings, record, paths, logOf('api-server').log, () => clusterPolicy(controllers))
       : undefined
   const folder = paths.nodeFolder(nodeName)
   const authority =
     controlPlane?.certificates.authority ?? (await host.files.readText(`${paths.certificateFolder}/ca.crt`))!
   const clientOf =
     controlPlane === undefined
-      ? remoteClients(record, authority, (await readCredentials(host.files, `${folder}/client`))!)
-      : (user: string) =>
-          clientOver(inProcessTransport(controlPlane.server, callerOf(user)) as Transport, {
-            fieldManager: managerOf(user),
-          })
+      ? await remoteClients(host, record, authority, folder)
+      : (user: string) => inProcessClient(controlPlane.server, componentCaller(user), managerOf(user))
   const own = clientOf(controlPlane === undefined ? `system:node:${nodeName}` : 'system:kube-controller-manager')
   const shared = { client: own, clock, random, report: logOf('informers').report }
+  const informers = sharedInformers({
+    ...shared,
+    ...(controlPlane === undefined ? { clientFor: readAsProxy(clientOf(proxyUser)) } : {}),
+  })
+  const events = eventWriter(shared)
+  const causes = new Causes(clock)
+  if (controlPlane !== undefined) {
+    const config = { rootCertificate: authority, podCidrs: [record.config.podRange] }
+    const context = { informers, clock, random, events, causes, config }
+    controllers = makeControllers(allControllers, context, (account) =>
+      inProcessClient(controlPlane.server, controllerCaller(account), 'kube-controller-manager'),
+    )
+  }
   return {
     host,
     clock,
@@ -111,21 +140,32 @@ export async function assembleNode(
     nodeServer: await readCredentials(host.files, `${folder}/server`),
     clientOf,
     resolvConf: await findResolvConf(host),
-    informers: sharedInformers(shared),
-    events: eventWriter(shared),
-    causes: new Causes(clock),
+    informers,
+    events,
+    causes,
+    controllers,
     logOf,
   }
 }
 
-function remoteClients({ server }: ClusterRecord, authority: string, { certificate, key }: Credentials): () => Client {
-  const transport = httpsTransport({
-    url: `https://${server.address}:${server.port}`,
-    tls: { authority, certificate, key },
-    userAgent: 'k8ts-agent',
-  })
-  const client = clientOver(transport, { fieldManager: kubelet })
-  return () => client
+/** The clients of a worker: one with the certificate of its proxy, and one as the node for all else. */
+async function remoteClients(
+  host: Host,
+  { server }: ClusterRecord,
+  authority: string,
+  folder: string,
+): Promise<(user: string) => Client> {
+  const clientWith = async (name: string): Promise<Client> => {
+    const { certificate, key } = (await readCredentials(host.files, `${folder}/${name}`))!
+    const transport = httpsTransport({
+      url: `https://${server.address}:${server.port}`,
+      tls: { authority, certificate, key },
+      userAgent: 'k8ts-agent',
+    })
+    return clientOver(transport, { fieldManager: name === 'proxy' ? 'kube-proxy' : kubelet })
+  }
+  const [node, proxy] = [await clientWith('client'), await clientWith('proxy')]
+  return (user) => (user === proxyUser ? proxy : node)
 }
 
 const kubelet = 'kubelet'
@@ -135,9 +175,15 @@ function managerOf(user: string): string {
   return user.startsWith('system:node:') ? kubelet : user.replace(/^system:/, '')
 }
 
-function callerOf(user: string): Caller {
-  const groups = user.startsWith('system:node:') ? ['system:nodes', 'system:authenticated'] : ['system:authenticated']
-  return { name: user, groups }
+/** Nodes read themselves and their own pods; what others need of the whole cluster is the proxy's to read. */
+function readAsProxy(proxy: Client): (resource: Resource, selection: Selection) => Client | undefined {
+  const ofNodes = new Set([pods.plural, services.plural])
+  return ({ plural }, { fieldSelector }) =>
+    ofNodes.has(plural) || (plural === nodes.plural && fieldSelector !== undefined) ? undefined : proxy
+}
+
+function inProcessClient(server: ApiServer, caller: Caller | (() => Caller), fieldManager: string): Client {
+  return clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
 }
 
 async function openControlPlane(
@@ -145,6 +191,7 @@ async function openControlPlane(
   record: ClusterRecord,
   paths: ClusterPaths,
   log: Logger,
+  policy: () => readonly BootstrapObject[],
 ): Promise<ControlPlane> {
   const { host, clock, random } = surroundings
   const { config, server: at } = record
@@ -173,6 +220,7 @@ async function openControlPlane(
     },
     nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
     serverAddress: `${at.address}:${at.port}`,
+    policy,
     onBug: (error, request) =>
       log.error('A bug in serving a request', {
         request,

@@ -35,6 +35,9 @@ const lifetime = 10 * year
 /** Clocks of machines that join may be a little behind. */
 const leeway = 300_000
 
+/** The user as which proxy, routes and DNS of a worker read what nodes may not. */
+export const proxyUser = 'system:kube-proxy'
+
 export const kubeletClientName = 'kube-apiserver-kubelet-client'
 
 /** Reads the certificates of a cluster, making those that are not there. `names` are the ways to reach the API server. */
@@ -94,6 +97,11 @@ export function issue(
 /** The identity of a node's agent (KEP-279: user `system:node:NAME`, group `system:nodes`). */
 export function issueNodeClient(signer: Authority, now: number, node: string): Credentials {
   return issue(signer, now, { commonName: `system:node:${node}`, organizations: ['system:nodes'] }, 'clientAuth')
+}
+
+/** The identity as which proxy, routes and DNS of a node read services, endpoints and nodes. */
+export function issueProxyClient(signer: Authority, now: number): Credentials {
+  return issue(signer, now, { commonName: proxyUser }, 'clientAuth')
 }
 
 /** What a node's agent shows to the API server when it is asked for logs or to run something. */

@@ -6,7 +6,6 @@ import { nodeRoutesComponent } from './nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
 import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
-import { controllers } from '#controllers/index.ts'
 import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
 import { HttpServer } from '#lib/http/server.ts'
@@ -140,19 +139,9 @@ function eventsComponent({ events, controlPlane }: Assembly): Component {
 }
 
 /** All controllers, each with workers of its own. */
-function controllersComponent(assembly: Assembly): Component {
-  const { clientOf, informers, clock, random, events, causes, authority, record, logOf } = assembly
-  const context = {
-    client: clientOf('system:kube-controller-manager'),
-    informers,
-    clock,
-    random,
-    events,
-    causes,
-    config: { rootCertificate: authority, podCidrs: [record.config.podRange] },
-  }
-  const parts = controllers.map((make) =>
-    controllerComponent(make(context), { clock, report: logOf('controllers').report }),
+function controllersComponent({ controllers, clock, logOf }: Assembly): Component {
+  const parts = controllers.map((controller) =>
+    controllerComponent(controller, { clock, report: logOf('controllers').report }),
   )
   return {
     name: 'controllers',
@@ -204,7 +193,7 @@ function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, log
 
 function simulatedNodesPart({ clientOf, informers, events, clock, record, logOf }: Assembly): Component {
   const { component } = simulatedNodes({
-    client: clientOf('system:simulated-nodes'),
+    clientOf: (name) => clientOf(`system:node:${name}`),
     informers,
     events,
     clock,

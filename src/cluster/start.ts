@@ -4,9 +4,11 @@ import {
   issueAdministrator,
   issueNodeClient,
   issueNodeServer,
+  issueProxyClient,
   readCredentials,
   writeCredentials,
   type ClusterCertificates,
+  type Credentials,
 } from './certificates.ts'
 import { serverNames } from './addresses.ts'
 import { architectureOf } from '#cluster/image/build.ts'
@@ -126,9 +128,16 @@ async function ensureNodeCredentials(
   for (const { name, address } of nodes) {
     const folder = paths.nodeFolder(name)
     await host.files.makeFolder(folder, 0o700)
-    if ((await readCredentials(host.files, `${folder}/client`)) !== undefined) continue
-    await writeCredentials(host.files, `${folder}/server`, issueNodeServer(signer, clock.now(), name, address))
-    await writeCredentials(host.files, `${folder}/client`, issueNodeClient(signer, clock.now(), name))
+    const now = clock.now()
+    const issued: Readonly<Record<string, () => Credentials>> = {
+      server: () => issueNodeServer(signer, now, name, address),
+      proxy: () => issueProxyClient(signer, now),
+      client: () => issueNodeClient(signer, now, name),
+    }
+    for (const [what, issue] of Object.entries(issued)) {
+      const path = `${folder}/${what}`
+      if ((await readCredentials(host.files, path)) === undefined) await writeCredentials(host.files, path, issue())
+    }
   }
 }
 

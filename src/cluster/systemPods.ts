@@ -4,7 +4,6 @@ import type { Client, Draft } from '#client/client.ts'
 import { timeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
-import { isReason } from '#machinery/status.ts'
 
 /** A part of this process that is shown as a pod, because people look for it there. */
 export interface SystemPart {
@@ -78,12 +77,10 @@ async function ensurePod(
 ): Promise<void> {
   const wanted = mirrorPod(part, await client.get(nodes, { name: node }, { signal }), started)
   const at = { name: `${part.name}-${node}`, namespace: 'kube-system' }
-  let known: Pod | undefined
-  try {
-    known = await client.get(pods, at, { signal })
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error
-  }
+  // Listed, because a node may ask for a pod by name only once it has it.
+  const ofNode = { namespace: at.namespace, fieldSelector: `spec.nodeName=${node}` }
+  const { items } = await client.list(pods, { ...ofNode, signal })
+  let known = items.find(({ metadata }) => metadata.name === at.name)
   const isOurs = known?.metadata.annotations?.[mirrorAnnotation] === wanted.metadata.annotations![mirrorAnnotation]
   if (!isOurs || known?.metadata.deletionTimestamp !== undefined) {
     // Another life of this process, or somebody deleted it: what it shows still runs.

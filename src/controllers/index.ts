@@ -3,6 +3,7 @@
  * (reads, and does what was decided) and `plan.test.ts`. Not here: placing pods (`scheduler/`) and running them (`kubelet/`).
  */
 import type { MakeController } from './context.ts'
+import { clusterRoleAggregation } from './clusterRoleAggregation/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
@@ -38,5 +39,6 @@ export const controllers: readonly MakeController[] = [
   resourceQuotaController,
   claimProtectionController,
   volumeProtectionController,
+  clusterRoleAggregation,
   garbageCollector,
 ]

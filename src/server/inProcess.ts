@@ -38,13 +38,14 @@ const eventsAtOnce = 64
 
 const never = new AbortController().signal
 
-/** A transport into a server of this process, on behalf of `caller`. */
-export function inProcessTransport(server: ApiServer, caller: Caller): InProcessTransport {
+/** A transport into a server of this process, on behalf of `caller`, or of whom `caller` says at each request. */
+export function inProcessTransport(server: ApiServer, caller: Caller | (() => Caller)): InProcessTransport {
+  const callerNow = typeof caller === 'function' ? caller : () => caller
   const ask = async (request: ApiRequest, signal: AbortSignal, watch = false): Promise<ServerReply> => {
     const turn = server.turns.pass()
     if (turn !== undefined) await turn
     signal.throwIfAborted()
-    const reply = await server.handle(requestOf(request, caller, signal, watch))
+    const reply = await server.handle(requestOf(request, callerNow(), signal, watch))
     signal.throwIfAborted()
     if (reply.type === 'object' && reply.code >= 400) throw new StatusError(reply.object as Status)
     return reply

@@ -4,7 +4,7 @@
 //   const server = createApiServer({ store, strategies, clock, random, newUid, … })
 //   component:   { name: 'apiServer', run: (ready, signal) => server.run(ready, signal) }
 //   HTTPS:       new HttpServer({ handler: httpHandler(server), tls })
-//   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:masters'] })
+//   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:authenticated'] })
 import type { Resource } from '#api/resource.ts'
 import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -19,6 +19,9 @@ import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
 import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { authorizationOf } from './authorize/authorizers.ts'
+import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
+import { writePolicy } from './authorize/bootstrap/writePolicy.ts'
+import { checkEscalation } from './authorize/escalation.ts'
 import { createClusterView } from './clusterView.ts'
 import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
@@ -58,6 +61,8 @@ export interface ApiServerOptions {
   readonly authenticators?: readonly Authenticator[]
   readonly healthChecks?: readonly HealthCheck[]
   readonly metrics?: MetricRegistry
+  /** The roles and bindings that are put in place at the start, before the server is ready; none when absent. */
+  readonly policy?: () => readonly BootstrapObject[]
   /** Events kept per resource for watches that start in the past; 8192 when absent. */
   readonly windowEvents?: number
   /** Told of errors that are bugs; the client gets a 500. */
@@ -91,7 +96,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cluster = createClusterView({ kinds, cache, clock, random, store, leases })
   const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
   const closing = new AbortController()
+  const authorization = authorizationOf(kinds, cluster)
   let isReady = false
+  let hasPolicy = false
   const metrics = options.metrics ?? new MetricRegistry()
   const context: ServerContext = {
     registry: {
@@ -104,10 +111,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       kinds,
       leases,
       admission: options.admission ?? admissionPlugins(),
+      guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     },
     kinds,
     authenticators: [clientCertificate, tokens, ...(options.authenticators ?? [])],
-    authorization: authorizationOf(kinds),
+    authorization,
     tokens,
     discovery: new Discovery(kinds, options.serverAddress),
     openApi: new OpenApiDocuments(kinds),
@@ -120,6 +128,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         of: ['readyz'],
         run: () => (isReady ? undefined : 'the cache has not been filled yet'),
       },
+      ...(options.policy === undefined
+        ? []
+        : [
+            {
+              name: 'poststarthook/rbac/bootstrap-roles',
+              of: ['livez', 'readyz'] as const,
+              run: () => (hasPolicy ? undefined : 'the bootstrap roles are not in place'),
+            },
+          ]),
       ...(options.healthChecks ?? []),
       {
         name: 'shutdown',
@@ -133,6 +150,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     closing: closing.signal,
     onBug: options.onBug ?? (() => {}),
   }
+  /** Whoever may do everything gets in even without roles, to mend what is wrong. */
+  const putPolicy = async (policy: () => readonly BootstrapObject[]): Promise<void> => {
+    try {
+      await writePolicy(context.registry, kinds, policy())
+      hasPolicy = true
+    } catch (error) {
+      context.onBug(error, 'the bootstrap roles')
+    }
+  }
   return {
     async run(ready, signal) {
       const stop = (): void => closing.abort()
@@ -141,7 +167,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         await cache.follow(() => {
           adoptStored(kinds)
           isReady = true
-          ready()
+          if (options.policy === undefined) ready()
+          else void putPolicy(options.policy).then(ready)
         }, signal)
       } finally {
         closing.abort()

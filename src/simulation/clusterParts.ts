@@ -2,22 +2,26 @@ import { generateKeyPairSync } from 'node:crypto'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { Causes } from '#client/causes.ts'
 import { clientOver, type Client } from '#client/client.ts'
-import { controllerComponent } from '#client/controller.ts'
+import { controllerComponent, type Controller } from '#client/controller.ts'
 import { eventWriter } from '#client/events.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
-import type { ControllerConfig, MakeController } from '#controllers/context.ts'
+import type { ControllerConfig } from '#controllers/context.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
+import { makeControllers, permissionsOf } from '#controllers/makeControllers.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
-import { unavailable } from '#machinery/status.ts'
+import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
+import { bootstrapPolicy, type BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
+import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
+import type { Caller } from '#server/strategy.ts'
 import type { Store } from '#storage/store.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
 import { simulatedNodes, type SimulatedNodes } from './simulatedNodes.ts'
@@ -62,25 +66,30 @@ const podBlock = '10.244.0.0/16'
 
 /** Puts a whole cluster together in this process: API server, scheduler, controllers and simulated nodes over one store. */
 export function clusterParts(options: ClusterPartsOptions, around: ClusterSurroundings): ClusterParts {
-  const { store, clock, random, report, onBug } = around
-  const server = apiServerOver(store, clock, random, onBug)
-  const clientOf = (name: string): Client =>
-    clientOver(inProcessTransport(server, { name, groups: ['system:masters', 'system:authenticated'] }) as Transport, {
-      fieldManager: name,
-    })
-  const client = clientOf('kube-controller-manager')
+  const { clock, random, report } = around
+  let controllers: readonly Controller[] = []
+  const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers)))
+  const clientAs = (caller: Caller | (() => Caller), fieldManager: string): Client =>
+    clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
+  const clientOf = (name: string): Client => clientAs(componentCaller(name), name)
+  const client = clientOf('system:kube-controller-manager')
   const informers = sharedInformers({ client, clock, random, report })
   const events = eventWriter({ client, clock, random, report })
   const causes = new Causes(clock)
   const shared = { informers, clock, random, causes, report }
-  const controllerParts = controllerComponents(options, { ...shared, client, events })
-  const hasIpam = controllerParts.some(({ name }) => name === 'node-ipam-controller')
+  const config: ControllerConfig = { rootCertificate: 'simulated', podCidrs: [podBlock], ...options.config }
+  controllers = makeControllers(allControllers, { ...shared, events, config }, (account) =>
+    clientAs(controllerCaller(account), 'kube-controller-manager'),
+  )
+  const running = chosenControllers(controllers, options.controllers ?? 'all')
+  const controllerParts = running.map((controller) => controllerComponent(controller, { clock, report }))
+  const hasIpam = running.some(({ name }) => name === 'node-ipam-controller')
   const specs =
     typeof options.nodes === 'object'
       ? options.nodes
       : simulatedNodeSpecs({ count: options.nodes ?? 3, podBlocks: hasIpam ? 'none' : 'own' })
   const nodes = simulatedNodes({
-    client: clientOf('system:nodes'),
+    clientOf: (name) => clientOf(`system:node:${name}`),
     informers,
     clock,
     nodes: specs,
@@ -90,12 +99,12 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   })
   const scheduler = schedulerComponent({
     ...shared,
-    client: clientOf('kube-scheduler'),
+    client: clientOf('system:kube-scheduler'),
     events: events.recorder('default-scheduler'),
   })
   const components: readonly Component[] = [
     { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },
-    systemNamespacesComponent(client),
+    systemNamespacesComponent(clientOf('system:apiserver')),
     loop('informers', (signal) => informers.run(signal)),
     loop('events', (signal) => events.run(signal)),
     ...[...controllerParts, ...(options.scheduler === false ? [] : [scheduler]), nodes.component].map((part) => ({
@@ -103,10 +112,14 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
       needs: ['system-namespaces', ...(part.needs ?? [])],
     })),
   ]
-  return { components, server, client: clientOf('kubectl'), informers, causes, nodes }
+  const administrator = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
+  return { components, server, client: clientAs(administrator, 'kubectl'), informers, causes, nodes }
 }
 
-function apiServerOver(store: Store, clock: Clock, random: Random, onBug: (error: unknown) => void): ApiServer {
+function apiServerOver(
+  { store, clock, random, onBug }: ClusterSurroundings,
+  policy: () => readonly BootstrapObject[],
+): ApiServer {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const issuer = 'https://kubernetes.default.svc.cluster.local'
   const refuse = async (node: string): Promise<never> => {
@@ -126,6 +139,7 @@ function apiServerOver(store: Store, clock: Clock, random: Random, onBug: (error
     },
     nodes: () => ({ request: refuse, upgrade: refuse }),
     serverAddress: '127.0.0.1:6443',
+    policy,
     onBug,
   })
 }
@@ -141,22 +155,12 @@ function uidFrom(random: Random): string {
   return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-${variant}${c.slice(1, 4)}-${c.slice(4)}${d}`
 }
 
-function controllerComponents(
-  options: ClusterPartsOptions,
-  around: Omit<Parameters<MakeController>[0], 'config'> & {
-    readonly report: (problem: string, error: unknown) => void
-  },
-): readonly Component[] {
-  const config: ControllerConfig = { rootCertificate: 'simulated', podCidrs: [podBlock], ...options.config }
-  const made = allControllers.map((make) => make({ ...around, config }))
-  const wanted = options.controllers ?? 'all'
+function chosenControllers(made: readonly Controller[], wanted: 'all' | readonly string[]): readonly Controller[] {
   const names = new Set(made.map(({ name }) => name))
   for (const name of wanted === 'all' ? [] : wanted) {
     if (!names.has(name)) throw new Error(`There is no controller "${name}": there are ${[...names].join(', ')}`)
   }
-  return made
-    .filter(({ name }) => wanted === 'all' || wanted.includes(name))
-    .map((controller) => controllerComponent(controller, { clock: around.clock, report: around.report }))
+  return made.filter(({ name }) => wanted === 'all' || wanted.includes(name))
 }
 
 function systemNamespacesComponent(client: Client): Component {
@@ -164,7 +168,12 @@ function systemNamespacesComponent(client: Client): Component {
     name: 'system-namespaces',
     needs: ['api-server'],
     async run(ready, signal) {
-      for (const name of systemNamespaces) await client.create(namespaces, { metadata: { name }, spec: {} }, { signal })
+      for (const name of systemNamespaces) {
+        await client.create(namespaces, { metadata: { name }, spec: {} }, { signal }).catch((error: unknown) => {
+          // Some were made with the roles in them.
+          if (!isReason(error, 'AlreadyExists')) throw error
+        })
+      }
       ready()
       await untilAborted(signal)
     },

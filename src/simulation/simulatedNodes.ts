@@ -33,7 +33,8 @@ import {
 import { findPod, planSimulatedPod, type SimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
 
 export interface SimulatedNodesOptions {
-  readonly client: Client
+  /** A client that acts as the agent of a node. */
+  readonly clientOf: (node: string) => Client
   readonly informers: Informers
   readonly clock: Clock
   readonly nodes: readonly SimulatedNodeSpec[]
@@ -61,6 +62,7 @@ export interface SimulatedNodes {
 
 interface PlayedNode {
   readonly spec: SimulatedNodeSpec
+  readonly client: Client
   paused: boolean
   /** Where in the renewal interval it renews, from 0 to 1, so that nodes do not do so together. */
   readonly turn: number
@@ -90,7 +92,7 @@ const nodesAtOnce = 16
 const conflictDelay = 10
 const retries = { first: 100, most: 10_000 }
 
-/** Plays any number of nodes over one client and one copy of the pods. */
+/** Plays any number of nodes over one copy of the pods. */
 export function simulatedNodes(options: SimulatedNodesOptions): SimulatedNodes {
   const player = new NodePlayer(options)
   player.add(options.nodes)
@@ -135,7 +137,8 @@ class NodePlayer {
     for (const [index, spec] of specs.entries()) {
       if (this.#played.has(spec.name)) throw new Error(`There is a simulated node "${spec.name}" already`)
       const turn = Math.ceil(((index + 1) / specs.length) * turns) / turns
-      this.#played.set(spec.name, { spec, paused: false, turn, renewAt: 0, pods: new Set() })
+      const client = this.#options.clientOf(spec.name)
+      this.#played.set(spec.name, { spec, client, paused: false, turn, renewAt: 0, pods: new Set() })
       this.#unregistered++
       this.#nodeQueue.add(spec.name)
     }
@@ -289,8 +292,8 @@ class NodePlayer {
   }
 
   /** Returns the uid of its Node, or nothing when the name belongs to one that is not simulated. */
-  async #register({ spec }: PlayedNode, signal: AbortSignal): Promise<string | undefined> {
-    const { client, clock, report } = this.#options
+  async #register({ spec, client }: PlayedNode, signal: AbortSignal): Promise<string | undefined> {
+    const { clock, report } = this.#options
     const { name } = spec
     try {
       const created = await client.create(nodes, computeNode(spec, clock.now()), { signal })
@@ -306,15 +309,20 @@ class NodePlayer {
 
   /** Puts back what a node says of itself, if somebody wrote something else. */
   async #writeStatus(node: PlayedNode, object: Node, signal: AbortSignal): Promise<void> {
-    const { client, clock } = this.#options
-    const status = planStatus(node.spec, object, clock.now())
+    const status = planStatus(node.spec, object, this.#options.clock.now())
     if (status === undefined) return
     const { name, uid } = object.metadata
-    await client.patchStatus(nodes, { name }, { type: 'strategic', body: { metadata: { uid }, status } }, { signal })
+    await node.client.patchStatus(
+      nodes,
+      { name },
+      { type: 'strategic', body: { metadata: { uid }, status } },
+      { signal },
+    )
   }
 
   async #renew(node: PlayedNode, signal: AbortSignal): Promise<void> {
-    const { client, clock, leaseSeconds = 40 } = this.#options
+    const { clock, leaseSeconds = 40 } = this.#options
+    const { client } = node
     const { name } = node.spec
     const wanted = computeLease({ metadata: { name, uid: node.uid! } }, leaseSeconds, clock.now())
     // After the first one each node has its own moment in the interval.
@@ -337,7 +345,7 @@ class NodePlayer {
 
   /** Lets a pod live up to now and writes what is new. Returns when to look again. */
   async #lookAtPod(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { client, clock, informers } = this.#options
+    const { clock, informers } = this.#options
     const pod = informers.of(pods).get(key)
     const node = pod === undefined ? undefined : this.#played.get(pod.spec.nodeName ?? '')
     if (pod === undefined || node?.uid === undefined || node.paused) return undefined
@@ -359,11 +367,11 @@ class NodePlayer {
     const { name, namespace = '' } = pod.metadata
     try {
       if (!sameStatus(plan.status, pod.status)) {
-        const written = await client.updateStatus(pods, { ...pod, status: plan.status }, { signal })
+        const written = await node.client.updateStatus(pods, { ...pod, status: plan.status }, { signal })
         if (written.metadata.resourceVersion !== undefined) played.written = written.metadata.resourceVersion
       }
       if (plan.remove) {
-        await client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
+        await node.client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
       }
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error

@@ -3,6 +3,7 @@ import { SimulatedClock, type Clock } from '#lib/clock.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { seededRandom } from '#lib/random.ts'
 import { allStrategies } from '#resources/index.ts'
+import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
 import type { Authenticator } from '#server/authenticate/authenticator.ts'
 import { inProcessTransport, type InProcessTransport } from '#server/inProcess.ts'
 import type { NodeConnector } from '#server/nodeProxy.ts'
@@ -27,12 +28,12 @@ const noNodes: NodeConnector = {
   upgrade: () => Promise.reject(new Error('There are no nodes')),
 }
 
-/** Knows users by a header, so that tests over HTTP need no certificates. */
+/** Knows users by a header, so that tests over HTTP need no certificates; `admin` may do everything. */
 const headerUser: Authenticator = {
   name: 'Header',
   authenticate: (request) => {
     const name = request.header('x-test-user')
-    return name === undefined ? undefined : { name, groups: [] }
+    return name === undefined ? undefined : { name, groups: name === 'admin' ? ['system:masters'] : [] }
   },
 }
 
@@ -46,6 +47,8 @@ export async function startServer(
     readonly nodes?: NodeConnector
     readonly windowEvents?: number
     readonly bare?: boolean
+    /** Whether the bootstrap roles are there. */
+    readonly roles?: boolean
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -69,6 +72,7 @@ export async function startServer(
     serverAddress: '127.0.0.1:6443',
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
     authenticators: [headerUser],
+    ...(options.roles === true ? { policy: () => bootstrapPolicy() } : {}),
     onBug: (error) => bugs.push(error),
   })
   const stop = new AbortController()
@@ -80,7 +84,8 @@ export async function startServer(
   const transport = inProcessTransport(server, administrator)
   if (options.bare !== true) {
     for (const name of ['default', 'kube-system', 'kube-public']) {
-      await transport.send({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name } } })
+      const isThere = options.roles === true && name !== 'default'
+      if (!isThere) await transport.send({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name } } })
       await transport.send({
         method: 'POST',
         path: `/api/v1/namespaces/${name}/serviceaccounts`,

@@ -25,7 +25,7 @@ const role = { metadata: { name: 'reader' }, rules: [{ apiGroups: [''], resource
 const reader = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'reader' }
 
 test('reviews tell what is allowed and why', async () => {
-  await using fixture = await startServer()
+  await using fixture = await startServer({ roles: true })
   const { transport, server } = fixture
   await post(transport, `${rbac}/clusterroles`, role)
   await post(transport, `${rbac}/namespaces/default/rolebindings`, {
@@ -68,8 +68,23 @@ test('reviews tell what is allowed and why', async () => {
   const jane = inProcessTransport(server, { name: 'jane', groups: ['system:authenticated'] })
   const rules = await post(jane, `${authorization}/selfsubjectrulesreviews`, { spec: { namespace: 'default' } })
   assert.deepEqual(rules.status, {
-    resourceRules: [{ verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] }],
-    nonResourceRules: [],
+    resourceRules: [
+      {
+        verbs: ['create'],
+        apiGroups: ['authorization.k8s.io'],
+        resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+      },
+      { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
+      { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] },
+    ],
+    nonResourceRules: [
+      {
+        verbs: ['get'],
+        nonResourceURLs:
+          '/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/'.split(' '),
+      },
+      { verbs: ['get'], nonResourceURLs: ['/healthz', '/livez', '/readyz', '/version', '/version/'] },
+    ],
     incomplete: false,
   })
 })

@@ -12,14 +12,18 @@ import { sharedInformers, type Informers } from '#client/informers.ts'
 import { microTimeText, timeText } from '#machinery/time.ts'
 import type { ApiRequest, Transport } from '#client/transport.ts'
 import type { ControllerContext, MakeController } from '#controllers/context.ts'
+import { makeControllers, permissionsOf } from '#controllers/makeControllers.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { generateKey } from '#lib/pki/certificate.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { seededRandom, type Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
+import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
+import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
+import type { Caller } from '#server/strategy.ts'
 import { openMemoryStore } from '#storage/memory.ts'
 
 /** A control plane without nodes of its own: a server in memory, controllers, and somebody who plays the kubelets. */
@@ -80,8 +84,33 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
       upgrade: () => Promise.reject(new Error('There are no kubelets')),
     }),
     serverAddress: '127.0.0.1:6443',
+    policy: () => bootstrapPolicy(permissionsOf(controllers)),
     onBug: (error) => bugs.push(error),
   })
+  const writes: string[] = []
+  const watched = (caller: Caller | (() => Caller)): Client => {
+    const direct = inProcessTransport(server, caller)
+    return clientOver({
+      ...direct,
+      send(request, signal) {
+        const refusal = options.refuse?.(request)
+        if (refusal !== undefined) return Promise.reject(refusal)
+        if (request.method !== 'GET') writes.push(`${request.method} ${request.path}`)
+        return direct.send(request, signal)
+      },
+    } as Transport)
+  }
+  const client = clientOver(inProcessTransport(server, { name: 'admin', groups: ['system:masters'] }))
+  const controllerClient = watched(componentCaller('system:kube-controller-manager'))
+  const reported: string[] = []
+  const report = (problem: string, error: unknown): void => void reported.push(`${problem}: ${String(error)}`)
+  const informers = sharedInformers({ client: controllerClient, clock, random, report })
+  const causes = new Causes(clock)
+  const events = eventWriter({ client: controllerClient, clock, random, report })
+  const config = { rootCertificate: 'PEM', podCidrs: ['10.244.0.0/16'] }
+  const context: Omit<ControllerContext, 'client'> = { informers, clock, random, events, causes, config }
+  const controllers = makeControllers(options.controllers, context, (account) => watched(controllerCaller(account)))
+
   const stop = new AbortController()
   const running: Promise<unknown>[] = []
   const ready = Promise.withResolvers<void>()
@@ -92,34 +121,12 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
   )
   await ready.promise
 
-  const direct = inProcessTransport(server, { name: 'admin', groups: ['system:masters'] })
-  const writes: string[] = []
-  const watched: Transport = {
-    ...direct,
-    send(request, signal) {
-      const refusal = options.refuse?.(request)
-      if (refusal !== undefined) return Promise.reject(refusal)
-      if (request.method !== 'GET') writes.push(`${request.method} ${request.path}`)
-      return direct.send(request, signal)
-    },
-  }
-  const client = clientOver(direct)
-  const controllerClient = clientOver(watched)
-  const reported: string[] = []
-  const report = (problem: string, error: unknown): void => void reported.push(`${problem}: ${String(error)}`)
-  const informers = sharedInformers({ client: controllerClient, clock, random, report })
-  const causes = new Causes(clock)
-  const events = eventWriter({ client: controllerClient, clock, random, report })
-  const config = { rootCertificate: 'PEM', podCidrs: ['10.244.0.0/16'] }
-  const context: ControllerContext = { client: controllerClient, informers, clock, random, events, causes, config }
-
-  for (const name of ['default', 'kube-system', 'kube-node-lease'])
-    await client.create(namespaces, { metadata: { name } })
+  for (const name of ['default', 'kube-node-lease']) await client.create(namespaces, { metadata: { name } })
   const silent = new Set<string>()
   for (const name of options.nodes ?? ['n1']) await registerNode(client, clock, name)
   const podCopies = informers.of(pods)
   const player = kubeletPlayer(client, informers, clock, random, options)
-  for (const make of [...options.controllers.map((each) => each(context)), player]) {
+  for (const make of [...controllers, player]) {
     running.push(runController(make, { clock, report, workers: make === player ? 50 : 5 }, stop.signal))
   }
   running.push(informers.run(stop.signal), events.run(stop.signal))

@@ -13,6 +13,7 @@ const known = JSON.parse(
 const folders: readonly [string, readonly GoldenFile[]][] = [
   ['src/resources/testdata', ['defaults.json', 'field-errors.json', 'table-columns.json']],
   ['src/machinery/patch/testdata', ['patches.json', 'apply.json']],
+  ['src/server/authorize/bootstrap/testdata', ['bootstrap.json']],
 ]
 
 describe('answers are those of a real server, but for the differences that are written down', () => {

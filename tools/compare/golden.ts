@@ -11,6 +11,7 @@ export const goldenFiles = [
   'patches.json',
   'apply.json',
   'rest-errors.json',
+  'bootstrap.json',
 ] as const
 export type GoldenFile = (typeof goldenFiles)[number]
 

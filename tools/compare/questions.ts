@@ -208,6 +208,46 @@ export async function askRestErrors(directory: string, server: Asker): Promise<C
   return comparisons
 }
 
+/** The kinds of a fresh cluster's objects that are compared; what fills the others in is no part of the server. */
+const bootstrapKinds = ['clusterroles', 'clusterrolebindings', 'roles', 'rolebindings'] as const
+
+/** The roles and bindings that a cluster begins with. */
+export async function askBootstrap(directory: string, server: Asker): Promise<Comparison[]> {
+  const comparisons: Comparison[] = []
+  const recorded = readGolden<Record<(typeof bootstrapKinds)[number], Thing[]>>(directory, 'bootstrap.json')
+  for (const plural of bootstrapKinds) {
+    for (const { apiVersion: _, kind: __, ...object } of recorded[plural]) {
+      const { name, namespace } = object.metadata as { name: string; namespace?: string }
+      const scope = namespace === undefined ? '' : `namespaces/${namespace}/`
+      const answer = await server.ask('GET', `/apis/rbac.authorization.k8s.io/v1/${scope}${plural}/${name}`)
+      const { apiVersion: ___, kind: ____, ...ours } = body(answer)
+      comparisons.push({
+        file: 'bootstrap.json',
+        what: `${plural} ${scope}${name}`,
+        recorded: inOrder(object),
+        ours: inOrder(scrubbed(ours) as JsonObject),
+      })
+    }
+  }
+  return comparisons
+}
+
+/**
+ * A role whose rules are texts that can be told apart: the verbs by groups, resources and names, with dots for slashes,
+ * which lead further down in the list of differences. Rules that a controller gathers are left out.
+ */
+function inOrder({ rules, aggregationRule, ...rest }: JsonObject): JsonObject {
+  if (aggregationRule !== undefined) return { ...rest, aggregationRule }
+  if (rules === undefined) return rest
+  const texts: Record<string, string> = {}
+  for (const { verbs, apiGroups, resources, resourceNames, nonResourceURLs } of rules as Record<string, string[]>[]) {
+    const lists = [apiGroups, resources, resourceNames, nonResourceURLs]
+    const key = lists.map((list = []) => list.toSorted().join(' ').replaceAll('/', '.')).join('|')
+    texts[key] = [texts[key] ?? [], verbs!.toSorted()].flat().join(' ')
+  }
+  return { ...rest, rules: texts }
+}
+
 /** An answer without uids, revisions and the items of lists: they are other ones in every cluster. */
 function comparable(answer: object): unknown {
   const text = withoutUids(JSON.stringify(answer)).replace(/current: \d+/, 'current: 1')

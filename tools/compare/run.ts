@@ -4,6 +4,7 @@ import { listen } from '../../test/integration/apiServerHttp.ts'
 import { goldenFiles, type Comparison, type GoldenFile } from './golden.ts'
 import {
   askApply,
+  askBootstrap,
   askDefaults,
   askFieldErrors,
   askPatches,
@@ -19,6 +20,7 @@ const asks: Readonly<Record<GoldenFile, (directory: string, server: Asker) => Pr
   'patches.json': askPatches,
   'apply.json': askApply,
   'rest-errors.json': askRestErrors,
+  'bootstrap.json': askBootstrap,
 }
 
 /** Asks a server of this process, new for each file, everything that was recorded in a folder. */
@@ -29,7 +31,7 @@ export async function compareWithGolden(
   const comparisons: Comparison[] = []
   for (const file of files) {
     const clock = new SimulatedClock()
-    await using fixture = await startServer({ clock })
+    await using fixture = await startServer({ clock, roles: file === 'bootstrap.json' })
     await using http = await listen(fixture.server)
     const asker: Asker = { ask: (method, path, options) => answered(clock, http.ask(method, path, options)) }
     comparisons.push(...(await asks[file](directory, asker)))

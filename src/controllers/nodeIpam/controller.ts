@@ -26,6 +26,7 @@ export function nodeIpamController(context: ControllerContext): Controller {
 
   return {
     name: 'node-ipam-controller',
+    account: 'node-controller',
     permissions: [{ groups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch', 'update'] }],
     workers: 1,
     watch(on) {

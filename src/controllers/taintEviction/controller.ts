@@ -21,6 +21,7 @@ export function taintEvictionController(context: ControllerContext): Controller 
   const told = new Set<string>()
   return {
     name: component,
+    account: 'node-controller',
     permissions: [
       { groups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'delete'] },

@@ -11,7 +11,7 @@ import { ownValue } from '#lib/collections/ownValue.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { podReferences } from '#machinery/podReferences.ts'
 import { notFound, type StatusError } from '#machinery/status.ts'
-import type { Caller } from '../strategy.ts'
+import { nodeOf } from '../authenticate/nodeIdentity.ts'
 import { nameOf, refusal, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
@@ -33,13 +33,6 @@ export const nodeRestriction: AdmissionPlugin = {
         : rulingOn(request, node, cluster)
     if (ruling !== undefined) throw typeof ruling === 'string' ? refusal(request, ruling) : ruling
   },
-}
-
-const userPrefix = 'system:node:'
-
-/** The node that a caller is the agent of; empty when the name does not say which. */
-export function nodeOf({ name, groups }: Caller): string | undefined {
-  return name.startsWith(userPrefix) && groups.includes('system:nodes') ? name.slice(userPrefix.length) : undefined
 }
 
 function rulingOn(request: AdmissionRequest, node: string, cluster: ClusterView): Ruling {

@@ -6,6 +6,7 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { TokenClaims, TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { unauthorized } from '#machinery/status.ts'
 import type { ClusterView } from '../admission/chain.ts'
+import { accountGroups, accountUser } from '../identities.ts'
 import type { Caller } from '../strategy.ts'
 import { bearerToken, type Authenticator } from './authenticator.ts'
 
@@ -155,9 +156,9 @@ function callerOf(claims: TokenClaims): Caller {
     extra['authentication.kubernetes.io/node-uid'] = [node.uid]
   }
   return {
-    name: `system:serviceaccount:${namespace}:${name}`,
+    name: accountUser(namespace, name),
     ...(uid === undefined ? {} : { uid }),
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+    groups: [...accountGroups(namespace), 'system:authenticated'],
     extra,
   }
 }

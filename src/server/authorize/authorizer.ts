@@ -26,6 +26,7 @@ export interface Authorizer {
 }
 
 export const noOpinion: Decision = { verdict: 'none', reason: '' }
+export const allowed: Decision = { verdict: 'allow', reason: '' }
 
 /** No opinion, and why. */
 export const refusal = (reason: string): Decision => ({ verdict: 'none', reason })

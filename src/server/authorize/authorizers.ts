@@ -1,34 +1,14 @@
+import type { ClusterView } from '../admission/chain.ts'
 import type { Kinds } from '../kind.ts'
-import type { Authorizer, Decision } from './authorizer.ts'
-import { noOpinion } from './authorizer.ts'
+import { allowed, noOpinion, type Authorizer } from './authorizer.ts'
+import { nodeRules } from './bootstrap/componentRoles.ts'
+import { mastersGroup } from './mastersGroup.ts'
+import { nodeAuthorizer } from './node/authorizer.ts'
 import { Rbac } from './rbac.ts'
-
-/** The group that may do everything, whatever roles say: the way back in when roles are broken. */
-export const mastersGroup = 'system:masters'
-
-const allowed: Decision = { verdict: 'allow', reason: '' }
 
 const masters: Authorizer = {
   name: 'SystemMasters',
   authorize: ({ groups }) => (groups.includes(mastersGroup) ? allowed : noOpinion),
-}
-
-/** Whoever has shown who he is may do everything. */
-const authenticated: Authorizer = {
-  name: 'Authenticated',
-  authorize: ({ groups }) => (groups.includes('system:authenticated') ? allowed : noOpinion),
-}
-
-/** Paths that anybody may read: whether the server is well, and its version. */
-const publicPaths = new Set(['/healthz', '/livez', '/readyz', '/version'])
-
-/** Everybody may see the server's health and version. */
-const publicInformation: Authorizer = {
-  name: 'PublicInformation',
-  authorize: (_caller, { isResource, verb, path }) =>
-    !isResource && (verb === 'get' || verb === 'head') && publicPaths.has(path.replace(/(?<=.)\/$/, ''))
-      ? allowed
-      : noOpinion,
 }
 
 /** Who decides what callers may do. */
@@ -39,7 +19,7 @@ export interface Authorization {
 }
 
 /** The authorizers of a server over what it keeps. */
-export function authorizationOf(kinds: Kinds): Authorization {
+export function authorizationOf(kinds: Kinds, cluster: ClusterView): Authorization {
   const rbac = new Rbac(kinds)
-  return { rbac, authorizers: [masters, rbac, publicInformation, authenticated] }
+  return { rbac, authorizers: [masters, nodeAuthorizer(kinds, cluster, nodeRules), rbac] }
 }

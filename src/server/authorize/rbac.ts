@@ -42,6 +42,8 @@ export class Rbac implements Authorizer {
   readonly #grants = new Map<string, Grants>()
   /** The rules of roles by `namespace/name`; of cluster roles by `/name`. */
   readonly #rules = new Map<string, readonly PolicyRule[]>()
+  /** Whether a role was missing in the last search. */
+  #foundNoRole = false
 
   constructor(kinds: Kinds) {
     this.#follow(kinds, clusterRoleBindings, this.#bindingChanged)
@@ -55,21 +57,18 @@ export class Rbac implements Authorizer {
   }
 
   authorize(caller: Caller, attributes: Attributes): Decision {
+    this.#foundNoRole = false
     const grant = this.#find(caller, attributes)
     if (grant !== undefined) return grant.decision
-    const { problems } = this.rulesOf(caller, attributes.namespace)
-    return problems.length === 0 ? noOpinion : refusal(`RBAC: ${listText(problems)}`)
+    if (!this.#foundNoRole) return noOpinion
+    return refusal(`RBAC: ${listText(this.rulesOf(caller, attributes.namespace).problems)}`)
   }
 
   /** Everything that somebody may do in a namespace; what holds in the whole cluster is part of it. */
   rulesOf(caller: Caller, namespace: string): HeldRules {
     const rules: PolicyRule[] = []
     const problems = new Set<string>()
-    const all = this.#grantsOf(caller)
-    for (const grant of [
-      ...all.flatMap(({ cluster }) => cluster),
-      ...all.flatMap(({ namespaces }) => (namespace === '' ? [] : (namespaces.get(namespace) ?? []))),
-    ]) {
+    for (const grant of this.#grantsOf(caller, namespace)) {
       const found = this.#rules.get(grant.roleKey)
       if (found === undefined) problems.add(missingRole(grant.role))
       else rules.push(...found)
@@ -104,14 +103,18 @@ export class Rbac implements Authorizer {
     if (grants === undefined) return undefined
     for (const grant of grants) {
       const rules = this.#rules.get(grant.roleKey)
-      if (rules === undefined) continue
-      for (const rule of rules) if (ruleAllows(rule, attributes)) return grant
+      if (rules === undefined) this.#foundNoRole = true
+      else for (const rule of rules) if (ruleAllows(rule, attributes)) return grant
     }
     return undefined
   }
 
-  #grantsOf({ name, groups }: Caller): Grants[] {
-    return [`u${name}`, ...groups.map((group) => `g${group}`)].flatMap((subject) => this.#grants.get(subject) ?? [])
+  /** What holds in the whole cluster first, then what holds in the namespace. */
+  *#grantsOf({ name, groups }: Caller, namespace: string): Generator<Grant> {
+    const all = [`u${name}`, ...groups.map((group) => `g${group}`)].map((subject) => this.#grants.get(subject))
+    for (const grants of all) if (grants !== undefined) yield* grants.cluster
+    if (namespace === '') return
+    for (const grants of all) yield* grants?.namespaces.get(namespace) ?? []
   }
 
   readonly #roleChanged = (now?: StoredObject, before?: StoredObject): void => {

@@ -1,3 +1,4 @@
+import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Store } from '#storage/store.ts'
@@ -18,6 +19,16 @@ export interface RegistryContext {
   readonly admission: readonly AdmissionPlugin[]
   readonly cluster: ClusterView
   readonly kinds: Kinds
+  /** Refuses roles and bindings that give more than the caller has. */
+  readonly guard: (write: GuardedWrite) => void | Promise<void>
+}
+
+/** A write before it is checked, as mutating admission left it. */
+export interface GuardedWrite {
+  readonly resource: Resource
+  readonly object: KubeObject
+  readonly old: KubeObject | undefined
+  readonly caller: Caller
 }
 
 /** What is the same for every write of one request. */

@@ -47,6 +47,8 @@ export async function createObject(
     object,
   }
   await admit(context.admission, request, context.cluster)
+  const guarded = context.guard({ resource, object, old: undefined, caller: options.caller })
+  if (guarded !== undefined) await guarded
   checkOwners(object, managedFields, options.warn)
   const serving = servingContext(context, options)
   const generated = (metadata.name === undefined || metadata.name === '') && (metadata.generateName ?? '') !== ''

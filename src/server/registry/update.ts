@@ -103,6 +103,8 @@ async function tryUpdate(
     old,
   }
   if (update.isAdmitted !== true) await admit(context.admission, request, context.cluster)
+  const guarded = context.guard({ resource: kind.resource, object: wanted, old, caller: options.caller })
+  if (guarded !== undefined) await guarded
   checkOwners(wanted, managedFields, options.warn)
   const serving = servingContext(context, options)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)

@@ -1,0 +1,76 @@
+import { namespaces } from '#api/core/v1/namespace.ts'
+import { clusterRoleBindings } from '#api/rbac/v1/clusterRoleBinding.ts'
+import { clusterRoles } from '#api/rbac/v1/clusterRole.ts'
+import { roleBindings } from '#api/rbac/v1/roleBinding.ts'
+import { roles } from '#api/rbac/v1/role.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import { isReason } from '#machinery/status.ts'
+import { keyOf, type Kind, type Kinds } from '../../kind.ts'
+import { thaw } from '../../objects.ts'
+import type { RegistryContext, WriteOptions } from '../../registry/context.ts'
+import { createObject } from '../../registry/create.ts'
+import { deleteObject } from '../../registry/delete.ts'
+import { updateObject } from '../../registry/update.ts'
+import { mastersGroup } from '../mastersGroup.ts'
+import type { BootstrapObject } from './policy.ts'
+import { planBootstrap } from './reconcile.ts'
+
+const resources: Readonly<Record<string, Resource<any>>> = {
+  ClusterRole: clusterRoles,
+  ClusterRoleBinding: clusterRoleBindings,
+  Role: roles,
+  RoleBinding: roleBindings,
+}
+
+/** The server itself writes. */
+const options: WriteOptions = {
+  caller: { name: 'system:apiserver', groups: [mastersGroup] },
+  dryRun: false,
+  manager: 'kube-apiserver',
+  warn: () => {},
+  annotate: () => {},
+}
+
+/** Writes what of the policy is not there yet, all at once. Reads only the cache: where all is there, nothing is sent. */
+export async function writePolicy(
+  context: RegistryContext,
+  kinds: Kinds,
+  policy: readonly BootstrapObject[],
+): Promise<void> {
+  const homes = new Set(policy.flatMap(({ metadata }) => metadata.namespace ?? []))
+  await Promise.all(Array.from(homes, (name) => ensureNamespace(context, kinds, name)))
+  await Promise.all(policy.map((wanted) => ensureObject(context, kinds.of(resources[wanted.kind]!)!, wanted)))
+}
+
+async function ensureNamespace(context: RegistryContext, kinds: Kinds, name: string): Promise<void> {
+  const kind = kinds.of(namespaces)!
+  if (kind.cache.entries.get(keyOf(kind, '', name)) !== undefined) return
+  const object: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+  await unlessThere(createObject(context, kind, object, options))
+}
+
+async function ensureObject(context: RegistryContext, kind: Kind, wanted: BootstrapObject): Promise<void> {
+  const { name, namespace = '' } = wanted.metadata
+  const found = kind.cache.entries.get(keyOf(kind, namespace, name))?.object as BootstrapObject | undefined
+  const plan = planBootstrap(wanted, found)
+  if (plan.do === 'nothing') return
+  if (plan.do === 'update') {
+    const change = (old: KubeObject): KubeObject => {
+      const again = planBootstrap(wanted, old as BootstrapObject)
+      return thaw(again.do === 'update' ? again.object : old)
+    }
+    await updateObject(context, kind, { namespace, name, change, retryConflicts: true }, options)
+    return
+  }
+  if (plan.do === 'replace') await deleteObject(context, kind, namespace, name, {}, options)
+  await unlessThere(createObject(context, kind, thaw(plan.object), options))
+}
+
+/** Another server may have been faster. */
+async function unlessThere(created: Promise<unknown>): Promise<void> {
+  try {
+    await created
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error
+  }
+}
