@@ -77,16 +77,16 @@ export class Environment {
             ...(base?.functions.values() ?? standardFunctions),
             ...libraries.flatMap((library) => library.functions ?? []),
           ])
-    const macros = libraries.flatMap((library) => library.macros ?? [])
-    this.macros = new Map([
-      ...(base?.macros ?? standardMacros.map((each): [string, Macro] => [macroKey(each), each])),
-      ...macros.map((each): [string, Macro] => [macroKey(each), each]),
-    ])
-    const types = libraries.flatMap((library) => library.types ?? [])
-    this.types = new Map([
-      ...(base?.types ?? namedTypes.map((each): [string, Type] => [each.name, each])),
-      ...types.map((each): [string, Type] => [each.name, each]),
-    ])
+    this.macros = addTo(
+      base?.macros,
+      [...(base === undefined ? standardMacros : []), ...libraries.flatMap((library) => library.macros ?? [])],
+      macroKey,
+    )
+    this.types = addTo(
+      base?.types,
+      [...(base === undefined ? namedTypes : []), ...libraries.flatMap((library) => library.types ?? [])],
+      ({ name }) => name,
+    )
     this.objectTypes = options.objectTypes ?? base?.objectTypes
     this.container = options.container ?? base?.container ?? ''
     this.homogeneous = options.homogeneous ?? base?.homogeneous ?? false
@@ -131,6 +131,16 @@ export class Environment {
 function entriesOf(variables: EnvironmentOptions['variables']): Iterable<[string, Type]> {
   if (variables === undefined) return []
   return variables instanceof Map ? variables : Object.entries(variables as Record<string, Type>)
+}
+
+/** The map itself when nothing is added: environments are made often, and share what they can. */
+function addTo<T>(
+  base: ReadonlyMap<string, T> | undefined,
+  added: readonly T[],
+  keyOf: (each: T) => string,
+): ReadonlyMap<string, T> {
+  if (base !== undefined && added.length === 0) return base
+  return new Map([...(base ?? []), ...added.map((each): [string, T] => [keyOf(each), each])])
 }
 
 /** One declaration for each name, with the overloads of all that were declared under it. */

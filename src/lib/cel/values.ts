@@ -118,7 +118,9 @@ export class List extends ListValue {
 export abstract class MapValue {
   abstract readonly size: number
   /** The type that `type()` answers and functions are chosen by. */
-  readonly type: Type = anyMapType
+  get type(): Type {
+    return anyMapType
+  }
   abstract get(key: Value): Value | undefined
   abstract keys(): readonly Value[]
 

@@ -16,6 +16,8 @@ export interface Leniency extends SchemaLeniency {
   readonly nonStructural: boolean
   readonly unprunedDefaults: boolean
   readonly unknownReviews: boolean
+  /** Whether a schema was there before: its rules are not too expensive now. */
+  isKnown(schema: JSONSchemaProps): boolean
   /** Whether a version (`''`: all together) may have too many selectable fields. */
   selectableFields(version: string): boolean
 }
@@ -28,6 +30,7 @@ const strict: Leniency = {
   setsOfObjects: false,
   mapKeysWithoutValue: false,
   unknownReviews: false,
+  isKnown: () => false,
   selectableFields: () => false,
 }
 
@@ -57,6 +60,7 @@ export function leniencyOf(definition: CustomResourceDefinition, old: CustomReso
       return problems.length > 0
     }),
     unknownReviews: reviews.length > 0 && !reviews.includes('v1') && !reviews.includes('v1beta1'),
+    isKnown: (schema) => schemas.some((each) => sameJson(each, schema)),
     selectableFields: (name) =>
       definition.spec.versions.some(
         (version) =>

@@ -3,6 +3,7 @@ import { toSchema } from '#machinery/structural/toSchema.ts'
 import { createReport, type FieldProblem, type Report } from '#machinery/validate/report.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkDefaults } from './defaults.ts'
+import { checkExpressions } from './expressions.ts'
 import type { Leniency } from './leniency.ts'
 import { checkSchema } from './schema.ts'
 import { structuralProblems, unsupportedSchema } from './structural.ts'
@@ -37,6 +38,10 @@ export function checkValidation(
     }
   }
   collect((report) => checkSchema(schema, leniency, report))
+  // Types of a schema that is wrong would be wrong, too.
+  if (found.length === 0 && unsupported === undefined) {
+    collect((report) => checkExpressions(schema, leniency.isKnown(schema), report))
+  }
   for (const { field, type, detail, value } of found) root.at(field).problem(type, detail, value)
   // The rules of single words say the same, and where.
   if (found.length === 0 && unsupported !== undefined && !leniency.nonStructural) root.at(path).invalid('', unsupported)
