@@ -66,6 +66,12 @@ import { leaseCandidates as leaseCandidatesAlpha } from './coordination/v1alpha2
 import { apiServices } from './apiregistration/v1/apiService.ts'
 import { storageVersions } from './apiserverinternal/v1alpha1/storageVersion.ts'
 import { storageVersionMigrations } from './storagemigration/v1alpha1/storageVersionMigration.ts'
+import { certificateSigningRequests } from './certificates/v1/certificateSigningRequest.ts'
+import { clusterTrustBundles } from './certificates/v1beta1/clusterTrustBundle.ts'
+import { clusterTrustBundles as clusterTrustBundlesAlpha } from './certificates/v1alpha1/clusterTrustBundle.ts'
+import { podCertificateRequests } from './certificates/v1alpha1/podCertificateRequest.ts'
+import { flowSchemas } from './flowcontrol/v1/flowSchema.ts'
+import { priorityLevelConfigurations } from './flowcontrol/v1/priorityLevelConfiguration.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
 import { volumeAttributesClasses } from './storage/v1/volumeAttributesClass.ts'
@@ -100,6 +106,10 @@ export const allResources: readonly Resource[] = [
   groupEvents,
   selfSubjectReviews,
   tokenReviews,
+  certificateSigningRequests,
+  clusterTrustBundles,
+  clusterTrustBundlesAlpha,
+  podCertificateRequests,
   localSubjectAccessReviews,
   selfSubjectAccessReviews,
   selfSubjectRulesReviews,
@@ -143,6 +153,8 @@ export const allResources: readonly Resource[] = [
   leaseCandidatesAlpha,
   runtimeClasses,
   endpointSlices,
+  flowSchemas,
+  priorityLevelConfigurations,
   storageVersions,
   storageVersionMigrations,
 ]

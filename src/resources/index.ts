@@ -63,6 +63,11 @@ import { leaseCandidateStrategy } from '#resources/coordination/leaseCandidate.t
 import { apiServiceStrategy } from '#resources/apiregistration/apiService.ts'
 import { storageVersionStrategy } from '#resources/apiserverinternal/storageVersion.ts'
 import { storageVersionMigrationStrategy } from '#resources/storagemigration/storageVersionMigration.ts'
+import { certificateSigningRequestStrategy } from '#resources/certificates/certificateSigningRequest.ts'
+import { clusterTrustBundleStrategy } from '#resources/certificates/clusterTrustBundle.ts'
+import { podCertificateRequestStrategy } from '#resources/certificates/podCertificateRequest.ts'
+import { flowSchemaStrategy } from '#resources/flowcontrol/flowSchema.ts'
+import { priorityLevelConfigurationStrategy } from '#resources/flowcontrol/priorityLevelConfiguration.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
@@ -95,6 +100,9 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     statefulSetStrategy,
     selfSubjectReviewStrategy,
     tokenReviewStrategy,
+    certificateSigningRequestStrategy,
+    clusterTrustBundleStrategy,
+    podCertificateRequestStrategy,
     localSubjectAccessReviewStrategy,
     selfSubjectAccessReviewStrategy,
     selfSubjectRulesReviewStrategy,
@@ -130,6 +138,8 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     leaseCandidateStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,
+    flowSchemaStrategy,
+    priorityLevelConfigurationStrategy,
     storageVersionStrategy,
     storageVersionMigrationStrategy,
   ]
