@@ -7,7 +7,7 @@ const replaced: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
 }
 
-/** What to say to those who ask for nodes by labels that others replaced; `place` is where they do. */
-export function nodeLabelWarnings(labels: readonly string[], place: string): string[] {
-  return labels.filter((label) => Object.hasOwn(replaced, label)).map((label) => `${place}: ${replaced[label]!}`)
+/** What to say to those who ask for nodes by a label that another replaced. */
+export function nodeLabelProblem(label: string): string | undefined {
+  return Object.hasOwn(replaced, label) ? replaced[label] : undefined
 }

@@ -8,6 +8,7 @@ import { goForm } from '#resources/goForm.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
+import { isAsBefore, templateWarnings } from '#resources/core/pod/warnings.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
 
 type Count =
@@ -59,6 +60,8 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     if (old !== undefined) return
     daemonSet.status = { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 }
   },
+  warnings: (daemonSet, old) =>
+    isAsBefore(daemonSet, old) ? [] : templateWarnings(daemonSet.spec.template, 'spec.template'),
   validate({ spec }, old, report) {
     const place = report.at('spec')
     checkSelectorMatchesTemplate(spec.selector, spec.template, place, { kind: 'daemonset' })

@@ -7,6 +7,7 @@ import { scaleSubresource } from './scale.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { goForm } from '#resources/goForm.ts'
+import { workloadWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Deployments: a pod template, how many pods of it, and how they are replaced when it changes. */
@@ -55,6 +56,7 @@ export const deploymentStrategy: Strategy<Deployment> = {
       spec.strategy.rollingUpdate.maxSurge ??= '25%'
     }
   },
+  warnings: (object, old) => workloadWarnings(object, old, object.spec.template),
   validate(deployment, old, report) {
     const spec = report.at('spec')
     checkSpec(deployment.spec, old?.spec, spec)

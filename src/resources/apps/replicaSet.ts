@@ -5,6 +5,7 @@ import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resour
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
+import { workloadWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Replica sets: a number of pods of one template, kept. */
@@ -36,6 +37,7 @@ export const replicaSetStrategy: Strategy<ReplicaSet> = {
   prepare(replicaSet, old) {
     if (old === undefined) replicaSet.status = { replicas: 0 }
   },
+  warnings: (object, old) => workloadWarnings(object, old, object.spec.template!),
   validate({ spec }, old, report) {
     const place = report.at('spec')
     checkAtLeast(place.at('replicas'), 0, spec.replicas)

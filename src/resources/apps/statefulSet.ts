@@ -9,6 +9,7 @@ import { checkAtLeast } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { goForm } from '#resources/goForm.ts'
+import { claimWarnings, isAsBefore, templateWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Stateful sets: pods with names and volumes of their own, made and replaced in order. */
@@ -59,6 +60,18 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
   },
   prepare(statefulSet, old) {
     if (old === undefined) statefulSet.status = { replicas: 0 }
+  },
+  warnings(statefulSet, old) {
+    if (isAsBefore(statefulSet, old)) return []
+    const { spec } = statefulSet
+    const kept = 'a negative value retains all historical revisions; a value >= 0 is recommended'
+    return [
+      ...templateWarnings(spec.template, 'spec.template'),
+      ...(spec.volumeClaimTemplates ?? []).flatMap((claim, index) =>
+        claimWarnings(claim.spec, `spec.volumeClaimTemplates[${index}].spec`),
+      ),
+      ...((spec.revisionHistoryLimit ?? 0) < 0 ? [`spec.revisionHistoryLimit: ${kept}`] : []),
+    ]
   },
   validate({ spec }, old, report) {
     const place = report.at('spec')

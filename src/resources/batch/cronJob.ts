@@ -6,8 +6,8 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast } from '#resources/rules.ts'
+import { isAsBefore, podNameWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
-import { nameWarnings } from './job.ts'
 import { checkJobSpec, jobSpecWarnings } from './jobSpec.ts'
 
 /** What is left of a label for the name, next to the time that each job has behind it: a dash and ten digits. */
@@ -53,9 +53,11 @@ export const cronJobStrategy: Strategy<CronJob> = {
       report.at('metadata', 'name').invalid(metadata.name, `must be no more than ${longestName} characters`)
     }
   },
-  warnings({ metadata, spec }, old) {
-    const ofSpec = jobSpecWarnings(spec.jobTemplate.spec, 'spec.jobTemplate.spec')
-    if (old === undefined) return [...nameWarnings(metadata.name), ...ofSpec]
+  warnings(cronJob, old) {
+    const { metadata, spec } = cronJob
+    const place = 'spec.jobTemplate.spec'
+    const ofSpec = isAsBefore(cronJob, old) ? [] : jobSpecWarnings(spec.jobTemplate.spec, place)
+    if (old === undefined) return [...podNameWarnings(metadata.name), ...ofSpec]
     return spec.schedule.includes('TZ') ? [...ofSpec, zoneInSchedule] : ofSpec
   },
 }

@@ -6,6 +6,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelector, hasKnownOperators } from '#resources/selector.ts'
 import { defaultTemplate } from '#resources/core/pod/template.ts'
+import { isAsBefore, podNameWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkJobSpec, checkJobSpecUpdate, jobSpecWarnings } from './jobSpec.ts'
 import { checkJobStatus, isJobCondition } from './jobStatus.ts'
@@ -60,9 +61,10 @@ export const jobStrategy: Strategy<Job> = {
     checkSpec(job, old, report)
     checkJobSpecUpdate(job, old, report.at('spec'))
   },
-  warnings({ metadata, spec }, old) {
-    const ofSpec = jobSpecWarnings(spec, 'spec')
-    return old === undefined ? [...nameWarnings(metadata.name), ...ofSpec] : ofSpec
+  warnings(job, old) {
+    if (isAsBefore(job, old)) return []
+    const ofSpec = jobSpecWarnings(job.spec, 'spec')
+    return old === undefined ? [...podNameWarnings(job.metadata.name), ...ofSpec] : ofSpec
   },
 }
 
@@ -133,15 +135,6 @@ function checkSpec({ spec }: Job, old: Job | undefined, report: Report): void {
     const problem = '`selector` does not match template `labels`'
     place.at('template', 'metadata', 'labels').invalid(labels ?? null, problem)
   }
-}
-
-/** What to say of names that pods cannot be called after. */
-export function nameWarnings(name: string): string[] {
-  const problems = dnsLabelProblems(name)
-  if (problems.length === 0) return []
-  const advice =
-    'this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended'
-  return [`metadata.name: ${advice}: [${problems.join(' ')}]`]
 }
 
 function stateOf(job: Job): string {

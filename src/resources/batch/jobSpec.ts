@@ -3,6 +3,7 @@ import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkTemplate } from '#resources/core/pod/template.ts'
+import { templateWarnings } from '#resources/core/pod/warnings.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkAtLeast, checkDomainPrefixedPath, checkImmutable } from '#resources/rules.ts'
 import { checkPodFailurePolicy, checkSuccessPolicy } from './jobPolicies.ts'
@@ -164,5 +165,8 @@ const manyAtOnce =
 export function jobSpecWarnings(spec: JobSpec, place: string): string[] {
   const { completionMode, completions = 0, parallelism = 0 } = spec
   const isLarge = completions > mostIndexed && parallelism > mostWithManyCompletions
-  return completionMode === 'Indexed' && isLarge ? [`${place}: ${manyAtOnce}`] : []
+  return [
+    ...(completionMode === 'Indexed' && isLarge ? [`${place}: ${manyAtOnce}`] : []),
+    ...templateWarnings(spec.template, `${place}.template`),
+  ]
 }

@@ -12,7 +12,10 @@ import { difference } from '#resources/difference.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { checkSelector } from '#resources/selector.ts'
 import { statusSubresource } from '#resources/status.ts'
+import { claimWarnings } from './pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
+
+const betaClass = 'volume.beta.kubernetes.io/storage-class'
 
 /** Claims: storage that a pod asks for, and the volume that it got. */
 export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
@@ -58,6 +61,12 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
   prepare(claim, old) {
     if (old === undefined) claim.status = { phase: 'Pending' }
   },
+  warnings: ({ metadata, spec }) => [
+    ...(metadata.annotations?.[betaClass] === undefined
+      ? []
+      : [`metadata.annotations[${betaClass}]: deprecated since v1.8; use "storageClassName" attribute instead`]),
+    ...claimWarnings(spec, 'spec'),
+  ],
   validate({ spec }, old, report) {
     const place = report.at('spec')
     checkClaimSpec(spec, place)

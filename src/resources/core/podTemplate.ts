@@ -1,6 +1,7 @@
 import { podTemplates, type PodTemplate } from '#api/core/v1/podTemplate.ts'
 import { containerColumns, formatLabels, nameColumn } from '#resources/columns.ts'
 import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
+import { templateWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Pod templates by themselves, for controllers that keep theirs apart. */
@@ -20,6 +21,7 @@ export const podTemplateStrategy: Strategy<PodTemplate> = {
     },
   ],
   default: ({ template }) => defaultTemplate(template),
+  warnings: ({ template }) => templateWarnings(template, 'template'),
   validate({ template }, old, report) {
     const options = { restartPolicies: ['Always', 'OnFailure', 'Never'], deadlineOwner: '' }
     checkTemplate(template, old?.template, report.at('template'), options)

@@ -5,6 +5,7 @@ import { ageColumn, containerColumns, formatLabels, nameColumn } from '#resource
 import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
+import { workloadWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Replication controllers: what replica sets replaced. */
@@ -46,6 +47,7 @@ export const replicationControllerStrategy: Strategy<ReplicationController> = {
   prepare(controller, old) {
     if (old === undefined) controller.status = { replicas: 0 }
   },
+  warnings: (object, old) => workloadWarnings(object, old, object.spec.template!),
   validate({ spec }, old, report) {
     const place = report.at('spec')
     checkAtLeast(place.at('minReadySeconds'), 0, spec.minReadySeconds)

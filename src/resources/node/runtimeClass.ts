@@ -4,7 +4,7 @@ import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkTolerations } from '#resources/core/pod/rules/placement.ts'
 import { checkResources } from '#resources/core/pod/rules/resources.ts'
 import { checkLabels } from '#resources/metadata.ts'
-import { nodeLabelWarnings } from '#resources/nodeLabels.ts'
+import { nodeLabelProblem } from '#resources/nodeLabels.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -29,5 +29,8 @@ export const runtimeClassStrategy: Strategy<RuntimeClass> = {
     checkTolerations(scheduling?.tolerations ?? [], report.at('scheduling', 'tolerations'))
   },
   warnings: ({ scheduling }) =>
-    nodeLabelWarnings(Object.keys(scheduling?.nodeSelector ?? {}), 'scheduling.nodeSelector'),
+    Object.keys(scheduling?.nodeSelector ?? {}).flatMap((label) => {
+      const problem = nodeLabelProblem(label)
+      return problem === undefined ? [] : [`scheduling.nodeSelector: ${problem}`]
+    }),
 }

@@ -5,6 +5,7 @@ import { podColumns } from './columns.ts'
 import { defaultPod } from './defaults.ts'
 import { checkPodSpec } from './rules.ts'
 import { checkPodUpdate } from './update.ts'
+import { podWarnings } from './warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Pods: containers that run together on a node. */
@@ -53,6 +54,7 @@ export const podStrategy: Strategy<Pod> = {
     if (old === undefined) checkCreate(pod.spec, spec)
     else checkPodUpdate(pod, old, report)
   },
+  warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
   gracePeriod: (pod, requested) => gracePeriodOf(pod, requested),
 }
 
