@@ -1,7 +1,7 @@
 import type { DeleteOptions } from '#api/meta/v1/options.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { decodeBody, decodeParsed, type BodyOptions, type DecodedBody } from '#machinery/codec/body.ts'
-import { negotiateBody } from '#machinery/codec/negotiate.ts'
+import { negotiateBody, type MediaType } from '#machinery/codec/negotiate.ts'
 import type { GroupVersionKind, Schema } from '#machinery/schema/model.ts'
 import { requestTooLarge } from '#machinery/status.ts'
 import { addWarning, type Exchange } from './exchange.ts'
@@ -26,9 +26,13 @@ export async function readBody({ request }: Exchange): Promise<Buffer> {
   return bytes
 }
 
+/** Custom objects have no form in protobuf. */
+const customBodies: readonly MediaType[] = ['json', 'yaml']
+
 /** The body as an object of the kind in the path. */
 export function decodeObject(exchange: Exchange, kind: Kind, validation: FieldValidation): Promise<KubeObject> {
-  return decode(exchange, { ...namesOf(kind), schema: kind.schema, fieldValidation: validation })
+  const supported = kind.custom === undefined ? undefined : customBodies
+  return decode(exchange, { ...namesOf(kind), schema: kind.schema, fieldValidation: validation }, supported)
 }
 
 /** The body as an object of some kind. */
@@ -44,16 +48,26 @@ function namesOf({ resource }: Kind): { readonly kind: GroupVersionKind } {
   return { kind: { group: resource.group, version: resource.version, kind: resource.kind } }
 }
 
-async function decode(exchange: Exchange, options: Omit<BodyOptions, 'mediaType'>): Promise<KubeObject> {
+async function decode(
+  exchange: Exchange,
+  options: Omit<BodyOptions, 'mediaType'>,
+  supported?: readonly MediaType[],
+): Promise<KubeObject> {
   const { request } = exchange
   const decoded: DecodedBody =
-    'object' in request.body ? decodeParsed(request.body.object, options) : await decodeBytes(exchange, options)
+    'object' in request.body
+      ? decodeParsed(request.body.object, options)
+      : await decodeBytes(exchange, options, supported)
   for (const warning of decoded.warnings) addWarning(exchange, warning)
   return decoded.object as unknown as KubeObject
 }
 
-async function decodeBytes(exchange: Exchange, options: Omit<BodyOptions, 'mediaType'>): Promise<DecodedBody> {
-  const mediaType = negotiateBody(exchange.request.header('content-type'))
+async function decodeBytes(
+  exchange: Exchange,
+  options: Omit<BodyOptions, 'mediaType'>,
+  supported?: readonly MediaType[],
+): Promise<DecodedBody> {
+  const mediaType = negotiateBody(exchange.request.header('content-type'), supported)
   return decodeBody(await readBody(exchange), { ...options, mediaType })
 }
 

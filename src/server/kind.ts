@@ -1,6 +1,7 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { keyRoot, type ResourceCache, type WatchCache } from './watchCache.ts'
+import type { StoredObject } from './storedObject.ts'
 import type { OtherVersion, Strategy } from './strategy.ts'
 import { strategyOfVersion } from './versions.ts'
 
@@ -13,10 +14,35 @@ export interface Kind {
   readonly cache: ResourceCache
   /** For a version whose objects are stored in the form of another one: that kind, and how the forms become each other. */
   readonly storedAs?: { readonly kind: Kind; readonly version: OtherVersion<any, any> }
+  /** What is particular about a kind that a user defined; absent for built-in ones. */
+  readonly custom?: CustomKind
+}
+
+/** What is particular about a kind that a user defined. */
+export interface CustomKind {
+  readonly view: StoredView
+  /** Aborts when objects are served otherwise, or no more: their watches end. */
+  readonly retired: AbortSignal
+  /** The version in whose form objects are stored. */
+  readonly storageVersion: string
+  /** Whether discovery tells of the kind: everybody may count on it. */
+  readonly isPublished: boolean
+  /** Whether its objects are going, and the kind with them: none is made any more. */
+  readonly isEnding: boolean
+}
+
+/** Objects between the form in which they are stored and the one in which a kind shows them. */
+export interface StoredView {
+  /** Makes sure that `of` can show these; undefined when there is nothing to wait for. */
+  prepare(stored: readonly StoredObject[]): undefined | Promise<void>
+  /** A stored object as the kind shows it; made once for each revision. */
+  of(stored: StoredObject): StoredObject
+  /** An object of the kind in its canonical form, as it is stored. Shares parts with it. */
+  toStored(object: KubeObject): KubeObject | Promise<KubeObject>
 }
 
 /** Where the keys of a resource begin. */
-function keyPrefix(resource: Pick<Resource, 'group' | 'plural'>): string {
+export function keyPrefix(resource: Pick<Resource, 'group' | 'plural'>): string {
   return `${keyRoot}${resource.group === '' ? 'core' : resource.group}/${resource.plural}/`
 }
 

@@ -1,28 +1,17 @@
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
+import { copyJson } from '#lib/encoding/copyJson.ts'
 import { isObject, type JsonObject } from '#machinery/schema/model.ts'
 
-/** A private, unfrozen copy of a JSON value. */
-export function thaw<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(thaw) as T
-  const copy: JsonObject = {}
-  for (const key in value) {
-    const member = (value as JsonObject)[key]
-    if (key === '__proto__') {
-      Object.defineProperty(copy, key, { value: thaw(member), enumerable: true, configurable: true, writable: true })
-    } else copy[key] = typeof member === 'object' && member !== null ? thaw(member) : member
-  }
-  return copy as T
-}
+export { copyJson as thaw } from '#lib/encoding/copyJson.ts'
 
 /** A private, unfrozen copy of an object. Its `managedFields` are shared: they are only ever replaced. */
 export function thawObject<T extends KubeObject>(object: T): T {
   const copy: JsonObject = {}
   for (const key of Object.keys(object)) {
     const member = (object as unknown as JsonObject)[key]
-    setOwn(copy, key, key === 'metadata' ? thawMetadata(object.metadata) : thaw(member))
+    setOwn(copy, key, key === 'metadata' ? thawMetadata(object.metadata) : copyJson(member))
   }
   return copy as unknown as T
 }
@@ -30,7 +19,7 @@ export function thawObject<T extends KubeObject>(object: T): T {
 /** A private copy of metadata that shares its `managedFields`. */
 export function thawMetadata(metadata: ObjectMeta): ObjectMeta {
   const { managedFields, ...rest } = metadata
-  const copy = thaw(rest)
+  const copy = copyJson(rest)
   return managedFields === undefined ? copy : { ...copy, managedFields }
 }
 
@@ -50,7 +39,7 @@ export function copyPath(target: object, source: object, path: string): void {
   }
   const value = isObject(from) && Object.hasOwn(from, last) ? from[last] : undefined
   if (value === undefined) delete to[last]
-  else to[last] = thaw(value)
+  else to[last] = copyJson(value)
 }
 
 /** Removes what an object holds at a dotted path. */

@@ -97,13 +97,18 @@ function chooseEncoding(exchange: Exchange): undefined {
   const isStream =
     Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
   if (isStream || info.subresource === 'log') return
-  exchange.wanted = wantedBy(exchange.request)
+  exchange.wanted = wantedBy(exchange.request, exchange.kind?.custom !== undefined && info.subresource !== 'scale')
   if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
 }
 
-function wantedBy(request: ServerRequest): Accepted {
+/** Custom objects have no form in protobuf; tables of them and their metadata have. */
+function wantedBy(request: ServerRequest, isCustom: boolean): Accepted {
   try {
-    return negotiateAnswer(request.header('accept'), { transforms: true, pretty: wantsPretty(request) })
+    return negotiateAnswer(request.header('accept'), {
+      transforms: true,
+      pretty: wantsPretty(request),
+      ...(isCustom ? { onlyTransformed: ['protobuf'] } : {}),
+    })
   } catch (error) {
     if (!isReason(error, 'NotAcceptable')) throw error
     throw failure('NotAcceptable', '406: Not Acceptable', {})

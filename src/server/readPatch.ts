@@ -5,7 +5,7 @@ import { applyJsonPatch, JsonPatchError, maximumOperations, readJsonPatch } from
 import { applyMergePatch, isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
 import { applyStrategicMergePatch, StrategicPatchError } from '#machinery/patch/strategic.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
-import type { GroupVersionKind } from '#machinery/schema/model.ts'
+import type { GroupVersionKind, Schema } from '#machinery/schema/model.ts'
 import { badRequest, failure, requestTooLarge, StatusError } from '#machinery/status.ts'
 import { readBody, refineObject, type FieldValidation, type Refined } from './decode.ts'
 import { plainFailure, unsupportedMediaType } from './errors.ts'
@@ -28,18 +28,19 @@ const patchTypes = {
 } as const
 
 /** Reads the body of a PATCH on objects of a kind. */
-export function readPatch(exchange: Exchange, { resource }: Kind): Promise<Patch> {
-  return readPatchOf(exchange, { group: resource.group, version: resource.version, kind: resource.kind })
+export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind): Promise<Patch> {
+  const { group, version, kind } = resource
+  return readPatchOf(exchange, { group, version, kind }, custom === undefined ? undefined : schema)
 }
 
 /** Reads the body of a PATCH on objects of a kind that may be only a view of others. */
-export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind): Promise<Patch> {
+export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind, schema?: Schema): Promise<Patch> {
   const apply = await readChange(exchange)
   return {
     apply(old, validation) {
       const patched = apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
-      return refinePatched(kind, old, patched, validation)
+      return refinePatched(kind, old, patched, validation, schema)
     },
   }
 }
@@ -50,6 +51,7 @@ function refinePatched(
   old: KubeObject,
   patched: JsonObject,
   validation: FieldValidation,
+  schema: Schema | undefined,
 ): Refined {
   const before = old as unknown as JsonObject
   const kept: Record<string, unknown> = {}
@@ -60,7 +62,7 @@ function refinePatched(
       kept[key] = key === 'metadata' ? thawMetadata(old.metadata) : thaw(value)
     } else setOwn(changed, key, value)
   }
-  const { object, warnings } = refineObject(kind, changed, validation)
+  const { object, warnings } = refineObject(kind, changed, validation, schema)
   return { object: Object.assign(object, kept), warnings }
 }
 

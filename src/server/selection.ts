@@ -1,6 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { matchesFields, type FieldRequirements } from '#machinery/fieldSelector.ts'
 import { matchesRequirements, type LabelRequirements } from '#machinery/labelSelector.ts'
+import type { StoredView } from './kind.ts'
 import type { StoredObject } from './storedObject.ts'
 
 /** Which objects of a resource a list or watch is about. */
@@ -11,6 +12,8 @@ export interface Selection {
   readonly fields: FieldRequirements
   /** Reads a field that selectors may name. */
   readonly readField: (object: KubeObject, field: string) => string
+  /** How objects are looked at when they are not stored as they are shown. */
+  readonly view?: StoredView
 }
 
 /** Whether a selection is decided by the key alone, so that no object has to be parsed. */
@@ -26,7 +29,7 @@ export function selects(selection: Selection, stored: StoredObject): boolean {
     if (field === 'metadata.name' && (stored.name === value) !== equal) return false
   }
   if (isPlain(selection)) return true
-  const { object } = stored
+  const { object } = selection.view?.of(stored) ?? stored
   return (
     matchesRequirements(selection.labels, object.metadata.labels) &&
     matchesFields(selection.fields, (field) => selection.readField(object, field))

@@ -27,6 +27,7 @@ import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
 import { serverVersion } from './endpoints/version.ts'
 import type { ServerContext } from './exchange.ts'
+import { CustomResources } from './extensions/customResources/customResources.ts'
 import { Health, type HealthCheck } from './health.ts'
 import { Kinds, serveKind } from './kind.ts'
 import { ServerMetrics } from './metrics.ts'
@@ -159,6 +160,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       context.onBug(error, 'the bootstrap roles')
     }
   }
+  const customResources = new CustomResources({ kinds, registry: context.registry, onBug: context.onBug })
   return {
     async run(ready, signal) {
       const stop = (): void => closing.abort()
@@ -166,6 +168,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       try {
         await cache.follow(() => {
           adoptStored(kinds)
+          customResources.start(closing.signal)
           isReady = true
           if (options.policy === undefined) ready()
           else void putPolicy(options.policy).then(ready)

@@ -33,7 +33,8 @@ export interface EncodedObject {
  *     {"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"b","uid":"c"|,"generation":1},"spec":{}}
  *                                                                                  ^ splice
  */
-export function encodeObject(object: KubeObject): EncodedObject {
+export function encodeObject(object: KubeObject, isSorted = false): EncodedObject {
+  if (isSorted) return encodeSorted(object)
   const { kind, apiVersion, metadata, ...rest } = object
   let head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`
   let first = true
@@ -52,6 +53,36 @@ export function encodeObject(object: KubeObject): EncodedObject {
   const body = JSON.stringify(rest)
   const end = body === '{}' ? '}}' : `},${body.slice(1)}`
   return { value: Buffer.from(head + tail + end), splice: Buffer.byteLength(head) }
+}
+
+/**
+ * The JSON of an object of a custom kind, whose members are in the order of their names; the revision has its place
+ * among those of the metadata:
+ *
+ *     {"apiVersion":"a/v1","kind":"A","metadata":{"name":"a","namespace":"b"|,"uid":"c"},"spec":{}}
+ */
+function encodeSorted(object: KubeObject): EncodedObject {
+  let head = '{'
+  let tail = ''
+  for (const [name, value] of Object.entries(object)) {
+    const begin = `${head === '{' ? '' : ','}${JSON.stringify(name)}:`
+    if (name !== 'metadata') {
+      if (tail === '') head += begin + JSON.stringify(value)
+      else tail += begin + JSON.stringify(value)
+      continue
+    }
+    head += `${begin}{`
+    let isFirst = true
+    for (const [key, member] of Object.entries(object.metadata)) {
+      if (key === 'resourceVersion' || member === undefined || member === '' || isEmpty(member)) continue
+      const text = `${isFirst ? '' : ','}"${key}":${key === 'managedFields' ? ownersText(member as Owners) : JSON.stringify(member)}`
+      isFirst = false
+      if (key < 'resourceVersion') head += text
+      else tail += text
+    }
+    tail += '}'
+  }
+  return { value: Buffer.from(`${head}${tail}}`), splice: Buffer.byteLength(head) }
 }
 
 function isEmpty(value: unknown): boolean {
@@ -73,9 +104,34 @@ const uidMark = Buffer.from('"uid":"')
 
 /** Finds the splice point in bytes that this server wrote: behind the uid, which nothing before it can contain. */
 function spliceOf(value: Buffer): number {
+  if (value[2] !== 0x6b /* "kind" comes first */) return sortedSpliceOf(value)
   const start = value.indexOf(uidMark)
   if (start < 0) throw new Error(`Stored object has no uid: ${value.toString('utf8', 0, 200)}`)
   return value.indexOf(0x22, start + uidMark.length) + 1
+}
+
+/** Finds the splice point of sorted JSON: before the first member of the metadata that does not come before the revision. */
+function sortedSpliceOf(value: Buffer): number {
+  let depth = 0
+  let isInMetadata = false
+  /** Where the member begins whose name is read next. */
+  let begin = 0
+  for (let at = 0; at < value.length; at++) {
+    const c = value[at]
+    if (c === 0x22) {
+      const start = at + 1
+      for (at++; value[at] !== 0x22; at++) if (value[at] === 0x5c) at++
+      if (value[at + 1] !== 0x3a || depth > 2) continue
+      const name = value.toString('latin1', start, at)
+      if (depth === 1) isInMetadata = name === 'metadata'
+      else if (isInMetadata && name >= 'resourceVersion') return begin
+    } else if (c === 0x7b || c === 0x5b) depth++
+    else if (c === 0x7d || c === 0x5d) {
+      if (depth === 2 && isInMetadata) return at
+      depth--
+    } else if (c === 0x2c) begin = at
+  }
+  throw new Error(`Stored object has no metadata: ${value.toString('utf8', 0, 200)}`)
 }
 
 interface Written {

@@ -146,6 +146,8 @@ export interface Column<T = KubeObject> {
   readonly format?: string
   /** Shown only with `-o wide` (priority 1). */
   readonly wide?: boolean
+  /** Where `wide` does not say enough: 0 for columns that are always shown. */
+  readonly priority?: number
   readonly description: string
   /** The cell; undefined prints as an empty cell. `now` is in milliseconds since the epoch. */
   value(object: T, now: number): string | number | boolean | null | undefined

@@ -46,7 +46,7 @@ function definitionOf(column: Column<never>): TableColumnDefinition {
     type: column.type ?? 'string',
     format: column.format ?? '',
     description: column.description,
-    priority: column.wide === true ? 1 : 0,
+    priority: column.priority ?? (column.wide === true ? 1 : 0),
   }
 }
 
@@ -58,7 +58,9 @@ export function tableRow(
   include: IncludeObject,
   now: number,
 ): TableRow {
-  const cells = columnsOf(kind).map((column) => column.value(object as never, now) ?? '')
+  // Only custom kinds tell absent values from empty ones.
+  const absent = kind.custom === undefined ? '' : null
+  const cells = columnsOf(kind).map((column) => column.value(object as never, now) ?? absent)
   if (include === 'None') return { cells }
   return {
     cells,

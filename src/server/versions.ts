@@ -58,8 +58,14 @@ function formOf(
 }
 
 /** A reply about stored objects as one about objects of this kind. */
-export function replyInOwnForm(reply: ServerReply, kind: Kind): ServerReply {
-  if (kind.storedAs === undefined) return reply
+export function replyInOwnForm(reply: ServerReply, kind: Kind): ServerReply | Promise<ServerReply> {
+  if (kind.storedAs === undefined && kind.custom === undefined) return reply
+  const shown = reply.type === 'stored' ? [reply.stored] : reply.type === 'list' ? reply.items : []
+  const pending = kind.custom?.view.prepare(shown)
+  return pending === undefined ? formedReply(reply, kind) : pending.then(() => formedReply(reply, kind))
+}
+
+function formedReply(reply: ServerReply, kind: Kind): ServerReply {
   switch (reply.type) {
     case 'stored':
       return { ...reply, kind, stored: inOwnForm(kind, reply.stored) }
@@ -74,8 +80,17 @@ export function replyInOwnForm(reply: ServerReply, kind: Kind): ServerReply {
 
 const made = new WeakMap<Kind, WeakMap<StoredObject, StoredObject>>()
 
+/** An object of the cache as this kind means it when it is written: of a custom kind in its own version. */
+export function workingForm(kind: Kind, stored: StoredObject): StoredObject | Promise<StoredObject> {
+  if (kind.custom === undefined) return stored
+  const { view } = kind.custom
+  const pending = view.prepare([stored])
+  return pending === undefined ? view.of(stored) : pending.then(() => view.of(stored))
+}
+
 /** An object of the cache in the form of this kind; made once for each revision, like the stored form. */
 export function inOwnForm(kind: Kind, stored: StoredObject): StoredObject {
+  if (kind.custom !== undefined) return kind.custom.view.of(stored)
   if (kind.storedAs === undefined) return stored
   let known = made.get(kind)
   if (known === undefined) made.set(kind, (known = new WeakMap()))
@@ -93,6 +108,8 @@ async function* watchInOwnForm(
   watch: AsyncGenerator<readonly WatchItem[], void, void>,
 ): AsyncGenerator<readonly WatchItem[], void, void> {
   for await (const items of watch) {
+    const shown = items.flatMap((item) => (item.type === 'BOOKMARK' || item.type === 'ERROR' ? [] : [item.object]))
+    await kind.custom?.view.prepare(shown)
     yield items.map((item): WatchItem => {
       if (item.type === 'BOOKMARK' || item.type === 'ERROR') return item
       return { type: item.type, object: inOwnForm(kind, item.object) }

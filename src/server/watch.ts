@@ -52,6 +52,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     const initial = cache.entries.list(selection.prefix)
     for (let at = 0; at < initial.length; at += initialBatch) {
       const batch = initial.slice(at, at + initialBatch)
+      if (!plain) await selection.view?.prepare(batch)
       const items = (plain ? batch : batch.filter((stored) => selects(selection, stored))).map((object): WatchItem => ({
         type: 'ADDED',
         object,
@@ -85,6 +86,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     }
     const items: WatchItem[] = []
     let event: CacheEvent | undefined
+    if (!plain && selection.view !== undefined) await selection.view.prepare(upcoming(window, position))
     while (items.length < largestBatch && (event = window.at(position)) !== undefined) {
       position++
       if (event.revision <= floor) continue
@@ -107,6 +109,17 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     }
     await waiter.until(Math.min(deadline, nextBookmark))
   }
+}
+
+/** The objects of the next batch of events, before and after. */
+function upcoming(window: ResourceCache['window'], from: number): StoredObject[] {
+  const objects: StoredObject[] = []
+  for (let at = from; at < from + largestBatch; at++) {
+    const event = window.at(at)
+    if (event === undefined) break
+    objects.push(event.object, ...(event.previous === undefined ? [] : [event.previous]))
+  }
+  return objects
 }
 
 /** What an event means to a watcher that sees only a part: leaving the selection is a deletion, entering it an addition. */

@@ -120,12 +120,12 @@ describe('a body', () => {
     )
   })
 
-  it('keeps a custom resource as it is, but for its metadata', () => {
+  it('prunes custom objects by their own schema, and their metadata by that of all objects', () => {
     const kind = { group: 'example.com', version: 'v1', kind: 'Thing' }
     const value = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a', bad: 1 }, spec: { n: null } }
     assert.deepEqual(decodeParsed(value, { kind, schema: { type: 'object' } }), {
-      object: { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a' }, spec: { n: null } },
-      warnings: ['unknown field "metadata.bad"'],
+      object: { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a' } },
+      warnings: ['unknown field "metadata.bad"', 'unknown field "spec"'],
     })
   })
 })

@@ -1,12 +1,16 @@
 // The body of a request, from bytes to an object of the kind that the path names, or to the refusal that Kubernetes
 // gives. Here too: what strict reading complains about, as an error or as warnings.
 import { apiVersionOf } from '#api/resource.ts'
+import { copyJson } from '#lib/encoding/copyJson.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
 import type { KeyPath } from '#lib/encoding/jsonScan.ts'
 import { decodeYaml } from '#lib/encoding/yaml.ts'
 import { definitionNamed, schemaOfKind } from '#machinery/schema/load.ts'
 import { isObject, schemaAt, type GroupVersionKind, type JsonObject, type Schema } from '#machinery/schema/model.ts'
-import { badRequest, requestTooLarge } from '#machinery/status.ts'
+import { badRequest, invalid, requestTooLarge } from '#machinery/status.ts'
+import { coerceEmbedded } from '#machinery/structural/embedded.ts'
+import { prune, pruneNulls } from '#machinery/structural/prune.ts'
+import { createReport, problemMessage, quoteString } from '#machinery/validate/report.ts'
 import type { MediaType } from './negotiate.ts'
 import { mostComplaints } from './explain.ts'
 import { decodeProtobuf } from './protobuf.ts'
@@ -147,9 +151,21 @@ function checkKind(kind: GroupVersionKind, options: BodyOptions): void {
   if (sameVersion && kind.kind === expected.kind) return
   if (options.accepts?.(kind) === true) return
   const apiVersion = apiVersionOf(kind)
-  // A custom resource is read without a type, so only the names can be compared.
-  const known =
-    options.schema?.definition === undefined && options.schema !== undefined ? undefined : schemaOfKind(kind)
+  if (options.schema !== undefined && options.schema.definition === undefined) {
+    // Custom objects are read without a type: only the version must be right to read them, the kind is a rule.
+    if (sameVersion) {
+      const cause = {
+        reason: 'FieldValueInvalid',
+        message: `Invalid value: ${quoteString(kind.kind)}: must be ${expected.kind}`,
+        field: 'kind',
+      }
+      throw invalid(expected, '', [cause])
+    }
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
+    )
+  }
+  const known = schemaOfKind(kind)
   if (known !== undefined && kind.kind === expected.kind) {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
@@ -181,7 +197,7 @@ function decodeObject(
   // Custom resources are kept as they are: their own schema prunes, defaults and checks them.
   const isCustom = schema.definition === undefined
   const read = isPrivate ? decodeOwnValue : decodeValue
-  const decoded = isCustom ? decodeCustom(value) : read(schema, value ?? {})
+  const decoded = isCustom ? decodeCustom(schema, value, isPrivate) : read(schema, value ?? {})
   if ('problem' in decoded) throw cannotBeHandled(kind, options.kind, decoded.problem)
   const object: JsonObject = { kind: '', apiVersion: '', ...decoded.value }
   object['kind'] = kind.kind
@@ -195,17 +211,27 @@ function decodeObject(
   return { object, warnings: complaints }
 }
 
-/** An object of which only the metadata has a known type. */
-function decodeCustom(value: unknown): DecodedValue {
-  const object = isObject(value) ? value : {}
+/** An object of a user's kind: its own schema says which fields there are, and rules check them later. */
+function decodeCustom(schema: Schema, value: unknown, isPrivate: boolean): DecodedValue {
+  const object = isObject(value) ? (isPrivate ? value : copyJson(value)) : {}
   const metadata = decodeValue(
     definitionNamed('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'),
     object['metadata'] ?? {},
   )
   if ('problem' in metadata) return metadata
+  object['metadata'] = metadata.value
+  const { report, problems } = createReport()
+  coerceEmbedded(schema, object, report)
+  const [problem] = problems
+  if (problem !== undefined) return { problem: `${problem.field}: ${problemMessage(problem)}` }
+  const unknown = prune(schema, object)
+  pruneNulls(schema, object)
   return {
-    value: { ...object, metadata: metadata.value },
-    complaints: metadata.complaints.map((complaint) => complaint.replace('"', '"metadata.')),
+    value: object,
+    complaints: [
+      ...metadata.complaints.map((complaint) => complaint.replace('"', '"metadata.')),
+      ...unknown.map((path) => `unknown field "${path}"`),
+    ],
   }
 }
 

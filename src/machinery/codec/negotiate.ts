@@ -68,7 +68,13 @@ export function parseAccept(header: string): AcceptClause[] {
  */
 export function negotiateAnswer(
   header: string | undefined,
-  options: { readonly transforms?: boolean; readonly supported?: readonly MediaType[]; readonly pretty?: boolean } = {},
+  options: {
+    readonly transforms?: boolean
+    readonly supported?: readonly MediaType[]
+    readonly pretty?: boolean
+    /** Forms that only transforms have. */
+    readonly onlyTransformed?: readonly MediaType[]
+  } = {},
 ): Accepted {
   const supported = options.supported ?? ['json', 'yaml', 'protobuf']
   const pretty = options.pretty ?? false
@@ -81,6 +87,7 @@ export function negotiateAnswer(
     if (mediaType === undefined) continue
     known = true
     const { as, v, g } = clause.parameters
+    if (as === undefined && options.onlyTransformed?.includes(mediaType) === true) continue
     const parameters = clause.parameters
     const isPretty = pretty || parameters['pretty'] === '1'
     if (as === undefined) return { mediaType, parameters, pretty: isPretty }

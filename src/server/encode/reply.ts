@@ -75,7 +75,7 @@ function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Bo
       ? {
           ...listKind(reply.kind),
           metadata: reply.metadata,
-          items: reply.items.map(({ object }) => withoutType(object)),
+          items: reply.items.map(({ object }) => (reply.kind.custom === undefined ? withoutType(object) : object)),
         }
       : {
           ...transformation.frame(reply.metadata),
@@ -101,6 +101,8 @@ const listEnd = Buffer.from(']}\n')
 
 /** How many bytes an object's JSON has before the first member that also an item of a list has. */
 function typeLength(kind: Kind): number {
+  // Custom objects keep their type in lists.
+  if (kind.custom !== undefined) return 1
   const { resource } = kind
   return `{"kind":${JSON.stringify(resource.kind)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},`.length
 }

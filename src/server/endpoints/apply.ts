@@ -15,7 +15,7 @@ import { writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { copyPath, thaw, thawObject } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
-import { storedKind, toOwnForm, toStoredForm } from '../versions.ts'
+import { storedKind, toOwnForm, toStoredForm, workingForm } from '../versions.ts'
 import { readApply } from '../readApply.ts'
 import { applyTo, type Apply } from '../registry/apply.ts'
 import { servingContext, type RegistryContext } from '../registry/context.ts'
@@ -210,5 +210,5 @@ export async function applyViewEndpoint(exchange: Exchange, kind: Kind, through:
     },
     options,
   )
-  return objectReply(read(stored.object))
+  return objectReply(read((await workingForm(kind, stored)).object))
 }

@@ -65,7 +65,10 @@ export class Discovery {
   get #kinds(): readonly Kind[] {
     if (this.#generation !== this.#source.generation) {
       this.#generation = this.#source.generation
-      this.#sorted = this.#source.all().toSorted(compareKinds)
+      this.#sorted = this.#source
+        .all()
+        .filter(({ custom }) => custom?.isPublished !== false)
+        .toSorted(compareKinds)
     }
     return this.#sorted
   }
@@ -157,7 +160,12 @@ function compareGroups(a: string, b: string): number {
 }
 
 /** The verbs of a kind, as a list for people to read. */
-export function verbsOf({ strategy }: Kind): string[] {
+export function verbsOf({ strategy, custom }: Kind): string[] {
+  // Those of custom kinds are in an order of their own.
+  if (custom !== undefined) {
+    const changing = custom.isEnding ? ['create', 'patch', 'update'] : []
+    return (strategy.verbs ?? allVerbs).filter((verb) => !changing.includes(verb))
+  }
   return strategy.verbs === undefined ? [...allVerbs] : [...strategy.verbs].sort()
 }
 
@@ -174,7 +182,8 @@ export function subresourceKind(kind: Kind, name: string, { body }: Subresource)
   return body ?? { group, version, kind: kind.resource.kind }
 }
 
-function sortedSubresources({ strategy }: Kind): [string, Subresource][] {
+function sortedSubresources({ strategy, custom }: Kind): [string, Subresource][] {
+  if (custom !== undefined) return Object.entries(strategy.subresources ?? {})
   return Object.entries(strategy.subresources ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
@@ -231,6 +240,7 @@ function aggregatedResource(kind: Kind): APIResourceDiscovery {
 
 /** Names the form in which a kind is stored, so that migrations can tell forms apart. */
 function storageVersionHash(served: Kind): string {
-  const { group, version, kind } = storedKind(served).resource
+  const { group, version: own, kind } = storedKind(served).resource
+  const version = served.custom?.storageVersion ?? own
   return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
 }

@@ -62,7 +62,11 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
     markInitialEvents: options.sendInitialEvents === true && options.bookmarks,
     bookmarks: options.bookmarks,
     timeoutMs,
-    signal: AbortSignal.any([request.signal, server.closing]),
+    signal: AbortSignal.any([
+      request.signal,
+      server.closing,
+      ...(kind.custom === undefined ? [] : [kind.custom.retired]),
+    ]),
   })
   return { type: 'watch', code: 200, kind, watch: counted(exchange, watch) }
 }

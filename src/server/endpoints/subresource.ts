@@ -18,7 +18,7 @@ import { checkName } from './names.ts'
 import { readObject } from './read.ts'
 import { readBodyChange } from './bodyChange.ts'
 import { tokenEndpoint } from './token.ts'
-import { storedKind } from '../versions.ts'
+import { storedKind, workingForm } from '../versions.ts'
 import { patchEndpoint, updateEndpoint } from './write.ts'
 
 /** Subresources that do more than read or write a part of their object. */
@@ -65,7 +65,8 @@ async function bodyEndpoint(exchange: Exchange, kind: Kind, rules: Subresource):
   const { read, write, body } = rules
   if (info.verb === 'get') {
     if (read === undefined) throw methodNotAllowed()
-    return objectReply(read((await readObject(exchange, kind)).object))
+    const { object } = await workingForm(kind, await readObject(exchange, kind))
+    return objectReply(read(object))
   }
   if (write === undefined || body === undefined) throw methodNotAllowed()
   checkName(info.name)
@@ -93,5 +94,6 @@ async function bodyEndpoint(exchange: Exchange, kind: Kind, rules: Subresource):
     },
     options,
   )
-  return objectReply(read?.(stored.object) ?? stored.object)
+  const { object } = await workingForm(kind, stored)
+  return objectReply(read?.(object) ?? object)
 }

@@ -21,23 +21,33 @@ export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
   return decoded.value as unknown as KubeObject
 }
 
+/** An object as it is stored: in canonical form, and as bytes. */
+export interface ToStore {
+  readonly canonical: KubeObject
+  readonly encoded: EncodedObject
+}
+
 /**
  * An object as it is to be stored, canonical and encoded. Who owns its fields is left out where the object is too large
- * with it, unless an apply needs to know.
+ * with it, unless an apply needs to know. Custom kinds may have to ask for the form in which they are stored.
  */
-export function toStore(
-  kind: Kind,
-  object: KubeObject,
-  owners: OwnerRule,
-): { readonly canonical: KubeObject; readonly encoded: EncodedObject } {
-  const canonical = canonicalObject(kind, object)
-  const encoded = encodeObject(canonical)
+export function toStore(kind: Kind, object: KubeObject, owners: OwnerRule): ToStore | Promise<ToStore> {
+  const { custom } = kind
+  if (custom === undefined) return encodedToStore(canonicalObject(kind, object), owners, false)
+  const stored = custom.view.toStored(object)
+  return stored instanceof Promise
+    ? stored.then((canonical) => encodedToStore(canonical, owners, true))
+    : encodedToStore(stored, owners, true)
+}
+
+function encodedToStore(canonical: KubeObject, owners: OwnerRule, isSorted: boolean): ToStore {
+  const encoded = encodeObject(canonical, isSorted)
   if (encoded.value.length <= largestObject || owners === 'said' || canonical.metadata.managedFields === undefined) {
     return { canonical, encoded }
   }
   const { managedFields: _, ...metadata } = canonical.metadata
   const smaller = { ...canonical, metadata }
-  return { canonical: smaller, encoded: encodeObject(smaller) }
+  return { canonical: smaller, encoded: encodeObject(smaller, isSorted) }
 }
 
 /** Writes an encoded object if the key is still at `expected`. `object` must not be changed afterwards. */

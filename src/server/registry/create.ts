@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { generateName } from '#machinery/generateName.ts'
-import { alreadyExists, failure, type StatusError } from '#machinery/status.ts'
+import { alreadyExists, failure, forbidden, type StatusError } from '#machinery/status.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { plainFailure } from '../errors.ts'
 import { keyOf, type Kind } from '../kind.ts'
@@ -31,6 +31,10 @@ export async function createObject(
   const { metadata } = object
   if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
     throw plainFailure(500, 'resourceVersion should not be set on objects to be created')
+  }
+  if (kind.custom?.isEnding === true) {
+    const why = 'create not allowed while custom resource definition is terminating'
+    throw forbidden(resource, metadata.name ?? '', why)
   }
   const namespace = metadata.namespace ?? ''
   applyDefaults(kind.schema, object)
@@ -102,7 +106,8 @@ async function commitNew(
   dryRun: boolean,
 ): Promise<StoredObject | undefined> {
   const key = keyOf(kind, namespace, object.metadata.name)
-  const { canonical, encoded } = toStore(kind, object, owners)
+  const pending = toStore(kind, object, owners)
+  const { canonical, encoded } = pending instanceof Promise ? await pending : pending
   if (dryRun) {
     await context.cache.current()
     return kind.cache.entries.get(key) === undefined ? StoredObject.unwritten(key, 0, encoded) : undefined

@@ -4,9 +4,10 @@ import { conflict, modifiedMeanwhile, notFound } from '#machinery/status.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { thawObject } from '../objects.ts'
-import { encodeObject, StoredObject } from '../storedObject.ts'
-import { canonicalObject, commit, writeObject } from './commit.ts'
+import { StoredObject } from '../storedObject.ts'
+import { commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, type RegistryContext, type WriteOptions } from './context.ts'
+import { workingForm } from '../versions.ts'
 import { timeText } from '#machinery/time.ts'
 
 /** The finalizers by which a deletion waits for, or gives up, what the object owns. */
@@ -39,6 +40,7 @@ export async function deleteObject(
     const existing = kind.cache.entries.get(key)
     if (existing === undefined) throw notFound(kind.resource, name)
     checkPreconditions(kind, existing, wanted)
+    const { object: old } = await workingForm(kind, existing)
     const request: AdmissionRequest = {
       operation: 'DELETE',
       resource: kind.resource,
@@ -46,11 +48,11 @@ export async function deleteObject(
       namespace,
       name,
       ...admissionBase(options),
-      old: existing.object,
+      old,
     }
     await admit(context.admission, request, context.cluster)
     await validateAdmission(context.admission, request, context.cluster)
-    const plan = planDeletion(kind, existing.object, wanted, context.clock.now())
+    const plan = planDeletion(kind, old, wanted, context.clock.now())
     const result = await carryOut(context, kind, key, existing, plan, options.dryRun)
     if (result !== undefined) return result
   }
@@ -151,10 +153,9 @@ async function carryOut(
   if (plan.do === 'nothing') return { stored: existing, gone: false }
   let current = existing
   if (plan.do === 'mark') {
-    const marked = canonicalObject(kind, plan.object)
-    const encoded = encodeObject(marked)
+    const { canonical, encoded } = await toStore(kind, plan.object, 'follow')
     if (dryRun) return { stored: StoredObject.unwritten(key, existing.revision, encoded), gone: plan.thenRemove }
-    const result = await writeObject(context, kind, key, existing.revision, encoded, marked)
+    const result = await writeObject(context, kind, key, existing.revision, encoded, canonical)
     if (!result.ok) return undefined
     if (!plan.thenRemove) return { stored: result.stored, gone: false }
     current = result.stored

@@ -25,6 +25,7 @@ export function selectionOf(kind: Kind, namespace: string, options: Pick<ListOpt
     labels: options.labels,
     fields: options.fields,
     readField: fieldReader(kind),
+    ...(kind.custom === undefined ? {} : { view: kind.custom.view }),
   }
 }
 
@@ -75,6 +76,7 @@ async function listCached(kind: Kind, selection: Selection, limit: number, after
 async function filter(all: StoredObject[], selection: Selection, limit: number): Promise<StoredObject[]> {
   const most = limit === 0 ? Infinity : limit + 1
   if (isPlain(selection)) return all.length > most ? all.slice(0, most) : all
+  await selection.view?.prepare(all)
   const found: StoredObject[] = []
   for (let at = 0; at < all.length && found.length < most; at++) {
     if (at % objectsPerTurn === objectsPerTurn - 1) await new Promise((resolve) => setImmediate(resolve))
@@ -152,8 +154,9 @@ async function listStored(
       ...(after === undefined ? {} : { after }),
     })
     if (plain && limit > 0) total = items.length + remaining
-    for (const { key, modified, value } of items) {
-      const stored = StoredObject.of(key, modified, value)
+    const page = items.map(({ key, modified, value }) => StoredObject.of(key, modified, value))
+    if (!plain) await selection.view?.prepare(page)
+    for (const stored of page) {
       if (plain || selects(selection, stored)) found.push(stored)
     }
     if (!more || (limit > 0 && found.length > limit)) break

@@ -23,7 +23,7 @@ export function checkObject(
   if (subresource?.validate !== undefined && old !== undefined) subresource.validate(object, old, report)
   else strategy.validate?.(object, old, report)
   // Last: the rules of the schema are silent where a rule of the kind spoke.
-  validateObject(kind.schema, object, old, report)
+  if (kind.custom === undefined) validateObject(kind.schema, object, old, report)
   let allocation: Allocation | undefined
   if (problems.length === 0) allocation = strategy.allocate?.(object, old, serving, report)
   if (problems.length > 0) {
@@ -34,12 +34,13 @@ export function checkObject(
   return allocation
 }
 
-/** Whether anything changed that raises `metadata.generation`: all but metadata and status. */
-export function changesGeneration(object: KubeObject, old: KubeObject): boolean {
+/** Whether anything changed that raises `metadata.generation`: all but metadata, and the status where it is apart. */
+export function changesGeneration(kind: Kind, object: KubeObject, old: KubeObject): boolean {
+  const countsStatus = kind.custom !== undefined && kind.strategy.reserved === undefined
   const before = old as unknown as Record<string, unknown>
   const after = object as unknown as Record<string, unknown>
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (key === 'metadata' || key === 'status' || key === 'kind' || key === 'apiVersion') continue
+    if (key === 'metadata' || (key === 'status' && !countsStatus) || key === 'kind' || key === 'apiVersion') continue
     if (!sameJson(before[key], after[key])) return true
   }
   return false

@@ -13,6 +13,7 @@ import { commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
 import { checkOwners, ownersOf, ownUpdated, setOwners, type OwnerRule, type Through } from './owners.ts'
+import { workingForm } from '../versions.ts'
 import { changesGeneration, checkObject } from './prepare.ts'
 
 export interface UpdateRequest {
@@ -79,7 +80,8 @@ async function tryUpdate(
   options: WriteOptions,
 ): Promise<Attempt> {
   const { strategy } = kind
-  const old = existing.object
+  const working = workingForm(kind, existing)
+  const old = (working instanceof Promise ? await working : working).object
   const object = update.change(old)
   const unconditional = checkIdentity(kind, key, object, existing, update)
   const rules = update.subresource?.rules
@@ -110,13 +112,14 @@ async function tryUpdate(
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
   const keepsSpec = rules?.writes?.every((path) => path === 'status') ?? false
-  if (strategy.generation === undefined && !keepsSpec && changesGeneration(wanted, old)) {
+  if (strategy.generation === undefined && !keepsSpec && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
     if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
-    const { canonical, encoded } = toStore(kind, wanted, rule)
+    const pending = toStore(kind, wanted, rule)
+    const { canonical, encoded } = pending instanceof Promise ? await pending : pending
     const isSame = sameAsStored(encoded, existing, canonical)
     let stored: StoredObject | undefined
     if (isSame) stored = existing

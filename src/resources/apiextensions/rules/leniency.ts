@@ -7,7 +7,7 @@ import { toSchema } from '#machinery/structural/toSchema.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { createReport } from '#machinery/validate/report.ts'
 import { checkKeysHaveValues, splitItemOfSet, type SchemaLeniency } from './schema.ts'
-import { structuralProblems, unsupportedSchema } from './structural.ts'
+import { structuralProblems, unsupportedSchema } from '#machinery/structural/structuralRules.ts'
 import { someSchema } from './walk.ts'
 
 /** Which rules a definition is let off. */

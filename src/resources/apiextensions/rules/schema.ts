@@ -3,7 +3,7 @@ import type { JSONSchemaProps, ValidationRule } from '#api/apiextensions/v1/json
 import { fieldPathIn } from '#machinery/structural/fieldPath.ts'
 import { toSchema } from '#machinery/structural/toSchema.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { unsupportedSchema } from './structural.ts'
+import { unsupportedSchema } from '#machinery/structural/structuralRules.ts'
 
 type Props = JSONSchemaProps
 

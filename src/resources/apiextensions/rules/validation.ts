@@ -6,7 +6,7 @@ import { checkDefaults } from './defaults.ts'
 import { checkExpressions } from './expressions.ts'
 import type { Leniency } from './leniency.ts'
 import { checkSchema } from './schema.ts'
-import { structuralProblems, unsupportedSchema } from './structural.ts'
+import { structuralProblems, unsupportedSchema } from '#machinery/structural/structuralRules.ts'
 
 /**
  * Checks the schema of a version. `root` is the report of the whole definition, `path` where the schema stands in it,
