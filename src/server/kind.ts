@@ -1,5 +1,6 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Schema } from '#machinery/schema/model.ts'
+import type { CustomSchema } from '#machinery/schema/openapiModel.ts'
 import { keyRoot, type ResourceCache, type WatchCache } from './watchCache.ts'
 import type { StoredObject } from './storedObject.ts'
 import type { OtherVersion, Strategy } from './strategy.ts'
@@ -29,6 +30,8 @@ export interface CustomKind {
   readonly isPublished: boolean
   /** Whether its objects are going, and the kind with them: none is made any more. */
   readonly isEnding: boolean
+  /** For documents about the API. */
+  readonly document: CustomSchema
 }
 
 /** Objects between the form in which they are stored and the one in which a kind shows them. */

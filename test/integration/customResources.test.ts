@@ -432,3 +432,61 @@ test('stored objects are found again after a restart, with all they have', () =>
       ['widgets', 'widgets/status', 'widgets/scale'],
     )
   }))
+
+test('documents about the API tell of custom kinds', () =>
+  withServer(async (client, { transport }) => {
+    const read = async (document: string): Promise<any> => {
+      const { code, body } = await transport.send({ method: 'GET', path: `/openapi/${document}` })
+      return code === 404 ? undefined : JSON.parse(body as string)
+    }
+    const part = 'v3/apis/example.com/v1'
+    assert.equal(await read(part), undefined)
+    const before = (await read('v3')).paths as Record<string, object>
+    const defined = await define(client)
+    const after = (await read('v3')).paths as Record<string, object>
+    assert.deepEqual(
+      Object.keys(after).filter((name) => before[name] === undefined),
+      ['apis/example.com', 'apis/example.com/v1'],
+    )
+    assert.deepEqual(after['apis/apps/v1'], before['apis/apps/v1'])
+    const document = await read(part)
+    const schema = document.components.schemas['com.example.v1.Widget']
+    assert.deepEqual(Object.keys(schema.properties), ['spec', 'status', 'apiVersion', 'kind', 'metadata'])
+    assert.deepEqual(schema.properties.spec.properties.color, {
+      type: 'string',
+      default: 'blue',
+      enum: ['blue', 'red'],
+    })
+    assert.deepEqual(schema.properties.spec.properties.extra, {
+      type: 'object',
+      'x-kubernetes-preserve-unknown-fields': true,
+    })
+    assert.deepEqual(schema['x-kubernetes-group-version-kind'], [
+      { group: 'example.com', version: 'v1', kind: 'Widget' },
+    ])
+    assert.deepEqual(schema['x-kubernetes-selectable-fields'], [{ fieldPath: 'spec.color' }])
+    const list = document.components.schemas['com.example.v1.WidgetList']
+    assert.deepEqual(list.properties.items.items, { $ref: '#/components/schemas/com.example.v1.Widget' })
+    const { patch } = document.paths['/apis/example.com/v1/namespaces/{namespace}/widgets/{name}']
+    assert.deepEqual(Object.keys(patch.requestBody.content), [
+      'application/apply-patch+yaml',
+      'application/json-patch+json',
+      'application/merge-patch+json',
+    ])
+    const whole = await read('v2')
+    // What may hold anything has no type there: kubectl would refuse what it does not know.
+    assert.deepEqual(whole.definitions['com.example.v1.Widget'].properties.spec.properties.extra, {
+      'x-kubernetes-preserve-unknown-fields': true,
+    })
+    const protobuf = await transport.stream(
+      { method: 'GET', path: '/openapi/v2', accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' },
+      new AbortController().signal,
+    )
+    let text = ''
+    for await (const piece of protobuf) text += Buffer.from(piece).toString('latin1')
+    assert.ok(text.includes('com.example.v1.WidgetList'))
+    await client.delete(customResourceDefinitions, defined.metadata)
+    await until(client, 'widgets.example.com', (each) => each === undefined)
+    assert.equal(await read(part), undefined)
+    assert.deepEqual((await read('v3')).paths, before)
+  }))

@@ -1,4 +1,5 @@
 // What the documents about the API are written from: kinds in service on one side, paths with operations on the other.
+import type { JSONSchemaProps } from '#api/apiextensions/v1/jsonSchema.ts'
 import type { GroupVersionKind } from './model.ts'
 
 /** A kind in service, as far as documents about the API need to know it. */
@@ -12,6 +13,18 @@ export interface ServedResource {
   readonly subresources: readonly ServedSubresource[]
   /** A deletion answers with the object instead of a Status. */
   readonly answersDeleted: boolean
+  /** Of kinds that users defined: what they said of its objects. */
+  readonly custom?: CustomSchema
+}
+
+/** What a user said of the objects of a kind. */
+export interface CustomSchema {
+  readonly schema?: JSONSchemaProps
+  /** Fields that the schema does not know are kept everywhere. */
+  readonly preservesUnknown: boolean
+  readonly listKind: string
+  /** Paths without a leading dot. */
+  readonly selectableFields: readonly string[]
 }
 
 /** A part of a kind with a path of its own. */

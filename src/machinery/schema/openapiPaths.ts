@@ -24,7 +24,7 @@ export function documentNames(served: readonly ServedResource[]): string[] {
 }
 
 /** The document that a kind is in. */
-function documentOf({ group, version }: GroupVersionKind): string {
+export function documentOf({ group, version }: GroupVersionKind): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`
 }
 

@@ -11,7 +11,7 @@ export const openApiProtobufTypes: readonly string[] = [
 ]
 
 /** How a value becomes the content of a field: text, a truth, or a message of its own. */
-type Encoding = 'string' | 'bool' | ((value: any) => Uint8Array)
+type Encoding = 'string' | 'bool' | 'int' | 'double' | ((value: any) => Uint8Array)
 
 /** Field numbers and encodings of a message by the JSON name of the field. Lists become repeated fields. */
 type Message = Readonly<Record<string, readonly [number, Encoding]>>
@@ -52,6 +52,12 @@ function field(number: number, content: Uint8Array): Uint8Array {
 function encode(number: number, encoding: Encoding, value: unknown): Uint8Array {
   if (encoding === 'string') return field(number, utf8.encode(value as string))
   if (encoding === 'bool') return concat([varint(number * 8), [value === true ? 1 : 0]])
+  if (encoding === 'int') return concat([varint(number * 8), varint(value as number)])
+  if (encoding === 'double') {
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setFloat64(0, value as number, true)
+    return concat([varint(number * 8 + 1), bytes])
+  }
   return field(number, encoding(value))
 }
 
@@ -98,13 +104,31 @@ const schemaFields: Message = {
   title: [3, 'string'],
   description: [4, 'string'],
   default: [5, anyValue],
+  multipleOf: [6, 'double'],
+  maximum: [7, 'double'],
+  exclusiveMaximum: [8, 'bool'],
+  minimum: [9, 'double'],
+  exclusiveMinimum: [10, 'bool'],
+  maxLength: [11, 'int'],
+  minLength: [12, 'int'],
   pattern: [13, 'string'],
+  maxItems: [14, 'int'],
+  minItems: [15, 'int'],
+  uniqueItems: [16, 'bool'],
+  maxProperties: [17, 'int'],
+  minProperties: [18, 'int'],
   required: [19, 'string'],
   enum: [20, anyValue],
-  additionalProperties: [21, (value: JsonObject) => field(1, schema(value))],
+  additionalProperties: [
+    21,
+    (value: JsonObject | boolean) =>
+      typeof value === 'boolean' ? concat([varint(2 * 8), [value ? 1 : 0]]) : field(1, schema(value)),
+  ],
   type: [22, (value: string) => texts([value])],
   items: [23, (value: JsonObject) => field(1, schema(value))],
   properties: [25, map(1, (value: JsonObject) => schema(value))],
+  externalDocs: [29, (value: JsonObject) => message(value, { description: [1, 'string'], url: [2, 'string'] })],
+  example: [30, anyValue],
   ...extensionAt(31),
 }
 

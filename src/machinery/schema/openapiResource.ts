@@ -1,5 +1,6 @@
 import { definitionNamed, schemaOfKind } from './load.ts'
 import type { GroupVersionKind } from './model.ts'
+import { customDefinitionName } from './openapiCustom.ts'
 import {
   answers,
   capital,
@@ -25,6 +26,9 @@ const patchTypes = [
   'application/apply-patch+yaml',
 ]
 const anyType = ['*/*']
+/** Custom objects have no form in protobuf, and say nothing of how lists merge in strategic patches. */
+const customTypes = ['application/json', 'application/yaml']
+const customPatchTypes = patchTypes.filter((type) => !type.includes('strategic'))
 
 const statusContent: Content = { definition: `${metaPrefix}Status` }
 const watchContent: Content = { definition: `${metaPrefix}WatchEvent` }
@@ -59,7 +63,7 @@ export function resourcePaths(root: string, resource: ServedResource, words: Wor
         when(verbs, 'list', () => own.list([], 'ForAllNamespaces')),
       ),
     )
-  if (verbs.includes('watch')) {
+  if (verbs.includes('watch') && resource.custom === undefined) {
     items.push(pathItem(`${root}/watch${collection}`, [own.watch(inCollection, 'List')]))
     if (isNamespaced) items.push(pathItem(`${root}/watch/${plural}`, [own.watch([], 'ListForAllNamespaces')]))
     if (verbs.includes('get')) items.push(pathItem(`${root}/watch${collection}/{name}`, [own.watch(atObject, '')]))
@@ -159,9 +163,9 @@ class Operations {
     const { kind } = this.#resource
     return this.#operation('get', 'list', this.#id('list', { after }), {
       description: `list or watch objects of kind ${kind.kind}`,
-      produces: watchTypes,
+      produces: this.#resource.custom === undefined ? watchTypes : customTypes,
       parameters: [...address, pretty, ...this.#options('ListOptions')],
-      responses: answers(contentOf({ ...kind, kind: `${kind.kind}List` }), 200),
+      responses: answers(this.#list(), 200),
     })
   }
 
@@ -200,7 +204,7 @@ class Operations {
     return this.#operation('post', 'post', this.#id('create', { part }), {
       description: part === undefined ? `create a ${kind}` : `create ${part.name} of a ${kind}`,
       parameters: [...address, pretty, ...this.#options('CreateOptions')],
-      body: { definition: definitionOf(part?.kind ?? this.#resource.kind), required: true },
+      body: { definition: this.#definition(part?.kind ?? this.#resource.kind), required: true },
       responses: answers(this.#content(part), 200, 201, 202),
       part,
     })
@@ -210,7 +214,7 @@ class Operations {
     return this.#operation('put', 'put', this.#id('replace', { part }), {
       description: `replace ${this.#target(part)}`,
       parameters: [...address, pretty, ...this.#options('UpdateOptions')],
-      body: { definition: definitionOf(part?.kind ?? this.#resource.kind), required: true },
+      body: { definition: this.#definition(part?.kind ?? this.#resource.kind), required: true },
       responses: answers(this.#content(part), 200, 201),
       part,
     })
@@ -219,7 +223,7 @@ class Operations {
   patch(address: readonly Parameter[], part?: Part): Operation {
     return this.#operation('patch', 'patch', this.#id('patch', { part }), {
       description: `partially update ${this.#target(part)}`,
-      consumes: patchTypes,
+      consumes: this.#resource.custom === undefined ? patchTypes : customPatchTypes,
       parameters: [...address, pretty, ...this.#options('PatchOptions')],
       body: { definition: patchDefinition, required: true },
       responses: answers(this.#content(part), 200, 201),
@@ -233,7 +237,7 @@ class Operations {
       description: `delete a ${kind.kind}`,
       parameters: [...address, pretty, ...this.#options('DeleteOptions')],
       body: { definition: deleteOptions, required: false },
-      responses: answers(answersDeleted ? contentOf(kind) : statusContent, 200, 202),
+      responses: answers(answersDeleted ? { definition: this.#definition(kind) } : statusContent, 200, 202),
     })
   }
 
@@ -272,7 +276,11 @@ class Operations {
     const { part, ...words } = rest
     const { kind } = this.#resource
     const tag = `${groupWord(kind.group)}_${kind.version}`
-    return { method, id, tag, action, kind: part?.kind ?? kind, consumes: anyType, produces: objectTypes, ...words }
+    const isCustom = this.#resource.custom !== undefined
+    const types = isCustom
+      ? { consumes: customTypes, produces: customTypes }
+      : { consumes: anyType, produces: objectTypes }
+    return { method, id, tag, action, kind: part?.kind ?? kind, ...types, ...words }
   }
 
   /** The name of an operation: the verb, the group and version, the scope, the kind, its part. */
@@ -291,16 +299,26 @@ class Operations {
   }
 
   #content(part: Part | undefined): Content {
-    return contentOf(part?.kind ?? this.#resource.kind)
+    return { definition: this.#definition(part?.kind ?? this.#resource.kind) }
+  }
+
+  /** What a list answers with. */
+  #list(): Content {
+    const { kind, custom } = this.#resource
+    const list = { ...kind, kind: custom?.listKind ?? `${kind.kind}List` }
+    return { definition: custom === undefined ? definitionOf(list) : customDefinitionName(list) }
+  }
+
+  /** The definition of a kind that travels: the resource's own, or a built-in one. */
+  #definition(kind: GroupVersionKind): string {
+    return this.#resource.custom !== undefined && kind.kind === this.#resource.kind.kind
+      ? customDefinitionName(kind)
+      : definitionOf(kind)
   }
 
   #target(part: Part | undefined): string {
     return `${part === undefined ? '' : `${part.name} of `}the specified ${this.#resource.kind.kind}`
   }
-}
-
-function contentOf(kind: GroupVersionKind): Content {
-  return { definition: definitionOf(kind) }
 }
 
 /** The definition of a kind; throws for kinds that the schema does not have. */

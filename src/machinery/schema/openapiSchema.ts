@@ -1,5 +1,6 @@
 import { definitions } from './load.ts'
 import type { GroupVersionKind, JsonObject, Schema } from './model.ts'
+import { customDefinition } from './openapiCustom.ts'
 import { metaPrefix, patchDefinition, versionDefinition, type ServedResource, type Words } from './openapiModel.ts'
 
 /** Which of the two documents a schema is written for. */
@@ -127,6 +128,8 @@ export class SchemaWriter {
   #definition(name: string, served: readonly ServedResource[]): JsonObject {
     const special = documentDefinition(name, this.#dialect)
     if (special !== undefined) return special
+    const custom = customDefinition(name, served, this.#dialect, this.#words, (other) => this.reference(other))
+    if (custom !== undefined) return custom
     const schema = definitions().get(name)
     if (schema === undefined) throw new Error(`Cannot find definition "${name}"`)
     const { required, properties = {}, kind, mapType } = schema
@@ -219,7 +222,8 @@ function zeroOf({ type }: Schema): string | number | boolean | undefined {
 function kindsOf(name: string, kind: GroupVersionKind, served: readonly ServedResource[]): GroupVersionKind[] {
   if (name !== `${metaPrefix}DeleteOptions` && name !== `${metaPrefix}WatchEvent`) return [kind]
   const versions = new Map<string, GroupVersionKind>([[`/${kind.version}`, kind]])
-  for (const { kind: own } of served) {
+  for (const { kind: own, custom } of served) {
+    if (custom !== undefined) continue
     versions.set(`${own.group}/${own.version}`, { group: own.group, version: own.version, kind: kind.kind })
   }
   return [...versions].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each)

@@ -4,6 +4,7 @@ import { descriptions } from '#machinery/schema/load.ts'
 import type { JsonObject } from '#machinery/schema/model.ts'
 import type { ServedResource } from '#machinery/schema/openapiModel.ts'
 import { encodeOpenApiV2, openApiProtobufType, openApiProtobufTypes } from '#machinery/schema/openapiProtobuf.ts'
+import { documentOf } from '#machinery/schema/openapiPaths.ts'
 import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
@@ -23,6 +24,8 @@ interface Document {
 export class OpenApiDocuments {
   readonly #kinds: Kinds
   readonly #documents = new Map<string, Promise<Document | undefined>>()
+  /** By the names of documents. */
+  readonly #hashes = new Map<string, string>()
   #described: readonly ServedResource[] = []
   #generation = -1
 
@@ -39,8 +42,17 @@ export class OpenApiDocuments {
   #refresh(): void {
     if (this.#generation === this.#kinds.generation) return
     this.#generation = this.#kinds.generation
-    this.#described = this.#kinds.all().map(servedResource)
-    this.#documents.clear()
+    this.#described = this.#kinds
+      .all()
+      .filter(({ custom }) => custom?.isPublished !== false)
+      .map(servedResource)
+    const before = new Map(this.#hashes)
+    this.#hashes.clear()
+    // Kinds that come and go are in one group each: the documents of all others stay.
+    for (const name of this.#documents.keys()) {
+      const part = name.replace(/^v3\//, '')
+      if (part === name || before.get(part) !== this.hashOf(part)) this.#documents.delete(name)
+    }
   }
 
   /** Everything in one document of version 2. */
@@ -60,14 +72,24 @@ export class OpenApiDocuments {
 
   /** One document of version 3, such as `apis/apps/v1`; undefined when there is none of this name. */
   part(name: string): Promise<Document | undefined> {
-    const make = async (): Promise<object | undefined> =>
-      openApiV3(name, this.#served, await descriptions(), kubernetesVersion)
+    const make = async (): Promise<object | undefined> => {
+      const document = openApiV3(name, this.#served, await descriptions(), kubernetesVersion)
+      if (document !== undefined) this.hashOf(name)
+      return document
+    }
     return this.#document(`v3/${name}`, make, writeJson)
   }
 
   /** Changes whenever a document might: clients keep documents under it. */
   hashOf(name: string): string {
-    return hash(`${kubernetesVersion} ${name} ${JSON.stringify(this.#served)}`)
+    this.#refresh()
+    let known = this.#hashes.get(name)
+    if (known === undefined) {
+      const part = this.#described.filter(({ kind }) => documentOf(kind) === name)
+      known = hash(`${kubernetesVersion} ${name} ${JSON.stringify(part)}`)
+      this.#hashes.set(name, known)
+    }
+    return known
   }
 
   async #whole(): Promise<JsonObject> {
@@ -118,6 +140,7 @@ function servedResource(kind: Kind): ServedResource {
     scope: resource.scope,
     verbs: verbsOf(kind),
     answersDeleted: strategy.answersDeleted === true,
+    ...(kind.custom === undefined ? {} : { custom: kind.custom.document }),
     subresources: Object.entries(strategy.subresources ?? {}).map(([subresource, rules]) => ({
       name: subresource,
       kind: subresourceKind(kind, subresource, rules),

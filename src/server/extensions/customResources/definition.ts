@@ -2,6 +2,7 @@ import type { CustomResourceDefinition } from '#api/apiextensions/v1/customResou
 import type { JSONSchemaProps } from '#api/apiextensions/v1/jsonSchema.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Schema } from '#machinery/schema/model.ts'
+import type { CustomSchema } from '#machinery/schema/openapiModel.ts'
 import { toSchema } from '#machinery/structural/toSchema.ts'
 import { keyPrefix, type Kind, type StoredView } from '../../kind.ts'
 import type { RegistryContext } from '../../registry/context.ts'
@@ -48,7 +49,14 @@ export class Definition {
         resource,
         schema,
         cache: context.cache.resource(keyPrefix(resource)),
-        custom: { view, retired: retirement.signal, storageVersion: storage.name, isPublished, isEnding },
+        custom: {
+          view,
+          retired: retirement.signal,
+          storageVersion: storage.name,
+          isPublished,
+          isEnding,
+          document: documentOf(definition, version),
+        },
       }
     }
     this.kinds = spec.versions
@@ -120,6 +128,20 @@ function schemasOf({ spec }: CustomResourceDefinition, before: Definition | unde
       return [name, isFree ? { ...made, preserveUnknownFields: true } : made]
     }),
   )
+}
+
+function documentOf(
+  { spec, status }: CustomResourceDefinition,
+  version: CustomResourceDefinition['spec']['versions'][number],
+): CustomSchema {
+  const schema = version.schema?.openAPIV3Schema
+  const names = status?.acceptedNames ?? spec.names
+  return {
+    ...(schema === undefined ? {} : { schema }),
+    preservesUnknown: spec.preserveUnknownFields === true,
+    listKind: names.listKind ?? `${names.kind}List`,
+    selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.slice(1)),
+  }
 }
 
 /** Objects as they are stored, whatever their version. */
