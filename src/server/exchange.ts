@@ -60,7 +60,7 @@ export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager =
     caller: exchange.caller,
     dryRun,
     manager: fieldManager === '' ? managerNamedBy(exchange.request.header('user-agent')) : fieldManager,
-    ...(exchange.kind?.storedAs === undefined ? {} : { form: exchange.kind }),
+    form: exchange.kind?.storedAs === undefined ? undefined : exchange.kind,
     warn: (text) => addWarning(exchange, text),
     annotate: (key, value) => exchange.auditAnnotations.set(key, value),
   }

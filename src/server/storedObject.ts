@@ -1,8 +1,7 @@
-import type { FieldsV1 } from '#api/meta/v1/objectMeta.ts'
+import type { ManagedFieldsEntry } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
-import { shared, type FieldSet } from '#machinery/patch/fieldSet.ts'
-import { ownersText, type Owners } from '#machinery/patch/managedFields.ts'
+import { ownersText, storedOwners, type Owners } from '#machinery/patch/managedFields.ts'
 import type { Revision } from '#storage/store.ts'
 
 /** The members of `metadata` in the order in which the API writes them, up to where the revision belongs … */
@@ -94,9 +93,8 @@ function isEmpty(value: unknown): boolean {
 /** The object that stored bytes hold. Sets of fields are shared by all objects that have them. */
 function parse(line: Buffer): KubeObject {
   const object = JSON.parse(line.toString('utf8')) as KubeObject
-  for (const entry of object.metadata.managedFields ?? []) {
-    if (entry.fieldsV1 !== undefined) entry.fieldsV1 = shared(entry.fieldsV1 as FieldSet) as FieldsV1
-  }
+  const { managedFields } = object.metadata
+  if (managedFields !== undefined) object.metadata.managedFields = storedOwners(managedFields) as ManagedFieldsEntry[]
   return deepFreeze(object)
 }
 

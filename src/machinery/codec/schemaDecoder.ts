@@ -5,6 +5,7 @@
 // Decoders are closures, compiled once per schema; they only notice that something is wrong. What exactly, explain.ts
 // finds out by walking again.
 import { setOwn } from '#lib/encoding/setOwn.ts'
+import { areOwners } from '#machinery/patch/managedFields.ts'
 import { canonicalQuantity } from '#machinery/quantity.ts'
 import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { explainMismatch } from './explain.ts'
@@ -176,13 +177,18 @@ function compileVariant(schema: Schema, simpler: (schema: Schema, value: unknown
   }
 }
 
+/** The type of entries that the server writes itself; what it wrote is as it should be and never changed. */
+const ownEntry = 'io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry'
+
 function compileList(items: Schema): Decode {
   let decode: Decode | undefined
+  const mayBeOwn = items.definition === ownEntry
   return (value, state) => {
     if (!Array.isArray(value)) {
       if (!absent(value)) state.trouble = true
       return undefined
     }
+    if (mayBeOwn && areOwners(value)) return value
     decode ??= decoderOf(items)
     const list: unknown[] = []
     let isSame = state.shares

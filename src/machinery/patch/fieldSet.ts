@@ -311,12 +311,19 @@ const longestKept = 8_192
 
 /** A frozen set equal to this one, the same for all who ask. */
 export function shared(set: FieldSet): FieldSet {
-  if (texts.has(set)) return set
-  const text = JSON.stringify(set)
-  if (text.length > longestKept) return deepFreeze(set)
+  return texts.has(set) ? set : keep(JSON.stringify(set), set)
+}
+
+/** The set that a text in order says, frozen, and the same for all who ask. */
+export function sharedText(text: string): FieldSet {
+  return keep(text, undefined)
+}
+
+function keep(text: string, set: FieldSet | undefined): FieldSet {
   const known = recent.get(text)
   if (known !== undefined) return known
-  const kept = earlier.get(text) ?? deepFreeze(set)
+  const kept = earlier.get(text) ?? deepFreeze(set ?? (JSON.parse(text) as FieldSet))
+  if (text.length > longestKept) return kept
   texts.set(kept, text)
   if (recent.size >= mostRecent) {
     earlier = recent

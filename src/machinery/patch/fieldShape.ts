@@ -11,6 +11,8 @@ export type ScalarType = 'string' | 'numeric' | 'boolean' | 'untyped' | 'any'
 export interface Field {
   readonly name: string
   readonly step: string
+  /** The step as a key of JSON, with its colon. */
+  readonly key: string
   /** Where the field comes in the order of names. */
   readonly rank: number
   /** Undefined: nobody owns it. */
@@ -126,6 +128,9 @@ function withoutFields(
 /** Strings and numbers with a syntax, which only decoding checks. */
 const looseFormats: ReadonlySet<string> = new Set(['quantity', 'time', 'micro-time', 'int-or-string'])
 
+/** Values that may be of several types. */
+const openFormats: ReadonlySet<string> = new Set(['json', 'or-list', 'or-boolean', 'or-texts'])
+
 const scalarTypes: Readonly<Record<string, ScalarType | undefined>> = {
   string: 'string',
   integer: 'numeric',
@@ -149,7 +154,7 @@ class SchemaShape implements Shape {
     this.#more = schema.embeddedResource === true ? ofEveryObject() : more
     const isWhole = format === 'raw' || format === 'fields'
     const isLoose = looseFormats.has(format)
-    const isOpen = type === undefined && !isLoose
+    const isOpen = (type === undefined && !isLoose) || openFormats.has(format)
     if (isWhole) this.scalar = 'any'
     else if (isLoose || isOpen) this.scalar = 'untyped'
     else this.scalar = scalarTypes[type!]
@@ -166,7 +171,8 @@ class SchemaShape implements Shape {
   }
 
   get values(): Shape | undefined {
-    const { type, properties, additionalProperties, preserveUnknownFields } = this.#schema
+    const { type, format = '', properties, additionalProperties, preserveUnknownFields } = this.#schema
+    if (openFormats.has(format)) return openShape
     if (isObject(additionalProperties)) return shapeOf(additionalProperties as Schema)
     const isOpen = type === undefined || additionalProperties === true || preserveUnknownFields === true
     return isOpen || (properties === undefined && additionalProperties === undefined) ? openShape : undefined
@@ -181,7 +187,16 @@ function fieldsOf(properties: Readonly<Record<string, Schema>>): ReadonlyMap<str
   const names = Object.keys(properties)
   const ranks = new Map(names.toSorted().map((name, rank) => [name, rank]))
   return new Map(
-    names.map((name) => [name, { name, step: `f:${name}`, rank: ranks.get(name)!, shape: shapeOf(properties[name]!) }]),
+    names.map((name) => [
+      name,
+      {
+        name,
+        step: `f:${name}`,
+        key: `${JSON.stringify(`f:${name}`)}:`,
+        rank: ranks.get(name)!,
+        shape: shapeOf(properties[name]!),
+      },
+    ]),
   )
 }
 

@@ -27,8 +27,29 @@ export interface Owner extends ManagedFieldsEntry {
   readonly fieldsV1: FieldSet
 }
 
-/** All owners of an object, in the order in which they are written. */
+/** All owners of an object, in the order in which they are written. Never changed: many objects may share them. */
 export type Owners = readonly Owner[]
+
+/** The lists of owners that were made here, with their texts once somebody asked. */
+const made = new WeakMap<readonly unknown[], { text?: string }>()
+
+/** Whether a list of entries is one of owners, and not something that only looks like it. */
+export function areOwners(entries: readonly unknown[]): entries is Owners {
+  return made.has(entries)
+}
+
+/** Owners as they are read back from the store, which holds only what was made here. */
+export function storedOwners(entries: readonly ManagedFieldsEntry[]): Owners {
+  const owners = entries.map((entry) =>
+    Object.freeze({ ...entry, fieldsV1: shared((entry.fieldsV1 ?? {}) as FieldSet) }),
+  )
+  return register(owners as unknown as Owner[])
+}
+
+function register(owners: Owner[]): Owners {
+  made.set(owners, {})
+  return Object.freeze(owners)
+}
 
 /** Who writes, in what way. */
 export type Writer = Pick<Owner, 'manager' | 'operation' | 'apiVersion'> & { readonly subresource?: string }
@@ -76,7 +97,7 @@ function ownerOf(
   fields: FieldSet,
   time: string | undefined,
 ): Owner {
-  return {
+  return Object.freeze({
     manager,
     operation,
     apiVersion,
@@ -84,7 +105,7 @@ function ownerOf(
     fieldsType: 'FieldsV1',
     fieldsV1: shared(fields),
     ...(subresource === '' ? {} : { subresource }),
-  }
+  })
 }
 
 /** The same owner of other fields. */
@@ -114,24 +135,39 @@ function identityOf({ manager, operation, apiVersion, subresource }: Writer): st
 
 /** Appliers first, then by time to the second, then by name. */
 export function inWrittenOrder(owners: Owner[]): Owners {
-  if (owners.length < 2) return owners
-  return owners.sort(
-    (a, b) =>
-      compareTexts(a.operation, b.operation) ||
-      compareTexts(a.time ?? '', b.time ?? '') ||
-      compareTexts(a.manager, b.manager) ||
-      compareTexts(a.apiVersion, b.apiVersion) ||
-      compareTexts(a.subresource ?? '', b.subresource ?? ''),
-  )
+  if (owners.length > 1) {
+    owners.sort(
+      (a, b) =>
+        compareTexts(a.operation, b.operation) ||
+        compareTexts(a.time ?? '', b.time ?? '') ||
+        compareTexts(a.manager, b.manager) ||
+        compareTexts(a.apiVersion, b.apiVersion) ||
+        compareTexts(a.subresource ?? '', b.subresource ?? ''),
+    )
+  }
+  return register(owners)
 }
 
 const compareTexts = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
-/** What a write changed, in the form of the version that an owner's fields are written in; `gone`: it is not served any more. */
-export type ChangesIn = (apiVersion: string) => FieldChanges | undefined | 'gone'
-
 /** Nobody owns metadata as a whole. */
 const wholeMetadata = fieldsNamed('metadata')
+
+const created = new WeakMap<FieldSet, Owners>()
+
+/** Owners of a new object: whoever made it. Objects that say the same and are made at the same time share them. */
+export function afterCreate(writer: Writer, fields: FieldSet, time: string): Owners {
+  const own = difference(fields, wholeMetadata)
+  if (isEmptySet(own)) return []
+  const last = created.get(own)
+  if (last !== undefined && last[0]!.time === time && isSame(last[0]!, writer)) return last
+  const owners = register([ownerOf(writer, own, time)])
+  created.set(owners[0]!.fieldsV1, owners)
+  return owners
+}
+
+/** What a write changed, in the form of the version that an owner's fields are written in; `gone`: it is not served any more. */
+export type ChangesIn = (apiVersion: string) => FieldChanges | undefined | 'gone'
 
 const touchedBy = (changes: FieldChanges): FieldSet => union(changes.added ?? leaf, changes.modified ?? leaf)
 
@@ -270,7 +306,9 @@ export function conflictText(conflicts: readonly FieldConflict[]): string {
 
 /** The entries of an object as JSON. */
 export function ownersText(owners: Owners): string {
-  return `[${owners.map(ownerJson).join(',')}]`
+  const known = made.get(owners)
+  if (known === undefined) return `[${owners.map(ownerJson).join(',')}]`
+  return (known.text ??= `[${owners.map(ownerJson).join(',')}]`)
 }
 
 function ownerJson(owner: Owner): string {

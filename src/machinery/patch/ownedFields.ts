@@ -1,6 +1,6 @@
 // Which fields an object has, and which of them a change touched: what owners are told apart by.
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { inOrder, leaf, union, withSelf, type FieldSet } from './fieldSet.ts'
+import { compareSteps, inOrder, leaf, sharedText, union, withSelf, type FieldSet } from './fieldSet.ts'
 import { isDivided, isKeyed, type Field, type Shape } from './fieldShape.ts'
 
 /** The fields that differ between two objects, each in one of the sets. */
@@ -94,6 +94,7 @@ function commonParts(a: Parts, b: Parts): Parts {
 }
 
 function isEmpty(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
   for (const _ in value as object) return false
   return true
 }
@@ -206,20 +207,63 @@ class Changes {
 /** A value as a member with everything below it, as one is that was not there before. */
 function wholeField(shape: Shape, value: unknown): FieldSet {
   if (typeof value !== 'object' || value === null) return leaf
-  if (isDivided(shape, value)) return wholeMembers(shape, value)
-  return isKeyed(shape, value) ? wholeItems(shape, value) : leaf
+  const text = wholeText(shape, value)
+  return text === '{}' ? leaf : (JSON.parse(text) as FieldSet)
 }
 
-function wholeMembers(shape: Shape, value: Members): FieldSet {
-  const node: Building = { '.': leaf }
-  const { fields, values } = shape
-  if (fields.size > 0) {
-    for (const { name, step, shape: inner } of byRank(fields, value)) node[step] = wholeField(inner!, value[name])
-    if (values === undefined) return withSelf(node)
+/**
+ * The fields that a new object sets, beyond what every object of its kind has (`empty`). Written as text, because pods of one
+ * template set the same: then there is nothing else to be made.
+ */
+export function createdFields(shape: Shape, empty: unknown, object: unknown): FieldSet {
+  const text = createdText(shape, empty, object)
+  return text === '' ? leaf : sharedText(text)
+}
+
+/** What is set below a node, as JSON; empty: nothing. */
+function createdText(shape: Shape, before: unknown, value: unknown): string {
+  if (before === undefined) return wholeText(shape, value)
+  const parts = commonParts(partsOf(shape, before), partsOf(shape, value))
+  if (isEmpty(value)) return sameJson(before, value) ? '' : '{}'
+  if (parts === 'members') {
+    return nodeText('', membersText(shape, value as Members, (before ?? noMembers) as Members))
   }
-  const names = Object.keys(value).filter((name) => !fields.has(name) && value[name] !== undefined)
-  for (const name of names.sort()) node[`f:${name}`] = wholeField(values!, value[name])
-  return withSelf(fields.size > 0 && names.length > 0 ? inOrder(node) : node)
+  if (parts === 'items') return nodeText('', itemsText(shape, value as readonly unknown[]))
+  return sameJson(before, value) ? '' : '{}'
+}
+
+const selfText = '".":{}'
+
+/** A node as JSON, given what is in it; empty where there is nothing. */
+function nodeText(own: string, below: string): string {
+  if (below === '') return own === '' ? '' : '{}'
+  return own === '' ? `{${below}}` : `{${own},${below}}`
+}
+
+function wholeText(shape: Shape, value: unknown): string {
+  if (typeof value !== 'object' || value === null) return '{}'
+  if (isDivided(shape, value)) return nodeText(selfText, membersText(shape, value, noMembers))
+  return isKeyed(shape, value) ? nodeText(selfText, itemsText(shape, value)) : '{}'
+}
+
+/** The members of a map or struct that are other than before. */
+function membersText(shape: Shape, value: Members, before: Members): string {
+  const { fields, values } = shape
+  let text = ''
+  const put = (key: string, inner: Shape, name: string): void => {
+    const below = createdText(inner, memberOf(before, name), value[name])
+    if (below !== '') text += `${text === '' ? '' : ','}${key}${below}`
+  }
+  if (values === undefined) {
+    for (const { name, key, shape: inner } of byRank(fields, value)) put(key, inner!, name)
+    return text
+  }
+  for (const name of Object.keys(value).sort()) {
+    const field = fields.get(name)
+    const inner = field === undefined ? values : field.shape
+    if (inner !== undefined && value[name] !== undefined) put(`${JSON.stringify(`f:${name}`)}:`, inner, name)
+  }
+  return text
 }
 
 /** The fields that a struct has set, by name. */
@@ -229,20 +273,24 @@ function byRank(fields: ReadonlyMap<string, Field>, value: Members): readonly Fi
     const field = fields.get(name)
     if (field?.shape === undefined || value[name] === undefined) continue
     // Few fields of many: putting each in its place is the quickest way to sort them.
-    let at = found.length
-    while (at > 0 && found[at - 1]!.rank > field.rank) at--
-    found.splice(at, 0, field)
+    let at = found.push(field) - 1
+    for (; at > 0 && found[at - 1]!.rank > field.rank; at--) found[at] = found[at - 1]!
+    found[at] = field
   }
   return found
 }
 
-function wholeItems(shape: Shape, list: readonly unknown[]): FieldSet {
-  const node: Building = { '.': leaf }
+function itemsText(shape: Shape, list: readonly unknown[]): string {
   const { items } = shape
-  for (const [step, item] of itemsByStep(shape, list)) {
-    node[step] = item instanceof Repeated ? leaf : wholeField(items, item)
+  const found = itemsByStep(shape, list)
+  const steps = found.size > 1 ? [...found.keys()].sort(compareSteps) : found.keys()
+  let text = ''
+  for (const step of steps) {
+    const item = found.get(step)
+    const below = item instanceof Repeated ? '{}' : wholeText(items, item)
+    text += `${text === '' ? '' : ','}${JSON.stringify(step)}:${below}`
   }
-  return withSelf(inOrder(node))
+  return text
 }
 
 /** What is below a member. */

@@ -38,7 +38,7 @@ export interface WriteOptions {
   /** Whom the fields belong to that the write sets. */
   readonly manager: string
   /** The kind that the client named, where it shows the objects of another. Its version is that of the owner's fields. */
-  readonly form?: Kind
+  readonly form?: Kind | undefined
   /** Adds the text of a `Warning` header. */
   readonly warn: (text: string) => void
   /** Notes something for the audit log. */

@@ -4,7 +4,9 @@ import { apiVersionOf, type KubeObject } from '#api/resource.ts'
 import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
 import { ownedShape, shapeWithout, type Shape } from '#machinery/patch/fieldShape.ts'
 import {
+  afterCreate,
   afterUpdate,
+  areOwners,
   beforeFirstApply,
   readOwners,
   resetsOwners,
@@ -12,7 +14,7 @@ import {
   type ChangesIn,
   type Owners,
 } from '#machinery/patch/managedFields.ts'
-import { compareFields, compareFieldsAt, type FieldChanges } from '#machinery/patch/ownedFields.ts'
+import { compareFields, compareFieldsAt, createdFields, type FieldChanges } from '#machinery/patch/ownedFields.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { timeText } from '#machinery/time.ts'
 import type { Kind } from '../kind.ts'
@@ -45,8 +47,14 @@ export function setOwners({ metadata }: KubeObject, owners: Owners): void {
 /** Makes the writer own everything that it sets in a new object. */
 export function ownCreated(context: RegistryContext, kind: Kind, object: KubeObject, options: WriteOptions): void {
   const given = readOwners(object.metadata.managedFields ?? nobody) ?? nobody
-  const changes = changesBetween(context, kind, options, undefined, object)
-  setOwners(object, afterUpdate(given, writerOf(kind, options), changes, timeText(context.clock.now())))
+  const time = timeText(context.clock.now())
+  if (given.length > 0) {
+    const changes = changesBetween(context, kind, options, undefined, object)
+    return setOwners(object, afterUpdate(given, writerOf(kind, options), changes, time))
+  }
+  const { form = kind } = options
+  const fields = createdFields(mainShape(form), emptyObject(form.schema), toOwnForm(form, object))
+  setOwners(object, afterCreate(writerOf(kind, options), fields, time))
 }
 
 /** Makes the writer own what it changes. Objects that nobody owns anything of stay so until they are applied. */
@@ -70,6 +78,7 @@ export function ownUpdated(
 function ownersSent({ metadata }: KubeObject, stored: Owners): Owners {
   const sent = metadata.managedFields
   if (sent === undefined || sent.length === 0 || sameOwners(sent, stored)) return stored
+  if (areOwners(sent)) return sent
   if (resetsOwners(sent)) return nobody
   return readOwners(sent) ?? stored
 }
