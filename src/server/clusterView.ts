@@ -1,11 +1,14 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
-import type { ClusterView } from './admission/chain.ts'
-import { keyOf, scopePrefix, type Kinds } from './kind.ts'
+import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
+import { applyDefaults } from '#machinery/defaults.ts'
+import { internalError } from '#machinery/status.ts'
+import type { ClusterView, VersionForm } from './admission/chain.ts'
+import { keyOf, scopePrefix, type Kind, type Kinds } from './kind.ts'
 import { canonicalObject, writeObject, type CommitContext } from './registry/commit.ts'
 import { encodeObject } from './storedObject.ts'
-import { inOwnForm, storedKind, toStoredForm } from './versions.ts'
+import { inOwnForm, storedKind, toOwnForm, toStoredForm } from './versions.ts'
 import type { WatchCache } from './watchCache.ts'
 
 export interface ClusterViewOptions extends CommitContext {
@@ -13,16 +16,22 @@ export interface ClusterViewOptions extends CommitContext {
   readonly cache: WatchCache
   readonly clock: Clock
   readonly random: Random
+  readonly newUid: () => string
 }
 
 /** What the server's own cache and store hold, for its parts and for those beside it. */
 export function createClusterView(options: ClusterViewOptions): ClusterView {
-  const { kinds, cache, clock, random } = options
+  const { kinds, cache, clock, random, newUid } = options
   return {
     get now() {
       return clock.now()
     },
     random,
+    newUid,
+    forms: (resource) => {
+      const kind = kinds.of(resource)
+      return kind === undefined ? [] : formsOf(kinds, storedKind(kind))
+    },
     get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined {
       const kind = kinds.of(resource)
       const stored = kind?.cache.entries.get(keyOf(kind, namespace, name))
@@ -53,6 +62,34 @@ export function createClusterView(options: ClusterViewOptions): ClusterView {
         object,
       )
       return result.ok
+    },
+  }
+}
+
+/** Versions of a kind come and go with it. */
+const known = new WeakMap<Kind, readonly VersionForm[]>()
+
+function formsOf(kinds: Kinds, stored: Kind): readonly VersionForm[] {
+  let forms = known.get(stored)
+  if (forms === undefined) {
+    const others = kinds.all().filter((kind) => kind !== stored && storedKind(kind) === stored)
+    known.set(stored, (forms = [stored, ...others].map(formOfKind)))
+  }
+  return forms
+}
+
+function formOfKind(kind: Kind): VersionForm {
+  return {
+    resource: kind.resource,
+    show: (stored) => toOwnForm(kind, stored),
+    read(value) {
+      const decoded = decodeValue(kind.schema, value)
+      if ('problem' in decoded) throw internalError(decoded.problem)
+      const object = toStoredForm(kind, decoded.value as unknown as KubeObject)
+      const { schema, strategy } = storedKind(kind)
+      applyDefaults(schema, object)
+      strategy.default?.(object)
+      return object
     },
   }
 }

@@ -55,7 +55,8 @@ export interface Exchange {
 export type Endpoint = (exchange: Exchange, kind: Kind) => Promise<ServerReply>
 
 /** What the registry needs to know of an exchange to write. */
-export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager = ''): WriteOptions {
+export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager = '', sent: object = {}): WriteOptions {
+  const { info } = exchange
   return {
     caller: exchange.caller,
     dryRun,
@@ -63,7 +64,29 @@ export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager =
     form: exchange.kind?.storedAs === undefined ? undefined : exchange.kind,
     warn: (text) => addWarning(exchange, text),
     annotate: (key, value) => exchange.auditAnnotations.set(key, value),
+    requested: { group: info.group, version: info.version, plural: info.resource },
+    options: () => optionsObject(exchange, dryRun, sent),
   }
+}
+
+const optionKinds: Readonly<Record<string, string>> = {
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+}
+
+/** The options of a write as the object that admission sees; `sent` came in the body of a deletion. */
+function optionsObject({ info, request }: Exchange, dryRun: boolean, sent: object): object {
+  const kind = optionKinds[info.verb] ?? 'CreateOptions'
+  const texts = Object.fromEntries(
+    ['fieldManager', 'fieldValidation'].flatMap((name) => {
+      const value = kind === 'DeleteOptions' ? null : request.query.get(name)
+      return value === null || value === '' ? [] : [[name, value]]
+    }),
+  )
+  return { ...sent, kind, apiVersion: 'meta.k8s.io/v1', ...texts, ...(dryRun ? { dryRun: ['All'] } : {}) }
 }
 
 /** Asks admission about the body of a request to a part of the object that the path names, or about a connection to it. */

@@ -46,3 +46,16 @@ export function copyPath(target: object, source: object, path: string): void {
 export function dropPath(target: object, path: string): void {
   copyPath(target, {}, path)
 }
+
+/** Makes `target` hold what `source` holds, and its metadata what the other's holds: both stay the objects that they are. */
+export function replaceContents(target: KubeObject, source: KubeObject): void {
+  const { metadata } = target
+  replaceMembers(metadata, source.metadata ?? {})
+  replaceMembers(target, { ...source, metadata })
+}
+
+function replaceMembers(target: object, source: object): void {
+  const to = target as JsonObject
+  for (const key of Object.keys(to)) if (!Object.hasOwn(source, key)) delete to[key]
+  for (const [key, value] of Object.entries(source)) setOwn(to, key, value)
+}

@@ -37,6 +37,7 @@ import { LeasePool } from './registry/leasePool.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { Strategy } from './strategy.ts'
 import { WatchCache } from './watchCache.ts'
+import { createWebhookCaller } from './webhooks/caller.ts'
 
 export interface ApiServerOptions {
   readonly store: Store
@@ -93,8 +94,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
   })
   const kinds = new Kinds(options.strategies.flatMap((strategy) => serveKind(strategy, schemaFor, cache)))
+  const webhooks = createWebhookCaller({ clock })
   const leases = new LeasePool(store, clock)
-  const cluster = createClusterView({ kinds, cache, clock, random, store, leases })
+  const cluster = createClusterView({ kinds, cache, clock, random, newUid, store, leases })
   const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
   const closing = new AbortController()
   const authorization = authorizationOf(kinds, cluster)
@@ -111,7 +113,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       cluster,
       kinds,
       leases,
-      admission: options.admission ?? admissionPlugins(),
+      admission: options.admission ?? admissionPlugins({ webhooks }),
       guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     },
     kinds,
@@ -175,6 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         }, signal)
       } finally {
         closing.abort()
+        webhooks[Symbol.dispose]()
         signal.removeEventListener('abort', stop)
       }
     },

@@ -4,11 +4,15 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Random } from '#lib/random.ts'
 import { forbidden, type StatusError } from '#machinery/status.ts'
 import type { Caller } from '../strategy.ts'
+import { beginSecondRound } from './reinvocation.ts'
 
 /** One write, or one connection to a pod, service or node. */
 export interface AdmissionRequest {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
+  /** The resource in the version in which it is stored; objects are in that form. */
   readonly resource: Resource
+  /** The resource as the request named it. */
+  readonly requested: Pick<Resource, 'group' | 'version' | 'plural'>
   readonly subresource: string
   /** The kind of `object` where it is not the resource's own: `Binding`, `Eviction`, `PodExecOptions`. */
   readonly objectKind?: Pick<Resource, 'group' | 'version' | 'kind'>
@@ -21,16 +25,32 @@ export interface AdmissionRequest {
   readonly warn: (text: string) => void
   /** Notes something for the audit log; keys are qualified names such as `pod-security.kubernetes.io/exempt`. */
   readonly annotate: (key: string, value: string) => void
+  /** The options of the request as an object: `CreateOptions`, `DeleteOptions`. */
+  readonly options: () => object
+  /** Called when somebody outside has edited `object`: what only the system decides is put right again. */
+  readonly onRewrite?: () => void
   /** Private to the request: `admit` may edit it. Absent for deletions. */
   readonly object?: KubeObject
   /** Frozen. */
   readonly old?: KubeObject
 }
 
+/** One of the versions of a resource. */
+export interface VersionForm {
+  readonly resource: Resource
+  /** A stored object in the form of this version. */
+  show(stored: KubeObject): KubeObject | Promise<KubeObject>
+  /** A value in the form of this version as an object in the stored form: decoded, with defaults. Throws 500 when it is none. */
+  read(value: unknown): KubeObject | Promise<KubeObject>
+}
+
 /** What plugins may know of the rest of the cluster. */
 export interface ClusterView {
   readonly now: number
   readonly random: Random
+  newUid(): string
+  /** All versions in which a resource is served, the stored one first. */
+  forms(resource: Pick<Resource, 'group' | 'version' | 'plural'>): readonly VersionForm[]
   /** An object as the server's cache has it. */
   get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined
   list<T extends KubeObject>(resource: Resource<T>, namespace: string): readonly T[]
@@ -87,8 +107,17 @@ export async function admitWhole(
   await validateAdmission(plugins, request, cluster)
 }
 
-/** Lets every plugin edit the object, in order. */
+/** Lets every plugin edit the object, in order; once more when one that is not ours has, so that all see what came of it. */
 export async function admit(
+  plugins: readonly AdmissionPlugin[],
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): Promise<void> {
+  await admitOnce(plugins, request, cluster)
+  if (beginSecondRound(request)) await admitOnce(plugins, request, cluster)
+}
+
+async function admitOnce(
   plugins: readonly AdmissionPlugin[],
   request: AdmissionRequest,
   cluster: ClusterView,

@@ -1,6 +1,7 @@
 import type { AdmissionPlugin } from './chain.ts'
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts'
 import { limitRanger } from './limitRanger.ts'
+import { mutatingWebhook } from './mutatingWebhook.ts'
 import { namespaceLifecycle } from './namespaceLifecycle.ts'
 import { nodeRestriction } from './nodeRestriction.ts'
 import { podSecurity, type PodSecurityConfiguration } from './podSecurity.ts'
@@ -11,16 +12,20 @@ import { runtimeClass } from './runtimeClass.ts'
 import { serviceAccount } from './serviceAccount.ts'
 import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts'
 import { taintNodesByCondition } from './taintNodesByCondition.ts'
+import { validatingWebhook } from './validatingWebhook.ts'
+import type { WebhookCaller } from '../webhooks/caller.ts'
 
 /** What can be decided about plugins when a server is set up. */
 export interface AdmissionOptions {
+  /** Asks webhooks. */
+  readonly webhooks: WebhookCaller
   readonly podSecurity?: PodSecurityConfiguration
   /** Copies the zone and region of nodes to their pods; off as in Kubernetes v1.34, where this is alpha. */
   readonly podTopologyLabels?: boolean
 }
 
 /** Every admission plugin, in the order in which they are asked: Kubernetes' default order. */
-export function admissionPlugins(options: AdmissionOptions = {}): readonly AdmissionPlugin[] {
+export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle,
     limitRanger,
@@ -33,6 +38,8 @@ export function admissionPlugins(options: AdmissionOptions = {}): readonly Admis
     storageObjectInUseProtection,
     runtimeClass,
     ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
+    mutatingWebhook(options.webhooks),
+    validatingWebhook(options.webhooks),
     resourceQuota(),
   ]
 }

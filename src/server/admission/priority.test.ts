@@ -32,6 +32,8 @@ function view(known: readonly PriorityClass[], later: readonly PriorityClass[] =
       objects.find(({ metadata }) => metadata.name === name) as unknown as T | undefined,
     list: <T extends KubeObject>() => objects as unknown as readonly T[],
     pause: async () => {},
+    newUid: () => '',
+    forms: () => [],
     replace: async () => false,
     current: async () => {
       objects = [...known, ...later]
@@ -47,6 +49,8 @@ const request = (own: Partial<AdmissionRequest>): AdmissionRequest => ({
   name: 'p',
   caller: { name: 'a', groups: [] },
   dryRun: false,
+  requested: pods,
+  options: () => ({}),
   warn: () => {},
   annotate: () => {},
   ...own,

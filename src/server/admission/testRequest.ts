@@ -11,6 +11,14 @@ export function clusterWith(objects: Readonly<Record<string, readonly object[]>>
   return {
     now: Date.parse('2026-01-01T00:00:00Z'),
     random: seededRandom(1),
+    newUid: () => 'call-uid',
+    forms: (resource) => [
+      {
+        resource: resource as Resource,
+        show: (object) => object,
+        read: (value) => structuredClone(value) as KubeObject,
+      },
+    ],
     get: (resource, namespace, name) =>
       of(resource as Resource).find(
         ({ metadata }) => metadata.name === name && (metadata.namespace ?? '') === namespace,
@@ -56,6 +64,8 @@ export async function ask(
   const request: AdmissionRequest = {
     operation: sketch.operation ?? (object === undefined ? 'DELETE' : old === undefined ? 'CREATE' : 'UPDATE'),
     resource: resource as Resource,
+    requested: resource as Resource,
+    options: () => ({ kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' }),
     subresource: sketch.subresource ?? '',
     namespace,
     name,

@@ -19,7 +19,7 @@ export async function deleteEndpoint(exchange: Exchange, kind: Kind): Promise<Se
   const { server, info } = exchange
   checkName(info.name)
   const wanted = await readDeleteOptions(exchange)
-  const options = writeOptions(exchange, (wanted.dryRun?.length ?? 0) > 0)
+  const options = writeOptions(exchange, (wanted.dryRun?.length ?? 0) > 0, '', wanted)
   const result = await deleteObject(server.registry, storedKind(kind), info.namespace, info.name, wanted, options)
   return deletionReply(kind, result, wanted)
 }
@@ -45,7 +45,7 @@ export async function deleteCollectionEndpoint(exchange: Exchange, kind: Kind): 
   const { server, info, request } = exchange
   const list = parseListOptions(request.query, kind)
   const wanted = await readDeleteOptions(exchange)
-  const options = writeOptions(exchange, (wanted.dryRun?.length ?? 0) > 0)
+  const options = writeOptions(exchange, (wanted.dryRun?.length ?? 0) > 0, '', wanted)
   const { items, metadata } = await listObjects(server.registry, kind, info.namespace, list)
   const target = storedKind(kind)
   const deleted: StoredObject[] = []

@@ -46,8 +46,8 @@ async function evict(exchange: Exchange, kind: Kind, wanted: DeleteOptions, dryR
       // Saying so changes the pod: where it must not have changed, that is the check.
       const revision = dryRun || isPinned ? resourceVersion : await markDisrupted(exchange, kind, pod, pinned)
       const preconditions = { uid, ...wanted.preconditions, ...(pinned ? { resourceVersion: revision } : {}) }
-      const options = writeOptions(exchange, dryRun)
-      await deleteObject(server.registry, kind, namespace, name, { ...wanted, preconditions }, options)
+      const options = writeOptions(exchange, dryRun, '', wanted)
+      await deleteObject(server.registry, kind, namespace, name, { ...wanted, preconditions }, options, true)
       return
     } catch (error) {
       if (!isReason(error, 'Conflict') || !pinned) throw error

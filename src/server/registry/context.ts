@@ -43,14 +43,18 @@ export interface WriteOptions {
   readonly warn: (text: string) => void
   /** Notes something for the audit log. */
   readonly annotate: (key: string, value: string) => void
+  /** The resource as the request named it. */
+  readonly requested: Pick<Resource, 'group' | 'version' | 'plural'>
+  /** The options of the request as an object, for admission. */
+  readonly options: () => object
 }
 
 /** What admission is told about a write: who sends it and how, and where remarks go. */
 export function admissionBase(
   options: WriteOptions,
-): Pick<AdmissionRequest, 'caller' | 'dryRun' | 'warn' | 'annotate'> {
-  const { caller, dryRun, warn, annotate } = options
-  return { caller, dryRun, warn, annotate }
+): Pick<AdmissionRequest, 'caller' | 'dryRun' | 'warn' | 'annotate' | 'requested' | 'options'> {
+  const { caller, dryRun, warn, annotate, requested } = options
+  return { caller, dryRun, warn, annotate, requested, options: options.options }
 }
 
 /** What strategies are told about the surroundings. */

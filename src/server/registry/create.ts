@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { generateName } from '#machinery/generateName.ts'
-import { alreadyExists, failure, forbidden, type StatusError } from '#machinery/status.ts'
+import { alreadyExists, badRequest, failure, forbidden, type StatusError } from '#machinery/status.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { plainFailure } from '../errors.ts'
 import { keyOf, type Kind } from '../kind.ts'
@@ -54,6 +54,9 @@ export async function createObject(
   const guarded = context.guard({ resource, object, old: undefined, caller: options.caller })
   if (guarded !== undefined) await guarded
   checkOwners(object, managedFields, options.warn)
+  if ((metadata.namespace ?? '') !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
   const serving = servingContext(context, options)
   const generated = (metadata.name === undefined || metadata.name === '') && (metadata.generateName ?? '') !== ''
   delete metadata.deletionTimestamp

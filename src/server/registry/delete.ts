@@ -1,7 +1,7 @@
 import type { DeleteOptions } from '#api/meta/v1/options.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { conflict, modifiedMeanwhile, notFound } from '#machinery/status.ts'
-import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
+import { admitWhole, type AdmissionRequest } from '../admission/chain.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { thawObject } from '../objects.ts'
 import { StoredObject } from '../storedObject.ts'
@@ -31,6 +31,8 @@ export async function deleteObject(
   name: string,
   wanted: DeleteOptions,
   options: WriteOptions,
+  /** Admission was asked already, about the eviction that led to this deletion. */
+  isAdmitted = false,
 ): Promise<DeleteResult> {
   const key = keyOf(kind, namespace, name)
   const { orphans } = kind.strategy
@@ -50,8 +52,7 @@ export async function deleteObject(
       ...admissionBase(options),
       old,
     }
-    await admit(context.admission, request, context.cluster)
-    await validateAdmission(context.admission, request, context.cluster)
+    if (!isAdmitted) await admitWhole(context.admission, request, context.cluster)
     const plan = planDeletion(kind, old, wanted, context.clock.now())
     const result = await carryOut(context, kind, key, existing, plan, options.dryRun)
     if (result !== undefined) return result

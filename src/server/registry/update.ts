@@ -7,7 +7,7 @@ import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { parseRevision } from '../errors.ts'
 import { keyOf, refusalName, type Kind } from '../kind.ts'
-import { copyPath, thawObject } from '../objects.ts'
+import { copyPath, replaceContents, thaw, thawObject } from '../objects.ts'
 import { StoredObject, type EncodedObject } from '../storedObject.ts'
 import { commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
@@ -94,6 +94,8 @@ async function tryUpdate(
   if (rule === 'follow') ownUpdated(context, kind, wanted, old, options, update.subresource)
   else setOwners(wanted, ownersOf(rule === 'said' ? object : old))
   const { managedFields } = wanted.metadata
+  const serving = servingContext(context, options)
+  const shown = bodyForm(wanted, old, update)
   const request: AdmissionRequest = {
     operation: 'UPDATE',
     resource: kind.resource,
@@ -101,14 +103,21 @@ async function tryUpdate(
     namespace: update.namespace,
     name: update.name,
     ...admissionBase(options),
-    object: wanted,
-    old,
+    ...shown,
+    onRewrite() {
+      if (shown.object !== wanted) {
+        rules!.write!(wanted, shown.object, serving)
+        return
+      }
+      if (rules?.writes !== undefined) replaceContents(wanted, withWrites(old, wanted, rules.writes))
+      else if (rules === undefined) for (const path of strategy.reserved ?? []) copyPath(wanted, old, path)
+      keepSystemMetadata(wanted, old)
+    },
   }
   if (update.isAdmitted !== true) await admit(context.admission, request, context.cluster)
   const guarded = context.guard({ resource: kind.resource, object: wanted, old, caller: options.caller })
   if (guarded !== undefined) await guarded
   checkOwners(wanted, managedFields, options.warn)
-  const serving = servingContext(context, options)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
   const keepsSpec = rules?.writes?.every((path) => path === 'status') ?? false
@@ -141,6 +150,17 @@ async function tryUpdate(
     allocation?.release()
     throw error
   }
+}
+
+/** What admission sees of an update: the objects, or what travels in their place through a subresource such as `scale`. */
+function bodyForm(
+  object: KubeObject,
+  old: KubeObject,
+  { subresource }: UpdateRequest,
+): { readonly object: KubeObject; readonly old: KubeObject } & Pick<AdmissionRequest, 'objectKind'> {
+  const { body, read, write } = subresource?.rules ?? {}
+  if (body === undefined || read === undefined || write === undefined) return { object, old }
+  return { object: thaw(read(object)), old: read(old), objectKind: body }
 }
 
 /**

@@ -1,0 +1,48 @@
+import type { ValidatingWebhook } from '#api/admissionregistration/v1/validatingWebhookConfiguration.ts'
+import type { WebhookCaller } from '../webhooks/caller.ts'
+import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import { askWebhook, RequestForms, settleFailure, wantedForm } from './webhooks/call.ts'
+import { isExempt, validatingHooks, type Hook } from './webhooks/hooks.ts'
+
+const auditPrefix = 'validating.webhook.admission.k8s.io/'
+
+/** Lets webhooks refuse requests. All are asked at the same time. */
+export function validatingWebhook(caller: WebhookCaller): AdmissionPlugin {
+  return {
+    name: 'ValidatingAdmissionWebhook',
+    validate(request, cluster) {
+      const hooks = validatingHooks(cluster)
+      return hooks.length === 0 || isExempt(request.resource) ? undefined : askAll(caller, hooks, request, cluster)
+    },
+  }
+}
+
+async function askAll(
+  caller: WebhookCaller,
+  hooks: readonly Hook<ValidatingWebhook>[],
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): Promise<void> {
+  const forms = new RequestForms(request, cluster)
+  const concerned = hooks.flatMap((hook) => {
+    const form = wantedForm(hook.webhook, request, forms, cluster)
+    return form === undefined ? [] : [{ hook, form }]
+  })
+  const refusals: unknown[] = []
+  await Promise.all(
+    concerned.map(async ({ hook, form }, index) => {
+      try {
+        await askWebhook(caller, hook, request, await forms.show(form), cluster, false)
+      } catch (error) {
+        try {
+          settleFailure(hook.webhook, error)
+          request.annotate(`failed-open.${auditPrefix}round_0_index_${index}`, hook.webhook.name)
+        } catch (refusal) {
+          refusals.push(refusal)
+        }
+      }
+    }),
+  )
+  // The first that came: all have been asked by now, so that nobody is left behind with half a call.
+  if (refusals.length > 0) throw refusals[0]
+}
