@@ -101,7 +101,7 @@ export async function admitBody(
   const { info, server } = exchange
   const { namespace, name, subresource } = info
   const { admission, cluster } = server.registry
-  const base = admissionBase(writeOptions(exchange, dryRun))
+  const base = admissionBase(writeOptions(exchange, dryRun), kind.resource)
   const request = { ...base, operation, resource: kind.resource, subresource, namespace, name, objectKind, object }
   await admitWhole(admission, request, cluster)
 }

@@ -43,18 +43,21 @@ export interface WriteOptions {
   readonly warn: (text: string) => void
   /** Notes something for the audit log. */
   readonly annotate: (key: string, value: string) => void
-  /** The resource as the request named it. */
-  readonly requested: Pick<Resource, 'group' | 'version' | 'plural'>
+  /** The resource as the request named it; the stored kind's when absent. */
+  readonly requested?: Pick<Resource, 'group' | 'version' | 'plural'>
   /** The options of the request as an object, for admission. */
-  readonly options: () => object
+  readonly options?: () => object
 }
+
+const noOptions = (): object => ({ kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' })
 
 /** What admission is told about a write: who sends it and how, and where remarks go. */
 export function admissionBase(
   options: WriteOptions,
+  resource: Resource,
 ): Pick<AdmissionRequest, 'caller' | 'dryRun' | 'warn' | 'annotate' | 'requested' | 'options'> {
-  const { caller, dryRun, warn, annotate, requested } = options
-  return { caller, dryRun, warn, annotate, requested, options: options.options }
+  const { caller, dryRun, warn, annotate, requested = resource, options: sent = noOptions } = options
+  return { caller, dryRun, warn, annotate, requested, options: sent }
 }
 
 /** What strategies are told about the surroundings. */

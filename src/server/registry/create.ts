@@ -47,7 +47,7 @@ export async function createObject(
     subresource: '',
     namespace,
     name: metadata.name ?? '',
-    ...admissionBase(options),
+    ...admissionBase(options, resource),
     object,
   }
   await admit(context.admission, request, context.cluster)

@@ -49,7 +49,7 @@ export async function deleteObject(
       subresource: '',
       namespace,
       name,
-      ...admissionBase(options),
+      ...admissionBase(options, kind.resource),
       old,
     }
     if (!isAdmitted) await admitWhole(context.admission, request, context.cluster)

@@ -102,7 +102,7 @@ async function tryUpdate(
     subresource: update.subresource?.name ?? '',
     namespace: update.namespace,
     name: update.name,
-    ...admissionBase(options),
+    ...admissionBase(options, kind.resource),
     ...shown,
     onRewrite() {
       if (shown.object !== wanted) {
