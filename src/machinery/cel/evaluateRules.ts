@@ -34,10 +34,10 @@ export function hasRules(schema: Schema): boolean {
   return typeof additionalProperties === 'object' && hasRules(additionalProperties)
 }
 
-function nodeOf(schema: Schema): RuleNode | undefined {
+function nodeOf(schema: Schema, isPart = false): RuleNode | undefined {
   let node = nodes.get(schema)
   if (node === undefined) {
-    const scope = hasRules(schema) ? ruleScope(schema, true) : undefined
+    const scope = hasRules(schema) ? ruleScope(schema, !isPart) : undefined
     node = (scope === undefined ? undefined : build(schema, schema, scope)) ?? null
     nodes.set(schema, node)
   }
@@ -85,6 +85,8 @@ const valuesOf = ({ additionalProperties }: Schema): Schema | undefined =>
 export interface RuleContext {
   /** The cost that may still be spent; below zero once nothing more is asked. */
   budget: number
+  /** The value is a part of an object, such as a default; nothing is forgiven. */
+  readonly isPart?: boolean
   /** Told of what was forgiven. */
   warn?(message: string): void
 }
@@ -97,9 +99,9 @@ export function validateRules(
   report: Report,
   context: RuleContext = { budget: objectLimit },
 ): void {
-  const node = nodeOf(schema)
+  const node = nodeOf(schema, context.isPart)
   if (node === undefined) return
-  const correlation = old === undefined ? undefined : { value, old, isRoot: true }
+  const correlation = old === undefined || context.isPart === true ? undefined : { value, old, isRoot: true }
   walk(node, value, old, report, { current: correlation, parent: undefined }, context)
 }
 

@@ -1,6 +1,8 @@
 // Defaults must be what the schema would let pass, and lose nothing by it.
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { objectLimit } from '#machinery/cel/environment.ts'
+import { hasRules, validateRules } from '#machinery/cel/evaluateRules.ts'
 import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { coerceEmbedded, reportEmbedded } from '#machinery/structural/embedded.ts'
 import { prune } from '#machinery/structural/prune.ts'
@@ -64,8 +66,21 @@ function checkDefault(schema: Schema, mustBePruned: boolean, place: Report): voi
   const inner = createReport(place.path)
   coerceEmbedded(schema, whole, inner.report)
   if (inner.problems.length === 0) reportEmbedded(schema, whole, inner.report, checkMetadata)
-  if (inner.problems.length === 0) reportValue(schema, schema.default, undefined, place)
+  if (inner.problems.length === 0) checkAsValue(schema, place)
   else for (const { field, type, detail, value: wrong } of inner.problems) pass(place, field, type, detail, wrong)
+}
+
+/** A default is a value like one that a user wrote: one that stays, and one that is new. */
+function checkAsValue(schema: Schema, place: Report): void {
+  const { report, problems } = createReport(place.path)
+  reportValue(schema, schema.default, undefined, report)
+  if (problems.length === 0 && hasRules(schema)) {
+    const isPart = schema.embeddedResource !== true
+    for (const old of [schema.default, undefined]) {
+      if (problems.length === 0) validateRules(schema, schema.default, old, report, { budget: objectLimit, isPart })
+    }
+  }
+  for (const { field, type, detail, value } of problems) pass(place, field, type, detail, value)
 }
 
 /** Repeats a problem that was found under its full path. */

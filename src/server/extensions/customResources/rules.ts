@@ -3,41 +3,82 @@ import type { CustomResourceSubresourceScale } from '#api/apiextensions/v1/custo
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { ownValue } from '#lib/collections/ownValue.ts'
+import { objectLimit } from '#machinery/cel/environment.ts'
+import { validateRules } from '#machinery/cel/evaluateRules.ts'
 import { isObject, schemaOfField, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { reportEmbedded } from '#machinery/structural/embedded.ts'
 import { reportLists } from '#machinery/structural/lists.ts'
 import { reportValue } from '#machinery/structural/reportValue.ts'
 import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import { validateEmbeddedMetadata } from '#machinery/validate/objectMeta.ts'
-import { createReport, type Report } from '#machinery/validate/report.ts'
+import { createReport, type FieldProblem, type ProblemType, type Report } from '#machinery/validate/report.ts'
 
 type Scale = CustomResourceSubresourceScale | undefined
 
+/** The schema of a version, and where its scale is. */
+export interface CheckedForm {
+  readonly schema: Schema
+  readonly scale: Scale
+  /** Whether the schema has expressions. */
+  readonly hasRules: boolean
+  /** Told of broken rules that are forgiven. */
+  readonly warn: (text: string) => void
+}
+
 /** Checks an object that is new, or that is to replace `old`. What it has of `old` may stay as it is. */
-export function checkObject(
-  schema: Schema,
-  scale: Scale,
-  object: KubeObject,
-  old: KubeObject | undefined,
-  report: Report,
-): void {
-  reportValue(schema, object, old, report)
-  if (scale !== undefined) {
-    checkReplicas(object, scale.specReplicasPath, report)
-    checkScaleStatus(object, scale, report)
-  }
-  reportEmbedded(schema, object, report, checkMetadata)
-  checkLists(schema, object, old, report)
+export function checkObject(form: CheckedForm, object: KubeObject, old: KubeObject | undefined, report: Report): void {
+  const { schema, scale } = form
+  checkAll(form, object, old, report, (place) => {
+    reportValue(schema, object, old, place)
+    if (scale !== undefined) {
+      checkReplicas(object, scale.specReplicasPath, place)
+      checkScaleStatus(object, scale, place)
+    }
+    reportEmbedded(schema, object, place, checkMetadata)
+  })
 }
 
 /** Checks an object of which only the status may have changed. */
-export function checkStatus(schema: Schema, scale: Scale, object: KubeObject, old: KubeObject, report: Report): void {
-  const status = (object as { status?: unknown }).status
-  const before = (old as { status?: unknown }).status
-  const own = schemaOfField(schema, 'status')
-  if (status !== undefined && own !== undefined) reportValue(own, status, before, report.at('status'))
-  if (scale !== undefined) checkScaleStatus(object, scale, report)
-  checkLists(schema, object, old, report)
+export function checkStatus(form: CheckedForm, object: KubeObject, old: KubeObject, report: Report): void {
+  const { schema, scale } = form
+  checkAll(form, object, old, report, (place) => {
+    const status = (object as { status?: unknown }).status
+    const before = (old as { status?: unknown }).status
+    const own = schemaOfField(schema, 'status')
+    if (status !== undefined && own !== undefined) reportValue(own, status, before, place.at('status'))
+    if (scale !== undefined) checkScaleStatus(object, scale, place)
+  })
+}
+
+/** What makes the rules of a schema not worth asking. */
+const blocking: ReadonlySet<ProblemType> = new Set(['NotSupported', 'Required', 'TooLong', 'TooMany', 'TypeInvalid'])
+
+/** The checks of all writes, after those of one. Rules are not asked about objects of another form than they expect. */
+function checkAll(
+  { schema, hasRules, warn }: CheckedForm,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  report: Report,
+  first: (report: Report) => void,
+): void {
+  if (!hasRules) {
+    first(report)
+    return checkLists(schema, object, old, report)
+  }
+  const found = createReport()
+  first(found.report)
+  checkLists(schema, object, old, found.report)
+  for (const each of found.problems) retell(each, report)
+  if (!found.problems.some(({ type }) => blocking.has(type))) {
+    return validateRules(schema, object, old, report, { budget: objectLimit, warn })
+  }
+  const problem =
+    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'
+  report.invalid(null, problem)
+}
+
+function retell({ type, field, detail, value }: FieldProblem, report: Report): void {
+  report.at(field).problem(type, detail, value)
 }
 
 /** Lists that were wrong before may stay wrong. */

@@ -2,13 +2,16 @@ import type { CustomResourceSubresourceScale } from '#api/apiextensions/v1/custo
 import type { Scale } from '#api/autoscaling/v1/scale.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
-import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
+import { isObject, type JsonObject } from '#machinery/schema/model.ts'
 import { internalError } from '#machinery/status.ts'
 import type { Subresource } from '../../strategy.ts'
-import { checkObject, valueAt } from './rules.ts'
+import { checkObject, valueAt, type CheckedForm } from './rules.ts'
 
 /** The `scale` of a custom kind: its replicas, at the paths that the definition names. */
-export function scaleSubresource(scale: CustomResourceSubresourceScale, schema: Schema): Subresource<KubeObject> {
+export function scaleSubresource(
+  scale: CustomResourceSubresourceScale,
+  formOf: (object: KubeObject) => CheckedForm,
+): Subresource<KubeObject> {
   const { specReplicasPath, statusReplicasPath, labelSelectorPath = '' } = scale
   return {
     verbs: ['get', 'patch', 'update'],
@@ -48,6 +51,6 @@ export function scaleSubresource(scale: CustomResourceSubresourceScale, schema: 
       }
       setOwn(at, last, (body as Scale).spec?.replicas ?? 0)
     },
-    validate: (object, old, report) => checkObject(schema, scale, object, old, report),
+    validate: (object, old, report) => checkObject(formOf(object), object, old, report),
   }
 }

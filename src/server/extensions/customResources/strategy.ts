@@ -9,11 +9,12 @@ import { resource } from '#api/resource.ts'
 import { ownValue } from '#lib/collections/ownValue.ts'
 import { ageOf } from '#machinery/humanDuration.ts'
 import { parseJsonPath } from '#machinery/jsonPath.ts'
+import { hasRules } from '#machinery/cel/evaluateRules.ts'
 import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { compareVersions } from '#machinery/versions.ts'
 import type { Column, Strategy } from '../../strategy.ts'
 import { scaleSubresource } from './scale.ts'
-import { checkObject, checkStatus, finalizerWarnings } from './rules.ts'
+import { checkObject, checkStatus, finalizerWarnings, type CheckedForm } from './rules.ts'
 
 /** The kind that a version of a definition serves, under its accepted names. */
 export function resourceOf(definition: CustomResourceDefinition, version: string): Resource {
@@ -38,6 +39,16 @@ export function strategyOf(
   schema: Schema,
 ): Strategy<KubeObject> {
   const { status, scale } = version.subresources ?? {}
+  const forgiven = new WeakMap<KubeObject, string[]>()
+  const form = { schema, scale, hasRules: hasRules(schema) }
+  const formOf = (object: KubeObject): CheckedForm => ({
+    ...form,
+    warn(text) {
+      const texts = forgiven.get(object)
+      if (texts === undefined) forgiven.set(object, [text])
+      else texts.push(text)
+    },
+  })
   return {
     resource: resourceOf(definition, version.name),
     verbs,
@@ -51,17 +62,17 @@ export function strategyOf(
             status: {
               verbs: ['get', 'patch', 'update'],
               writes: ['status'],
-              validate: (object, old, report) => checkStatus(schema, scale, object, old, report),
+              validate: (object, old, report) => checkStatus(formOf(object), object, old, report),
             },
           }),
-      ...(scale === undefined ? {} : { scale: scaleSubresource(scale, schema) }),
+      ...(scale === undefined ? {} : { scale: scaleSubresource(scale, formOf) }),
     },
     selectableFields: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), fieldText(jsonPath)]),
     ),
     ...(version.deprecated === true ? { deprecation: deprecationOf(definition, version) } : {}),
-    validate: (object, old, report) => checkObject(schema, scale, object, old, report),
-    warnings: finalizerWarnings,
+    validate: (object, old, report) => checkObject(formOf(object), object, old, report),
+    warnings: (object, old) => [...(forgiven.get(object) ?? []), ...finalizerWarnings(object, old)],
   }
 }
 
