@@ -4,6 +4,7 @@ import { namespaces } from '#api/core/v1/namespace.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
+import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -47,6 +48,12 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
   for (const [name, { value, description }] of Object.entries(systemPriorityClasses)) {
     await ensure(client, priorityClasses, { metadata: { name }, value, description }, signal)
   }
+  await ensure(
+    client,
+    serviceCIDRs,
+    { metadata: { name: 'kubernetes' }, spec: { cidrs: [config.serviceRange] } },
+    signal,
+  )
   const labels = { component: 'apiserver', provider: 'kubernetes' }
   await ensure(
     client,

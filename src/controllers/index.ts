@@ -16,6 +16,7 @@ import { podGarbageCollector } from './podGarbageCollector/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
 import { resourceQuotaController } from './resourceQuota/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
+import { serviceAddressController } from './serviceAddresses/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
 import { claimProtectionController, volumeProtectionController } from './volumeProtection/controller.ts'
@@ -29,6 +30,7 @@ export const controllers: readonly MakeController[] = [
   rootCertificateController,
   endpointSliceController,
   endpointsController,
+  serviceAddressController,
   nodeIpamController,
   nodeLifecycleController,
   taintEvictionController,

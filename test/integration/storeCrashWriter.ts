@@ -8,6 +8,8 @@ const [directory = '', seed = '0', writers = '8'] = process.argv.slice(2)
 // Little history, so that compaction runs into the kill as well; text that tells a torn value from a whole one.
 const store = await openSqliteStore({ directory, history: { revisions: 600 } })
 
+const pause = new Int32Array(new SharedArrayBuffer(4))
+
 async function write(writer: number): Promise<void> {
   const random = seededRandom(Number(seed) * 1_000 + writer)
   for (let count = 0; ; count++) {
@@ -17,8 +19,22 @@ async function write(writer: number): Promise<void> {
     const text = remove ? '-' : `${seed}.${writer}.${count}.${randomInteger(random, 3_000)}`
     const result = await store.commit(key, known, remove ? 'delete' : { value: valueOf(text) })
     if (!result.ok) throw new Error(`nobody else writes "${key}"`)
-    // Not through process.stdout: that keeps lines back when the reader is slow, and they would die with this process.
-    writeSync(1, `${result.revision} ${key} ${text}\n`)
+    say(`${result.revision} ${key} ${text}\n`)
+  }
+}
+
+/**
+ * Returns once the reader's end of the pipe has the line. `process.stdout` would keep lines back while the reader is slow,
+ * and they would die with this process.
+ */
+function say(line: string): void {
+  for (let left = Buffer.from(line); left.length > 0;) {
+    try {
+      left = left.subarray(writeSync(1, left))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(pause, 0, 0, 1)
+    }
   }
 }
 

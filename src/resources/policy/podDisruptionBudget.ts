@@ -4,8 +4,9 @@ import type { IntOrString } from '#api/scalars.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkCount } from '#resources/apps/rollout.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { checkOneOf } from '#resources/rules.ts'
+import { checkAtLeast, checkOneOf } from '#resources/rules.ts'
 import { checkSelector } from '#resources/selector.ts'
+import { checkConditions } from '#resources/conditions.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -33,7 +34,7 @@ export const podDisruptionBudgetStrategy: Strategy<PodDisruptionBudget> = {
     },
     ageColumn,
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: { ...statusSubresource, validate: checkStatus } },
   prepare(budget, old) {
     if (old !== undefined) return
     budget.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }
@@ -61,5 +62,13 @@ function checkBound(bound: IntOrString | undefined, report: Report): void {
   checkCount(report, bound)
   if (typeof bound === 'string' && /^[0-9]+%$/.test(bound) && Number(bound.slice(0, -1)) > 100) {
     report.invalid(bound, 'must not be greater than 100%')
+  }
+}
+
+function checkStatus({ status }: PodDisruptionBudget, _old: PodDisruptionBudget, report: Report): void {
+  const place = report.at('status')
+  checkConditions(status?.conditions, place.at('conditions'))
+  for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) {
+    checkAtLeast(place.at(field), 0, status?.[field])
   }
 }
