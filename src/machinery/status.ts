@@ -204,5 +204,7 @@ export function statusErrorOf(body: unknown, code: number, fallback: string): St
   if (typeof body === 'object' && body !== null && (body as { kind?: unknown }).kind === 'Status') {
     return new StatusError(body as Status)
   }
+  // A path that is not served is answered without a Status.
+  if (code === 404) return failure('NotFound', 'the server could not find the requested resource', {})
   return failure('Unknown', fallback, undefined, code)
 }

@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { apiVersionOf } from '#api/resource.ts'
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
-import { StatusError, badRequest, type Status } from '#machinery/status.ts'
+import { StatusError, badRequest, statusErrorOf, type Status } from '#machinery/status.ts'
 import type { Kind } from './kind.ts'
 import type { Query } from './options.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
@@ -47,8 +47,10 @@ export function inProcessTransport(server: ApiServer, caller: Caller | (() => Ca
     signal.throwIfAborted()
     const reply = await server.handle(requestOf(request, callerNow(), signal, watch))
     signal.throwIfAborted()
-    if (reply.type === 'object' && reply.code >= 400) throw new StatusError(reply.object as Status)
-    return reply
+    if (reply.code < 400) return reply
+    if (reply.type === 'object') throw new StatusError(reply.object as Status)
+    const text = reply.type === 'bytes' ? reply.bytes.toString('utf8').trim() : ''
+    throw statusErrorOf(undefined, reply.code, text)
   }
   return {
     async send(request, signal = never) {

@@ -18,6 +18,7 @@ import {
   widgetSchema,
   v1,
   definition,
+  unlessMissing,
   until,
   isEstablished,
   define,
@@ -27,9 +28,11 @@ import {
   type Version,
 } from './customResourcesFixture.ts'
 
+const unserved = '404 the server could not find the requested resource'
+
 test('a definition becomes a kind: named, established, discovered', () =>
   withServer(async (client, { transport }) => {
-    assert.equal((await transport.send({ method: 'GET', path })).code, 404)
+    assert.equal(await refusal(() => transport.send({ method: 'GET', path })), unserved)
     const defined = await define(client)
     assert.deepEqual(
       defined.status?.conditions?.map(({ type, status, reason }) => [type, status, reason]),
@@ -231,7 +234,7 @@ test('a definition goes after its objects, and watches end with it', () =>
     await until(client, 'widgets.example.com', (each) => each === undefined)
     await watching
     assert.deepEqual(seen, ['ADDED free', 'ADDED held', 'DELETED free', 'MODIFIED held', 'DELETED held'])
-    assert.equal((await transport.send({ method: 'GET', path })).code, 404)
+    assert.equal(await refusal(() => transport.send({ method: 'GET', path })), unserved)
     assert.equal(held.metadata.name, 'held')
   }))
 
@@ -328,8 +331,9 @@ test('stored objects are found again after a restart, with all they have', () =>
 test('documents about the API tell of custom kinds', () =>
   withServer(async (client, { transport }) => {
     const read = async (document: string): Promise<any> => {
-      const { code, body } = await transport.send({ method: 'GET', path: `/openapi/${document}` })
-      return code === 404 ? undefined : JSON.parse(body as string)
+      const asked = transport.send({ method: 'GET', path: `/openapi/${document}` })
+      const answer = await asked.catch(unlessMissing)
+      return answer === undefined ? undefined : JSON.parse(answer.body as string)
     }
     const part = 'v3/apis/example.com/v1'
     assert.equal(await read(part), undefined)

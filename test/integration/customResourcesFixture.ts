@@ -5,7 +5,7 @@ import {
   type CustomResourceDefinition,
 } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import type { JSONSchemaProps } from '#api/apiextensions/v1/jsonSchema.ts'
-import { resource, type KubeObject } from '#api/resource.ts'
+import { resource, type KubeObject, type Resource } from '#api/resource.ts'
 import { clientOver, type Client } from '#client/client.ts'
 import { isConditionTrue } from '#machinery/conditions.ts'
 import { isReason, StatusError } from '#machinery/status.ts'
@@ -136,4 +136,10 @@ export async function withServer(run: (client: Client, fixture: ServerFixture) =
   await using fixture = await startServer()
   await run(clientOver(fixture.transport), fixture)
   assert.deepEqual(fixture.bugs, [])
+}
+
+/** Whether an object of the usual namespace, or of none, is not there. */
+export async function isGone<T extends KubeObject>(client: Client, kind: Resource<T>, name: string): Promise<boolean> {
+  const at = kind.scope === 'Namespaced' ? { name, namespace } : { name }
+  return (await client.get(kind, at).catch(unlessMissing)) === undefined
 }

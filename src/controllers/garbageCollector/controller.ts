@@ -19,21 +19,39 @@ export function garbageCollector(context: ControllerContext): Controller {
   const { client, causes } = context
   const graph = new OwnershipGraph()
   const kinds = new Map<string, Resource>()
-  const informers = new Map<string, Informer<KubeObject>>()
+  const followed = new Map<string, Followed>()
+  /** Objects with owners of kinds that are not known. */
+  const puzzling = new Set<string>()
   const owners = new Owners(client, graph, (owner) => kinds.get(`${groupOf(owner)}/${owner.kind}`))
   let lookAt: (uid: string) => void = () => {}
 
   const follow = (resource: ServedResource): void => {
     kinds.set(`${resource.group}/${resource.kind}`, resource)
-    const key = `${resource.group}/${resource.plural}`
-    if (informers.has(key)) return
+    const key = followedKey(resource)
+    if (followed.has(key)) return
     const informer = context.informers.metadataOf<KubeObject>(resource)
-    informers.set(key, informer)
-    informer.onChange((change) => {
-      const { old } = change
-      const uids = change.new === undefined ? graph.delete(old?.metadata.uid ?? '') : graph.set(resource, change.new)
-      for (const uid of uids) lookAt(uid)
+    const listening = informer.onChange(({ old, new: now }) => {
+      const uid = old?.metadata.uid ?? ''
+      const concerned = now === undefined ? graph.delete(uid) : graph.set(resource, now)
+      if (now === undefined && concerned.length > 0) owners.sawGone(uid)
+      for (const each of concerned) lookAt(each)
     })
+    followed.set(key, { resource, informer, listening })
+  }
+
+  /** Forgets kinds that are not served any more; their objects are gone, or known under another version. */
+  const leave = (served: ReadonlySet<string>): void => {
+    for (const [key, { resource, informer, listening }] of followed) {
+      if (served.has(key)) continue
+      followed.delete(key)
+      listening[Symbol.dispose]()
+      context.informers.release(informer)
+      const kind = `${resource.group}/${resource.kind}`
+      if (kinds.get(kind) === resource) kinds.delete(kind)
+      for (const { metadata } of informer.list()) {
+        for (const uid of graph.delete(metadata.uid ?? '')) lookAt(uid)
+      }
+    }
   }
 
   const apply = async (node: GraphNode, plan: ItemPlan, signal: AbortSignal): Promise<void> => {
@@ -100,12 +118,19 @@ export function garbageCollector(context: ControllerContext): Controller {
     },
     async reconcile(key, signal) {
       if (key === lookForKinds) {
-        const { resources } = await discover(client.transport, signal)
-        resources.filter(isCollected).forEach(follow)
+        const { resources, failed } = await discover(client.transport, signal)
+        const served = resources.filter(isCollected)
+        if (failed.length === 0) leave(new Set(served.map(followedKey)))
+        const known = followed.size
+        served.forEach(follow)
+        if (followed.size > known) {
+          for (const uid of puzzling) lookAt(uid)
+          puzzling.clear()
+        }
         return { after: discoverEvery }
       }
       // What a kind that was not read yet owns, or is owned by, cannot be told.
-      if (![...informers.values()].every(({ hasSynced }) => hasSynced)) return { after: 200 }
+      if (![...followed.values()].every(({ informer }) => informer.hasSynced)) return { after: 200 }
       const node = graph.get(key)
       if (node?.known === undefined) return
       const { object, resource } = node.known
@@ -115,6 +140,7 @@ export function garbageCollector(context: ControllerContext): Controller {
         for (const owner of ownersOf(object)) {
           const { state, seen } = await owners.stateOf(object, owner, signal)
           states.set(owner, state === 'unknown' ? 'there' : state)
+          if (state === 'unknown') puzzling.add(key)
           unseen ||= !seen
         }
       }
@@ -132,6 +158,16 @@ export function garbageCollector(context: ControllerContext): Controller {
       return unseen ? { after: 10_000 } : undefined
     },
   }
+}
+
+interface Followed {
+  readonly resource: Resource
+  readonly informer: Informer<KubeObject>
+  readonly listening: Disposable
+}
+
+function followedKey({ group, version, plural }: Resource): string {
+  return `${group}/${version}/${plural}`
 }
 
 /** Kinds that can be followed and deleted. Events vanish by themselves. */

@@ -1,11 +1,11 @@
 import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client } from '#client/client.ts'
-import { unlessGone } from '#client/unlessGone.ts'
+import { isReason, type StatusError } from '#machinery/status.ts'
 import { isWaitingForDependents, type OwnershipGraph } from './graph.ts'
 import type { OwnerState } from './plan.ts'
 
-/** Owners known to be gone: a uid never comes back. */
+/** Owners known to be gone, everywhere or for those in one namespace: a uid never comes back. */
 const mostGone = 10_000
 
 /** Finds out what became of owners: from the graph where it knows them, from the server where not. */
@@ -36,28 +36,44 @@ export class Owners {
       if (namespace !== '') return { state: 'gone', seen: true }
     }
     const key = `${namespace} ${owner.uid}`
-    if (this.#gone.has(key)) return { state: 'gone', seen: true }
+    if (this.#gone.has(key) || this.#gone.has(owner.uid)) return { state: 'gone', seen: true }
     const resource = this.#resourceOf(owner)
     // A kind that is not served, and an object outside namespaces with an owner inside one, cannot be followed.
     if (resource === undefined || (resource.scope === 'Namespaced' && namespace === '')) {
       return { state: 'unknown', seen: true }
     }
     const found = await this.#read(resource, { name: owner.name, namespace }, signal)
+    if (found === 'unserved') return { state: 'unknown', seen: false }
     if (found?.metadata.uid === owner.uid) {
       return { state: isWaitingForDependents(found) ? 'waiting' : 'there', seen: false }
     }
+    this.#note(key)
+    return { state: 'gone', seen: true }
+  }
+
+  /** Somebody's owner was seen to go: it need not be looked for, also when its kind goes as well. */
+  sawGone(uid: string): void {
+    this.#note(uid)
+  }
+
+  #note(key: string): void {
     if (this.#gone.size >= mostGone) this.#gone.clear()
     this.#gone.add(key)
-    return { state: 'gone', seen: true }
   }
 
   async #read(
     resource: Resource,
     at: { readonly name: string; readonly namespace: string },
     signal: AbortSignal,
-  ): Promise<KubeObject | undefined> {
+  ): Promise<KubeObject | 'unserved' | undefined> {
     const place = resource.scope === 'Namespaced' ? at : { name: at.name }
-    return unlessGone(this.#client.get(resource, place, { signal }))
+    try {
+      return await this.#client.get(resource, place, { signal })
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error
+      // An answer that does not name the object speaks of its kind, which came and went since it was discovered.
+      return (error as StatusError).status.details?.name === undefined ? 'unserved' : undefined
+    }
   }
 }
 
