@@ -9,6 +9,10 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkOneOf } from '#resources/rules.ts'
 import type { Strategy } from '#server/strategy.ts'
+import { listType } from '#lib/cel/types.ts'
+import { PolicyCompiler } from '#machinery/cel/admissionEnvironment.ts'
+import { objectResult, patchOperation } from '#machinery/cel/patchTypes.ts'
+import { checkExpression } from './expressions.ts'
 import { checkParamKind, checkVariables, paramKindText } from './policy.ts'
 import { checkMatchConditions, checkMatchResources, failurePolicies, reinvocationPolicies } from './rules.ts'
 
@@ -52,10 +56,12 @@ export const mutatingAdmissionPolicyStrategy: Strategy<MutatingAdmissionPolicy> 
       old !== undefined &&
       sameJson(matchConditions, old.spec.matchConditions) &&
       sameJson(paramKind, old.spec.paramKind)
-    if (!conditionsStay) checkMatchConditions(matchConditions ?? [], place.at('matchConditions'))
-    checkVariables(variables, place.at('variables'))
+    const hasParams = paramKind !== undefined
+    if (!conditionsStay) checkMatchConditions(matchConditions ?? [], place.at('matchConditions'), hasParams)
+    const compiler = new PolicyCompiler({ hasParams, hasPatches: true })
+    checkVariables(variables, place.at('variables'), compiler)
     if (mutations.length === 0) place.at('mutations').required('mutations must contain at least one item')
-    for (const [index, mutation] of mutations.entries()) checkMutation(mutation, place.at('mutations', index))
+    for (const [index, mutation] of mutations.entries()) checkMutation(mutation, compiler, place.at('mutations', index))
     if (spec.reinvocationPolicy === undefined) place.at('reinvocationPolicy').required()
     else checkOneOf(place.at('reinvocationPolicy'), reinvocationPolicies, spec.reinvocationPolicy)
   },
@@ -64,7 +70,7 @@ export const mutatingAdmissionPolicyStrategy: Strategy<MutatingAdmissionPolicy> 
 /** The member that holds a change of each form. */
 const members = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const
 
-function checkMutation(mutation: Mutation, report: Report): void {
+function checkMutation(mutation: Mutation, compiler: PolicyCompiler, report: Report): void {
   const { patchType } = mutation
   if (patchType === undefined || (patchType as string) === '') {
     report.at('patchType').required()
@@ -79,6 +85,10 @@ function checkMutation(mutation: Mutation, report: Report): void {
   const change = mutation[own]
   if (change === undefined) report.at(own).required(`must be specified when patchType is ${patchType}`)
   else if ((change.expression ?? '').trim() === '') report.at(own, 'expression').required()
+  else {
+    const result = own === 'jsonPatch' ? listType(patchOperation) : objectResult
+    checkExpression(compiler, change.expression!, [result], report.at(own, 'expression'))
+  }
   if (mutation[other] !== undefined) {
     report.at(other).invalid(`{${other}}`, `must not be specified when patchType is ${patchType}`)
   }

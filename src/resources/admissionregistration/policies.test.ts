@@ -142,13 +142,17 @@ describe('a mutating policy', () => {
     failurePolicy: 'Fail',
     reinvocationPolicy: 'Never',
     matchConstraints: structuredClone(matchConstraints) as MutatingAdmissionPolicySpec['matchConstraints'] & object,
-    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }],
+    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } }],
   }
   const rows: readonly [string, Partial<MutatingAdmissionPolicySpec>, readonly string[]][] = [
     ['that is right', {}, []],
     [
       'with the other form of change',
-      { mutations: [{ patchType: 'ApplyConfiguration', jsonPatch: { expression: '[]' } }] },
+      {
+        mutations: [
+          { patchType: 'ApplyConfiguration', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } },
+        ],
+      },
       [
         'spec.mutations[0].applyConfiguration: Required value: must be specified when patchType is ApplyConfiguration',
         'spec.mutations[0].jsonPatch: Invalid value: "{jsonPatch}": must not be specified when patchType is ApplyConfiguration',

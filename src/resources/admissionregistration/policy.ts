@@ -1,4 +1,5 @@
 import type { ParamKind, ParamRef, Variable } from '#api/admissionregistration/v1/policy.ts'
+import type { PolicyCompiler } from '#machinery/cel/admissionEnvironment.ts'
 import { dns1035LabelProblems, dnsSubdomainProblems, pathSegmentProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkOneOf } from '#resources/rules.ts'
@@ -52,8 +53,8 @@ const reservedWords = new Set(
   ),
 )
 
-/** Variables with names that CEL can read, and expressions. */
-export function checkVariables(variables: readonly Variable[], report: Report): void {
+/** Variables with names that CEL can read, and expressions. Declares them to the compiler of the policy. */
+export function checkVariables(variables: readonly Variable[], report: Report, compiler: PolicyCompiler): void {
   for (const [index, { name = '', expression = '' }] of variables.entries()) {
     const place = report.at(index)
     if (name.trim() === '') place.at('name').required('name is not specified')
@@ -61,6 +62,10 @@ export function checkVariables(variables: readonly Variable[], report: Report): 
       place.at('name').invalid(name, 'must be a valid CEL identifier')
     }
     if (expression.trim() === '') place.at('expression').required('expression is not specified')
+    else {
+      const { problem } = compiler.addVariable(name, expression)
+      if (problem !== undefined) place.at('expression').invalid(expression, problem)
+    }
   }
 }
 

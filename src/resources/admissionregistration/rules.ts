@@ -1,8 +1,11 @@
 import type { MatchCondition, MatchResources, RuleWithOperations } from '#api/admissionregistration/v1/rules.ts'
 import { pathSegmentProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import { boolType } from '#lib/cel/types.ts'
+import { PolicyCompiler } from '#machinery/cel/admissionEnvironment.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkOneOf } from '#resources/rules.ts'
 import { checkSelector } from '#resources/selector.ts'
+import { checkExpression } from './expressions.ts'
 
 // What webhooks and policies say about the requests that concern them.
 
@@ -89,13 +92,16 @@ export function checkMatchResources(match: MatchResources, report: Report): void
 
 const mostConditions = 64
 
-/** Conditions in CEL, each with an expression and a name of its own. */
-export function checkMatchConditions(conditions: readonly MatchCondition[], report: Report): void {
+/** Conditions in CEL, each with an expression and a name of its own. `hasParams`: whether they may read parameters. */
+export function checkMatchConditions(conditions: readonly MatchCondition[], report: Report, hasParams = false): void {
   if (conditions.length > mostConditions) report.tooMany(conditions.length, mostConditions)
+  if (conditions.length === 0) return
+  const compiler = new PolicyCompiler({ hasParams })
   const names = new Set<string>()
   for (const [index, { name = '', expression = '' }] of conditions.entries()) {
     const place = report.at(index)
     if (expression.trim() === '') place.at('expression').required()
+    else checkExpression(compiler, expression, [boolType], place.at('expression'))
     if (name === '') place.at('name').required()
     else {
       place.at('name').invalidBecause(name, qualifiedNameProblems(name))

@@ -5,6 +5,8 @@ import {
   type Validation,
 } from '#api/admissionregistration/v1/validatingAdmissionPolicy.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { boolType, nullType, stringType } from '#lib/cel/types.ts'
+import { PolicyCompiler } from '#machinery/cel/admissionEnvironment.ts'
 import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
@@ -13,6 +15,7 @@ import { goForm } from '#resources/goForm.ts'
 import { checkOneOf } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
+import { checkExpression } from './expressions.ts'
 import { checkParamKind, checkVariables, paramKindText } from './policy.ts'
 import { checkMatchConditions, checkMatchResources, failurePolicies } from './rules.ts'
 
@@ -66,24 +69,30 @@ export const validatingAdmissionPolicyStrategy: Strategy<ValidatingAdmissionPoli
       old !== undefined &&
       sameJson(matchConditions, old.spec.matchConditions) &&
       sameJson(paramKind, old.spec.paramKind)
-    if (!conditionsStay) checkMatchConditions(matchConditions ?? [], place.at('matchConditions'))
-    checkVariables(variables, place.at('variables'))
+    const hasParams = paramKind !== undefined
+    if (!conditionsStay) checkMatchConditions(matchConditions ?? [], place.at('matchConditions'), hasParams)
+    const compiler = new PolicyCompiler({ hasParams })
+    checkVariables(variables, place.at('variables'), compiler)
     if (validations.length === 0 && auditAnnotations.length === 0) {
       const none = 'validations or auditAnnotations must contain at least one item'
       place.at('validations').required(none)
       place.at('auditAnnotations').required(none)
     }
-    for (const [index, rule] of validations.entries()) checkValidation(rule, place.at('validations', index))
-    checkAuditAnnotations(metadata.name, auditAnnotations, place.at('auditAnnotations'))
+    for (const [index, rule] of validations.entries()) checkValidation(rule, compiler, place.at('validations', index))
+    checkAuditAnnotations(metadata.name, auditAnnotations, compiler, place.at('auditAnnotations'))
   },
 }
 
-function checkValidation(rule: Validation, report: Report): void {
+function checkValidation(rule: Validation, compiler: PolicyCompiler, report: Report): void {
   const { expression = '', messageExpression = '', message = '', reason } = rule
   if (expression.trim() === '') report.at('expression').required('expression is not specified')
+  else checkExpression(compiler, expression, [boolType], report.at('expression'))
   const blank = 'must be non-empty if specified'
   if (messageExpression !== '' && messageExpression.trim() === '') {
     report.at('messageExpression').invalid(messageExpression, blank)
+  } else if (messageExpression !== '') {
+    const messages = compiler.withoutAuthorizer()
+    checkExpression(messages, messageExpression, [stringType], report.at('messageExpression'))
   }
   if (message !== '' && message.trim() === '') report.at('message').invalid(message, blank)
   else if (/[\n\r]/.test(message.trim())) report.at('message').invalid(message, 'must not contain line breaks')
@@ -94,7 +103,12 @@ const mostAuditAnnotations = 20
 /** Expressions that join texts make values longer than themselves, and values may have twice this. */
 const longestValueExpression = 5 * 1024
 
-function checkAuditAnnotations(policy: string, annotations: readonly AuditAnnotation[], report: Report): void {
+function checkAuditAnnotations(
+  policy: string,
+  annotations: readonly AuditAnnotation[],
+  compiler: PolicyCompiler,
+  report: Report,
+): void {
   if (annotations.length > mostAuditAnnotations) {
     const shown = annotations.map((one) => goForm('io.k8s.api.admissionregistration.v1.AuditAnnotation', one))
     report.invalid(shown, `must not have more than ${mostAuditAnnotations} auditAnnotations`)
@@ -108,6 +122,9 @@ function checkAuditAnnotations(policy: string, annotations: readonly AuditAnnota
     if (size === 0) place.at('valueExpression').required('valueExpression is not specified')
     else if (size > longestValueExpression) {
       place.at('valueExpression').required(`must not exceed ${longestValueExpression} bytes in length`)
+    } else {
+      const values = compiler.withoutAuthorizer()
+      checkExpression(values, valueExpression, [stringType, nullType], place.at('valueExpression'))
     }
     if (keys.has(key)) place.at('key').duplicate(key)
     keys.add(key)
