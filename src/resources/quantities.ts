@@ -15,7 +15,10 @@ export function checkNotNegative(amount: string, report: Report): void {
   if (compareQuantities(amount, '0') < 0) report.invalid(amount, 'must be greater than or equal to 0')
 }
 
+/** What most amounts look like: digits, perhaps with a suffix that makes more of them. */
+const plainWhole = /^[0-9]+(?:k|[KMGTPE]i|[MGTPE])?$/
+
 /** Whether an amount is a whole number of units. */
 export function isWhole(amount: string): boolean {
-  return mustParseQuantity(amount).nanos % 1_000_000_000n === 0n
+  return plainWhole.test(amount) || mustParseQuantity(amount).nanos % 1_000_000_000n === 0n
 }

@@ -160,6 +160,14 @@ describe('a new pod is told of', () => {
   })
 })
 
+test('thousands of mistakes take no longer than a moment, and are told in part', () => {
+  const ports = Array.from({ length: 20_000 }, () => ({ containerPort: 80 }))
+  const others = Array.from({ length: 20_000 }, (_, index) => ({ containerPort: 81, hostPort: index + 1 }))
+  const items = Array.from({ length: 20_000 }, (_, index) => ({ key: 'k', path: `${'/'.repeat(20)}${index}` }))
+  const hostile = pod({ ...withContainer({ ports: [...others, ...ports] }), ...withVolume({ secret: { items } }) })
+  assert.equal(podWarnings(hostile).length, 100)
+})
+
 test('a workload is told of its name once, and of its template when that may have changed', () => {
   const { spec } = pod({ terminationGracePeriodSeconds: -1 })
   const workload = (generation: number): Pod => pod({}, { name: 'a.b', generation })

@@ -21,14 +21,14 @@ export function podWarnings({ metadata, spec }: Pod): readonly string[] {
   if (problems.length > 0) {
     warnings.push(`metadata.name: ${surprisingName("the Pod's hostname")}: [${problems.join(' ')}]`)
   }
-  warn(spec, metadata, '', (text) => warnings.push(text))
+  warn(spec, metadata, '', warnings)
   return warnings
 }
 
 /** The warnings for a pod template. `place` is where it is, such as `spec.template`. */
 export function templateWarnings({ metadata, spec }: PodTemplateSpec, place: string): readonly string[] {
   const warnings: string[] = []
-  warn(spec, metadata ?? {}, place, (text) => warnings.push(text))
+  warn(spec, metadata ?? {}, place, warnings)
   return warnings
 }
 
@@ -55,7 +55,14 @@ export function podNameWarnings(name: string): readonly string[] {
 const surprisingName = (used: string): string =>
   `this is used in ${used}, which can result in surprising behavior; a DNS label is recommended`
 
-function warn(spec: PodSpec, { annotations = {} }: Partial<ObjectMeta>, root: string, say: Warn): void {
+/** Nobody reads more. */
+const mostWarnings = 100
+
+function warn(spec: PodSpec, { annotations = {} }: Partial<ObjectMeta>, root: string, warnings: string[]): void {
+  const isFull = (): boolean => warnings.length >= mostWarnings
+  const say: Warn = (text) => {
+    if (!isFull()) warnings.push(text)
+  }
   const place = root === '' ? 'spec' : `${root}.spec`
   const noted = root === '' ? 'metadata.annotations' : `${root}.metadata.annotations`
   warnOfNodeLabels(spec, place, say)
@@ -85,7 +92,7 @@ function warn(spec: PodSpec, { annotations = {} }: Partial<ObjectMeta>, root: st
     warnOfFractions(container.resources?.requests, `${at}.resources.requests`, say)
     warnOfHiddenVariables(container, at, say)
   }
-  warnOfPorts(spec, place, say)
+  warnOfPorts(spec, place, say, isFull)
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
     say(`${place}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`)
   }
@@ -220,7 +227,10 @@ function warnOfHiddenVariables({ env = [] }: Container, place: string, say: Warn
   }
 }
 
-function warnOfPorts(spec: PodSpec, place: string, say: Warn): void {
+/** Each port is compared with the first that have its number. */
+const mostCompared = 100
+
+function warnOfPorts(spec: PodSpec, place: string, say: Warn, isFull: () => boolean): void {
   const all = new Map<string, { readonly at: string; readonly port: ContainerPort }[]>()
   for (const [{ ports = [] }, container] of containersOf(spec, place)) {
     for (const [index, port] of ports.entries()) {
@@ -230,10 +240,12 @@ function warnOfPorts(spec: PodSpec, place: string, say: Warn): void {
       const key = `${containerPort}/${protocol}`
       const others = all.get(key) ?? []
       for (const other of others) {
+        if (isFull()) return
         const clash = clashOf(hostIP, hostPort, other.port)
         if (clash !== undefined) say(`${at}: ${clash} port definition with ${other.at}`)
       }
-      all.set(key, [...others, { at, port }])
+      if (others.length < mostCompared) others.push({ at, port })
+      all.set(key, others)
     }
   }
 }
