@@ -19,8 +19,9 @@ export function thawObject<T extends KubeObject>(object: T): T {
 /** A private copy of metadata that shares its `managedFields`. */
 export function thawMetadata(metadata: ObjectMeta): ObjectMeta {
   const { managedFields, ...rest } = metadata
-  const copy = copyJson(rest)
-  return managedFields === undefined ? copy : { ...copy, managedFields }
+  const copy = copyJson(rest) as ObjectMeta
+  if (managedFields !== undefined) copy.managedFields = managedFields
+  return copy
 }
 
 /** Makes `target` hold at a dotted path what `source` holds there, or nothing when it holds nothing. */

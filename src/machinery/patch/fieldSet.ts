@@ -4,8 +4,9 @@
 //     the fields spec.replicas and spec.ports[port=80]      { 'f:spec': { 'f:replicas': {}, 'f:ports': { 'k:{"port":80}': {} } } }
 //     the field spec.ports itself, too                       … 'f:ports': { '.': {}, 'k:{"port":80}': {} } …
 //
-// A node without members, or with the member `.`, is in the set; other nodes only lead to what is below. Members come in one order,
-// so equal sets have equal texts. All functions are pure and give their first argument back where it is the result.
+// A node without members, or with the member `.`, is in the set; other nodes only lead to what is below. All functions are
+// pure and give their first argument back where it is the result. Members may come in any order until a set is `shared`: then
+// they have the one in which they are written, so that equal sets have equal texts.
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
 import { isObject } from '#machinery/schema/model.ts'
 
@@ -20,6 +21,9 @@ type Building = Record<string, FieldSet>
 export const leaf: FieldSet = Object.freeze({})
 
 const self = '.'
+
+/** The texts of sets that are shared. */
+const texts = new WeakMap<FieldSet, string>()
 
 /** Whether a set has no members. */
 export function isEmptySet(set: FieldSet): boolean {
@@ -54,7 +58,6 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
 function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
   if (a === b) return a
   let result: Building | undefined
-  let isNew = false
   if (a[self] === undefined && (isEmptySet(a) || isMember(b))) {
     if (isEmptySet(b) && isEmptySet(a)) return a
     result = { [self]: leaf, ...a }
@@ -64,11 +67,9 @@ function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
     const mine = a[step]
     const merged = mine === undefined ? b[step]! : unionNodes(mine, b[step]!)
     if (merged === mine) continue
-    isNew ||= mine === undefined
     ;(result ??= { ...a })[step] = merged
   }
-  if (result === undefined) return a
-  return isNew ? inOrder(result) : result
+  return result ?? a
 }
 
 /** What is in the first set and not in the second. */
@@ -226,23 +227,30 @@ function rankOf(value: unknown): number {
   return ['number', 'string', 'boolean', '', 'object'].indexOf(value === null ? '' : typeof value)
 }
 
-/** The same node with its members in order. */
-export function inOrder(node: FieldSet): FieldSet {
+/** The same set with all members in order. */
+function inOrder(set: FieldSet): FieldSet {
+  if (texts.has(set)) return set
   let previous: string | undefined
-  for (const step in node) {
-    if (previous !== undefined && compareSteps(previous, step) > 0) {
-      const sorted: Building = {}
-      for (const each of Object.keys(node).sort(compareSteps)) sorted[each] = node[each]!
-      return sorted
-    }
+  let isSame = true
+  const steps = Object.keys(set)
+  for (const step of steps) {
+    if (previous !== undefined && compareSteps(previous, step) > 0) isSame = false
     previous = step
   }
-  return node
+  if (!isSame) steps.sort(compareSteps)
+  const result: Building = {}
+  for (const step of steps) {
+    const below = set[step]!
+    result[step] = isEmptySet(below) ? leaf : inOrder(below)
+    if (result[step] !== below) isSame = false
+  }
+  return isSame ? set : result
 }
 
 /** Reads a set that came from outside. Steps of kinds that are not known are left out; undefined: it is no set. */
 export function readFieldSet(value: unknown): FieldSet | undefined {
-  return readNode(value)?.below
+  const read = readNode(value)?.below
+  return read && inOrder(read)
 }
 
 /** What is below a node, and whether it is a member. */
@@ -258,7 +266,7 @@ function readNode(value: unknown): { readonly below: FieldSet; readonly member: 
     if (node === undefined) return undefined
     below[step] = node.member ? withSelf(node.below) : node.below
   }
-  return { below: inOrder(below), member: Object.hasOwn(value, self) || isEmptySet(below) }
+  return { below, member: Object.hasOwn(value, self) || isEmptySet(below) }
 }
 
 function readStep(key: string): string {
@@ -296,8 +304,6 @@ export function keyText(value: unknown): string {
   return JSON.stringify(value).replace(unsafeInHtml, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-const texts = new WeakMap<FieldSet, string>()
-
 /** The set as JSON; made once for each set that `shared` has seen. */
 export function fieldSetText(set: FieldSet): string {
   return texts.get(set) ?? JSON.stringify(set)
@@ -311,7 +317,9 @@ const longestKept = 8_192
 
 /** A frozen set equal to this one, the same for all who ask. */
 export function shared(set: FieldSet): FieldSet {
-  return texts.has(set) ? set : keep(JSON.stringify(set), set)
+  if (texts.has(set)) return set
+  const ordered = inOrder(set)
+  return keep(JSON.stringify(ordered), ordered)
 }
 
 /** The set that a text in order says, frozen, and the same for all who ask. */
@@ -323,8 +331,8 @@ function keep(text: string, set: FieldSet | undefined): FieldSet {
   const known = recent.get(text)
   if (known !== undefined) return known
   const kept = earlier.get(text) ?? deepFreeze(set ?? (JSON.parse(text) as FieldSet))
-  if (text.length > longestKept) return kept
   texts.set(kept, text)
+  if (text.length > longestKept) return kept
   if (recent.size >= mostRecent) {
     earlier = recent
     recent = new Map()

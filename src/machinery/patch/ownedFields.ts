@@ -1,6 +1,6 @@
 // Which fields an object has, and which of them a change touched: what owners are told apart by.
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { compareSteps, inOrder, leaf, sharedText, union, withSelf, type FieldSet } from './fieldSet.ts'
+import { compareSteps, leaf, sharedText, union, withSelf, type FieldSet } from './fieldSet.ts'
 import { isDivided, isKeyed, type Field, type Shape } from './fieldShape.ts'
 
 /** The fields that differ between two objects, each in one of the sets. */
@@ -196,11 +196,7 @@ class Changes {
   all(): FieldChanges | undefined {
     const [added, modified, removed] = [this.#added, this.#modified, this.#removed]
     if (added === undefined && modified === undefined && removed === undefined) return undefined
-    return {
-      added: added && inOrder(added),
-      modified: modified && inOrder(modified),
-      removed: removed && inOrder(removed),
-    }
+    return { added, modified, removed }
   }
 }
 
@@ -320,7 +316,7 @@ function namedMembers(shape: Shape, value: Members): FieldSet {
     if (field === undefined) node[`f:${name}`] = withSelf(named)
     else if (isWhole || !isEmpty(named)) node[field.step] = named
   }
-  return inOrder(node)
+  return node
 }
 
 function namedItems(shape: Shape, list: readonly unknown[]): FieldSet {
@@ -328,7 +324,7 @@ function namedItems(shape: Shape, list: readonly unknown[]): FieldSet {
   for (const [step, item] of itemsByStep(shape, list)) {
     node[step] = item instanceof Repeated || item === null ? leaf : withSelf(namedFields(shape.items, item))
   }
-  return inOrder(node)
+  return node
 }
 
 /** The set with the structs and lists around its members, as far as they are fields with names. */

@@ -148,13 +148,12 @@ export function changesBetween(
   object: KubeObject,
   through?: Through,
 ): ChangesIn {
-  const known = new Map<string, FieldChanges | undefined | 'gone'>()
+  const own = versionOf(form)
+  let inOwn: { readonly changes: FieldChanges | undefined } | undefined
   return (apiVersion) => {
-    if (known.has(apiVersion)) return known.get(apiVersion)
-    const other = apiVersion === versionOf(form) ? form : kindIn(context, kind, apiVersion)
-    const changes = other === undefined ? 'gone' : changesInForm(other, old, object, through)
-    known.set(apiVersion, changes)
-    return changes
+    if (apiVersion === own) return (inOwn ??= { changes: changesInForm(form, old, object, through) }).changes
+    const other = kindIn(context, kind, apiVersion)
+    return other === undefined ? 'gone' : changesInForm(other, old, object, through)
   }
 }
 
