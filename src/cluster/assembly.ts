@@ -20,6 +20,7 @@ import {
 import { clusterPolicy } from './roles.ts'
 import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
+import type { ClusterConfig } from './config.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
 import { logNameOf } from './partLogs.ts'
 import { controlPlaneName } from './processes.ts'
@@ -36,6 +37,8 @@ import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
+import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
+import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import { componentCaller, controllerCaller } from '#server/identities.ts'
 import type { BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import type { Caller } from '#server/strategy.ts'
@@ -120,7 +123,8 @@ export async function assembleNode(
   const events = eventWriter(shared)
   const causes = new Causes(clock)
   if (controlPlane !== undefined) {
-    const config = { rootCertificate: authority, podCidrs: [record.config.podRange] }
+    const { signSecretToken } = controlPlane.server
+    const config = { rootCertificate: authority, podCidrs: [record.config.podRange], signSecretToken }
     const context = { informers, clock, random, events, causes, config }
     controllers = makeControllers(allControllers, context, (account) =>
       inProcessClient(controlPlane.server, controllerCaller(account), 'kube-controller-manager'),
@@ -204,6 +208,7 @@ async function openControlPlane(
     }),
     ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record)),
   ])
+  const tokenAuthenticators = await furtherTokens(surroundings, config)
   const tokenKey = createPrivateKey(certificates.tokenKey)
   const { certificate, key } = certificates.kubeletClient
   const server = createApiServer({
@@ -214,12 +219,13 @@ async function openControlPlane(
     newUid: randomUUID,
     tokens: {
       signer: new TokenSigner(tokenKey),
-      verifier: new TokenVerifier({ keys: [createPublicKey(tokenKey)], issuers: [issuer] }),
+      verifier: new TokenVerifier({ keys: [createPublicKey(tokenKey)], issuers: [issuer, secretIssuer] }),
       issuer,
       audiences: [issuer],
     },
     nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
     serverAddress: `${at.address}:${at.port}`,
+    tokenAuthenticators,
     policy,
     onBug: (error, request) =>
       log.error('A bug in serving a request', {
@@ -228,6 +234,31 @@ async function openControlPlane(
       }),
   })
   return { store, server, certificates }
+}
+
+/** The kinds of tokens that the configuration adds. Whoever uses none pays for none. */
+async function furtherTokens(
+  { host: { files }, clock }: Surroundings,
+  { authentication = {} }: ClusterConfig,
+): Promise<readonly TokenAuthenticator[]> {
+  const { tokenFile, oidc } = authentication
+  const tokens: TokenAuthenticator[] = []
+  const read = async (path: string): Promise<string> => {
+    const text = await files.readText(path)
+    if (text === undefined) throw new Error(`there is no file ${path}, which the configuration names`)
+    return text
+  }
+  if (tokenFile !== undefined) {
+    const { staticTokens } = await import('#server/authenticate/staticTokens.ts')
+    tokens.push(staticTokens(await read(tokenFile), [issuer]))
+  }
+  if (oidc !== undefined) {
+    const { oidcTokens } = await import('#server/authenticate/oidc.ts')
+    const { authorityFile, ...provider } = oidc
+    const authority = authorityFile === undefined ? {} : { authority: await read(authorityFile) }
+    tokens.push(oidcTokens({ ...provider, ...authority, serverAudiences: [issuer], clock }))
+  }
+  return tokens
 }
 
 /** Behind a name server on the loopback address stand others, which alone are reached from another network namespace. */

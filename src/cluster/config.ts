@@ -28,6 +28,26 @@ export interface ClusterConfig {
   readonly ephemeral: boolean
   /** Whether nodes and pods reach what is outside of this machine, such as registries, under its address. */
   readonly outside: boolean
+  /** Further ways to say who one is. */
+  readonly authentication?: AuthenticationConfig
+}
+
+export interface AuthenticationConfig {
+  /** A file with lines `token,user,uid,"group1,group2"`; absolute. */
+  readonly tokenFile?: string
+  /** An OpenID Connect provider whose users are known. */
+  readonly oidc?: OidcConfig
+}
+
+export interface OidcConfig {
+  readonly issuer: string
+  readonly clientId: string
+  readonly usernameClaim?: string
+  readonly usernamePrefix?: string
+  readonly groupsClaim?: string
+  readonly groupsPrefix?: string
+  /** The file with the authority of the provider's certificate, as PEM; absolute. */
+  readonly authorityFile?: string
 }
 
 export const defaultConfig: ClusterConfig = {
@@ -86,6 +106,38 @@ function rangeProblem(value: string): string | undefined {
   return cidr.prefix > 24 ? 'it must hold at least 256 addresses (/24 or wider)' : undefined
 }
 
+const oidcSettings: readonly (keyof OidcConfig)[] = [
+  'issuer',
+  'clientId',
+  'usernameClaim',
+  'usernamePrefix',
+  'groupsClaim',
+  'groupsPrefix',
+  'authorityFile',
+]
+
+/** The members of a setting that holds several, none of them unknown. */
+function readMembers(value: unknown, setting: string, known: readonly string[]): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must hold ${known.join(', ')}`)
+  }
+  for (const name of Object.keys(value)) if (!known.includes(name)) throw unknownSetting(`${setting}.${name}`, known)
+  return value as Record<string, unknown>
+}
+
+function readTexts(members: Readonly<Record<string, unknown>>, setting: string): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(members)) {
+    if (typeof value === 'string') continue
+    throw new ConfigError(`${setting}.${name} is ${JSON.stringify(value)}; it must be a text`)
+  }
+  return members as Record<string, string>
+}
+
+function checkAbsolute(path: string | undefined, setting: string): void {
+  if (path === undefined || path.startsWith('/')) return
+  throw new ConfigError(`${setting} is ${JSON.stringify(path)}; it must be an absolute path`)
+}
+
 /** How each setting of a configuration file is read. */
 const readers: Readonly<Record<string, Reader>> = {
   name: text('name', nameProblem),
@@ -123,6 +175,22 @@ const readers: Readonly<Record<string, Reader>> = {
         hours: readNumber(hours, `${setting}.hours`, 0, 24 * 365),
       },
     }
+  },
+  authentication: (value, setting) => {
+    const { oidc, ...rest } = readMembers(value, setting, ['tokenFile', 'oidc'])
+    const { tokenFile } = readTexts(rest, setting)
+    checkAbsolute(tokenFile, `${setting}.tokenFile`)
+    if (oidc === undefined) return { authentication: tokenFile === undefined ? {} : { tokenFile } }
+    const place = `${setting}.oidc`
+    const provider = readTexts(readMembers(oidc, place, oidcSettings), place)
+    for (const needed of ['issuer', 'clientId'])
+      if ((provider[needed] ?? '') === '') throw new ConfigError(`${place}.${needed} is missing; it must be a text`)
+    checkAbsolute(provider['authorityFile'], `${place}.authorityFile`)
+    const authentication = {
+      oidc: provider as unknown as OidcConfig,
+      ...(tokenFile === undefined ? {} : { tokenFile }),
+    }
+    return { authentication }
   },
   ephemeral: yesOrNo('ephemeral'),
   outside: yesOrNo('outside'),

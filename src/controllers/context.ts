@@ -1,3 +1,5 @@
+import type { Secret } from '#api/core/v1/secret.ts'
+import type { ServiceAccount } from '#api/core/v1/serviceAccount.ts'
 import type { Causes } from '#client/causes.ts'
 import type { Client } from '#client/client.ts'
 import type { Controller } from '#client/controller.ts'
@@ -27,6 +29,8 @@ export interface ControllerConfig {
   readonly nodePrefix?: { readonly 4?: number; readonly 6?: number }
   /** A node that was not heard of for so long is `Unknown`; 50 s when absent. */
   readonly nodeMonitorGraceMilliseconds?: number
+  /** Signs the token of an account that a Secret holds; absent: such Secrets stay empty. */
+  readonly signSecretToken?: (secret: Secret, account: ServiceAccount) => Promise<string>
   /** Finished pods kept in the cluster; 12500 when absent. */
   readonly terminatedPodThreshold?: number
 }

@@ -3,6 +3,7 @@
  * (reads, and does what was decided) and `plan.test.ts`. Not here: placing pods (`scheduler/`) and running them (`kubelet/`).
  */
 import type { MakeController } from './context.ts'
+import { tokenCleaner } from './bootstrapToken/controller.ts'
 import { clusterRoleAggregation } from './clusterRoleAggregation/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
@@ -18,6 +19,7 @@ import { resourceQuotaController } from './resourceQuota/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
 import { serviceAddressController } from './serviceAddresses/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
+import { serviceAccountTokenController } from './serviceAccountToken/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
 import { claimProtectionController, volumeProtectionController } from './volumeProtection/controller.ts'
 
@@ -27,6 +29,8 @@ export const controllers: readonly MakeController[] = [
   replicaSetController,
   namespaceController,
   serviceAccountController,
+  serviceAccountTokenController,
+  tokenCleaner,
   rootCertificateController,
   endpointSliceController,
   endpointsController,

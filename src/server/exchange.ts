@@ -14,7 +14,9 @@ import type { Discovery } from './endpoints/discovery.ts'
 import type { Health } from './health.ts'
 import type { NodeConnector } from './nodeProxy.ts'
 import type { OpenApiDocuments } from './endpoints/openapi.ts'
+import type { TokenVerifier } from '#lib/pki/token.ts'
 import type { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
+import type { TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import type { ServerVersion } from './endpoints/version.ts'
 
 /** Everything that endpoints work with. */
@@ -24,6 +26,10 @@ export interface ServerContext {
   readonly authenticators: readonly Authenticator[]
   readonly authorization: Authorization
   readonly tokens: ServiceAccountTokens
+  /** Every kind of bearer tokens that is known, in the order in which they are asked. */
+  readonly tokenAuthenticators: readonly TokenAuthenticator[]
+  /** What others may know of whoever issues the tokens of service accounts. */
+  readonly issuer: { readonly issuer: string; readonly keysUrl: string; readonly verifier: TokenVerifier }
   readonly discovery: Discovery
   readonly openApi: OpenApiDocuments
   readonly health: Health

@@ -3,6 +3,7 @@
 import { messageOf } from '#lib/errorText.ts'
 import { StatusError, badRequest, failure, internalError, isReason } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
+import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { attributesOf } from './authorize/attributes.ts'
 import { authorize } from './authorize/authorizer.ts'
 import { unknownResource } from './errors.ts'
@@ -23,7 +24,14 @@ const nothingYet = parseRequestInfo('GET', '/', false)
 type Stage = (exchange: Exchange) => undefined | ServerReply | Promise<undefined | ServerReply>
 
 /** Every stage, top to bottom. Decoding, defaults, admission, rules and commit are inside of `answer`, in registry/. */
-const stages: readonly Stage[] = [readRequestInfo, identifyCaller, checkAuthorization, chooseEncoding, answer]
+const stages: readonly Stage[] = [
+  readRequestInfo,
+  identifyCaller,
+  becomeAnother,
+  checkAuthorization,
+  chooseEncoding,
+  answer,
+]
 
 /** Answers a request. Never rejects: refusals become Status replies, bugs become a 500. */
 export async function serve(server: ServerContext, request: ServerRequest): Promise<ServerReply> {
@@ -82,6 +90,13 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
   return authenticate(server.authenticators, request).then((caller) => {
     exchange.caller = caller
   }) as Promise<undefined>
+}
+
+/** Only requests over a connection say that they are somebody else's. */
+function becomeAnother(exchange: Exchange): undefined {
+  const { server, request, caller } = exchange
+  const wish = readImpersonation(request)
+  if (wish !== undefined) exchange.caller = impersonate(server.authorization.authorizers, caller, wish)
 }
 
 function checkAuthorization({ server, caller, info, request }: Exchange): undefined {

@@ -5,6 +5,8 @@
 //   component:   { name: 'apiServer', run: (ready, signal) => server.run(ready, signal) }
 //   HTTPS:       new HttpServer({ handler: httpHandler(server), tls })
 //   in process:  const transport = inProcessTransport(server, { name: 'system:kube-scheduler', groups: ['system:authenticated'] })
+import type { Secret } from '#api/core/v1/secret.ts'
+import type { ServiceAccount } from '#api/core/v1/serviceAccount.ts'
 import type { Resource } from '#api/resource.ts'
 import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -17,6 +19,8 @@ import type { Store } from '#storage/store.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
 import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
+import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
+import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { authorizationOf } from './authorize/authorizers.ts'
 import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
@@ -59,7 +63,9 @@ export interface ApiServerOptions {
   /** `host:port`, as discovery tells clients. */
   readonly serverAddress: string
   readonly admission?: readonly AdmissionPlugin[]
-  /** Further ways to show who one is, asked after client certificates and service-account tokens. */
+  /** Further kinds of bearer tokens, asked before those that the server knows by itself. */
+  readonly tokenAuthenticators?: readonly TokenAuthenticator[]
+  /** Further ways to show who one is, asked after client certificates and bearer tokens. */
   readonly authenticators?: readonly Authenticator[]
   readonly healthChecks?: readonly HealthCheck[]
   readonly metrics?: MetricRegistry
@@ -78,6 +84,8 @@ export interface ApiServer {
   handle(request: ServerRequest): Promise<ServerReply>
   /** Milliseconds since the epoch, by the server's clock. */
   now(): number
+  /** Signs a token for a Secret that holds one; it is good while the Secret is there. */
+  signSecretToken(secret: Secret, account: ServiceAccount): Promise<string>
   /** What the server's own cache holds, for parts of the control plane that live beside it. */
   readonly cluster: ClusterView
   readonly metrics: MetricRegistry
@@ -98,6 +106,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const leases = new LeasePool(store, clock)
   const cluster = createClusterView({ kinds, cache, clock, random, newUid, store, leases })
   const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
+  const tokenAuthenticators = [
+    ...(options.tokenAuthenticators ?? []),
+    tokens,
+    bootstrapTokens(cluster, tokens.audiences),
+  ]
   const closing = new AbortController()
   const authorization = authorizationOf(kinds, cluster)
   let isReady = false
@@ -117,7 +130,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     },
     kinds,
-    authenticators: [clientCertificate, tokens, ...(options.authenticators ?? [])],
+    authenticators: [
+      clientCertificate,
+      bearerTokens(tokenAuthenticators, tokens.audiences),
+      ...(options.authenticators ?? []),
+    ],
+    tokenAuthenticators,
+    issuer: {
+      issuer: options.tokens.issuer,
+      keysUrl: `https://${options.serverAddress}/openid/v1/jwks`,
+      verifier: options.tokens.verifier,
+    },
     authorization,
     tokens,
     discovery: new Discovery(kinds, options.serverAddress),
@@ -183,6 +206,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     handle: (request) => serve(context, request),
     now: () => clock.now(),
+    signSecretToken: (secret, account) => tokens.issueForSecret(secret, account),
     cluster,
     metrics,
     turns: new Turns(clock),

@@ -18,6 +18,7 @@ import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { bootstrapPolicy, type BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
+import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
@@ -77,7 +78,12 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const events = eventWriter({ client, clock, random, report })
   const causes = new Causes(clock)
   const shared = { informers, clock, random, causes, report }
-  const config: ControllerConfig = { rootCertificate: 'simulated', podCidrs: [podBlock], ...options.config }
+  const config: ControllerConfig = {
+    rootCertificate: 'simulated',
+    podCidrs: [podBlock],
+    signSecretToken: server.signSecretToken,
+    ...options.config,
+  }
   controllers = makeControllers(allControllers, { ...shared, events, config }, (account) =>
     clientAs(controllerCaller(account), 'kube-controller-manager'),
   )
@@ -133,7 +139,7 @@ function apiServerOver(
     newUid: () => uidFrom(random),
     tokens: {
       signer: new TokenSigner(privateKey),
-      verifier: new TokenVerifier({ keys: [publicKey], issuers: [issuer] }),
+      verifier: new TokenVerifier({ keys: [publicKey], issuers: [issuer, secretIssuer] }),
       issuer,
       audiences: [issuer],
     },

@@ -5,6 +5,8 @@ import { seededRandom } from '#lib/random.ts'
 import { allStrategies } from '#resources/index.ts'
 import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
 import type { Authenticator } from '#server/authenticate/authenticator.ts'
+import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
+import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { inProcessTransport, type InProcessTransport } from '#server/inProcess.ts'
 import type { NodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
@@ -49,6 +51,7 @@ export async function startServer(
     readonly bare?: boolean
     /** Whether the bootstrap roles are there. */
     readonly roles?: boolean
+    readonly tokenAuthenticators?: readonly TokenAuthenticator[]
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -64,7 +67,7 @@ export async function startServer(
     newUid: () => `00000000-0000-4000-8000-${String(++uids).padStart(12, '0')}`,
     tokens: {
       signer: new TokenSigner(keys.privateKey),
-      verifier: new TokenVerifier({ keys: [keys.publicKey], issuers: [issuer] }),
+      verifier: new TokenVerifier({ keys: [keys.publicKey], issuers: [issuer, secretIssuer] }),
       issuer,
       audiences: [issuer],
     },
@@ -72,6 +75,7 @@ export async function startServer(
     serverAddress: '127.0.0.1:6443',
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
     authenticators: [headerUser],
+    ...(options.tokenAuthenticators === undefined ? {} : { tokenAuthenticators: options.tokenAuthenticators }),
     ...(options.roles === true ? { policy: () => bootstrapPolicy() } : {}),
     onBug: (error) => bugs.push(error),
   })

@@ -20,6 +20,7 @@ import { seededRandom, type Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
+import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
@@ -75,7 +76,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
     newUid: () => `00000000-0000-4000-8000-${String(++uids).padStart(12, '0')}`,
     tokens: {
       signer: new TokenSigner(privateKey),
-      verifier: new TokenVerifier({ keys: [publicKey], issuers: ['test'] }),
+      verifier: new TokenVerifier({ keys: [publicKey], issuers: ['test', secretIssuer] }),
       issuer: 'test',
       audiences: ['test'],
     },
@@ -107,7 +108,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
   const informers = sharedInformers({ client: controllerClient, clock, random, report })
   const causes = new Causes(clock)
   const events = eventWriter({ client: controllerClient, clock, random, report })
-  const config = { rootCertificate: 'PEM', podCidrs: ['10.244.0.0/16'] }
+  const config = { rootCertificate: 'PEM', podCidrs: ['10.244.0.0/16'], signSecretToken: server.signSecretToken }
   const context: Omit<ControllerContext, 'client'> = { informers, clock, random, events, causes, config }
   const controllers = makeControllers(options.controllers, context, (account) => watched(controllerCaller(account)))
 

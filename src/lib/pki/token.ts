@@ -51,6 +51,7 @@ export class TokenVerifier {
   readonly #issuers: readonly string[]
   readonly #remembered = new Map<string, TokenClaims>()
   readonly #capacity: number
+  #keySet: Promise<{ readonly keys: JWK[] }> | undefined
 
   constructor(options: {
     readonly keys: readonly KeyObject[]
@@ -76,6 +77,11 @@ export class TokenVerifier {
     this.#remember(hash, claims)
     const problem = this.#findProblem(claims, now / 1000, audiences)
     return problem === undefined ? { ok: true, claims } : refuse(problem)
+  }
+
+  /** The keys by which others can check the tokens that this one accepts. */
+  keySet(): Promise<{ readonly keys: JWK[] }> {
+    return (this.#keySet ??= exportKeySet([...this.#keys.values()].map(({ key }) => key)))
   }
 
   /** Whether a token says that it comes from an issuer of ours; nothing about it has been checked. */

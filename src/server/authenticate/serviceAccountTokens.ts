@@ -1,14 +1,13 @@
 import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
-import { secrets } from '#api/core/v1/secret.ts'
-import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
+import { secrets, type Secret } from '#api/core/v1/secret.ts'
+import { serviceAccounts, type ServiceAccount } from '#api/core/v1/serviceAccount.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { TokenClaims, TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
-import { unauthorized } from '#machinery/status.ts'
 import type { ClusterView } from '../admission/chain.ts'
 import { accountGroups, accountUser } from '../identities.ts'
 import type { Caller } from '../strategy.ts'
-import { bearerToken, type Authenticator } from './authenticator.ts'
+import type { TokenAnswer, TokenAuthenticator } from './tokenAuthenticator.ts'
 
 /** An object on whose life a token depends. */
 export interface BoundObject {
@@ -38,6 +37,10 @@ interface KubernetesClaims {
 
 const claimName = 'kubernetes.io'
 
+/** The issuer and the beginning of the claims of tokens that are kept in Secrets. */
+export const secretIssuer = 'kubernetes/serviceaccount'
+const secretClaims = 'kubernetes.io/serviceaccount/'
+
 export interface ServiceAccountTokensOptions {
   readonly signer: TokenSigner
   readonly verifier: TokenVerifier
@@ -49,7 +52,7 @@ export interface ServiceAccountTokensOptions {
 }
 
 /** Makes the tokens of service accounts, and says whose a token is. */
-export class ServiceAccountTokens implements Authenticator {
+export class ServiceAccountTokens implements TokenAuthenticator {
   readonly name = 'ServiceAccountToken'
   readonly audiences: readonly string[]
   readonly #options: ServiceAccountTokensOptions
@@ -83,30 +86,51 @@ export class ServiceAccountTokens implements Authenticator {
     return { token, expires: expires * 1_000 }
   }
 
-  /** Authenticates requests with a bearer token; one that is no good is refused. */
-  readonly authenticate: Authenticator['authenticate'] = (request) => {
-    const token = bearerToken(request)
-    if (token === undefined) return undefined
-    if (token === '') throw unauthorized()
-    return this.verify(token, this.audiences).then((result) => {
-      if ('problem' in result) throw unauthorized()
-      return result.caller
+  /** A token of the older kind, which is kept in a Secret and lasts as long as that. */
+  async issueForSecret(secret: Secret, account: ServiceAccount): Promise<string> {
+    const { name, namespace = '' } = secret.metadata
+    return await this.#options.signer.sign({
+      iss: secretIssuer,
+      [`${secretClaims}namespace`]: namespace,
+      [`${secretClaims}secret.name`]: name,
+      [`${secretClaims}service-account.name`]: account.metadata.name,
+      [`${secretClaims}service-account.uid`]: account.metadata.uid ?? '',
+      sub: accountUser(namespace, account.metadata.name),
     })
   }
 
-  /** Whose a token is, if it is good for one of the audiences; otherwise why not. */
-  async verify(
-    token: string,
-    audiences: readonly string[],
-  ): Promise<{ readonly caller: Caller; readonly audiences: readonly string[] } | { readonly problem: string }> {
+  /** Whose a token is, if it is good for one of the audiences; otherwise why not. Undefined: another issuer's. */
+  async verify(token: string, audiences: readonly string[]): Promise<TokenAnswer> {
     const { verifier, cluster } = this.#options
-    const result = await verifier.verify(token, cluster.now, audiences)
+    if (!verifier.claimsOurIssuer(token)) return undefined
+    const result = await verifier.verify(token, cluster.now)
     if (!result.ok) return { problem: result.problem }
-    const problem = await this.#findLoss(result.claims)
+    const isOfSecret = result.claims.iss === secretIssuer
+    const problem = isOfSecret ? await this.#findLostSecret(result.claims, token) : await this.#findLoss(result.claims)
     if (problem !== undefined) return { problem }
     const { aud } = result.claims
-    const given = typeof aud === 'string' ? [aud] : (aud ?? [])
-    return { caller: callerOf(result.claims), audiences: given.filter((each) => audiences.includes(each)) }
+    const given = isOfSecret ? this.audiences : typeof aud === 'string' ? [aud] : (aud ?? [])
+    const common = given.filter((each) => audiences.includes(each))
+    if (common.length === 0) {
+      const [had, wanted] = [JSON.stringify(given), JSON.stringify(audiences)]
+      return { problem: `token audiences ${had} are invalid for the target audiences ${wanted}` }
+    }
+    return { caller: isOfSecret ? secretCaller(result.claims) : callerOf(result.claims), audiences: common }
+  }
+
+  /** The Secret must still hold this very token, and its account be the same one. */
+  async #findLostSecret(claims: TokenClaims, token: string): Promise<string | undefined> {
+    const { cluster } = this.#options
+    const { namespace, secret, account, uid } = claimsOfSecret(claims)
+    const holds = (): boolean => {
+      const stored = cluster.get(secrets, namespace, secret)
+      const text = Buffer.from(stored?.data?.['token'] ?? '', 'base64').toString()
+      return stored?.metadata.deletionTimestamp === undefined && text === token
+    }
+    const isThere = (): boolean => isAlive(cluster.get(serviceAccounts, namespace, account), uid)
+    if (!holds() || !isThere()) await cluster.current()
+    if (!holds()) return 'service account token has been invalidated'
+    return isThere() ? undefined : `serviceaccount ${account} of the token is gone`
   }
 
   /** What the token depends on and is no longer there. */
@@ -161,4 +185,22 @@ function callerOf(claims: TokenClaims): Caller {
     groups: [...accountGroups(namespace), 'system:authenticated'],
     extra,
   }
+}
+
+function claimsOfSecret(claims: TokenClaims): Readonly<Record<'namespace' | 'secret' | 'account' | 'uid', string>> {
+  const read = (claim: string): string => {
+    const value = claims[secretClaims + claim]
+    return typeof value === 'string' ? value : ''
+  }
+  return {
+    namespace: read('namespace'),
+    secret: read('secret.name'),
+    account: read('service-account.name'),
+    uid: read('service-account.uid'),
+  }
+}
+
+function secretCaller(claims: TokenClaims): Caller {
+  const { namespace, account, uid } = claimsOfSecret(claims)
+  return { name: accountUser(namespace, account), uid, groups: [...accountGroups(namespace), 'system:authenticated'] }
 }

@@ -5,6 +5,7 @@ import { services, type Service } from '#api/core/v1/service.ts'
 import { HttpClient, type HttpResponse } from '#lib/http/client.ts'
 import type { ReplyHeaders } from '#lib/http/message.ts'
 import { badRequest, failure, notFound, unavailable } from '#machinery/status.ts'
+import { isImpersonationHeader } from '../authenticate/impersonation.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
@@ -104,11 +105,15 @@ async function reach<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What is about this connection, shows who the client is or asks the server itself goes no further. */
+const isOwnHeader = (name: string): boolean =>
+  ownHeaders.has(name) || name.startsWith(':') || isImpersonationHeader(name)
+
 function forwardedHeaders({ request, info }: Exchange): ReplyHeaders {
   const headers: Record<string, string> = {}
   for (const name of request.headerNames?.() ?? []) {
     const value = request.header(name)
-    if (value !== undefined && !ownHeaders.has(name) && !name.startsWith(':')) headers[name] = value
+    if (value !== undefined && !isOwnHeader(name)) headers[name] = value
   }
   headers['x-forwarded-for'] = [request.header('x-forwarded-for'), request.remoteAddress].filter(Boolean).join(', ')
   headers['x-forwarded-uri'] = info.path

@@ -1,6 +1,8 @@
 import type { SelfSubjectReview } from '#api/authentication/v1/selfSubjectReview.ts'
 import type { TokenReview, UserInfo } from '#api/authentication/v1/tokenReview.ts'
-import { qualifiedName } from '#machinery/status.ts'
+import { badRequest, qualifiedName } from '#machinery/status.ts'
+import { withGroup } from '../authenticate/authenticator.ts'
+import { verifyToken } from '../authenticate/tokenAuthenticator.ts'
 import { decodeObject } from '../decode.ts'
 import type { Endpoint, Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
@@ -30,14 +32,14 @@ async function reviewToken(exchange: Exchange, kind: Kind): Promise<ServerReply>
   const query = parseWriteOptions(request.query, 'CreateOptions')
   const review = (await decodeObject(exchange, kind, query.fieldValidation)) as TokenReview
   const wanted = review.spec?.audiences ?? []
-  const result = await server.tokens.verify(
-    review.spec?.token ?? '',
-    wanted.length === 0 ? server.tokens.audiences : wanted,
-  )
+  const token = review.spec?.token ?? ''
+  if (token === '') throw badRequest('token is required for TokenReview in authentication')
+  const audiences = wanted.length === 0 ? server.tokens.audiences : wanted
+  const result = await verifyToken(server.tokenAuthenticators, token, audiences)
   const status: TokenReview['status'] =
     'problem' in result
       ? { user: {}, error: result.problem }
-      : { authenticated: true, user: userInfo(result.caller), audiences: [...result.audiences] }
+      : { authenticated: true, user: userInfo(withGroup(result.caller)), audiences: [...result.audiences] }
   return objectReply({ ...review, status }, 201)
 }
 

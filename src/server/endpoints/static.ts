@@ -4,6 +4,7 @@ import { negotiateAnswer, parseAccept } from '#machinery/codec/negotiate.ts'
 import { methodNotAllowed } from '#machinery/status.ts'
 import type { Exchange } from '../exchange.ts'
 import { objectReply, type ServerReply } from '../request.ts'
+import { issuerConfiguration, issuerKeys } from './issuer.ts'
 import { openApiEndpoint } from './openapi.ts'
 
 const text = 'text/plain; charset=utf-8'
@@ -41,6 +42,9 @@ const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
           bytes: Buffer.from(server.metrics.registry.render()),
         }
       : undefined,
+  '.well-known': (exchange, rest) =>
+    rest.join('/') === 'openid-configuration' ? issuerConfiguration(exchange) : undefined,
+  openid: (exchange, rest) => (rest.join('/') === 'v1/jwks' ? issuerKeys(exchange) : undefined),
   healthz: (exchange, rest) => healthEndpoint('healthz', exchange, rest),
   livez: (exchange, rest) => healthEndpoint('livez', exchange, rest),
   readyz: (exchange, rest) => healthEndpoint('readyz', exchange, rest),
@@ -121,7 +125,8 @@ async function healthEndpoint(
 
 function allPaths({ server }: Exchange): string[] {
   const { discovery, health } = server
-  const paths = ['/api', '/apis', '/apis/', '/metrics', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/version']
+  const paths = ['/.well-known/openid-configuration', '/api', '/apis', '/apis/', '/metrics', '/openapi/v2']
+  paths.push('/openapi/v3', '/openapi/v3/', '/openid/v1/jwks', '/version')
   for (const version of discovery.versions('')) paths.push(`/api/${version}`)
   for (const group of discovery.groups()) {
     paths.push(`/apis/${group}`)

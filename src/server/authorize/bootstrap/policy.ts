@@ -90,6 +90,7 @@ export function bootstrapPolicy(
 function controllerRulesWith(controllers: readonly ControllerPermissions[]): ReadonlyMap<string, PolicyRule[]> {
   const all = new Map(Object.entries(controllerRules).map(([name, rules]) => [name, [...rules]]))
   for (const { account: name, permissions } of controllers) {
+    if (permissions.length === 0) continue
     const rules = all.get(name) ?? [events]
     const wanted = permissions.map(({ groups, resources, verbs }) => ({
       verbs: [...verbs],
