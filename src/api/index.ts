@@ -72,6 +72,19 @@ import { clusterTrustBundles as clusterTrustBundlesAlpha } from './certificates/
 import { podCertificateRequests } from './certificates/v1alpha1/podCertificateRequest.ts'
 import { flowSchemas } from './flowcontrol/v1/flowSchema.ts'
 import { priorityLevelConfigurations } from './flowcontrol/v1/priorityLevelConfiguration.ts'
+import { deviceClasses } from './resource/v1/deviceClass.ts'
+import { resourceClaims } from './resource/v1/resourceClaim.ts'
+import { resourceClaimTemplates } from './resource/v1/resourceClaimTemplate.ts'
+import { resourceSlices } from './resource/v1/resourceSlice.ts'
+import { deviceClasses as deviceClassesSecondBeta } from './resource/v1beta2/deviceClass.ts'
+import { resourceClaims as resourceClaimsSecondBeta } from './resource/v1beta2/resourceClaim.ts'
+import { resourceClaimTemplates as resourceClaimTemplatesSecondBeta } from './resource/v1beta2/resourceClaimTemplate.ts'
+import { resourceSlices as resourceSlicesSecondBeta } from './resource/v1beta2/resourceSlice.ts'
+import { deviceClasses as deviceClassesBeta } from './resource/v1beta1/deviceClass.ts'
+import { resourceClaims as resourceClaimsBeta } from './resource/v1beta1/resourceClaim.ts'
+import { resourceClaimTemplates as resourceClaimTemplatesBeta } from './resource/v1beta1/resourceClaimTemplate.ts'
+import { resourceSlices as resourceSlicesBeta } from './resource/v1beta1/resourceSlice.ts'
+import { deviceTaintRules } from './resource/v1alpha3/deviceTaintRule.ts'
 import type { Resource } from './resource.ts'
 import { priorityClasses } from './scheduling/v1/priorityClass.ts'
 import { volumeAttributesClasses } from './storage/v1/volumeAttributesClass.ts'
@@ -153,6 +166,19 @@ export const allResources: readonly Resource[] = [
   leaseCandidatesAlpha,
   runtimeClasses,
   endpointSlices,
+  deviceClasses,
+  resourceClaims,
+  resourceClaimTemplates,
+  resourceSlices,
+  deviceClassesSecondBeta,
+  resourceClaimsSecondBeta,
+  resourceClaimTemplatesSecondBeta,
+  resourceSlicesSecondBeta,
+  deviceClassesBeta,
+  resourceClaimsBeta,
+  resourceClaimTemplatesBeta,
+  resourceSlicesBeta,
+  deviceTaintRules,
   flowSchemas,
   priorityLevelConfigurations,
   storageVersions,

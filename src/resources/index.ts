@@ -68,6 +68,11 @@ import { clusterTrustBundleStrategy } from '#resources/certificates/clusterTrust
 import { podCertificateRequestStrategy } from '#resources/certificates/podCertificateRequest.ts'
 import { flowSchemaStrategy } from '#resources/flowcontrol/flowSchema.ts'
 import { priorityLevelConfigurationStrategy } from '#resources/flowcontrol/priorityLevelConfiguration.ts'
+import { deviceClassStrategy } from '#resources/resource/deviceClass.ts'
+import { resourceClaimStrategy } from '#resources/resource/resourceClaim.ts'
+import { resourceClaimTemplateStrategy } from '#resources/resource/resourceClaimTemplate.ts'
+import { resourceSliceStrategy } from '#resources/resource/resourceSlice.ts'
+import { deviceTaintRuleStrategy } from '#resources/resource/deviceTaintRule.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
@@ -138,6 +143,11 @@ export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
     leaseCandidateStrategy,
     runtimeClassStrategy,
     endpointSliceStrategy,
+    deviceClassStrategy,
+    resourceClaimStrategy,
+    resourceClaimTemplateStrategy,
+    resourceSliceStrategy,
+    deviceTaintRuleStrategy,
     flowSchemaStrategy,
     priorityLevelConfigurationStrategy,
     storageVersionStrategy,

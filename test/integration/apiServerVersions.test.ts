@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KubeObject } from '#api/resource.ts'
+import { resourceClaims as claims } from '#api/resource/v1/resourceClaim.ts'
+import { resourceSlices as slices } from '#api/resource/v1/resourceSlice.ts'
+import { resourceClaims as betaClaims } from '#api/resource/v1beta1/resourceClaim.ts'
+import { resourceSlices as betaSlices } from '#api/resource/v1beta1/resourceSlice.ts'
 import { volumeAttributesClasses as classes } from '#api/storage/v1/volumeAttributesClass.ts'
 import { volumeAttributesClasses as betaClasses } from '#api/storage/v1beta1/volumeAttributesClass.ts'
 import { clientOver } from '#client/client.ts'
@@ -77,4 +81,68 @@ test('discovery, tables, protobuf, warnings and refusals know every version', as
   const other = { apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttributesClass', ...fast }
   const refused = await http.ask('POST', collection, { body: other })
   assert.match(refused.text, /does not match the expected API version/)
+})
+
+test('claims of devices keep what they ask for in every version', async () => {
+  await using fixture = await startServer()
+  const client = clientOver(fixture.transport)
+  const namespace = 'default'
+  const sorts = [{ name: 'small', deviceClassName: 'gpu' }]
+  const created = await client.create(betaClaims, {
+    metadata: { name: 'c', namespace },
+    spec: {
+      devices: {
+        requests: [
+          { name: 'one', deviceClassName: 'gpu', tolerations: [{ key: 'a' }] },
+          { name: 'any', firstAvailable: sorts },
+        ],
+      },
+    },
+  })
+  const toleration = { key: 'a', operator: 'Equal' }
+  const asked = { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 }
+  assert.deepEqual(created.spec.devices?.requests, [
+    { name: 'one', ...asked, tolerations: [toleration] },
+    { name: 'any', deviceClassName: '', firstAvailable: [{ name: 'small', ...asked }] },
+  ])
+  const stored = await client.get(claims, { name: 'c', namespace })
+  assert.deepEqual(stored.spec.devices?.requests, [
+    { name: 'one', exactly: { ...asked, tolerations: [toleration] } },
+    { name: 'any', firstAvailable: [{ name: 'small', ...asked }] },
+  ])
+  const again = await client.update(betaClaims, created)
+  assert.equal(again.metadata.resourceVersion, created.metadata.resourceVersion, 'nothing changed')
+  const status = { allocation: { devices: { results: [{ request: 'one', driver: 'd', pool: 'p', device: 'gpu-1' }] } } }
+  const given = await client.updateStatus(betaClaims, { ...created, status })
+  assert.equal(given.apiVersion, 'resource.k8s.io/v1beta1')
+  assert.equal((await client.get(claims, { name: 'c', namespace })).status?.allocation?.devices?.results?.length, 1)
+  await assert.rejects(
+    client.patch(
+      betaClaims,
+      { name: 'c', namespace },
+      { type: 'json', operations: [{ op: 'replace', path: '/spec/devices/requests/0/count', value: 2 }] },
+    ),
+    /spec: Invalid value: .*field is immutable/s,
+  )
+})
+
+test('slices of devices keep their devices in every version', async () => {
+  await using fixture = await startServer()
+  const client = clientOver(fixture.transport)
+  const attributes = { model: { string: 'x' }, cores: { int: 4 } }
+  const created = await client.create(betaSlices, {
+    metadata: { name: 's' },
+    spec: {
+      driver: 'd.example.com',
+      nodeName: 'n',
+      pool: { name: 'n', generation: 1, resourceSliceCount: 1 },
+      devices: [{ name: 'gpu-1', basic: { attributes } }],
+    },
+  })
+  assert.deepEqual(created.spec.devices, [{ name: 'gpu-1', basic: { attributes } }])
+  const { items } = await client.list(slices, { fieldSelector: 'spec.nodeName=n' })
+  assert.deepEqual(
+    items.map(({ spec }) => spec.devices),
+    [[{ name: 'gpu-1', attributes }]],
+  )
 })

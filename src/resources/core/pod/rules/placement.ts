@@ -1,5 +1,6 @@
 import type {
   Affinity,
+  NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
   PodAffinity,
@@ -56,9 +57,7 @@ export function checkAffinity(affinity: Affinity | undefined, report: Report): v
     const place = report.at('nodeAffinity')
     const required = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
     if (required !== undefined) {
-      const terms = place.at('requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms')
-      if ((required.nodeSelectorTerms ?? []).length === 0) terms.required('must have at least one node selector term')
-      for (const [index, term] of (required.nodeSelectorTerms ?? []).entries()) checkNodeTerm(term, terms.at(index))
+      checkNodeSelector(required, place.at('requiredDuringSchedulingIgnoredDuringExecution'))
     }
     for (const [index, { weight, preference }] of (
       nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []
@@ -74,6 +73,13 @@ export function checkAffinity(affinity: Affinity | undefined, report: Report): v
 
 function checkWeight(weight: number, report: Report): void {
   if (!(weight >= 1 && weight <= 100)) report.at('weight').invalid(weight, 'must be in the range 1-100')
+}
+
+/** The rules of a choice of nodes. */
+export function checkNodeSelector({ nodeSelectorTerms = [] }: NodeSelector, report: Report): void {
+  const terms = report.at('nodeSelectorTerms')
+  if (nodeSelectorTerms.length === 0) terms.required('must have at least one node selector term')
+  for (const [index, term] of nodeSelectorTerms.entries()) checkNodeTerm(term, terms.at(index))
 }
 
 function checkNodeTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, report: Report): void {
