@@ -1,7 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { namespaces } from '#api/core/v1/namespace.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
+import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import { Causes } from '#client/causes.ts'
-import { clientOver, type Client } from '#client/client.ts'
+import { clientOver, type Client, type Draft } from '#client/client.ts'
 import { controllerComponent, type Controller } from '#client/controller.ts'
 import { eventWriter } from '#client/events.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
@@ -14,6 +16,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
+import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
@@ -110,12 +113,12 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   })
   const components: readonly Component[] = [
     { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },
-    systemNamespacesComponent(clientOf('system:apiserver')),
+    systemObjectsComponent(clientOf('system:apiserver')),
     loop('informers', (signal) => informers.run(signal)),
     loop('events', (signal) => events.run(signal)),
     ...[...controllerParts, ...(options.scheduler === false ? [] : [scheduler]), nodes.component].map((part) => ({
       ...part,
-      needs: ['system-namespaces', ...(part.needs ?? [])],
+      needs: ['system-objects', ...(part.needs ?? [])],
     })),
   ]
   const administrator = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
@@ -169,16 +172,20 @@ function chosenControllers(made: readonly Controller[], wanted: 'all' | readonly
   return made.filter(({ name }) => wanted === 'all' || wanted.includes(name))
 }
 
-function systemNamespacesComponent(client: Client): Component {
+function systemObjectsComponent(client: Client): Component {
   return {
-    name: 'system-namespaces',
+    name: 'system-objects',
     needs: ['api-server'],
     async run(ready, signal) {
-      for (const name of systemNamespaces) {
-        await client.create(namespaces, { metadata: { name }, spec: {} }, { signal }).catch((error: unknown) => {
-          // Some were made with the roles in them.
+      // Some are there already: namespaces that were made with the roles in them, and all of them after a restart.
+      const ensure = async <T extends KubeObject>(resource: Resource<T>, object: Draft<T>): Promise<void> => {
+        await client.create(resource, object, { signal }).catch((error: unknown) => {
           if (!isReason(error, 'AlreadyExists')) throw error
         })
+      }
+      for (const name of systemNamespaces) await ensure(namespaces, { metadata: { name }, spec: {} })
+      for (const [name, { value, description }] of Object.entries(systemPriorityClasses)) {
+        await ensure(priorityClasses, { metadata: { name }, value, description })
       }
       ready()
       await untilAborted(signal)
@@ -190,7 +197,7 @@ function systemNamespacesComponent(client: Client): Component {
 function loop(name: string, run: (signal: AbortSignal) => Promise<void>): Component {
   return {
     name,
-    needs: ['system-namespaces'],
+    needs: ['system-objects'],
     async run(ready, signal) {
       ready()
       await run(signal)
