@@ -1,5 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
+import { exceedsJsonSize } from '#lib/encoding/jsonSize.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
 import { applyJsonPatch, JsonPatchError, maximumOperations, readJsonPatch } from '#machinery/patch/json.ts'
 import { applyMergePatch, isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
@@ -12,6 +13,7 @@ import { plainFailure, unsupportedMediaType } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Kind } from './kind.ts'
 import { thaw, thawMetadata } from './objects.ts'
+import { largestObject, objectTooLarge } from './registry/commit.ts'
 
 /** A patch that was read and can be applied to any state of the object. */
 export interface Patch {
@@ -35,14 +37,23 @@ export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind
 
 /** Reads the body of a PATCH on objects of a kind that may be only a view of others. */
 export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind, schema?: Schema): Promise<Patch> {
-  const apply = await readChange(exchange)
+  const { apply, size } = await readChange(exchange)
   return {
     apply(old, validation) {
       const patched = apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
+      if (size > largePatch && isTooLarge(patched)) throw objectTooLarge()
       return refinePatched(kind, old, patched, validation, schema)
     },
   }
+}
+
+/** Patches of more bytes than this are weighed before anything costly is done with what comes of them. */
+const largePatch = 512 * 1024
+
+/** Without metadata: who owns the fields is left out of an object that would be too large with it. */
+function isTooLarge({ metadata: _, ...rest }: JsonObject): boolean {
+  return exceedsJsonSize(rest, largestObject)
 }
 
 /** Decodes what a patch has changed; members that are still those of the old object are as they should be. */
@@ -66,7 +77,8 @@ function refinePatched(
   return { object: Object.assign(object, kept), warnings }
 }
 
-async function readChange(exchange: Exchange): Promise<Apply> {
+/** The change that the body asks for, and the body's size in bytes; 0 when it never was a text. */
+async function readChange(exchange: Exchange): Promise<{ readonly apply: Apply; readonly size: number }> {
   const type = (exchange.request.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
   const read = Object.hasOwn(patchTypes, type) ? patchTypes[type as keyof typeof patchTypes] : undefined
   if (read === undefined) {
@@ -82,11 +94,11 @@ async function readChange(exchange: Exchange): Promise<Apply> {
     })
   }
   const { request } = exchange
-  if ('object' in request.body) return read(request.body.object as Json)
+  if ('object' in request.body) return { apply: read(request.body.object as Json), size: 0 }
   const bytes = await readBody(exchange)
   const decoded = decodeJson(bytes)
   if ('problem' in decoded) throw badRequest(`error decoding patch: ${decoded.problem}`)
-  return read(decoded.value as Json)
+  return { apply: read(decoded.value as Json), size: bytes.length }
 }
 
 function readJson(json: Json): Apply {

@@ -1,6 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { decodeOwnValue } from '#machinery/codec/schemaDecoder.ts'
-import { failure, timeout, unavailable } from '#machinery/status.ts'
+import { failure, requestTooLarge, timeout, unavailable, type StatusError } from '#machinery/status.ts'
 import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
 import type { Kind } from '../kind.ts'
 import { encodeObject, rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
@@ -11,7 +11,7 @@ import type { OwnerRule } from './owners.ts'
 export type CommitContext = Pick<RegistryContext, 'store' | 'leases'>
 
 /** The largest object that is stored, in bytes of JSON: etcd's limit for one request. */
-const largestObject = 1.5 * 1024 * 1024
+export const largestObject = 1.5 * 1024 * 1024
 
 /** An object in its canonical form: members in the order of the API, and none that say nothing. Shares parts with `object`. */
 export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
@@ -50,6 +50,11 @@ function encodedToStore(canonical: KubeObject, owners: OwnerRule, isSorted: bool
   return { canonical: smaller, encoded: encodeObject(smaller, isSorted) }
 }
 
+/** The refusal of an object that would not fit into the store. */
+export function objectTooLarge(): StatusError {
+  return requestTooLarge(`Request entity too large: limit is ${largestObject}`)
+}
+
 /** Writes an encoded object if the key is still at `expected`. `object` must not be changed afterwards. */
 export async function writeObject(
   context: CommitContext,
@@ -60,7 +65,7 @@ export async function writeObject(
   object: KubeObject,
 ): Promise<{ readonly ok: true; readonly stored: StoredObject } | { readonly ok: false }> {
   if (encoded.value.length > largestObject) {
-    throw failure('RequestEntityTooLarge', `Request entity too large: limit is ${largestObject}`)
+    throw objectTooLarge()
   }
   rememberWritten(encoded, object)
   const { ttlSeconds } = kind.strategy
