@@ -42,9 +42,9 @@ export class ServerMetrics {
   }
 
   /** Counts one answered request. Long-lived ones count when they begin. */
-  requestDone(info: RequestInfo, method: string, code: number, milliseconds: number): void {
+  requestDone(info: RequestInfo, method: string, code: number, milliseconds: number, isApply = false): void {
     // Names and paths from clients stay out: each would be a series of its own.
-    const verb = info.isResource ? info.verb.toUpperCase() : method
+    const verb = isApply ? 'APPLY' : info.isResource ? info.verb.toUpperCase() : method
     const key = `${code} ${verb} ${info.group} ${info.version} ${info.resource} ${info.subresource} ${scopeOf(info)}`
     let series = this.#series.get(key)
     if (series === undefined) {

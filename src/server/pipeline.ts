@@ -13,6 +13,7 @@ import { parseFlag } from './options.ts'
 import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
 import { resourceEndpoint } from './endpoints/resource.ts'
 import { staticEndpoint } from './endpoints/static.ts'
+import { isApply } from './readApply.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import { refusalOf } from './registry/commit.ts'
 import { includeObject } from './transform.ts'
@@ -53,7 +54,8 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     reply = refuse(exchange, refusalOf(error))
   }
   if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
-  server.metrics.requestDone(exchange.info, request.method, reply.code, server.registry.clock.now() - started)
+  const took = server.registry.clock.now() - started
+  server.metrics.requestDone(exchange.info, request.method, reply.code, took, isApply(exchange))
   return { ...reply, wanted: exchange.wanted }
 }
 

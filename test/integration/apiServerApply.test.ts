@@ -4,6 +4,7 @@ import type { ManagedFieldsEntry } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { startServer } from './apiServerFixture.ts'
+import { define, path as widgetsPath, withServer } from './customResourcesFixture.ts'
 import { listen, type HttpFixture } from './apiServerHttp.ts'
 
 const maps = '/api/v1/namespaces/default/configmaps'
@@ -353,3 +354,55 @@ test('an object that is too large with its owners goes without them', async () =
   assert.equal(answer.code, 201, answer.body.message)
   assert.ok(!Object.hasOwn(answer.body.metadata, 'managedFields'))
 })
+
+test('custom objects are applied by their schema', () =>
+  withServer(async (client, fixture) => {
+    await using http = await listen(fixture.server)
+    await define(client)
+    const at = `${widgetsPath}/a`
+    const applied = (spec: object, rest: object = {}): object => ({
+      apiVersion: 'example.com/v1',
+      kind: 'Widget',
+      metadata: { name: 'a' },
+      spec,
+      ...rest,
+    })
+    const first = await apply(
+      http,
+      `${at}?fieldManager=one`,
+      applied({ size: 1, tags: ['x', 'y'], extra: { a: { b: 1 } } }, { status: { replicas: 9 } }),
+    )
+    assert.equal(first.code, 201, JSON.stringify(first.body))
+    assert.deepEqual(first.body.spec, { color: 'blue', extra: { a: { b: 1 } }, replicas: 1, size: 1, tags: ['x', 'y'] })
+    assert.equal(first.body.status, undefined)
+    const own = '{"f:spec":{"f:extra":{"f:a":{".":{},"f:b":{}}},"f:size":{},"f:tags":{"v:\\"x\\"":{},"v:\\"y\\"":{}}}}'
+    assert.deepEqual(ownersIn(first.body), [`one Apply ${own}`])
+    const again = await apply(
+      http,
+      `${at}?fieldManager=one`,
+      applied({ size: 1, tags: ['x', 'y'], extra: { a: { b: 1 } } }),
+    )
+    assert.deepEqual(again.body, first.body)
+    const other = await apply(http, `${at}?fieldManager=two`, applied({ tags: ['z'], color: 'red' }))
+    assert.deepEqual(other.body.spec.tags, ['x', 'y', 'z'])
+    const dropped = await apply(http, `${at}?fieldManager=one`, applied({ size: 2, tags: ['y'] }))
+    assert.deepEqual(dropped.body.spec, { color: 'red', replicas: 1, size: 2, tags: ['y', 'z'] })
+    const conflicting = await apply(http, `${at}?fieldManager=one`, applied({ size: 2, color: 'blue' }))
+    assert.equal(conflicting.body.message, 'Apply failed with 1 conflict: conflict with "two": .spec.color')
+    const unknown = await apply(http, `${at}?fieldManager=one`, applied({ size: 2, shape: 'x' }))
+    assert.equal(
+      unknown.body.message,
+      'failed to create typed patch object (/a; example.com/v1, Kind=Widget): .spec.shape: field not declared in schema',
+    )
+    const status = await apply(
+      http,
+      `${at}/status?fieldManager=three`,
+      applied({ size: 5 }, { status: { replicas: 3 } }),
+    )
+    assert.deepEqual([status.body.spec.size, status.body.status], [2, { replicas: 3 }])
+    const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'a' }, spec: { replicas: 4 } }
+    assert.equal((await apply(http, `${at}/scale?fieldManager=four&force=true`, scale)).body.spec.replicas, 4)
+    const { body } = await send(http, 'GET', at)
+    assert.ok(ownersIn(body).includes('four Apply/scale {"f:spec":{"f:replicas":{}}}'))
+    assert.deepEqual(fixture.bugs, [])
+  }))

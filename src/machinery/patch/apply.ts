@@ -4,7 +4,8 @@ import { difference, fieldsNamed, intersection, isEmptySet, leaf, union, type Fi
 import type { Shape } from './fieldShape.ts'
 import { ownerAs, type Owner, type Owners, type Writer } from './managedFields.ts'
 import { mergeFields } from './mergeFields.ts'
-import { compareFields, namedFields, withNamedParents, withoutFields } from './ownedFields.ts'
+import { compareFields } from './changedFields.ts'
+import { namedFields, withNamedParents, withoutFields } from './namedFields.ts'
 
 /** One version of a kind: how its objects divide, and how to get from and to the version of the request. */
 export interface Form {

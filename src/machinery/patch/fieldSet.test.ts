@@ -2,10 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
-  compareSteps,
   difference,
   differenceBelow,
-  fieldPathText,
   fieldSetText,
   fieldsNamed,
   hasField,
@@ -19,6 +17,7 @@ import {
   withSelf,
   type FieldSet,
 } from './fieldSet.ts'
+import { compareSteps, fieldPathText } from './fieldSteps.ts'
 
 type Operation = (a: FieldSet, b: FieldSet) => FieldSet
 

@@ -9,6 +9,7 @@
 // they have the one in which they are written, so that equal sets have equal texts.
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
 import { isObject } from '#machinery/schema/model.ts'
+import { compareSteps, readStep } from './fieldSteps.ts'
 
 /** A set, or a node of one. The root itself is never a member: a root without members is the empty set. */
 export interface FieldSet {
@@ -157,76 +158,6 @@ export function* pathsOf(set: FieldSet, above: readonly string[] = []): Generato
   for (const step of steps) yield* pathsOf(set[step]!, [...above, step])
 }
 
-/** A path as messages write it: `.spec.ports[port=80,protocol="TCP"].name`. */
-export function fieldPathText(path: readonly string[]): string {
-  return path.map(stepText).join('')
-}
-
-function stepText(step: string): string {
-  const rest = step.slice(2)
-  switch (step[0]) {
-    case 'k': {
-      const key = JSON.parse(rest) as Record<string, unknown>
-      return `[${Object.entries(key)
-        .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-        .join(',')}]`
-    }
-    case 'v':
-      return `[=${JSON.stringify(JSON.parse(rest))}]`
-    case 'i':
-      return `[${rest}]`
-    default:
-      return `.${rest}`
-  }
-}
-
-const kinds = '.fkvi'
-
-/** The order of the members of a node: itself, fields by name, items by key, by value, by position. */
-export function compareSteps(a: string, b: string): number {
-  if (a === b) return 0
-  const byKind = kinds.indexOf(a[0]!) - kinds.indexOf(b[0]!)
-  if (byKind !== 0) return byKind
-  if (a[0] === 'f') return a < b ? -1 : 1
-  if (a[0] === 'i') return Number(a.slice(2)) - Number(b.slice(2))
-  return compareStrings(a, b) ?? compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)))
-}
-
-/** Compares keys that first differ within a plain string, as most do; others must be read to be compared. */
-function compareStrings(a: string, b: string): number | undefined {
-  let at = 0
-  while (a[at] === b[at]) at++
-  let start = at
-  while (start > 2 && a[start - 1] !== '"' && a[start - 1] !== ':') start--
-  const [left, right] = [a[at], b[at]]
-  if (a[start - 1] !== '"' || left === undefined || right === undefined || /[\\,}]/.test(left + right)) return undefined
-  // A string that ends here comes before one that goes on.
-  if (left === '"' || right === '"') return left === '"' ? -1 : 1
-  return left < right ? -1 : 1
-}
-
-/** Numbers, then texts, then truth values, then lists, then objects member by member. */
-function compareValues(a: unknown, b: unknown): number {
-  const byType = rankOf(a) - rankOf(b)
-  if (byType !== 0) return byType
-  if (typeof a === 'number' || typeof a === 'boolean') return Number(a) - Number(b)
-  if (typeof a === 'string') return a === b ? 0 : a < (b as string) ? -1 : 1
-  if (a === null) return 0
-  const [left, right] = [Object.entries(a as object), Object.entries(b as object)]
-  for (const [at, [name, value]] of left.entries()) {
-    const other = right[at]
-    if (other === undefined) return 1
-    const order = compareValues(name, other[0]) || compareValues(value, other[1])
-    if (order !== 0) return order
-  }
-  return left.length - right.length
-}
-
-function rankOf(value: unknown): number {
-  if (Array.isArray(value)) return 3
-  return ['number', 'string', 'boolean', '', 'object'].indexOf(value === null ? '' : typeof value)
-}
-
 /** The same set with all members in order. */
 function inOrder(set: FieldSet): FieldSet {
   if (texts.has(set)) return set
@@ -267,41 +198,6 @@ function readNode(value: unknown): { readonly below: FieldSet; readonly member: 
     below[step] = node.member ? withSelf(node.below) : node.below
   }
   return { below, member: Object.hasOwn(value, self) || isEmptySet(below) }
-}
-
-function readStep(key: string): string {
-  if (key.length < 2 || key[1] !== ':') return 'malformed'
-  const rest = key.slice(2)
-  if (key[0] === 'f') return key
-  if (key[0] === 'i') return /^[+-]?\d{1,15}$/.test(rest) ? `i:${Number(rest)}` : 'malformed'
-  if (key[0] !== 'k' && key[0] !== 'v') return 'unknown'
-  try {
-    const value: unknown = JSON.parse(rest)
-    if (key[0] === 'v') return valueStep(value)
-    return isObject(value) ? keyStep(Object.entries(value)) : 'malformed'
-  } catch {
-    return 'malformed'
-  }
-}
-
-/** The step to an item of a set. */
-export function valueStep(value: unknown): string {
-  return `v:${keyText(value)}`
-}
-
-/** The step to an item of a list whose items have keys. */
-export function keyStep(key: readonly (readonly [name: string, value: unknown])[]): string {
-  const sorted = key.length < 2 ? key : key.toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return `k:{${sorted.map(([name, value]) => `${keyText(name)}:${keyText(value)}`).join(',')}}`
-}
-
-const plainText = /^[-\w./]*$/
-const unsafeInHtml = /[<>&\u2028\u2029]/g
-
-/** A value as JSON. Go writes what HTML or JavaScript would misread as escapes. */
-export function keyText(value: unknown): string {
-  if (typeof value === 'string' && plainText.test(value)) return `"${value}"`
-  return JSON.stringify(value).replace(unsafeInHtml, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** The set as JSON; made once for each set that `shared` has seen. */

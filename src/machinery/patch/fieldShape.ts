@@ -2,7 +2,7 @@
 // what is atomic not at all. Everything that walks objects for the sake of owners walks along these shapes.
 import { definitionNamed } from '#machinery/schema/load.ts'
 import { isObject, type Schema } from '#machinery/schema/model.ts'
-import { keyText, valueStep } from './fieldSet.ts'
+import { keyText, valueStep } from './fieldSteps.ts'
 
 /** What a value without members may be; `any` is never looked into. */
 export type ScalarType = 'string' | 'numeric' | 'boolean' | 'untyped' | 'any'

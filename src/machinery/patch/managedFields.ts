@@ -4,7 +4,6 @@ import type { ManagedFieldsEntry } from '#api/meta/v1/objectMeta.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import {
   difference,
-  fieldPathText,
   fieldSetText,
   intersection,
   isEmptySet,
@@ -16,7 +15,8 @@ import {
   union,
   type FieldSet,
 } from './fieldSet.ts'
-import type { FieldChanges } from './ownedFields.ts'
+import { fieldPathText } from './fieldSteps.ts'
+import type { FieldChanges } from './changedFields.ts'
 
 /** One owner: an entry that says everything, with its fields in order. */
 export interface Owner extends ManagedFieldsEntry {

@@ -2,7 +2,7 @@
 // item, everything else as a whole. Here too: whether what is applied fits the schema at all.
 import { setOwn } from '#lib/encoding/setOwn.ts'
 import { isObject } from '#machinery/schema/model.ts'
-import { fieldPathText } from './fieldSet.ts'
+import { fieldPathText } from './fieldSteps.ts'
 import { isDivided, isKeyed, type Shape } from './fieldShape.ts'
 
 type Members = Readonly<Record<string, unknown>>

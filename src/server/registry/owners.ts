@@ -8,13 +8,16 @@ import {
   afterUpdate,
   areOwners,
   beforeFirstApply,
+  inWrittenOrder,
   readOwners,
   resetsOwners,
   sameOwners,
+  withFields,
   type ChangesIn,
   type Owners,
 } from '#machinery/patch/managedFields.ts'
-import { compareFields, compareFieldsAt, createdFields, type FieldChanges } from '#machinery/patch/ownedFields.ts'
+import { compareFields, compareFieldsAt, createdFields, type FieldChanges } from '#machinery/patch/changedFields.ts'
+import { fittedFields } from '#machinery/patch/namedFields.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { timeText } from '#machinery/time.ts'
 import type { Kind } from '../kind.ts'
@@ -36,6 +39,17 @@ const nobody: Owners = []
 /** The owners of a stored object: what the store holds was written by `setOwners`. */
 export function ownersOf({ metadata }: KubeObject): Owners {
   return (metadata.managedFields ?? nobody) as Owners
+}
+
+/** The owners of a stored object as its schema means them now, which custom kinds may have changed since. */
+function currentOwners(context: RegistryContext, kind: Kind, object: KubeObject): Owners {
+  const owners = ownersOf(object)
+  if (kind.custom === undefined) return owners
+  const fitted = owners.map((owner) => {
+    const form = kindIn(context, kind, owner.apiVersion)
+    return form === undefined ? owner : withFields(owner, fittedFields(ownedShape(form.schema), owner.fieldsV1))
+  })
+  return fitted.every((owner, at) => owner === owners[at]) ? owners : inWrittenOrder(fitted)
 }
 
 /** Writes the owners into an object that is not stored yet. */
@@ -66,7 +80,8 @@ export function ownUpdated(
   options: WriteOptions,
   through?: Through,
 ): void {
-  const owners = through === undefined ? ownersSent(object, ownersOf(old)) : ownersOf(old)
+  const stored = currentOwners(context, kind, old)
+  const owners = through === undefined ? ownersSent(object, stored) : stored
   if (owners.length === 0) return setOwners(object, owners)
   const changes = changesBetween(context, kind, options, old, object, through)
   // Upstream never says when a scale was changed.
@@ -91,7 +106,7 @@ export function ownersBeforeApply(
   options: WriteOptions,
   through?: Through,
 ): Owners {
-  const owners = ownersOf(old)
+  const owners = currentOwners(context, kind, old)
   if (owners.length > 0) return owners
   const writer = writerOf(kind, { ...options, manager: beforeFirstApply }, through?.name)
   const changes = changesBetween(context, kind, options, undefined, old, through)

@@ -1,6 +1,8 @@
-// Which fields an object has, and which of them a change touched: what owners are told apart by.
+// Which fields a change touches: what a writer comes to own and others lose.
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { compareSteps, leaf, sharedText, union, withSelf, type FieldSet } from './fieldSet.ts'
+import { leaf, sharedText, union, type FieldSet } from './fieldSet.ts'
+import { compareSteps } from './fieldSteps.ts'
+import { isEmpty, itemsByStep, memberOf, noMembers, partsOf, Repeated, type Members, type Parts } from './fieldParts.ts'
 import { isDivided, isKeyed, type Field, type Shape } from './fieldShape.ts'
 
 /** The fields that differ between two objects, each in one of the sets. */
@@ -11,12 +13,10 @@ export interface FieldChanges {
 }
 
 type Building = Record<string, FieldSet>
-type Members = Readonly<Record<string, unknown>>
 
 const leafAdded: FieldChanges = { added: leaf }
 const leafModified: FieldChanges = { modified: leaf }
 const leafRemoved: FieldChanges = { removed: leaf }
-const noMembers: Members = {}
 
 /** What becomes different from one value to another; undefined: nothing. Costs little where they share members. */
 export function compareFields(shape: Shape, before: unknown, after: unknown): FieldChanges | undefined {
@@ -62,13 +62,6 @@ export function compareFieldsAt(
   return changes
 }
 
-/** An own member. What an object inherits is functions, which JSON has not, and its prototype. */
-function memberOf(value: Members, name: string): unknown {
-  const member = value[name]
-  const isOdd = typeof member === 'function' || name === '__proto__'
-  return isOdd && !Object.hasOwn(value, name) ? undefined : member
-}
-
 function bothChanges(a: FieldChanges, b: FieldChanges): FieldChanges {
   const both = (x: FieldSet | undefined, y: FieldSet | undefined): FieldSet | undefined =>
     x === undefined || y === undefined ? (x ?? y) : union(x, y)
@@ -79,24 +72,9 @@ function bothChanges(a: FieldChanges, b: FieldChanges): FieldChanges {
   }
 }
 
-type Parts = 'members' | 'items' | 'none' | 'whole' | 'mixed'
-
-function partsOf(shape: Shape, value: unknown): Parts {
-  if (typeof value !== 'object') return 'whole'
-  if (value === null) return 'none'
-  if (isDivided(shape, value)) return 'members'
-  return isKeyed(shape, value) ? 'items' : 'whole'
-}
-
 function commonParts(a: Parts, b: Parts): Parts {
   if (a === b || b === 'none') return a
   return a === 'none' ? b : 'mixed'
-}
-
-function isEmpty(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  for (const _ in value as object) return false
-  return true
 }
 
 function compareMembers(shape: Shape, before: Members, after: Members): FieldChanges | undefined {
@@ -156,29 +134,6 @@ function compareItems(shape: Shape, before: readonly unknown[], after: readonly 
   for (const [step, item] of now) compare(step, old.get(step), item)
   for (const [step, item] of old) if (!now.has(step)) compare(step, item, undefined)
   return result.all()
-}
-
-/** Several items of a list with the same step. */
-class Repeated {
-  readonly items: unknown[]
-
-  constructor(...items: unknown[]) {
-    this.items = items
-  }
-}
-
-/** The items of a list by the step to each; those that have none are left out. */
-function itemsByStep(shape: Shape, list: readonly unknown[]): ReadonlyMap<string, unknown> {
-  const found = new Map<string, unknown>()
-  for (const item of list) {
-    const step = shape.step!(item)
-    if (typeof step !== 'string') continue
-    const same = found.get(step)
-    if (same === undefined) found.set(step, item)
-    else if (same instanceof Repeated) same.items.push(item)
-    else found.set(step, new Repeated(same, item))
-  }
-  return found
 }
 
 /** Collects the changes below one node. */
@@ -294,87 +249,4 @@ function below(node: FieldSet): FieldSet | undefined {
   if (node === leaf) return undefined
   const { '.': _, ...rest } = node
   return rest
-}
-
-/** The fields that an object names: leaves, entries of maps and items of lists, but not the structs around them. */
-export function namedFields(shape: Shape, value: unknown): FieldSet {
-  if (isDivided(shape, value)) return namedMembers(shape, value)
-  return isKeyed(shape, value) ? namedItems(shape, value) : leaf
-}
-
-function namedMembers(shape: Shape, value: Members): FieldSet {
-  const node: Building = {}
-  for (const name of Object.keys(value)) {
-    const field = shape.fields.get(name)
-    const inner = field === undefined ? shape.values : field.shape
-    const member = value[name]
-    if (inner === undefined || member === undefined) continue
-    const isWhole =
-      member === null || partsOf(inner, member) === 'whole' || (isDivided(inner, member) && isEmpty(member))
-    const named = isWhole ? leaf : namedFields(inner, member)
-    // An empty list that has keys names nothing.
-    if (field === undefined) node[`f:${name}`] = withSelf(named)
-    else if (isWhole || !isEmpty(named)) node[field.step] = named
-  }
-  return node
-}
-
-function namedItems(shape: Shape, list: readonly unknown[]): FieldSet {
-  const node: Building = {}
-  for (const [step, item] of itemsByStep(shape, list)) {
-    node[step] = item instanceof Repeated || item === null ? leaf : withSelf(namedFields(shape.items, item))
-  }
-  return node
-}
-
-/** The set with the structs and lists around its members, as far as they are fields with names. */
-export function withNamedParents(shape: Shape | undefined, set: FieldSet): FieldSet {
-  let result: Building | undefined
-  for (const step of Object.keys(set)) {
-    if (step === '.') continue
-    const node = set[step]!
-    if (isEmpty(node)) continue
-    const field = step.startsWith('f:') ? shape?.fields.get(step.slice(2)) : undefined
-    const inner = step.startsWith('f:') ? (field?.shape ?? shape?.values) : shape?.items
-    const widened = withNamedParents(inner, node)
-    const named = field === undefined ? widened : withSelf(widened)
-    if (named !== node) (result ??= { ...set })[step] = named
-  }
-  return result ?? set
-}
-
-/** A value without the members and items in a set, for reading by the schema. What loses all its members is null. */
-export function withoutFields(shape: Shape, value: unknown, set: FieldSet): unknown {
-  if (isDivided(shape, value)) {
-    if (isEmpty(value)) return null
-    const left: Record<string, unknown> = {}
-    let isLeft = false
-    for (const name of Object.keys(value)) {
-      const node = set[`f:${name}`]
-      if (node !== undefined && isInSet(node)) continue
-      const field = shape.fields.get(name)
-      const inner = field === undefined ? shape.values : field.shape
-      const member = value[name]
-      const kept = node === undefined || inner === undefined ? member : withoutFields(inner, member, node)
-      Object.defineProperty(left, name, { value: kept, enumerable: true, configurable: true, writable: true })
-      isLeft = true
-    }
-    return isLeft ? left : null
-  }
-  if (isKeyed(shape, value)) {
-    const left: unknown[] = []
-    for (const item of value) {
-      const step = shape.step!(item)
-      const node = typeof step === 'string' ? set[step] : undefined
-      if (node === undefined) left.push(item)
-      else if (!isInSet(node)) left.push(withoutFields(shape.items, item, node))
-    }
-    return left.length > 0 ? left : null
-  }
-  // An atomic value of which parts were owned: the schema was another one then.
-  return typeof value === 'object' ? null : value
-}
-
-function isInSet(node: FieldSet): boolean {
-  return node['.'] !== undefined || isEmpty(node)
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Schema } from '#machinery/schema/model.ts'
 import { fieldsNamed } from './fieldSet.ts'
 import { shapeOf } from './fieldShape.ts'
-import { compareFields, compareFieldsAt, namedFields, withNamedParents, withoutFields } from './ownedFields.ts'
+import { compareFields, compareFieldsAt, createdFields } from './changedFields.ts'
 
 const text: Schema = { type: 'string' }
 const item: Schema = {
@@ -111,34 +111,34 @@ test('a change that can only be at some places is looked for there', () => {
   assert.equal(compareFieldsAt(shape, { size: 1 }, { size: 2 }, ['inner.b', 'map']), undefined)
 })
 
-const named: readonly [string, object, object][] = [
-  ['leaves and entries', { size: 1, map: { a: '1' }, inner: { a: '1' } }, fieldsNamed('inner.a', 'map.a', 'size')],
-  ['an empty map, an empty set', { map: {}, set: [] }, fieldsNamed('map')],
-  ['null', { map: null, size: null, set: null }, fieldsNamed('map', 'set', 'size')],
-  ['items', { items: [{ name: 'a' }] }, { 'f:items': { 'k:{"name":"a"}': { '.': {}, 'f:name': {} } } }],
-  ['what no schema knows', { open: { a: { b: 1 } } }, { 'f:open': { 'f:a': { '.': {}, 'f:b': {} } } }],
-]
-
-for (const [name, value, expected] of named) {
-  test(`fields that an object names: ${name}`, () => assert.deepEqual(namedFields(shape, value), expected))
-}
-
-test('structs with a name come with what is in them', () => {
-  const set = { 'f:inner': { 'f:a': {} }, 'f:items': { 'k:{"name":"a"}': { 'f:value': {} } }, 'f:map': { 'f:x': {} } }
-  assert.deepEqual(withNamedParents(shape, set), {
-    'f:inner': { '.': {}, 'f:a': {} },
-    'f:items': { '.': {}, 'k:{"name":"a"}': { 'f:value': {} } },
-    'f:map': { '.': {}, 'f:x': {} },
-  })
-})
-
-test('fields are taken out of an object', () => {
-  const value = { size: 1, map: { a: '1' }, items: [{ name: 'a', value: '1' }, { name: 'b' }], set: ['a', 'b'] }
-  const set = {
-    'f:items': { 'k:{"name":"a"}': { 'f:value': {} }, 'k:{"name":"b"}': {} },
-    'f:map': { 'f:a': {} },
-    'f:set': { 'v:"a"': {} },
-    'f:size': {},
+test('what a new object sets is what it adds to an empty one, in order', () => {
+  const empty = { inner: {}, items: [] }
+  const object = {
+    size: 0,
+    ports: [{ port: 443 }, { port: 80 }],
+    items: [{ name: 'b', value: '1' }, { name: 'a' }, { name: 'b' }],
+    inner: { b: '1' },
+    map: { z: '1', a: '2' },
+    open: {},
+    whole: { a: '1' },
   }
-  assert.deepEqual(withoutFields(shape, value, set), { map: null, items: [{ name: 'a' }], set: ['b'] })
+  const created = createdFields(shape, empty, object)
+  assert.deepEqual(created, compareFields(shape, empty, object)?.added)
+  assert.equal(
+    JSON.stringify(created),
+    JSON.stringify({
+      'f:inner': { 'f:b': {} },
+      'f:items': { 'k:{"name":"a"}': { '.': {}, 'f:name': {} }, 'k:{"name":"b"}': {} },
+      'f:map': { '.': {}, 'f:a': {}, 'f:z': {} },
+      'f:open': {},
+      'f:ports': {
+        '.': {},
+        'k:{"port":80,"proto":"TCP"}': { '.': {}, 'f:port': {} },
+        'k:{"port":443,"proto":"TCP"}': { '.': {}, 'f:port': {} },
+      },
+      'f:size': {},
+      'f:whole': {},
+    }),
+  )
+  assert.deepEqual(createdFields(shape, empty, empty), {})
 })

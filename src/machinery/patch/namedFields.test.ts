@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Schema } from '#machinery/schema/model.ts'
+import { fieldsNamed } from './fieldSet.ts'
+import { shapeOf } from './fieldShape.ts'
+import { fittedFields, namedFields, withNamedParents, withoutFields } from './namedFields.ts'
+
+const text: Schema = { type: 'string' }
+const item: Schema = {
+  type: 'object',
+  properties: { name: text, port: { type: 'integer' }, proto: { type: 'string', default: 'TCP' }, value: text },
+}
+const schema: Schema = {
+  type: 'object',
+  properties: {
+    size: { type: 'integer' },
+    map: { type: 'object', additionalProperties: text },
+    whole: { type: 'object', mapType: 'atomic', properties: { a: text } },
+    list: { type: 'array', items: text },
+    set: { type: 'array', items: text, listType: 'set' },
+    items: { type: 'array', items: item, listType: 'map', listMapKeys: ['name'] },
+    ports: { type: 'array', items: item, listType: 'map', listMapKeys: ['port', 'proto'] },
+    inner: { type: 'object', properties: { a: text, b: text } },
+    open: { type: 'object', preserveUnknownFields: true },
+  },
+}
+const shape = shapeOf(schema)
+
+const named: readonly [string, object, object][] = [
+  ['leaves and entries', { size: 1, map: { a: '1' }, inner: { a: '1' } }, fieldsNamed('inner.a', 'map.a', 'size')],
+  ['an empty map, an empty set', { map: {}, set: [] }, fieldsNamed('map')],
+  ['null', { map: null, size: null, set: null }, fieldsNamed('map', 'set', 'size')],
+  ['items', { items: [{ name: 'a' }] }, { 'f:items': { 'k:{"name":"a"}': { '.': {}, 'f:name': {} } } }],
+  ['what no schema knows', { open: { a: { b: 1 } } }, { 'f:open': { 'f:a': { '.': {}, 'f:b': {} } } }],
+]
+
+for (const [name, value, expected] of named) {
+  test(`fields that an object names: ${name}`, () => assert.deepEqual(namedFields(shape, value), expected))
+}
+
+test('structs with a name come with what is in them', () => {
+  const set = { 'f:inner': { 'f:a': {} }, 'f:items': { 'k:{"name":"a"}': { 'f:value': {} } }, 'f:map': { 'f:x': {} } }
+  assert.deepEqual(withNamedParents(shape, set), {
+    'f:inner': { '.': {}, 'f:a': {} },
+    'f:items': { '.': {}, 'k:{"name":"a"}': { 'f:value': {} } },
+    'f:map': { '.': {}, 'f:x': {} },
+  })
+})
+
+test('fields are taken out of an object', () => {
+  const value = { size: 1, map: { a: '1' }, items: [{ name: 'a', value: '1' }, { name: 'b' }], set: ['a', 'b'] }
+  const set = {
+    'f:items': { 'k:{"name":"a"}': { 'f:value': {} }, 'k:{"name":"b"}': {} },
+    'f:map': { 'f:a': {} },
+    'f:set': { 'v:"a"': {} },
+    'f:size': {},
+  }
+  assert.deepEqual(withoutFields(shape, value, set), { map: null, items: [{ name: 'a' }], set: ['b'] })
+})
+
+test('what became atomic is owned as a whole', () => {
+  const set = {
+    'f:inner': { 'f:a': {} },
+    'f:list': { 'v:"a"': {} },
+    'f:map': { 'f:x': {} },
+    'f:open': { 'f:a': { 'f:b': {} } },
+    'f:whole': { '.': {}, 'f:a': {} },
+  }
+  assert.deepEqual(fittedFields(shape, set), { ...set, 'f:list': {}, 'f:whole': {} })
+  const same = { 'f:inner': { 'f:a': {} }, 'f:whole': {} }
+  assert.equal(fittedFields(shape, same), same)
+})
