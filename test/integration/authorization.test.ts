@@ -98,6 +98,35 @@ test('a list or watch of one object needs the permission for that object', async
   assert.equal(await ask(jane, lists), `403 configmaps ${refused}`)
 })
 
+test('to create by an update or an apply needs the permission to create', async () => {
+  await using fixture = await startServer({ roles: true })
+  const { transport } = fixture
+  const changes = { ...rule('configmaps', 'update', 'patch') }
+  const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['update'] }
+  await grant(fixture, 'jane', 'changer', changes, leases)
+  const jane = as(fixture, 'jane')
+  const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases/a'
+  const lease = { metadata: { name: 'a' }, spec: {} }
+  const refused = (what: string, resource: string, group: string): string =>
+    `403 ${what} "a" is forbidden: User "jane" cannot create resource "${resource}" in API group "${group}" in the namespace "default"`
+  const applied = {
+    method: 'PATCH',
+    path: `${inDefault}/configmaps/a`,
+    query: { fieldManager: 'test' },
+    contentType: 'application/apply-patch+yaml',
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } },
+  } as const
+  assert.equal(
+    await ask(jane, `PUT ${path}`, lease),
+    refused('leases.coordination.k8s.io', 'leases', 'coordination.k8s.io'),
+  )
+  await assert.rejects(jane.send(applied), { message: refused('configmaps', 'configmaps', '').slice(4) })
+  await transport.send(applied)
+  await must(transport, `PUT ${path}`, lease)
+  await jane.send(applied)
+  assert.match(await ask(jane, `PUT ${path}`, lease), /^422 .*metadata.resourceVersion/)
+})
+
 test('nobody gives more than he has', async () => {
   await using fixture = await startServer({ roles: true })
   const everything = { apiGroups: [apiGroup], resources: ['roles', 'rolebindings'], verbs: ['*'] }

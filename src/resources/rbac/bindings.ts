@@ -43,6 +43,7 @@ const columns: readonly Column<Binding>[] = [
 export const roleBindingStrategy: Strategy<RoleBinding> = {
   resource: roleBindings,
   nameRule: 'path-segment',
+  createOnUpdate: true,
   unconditionalUpdate: true,
   generation: false,
   columns,
@@ -56,6 +57,7 @@ export const roleBindingStrategy: Strategy<RoleBinding> = {
 export const clusterRoleBindingStrategy: Strategy<ClusterRoleBinding> = {
   resource: clusterRoleBindings,
   nameRule: 'path-segment',
+  createOnUpdate: true,
   unconditionalUpdate: true,
   generation: false,
   columns,

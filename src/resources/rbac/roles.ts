@@ -19,6 +19,7 @@ const columns: readonly Column[] = [
 export const roleStrategy: Strategy<Role> = {
   resource: roles,
   nameRule: 'path-segment',
+  createOnUpdate: true,
   unconditionalUpdate: true,
   generation: false,
   columns,
@@ -31,6 +32,7 @@ export const roleStrategy: Strategy<Role> = {
 export const clusterRoleStrategy: Strategy<ClusterRole> = {
   resource: clusterRoles,
   nameRule: 'path-segment',
+  createOnUpdate: true,
   unconditionalUpdate: true,
   generation: false,
   columns,

@@ -11,6 +11,7 @@ import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { GroupVersionKind, JsonObject } from '#machinery/schema/model.ts'
 import { conflict, methodNotAllowed } from '#machinery/status.ts'
 import { timeText } from '#machinery/time.ts'
+import { authorizeCreation } from '../authorize/creation.ts'
 import { refineObject } from '../decode.ts'
 import { writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
@@ -67,6 +68,7 @@ export async function applyEndpoint(exchange: Exchange, kind: Kind, through?: Th
     return toStoredForm(kind, object)
   }
   const create = (): KubeObject => {
+    authorizeCreation(exchange)
     const object = change(emptyObject(kind.schema), [])
     checkNew(object, kind)
     return object

@@ -1,5 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { badRequest } from '#machinery/status.ts'
+import { authorizeCreation } from '../authorize/creation.ts'
 import { decodeObject } from '../decode.ts'
 import { readPatch } from '../readPatch.ts'
 import { addWarning, writeOptions, type Exchange } from '../exchange.ts'
@@ -44,7 +45,12 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
       change: () => toStoredForm(kind, thawObject(object)),
       retryConflicts: false,
       ...(kind.strategy.createOnUpdate === true && subresource === undefined
-        ? { createInstead: () => toStoredForm(kind, thawObject(object)) }
+        ? {
+            createInstead: () => {
+              authorizeCreation(exchange)
+              return toStoredForm(kind, thawObject(object))
+            },
+          }
         : {}),
       ...(subresource === undefined ? {} : { subresource }),
     },
