@@ -21,7 +21,11 @@ import { serviceAddressController } from './serviceAddresses/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { serviceAccountTokenController } from './serviceAccountToken/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
-import { claimProtectionController, volumeProtectionController } from './volumeProtection/controller.ts'
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './volumeProtection/controller.ts'
 
 /** Every controller, in no particular order but the collector last: it shares the informers of the others. */
 export const controllers: readonly MakeController[] = [
@@ -43,6 +47,7 @@ export const controllers: readonly MakeController[] = [
   resourceQuotaController,
   claimProtectionController,
   volumeProtectionController,
+  attributesClassProtectionController,
   clusterRoleAggregation,
   garbageCollector,
 ]

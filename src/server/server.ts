@@ -23,6 +23,7 @@ import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { authorizationOf } from './authorize/authorizers.ts'
+import { maySignBy } from './authorize/signers.ts'
 import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
 import { writePolicy } from './authorize/bootstrap/writePolicy.ts'
 import { checkEscalation } from './authorize/escalation.ts'
@@ -126,7 +127,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       cluster,
       kinds,
       leases,
-      admission: options.admission ?? admissionPlugins({ webhooks }),
+      admission: options.admission ?? admissionPlugins({ webhooks, maySign: maySignBy(authorization) }),
       guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     },
     kinds,

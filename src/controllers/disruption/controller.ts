@@ -48,7 +48,7 @@ export function disruptionController(context: ControllerContext): Controller {
         const message = `Failed to calculate the number of expected pods: ${why}`
         events.record(about, { type: 'Warning', reason: 'CalculateExpectedPodCountFailed', message })
         const status = failedStatus(budget, why, clock.now())
-        await unlessGone(writeStatus(client, podDisruptionBudgets, budget, status, signal))
+        await unlessGone(client.updateStatus(podDisruptionBudgets, { ...budget, status }, { signal }))
         return
       }
       if (unmanaged(matching).length > 0) {
@@ -89,7 +89,7 @@ export function disruptionController(context: ControllerContext): Controller {
       { groups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['pods/status'], verbs: ['patch', 'update'] },
-      { groups: ['policy'], resources: ['poddisruptionbudgets/status'], verbs: ['update', 'patch'] },
+      { groups: ['policy'], resources: ['poddisruptionbudgets/status'], verbs: ['update'] },
       { groups: ['*'], resources: ['*/scale'], verbs: ['get'] },
     ],
     watch(on) {

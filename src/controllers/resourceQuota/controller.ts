@@ -86,7 +86,7 @@ export function resourceQuotaController(context: ControllerContext): Controller 
     name: 'resourcequota-controller',
     permissions: [
       { groups: ['*'], resources: ['*'], verbs: ['list', 'watch'] },
-      { groups: [''], resources: ['resourcequotas/status'], verbs: ['update', 'patch'] },
+      { groups: [''], resources: ['resourcequotas/status'], verbs: ['update'] },
     ],
     watch(on, add) {
       lookAt = add

@@ -1,13 +1,14 @@
 import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
 import { persistentVolumes } from '#api/core/v1/persistentVolume.ts'
 import { pods } from '#api/core/v1/pod.ts'
+import { volumeAttributesClasses } from '#api/storage/v1/volumeAttributesClass.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft } from '#client/client.ts'
 import type { Controller } from '#client/controller.ts'
 import { unlessGone } from '#client/unlessGone.ts'
-import { claimProtection, volumeProtection } from '#machinery/volumeProtection.ts'
+import { attributesClassProtection, claimProtection, volumeProtection } from '#machinery/volumeProtection.ts'
 import type { ControllerContext } from '../context.ts'
-import { claimsInUse, isVolumeInUse, planFinalizers } from './plan.ts'
+import { claimsInUse, classesOfClaim, classesOfVolume, isVolumeInUse, planFinalizers } from './plan.ts'
 
 const byClaim = 'claimsInUse'
 
@@ -49,6 +50,36 @@ export function volumeProtectionController({ client, informers }: ControllerCont
       if (volume === undefined) return
       const finalizers = planFinalizers(volume, volumeProtection, () => isVolumeInUse(volume))
       if (finalizers !== undefined) await setFinalizers(client, persistentVolumes, volume, finalizers, signal)
+    },
+  }
+}
+
+const byClass = 'volumeAttributesClass'
+
+/** Lets volume attributes classes go that are being deleted once no claim and no volume is of them. */
+export function attributesClassProtectionController({ client, informers }: ControllerContext): Controller {
+  const classes = informers.of(volumeAttributesClasses)
+  const claims = informers.of(persistentVolumeClaims)
+  const volumes = informers.of(persistentVolumes)
+  claims.addIndex(byClass, classesOfClaim)
+  volumes.addIndex(byClass, classesOfVolume)
+  return {
+    name: 'volumeattributesclass-protection-controller',
+    permissions: [
+      { groups: ['storage.k8s.io'], resources: ['volumeattributesclasses'], verbs: ['get', 'list', 'watch', 'update'] },
+      { groups: [''], resources: ['persistentvolumeclaims', 'persistentvolumes'], verbs: ['list', 'watch'] },
+    ],
+    watch(on) {
+      on(classes, ({ metadata }) => [metadata.name])
+      on(claims, classesOfClaim)
+      on(volumes, classesOfVolume)
+    },
+    async reconcile(name, signal) {
+      const found = classes.get(name)
+      if (found === undefined) return
+      const isInUse = (): boolean => [claims, volumes].some((users) => users.byIndex(byClass, name).length > 0)
+      const finalizers = planFinalizers(found, attributesClassProtection, isInUse)
+      if (finalizers !== undefined) await setFinalizers(client, volumeAttributesClasses, found, finalizers, signal)
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
+import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { ephemeralClaimName } from '#machinery/podReferences.ts'
@@ -13,6 +14,20 @@ export function claimsInUse({ metadata, spec }: Pod): readonly string[] {
     if (claim !== undefined) keys.push(`${metadata.namespace ?? ''}/${claim}`)
   }
   return keys
+}
+
+/** The volume attributes classes that a claim is of, was of, or is about to be of. */
+export function classesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
+  return [
+    spec.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter((name) => name !== undefined && name !== '') as string[]
+}
+
+/** The volume attributes class of a volume, if it has one. */
+export function classesOfVolume({ spec }: PersistentVolume): readonly string[] {
+  return (spec.volumeAttributesClassName ?? '') === '' ? [] : [spec.volumeAttributesClassName!]
 }
 
 /** Whether a claim may still hold on to this volume. */

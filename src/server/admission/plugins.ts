@@ -1,9 +1,19 @@
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+  clusterTrustBundleAttest,
+  type MaySign,
+} from './certificates.ts'
 import type { AdmissionPlugin } from './chain.ts'
+import { defaultIngressClass } from './defaultIngressClass.ts'
+import { defaultStorageClass } from './defaultStorageClass.ts'
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts'
 import { limitRanger } from './limitRanger.ts'
 import { mutatingWebhook } from './mutatingWebhook.ts'
 import { namespaceLifecycle } from './namespaceLifecycle.ts'
 import { nodeRestriction } from './nodeRestriction.ts'
+import { persistentVolumeClaimResize } from './persistentVolumeClaimResize.ts'
 import { podSecurity, type PodSecurityConfiguration } from './podSecurity.ts'
 import { podTopologyLabels } from './podTopologyLabels.ts'
 import { priority } from './priority.ts'
@@ -17,6 +27,8 @@ import type { WebhookCaller } from '../webhooks/caller.ts'
 
 /** What can be decided about plugins when a server is set up. */
 export interface AdmissionOptions {
+  /** Asks the authorizers about signers of certificates. */
+  readonly maySign: MaySign
   /** Asks webhooks. */
   readonly webhooks: WebhookCaller
   readonly podSecurity?: PodSecurityConfiguration
@@ -35,8 +47,15 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     podSecurity(options.podSecurity),
     priority,
     defaultTolerationSeconds,
+    defaultStorageClass,
     storageObjectInUseProtection,
+    persistentVolumeClaimResize,
     runtimeClass,
+    certificateApproval(options.maySign),
+    certificateSigning(options.maySign),
+    clusterTrustBundleAttest(options.maySign),
+    certificateSubjectRestriction,
+    defaultIngressClass,
     ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
     mutatingWebhook(options.webhooks),
     validatingWebhook(options.webhooks),

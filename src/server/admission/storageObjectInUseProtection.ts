@@ -1,17 +1,19 @@
 import type { AdmissionPlugin } from './chain.ts'
-import { claimProtection, volumeProtection } from '#machinery/volumeProtection.ts'
+import { qualifiedName } from '#machinery/status.ts'
+import { attributesClassProtection, claimProtection, volumeProtection } from '#machinery/volumeProtection.ts'
 
 const finalizers: Readonly<Record<string, string>> = {
   persistentvolumeclaims: claimProtection,
   persistentvolumes: volumeProtection,
+  'volumeattributesclasses.storage.k8s.io': attributesClassProtection,
 }
 
-/** Volumes and claims stay while somebody uses them: a controller takes the finalizer away when nobody does. */
+/** Volumes, claims and the classes of both stay while somebody uses them: a controller takes the finalizer away when nobody does. */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
   admit({ operation, resource, subresource, object }) {
-    if (operation !== 'CREATE' || subresource !== '' || resource.group !== '') return
-    const finalizer = finalizers[resource.plural]
+    if (operation !== 'CREATE' || subresource !== '') return
+    const finalizer = finalizers[qualifiedName(resource)]
     if (finalizer === undefined) return
     const { metadata } = object!
     if (metadata.finalizers?.includes(finalizer)) return

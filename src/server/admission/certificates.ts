@@ -1,0 +1,89 @@
+// Who may decide about certificates: the permission is about the signer that a request names.
+import { clusterTrustBundles, type ClusterTrustBundle } from '#api/certificates/v1beta1/clusterTrustBundle.ts'
+import {
+  certificateSigningRequests,
+  type CertificateSigningRequest,
+} from '#api/certificates/v1/certificateSigningRequest.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
+import { messageOf } from '#lib/errorText.ts'
+import { readRequest } from '#lib/pki/request.ts'
+import type { Caller } from '../strategy.ts'
+import { concerns, refusal, type AdmissionPlugin, type AdmissionRequest } from './chain.ts'
+
+/** Whether somebody may do something with a signer: `approve`, `sign` or `attest`. */
+export type MaySign = (caller: Caller, verb: string, signer: string) => boolean
+
+/** Requests for certificates are approved and denied by those who may for their signer. */
+export function certificateApproval(may: MaySign): AdmissionPlugin {
+  return {
+    name: 'CertificateApproval',
+    validate(request) {
+      if (!concerns(request, certificateSigningRequests, 'approval') || request.operation !== 'UPDATE') return
+      const { signerName } = (request.old as CertificateSigningRequest).spec
+      check(may, request, 'approve', signerName, 'approve requests with signerName')
+    },
+  }
+}
+
+/** Certificates are written, and signing called failed, by those who may sign. */
+export function certificateSigning(may: MaySign): AdmissionPlugin {
+  return {
+    name: 'CertificateSigning',
+    validate(request) {
+      if (!concerns(request, certificateSigningRequests, 'status') || request.operation !== 'UPDATE') return
+      const [changed, old] = [request.object as CertificateSigningRequest, request.old as CertificateSigningRequest]
+      const decided = ({ status }: CertificateSigningRequest): unknown => [
+        status?.certificate ?? '',
+        status?.conditions ?? [],
+      ]
+      if (sameJson(decided(changed), decided(old))) return
+      check(may, request, 'sign', old.spec.signerName, 'sign requests with signerName')
+    },
+  }
+}
+
+/** Bundles of trust for a signer are written by those who may attest for it. */
+export function clusterTrustBundleAttest(may: MaySign): AdmissionPlugin {
+  return {
+    name: 'ClusterTrustBundleAttest',
+    validate(request) {
+      if (!concerns(request, clusterTrustBundles)) return
+      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
+      const { spec } = request.object as ClusterTrustBundle
+      if (request.old !== undefined && sameJson(spec, (request.old as ClusterTrustBundle).spec)) return
+      if ((spec.signerName ?? '') !== '') check(may, request, 'attest', spec.signerName!, 'attest for signerName')
+    },
+  }
+}
+
+function check(may: MaySign, request: AdmissionRequest, verb: string, signer: string, what: string): void {
+  const { caller } = request
+  // A permission can be for all signers of a domain.
+  const all = `${signer.slice(0, signer.indexOf('/'))}/*`
+  if (may(caller, verb, signer) || may(caller, verb, all)) return
+  throw refusal(request, `user not permitted to ${what} ${JSON.stringify(signer)}`)
+}
+
+const clientSigner = 'kubernetes.io/kube-apiserver-client'
+const masters = 'system:masters'
+
+/** Nobody asks for a certificate that makes its owner the master of the cluster for good. */
+export const certificateSubjectRestriction: AdmissionPlugin = {
+  name: 'CertificateSubjectRestriction',
+  validate(request) {
+    if (request.operation !== 'CREATE' || !concerns(request, certificateSigningRequests)) return
+    const { spec } = request.object as CertificateSigningRequest
+    if (spec.signerName !== clientSigner) return
+    if (organizationsOf(request, spec.request).includes(masters)) {
+      throw refusal(request, `use of ${clientSigner} signer with ${masters} group is not allowed`)
+    }
+  },
+}
+
+function organizationsOf(request: AdmissionRequest, encoded: string): readonly string[] {
+  try {
+    return readRequest(Buffer.from(encoded, 'base64').toString('utf8')).subject.organizations ?? []
+  } catch (error) {
+    throw refusal(request, `failed to parse CSR: ${messageOf(error)}`)
+  }
+}
