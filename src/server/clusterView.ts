@@ -1,10 +1,10 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
-import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
-import { internalError } from '#machinery/status.ts'
+import { internalError, StatusError } from '#machinery/status.ts'
 import type { ClusterView, VersionForm } from './admission/chain.ts'
+import { refineObject } from './decode.ts'
 import { keyOf, scopePrefix, type Kind, type Kinds } from './kind.ts'
 import { canonicalObject, writeObject, type CommitContext } from './registry/commit.ts'
 import { encodeObject } from './storedObject.ts'
@@ -69,27 +69,44 @@ export function createClusterView(options: ClusterViewOptions): ClusterView {
 /** Versions of a kind come and go with it. */
 const known = new WeakMap<Kind, readonly VersionForm[]>()
 
-function formsOf(kinds: Kinds, stored: Kind): readonly VersionForm[] {
-  let forms = known.get(stored)
+/** The forms of a kind; the first is the one in which it is written. */
+function formsOf(kinds: Kinds, kind: Kind): readonly VersionForm[] {
+  let forms = known.get(kind)
   if (forms === undefined) {
-    const others = kinds.all().filter((kind) => kind !== stored && storedKind(kind) === stored)
-    known.set(stored, (forms = [stored, ...others].map(formOfKind)))
+    const isOther = (each: Kind): boolean =>
+      each !== kind &&
+      (kind.custom === undefined
+        ? storedKind(each) === kind
+        : each.resource.group === kind.resource.group && each.resource.plural === kind.resource.plural)
+    known.set(kind, (forms = [kind, ...kinds.all().filter(isOther)].map((each) => formOf(each, kind))))
   }
   return forms
 }
 
-function formOfKind(kind: Kind): VersionForm {
+function formOf(kind: Kind, written: Kind): VersionForm {
   return {
     resource: kind.resource,
-    show: (stored) => toOwnForm(kind, stored),
+    show: (object) => (kind.custom === undefined ? toOwnForm(kind, object) : kind.custom.view.from(object)),
     read(value) {
-      const decoded = decodeValue(kind.schema, value)
-      if ('problem' in decoded) throw internalError(decoded.problem)
-      const object = toStoredForm(kind, decoded.value as unknown as KubeObject)
-      const { schema, strategy } = storedKind(kind)
-      applyDefaults(schema, object)
-      strategy.default?.(object)
+      const own = refine(kind, value)
+      applyDefaults(kind.schema, own)
+      if (written.custom !== undefined) return written.custom.view.from(own)
+      const object = toStoredForm(kind, own)
+      applyDefaults(written.schema, object)
+      written.strategy.default?.(object)
       return object
     },
+  }
+}
+
+const forSenders = /^\w+ in version \S+ cannot be handled as an? \w+: /
+
+/** A value as an object of a kind; what is wrong with it is the fault of nobody who sent it. */
+function refine({ resource, schema }: Kind, value: unknown): KubeObject {
+  try {
+    return refineObject(resource, value, 'Ignore', schema).object
+  } catch (error) {
+    // Without the words for those who sent it themselves.
+    throw error instanceof StatusError ? internalError(error.message.replace(forSenders, '')) : error
   }
 }

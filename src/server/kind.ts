@@ -40,6 +40,8 @@ export interface StoredView {
   prepare(stored: readonly StoredObject[]): undefined | Promise<void>
   /** A stored object as the kind shows it; made once for each revision. */
   of(stored: StoredObject): StoredObject
+  /** An object of any version of the kind, not stored yet, as this one shows it. */
+  from(object: KubeObject): KubeObject | Promise<KubeObject>
   /** An object of the kind in its canonical form, as it is stored. Shares parts with it. */
   toStored(object: KubeObject): KubeObject | Promise<KubeObject>
 }

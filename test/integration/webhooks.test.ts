@@ -433,3 +433,49 @@ test('a webhook that asks for another version of a kind is shown that one, and p
     ],
   )
 })
+
+test('custom objects are asked about like others, in the version that the webhook asked for', async () => {
+  await using it = await start({
+    '/old': ({ request }) => patching({ op: 'add', path: '/spec/color', value: `by ${request.object['apiVersion']}` }),
+    '/wrong': () => patching({ op: 'replace', path: '/spec/size', value: 'many' }),
+  })
+  const { server, webhooks } = it
+  const schema = {
+    type: 'object',
+    properties: { spec: { type: 'object', properties: { size: { type: 'integer' }, color: { type: 'string' } } } },
+  }
+  const versions = ['v1', 'v1beta1'].map((name) => ({
+    name,
+    served: true,
+    storage: name === 'v1',
+    schema: { openAPIV3Schema: schema },
+  }))
+  const crd = {
+    metadata: { name: 'widgets.example.com' },
+    spec: { group: 'example.com', names: { plural: 'widgets', kind: 'Widget' }, scope: 'Namespaced', versions },
+  }
+  await send(server, 'POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)
+  const rulesFor = (version: string) => [
+    { operations: ['CREATE'], apiGroups: ['example.com'], apiVersions: [version], resources: ['widgets'] },
+  ]
+  await configure(server, webhooks, 'mutating', 'old', { rules: rulesFor('v1beta1') })
+  const widgets = '/apis/example.com/v1/namespaces/default/widgets'
+  const widget = {
+    apiVersion: 'example.com/v1',
+    kind: 'Widget',
+    metadata: { name: 'w' },
+    spec: { size: 1, unknown: 2 },
+  }
+  let made = await send(server, 'POST', widgets, widget)
+  while (made.code === 404) made = await send(server, 'POST', widgets, widget)
+  assert.deepEqual(
+    [made.object.apiVersion, made.object.spec],
+    ['example.com/v1', { size: 1, color: 'by example.com/v1beta1' }],
+  )
+  await configure(server, webhooks, 'mutating', 'wrong', { rules: rulesFor('v1') })
+  const wrong = await send(server, 'POST', widgets, { ...widget, metadata: { name: 'x' } })
+  assert.match(
+    wrong.refused!,
+    /spec\.size: Invalid value: "string": spec\.size in body must be of type integer: "string"/,
+  )
+})

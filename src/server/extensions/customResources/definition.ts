@@ -148,5 +148,6 @@ function documentOf(
 const asStored: StoredView = {
   prepare: () => undefined,
   of: (stored) => stored,
+  from: (object) => object,
   toStored: canonicalForm,
 }

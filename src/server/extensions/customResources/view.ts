@@ -86,6 +86,16 @@ export function viewOf(apiVersion: string, versions: Versions): StoredView {
       take([stored], objects)
       return known.get(stored)!
     },
+    from(object) {
+      if (object.apiVersion === apiVersion) return object
+      const objects = conversion.convert([object], apiVersion)
+      const finish = ([first]: readonly KubeObject[]): KubeObject => {
+        prune(schema, first)
+        applyDefaults(schema, first!)
+        return first!
+      }
+      return objects instanceof Promise ? objects.then(finish) : finish(objects)
+    },
     toStored(object) {
       if (apiVersion === storage) return canonicalForm(object)
       const objects = conversion.convert([object], storage)
