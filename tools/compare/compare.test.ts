@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { encodeProtobuf } from '#machinery/codec/protobuf.ts'
 import { root } from '../steps.ts'
+import { compareDiscovery } from './discovery.ts'
+import { roundTripProblems } from './fixtures.ts'
 import { differingParts, judge, needless, type Difference, type GoldenFile } from './golden.ts'
 import { compareWithGolden } from './run.ts'
 
@@ -30,6 +33,55 @@ describe('answers are those of a real server, but for the differences that are w
       })
     }
   }
+})
+
+describe('reading and writing an object of either form', () => {
+  const kind = { group: '', version: 'v1', kind: 'ConfigMap' }
+  const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'a' }, data: { x: '1', y: '2' } }
+  const [json, protobuf] = [JSON.stringify(object, null, 2), Buffer.from(encodeProtobuf(kind, object))]
+  const rows: [string, string, readonly string[]][] = [
+    ['gives the same bytes', json, []],
+    [
+      'tells what differs',
+      json.replace('"1"', '"3"'),
+      [
+        'protobuf from JSON: 62 bytes instead of 62, the first other one at 49',
+        'JSON from protobuf: line 8 is "x": "1",, expected "x": "3",',
+      ],
+    ],
+    [
+      'tells that it cannot be read',
+      '[]',
+      ['cannot be read from JSON: ', 'JSON from protobuf: line 1 is {, expected []'],
+    ],
+  ]
+  for (const [name, text, expected] of rows) {
+    test(name, () => {
+      const problems = roundTripProblems(kind, Buffer.from(text), protobuf)
+      assert.equal(problems.length, expected.length, problems.join())
+      for (const [index, beginning] of expected.entries())
+        assert.equal(problems[index]!.slice(0, beginning.length), beginning)
+    })
+  }
+})
+
+test('a kind that no list has is told', async () => {
+  const answers: Record<string, object> = {
+    '/apis': { groups: [{ name: 'a', versions: [{ version: 'v1' }] }] },
+    '/apis/a/v1': { resources: [{ name: 'xs', singularName: 'x', kind: 'X', namespaced: true, verbs: ['get'] }] },
+  }
+  const server = {
+    ask: async (_method: string, path: string) => ({ code: 200, headers: {}, text: JSON.stringify(answers[path]) }),
+  }
+  const resource = { name: 'ys', kind: 'Y', namespaced: true, verbs: ['get'], singularName: 'y' }
+  const list = { groups: [{ group: 'a', versions: [{ version: 'v1', resources: [resource] }] }] }
+  assert.deepEqual(await compareDiscovery(list, server), {
+    agree: 0,
+    differences: [
+      `/apis/a/v1 ys: undefined, expected ${JSON.stringify(resource)}`,
+      '/apis/a/v1 xs: served beside the list',
+    ],
+  })
 })
 
 describe('judging an answer', () => {

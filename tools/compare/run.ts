@@ -1,6 +1,7 @@
 import { SimulatedClock } from '#lib/clock.ts'
 import { startServer } from '../../test/integration/apiServerFixture.ts'
 import { listen } from '../../test/integration/apiServerHttp.ts'
+import { compareDiscovery, type ServedList } from './discovery.ts'
 import { goldenFiles, type Comparison, type GoldenFile } from './golden.ts'
 import {
   askApply,
@@ -38,6 +39,15 @@ export async function compareWithGolden(
     if (fixture.bugs.length > 0) throw new AggregateError(fixture.bugs, 'The server met errors that are bugs')
   }
   return comparisons
+}
+
+/** What a server of this process says that it serves, beside a list of what there is. */
+export async function compareServed(list: ServedList): ReturnType<typeof compareDiscovery> {
+  const clock = new SimulatedClock()
+  await using fixture = await startServer({ clock })
+  await using http = await listen(fixture.server)
+  const asker: Asker = { ask: (method, path, options) => answered(clock, http.ask(method, path, options)) }
+  return await compareDiscovery(list, asker)
 }
 
 /** Lets time pass until there is an answer: some requests wait for what never comes. */

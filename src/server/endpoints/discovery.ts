@@ -198,7 +198,7 @@ function plainResource(kind: Kind): APIResource {
     verbs,
     ...(resource.shortNames === undefined ? {} : { shortNames: [...resource.shortNames] }),
     ...(resource.categories === undefined ? {} : { categories: [...resource.categories] }),
-    ...(verbs.includes('list') ? { storageVersionHash: storageVersionHash(kind) } : {}),
+    ...(verbs.includes('watch') ? { storageVersionHash: storageVersionHash(kind) } : {}),
   }
 }
 
