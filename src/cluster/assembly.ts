@@ -39,7 +39,7 @@ import { httpsNodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
-import { componentCaller, controllerCaller } from '#server/identities.ts'
+import { componentCaller, controllerCaller, managerOf } from '#server/identities.ts'
 import type { BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import type { Caller } from '#server/strategy.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
@@ -166,17 +166,10 @@ async function remoteClients(
       tls: { authority, certificate, key },
       userAgent: 'k8ts-agent',
     })
-    return clientOver(transport, { fieldManager: name === 'proxy' ? 'kube-proxy' : kubelet })
+    return clientOver(transport, { fieldManager: name === 'proxy' ? 'kube-proxy' : 'kubelet' })
   }
   const [node, proxy] = [await clientWith('client'), await clientWith('proxy')]
   return (user) => (user === proxyUser ? proxy : node)
-}
-
-const kubelet = 'kubelet'
-
-/** By which name the fields belong to a component that it sets: that of the program that does its work elsewhere. */
-function managerOf(user: string): string {
-  return user.startsWith('system:node:') ? kubelet : user.replace(/^system:/, '')
 }
 
 /** Nodes read themselves and their own pods; what others need of the whole cluster is the proxy's to read. */

@@ -9,6 +9,12 @@ export function componentCaller(name: string): Caller {
   return { name, groups: [...groupsOf(name), authenticated] }
 }
 
+/** By which name the fields belong to a component that it sets: that of the program that does its work elsewhere. */
+export function managerOf(user: string): string {
+  if (user === 'system:apiserver') return 'kube-apiserver'
+  return user.startsWith('system:node:') ? 'kubelet' : user.replace(/^system:/, '')
+}
+
 /** A controller's service account in kube-system, which is known by the time of the first request. */
 export function controllerCaller(account: () => string): () => Caller {
   let caller: Caller | undefined

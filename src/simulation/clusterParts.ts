@@ -22,7 +22,7 @@ import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { bootstrapPolicy, type BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
-import { componentCaller, controllerCaller } from '#server/identities.ts'
+import { componentCaller, controllerCaller, managerOf } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { Caller } from '#server/strategy.ts'
@@ -75,7 +75,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers)))
   const clientAs = (caller: Caller | (() => Caller), fieldManager: string): Client =>
     clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
-  const clientOf = (name: string): Client => clientAs(componentCaller(name), name)
+  const clientOf = (name: string): Client => clientAs(componentCaller(name), managerOf(name))
   const client = clientOf('system:kube-controller-manager')
   const informers = sharedInformers({ client, clock, random, report })
   const events = eventWriter({ client, clock, random, report })
