@@ -32,6 +32,10 @@ export function createClusterView(options: ClusterViewOptions): ClusterView {
       const kind = kinds.of(resource)
       return kind === undefined ? [] : formsOf(kinds, storedKind(kind))
     },
+    kind: ({ group, version, kind }) =>
+      kinds
+        .all()
+        .find(({ resource }) => resource.kind === kind && resource.group === group && resource.version === version),
     get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined {
       const kind = kinds.of(resource)
       const stored = kind?.cache.entries.get(keyOf(kind, namespace, name))

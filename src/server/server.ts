@@ -22,6 +22,7 @@ import { clientCertificate, type Authenticator } from './authenticate/authentica
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
+import { accessOf } from './authorize/access.ts'
 import { authorizationOf } from './authorize/authorizers.ts'
 import { maySignBy } from './authorize/signers.ts'
 import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
@@ -127,7 +128,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       cluster,
       kinds,
       leases,
-      admission: options.admission ?? admissionPlugins({ webhooks, maySign: maySignBy(authorization) }),
+      admission:
+        options.admission ??
+        admissionPlugins({
+          webhooks,
+          maySign: maySignBy(authorization),
+          access: accessOf(authorization.authorizers),
+        }),
       guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     },
     kinds,

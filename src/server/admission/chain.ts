@@ -2,6 +2,7 @@
 // array in plugins.ts is the order. What does not live here: rules of one kind, which are in its strategy.
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Random } from '#lib/random.ts'
+import type { Schema } from '#machinery/schema/model.ts'
 import { forbidden, type StatusError } from '#machinery/status.ts'
 import type { Caller } from '../strategy.ts'
 import { beginSecondRound } from './reinvocation.ts'
@@ -44,6 +45,12 @@ export interface VersionForm {
   read(value: unknown): KubeObject | Promise<KubeObject>
 }
 
+/** A kind that is served, in one version. */
+export interface ServedKind {
+  readonly resource: Resource
+  readonly schema: Schema
+}
+
 /** What plugins may know of the rest of the cluster. */
 export interface ClusterView {
   readonly now: number
@@ -51,6 +58,8 @@ export interface ClusterView {
   newUid(): string
   /** All versions in which a resource is served, the stored one first. */
   forms(resource: Pick<Resource, 'group' | 'version' | 'plural'>): readonly VersionForm[]
+  /** A served kind and its schema; undefined when there is none. */
+  kind(name: Pick<Resource, 'group' | 'version' | 'kind'>): ServedKind | undefined
   /** An object as the server's cache has it. */
   get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined
   list<T extends KubeObject>(resource: Resource<T>, namespace: string): readonly T[]

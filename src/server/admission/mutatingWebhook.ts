@@ -11,6 +11,8 @@ import { internalError } from '#machinery/status.ts'
 import { replaceContents } from '../objects.ts'
 import type { WebhookCaller } from '../webhooks/caller.ts'
 import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import type { AskAccess } from './policies/input.ts'
+import { conditionsHold } from './webhooks/conditions.ts'
 import { invocationsOf, wantSecondRound } from './reinvocation.ts'
 import { askWebhook, CallError, RequestForms, settleFailure, wantedForm } from './webhooks/call.ts'
 import { isExempt, mutatingHooks, type Hook } from './webhooks/hooks.ts'
@@ -20,18 +22,21 @@ const name = 'MutatingAdmissionWebhook'
 const auditPrefix = 'mutation.webhook.admission.k8s.io/'
 
 /** Lets webhooks change objects, one after another, in the order of their configurations' names. */
-export function mutatingWebhook(caller: WebhookCaller): AdmissionPlugin {
+export function mutatingWebhook(caller: WebhookCaller, access: AskAccess): AdmissionPlugin {
   return {
     name,
     admit(request, cluster) {
       const hooks = mutatingHooks(cluster)
-      return hooks.length === 0 || isExempt(request.resource) ? undefined : askAll(caller, hooks, request, cluster)
+      return hooks.length === 0 || isExempt(request.resource)
+        ? undefined
+        : askAll(caller, access, hooks, request, cluster)
     },
   }
 }
 
 async function askAll(
   caller: WebhookCaller,
+  access: AskAccess,
   hooks: readonly Hook<MutatingWebhook>[],
   request: AdmissionRequest,
   cluster: ClusterView,
@@ -44,11 +49,13 @@ async function askAll(
   for (const [index, hook] of hooks.entries()) {
     const form = wantedForm(hook.webhook, request, forms, cluster)
     if (form === undefined || !invocations.isWanted(hook.id)) continue
+    const shown = await forms.show(form)
+    if (!conditionsHold(hook.webhook, request, shown, cluster, access)) continue
     asked = true
     const place = `round_${round}_index_${index}`
     let changed = false
     try {
-      changed = await askOne(caller, hook, request, await forms.show(form), forms, cluster, place)
+      changed = await askOne(caller, hook, request, shown, forms, cluster, place)
     } catch (error) {
       settleFailure(hook.webhook, error)
       request.annotate(`failed-open.${auditPrefix}${place}`, hook.webhook.name)

@@ -10,6 +10,7 @@ import { defaultIngressClass } from './defaultIngressClass.ts'
 import { defaultStorageClass } from './defaultStorageClass.ts'
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts'
 import { limitRanger } from './limitRanger.ts'
+import { mutatingAdmissionPolicy } from './mutatingAdmissionPolicy.ts'
 import { mutatingWebhook } from './mutatingWebhook.ts'
 import { namespaceLifecycle } from './namespaceLifecycle.ts'
 import { nodeRestriction } from './nodeRestriction.ts'
@@ -22,6 +23,8 @@ import { runtimeClass } from './runtimeClass.ts'
 import { serviceAccount } from './serviceAccount.ts'
 import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts'
 import { taintNodesByCondition } from './taintNodesByCondition.ts'
+import type { AskAccess } from './policies/input.ts'
+import { validatingAdmissionPolicy } from './validatingAdmissionPolicy.ts'
 import { validatingWebhook } from './validatingWebhook.ts'
 import type { WebhookCaller } from '../webhooks/caller.ts'
 
@@ -31,6 +34,8 @@ export interface AdmissionOptions {
   readonly maySign: MaySign
   /** Asks webhooks. */
   readonly webhooks: WebhookCaller
+  /** Says what callers may do, for expressions that ask. */
+  readonly access: AskAccess
   readonly podSecurity?: PodSecurityConfiguration
   /** Copies the zone and region of nodes to their pods; off as in Kubernetes v1.34, where this is alpha. */
   readonly podTopologyLabels?: boolean
@@ -38,6 +43,7 @@ export interface AdmissionOptions {
 
 /** Every admission plugin, in the order in which they are asked: Kubernetes' default order. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
+  const { access } = options
   return [
     namespaceLifecycle,
     limitRanger,
@@ -57,8 +63,10 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     certificateSubjectRestriction,
     defaultIngressClass,
     ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
-    mutatingWebhook(options.webhooks),
-    validatingWebhook(options.webhooks),
+    mutatingAdmissionPolicy(access),
+    mutatingWebhook(options.webhooks, access),
+    validatingAdmissionPolicy(access),
+    validatingWebhook(options.webhooks, access),
     resourceQuota(),
   ]
 }

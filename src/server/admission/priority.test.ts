@@ -34,6 +34,7 @@ function view(known: readonly PriorityClass[], later: readonly PriorityClass[] =
     pause: async () => {},
     newUid: () => '',
     forms: () => [],
+    kind: () => undefined,
     replace: async () => false,
     current: async () => {
       objects = [...known, ...later]

@@ -3,10 +3,13 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
 import { seededRandom } from '#lib/random.ts'
 import { StatusError } from '#machinery/status.ts'
-import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import type { AdmissionPlugin, AdmissionRequest, ClusterView, ServedKind } from './chain.ts'
 
 /** A cluster that holds these objects, found by the plural name of their kind. */
-export function clusterWith(objects: Readonly<Record<string, readonly object[]>> = {}): ClusterView {
+export function clusterWith(
+  objects: Readonly<Record<string, readonly object[]>> = {},
+  kinds: readonly ServedKind[] = [],
+): ClusterView {
   const of = (resource: Resource): readonly KubeObject[] => (objects[resource.plural] ?? []) as KubeObject[]
   return {
     now: Date.parse('2026-01-01T00:00:00Z'),
@@ -19,6 +22,7 @@ export function clusterWith(objects: Readonly<Record<string, readonly object[]>>
         read: (value) => structuredClone(value) as KubeObject,
       },
     ],
+    kind: (name) => kinds.find(({ resource }) => resource.kind === name.kind && resource.group === name.group),
     get: (resource, namespace, name) =>
       of(resource as Resource).find(
         ({ metadata }) => metadata.name === name && (metadata.namespace ?? '') === namespace,

@@ -1,24 +1,29 @@
 import type { ValidatingWebhook } from '#api/admissionregistration/v1/validatingWebhookConfiguration.ts'
 import type { WebhookCaller } from '../webhooks/caller.ts'
 import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import type { AskAccess } from './policies/input.ts'
+import { conditionsHold } from './webhooks/conditions.ts'
 import { askWebhook, RequestForms, settleFailure, wantedForm } from './webhooks/call.ts'
 import { isExempt, validatingHooks, type Hook } from './webhooks/hooks.ts'
 
 const auditPrefix = 'validating.webhook.admission.k8s.io/'
 
 /** Lets webhooks refuse requests. All are asked at the same time. */
-export function validatingWebhook(caller: WebhookCaller): AdmissionPlugin {
+export function validatingWebhook(caller: WebhookCaller, access: AskAccess): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionWebhook',
     validate(request, cluster) {
       const hooks = validatingHooks(cluster)
-      return hooks.length === 0 || isExempt(request.resource) ? undefined : askAll(caller, hooks, request, cluster)
+      return hooks.length === 0 || isExempt(request.resource)
+        ? undefined
+        : askAll(caller, access, hooks, request, cluster)
     },
   }
 }
 
 async function askAll(
   caller: WebhookCaller,
+  access: AskAccess,
   hooks: readonly Hook<ValidatingWebhook>[],
   request: AdmissionRequest,
   cluster: ClusterView,
@@ -32,7 +37,9 @@ async function askAll(
   await Promise.all(
     concerned.map(async ({ hook, form }, index) => {
       try {
-        await askWebhook(caller, hook, request, await forms.show(form), cluster, false)
+        const shown = await forms.show(form)
+        if (!conditionsHold(hook.webhook, request, shown, cluster, access)) return
+        await askWebhook(caller, hook, request, shown, cluster, false)
       } catch (error) {
         try {
           settleFailure(hook.webhook, error)
