@@ -3,20 +3,47 @@ import type { Controller } from '#client/controller.ts'
 import { proxyUser } from './certificates.ts'
 import { permissionsOf } from '#controllers/makeControllers.ts'
 import { bootstrapPolicy, type BootstrapObject, type OwnRole } from '#server/authorize/bootstrap/policy.ts'
+import type { NamespaceRole } from '#server/authorize/bootstrap/namespaceRoles.ts'
+import { core, on } from '#server/authorize/bootstrap/rules.ts'
 import { group, user } from '#server/authorize/bootstrap/subjects.ts'
+
+const joining = group('system:bootstrappers:kubeadm:default-node-token')
 
 const ownRoles: readonly OwnRole[] = [
   {
     // In a node's process DNS reads as the proxy does, with which it shares what it reads.
     name: 'k8ts:node-dns',
-    rules: [{ verbs: ['list', 'watch'], apiGroups: [''], resources: ['namespaces'] }],
+    rules: [on(core, 'namespaces', 'list watch')],
     subjects: [user(proxyUser)],
   },
   // Administrators as kubeadm makes them; the API server calls kubelets as one of them.
   { name: 'kubeadm:cluster-admins', role: 'cluster-admin', subjects: [group('kubeadm:cluster-admins')] },
+  // Machines that join with a bootstrap token ask for a certificate, and get it; nodes renew theirs.
+  { name: 'kubeadm:kubelet-bootstrap', role: 'system:node-bootstrapper', subjects: [joining] },
+  {
+    name: 'kubeadm:node-autoapprove-bootstrap',
+    role: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    subjects: [joining],
+  },
+  {
+    name: 'kubeadm:node-autoapprove-certificate-rotation',
+    role: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    subjects: [group('system:nodes')],
+  },
+  { name: 'kubeadm:get-nodes', rules: [on(core, 'nodes', 'get')], subjects: [joining] },
+]
+
+/** Whoever wants to join may look whom to trust before anybody knows him. */
+const ownRolesOfNamespaces: readonly NamespaceRole[] = [
+  {
+    namespace: 'kube-public',
+    name: 'kubeadm:bootstrap-signer-clusterinfo',
+    rules: [on(core, 'configmaps', 'get', 'cluster-info')],
+    subjects: [user('system:anonymous')],
+  },
 ]
 
 /** The roles and bindings that a cluster with these controllers begins with. */
 export function clusterPolicy(controllers: readonly Controller[]): readonly BootstrapObject[] {
-  return bootstrapPolicy(permissionsOf(controllers), ownRoles)
+  return bootstrapPolicy(permissionsOf(controllers), ownRoles, ownRolesOfNamespaces)
 }

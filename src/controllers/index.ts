@@ -4,6 +4,7 @@
  */
 import type { MakeController } from './context.ts'
 import { tokenCleaner } from './bootstrapToken/controller.ts'
+import { bootstrapSigner } from './bootstrapToken/signer.ts'
 import { clusterRoleAggregation } from './clusterRoleAggregation/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
@@ -35,6 +36,7 @@ export const controllers: readonly MakeController[] = [
   serviceAccountController,
   serviceAccountTokenController,
   tokenCleaner,
+  bootstrapSigner,
   rootCertificateController,
   endpointSliceController,
   endpointsController,

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { configMaps } from '#api/core/v1/configMap.ts'
 import { secrets } from '#api/core/v1/secret.ts'
 import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
 import { clusterRoles } from '#api/rbac/v1/clusterRole.ts'
 import { tokenCleaner } from '#controllers/bootstrapToken/controller.ts'
+import { bootstrapSigner } from '#controllers/bootstrapToken/signer.ts'
 import { clusterRoleAggregation } from '#controllers/clusterRoleAggregation/controller.ts'
 import { serviceAccountTokenController } from '#controllers/serviceAccountToken/controller.ts'
 import { isReason } from '#machinery/status.ts'
@@ -75,6 +77,22 @@ test('bootstrap tokens go when their time is over', async () => {
   await create('bbbbbb')
   await cluster.until('the first is gone', () => isGone(cluster, 'bootstrap-token-aaaaaa', 'kube-system'))
   assert.equal(await isGone(cluster, 'bootstrap-token-bbbbbb', 'kube-system'), false)
+})
+
+test('what machines may know before they are trusted is signed with each token', async () => {
+  await using cluster = await startCluster({ controllers: [bootstrapSigner] })
+  const { client } = cluster
+  const at = { name: 'cluster-info', namespace: 'kube-public' }
+  await client.create(configMaps, { metadata: at, data: { kubeconfig: 'x' } })
+  const data = { 'token-id': 'aaaaaa', 'token-secret': '0123456789abcdef', 'usage-bootstrap-signing': 'true' }
+  const name = 'bootstrap-token-aaaaaa'
+  const type = 'bootstrap.kubernetes.io/token'
+  await client.create(secrets, { metadata: { name, namespace: 'kube-system' }, type, stringData: data })
+  const isSigned = async (): Promise<boolean> =>
+    (await client.get(configMaps, at)).data?.['jws-kubeconfig-aaaaaa'] !== undefined
+  await cluster.until('it is signed', isSigned)
+  await client.delete(secrets, { name, namespace: 'kube-system' })
+  await cluster.until('the signature went with the token', async () => !(await isSigned()))
 })
 
 test('the roles for people gather the rules of their parts', async () => {

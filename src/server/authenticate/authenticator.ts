@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { unauthorized } from '#machinery/status.ts'
 import type { ServerRequest } from '../request.ts'
 import type { Caller } from '../strategy.ts'
@@ -52,6 +53,20 @@ export const clientCertificate: Authenticator = {
   name: 'ClientCertificate',
   authenticate({ certificate }) {
     if (certificate === undefined || certificate.commonName === '') return undefined
-    return { name: certificate.commonName, groups: certificate.organizations }
+    let caller = callers.get(certificate)
+    if (caller === undefined) callers.set(certificate, (caller = callerOf(certificate)))
+    return caller
   },
+}
+
+/** One connection shows one certificate with all of its requests. */
+const callers = new WeakMap<object, Caller>()
+
+function callerOf(shown: NonNullable<ServerRequest['certificate']>): Caller {
+  const hash = createHash('sha256').update(shown.certificate.raw).digest('hex')
+  return {
+    name: shown.commonName,
+    groups: [...shown.organizations, 'system:authenticated'],
+    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hash}`] },
+  }
 }

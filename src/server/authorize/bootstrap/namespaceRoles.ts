@@ -3,7 +3,8 @@ import type { PolicyRule } from '#api/rbac/v1/role.ts'
 import { account, user, type BootstrapSubject } from './subjects.ts'
 import { core, events, on, read } from './rules.ts'
 
-interface NamespaceRole {
+/** A role of a namespace, and who has it. */
+export interface NamespaceRole {
   readonly namespace: string
   readonly name: string
   readonly rules: readonly PolicyRule[]

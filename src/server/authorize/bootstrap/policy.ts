@@ -7,7 +7,7 @@ import type { RoleBinding } from '#api/rbac/v1/roleBinding.ts'
 import { compactRules, missingRules } from '../rules.ts'
 import { componentRoles } from './componentRoles.ts'
 import { controllerRules } from './controllerRoles.ts'
-import { namespaceRoles } from './namespaceRoles.ts'
+import { namespaceRoles, type NamespaceRole } from './namespaceRoles.ts'
 import { events } from './rules.ts'
 import { account, group, user, type BootstrapSubject } from './subjects.ts'
 import { userRoles } from './userRoles.ts'
@@ -64,6 +64,7 @@ export const autoUpdate = 'rbac.authorization.kubernetes.io/autoupdate'
 export function bootstrapPolicy(
   controllers: readonly ControllerPermissions[] = [],
   own: readonly OwnRole[] = [],
+  ownOfNamespaces: readonly NamespaceRole[] = [],
 ): readonly BootstrapObject[] {
   const rulesOfControllers = controllerRulesWith(controllers)
   return [
@@ -73,16 +74,18 @@ export function bootstrapPolicy(
     ...Object.entries(boundTo).map(([name, subjects]) => clusterRoleBinding(name, subjects)),
     ...[...rulesOfControllers.keys()].map((name) => clusterRoleBinding(`system:controller:${name}`, [account(name)])),
     ...own.map((each) => clusterRoleBinding(each.name, each.subjects, 'role' in each ? each.role : each.name)),
-    ...namespaceRoles.flatMap(({ namespace, name, rules, subjects, binding = name }): BootstrapObject[] => [
-      { apiVersion, kind: 'Role', metadata: { ...metadataOf(name), namespace }, rules: [...rules] },
-      {
-        apiVersion,
-        kind: 'RoleBinding',
-        metadata: { ...metadataOf(binding), namespace },
-        subjects: [...subjects],
-        roleRef: { apiGroup, kind: 'Role', name },
-      },
-    ]),
+    ...[...namespaceRoles, ...ownOfNamespaces].flatMap(
+      ({ namespace, name, rules, subjects, binding = name }): BootstrapObject[] => [
+        { apiVersion, kind: 'Role', metadata: { ...metadataOf(name), namespace }, rules: [...rules] },
+        {
+          apiVersion,
+          kind: 'RoleBinding',
+          metadata: { ...metadataOf(binding), namespace },
+          subjects: [...subjects],
+          roleRef: { apiGroup, kind: 'Role', name },
+        },
+      ],
+    ),
   ]
 }
 
