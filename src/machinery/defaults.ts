@@ -1,13 +1,20 @@
 import { setOwn } from '#lib/encoding/setOwn.ts'
 import { isObject, type JsonObject, type Schema } from './schema/model.ts'
+import { requestTooLarge } from './status.ts'
 
 /**
  * Fills in, in place, what the schema gives a default for: in every struct that is present, in every item of lists and
  * every value of maps. A default that is itself a struct (`{}`) gets the defaults of its fields.
  */
 export function applyDefaults(schema: Schema, value: unknown): void {
+  left = mostCopied
   defaulterOf(schema)?.(value)
 }
+
+/** How much may be filled in, in characters; a value counts as sixteen. A long list of `{}` must not become all the memory. */
+const mostCopied = 32_000_000
+/** What is left of it for the object that is being completed. */
+let left = mostCopied
 
 type Fill = (value: unknown) => void
 
@@ -91,6 +98,9 @@ function isEmptyText(schema: Schema, value: unknown): boolean {
 }
 
 function copyOf(value: unknown): unknown {
+  left -= typeof value === 'string' ? value.length + 16 : 16
+  if (left < 0)
+    throw requestTooLarge('Request entity too large: with its defaults, the object is larger than any may be')
   if (Array.isArray(value)) return value.map(copyOf)
   if (!isObject(value)) return value
   const copy: JsonObject = {}

@@ -15,6 +15,35 @@ export function acceptsOf(schema: Schema): Accepts {
   return accepts
 }
 
+/** Values that one check may look at, each as often as it is looked at: schemas of alternatives multiply. */
+const mostEffort = 20_000_000
+/** What is left of it for the value that is being checked. */
+let left = mostEffort
+
+/** A value that could only be checked at the cost of everybody else. */
+export class TooMuchEffort extends Error {}
+
+/** Begins the check of another value. */
+export function beginEffort(): void {
+  left = mostEffort
+}
+
+export function spendEffort(cost: number): void {
+  left -= cost
+  if (left < 0) throw new TooMuchEffort('the check takes too long')
+}
+
+/** The test for the values that an enum has. */
+export function isAmong(values: readonly unknown[]): Accepts {
+  const simple = new Set(values.filter((one) => typeof one !== 'object'))
+  const others = values.filter((one) => typeof one === 'object')
+  return (value) => {
+    if (typeof value !== 'object') return simple.has(value)
+    if (others.length > 0) spendEffort(others.length)
+    return others.some((one) => sameJson(one, value))
+  }
+}
+
 function compile(schema: Schema): Accepts {
   const tests: Accepts[] = [
     ...typeTests(schema),
@@ -26,8 +55,9 @@ function compile(schema: Schema): Accepts {
   ]
   const { type, nullable = false, enum: values } = schema
   const acceptsNull = ((type === undefined && schema.format !== 'int-or-string') || nullable) && values === undefined
-  if (values !== undefined) tests.push((value) => values.some((one) => sameJson(one, value)))
+  if (values !== undefined) tests.push(isAmong(values))
   return (value) => {
+    if (--left < 0) throw new TooMuchEffort('the check takes too long')
     if (value === null || value === undefined) return acceptsNull
     for (const test of tests) if (!test(value)) return false
     return true

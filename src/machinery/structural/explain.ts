@@ -5,7 +5,20 @@ import { linearRegExp } from '#lib/linearRegExp.ts'
 import { ownValue } from '#lib/collections/ownValue.ts'
 import { isObject, type Schema } from '#machinery/schema/model.ts'
 import { quoteString, type ProblemType } from '#machinery/validate/report.ts'
-import { acceptsOf, charactersOf, isIntOrString, isMultiple, isOfType, isWordFormat, matchesSoon } from './accepts.ts'
+import {
+  acceptsOf,
+  beginEffort,
+  charactersOf,
+  isAmong,
+  isIntOrString,
+  isMultiple,
+  isOfType,
+  isWordFormat,
+  matchesSoon,
+  spendEffort,
+  TooMuchEffort,
+  type Accepts,
+} from './accepts.ts'
 import { correlateField, correlateItem, type Correlation } from './correlate.ts'
 import { hasFormat } from './formats.ts'
 
@@ -27,10 +40,26 @@ export interface ValueProblem {
  * that were stored before a schema forbade them can be kept (KEP-4008).
  */
 export function explainValue(schema: Schema, value: unknown, old?: unknown): readonly ValueProblem[] {
-  if (acceptsOf(schema)(value)) return []
-  const correlation = old === undefined ? undefined : { schema, value, old }
-  return ratcheted(explain(schema, value, { path: '', isRoot: true, correlation }), correlation).problems
+  let isValid: boolean | undefined
+  try {
+    beginEffort()
+    isValid = acceptsOf(schema)(value)
+    if (isValid) return []
+    beginEffort()
+    const correlation = old === undefined ? undefined : { schema, value, old }
+    return ratcheted(explain(schema, value, { path: '', isRoot: true, correlation }), correlation).problems
+  } catch (error) {
+    if (!(error instanceof TooMuchEffort)) throw error
+    const detail =
+      isValid === false
+        ? 'it is not as its schema wants it, and too large to say why'
+        : 'it is too large to be checked against its schema'
+    return [{ type: 'Invalid', path: '', value: typeOfValue(value).type, detail }]
+  }
 }
+
+/** An explanation takes so many times as long as a check. */
+const effortOfExplaining = 40
 
 /** Where the walk is. */
 interface Place {
@@ -76,6 +105,7 @@ function explainBelow(schema: Schema, value: unknown, path: string, correlation:
 }
 
 function explain(schema: Schema, value: unknown, place: Place): Outcome {
+  spendEffort(effortOfExplaining)
   const outcome = new Outcome()
   explainType(schema, value, place, outcome)
   if (value === null || value === undefined) {
@@ -243,12 +273,24 @@ function explainList(schema: Schema, list: readonly unknown[], place: Place, out
 }
 
 function explainEnum({ enum: values }: Schema, value: unknown, { path }: Place, outcome: Outcome): void {
-  if (values === undefined || (value !== null && values.some((one) => sameJson(one, value)))) {
+  if (values === undefined || (value !== null && testOf(values)(value))) {
     outcome.matches++
     return
   }
-  const supported = values.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
+  const supported = values.slice(0, mostNamed).map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
+  if (values.length > mostNamed) supported.push(`and ${values.length - mostNamed} more`)
   outcome.add({ type: 'NotSupported', path, value: value ?? 'null', detail: '', supported })
+}
+
+/** So many of the values of an enum are named. */
+const mostNamed = 250
+
+const enumTests = new WeakMap<readonly unknown[], Accepts>()
+
+function testOf(values: readonly unknown[]): Accepts {
+  let test = enumTests.get(values)
+  if (test === undefined) enumTests.set(values, (test = isAmong(values)))
+  return test
 }
 
 function explainObject(
