@@ -193,7 +193,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       context.onBug(error, 'the bootstrap roles')
     }
   }
-  const customResources = new CustomResources({ kinds, registry: context.registry, onBug: context.onBug })
+  const customResources = new CustomResources({ kinds, registry: context.registry, webhooks, onBug: context.onBug })
   return {
     async run(ready, signal) {
       const stop = (): void => closing.abort()

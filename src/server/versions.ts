@@ -1,5 +1,6 @@
 // One shape of a kind is stored; its other versions are views of it. Requests and answers pass through here on their way
 // between the version that the path names and the stored one.
+import { StatusError } from '#machinery/status.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { apiVersionOf, type KubeObject, type Resource } from '#api/resource.ts'
 import type { Kind } from './kind.ts'
@@ -107,12 +108,18 @@ async function* watchInOwnForm(
   kind: Kind,
   watch: AsyncGenerator<readonly WatchItem[], void, void>,
 ): AsyncGenerator<readonly WatchItem[], void, void> {
-  for await (const items of watch) {
-    const shown = items.flatMap((item) => (item.type === 'BOOKMARK' || item.type === 'ERROR' ? [] : [item.object]))
-    await kind.custom?.view.prepare(shown)
-    yield items.map((item): WatchItem => {
-      if (item.type === 'BOOKMARK' || item.type === 'ERROR') return item
-      return { type: item.type, object: inOwnForm(kind, item.object) }
-    })
+  try {
+    for await (const items of watch) {
+      const shown = items.flatMap((item) => (item.type === 'BOOKMARK' || item.type === 'ERROR' ? [] : [item.object]))
+      await kind.custom?.view.prepare(shown)
+      yield items.map((item): WatchItem => {
+        if (item.type === 'BOOKMARK' || item.type === 'ERROR') return item
+        return { type: item.type, object: inOwnForm(kind, item.object) }
+      })
+    }
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error
+    // Something cannot be shown in this form: whoever watches has missed it, and begins anew.
+    yield [{ type: 'ERROR', error }]
   }
 }

@@ -86,8 +86,15 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     }
     const items: WatchItem[] = []
     let event: CacheEvent | undefined
-    if (!plain && selection.view !== undefined) await selection.view.prepare(upcoming(window, position))
-    while (items.length < largestBatch && (event = window.at(position)) !== undefined) {
+    let end = Infinity
+    if (!plain && selection.view !== undefined) {
+      const { objects, next } = upcoming(window, position)
+      const pending = selection.view.prepare(objects)
+      // What comes meanwhile is not prepared.
+      if (pending !== undefined) end = next
+      if (pending !== undefined) await pending
+    }
+    while (position < end && items.length < largestBatch && (event = window.at(position)) !== undefined) {
       position++
       if (event.revision <= floor) continue
       const item = whole ? event : planDelivery(event, selection, plain)
@@ -111,15 +118,19 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
   }
 }
 
-/** The objects of the next batch of events, before and after. */
-function upcoming(window: ResourceCache['window'], from: number): StoredObject[] {
+/** The objects of the next batch of events, before and after, and the position after it. */
+function upcoming(
+  window: ResourceCache['window'],
+  from: number,
+): { readonly objects: StoredObject[]; readonly next: number } {
   const objects: StoredObject[] = []
-  for (let at = from; at < from + largestBatch; at++) {
-    const event = window.at(at)
+  let next = from
+  for (; next < from + largestBatch; next++) {
+    const event = window.at(next)
     if (event === undefined) break
     objects.push(event.object, ...(event.previous === undefined ? [] : [event.previous]))
   }
-  return objects
+  return { objects, next }
 }
 
 /** What an event means to a watcher that sees only a part: leaving the selection is a deletion, entering it an addition. */

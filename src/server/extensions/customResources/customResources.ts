@@ -13,12 +13,14 @@ import { thaw } from '../../objects.ts'
 import type { RegistryContext, WriteOptions } from '../../registry/context.ts'
 import { deleteObject } from '../../registry/delete.ts'
 import { updateObject } from '../../registry/update.ts'
-import { Definition } from './definition.ts'
+import type { WebhookCaller } from '../../webhooks/caller.ts'
+import { Definition, type DefinitionContext } from './definition.ts'
 import { ending, isServed, planStatus, usedNames, withEnding } from './plan.ts'
 
 export interface CustomResourcesOptions {
   readonly kinds: Kinds
   readonly registry: RegistryContext
+  readonly webhooks: WebhookCaller
   /** Told of errors that are bugs. */
   readonly onBug: (error: unknown, what: string) => void
 }
@@ -45,6 +47,7 @@ const writeOptions: WriteOptions = {
 export class CustomResources {
   readonly #kinds: Kinds
   readonly #registry: RegistryContext
+  readonly #context: DefinitionContext
   readonly #clock: Clock
   readonly #onBug: CustomResourcesOptions['onBug']
   readonly #served = new Map<string, Definition>()
@@ -54,9 +57,11 @@ export class CustomResources {
   #isBusy = false
   #isAsked = false
 
-  constructor({ kinds, registry, onBug }: CustomResourcesOptions) {
+  constructor({ kinds, registry, webhooks, onBug }: CustomResourcesOptions) {
     this.#kinds = kinds
     this.#registry = registry
+    const { cache, cluster, newUid } = registry
+    this.#context = { cache, cluster, newUid, webhooks }
     this.#clock = registry.clock
     this.#onBug = onBug
   }
@@ -98,7 +103,7 @@ export class CustomResources {
       wanted.add(name)
       const before = this.#served.get(name)
       if (before?.isOf(definition) === true) continue
-      const now = Definition.of(definition, before, this.#registry)
+      const now = Definition.of(definition, before, this.#context)
       this.#served.set(name, now)
       this.#kinds.replace(name, now.kinds)
       if (before !== undefined && before.retired !== now.retired) before.retire()

@@ -5,11 +5,17 @@ import type { Schema } from '#machinery/schema/model.ts'
 import type { CustomSchema } from '#machinery/schema/openapiModel.ts'
 import { toSchema } from '#machinery/structural/toSchema.ts'
 import { keyPrefix, type Kind, type StoredView } from '../../kind.ts'
-import type { RegistryContext } from '../../registry/context.ts'
+import type { WatchCache } from '../../watchCache.ts'
 import { canonicalForm } from './canonical.ts'
 import { isEstablished } from './plan.ts'
 import { resourceOf, strategyOf } from './strategy.ts'
 import { sameContent, viewOf, type Versions } from './view.ts'
+import { webhookConversion, type WebhookConversionContext } from './webhookConversion.ts'
+
+/** What definitions need of the server. */
+export interface DefinitionContext extends WebhookConversionContext {
+  readonly cache: WatchCache
+}
 
 /** A definition in service. */
 export class Definition {
@@ -26,7 +32,7 @@ export class Definition {
     schemas: ReadonlyMap<string, Schema>,
     retirement: AbortController,
     before: Definition | undefined,
-    context: RegistryContext,
+    context: DefinitionContext,
   ) {
     this.#definition = definition
     this.#schemas = schemas
@@ -37,7 +43,7 @@ export class Definition {
     const versions: Versions = {
       schemas: new Map([...schemas].map(([name, schema]) => [apiVersion(name), schema])),
       storage: apiVersion(storage.name),
-      conversion: sameContent,
+      conversion: spec.conversion?.strategy === 'Webhook' ? webhookConversion(definition, context) : sameContent,
     }
     const isPublished = isEstablished(definition)
     const isEnding = definition.metadata.deletionTimestamp !== undefined
@@ -73,7 +79,7 @@ export class Definition {
   static of(
     definition: CustomResourceDefinition,
     before: Definition | undefined,
-    context: RegistryContext,
+    context: DefinitionContext,
   ): Definition {
     const isSame = before !== undefined && before.#servesSame(definition)
     const schemas = isSame ? before.#schemas : schemasOf(definition, before)

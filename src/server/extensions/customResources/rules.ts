@@ -124,7 +124,8 @@ function checkScaleStatus(object: KubeObject, scale: CustomResourceSubresourceSc
   report.at(path).invalid('', problem)
 }
 
-function goType(value: unknown): string {
+/** How Go names the type of a value. */
+export function goType(value: unknown): string {
   if (value === null) return '<nil>'
   if (Array.isArray(value)) return '[]interface {}'
   switch (typeof value) {

@@ -35,6 +35,8 @@ export function viewOf(apiVersion: string, versions: Versions): StoredView {
   const { schemas, storage, conversion } = versions
   const schema = schemas.get(apiVersion)!
   const known = new WeakMap<StoredObject, StoredObject>()
+  /** Objects about which somebody outside has been asked. */
+  const underWay = new WeakMap<StoredObject, Promise<void>>()
 
   /** The object as its own version means it: completed by that version's schema. */
   const complete = (object: KubeObject): KubeObject => {
@@ -71,11 +73,21 @@ export function viewOf(apiVersion: string, versions: Versions): StoredView {
   return {
     prepare(stored) {
       const others = stored.filter((each) => !known.has(each) && each.object.apiVersion !== apiVersion)
-      if (others.length === 0) return undefined
-      const objects = converted(others)
-      if (objects instanceof Promise) return objects.then((all) => take(others, all))
-      take(others, objects)
-      return undefined
+      const waiting = new Set(others.flatMap((each) => underWay.get(each) ?? []))
+      const fresh = others.filter((each) => !underWay.has(each))
+      if (fresh.length > 0) {
+        const objects = converted(fresh)
+        if (objects instanceof Promise) {
+          const taken = objects
+            .then((all) => take(fresh, all))
+            .finally(() => {
+              for (const each of fresh) underWay.delete(each)
+            })
+          for (const each of fresh) underWay.set(each, taken)
+          waiting.add(taken)
+        } else take(fresh, objects)
+      }
+      return waiting.size === 0 ? undefined : Promise.all(waiting).then(() => undefined)
     },
     of(stored) {
       const view = known.get(stored)
