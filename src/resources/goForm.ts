@@ -7,6 +7,11 @@ import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.
 /** Go names that are more than the JSON name with a capital. */
 const goNames: Readonly<Record<string, string>> = {
   apiGroup: 'APIGroup',
+  apiGroups: 'APIGroups',
+  cel: 'CEL',
+  ips: 'IPs',
+  pkixPublicKey: 'PKIXPublicKey',
+  seLinuxMount: 'SELinuxMount',
   seLinuxOptions: 'SELinuxOptions',
   cidrs: 'CIDRs',
   dnsConfig: 'DNSConfig',

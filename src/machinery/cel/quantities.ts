@@ -6,7 +6,8 @@ import { stringType } from '#lib/cel/types.ts'
 import { Double, EvaluationError, OpaqueValue, smallest, type Int } from '#lib/cel/values.ts'
 import { canonicalQuantity, mustParseQuantity } from '#machinery/quantity.ts'
 
-const quantityType = opaqueType('kubernetes.Quantity')
+/** An amount, as the language sees it. */
+export const quantityType = opaqueType('kubernetes.Quantity')
 
 const nanosPerUnit = 1_000_000_000n
 

@@ -51,6 +51,13 @@ describe('a claim of devices', () => {
       ],
     ],
     [
+      'with a condition on what devices do not have',
+      { requests: [{ name: 'a', exactly: { ...exactly, selectors: [{ cel: { expression: 'device.driver' } }] } }] },
+      [
+        'spec.devices.requests[0].exactly.selectors[0].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
+      ],
+    ],
+    [
       'with parameters that are no object',
       { requests: [{ name: 'a', exactly }], config: [{ opaque: { driver: 'd', parameters: [] as never } }] },
       [

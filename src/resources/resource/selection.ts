@@ -4,6 +4,7 @@ import type {
   DeviceToleration,
   OpaqueDeviceConfiguration,
 } from '#api/resource/v1/selection.ts'
+import { compileDeviceExpression } from '#machinery/cel/deviceEnvironment.ts'
 import { isObject } from '#machinery/schema/model.ts'
 import { labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
@@ -24,10 +25,18 @@ const longestParameters = 10 * 1024
 export function checkSelectors(selectors: readonly DeviceSelector[], report: Report): void {
   checkEach(selectors, mostSelectors, report, ({ cel }, place) => {
     if (cel === undefined) place.at('cel').required()
-    else if (encoder.encode(cel.expression ?? '').length > longestExpression) {
-      place.at('cel', 'expression').tooLong(longestExpression)
-    }
+    else checkExpression(cel.expression ?? '', place.at('cel', 'expression'))
   })
+}
+
+function checkExpression(text: string, report: Report): void {
+  if (encoder.encode(text).length > longestExpression) {
+    report.tooLong(longestExpression)
+    return
+  }
+  const compiled = compileDeviceExpression(text)
+  if ('problem' in compiled) report.invalid(text, compiled.problem)
+  else if ('costly' in compiled) report.forbidden('too complex, exceeds cost limit')
 }
 
 /** What a driver is told, in a form of its own. */

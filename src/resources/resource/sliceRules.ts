@@ -195,7 +195,11 @@ function checkAttribute(attribute: DeviceAttribute, report: Report): void {
   const given = Object.values(attribute).filter((value) => value !== undefined).length
   const one = 'exactly one value must be specified'
   if (given === 0) report.required(one)
-  else if (given > 1) report.invalid(goForm('io.k8s.api.resource.v1.DeviceAttribute', attribute), one)
+  else if (given > 1) {
+    const { int = null, bool = null } = attribute
+    const shown = { IntValue: int, BoolValue: bool, StringValue: string ?? null, VersionValue: version ?? null }
+    report.invalid(shown, one)
+  }
 }
 
 const mostValidValues = 10
