@@ -16,7 +16,7 @@ import type { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { Store } from '#storage/store.ts'
-import { admissionPlugins } from './admission/plugins.ts'
+import { admissionPlugins, type AdmissionConfiguration } from './admission/plugins.ts'
 import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
 import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
@@ -65,6 +65,8 @@ export interface ApiServerOptions {
   /** `host:port`, as discovery tells clients. */
   readonly serverAddress: string
   readonly admission?: readonly AdmissionPlugin[]
+  /** What can be decided about the plugins, when they are not all given. */
+  readonly admissionConfiguration?: AdmissionConfiguration
   /** Further kinds of bearer tokens, asked before those that the server knows by itself. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[]
   /** Further ways to show who one is, asked after client certificates and bearer tokens. */
@@ -131,6 +133,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       admission:
         options.admission ??
         admissionPlugins({
+          ...options.admissionConfiguration,
           webhooks,
           maySign: maySignBy(authorization),
           access: accessOf(authorization.authorizers),

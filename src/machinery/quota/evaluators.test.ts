@@ -7,6 +7,7 @@ import { pods } from '#api/core/v1/pod.ts'
 import { secrets } from '#api/core/v1/secret.ts'
 import { services } from '#api/core/v1/service.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
+import { resourceClaims } from '#api/resource/v1/resourceClaim.ts'
 import { countedResource, evaluatorOf } from './evaluators.ts'
 import type { ScopedResourceSelectorRequirement } from '#api/core/v1/resourceQuota.ts'
 
@@ -96,6 +97,34 @@ const usageRows: readonly {
       'requests.storage': '8Gi',
       'gold.storageclass.storage.k8s.io/persistentvolumeclaims': '1',
       'gold.storageclass.storage.k8s.io/requests.storage': '8Gi',
+    },
+  },
+  {
+    name: 'a claim of devices, with alternatives',
+    resource: resourceClaims,
+    object: {
+      spec: {
+        devices: {
+          requests: [
+            { name: 'a', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 2 } },
+            { name: 'b', exactly: { deviceClassName: 'nic', allocationMode: 'All' } },
+            {
+              name: 'c',
+              firstAvailable: [
+                { name: 'x', deviceClassName: 'gpu', count: 1 },
+                { name: 'y', deviceClassName: 'gpu', count: 3 },
+                { name: 'z', deviceClassName: 'fpga' },
+              ],
+            },
+          ],
+        },
+      },
+    },
+    uses: {
+      'count/resourceclaims.resource.k8s.io': '1',
+      'gpu.deviceclass.resource.k8s.io/devices': '5',
+      'nic.deviceclass.resource.k8s.io/devices': '32',
+      'fpga.deviceclass.resource.k8s.io/devices': '1',
     },
   },
   { name: 'a secret', resource: secrets, object: {}, uses: { 'count/secrets': '1', secrets: '1' } },

@@ -1,9 +1,11 @@
 import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { services } from '#api/core/v1/service.ts'
+import { resourceClaims } from '#api/resource/v1/resourceClaim.ts'
 import type { Resource } from '#api/resource.ts'
 import { qualifiedName } from '#machinery/status.ts'
 import { claimEvaluator } from './claims.ts'
+import { deviceClaimEvaluator } from './devices.ts'
 import { countName, type QuotaEvaluator } from './evaluator.ts'
 import { podEvaluator } from './pods.ts'
 import { serviceEvaluator } from './services.ts'
@@ -13,6 +15,7 @@ export const measuredResources: readonly (readonly [Resource<any>, QuotaEvaluato
   [pods, podEvaluator],
   [services, serviceEvaluator],
   [persistentVolumeClaims, claimEvaluator],
+  [resourceClaims, deviceClaimEvaluator],
 ]
 
 /** Resources that quotas counted before there was `count/`. */

@@ -28,17 +28,21 @@ import { validatingAdmissionPolicy } from './validatingAdmissionPolicy.ts'
 import { validatingWebhook } from './validatingWebhook.ts'
 import type { WebhookCaller } from '../webhooks/caller.ts'
 
-/** What can be decided about plugins when a server is set up. */
-export interface AdmissionOptions {
+/** What an administrator can decide about plugins when a server is set up. */
+export interface AdmissionConfiguration {
+  readonly podSecurity?: PodSecurityConfiguration
+  /** Copies the zone and region of nodes to their pods; off as in Kubernetes v1.34, where this is alpha. */
+  readonly podTopologyLabels?: boolean
+}
+
+/** What plugins need of the server. */
+export interface AdmissionOptions extends AdmissionConfiguration {
   /** Asks the authorizers about signers of certificates. */
   readonly maySign: MaySign
   /** Asks webhooks. */
   readonly webhooks: WebhookCaller
   /** Says what callers may do, for expressions that ask. */
   readonly access: AskAccess
-  readonly podSecurity?: PodSecurityConfiguration
-  /** Copies the zone and region of nodes to their pods; off as in Kubernetes v1.34, where this is alpha. */
-  readonly podTopologyLabels?: boolean
 }
 
 /** Every admission plugin, in the order in which they are asked: Kubernetes' default order. */

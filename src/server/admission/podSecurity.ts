@@ -42,6 +42,8 @@ const harmlessParts = new Set(['exec', 'attach', 'binding', 'eviction', 'log', '
 
 /** Keeps pods to the level of the Pod Security Standards that their namespace's labels name. */
 export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration = openPodSecurity): AdmissionPlugin {
+  /** Read once for each revision of a namespace. */
+  const policies = new WeakMap<Namespace, ReturnType<typeof policyOf>>()
   return {
     name: 'PodSecurity',
     validate(request, cluster) {
@@ -96,7 +98,10 @@ export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration =
 
   function policyFor({ namespace }: AdmissionRequest, cluster: ClusterView): ReturnType<typeof policyOf> | undefined {
     const found = cluster.get(namespaces, '', namespace)
-    return found === undefined ? undefined : policyOf(found.metadata.labels, defaults)
+    if (found === undefined) return undefined
+    let policy = policies.get(found)
+    if (policy === undefined) policies.set(found, (policy = policyOf(found.metadata.labels, defaults)))
+    return policy
   }
 
   function judge(
