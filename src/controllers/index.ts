@@ -22,6 +22,7 @@ import { serviceAddressController } from './serviceAddresses/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { serviceAccountTokenController } from './serviceAccountToken/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
+import { validatingPolicyStatusController } from './validatingPolicyStatus/controller.ts'
 import {
   attributesClassProtectionController,
   claimProtectionController,
@@ -51,5 +52,6 @@ export const controllers: readonly MakeController[] = [
   volumeProtectionController,
   attributesClassProtectionController,
   clusterRoleAggregation,
+  validatingPolicyStatusController,
   garbageCollector,
 ]

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StatusError } from '#machinery/status.ts'
+import { validatingAdmissionPolicies } from '#api/admissionregistration/v1/validatingAdmissionPolicy.ts'
+import { validatingPolicyStatusController } from '#controllers/validatingPolicyStatus/controller.ts'
+import { startCluster } from './controllersCluster.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
 
 const group = '/apis/admissionregistration.k8s.io'
@@ -115,4 +118,21 @@ test('a mutating policy changes what is created, and a validating one sees it', 
     { labels: { owner: 'kubernetes-admin' }, data: { added: 'yes', x: '1' } },
   )
   assert.deepEqual(server.bugs, [])
+})
+
+test('the status of a policy tells of types that do not fit', async () => {
+  await using cluster = await startCluster({ controllers: [validatingPolicyStatusController] })
+  const { client, until } = cluster
+  await client.create(validatingAdmissionPolicies, {
+    metadata: { name: 'typed' },
+    spec: {
+      matchConstraints: { resourceRules: [{ ...resourceRules[0], operations: ['CREATE'] }] },
+      validations: [{ expression: 'object.dataa.size() > 0' }],
+    },
+  })
+  await until('the policy was checked', async () => {
+    const { status } = await client.get(validatingAdmissionPolicies, { name: 'typed' })
+    return status?.observedGeneration === 1 && status.typeChecking?.expressionWarnings?.length === 1
+  })
+  assert.deepEqual(cluster.reported, [])
 })
