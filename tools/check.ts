@@ -11,6 +11,7 @@ export const checkSteps: readonly Step[] = [
   nodeStep('house rules', 'tools/houseRules.ts'),
   { name: 'format', command: ['oxfmt', '--check', 'src', 'tools', 'test', 'bench'] },
   nodeStep('the map names every kind', 'tools/whereIs.ts', '--check'),
+  nodeStep('the conformance document is up to date', 'tools/conformance.ts', '--check'),
   { name: 'types', command: ['tsc', '--incremental', '--tsBuildInfoFile', typesCache] },
   nodeStep('unit tests', 'tools/testUnit.ts'),
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { root } from './steps.ts'
 
 const beside = ['src/**/*.test.ts', 'tools/**/*.test.ts']
-const slow = ['test/integration/**/*.test.ts', 'tools/compare/**/*.test.ts']
+const slow = ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts', 'tools/compare/**/*.test.ts']
 
 const args = process.argv.slice(2)
 const find = (patterns: readonly string[]): readonly string[] => globSync(patterns, { cwd: root })

@@ -13,7 +13,7 @@ import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkConditions } from '#resources/conditions.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkOneOf } from '#resources/rules.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkExpression } from './expressions.ts'
 import { checkParamKind, checkVariables, paramKindText } from './policy.ts'
@@ -40,7 +40,7 @@ export const validatingAdmissionPolicyStrategy: Strategy<ValidatingAdmissionPoli
   ],
   subresources: {
     status: {
-      ...statusSubresource,
+      ...statusAlone,
       validate({ status = {} }, _old, report) {
         const place = report.at('status')
         for (const [index, { warning, fieldRef }] of (status.typeChecking?.expressionWarnings ?? []).entries()) {

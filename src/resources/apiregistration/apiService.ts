@@ -5,7 +5,7 @@ import { dns1035LabelProblems, dnsSubdomainProblems, portNumberProblems } from '
 import type { Report } from '#machinery/validate/report.ts'
 import { quoteString } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Versions of API groups, and who serves them. */
@@ -27,7 +27,7 @@ export const apiServiceStrategy: Strategy<APIService> = {
   ],
   subresources: {
     status: {
-      ...statusSubresource,
+      ...statusAlone,
       validate({ status = {} }, _old, report) {
         for (const [index, condition] of (status.conditions ?? []).entries()) {
           const allowed = ['True', 'False', 'Unknown']

@@ -7,7 +7,7 @@ import {
 import { dns1035LabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** In which versions each of several API servers writes and reads. */
@@ -32,7 +32,7 @@ export const storageVersionStrategy: Strategy<StorageVersion> = {
   ],
   subresources: {
     status: {
-      ...statusSubresource,
+      ...statusAlone,
       validate: ({ status = {} }, _old, report) => checkStatus(status, report.at('status')),
     },
   },

@@ -38,7 +38,7 @@ export const deploymentStrategy: Strategy<Deployment> = {
   ],
   subresources: {
     // The controller writes the revision, which is an annotation, together with the status.
-    status: { ...statusSubresource, writes: ['status', 'metadata.annotations'] },
+    status: { ...statusSubresource, writes: statusSubresource.writes!.filter((path) => path !== 'metadata.labels') },
     scale: scaleSubresource<Deployment>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,

@@ -10,6 +10,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkNotNegative } from '#resources/quantities.ts'
 import { checkAtLeast } from '#resources/rules.ts'
+import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { cpuMetric, defaultUtilization, firstVersion } from './firstVersion.ts'
 import { checkMetric, checkReference } from './metricRules.ts'
@@ -57,7 +58,7 @@ export const horizontalPodAutoscalerStrategy: Strategy<HorizontalPodAutoscaler> 
     { name: 'Replicas', description: 'How many pods there are.', value: ({ status }) => status?.currentReplicas ?? 0 },
     ageColumn,
   ],
-  subresources: { status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: checkStatus } },
+  subresources: { status: { ...statusSubresource, validate: checkStatus } },
   default({ spec }) {
     if ((spec.metrics ?? []).length === 0) spec.metrics = [cpuMetric(defaultUtilization)]
     if (spec.behavior === undefined) return

@@ -7,6 +7,7 @@ import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resour
 import { defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast } from '#resources/rules.ts'
 import { isAsBefore, podNameWarnings } from '#resources/core/pod/warnings.ts'
+import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkJobSpec, jobSpecWarnings } from './jobSpec.ts'
 
@@ -45,7 +46,7 @@ export const cronJobStrategy: Strategy<CronJob> = {
     ...containerColumns<CronJob>(({ spec }) => spec.jobTemplate.spec?.template.spec?.containers),
     selectorColumn<CronJob>(({ spec }) => spec.jobTemplate.spec?.selector),
   ],
-  subresources: { status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: () => {} } },
+  subresources: { status: { ...statusSubresource, validate: () => {} } },
   default: ({ spec }) => defaultTemplate(spec.jobTemplate.spec.template),
   validate({ metadata, spec }, old, report) {
     checkSpec(spec, old?.spec, report.at('spec'))

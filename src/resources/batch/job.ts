@@ -7,6 +7,7 @@ import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resour
 import { checkSelector, hasKnownOperators } from '#resources/selector.ts'
 import { defaultTemplate } from '#resources/core/pod/template.ts'
 import { isAsBefore, podNameWarnings } from '#resources/core/pod/warnings.ts'
+import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkJobSpec, checkJobSpecUpdate, jobSpecWarnings } from './jobSpec.ts'
 import { checkJobStatus, isJobCondition } from './jobStatus.ts'
@@ -31,7 +32,7 @@ export const jobStrategy: Strategy<Job> = {
     selectorColumn<Job>(({ spec }) => spec.selector),
   ],
   subresources: {
-    status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: checkJobStatus },
+    status: { ...statusSubresource, validate: checkJobStatus },
   },
   orphans: {
     warning:

@@ -13,7 +13,7 @@ import { timeText } from '#machinery/time.ts'
 import { quoteString, type Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { difference } from '#resources/difference.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { metadataWithStatus, statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkSignerName } from './signerName.ts'
 
@@ -58,7 +58,7 @@ export const certificateSigningRequestStrategy: Strategy<CertificateSigningReque
     },
     approval: {
       verbs: ['get', 'update', 'patch'],
-      writes: ['status.conditions'],
+      writes: ['status.conditions', ...metadataWithStatus],
       prepare: (request, old, { now }) => fillTimes(request, old, now),
       validate: checkStatus,
     },

@@ -13,7 +13,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkConditions } from '#resources/conditions.ts'
 import { goForm } from '#resources/goForm.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkSignerName } from './signerName.ts'
 
@@ -49,7 +49,7 @@ export const podCertificateRequestStrategy: Strategy<PodCertificateRequest> = {
   ],
   subresources: {
     status: {
-      ...statusSubresource,
+      ...statusAlone,
       validate: ({ status = {} }, old, report) => checkStatus(status, old.status ?? {}, report.at('status')),
     },
   },

@@ -6,7 +6,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkOneOf } from '#resources/rules.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { mandatoryFlowSchemas } from './mandatory.ts'
 import { checkRule } from './policyRules.ts'
@@ -39,7 +39,7 @@ export const flowSchemaStrategy: Strategy<FlowSchema> = {
       value: ({ status }) => conditionOf(withTypes(status?.conditions), 'Dangling')?.status ?? '?',
     },
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: statusAlone },
   validate({ metadata: { name }, spec }, _old, report) {
     const place = report.at('spec')
     checkSpec(name, spec, place)

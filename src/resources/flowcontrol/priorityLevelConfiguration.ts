@@ -10,7 +10,7 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
 import { mandatoryPriorityLevels } from './mandatory.ts'
 
@@ -31,7 +31,7 @@ export const priorityLevelConfigurationStrategy: Strategy<PriorityLevelConfigura
     queuingColumn('QueueLengthLimit', 'queueLengthLimit', 'How many requests wait in a queue.'),
     ageColumn,
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: statusAlone },
   validate({ metadata: { name }, spec }, _old, report) {
     const place = report.at('spec')
     checkSpec(name, spec, place)

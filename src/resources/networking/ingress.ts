@@ -9,6 +9,7 @@ import { parseIp } from '#lib/net/ip.ts'
 import { createReport, type Report } from '#machinery/validate/report.ts'
 import { dnsSubdomainProblems, wildcardSubdomainProblems } from '#machinery/validate/names.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkBackend } from './backend.ts'
 
@@ -42,7 +43,7 @@ export const ingressStrategy: Strategy<Ingress> = {
     },
     ageColumn,
   ],
-  subresources: { status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: checkStatus } },
+  subresources: { status: { ...statusSubresource, validate: checkStatus } },
   validate({ metadata, spec }, old, report) {
     checkSpec(spec, old?.spec, report.at('spec'))
     const annotation = metadata.annotations?.[classAnnotation]

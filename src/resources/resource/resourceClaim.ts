@@ -3,7 +3,7 @@ import { resourceClaims as secondBetaClaims } from '#api/resource/v1beta2/resour
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { betaClaims } from './beta.ts'
 import { checkClaimSpec, defaultClaimSpec } from './claimRules.ts'
@@ -24,7 +24,7 @@ export const resourceClaimStrategy: Strategy<ResourceClaim> = {
   ],
   subresources: {
     status: {
-      ...statusSubresource,
+      ...statusAlone,
       validate: (claim, old, report) => checkClaimStatus(claim, old, report.at('status')),
     },
   },

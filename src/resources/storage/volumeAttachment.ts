@@ -11,7 +11,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkAccessModes } from '#resources/core/storage.ts'
 import { goForm } from '#resources/goForm.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkDriverName } from './rules.ts'
 
@@ -34,7 +34,7 @@ export const volumeAttachmentStrategy: Strategy<VolumeAttachment> = {
     },
     ageColumn,
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: statusAlone },
   validate({ spec, status }, old, report) {
     const { attacher = '', source = {}, nodeName = '' } = spec
     const place = report.at('spec')

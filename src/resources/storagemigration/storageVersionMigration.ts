@@ -5,7 +5,7 @@ import {
 import { isConditionTrue } from '#machinery/conditions.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkImmutable } from '#resources/rules.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Migrations: objects that are written anew in the version in which they are stored now. */
@@ -26,7 +26,7 @@ export const storageVersionMigrationStrategy: Strategy<StorageVersionMigration> 
   ],
   subresources: {
     status: {
-      ...statusSubresource,
+      ...statusAlone,
       validate({ status = {} }, old, report) {
         const place = report.at('status')
         const before = old.status?.resourceVersion ?? ''

@@ -120,7 +120,7 @@ async function tryUpdate(
   checkOwners(wanted, managedFields, options.warn)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else strategy.prepare?.(wanted, old, serving)
-  const keepsSpec = rules?.writes?.every((path) => path === 'status') ?? false
+  const keepsSpec = rules?.writes?.every((path) => path === 'status' || path.startsWith('metadata.')) ?? false
   if (strategy.generation === undefined && !keepsSpec && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }

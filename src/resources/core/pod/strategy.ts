@@ -6,6 +6,7 @@ import { defaultPod } from './defaults.ts'
 import { checkPodSpec } from './rules.ts'
 import { checkPodUpdate } from './update.ts'
 import { podWarnings } from './warnings.ts'
+import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Pods: containers that run together on a node. */
@@ -27,7 +28,12 @@ export const podStrategy: Strategy<Pod> = {
   },
   subresources: {
     // The rules are about the spec, which stays: nodes report often, and what they report is taken as it is.
-    status: { verbs: ['get', 'update', 'patch'], writes: ['status'], validate: () => {} },
+    status: {
+      ...statusSubresource,
+      // Old kubelets corrupt owners, on which garbage collection relies.
+      writes: statusSubresource.writes!.filter((path) => path !== 'metadata.ownerReferences'),
+      validate: () => {},
+    },
     binding: { verbs: ['create'], body: { group: '', version: 'v1', kind: 'Binding' } },
     eviction: { verbs: ['create'], body: { group: 'policy', version: 'v1', kind: 'Eviction' } },
     ephemeralcontainers: { verbs: ['get', 'update', 'patch'], writes: ['spec.ephemeralContainers'] },
