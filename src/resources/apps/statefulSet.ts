@@ -68,7 +68,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
     return [
       ...templateWarnings(spec.template, 'spec.template'),
       ...(spec.volumeClaimTemplates ?? []).flatMap((claim, index) =>
-        claimWarnings(claim.spec, `spec.volumeClaimTemplates[${index}].spec`),
+        claimWarnings(claim.spec, `spec.volumeClaimTemplates[${index}].Spec`),
       ),
       ...((spec.revisionHistoryLimit ?? 0) < 0 ? [`spec.revisionHistoryLimit: ${kept}`] : []),
     ]
