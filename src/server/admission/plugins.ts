@@ -9,6 +9,7 @@ import type { AdmissionPlugin } from './chain.ts'
 import { defaultIngressClass } from './defaultIngressClass.ts'
 import { defaultStorageClass } from './defaultStorageClass.ts'
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts'
+import { deviceAdminAccess } from './deviceAdminAccess.ts'
 import { limitRanger } from './limitRanger.ts'
 import { mutatingAdmissionPolicy } from './mutatingAdmissionPolicy.ts'
 import { mutatingWebhook } from './mutatingWebhook.ts'
@@ -66,6 +67,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     clusterTrustBundleAttest(options.maySign),
     certificateSubjectRestriction,
     defaultIngressClass,
+    deviceAdminAccess,
     ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
     mutatingAdmissionPolicy(access),
     mutatingWebhook(options.webhooks, access),
