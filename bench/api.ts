@@ -282,25 +282,23 @@ async function runWrk(
   return { rate, count }
 }
 
+/** The pod with which the figures of Kubernetes were taken: six kilobytes once the server has completed it, owners included. */
 function pod(name: string): object {
-  const container = (each: string): object => ({
-    name: each,
-    image: 'registry.example.com/team/application:1.2.3',
-    env: Array.from({ length: 8 }, (_, index) => ({
-      name: `VARIABLE_${index}`,
-      value: `value number ${index} of ${each}`,
-    })),
-    ports: [{ containerPort: 8080, name: 'http' }],
-    resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '1', memory: '128Mi' } },
-    readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 5 },
-    livenessProbe: { httpGet: { path: '/live', port: 'http' }, periodSeconds: 10 },
+  const container = (index: number): object => ({
+    name: `c${index}`,
+    image: 'registry.example/some/image:1.2.3',
+    command: ['/bin/app', '--flag=value', '--other=thing'],
+    env: Array.from({ length: 8 }, (_, each) => ({ name: `VAR_${each}`, value: `value-${each}-${name}` })),
+    resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '500m', memory: '256Mi' } },
+    ports: [{ containerPort: 8080 + index }],
+    readinessProbe: { httpGet: { path: '/ready', port: 8080 + index }, periodSeconds: 5 },
   })
-  const labels = { app: 'application', tier: 'backend', 'pod-template-hash': '6b7c8d9f5' }
+  const labels = { app: `a${name.length}`, tier: 'bench' }
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, labels, annotations: { 'example.com/checksum': 'a'.repeat(64), note: 'x'.repeat(400) } },
-    spec: { containers: [container('main'), container('sidecar'), container('third')], nodeSelector: { disk: 'ssd' } },
+    metadata: { name, labels, annotations: { note: 'x'.repeat(400) } },
+    spec: { schedulerName: 'nobody', containers: [container(1), container(2)] },
   }
 }
 
@@ -320,7 +318,7 @@ function statusPatch(index: number): string {
       ],
       containerStatuses: [
         {
-          name: 'main',
+          name: 'c1',
           ready: true,
           restartCount: index,
           image: 'a',
