@@ -2,6 +2,7 @@
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { leaf, sharedText, union, type FieldSet } from './fieldSet.ts'
 import { compareSteps } from './fieldSteps.ts'
+import { isObject } from '#machinery/schema/model.ts'
 import { isEmpty, itemsByStep, memberOf, noMembers, partsOf, Repeated, type Members, type Parts } from './fieldParts.ts'
 import { isDivided, isKeyed, type Field, type Shape } from './fieldShape.ts'
 
@@ -114,6 +115,7 @@ function removal(shape: Shape, value: unknown): FieldChanges {
 
 /** Items with the same key more than once count as one that is compared as a whole. */
 function compareItems(shape: Shape, before: readonly unknown[], after: readonly unknown[]): FieldChanges | undefined {
+  if (haveSameKeys(shape.keys, before, after)) return compareInPlace(shape, before, after)
   const result = new Changes()
   const { items } = shape
   const [old, now] = [itemsByStep(shape, before), itemsByStep(shape, after)]
@@ -133,6 +135,36 @@ function compareItems(shape: Shape, before: readonly unknown[], after: readonly 
   }
   for (const [step, item] of now) compare(step, old.get(step), item)
   for (const [step, item] of old) if (!now.has(step)) compare(step, item, undefined)
+  return result.all()
+}
+
+/** Longer lists are not looked through for each item. */
+const shortList = 32
+
+/** Whether two lists have items of the same keys at the same places, each key once, as those have that were only updated. */
+function haveSameKeys(keys: readonly string[], before: readonly unknown[], after: readonly unknown[]): boolean {
+  if (keys.length === 0 || before.length !== after.length || before.length > shortList) return false
+  for (let at = 0; at < after.length; at++) {
+    if (!areSameIn(keys, before[at], after[at])) return false
+    for (let other = 0; other < at; other++) if (areSameIn(keys, after[other], after[at])) return false
+  }
+  return true
+}
+
+function areSameIn(keys: readonly string[], a: unknown, b: unknown): boolean {
+  if (!isObject(a) || !isObject(b)) return false
+  for (const key of keys) if (a[key] !== b[key]) return false
+  return true
+}
+
+function compareInPlace(shape: Shape, before: readonly unknown[], after: readonly unknown[]): FieldChanges | undefined {
+  const result = new Changes()
+  for (let at = 0; at < after.length; at++) {
+    const changes = compareFields(shape.items, before[at], after[at])
+    if (changes === undefined) continue
+    const step = shape.step!(after[at])
+    if (typeof step === 'string') result.put(step, changes)
+  }
   return result.all()
 }
 

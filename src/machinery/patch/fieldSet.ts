@@ -158,9 +158,9 @@ export function* pathsOf(set: FieldSet, above: readonly string[] = []): Generato
   for (const step of steps) yield* pathsOf(set[step]!, [...above, step])
 }
 
-/** The same set with all members in order. */
+/** The same set with all members in order, as they are in all that is frozen. */
 function inOrder(set: FieldSet): FieldSet {
-  if (texts.has(set)) return set
+  if (Object.isFrozen(set)) return set
   let previous: string | undefined
   let isSame = true
   const steps = Object.keys(set)

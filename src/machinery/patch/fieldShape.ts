@@ -36,6 +36,8 @@ export interface Shape {
   readonly items: Shape
   /** How the items of a list are told apart; undefined: the list is atomic. */
   readonly step: StepOf | undefined
+  /** The fields by which items are told apart; none where items are scalars. */
+  readonly keys: readonly string[]
 }
 
 const noFields: ReadonlyMap<string, Field> = new Map()
@@ -54,6 +56,7 @@ const openShape: Shape = {
     return openShape
   },
   step: undefined,
+  keys: [],
 }
 
 const shapes = new WeakMap<Schema, Shape>()
@@ -117,12 +120,12 @@ function withoutFields(
   unowned: ReadonlySet<string>,
   others: ReadonlyMap<string, Shape> = new Map(),
 ): Shape {
-  const { scalar, isAtomic, takesObjects, takesLists, values, items, step } = shape
+  const { scalar, isAtomic, takesObjects, takesLists, values, items, step, keys } = shape
   const fields = new Map<string, Field>()
   for (const [name, field] of shape.fields) {
     fields.set(name, { ...field, shape: unowned.has(name) ? undefined : (others.get(name) ?? field.shape) })
   }
-  return { scalar, isAtomic, takesObjects, takesLists, fields, values, items, step }
+  return { scalar, isAtomic, takesObjects, takesLists, fields, values, items, step, keys }
 }
 
 /** Strings and numbers with a syntax, which only decoding checks. */
@@ -144,6 +147,7 @@ class SchemaShape implements Shape {
   readonly takesObjects: boolean
   readonly takesLists: boolean
   readonly step: StepOf | undefined
+  readonly keys: readonly string[]
   readonly #schema: Schema
   readonly #more: Readonly<Record<string, Schema>>
   #fields: ReadonlyMap<string, Field> | undefined
@@ -164,6 +168,7 @@ class SchemaShape implements Shape {
     if (listType === 'set') this.step = setStep
     else if (listType === 'map') this.step = mapStep(schema)
     else this.step = undefined
+    this.keys = listType === 'map' ? (schema.listMapKeys ?? []) : []
   }
 
   get fields(): ReadonlyMap<string, Field> {
