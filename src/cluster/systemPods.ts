@@ -1,6 +1,7 @@
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Client, Draft } from '#client/client.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { timeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
@@ -42,6 +43,8 @@ export const mirrorAnnotation = 'kubernetes.io/config.mirror'
 
 const checkEvery = 10_000
 const retryAfter = 1_000
+/** How often the node is looked for that the pods belong to. */
+const nodeCheckEvery = 100
 
 /** Keeps a mirror pod in `kube-system` for each part of this process: with its node, address, start and state. */
 export function systemPodsComponent(options: SystemPodsOptions): Component {
@@ -53,15 +56,21 @@ export function systemPodsComponent(options: SystemPodsOptions): Component {
       ready()
       while (!signal.aborted) {
         let again = checkEvery
-        for (const part of options.parts) {
-          try {
-            await ensurePod(options, part, started, signal)
-          } catch (error) {
-            if (signal.aborted) return
-            options.report?.(`Cannot show ${part.name} as a pod`, error)
-            again = retryAfter
-            break
+        let shown = options.node
+        try {
+          const node = await unlessGone(options.client.get(nodes, { name: options.node }, { signal }))
+          // The node's agent registers it in a moment.
+          if (node === undefined) again = nodeCheckEvery
+          else {
+            for (const part of options.parts) {
+              shown = part.name
+              await ensurePod(options, part, node, started, signal)
+            }
           }
+        } catch (error) {
+          if (signal.aborted) return
+          options.report?.(`Cannot show ${shown} as a pod`, error)
+          again = retryAfter
         }
         await options.clock.sleep(again, signal).catch(() => {})
       }
@@ -70,15 +79,16 @@ export function systemPodsComponent(options: SystemPodsOptions): Component {
 }
 
 async function ensurePod(
-  { client, node, address }: SystemPodsOptions,
+  { client, address }: SystemPodsOptions,
   part: SystemPart,
+  node: Node,
   started: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const wanted = mirrorPod(part, await client.get(nodes, { name: node }, { signal }), started)
-  const at = { name: `${part.name}-${node}`, namespace: 'kube-system' }
+  const wanted = mirrorPod(part, node, started)
+  const at = { name: `${part.name}-${node.metadata.name}`, namespace: 'kube-system' }
   // Listed, because a node may ask for a pod by name only once it has it.
-  const ofNode = { namespace: at.namespace, fieldSelector: `spec.nodeName=${node}` }
+  const ofNode = { namespace: at.namespace, fieldSelector: `spec.nodeName=${node.metadata.name}` }
   const { items } = await client.list(pods, { ...ofNode, signal })
   let known = items.find(({ metadata }) => metadata.name === at.name)
   const isOurs = known?.metadata.annotations?.[mirrorAnnotation] === wanted.metadata.annotations![mirrorAnnotation]
