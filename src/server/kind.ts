@@ -99,10 +99,13 @@ export class Kinds {
     return this.#generation
   }
 
-  /** Serves these kinds in the place of those that the owner had before; none: serves nothing of the owner's. */
-  replace(owner: string, kinds: readonly Kind[]): void {
-    if (kinds.length === 0) this.#added.delete(owner)
-    else this.#added.set(owner, kinds)
+  /** Serves kinds in the place of those that their owner had before, for each owner named; none: serves nothing of the owner's. */
+  replace(byOwner: ReadonlyMap<string, readonly Kind[]>): void {
+    if (byOwner.size === 0) return
+    for (const [owner, kinds] of byOwner) {
+      if (kinds.length === 0) this.#added.delete(owner)
+      else this.#added.set(owner, kinds)
+    }
     // Built-in kinds go last: nobody takes their place.
     this.#byPath = indexed([...[...this.#added.values()].flat(), ...this.#builtIn])
     this.#generation++

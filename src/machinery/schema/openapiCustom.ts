@@ -25,15 +25,35 @@ export function customDefinition(
   words: Words,
   refer: Refer,
 ): JsonObject | undefined {
-  for (const { kind, plural, custom } of served) {
-    if (custom === undefined) continue
-    if (name === customDefinitionName(kind)) return new Writer(dialect, words, refer).object(kind, custom)
-    const list = { ...kind, kind: custom.listKind }
-    if (name === customDefinitionName(list)) {
-      return new Writer(dialect, words, refer).list(kind, list, plural, custom)
+  const found = definitionsOf(served).get(name)
+  if (found === undefined) return undefined
+  const { kind, plural, custom } = found.resource
+  const writer = new Writer(dialect, words, refer)
+  return found.list === undefined ? writer.object(kind, custom!) : writer.list(kind, found.list, plural, custom!)
+}
+
+interface Found {
+  readonly resource: ServedResource
+  /** Set for the list of its objects. */
+  readonly list: GroupVersionKind | undefined
+}
+
+const known = new WeakMap<readonly ServedResource[], ReadonlyMap<string, Found>>()
+
+/** The definitions of all custom kinds and of their lists by name. */
+function definitionsOf(served: readonly ServedResource[]): ReadonlyMap<string, Found> {
+  let definitions = known.get(served)
+  if (definitions === undefined) {
+    const made = new Map<string, Found>()
+    for (const resource of served) {
+      if (resource.custom === undefined) continue
+      const list = { ...resource.kind, kind: resource.custom.listKind }
+      made.set(customDefinitionName(list), { resource, list })
+      made.set(customDefinitionName(resource.kind), { resource, list: undefined })
     }
+    known.set(served, (definitions = made))
   }
-  return undefined
+  return definitions
 }
 
 class Writer {

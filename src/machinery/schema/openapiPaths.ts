@@ -32,13 +32,18 @@ export function documentOf({ group, version }: GroupVersionKind): string {
 export function pathsOf(document: string, served: readonly ServedResource[], words: Words): PathItem[] | undefined {
   if (!documentNames(served).includes(document)) return undefined
   const own = served.filter(({ kind }) => documentOf(kind) === document)
-  const items = own.flatMap((resource) => resourcePaths(`/${document}`, resource, words))
-  return [rootPath(document), ...items].toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  return documentPaths(document, own, words)
 }
 
 /** The paths of all documents in order. */
 export function allPaths(served: readonly ServedResource[], words: Words): PathItem[] {
-  return documentNames(served).flatMap((document) => pathsOf(document, served, words) ?? [])
+  const byDocument = Map.groupBy(served, ({ kind }) => documentOf(kind))
+  return documentNames(served).flatMap((document) => documentPaths(document, byDocument.get(document) ?? [], words))
+}
+
+function documentPaths(document: string, own: readonly ServedResource[], words: Words): PathItem[] {
+  const items = own.flatMap((resource) => resourcePaths(`/${document}`, resource, words))
+  return [rootPath(document), ...items].toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }
 
 /** The path of a document itself: what is below it. */

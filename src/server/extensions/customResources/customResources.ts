@@ -7,8 +7,9 @@ import {
 import type { KubeObject } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
 import { messageOf } from '#lib/errorText.ts'
+import { isConditionTrue } from '#machinery/conditions.ts'
 import { isReason } from '#machinery/status.ts'
-import type { Kind, Kinds } from '../../kind.ts'
+import { keyOf, type Kind, type Kinds } from '../../kind.ts'
 import { thaw } from '../../objects.ts'
 import type { RegistryContext, WriteOptions } from '../../registry/context.ts'
 import { deleteObject } from '../../registry/delete.ts'
@@ -51,6 +52,8 @@ export class CustomResources {
   readonly #clock: Clock
   readonly #onBug: CustomResourcesOptions['onBug']
   readonly #served = new Map<string, Definition>()
+  /** Definitions whose status is as it should be, and stays so. */
+  readonly #settled = new WeakSet<CustomResourceDefinition>()
   /** When the end of a definition's objects began. */
   readonly #endingSince = new Map<string, number>()
   #signal: AbortSignal | undefined
@@ -94,9 +97,16 @@ export class CustomResources {
     return cache.entries.list(cache.prefix).map(({ object }) => object as CustomResourceDefinition)
   }
 
+  #find(name: string): CustomResourceDefinition | undefined {
+    const kind = this.#kind!
+    return kind.cache.entries.get(keyOf(kind, '', name))?.object as CustomResourceDefinition | undefined
+  }
+
   /** Makes the kinds in service those of the definitions. */
   #serve(definitions: readonly CustomResourceDefinition[]): void {
     const wanted = new Set<string>()
+    const changed = new Map<string, readonly Kind[]>()
+    const retired: Definition[] = []
     for (const definition of definitions) {
       if (!isServed(definition)) continue
       const { name } = definition.metadata
@@ -105,15 +115,17 @@ export class CustomResources {
       if (before?.isOf(definition) === true) continue
       const now = Definition.of(definition, before, this.#context)
       this.#served.set(name, now)
-      this.#kinds.replace(name, now.kinds)
-      if (before !== undefined && before.retired !== now.retired) before.retire()
+      changed.set(name, now.kinds)
+      if (before !== undefined && before.retired !== now.retired) retired.push(before)
     }
     for (const [name, definition] of this.#served) {
       if (wanted.has(name)) continue
       this.#served.delete(name)
-      this.#kinds.replace(name, [])
-      definition.retire()
+      changed.set(name, [])
+      retired.push(definition)
     }
+    this.#kinds.replace(changed)
+    for (const definition of retired) definition.retire()
   }
 
   /** Writes every status that is not as it should be; one after another, because names are given to whoever comes first. */
@@ -137,11 +149,12 @@ export class CustomResources {
   }
 
   async #writeStatus(name: string): Promise<void> {
-    const definition = this.#all().find(({ metadata }) => metadata.name === name)
+    const definition = this.#find(name)
     if (definition === undefined) {
       this.#endingSince.delete(name)
       return
     }
+    if (this.#settled.has(definition)) return
     if (definition.metadata.deletionTimestamp !== undefined) return this.#end(definition)
     const used = usedNames(
       definition,
@@ -150,7 +163,11 @@ export class CustomResources {
     )
     const plan = (each: CustomResourceDefinition): CustomResourceDefinition['status'] =>
       planStatus(each, used, this.#clock.now())
-    if (plan(definition) === definition.status) return
+    if (plan(definition) === definition.status) {
+      // Names that were accepted stay so, whatever others want.
+      if (isConditionTrue(definition.status?.conditions, 'NamesAccepted')) this.#settled.add(definition)
+      return
+    }
     await this.#update(name, (each) => ({ ...each, status: plan(each)! }))
   }
 

@@ -99,6 +99,7 @@ export class Definition {
 
   /** Whether nothing that concerns the service has changed. */
   isOf(definition: CustomResourceDefinition): boolean {
+    if (definition === this.#definition) return true
     return (
       this.#servesSame(definition) &&
       isEstablished(definition) === isEstablished(this.#definition) &&
