@@ -103,8 +103,9 @@ class Writer {
   }
 
   #typeFields(): JsonObject {
+    // They mean the same in every kind.
     const field = (name: string): JsonObject => ({
-      description: this.#words.get(`${metaPrefix}DeleteOptions ${name}`) ?? '',
+      description: this.#words.get(`io.k8s.api.core.v1.ConfigMap ${name}`) ?? '',
       type: 'string',
     })
     return { apiVersion: field('apiVersion'), kind: field('kind') }
