@@ -26,7 +26,7 @@ import { accessOf } from './authorize/access.ts'
 import { authorizationOf } from './authorize/authorizers.ts'
 import { maySignBy } from './authorize/signers.ts'
 import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
-import { writePolicy } from './authorize/bootstrap/writePolicy.ts'
+import { PolicyKeeper } from './authorize/bootstrap/policyKeeper.ts'
 import { checkEscalation } from './authorize/escalation.ts'
 import { createClusterView } from './clusterView.ts'
 import { Discovery } from './endpoints/discovery.ts'
@@ -118,7 +118,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const closing = new AbortController()
   const authorization = authorizationOf(kinds, cluster)
   let isReady = false
-  let hasPolicy = false
   const metrics = options.metrics ?? new MetricRegistry()
   const context: ServerContext = {
     registry: {
@@ -171,7 +170,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
             {
               name: 'poststarthook/rbac/bootstrap-roles',
               of: ['livez', 'readyz'] as const,
-              run: () => (hasPolicy ? undefined : 'the bootstrap roles are not in place'),
+              run: () => (policy?.isThere === true ? undefined : 'the bootstrap roles are not in place'),
             },
           ]),
       ...(options.healthChecks ?? []),
@@ -187,15 +186,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     closing: closing.signal,
     onBug: options.onBug ?? (() => {}),
   }
-  /** Whoever may do everything gets in even without roles, to mend what is wrong. */
-  const putPolicy = async (policy: () => readonly BootstrapObject[]): Promise<void> => {
-    try {
-      await writePolicy(context.registry, kinds, policy())
-      hasPolicy = true
-    } catch (error) {
-      context.onBug(error, 'the bootstrap roles')
-    }
-  }
+  const policy =
+    options.policy === undefined
+      ? undefined
+      : new PolicyKeeper(options.policy, { registry: context.registry, kinds, onBug: context.onBug })
   const customResources = new CustomResources({ kinds, registry: context.registry, webhooks, onBug: context.onBug })
   return {
     async run(ready, signal) {
@@ -206,8 +200,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           adoptStored(kinds)
           customResources.start(closing.signal)
           isReady = true
-          if (options.policy === undefined) ready()
-          else void putPolicy(options.policy).then(ready)
+          if (policy === undefined) ready()
+          else policy.put(ready, closing.signal)
         }, signal)
       } finally {
         closing.abort()

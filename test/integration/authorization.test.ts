@@ -127,6 +127,37 @@ test('to create by an update or an apply needs the permission to create', async 
   assert.match(await ask(jane, `PUT ${path}`, lease), /^422 .*metadata.resourceVersion/)
 })
 
+test('all rights in a namespace are none outside of it', async () => {
+  await using fixture = await startServer({ roles: true })
+  const everything = { apiGroups: ['*'], resources: ['*'], verbs: ['*'] }
+  await grant(fixture, 'jane', 'owner', everything)
+  const jane = as(fixture, 'jane')
+  const notFound = '404 the server could not find the requested resource'
+  const rows: [string, string][] = [
+    [`GET ${inDefault}/secrets`, 'ok'],
+    ['GET /api/v1/namespaces/default', 'ok'],
+    // What is of the cluster has no place in a namespace (CVE-2019-11247).
+    [`GET ${rbac}/namespaces/default/clusterroles`, notFound],
+    [`DELETE ${rbac}/namespaces/default/clusterroles/cluster-admin`, notFound],
+    [`GET ${inDefault}/nodes`, notFound],
+    [`GET ${inDefault}/persistentvolumes`, notFound],
+    ['GET /metrics', '403 forbidden: User "jane" cannot get path "/metrics"'],
+  ]
+  for (const [text, expected] of rows) assert.equal(await ask(jane, text), expected, text)
+  for (const path of [
+    '/api/v1/nodes',
+    '/api/v1/secrets',
+    '/api/v1/namespaces',
+    '/api/v1/namespaces/kube-system/secrets',
+  ]) {
+    assert.match(await ask(jane, `GET ${path}`), /^403 /, path)
+  }
+  // Nor does a name that climbs out of its namespace lead anywhere.
+  for (const path of ['/api/v1/namespaces/default%2F..%2Fkube-system/secrets', '/api/v1/namespaces/../secrets']) {
+    assert.match(await ask(jane, `GET ${path}`), /^(403|404|400) /, path)
+  }
+})
+
 test('nobody gives more than he has', async () => {
   await using fixture = await startServer({ roles: true })
   const everything = { apiGroups: [apiGroup], resources: ['roles', 'rolebindings'], verbs: ['*'] }

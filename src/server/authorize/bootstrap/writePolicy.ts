@@ -46,7 +46,7 @@ async function ensureNamespace(context: RegistryContext, kinds: Kinds, name: str
   const kind = kinds.of(namespaces)!
   if (kind.cache.entries.get(keyOf(kind, '', name)) !== undefined) return
   const object: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
-  await unlessThere(createObject(context, kind, object, options))
+  await unlessMoved(createObject(context, kind, object, options))
 }
 
 async function ensureObject(context: RegistryContext, kind: Kind, wanted: BootstrapObject): Promise<void> {
@@ -62,15 +62,15 @@ async function ensureObject(context: RegistryContext, kind: Kind, wanted: Bootst
     await updateObject(context, kind, { namespace, name, change, retryConflicts: true }, options)
     return
   }
-  if (plan.do === 'replace') await deleteObject(context, kind, namespace, name, {}, options)
-  await unlessThere(createObject(context, kind, thaw(plan.object), options))
+  if (plan.do === 'replace') await unlessMoved(deleteObject(context, kind, namespace, name, {}, options))
+  await unlessMoved(createObject(context, kind, thaw(plan.object), options))
 }
 
 /** Another server may have been faster. */
-async function unlessThere(created: Promise<unknown>): Promise<void> {
+async function unlessMoved(written: Promise<unknown>): Promise<void> {
   try {
-    await created
+    await written
   } catch (error) {
-    if (!isReason(error, 'AlreadyExists')) throw error
+    if (!isReason(error, 'AlreadyExists') && !isReason(error, 'NotFound')) throw error
   }
 }
