@@ -4,6 +4,7 @@ import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
 import { events } from '#api/core/v1/event.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
+import { jobs } from '#api/batch/v1/job.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { events as groupEvents } from '#api/events/v1/event.ts'
 import { clientOver } from '#client/client.ts'
@@ -62,6 +63,25 @@ test('generateName makes names, and generation counts changes of what is wanted'
   })
   assert.equal(changed.metadata.generation, 2)
   assert.equal(changed.spec.containers[0]?.image, 'other')
+})
+
+test('a generated name is one that no object has; jobs and their pods are labelled by it', async () => {
+  let drawn = 0
+  // The same five letters twice, then five others.
+  await using fixture = await startServer({ random: { next: () => Math.floor(drawn++ / 10) / 27 } })
+  const client = clientOf(fixture)
+  const draft = { metadata: { generateName: 'x-', namespace } }
+  const names = [await client.create(configMaps, draft), await client.create(configMaps, draft)]
+  assert.deepEqual(
+    names.map(({ metadata }) => metadata.name),
+    ['x-bbbbb', 'x-ccccc'],
+  )
+  const spec = { template: { spec: { ...podSpec, restartPolicy: 'Never' as const } } }
+  const job = await client.create(jobs, { ...draft, spec })
+  const { labels } = job.spec.template.metadata ?? {}
+  assert.equal(labels?.['batch.kubernetes.io/job-name'], job.metadata.name)
+  assert.deepEqual(job.metadata.labels, labels)
+  assert.deepEqual(job.spec.selector?.matchLabels, { 'batch.kubernetes.io/controller-uid': job.metadata.uid })
 })
 
 test('status is written through its subresource only', async () => {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { SimulatedClock, type Clock } from '#lib/clock.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
-import { seededRandom } from '#lib/random.ts'
+import { seededRandom, type Random } from '#lib/random.ts'
 import { allStrategies } from '#resources/index.ts'
 import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
 import type { Authenticator } from '#server/authenticate/authenticator.ts'
@@ -49,6 +49,7 @@ export async function startServer(
     readonly nodes?: NodeConnector
     readonly windowEvents?: number
     readonly bare?: boolean
+    readonly random?: Random
     /** Whether the bootstrap roles are there. */
     readonly roles?: boolean
     readonly tokenAuthenticators?: readonly TokenAuthenticator[]
@@ -63,7 +64,7 @@ export async function startServer(
     store,
     strategies: allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }),
     clock,
-    random: seededRandom(7),
+    random: options.random ?? seededRandom(7),
     newUid: () => `00000000-0000-4000-8000-${String(++uids).padStart(12, '0')}`,
     tokens: {
       signer: new TokenSigner(keys.privateKey),
