@@ -195,6 +195,8 @@ describe('what does not compile', () => {
     ['long signs', `${'-'.repeat(99_000)}a`, /undeclared reference to 'a'/],
     ['too long', ' '.repeat(100_001), /code point size exceeds limit: size: 100001, limit 100000/],
     ['copies of copies', `optional.of(1)${'.optMap(x, x)'.repeat(40)}`, /limit exceeded/],
+    ['many mistakes', `[${'a,'.repeat(30_000)}]`, /29900 more errors were truncated/],
+    ['many comparisons', `${'number == 1 && '.repeat(6_000)}a`, /undeclared reference to 'a'/],
     ['open quotes', '"""\\'.repeat(20_000), /token recognition error/],
   ]
   for (const [name, text, wanted] of hostile) {

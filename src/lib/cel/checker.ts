@@ -35,7 +35,6 @@ import {
   substitute,
   typeType,
   unwrapOptional,
-  type Substitutions,
   type Type,
 } from './types.ts'
 import { typeOf, TypeValue, type Value } from './values.ts'
@@ -72,7 +71,8 @@ class Checker {
   readonly #issues: Issue[] = []
   readonly #types = new Map<Expression, Type>()
   readonly #references = new Map<Expression, Reference>()
-  #known: Substitutions = new Map()
+  /** What is known so far of type parameters. */
+  readonly #known = new Map<string, Type>()
   #scope: Scope | undefined
   #freeTypes = 0
 
@@ -216,11 +216,9 @@ class Checker {
       if (overload.member === plain) continue
       const signature = this.#fresh([...overload.parameters, overload.result])
       const returned = signature.pop()!
-      const known = assign(this.#known, types, signature)
-      if (known === undefined) continue
-      this.#known = known
+      if (!assign(this.#known, types, signature)) continue
       matching.push(overload)
-      const given = substitute(known, returned)
+      const given = substitute(this.#known, returned)
       if (result === undefined) result = given
       else if (result.kind !== 'dyn' && !sameType(result, given)) result = dynType
     }
@@ -364,9 +362,6 @@ class Checker {
   }
 
   #assignable(from: Type, to: Type): boolean {
-    const known = assign(this.#known, [from], [to])
-    if (known === undefined) return false
-    this.#known = known
-    return true
+    return assign(this.#known, [from], [to])
   }
 }

@@ -1,7 +1,8 @@
 /** Costs that many functions have in common, at run time and as estimates. */
 import { costs, exactly, ranges, unbounded, type CallEstimate, type CostNode } from './cost.ts'
 import { programCost } from './regex.ts'
-import { costSize, type Value } from './values.ts'
+import { isOptional } from './types.ts'
+import { costSize, OpaqueValue, Optional, type Value } from './values.ts'
 
 export interface CallCost {
   readonly cost: (parameters: readonly Value[], result: Value) => number
@@ -38,6 +39,18 @@ export const comparisonCost: CallCost = {
     const max = Math.min(a!.size.max, b!.size.max)
     return { cost: ranges.scale({ min: max > 0 ? 1 : 0, max }, costs.traversal) }
   },
+}
+
+/** As a comparison; values that only functions can look into are equal or not at once. */
+export const equalityCost: CallCost = {
+  cost: (values) =>
+    values[0] instanceof OpaqueValue && !(values[0] instanceof Optional)
+      ? 1
+      : walked(Math.min(costSize(values[0]!), costSize(values[1]!))),
+  estimate: (parameters) =>
+    parameters[0]!.type.kind === 'opaque' && !isOptional(parameters[0]!.type)
+      ? { cost: exactly(1) }
+      : comparisonCost.estimate(parameters),
 }
 
 /** Two texts or byte sequences are copied after each other. */

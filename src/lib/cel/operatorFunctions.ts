@@ -1,7 +1,14 @@
 /** The functions behind operators. Logical ones and the choice are evaluated apart: they do not look at all arguments. */
 import { operators } from './ast.ts'
 import { declare, plain, type FunctionDeclaration, type Overload } from './declarations.ts'
-import { comparisonCost, concatenationCost, listConcatenationCost, listCost, type CallCost } from './estimates.ts'
+import {
+  comparisonCost,
+  concatenationCost,
+  equalityCost,
+  listConcatenationCost,
+  listCost,
+  type CallCost,
+} from './estimates.ts'
 import { arithmetic, negate } from './integers.ts'
 import { compareText } from './text.ts'
 import { addDuration, compareTimes, durationOf, timeBetween } from './time.ts'
@@ -159,7 +166,7 @@ export const operatorFunctions: readonly FunctionDeclaration[] = [
     operators.not,
     plain('logical_not', [boolType], boolType, (value: boolean) => !value),
   ),
-  declare(operators.equals, plain('equals', [a, a], boolType, equals, comparisonCost)),
+  declare(operators.equals, plain('equals', [a, a], boolType, equals, equalityCost)),
   declare(
     operators.notEquals,
     plain('not_equals', [a, a], boolType, (x: Value, y: Value) => !equals(x, y), comparisonCost),

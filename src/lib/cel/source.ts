@@ -16,12 +16,12 @@ const mostShown = 100
 
 /** What is wrong, in the form of cel-go: place, message, the line, and a caret under the place. */
 export function formatIssues(text: string, issues: readonly Issue[]): string {
-  const placed = issues.map((issue) => ({ issue, ...locate(text, issue.offset) }))
-  placed.sort((a, b) => a.line - b.line || a.column - b.column)
+  const placed = issues.toSorted((a, b) => a.offset - b.offset)
   const lines = text.split('\n')
-  const shown = placed.slice(0, mostShown).map(({ issue, line, column }) => {
+  const shown = placed.slice(0, mostShown).map(({ offset, message }) => {
+    const { line, column } = locate(text, offset)
     const snippet = lines[line - 1]
-    return `ERROR: <input>:${line}:${column + 1}: ${issue.message}${snippet === undefined ? '' : underline(snippet, column)}`
+    return `ERROR: <input>:${line}:${column + 1}: ${message}${snippet === undefined ? '' : underline(snippet, column)}`
   })
   if (placed.length > mostShown) shown.push(`${placed.length - mostShown} more errors were truncated`)
   return shown.join('\n')

@@ -104,30 +104,46 @@ export function substitute(known: Substitutions, type: Type, unknownAsDyn = fals
   return { ...type, parameters: type.parameters.map((each) => substitute(known, each, unknownAsDyn)) }
 }
 
+/** What was known of a parameter before something was learned of it: enough to forget that again. */
+type Learned = [name: string, before: Type | undefined][]
+
 /**
- * Whether values of the types `from` may stand where `to` are asked for. Returns what is then known of type
- * parameters, or nothing when they may not. `known` itself is left as it is.
+ * Whether values of the types `from` may stand where `to` are asked for. What that says of type parameters is added to
+ * `known`, which stays as it is when they may not.
  */
-export function assign(known: Substitutions, from: readonly Type[], to: readonly Type[]): Substitutions | undefined {
-  if (from.length !== to.length) return undefined
-  const learned = new Map(known)
-  return from.every((each, index) => assignable(learned, each, to[index]!)) ? learned : undefined
+export function assign(known: Map<string, Type>, from: readonly Type[], to: readonly Type[]): boolean {
+  if (from.length !== to.length) return false
+  const learned: Learned = []
+  for (const [index, each] of from.entries()) {
+    if (assignable(known, learned, each, to[index]!)) continue
+    for (const [name, before] of learned.toReversed()) {
+      if (before === undefined) known.delete(name)
+      else known.set(name, before)
+    }
+    return false
+  }
+  return true
 }
 
-function assignable(known: Map<string, Type>, from: Type, to: Type): boolean {
+function learn(known: Map<string, Type>, learned: Learned, name: string, type: Type): void {
+  learned.push([name, known.get(name)])
+  known.set(name, type)
+}
+
+function assignable(known: Map<string, Type>, learned: Learned, from: Type, to: Type): boolean {
   if (to.kind === 'param') {
     const bound = known.has(to.name)
-    if (bindParameter(known, from, to)) return true
+    if (bindParameter(known, learned, from, to)) return true
     if (bound) return false
   }
-  if (from.kind === 'param') return bindParameter(known, to, from)
+  if (from.kind === 'param') return bindParameter(known, learned, to, from)
   if (isWild(from) || isWild(to)) return true
   if (from.kind === 'null') return acceptsNull(to)
   if (to.kind === 'null') return acceptsNull(from)
   if (from.kind !== to.kind) return false
   if (from.kind === 'type') return true
   if (from.name !== to.name || from.parameters.length !== to.parameters.length) return false
-  return from.parameters.every((each, index) => assignable(known, each, to.parameters[index]!))
+  return from.parameters.every((each, index) => assignable(known, learned, each, to.parameters[index]!))
 }
 
 const isWild = ({ kind }: Type): boolean => kind === 'dyn' || kind === 'error'
@@ -143,18 +159,18 @@ function acceptsNull({ kind, nullable }: Type): boolean {
   )
 }
 
-function bindParameter(known: Map<string, Type>, type: Type, parameter: Type): boolean {
+function bindParameter(known: Map<string, Type>, learned: Learned, type: Type, parameter: Type): boolean {
   if (sameType(type, parameter)) return true
   const bound = known.get(parameter.name)
   if (bound !== undefined) {
     if (sameType(type, bound)) return true
-    if (!assignable(known, type, bound)) return false
+    if (!assignable(known, learned, type, bound)) return false
     const general = mostGeneral(type, bound)
-    if (!occursIn(known, parameter, general)) known.set(parameter.name, general)
+    if (!occursIn(known, parameter, general)) learn(known, learned, parameter.name, general)
     return true
   }
   if (occursIn(known, parameter, type)) return false
-  known.set(parameter.name, type)
+  learn(known, learned, parameter.name, type)
   return true
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { authorizerType, authorizerValue, type AccessQuestion } from '#lib/cel/functions/authorizer.ts'
+import { estimateCost } from '#lib/cel/cost.ts'
 import { compile, evaluate } from '#lib/cel/program.ts'
 import { formatIssues } from '#lib/cel/source.ts'
 import { Double, ListValue, MapValue, Optional, type Value } from '#lib/cel/values.ts'
@@ -113,4 +114,22 @@ describe('functions of Kubernetes', () => {
     assert.equal(run(`${check} || ${check}`), false)
     assert.equal(run(`${check} || ${check} || ${check}`), 'operation cancelled: actual cost limit exceeded')
   })
+
+  // As in upstream's own table of costs.
+  const selector = 'spec.nodeName=example-node-name.fully.qualified.domain.name.example.com'
+  const costs: readonly (readonly [string, number, number])[] = [
+    [`authorizer.group('').resource('pods').fieldSelector('${selector}')`, 1821, 1821],
+    ["ip('192.168.0.1') == ip('192.168.0.1')", 5, 5],
+    ["cidr('192.168.0.0/16') == cidr('192.168.0.0/16')", 5, 5],
+    ["semver('1.2.3') == semver('1.2.3')", 3, 3],
+    ["quantity('1Mi') == quantity('1Mi')", 3, 3],
+  ]
+  for (const [text, estimated, actual] of costs) {
+    test(`cost: ${text}`, () => {
+      const compiled = compile(environment, text)
+      assert.ok(!('issues' in compiled))
+      assert.equal(estimateCost(compiled.checked, () => undefined).max, estimated)
+      assert.equal(evaluate(compiled, { authorizer }, 1_000_000).cost, actual)
+    })
+  }
 })

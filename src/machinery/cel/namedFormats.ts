@@ -27,10 +27,6 @@ class NamedFormat extends OpaqueValue {
   equals(other: OpaqueValue): boolean {
     return other instanceof NamedFormat && this.name === other.name
   }
-
-  override get costSize(): number {
-    return this.name.length
-  }
 }
 
 /** What an estimate takes the pattern of an unknown format to be. */

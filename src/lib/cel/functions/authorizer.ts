@@ -1,8 +1,9 @@
 /** What somebody may do: `authorizer.group('apps').resource('deployments').check('create').allowed()`. */
 import { declare, member, type FunctionDeclaration, type Library } from '../declarations.ts'
-import { fixedCost } from '../estimates.ts'
+import { costs, exactly, ranges, type Range } from '../cost.ts'
+import { fixedCost, type CallCost } from '../estimates.ts'
 import { boolType, opaqueType, stringType, type Type } from '../types.ts'
-import { EvaluationError, OpaqueValue, type Value } from '../values.ts'
+import { costSize, EvaluationError, OpaqueValue, type Value } from '../values.ts'
 
 /** What is asked: a path, or a resource; empty where nothing was said. */
 export interface AccessQuestion {
@@ -97,6 +98,17 @@ const constant = fixedCost(1)
 /** Two checks an expression and no more: they may be slow. */
 const checkCost = fixedCost(350_000)
 
+/** A selector is taken apart into a list of requirements; the shortest takes two characters. */
+function selectorCosts(size: Range): Range {
+  const requirements = ranges.scale(ranges.scale(size, 0.5), costs.list + costs.struct)
+  return ranges.add(exactly(costs.list), ranges.add(ranges.scale(size, costs.traversal), requirements))
+}
+
+const selectorCost: CallCost = {
+  cost: ([, selector]) => selectorCosts(exactly(costSize(selector!))).max,
+  estimate: ([, selector]) => ({ cost: selectorCosts(selector!.size) }),
+}
+
 function setter(
   name: string,
   id: string,
@@ -109,7 +121,7 @@ function setter(
       [resourceCheckType, stringType],
       resourceCheckType,
       (check: Check, value: string) => check.with(resourceCheckType, { [key]: value }),
-      key === 'fieldSelector' || key === 'labelSelector' ? undefined : constant,
+      key === 'fieldSelector' || key === 'labelSelector' ? selectorCost : constant,
     ),
   )
 }
