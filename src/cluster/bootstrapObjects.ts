@@ -3,6 +3,8 @@ import { configMaps } from '#api/core/v1/configMap.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { flowSchemas } from '#api/flowcontrol/v1/flowSchema.ts'
+import { priorityLevelConfigurations } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
@@ -13,6 +15,7 @@ import { untilAborted } from '#lib/async/abort.ts'
 import type { Component } from '#lib/component.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason } from '#machinery/status.ts'
+import { autoUpdate, bootstrapFlowSchemas, bootstrapPriorityLevels } from '#resources/flowcontrol/suggested.ts'
 
 /** The namespaces that every cluster has. */
 export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const
@@ -34,8 +37,25 @@ export function bootstrapComponent(options: BootstrapOptions): Component {
     async run(ready, signal) {
       await ensureBootstrapObjects(options, signal)
       ready()
+      // Nothing waits for these.
+      await ensureFlowControl(options.client, signal)
       await untilAborted(signal)
     },
+  }
+}
+
+/** Makes what is missing of the priority levels and flow schemas that a cluster starts with. */
+async function ensureFlowControl(client: Client, signal: AbortSignal): Promise<void> {
+  const metadataOf = (name: string) => ({ name, annotations: { [autoUpdate]: 'true' } })
+  try {
+    for (const [name, spec] of Object.entries(bootstrapPriorityLevels)) {
+      await ensure(client, priorityLevelConfigurations, { metadata: metadataOf(name), spec }, signal)
+    }
+    for (const [name, spec] of Object.entries(bootstrapFlowSchemas)) {
+      await ensure(client, flowSchemas, { metadata: metadataOf(name), spec }, signal)
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
 }
 

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { FlowSchemaSpec } from '#api/flowcontrol/v1/flowSchema.ts'
 import type { PriorityLevelConfigurationSpec } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 import { createReport, problemMessage, type Report } from '#machinery/validate/report.ts'
 import { flowSchemaStrategy } from './flowSchema.ts'
 import { mandatoryFlowSchemas, mandatoryPriorityLevels } from './mandatory.ts'
+import { bootstrapFlowSchemas, bootstrapPriorityLevels } from './suggested.ts'
 import { priorityLevelConfigurationStrategy } from './priorityLevelConfiguration.ts'
 
 function refusals(check: (report: Report) => void): string[] {
@@ -12,6 +15,42 @@ function refusals(check: (report: Report) => void): string[] {
   check(report)
   return problems.map((problem) => `${problem.field}: ${problemMessage(problem)}`)
 }
+
+interface Recorded<T> {
+  readonly metadata: { readonly name: string }
+  readonly spec: T
+}
+
+describe('what a cluster begins with', () => {
+  const recorded = JSON.parse(readFileSync(join(import.meta.dirname, 'testdata/bootstrap.json'), 'utf8')) as {
+    readonly flowschemas: readonly Recorded<FlowSchemaSpec>[]
+    readonly prioritylevelconfigurations: readonly Recorded<PriorityLevelConfigurationSpec>[]
+  }
+
+  test('are the flow schemas of a real cluster, but for locks that are no leases, which v1.34 no longer knows', () => {
+    const older = ['system-leader-election', 'workload-leader-election']
+    const expected = recorded.flowschemas.filter(({ metadata }) => !older.includes(metadata.name))
+    for (const { metadata, spec } of expected)
+      assert.deepEqual(bootstrapFlowSchemas[metadata.name], spec, metadata.name)
+    assert.equal(Object.keys(bootstrapFlowSchemas).length, expected.length + 1)
+  })
+
+  test('are its priority levels, which say by their newer names what they share and lend', () => {
+    for (const { metadata, spec } of recorded.prioritylevelconfigurations) {
+      const { type, limited } = bootstrapPriorityLevels[metadata.name]!
+      const { nominalConcurrencyShares, limitResponse } = limited ?? {}
+      const older = limited && { assuredConcurrencyShares: nominalConcurrencyShares, limitResponse }
+      assert.deepEqual({ type, ...(older && { limited: older }) }, spec, metadata.name)
+    }
+    assert.equal(Object.keys(bootstrapPriorityLevels).length, recorded.prioritylevelconfigurations.length)
+  })
+
+  test('names only levels that there are', () => {
+    for (const { priorityLevelConfiguration } of Object.values(bootstrapFlowSchemas)) {
+      assert.ok(Object.hasOwn(bootstrapPriorityLevels, priorityLevelConfiguration.name))
+    }
+  })
+})
 
 describe('a flow schema', () => {
   const check = (name: string, spec: FlowSchemaSpec) =>

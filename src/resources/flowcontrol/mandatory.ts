@@ -1,28 +1,31 @@
-import type { FlowSchemaSpec, PolicyRulesWithSubjects } from '#api/flowcontrol/v1/flowSchema.ts'
+import type { FlowSchemaSpec, PolicyRulesWithSubjects, Subject } from '#api/flowcontrol/v1/flowSchema.ts'
 import type { PriorityLevelConfigurationSpec } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 
 // What every server has and nobody can change: requests of administrators always pass, and each request has a level.
 
-function everythingOf(...groups: readonly string[]): PolicyRulesWithSubjects {
+/** All that some people do. */
+export function everythingOf(...subjects: Subject[]): PolicyRulesWithSubjects {
   return {
-    subjects: groups.map((name) => ({ kind: 'Group', group: { name } })),
+    subjects,
     resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }],
     nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
   }
 }
+
+const group = (name: string): Subject => ({ kind: 'Group', group: { name } })
 
 /** Flow schemas by name. */
 export const mandatoryFlowSchemas: Readonly<Record<string, FlowSchemaSpec>> = {
   exempt: {
     priorityLevelConfiguration: { name: 'exempt' },
     matchingPrecedence: 1,
-    rules: [everythingOf('system:masters')],
+    rules: [everythingOf(group('system:masters'))],
   },
   'catch-all': {
     priorityLevelConfiguration: { name: 'catch-all' },
     matchingPrecedence: 10_000,
     distinguisherMethod: { type: 'ByUser' },
-    rules: [everythingOf('system:unauthenticated', 'system:authenticated')],
+    rules: [everythingOf(group('system:unauthenticated'), group('system:authenticated'))],
   },
 }
 
