@@ -3,6 +3,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
+import { unavailable } from '#machinery/status.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { prune, pruneNulls } from '#machinery/structural/prune.ts'
 import type { StoredView } from '../../kind.ts'
@@ -94,7 +95,11 @@ export function viewOf(apiVersion: string, versions: Versions): StoredView {
       if (view !== undefined) return view
       if (stored.object.apiVersion === apiVersion) return remember(stored, complete(stored.object))
       const objects = converted([stored])
-      if (objects instanceof Promise) throw new Error('The object has not been converted yet')
+      if (objects instanceof Promise) {
+        // For those who cannot wait, and may ask again.
+        objects.then((all) => take([stored], all)).catch(() => {})
+        throw unavailable(`${stored.object.metadata.name} is being converted to ${apiVersion}`)
+      }
       take([stored], objects)
       return known.get(stored)!
     },
