@@ -114,15 +114,20 @@ function chooseEncoding(exchange: Exchange): undefined {
   const isStream =
     Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
   if (isStream || info.subresource === 'log') return
-  exchange.wanted = wantedBy(exchange.request, exchange.kind?.custom !== undefined && info.subresource !== 'scale')
+  exchange.wanted = wantedBy(exchange.request, {
+    isCustom: exchange.kind?.custom !== undefined && info.subresource !== 'scale',
+    // What is only asked is never listed, and has no columns.
+    noTables: exchange.kind?.strategy.verbs?.includes('get') === false && info.subresource === '',
+  })
   if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
 }
 
 /** Custom objects have no form in protobuf; tables of them and their metadata have. */
-function wantedBy(request: ServerRequest, isCustom: boolean): Accepted {
+function wantedBy(request: ServerRequest, { isCustom, noTables }: { isCustom: boolean; noTables: boolean }): Accepted {
   try {
     return negotiateAnswer(request.header('accept'), {
       transforms: true,
+      noTables,
       pretty: wantsPretty(request),
       ...(isCustom ? { onlyTransformed: ['protobuf'] } : {}),
     })

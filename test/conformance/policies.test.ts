@@ -6,6 +6,8 @@ import { namespaces } from '#api/core/v1/namespace.ts'
 import { flowSchemas } from '#api/flowcontrol/v1/flowSchema.ts'
 import { priorityLevelConfigurations } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
+import { deployments } from '#api/apps/v1/deployment.ts'
+import type { ValidatingAdmissionPolicy } from '#api/admissionregistration/v1/validatingAdmissionPolicy.ts'
 import { isReason } from '#machinery/status.ts'
 import { conformance } from './conformance.ts'
 import { namespace, showLifeCycle, withServer } from './lifeCycle.ts'
@@ -112,5 +114,59 @@ conformance('[sig-scheduling] LimitRange should list, patch and delete a LimitRa
       left.map(({ metadata }) => metadata.namespace),
       ['other'],
     )
+  }),
+)
+
+/** What becomes of creating a deployment with so many replicas while a policy for the namespace's deployments holds. */
+async function showPolicy(spec: Pick<ValidatingAdmissionPolicy['spec'], 'variables' | 'validations'>): Promise<void> {
+  await withServer(async (client) => {
+    const labels = { guarded: 'yes' }
+    await client.create(namespaces, { metadata: { name: 'guarded', labels } })
+    const namespaceSelector = { matchLabels: labels }
+    const rule = {
+      apiGroups: ['apps'],
+      apiVersions: ['v1'],
+      operations: ['CREATE' as const],
+      resources: ['deployments'],
+    }
+    await client.create(validatingAdmissionPolicies, {
+      metadata: { name: 'few.example.com' },
+      spec: { ...spec, matchConstraints: { namespaceSelector, resourceRules: [rule] } },
+    })
+    await client.create(validatingAdmissionPolicyBindings, {
+      metadata: { name: 'few.example.com' },
+      spec: { policyName: 'few.example.com', validationActions: ['Deny'] },
+    })
+    const create = (name: string, replicas: number, where: string): Promise<unknown> =>
+      client.create(deployments, {
+        metadata: { name, namespace: where },
+        spec: {
+          replicas,
+          selector: { matchLabels: { app: name } },
+          template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+        },
+      })
+    await create('few', 1, 'guarded')
+    await assert.rejects(
+      create('many', 2, 'guarded'),
+      (error) => isReason(error, 'Invalid') && /denied/.test(error.message),
+    )
+    await create('many', 2, namespace)
+  })
+}
+
+conformance('[sig-api-machinery] ValidatingAdmissionPolicy should validate against a Deployment', () =>
+  showPolicy({
+    validations: [{ expression: 'object.spec.replicas < 2' }, { expression: "object.metadata.name != 'unknown'" }],
+  }),
+)
+
+conformance('[sig-api-machinery] ValidatingAdmissionPolicy should allow expressions to refer variables.', () =>
+  showPolicy({
+    variables: [
+      { name: 'replicas', expression: 'object.spec.replicas' },
+      { name: 'few', expression: 'variables.replicas < 2' },
+    ],
+    validations: [{ expression: 'variables.few' }],
   }),
 )

@@ -70,6 +70,8 @@ export function negotiateAnswer(
   header: string | undefined,
   options: {
     readonly transforms?: boolean
+    /** Metadata can be had, but no tables. */
+    readonly noTables?: boolean
     readonly supported?: readonly MediaType[]
     readonly pretty?: boolean
     /** Forms that only transforms have. */
@@ -91,6 +93,7 @@ export function negotiateAnswer(
     const parameters = clause.parameters
     const isPretty = pretty || parameters['pretty'] === '1'
     if (as === undefined) return { mediaType, parameters, pretty: isPretty }
+    if (as === 'Table' && options.noTables === true) continue
     if (options.transforms === true && isTransform(as) && g === 'meta.k8s.io' && (v === 'v1' || v === 'v1beta1')) {
       return { mediaType, as: { kind: as, group: g, version: v }, parameters, pretty: isPretty }
     }
