@@ -9,9 +9,12 @@ import { missing } from './missing.ts'
 
 const known = new Set(list.map(({ name }) => name))
 
+/** A test that waits for longer waits for what will never come. */
+const longestMilliseconds = 30_000
+
 /** A test that shows the conformance test of this name, written as in `list.json`. */
 export function conformance(name: string, run: () => Promise<void>): void {
   if (!known.has(name)) throw new Error(`No conformance test of test/conformance/list.json is called "${name}"`)
   if (missing[name] !== undefined) throw new Error(`"${name}" is said to be missing: test/conformance/missing.ts`)
-  test(name, run)
+  test(name, { timeout: longestMilliseconds }, run)
 }

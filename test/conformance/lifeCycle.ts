@@ -145,7 +145,7 @@ async function showDiscovered(client: Client, resource: Resource, hasStatus: boo
 
 export interface Watching<T> extends AsyncDisposable {
   readonly events: readonly WatchEvent<T>[]
-  /** Waits until what was seen, as `TYPE name`, is as it should be; time stands still, so only events bring it there. */
+  /** Waits until what was seen, as `TYPE name`, is as it should be. */
   until(is: (events: readonly string[]) => boolean): Promise<readonly string[]>
 }
 
@@ -158,24 +158,31 @@ export function watching<T extends KubeObject>(
 ): Watching<T> {
   const end = new AbortController()
   const events: WatchEvent<T>[] = []
+  let failure: unknown
+  let wake: () => void = () => {}
   const follow = async (): Promise<void> => {
     const from = resourceVersion === undefined ? {} : { resourceVersion }
-    for await (const batch of client.watch(resource, { ...selection, ...from }, end.signal)) events.push(...batch)
+    for await (const batch of client.watch(resource, { ...selection, ...from }, end.signal)) {
+      events.push(...batch)
+      wake()
+    }
   }
-  let failure: unknown
   const running = follow().catch((error: unknown) => {
-    if (!end.signal.aborted) failure = error
+    if (end.signal.aborted) return
+    failure = error
+    wake()
   })
   const told = (): readonly string[] =>
     events.flatMap((event) => (event.type === 'BOOKMARK' ? [] : [`${event.type} ${event.object.metadata.name}`]))
   return {
     events,
     async until(is) {
-      for (let turn = 0; turn < 200 && !is(told()); turn++) {
+      while (!is(told())) {
         if (failure !== undefined) throw failure
-        await new Promise((resolve) => setImmediate(resolve))
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
       }
-      assert.ok(is(told()), `Seen: ${told().join(', ')}`)
       return told()
     },
     async [Symbol.asyncDispose]() {
