@@ -70,6 +70,7 @@ conformance('[sig-network] ServiceCIDR and IPAddress API should support ServiceC
         { type: 'Seen', status: 'True', reason: 'Shown', message: 'm', lastTransitionTime: '2026-01-01T00:00:00Z' },
       ],
     },
+    statusAlone: true,
   }),
 )
 

@@ -5,7 +5,7 @@ import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import { blockProblems, readBlock } from '#resources/addresses.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Blocks of addresses for services. */
@@ -26,7 +26,7 @@ export const serviceCIDRStrategy: Strategy<ServiceCIDR> = {
     { name: 'CIDRs', description: 'The blocks.', value: ({ spec }) => (spec.cidrs ?? []).join(',') },
     ageColumn,
   ],
-  subresources: { status: { ...statusSubresource, validate: () => {} } },
+  subresources: { status: { ...statusAlone, validate: () => {} } },
   validate({ spec }, old, report) {
     const place = report.at('spec', 'cidrs')
     if (old === undefined) checkBlocks(spec, place)
