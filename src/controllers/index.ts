@@ -10,6 +10,7 @@ import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceController } from './endpointSlice/controller.ts'
+import { endpointSliceMirroringController } from './endpointSliceMirroring/controller.ts'
 import { garbageCollector } from './garbageCollector/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './nodeIpam/controller.ts'
@@ -40,6 +41,7 @@ export const controllers: readonly MakeController[] = [
   bootstrapSigner,
   rootCertificateController,
   endpointSliceController,
+  endpointSliceMirroringController,
   endpointsController,
   serviceAddressController,
   nodeIpamController,

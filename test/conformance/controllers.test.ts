@@ -162,3 +162,29 @@ conformance(
       await cluster.until('the slice is gone', async () => (await slices()).length === 0)
     }),
 )
+
+conformance(
+  '[sig-network] EndpointSliceMirroring should mirror a custom Endpoints resource through create update and delete',
+  () =>
+    withCluster(async (cluster) => {
+      const { client } = cluster
+      const shown = async (): Promise<readonly (readonly unknown[])[]> => {
+        const labelSelector = `kubernetes.io/service-name=${name}`
+        const { items } = await client.list(endpointSlices, { namespace, labelSelector })
+        return items.map((slice) => [
+          slice.endpoints.map(({ addresses }) => addresses.join()).join(),
+          slice.ports?.map(({ port }) => port).join(),
+        ])
+      }
+      const untilShown = (...wanted: readonly string[]): Promise<void> =>
+        cluster.until(`shown: ${wanted.join()}`, async () => (await shown()).join(';') === wanted.join(';'), '12s')
+      await client.create(services, { metadata: at, spec: { ports: [{ name: 'example', port: 80, protocol: 'TCP' }] } })
+      const subset = (ip: string) => ({ addresses: [{ ip }], ports: [{ port: 80 }] })
+      const created = await client.create(endpoints, { metadata: at, subsets: [subset('10.1.2.3')] })
+      await untilShown('10.1.2.3,80')
+      await client.update(endpoints, { ...created, subsets: [subset('10.2.3.4')] })
+      await untilShown('10.2.3.4,80')
+      await client.delete(endpoints, at)
+      await untilShown()
+    }),
+)

@@ -3,6 +3,4 @@ export const missing: Readonly<Record<string, string>> = {
   '[sig-apps] CronJob should not schedule jobs when suspended': 'there is no controller of cron jobs yet',
   '[sig-apps] ReplicationController should surface a failure condition on a common issue like exceeded quota':
     'there is no controller of replication controllers yet',
-  '[sig-network] EndpointSliceMirroring should mirror a custom Endpoints resource through create update and delete':
-    'there is no controller yet that mirrors Endpoints',
 }

@@ -1,0 +1,63 @@
+import { endpoints } from '#api/core/v1/endpoints.ts'
+import { services } from '#api/core/v1/service.ts'
+import { endpointSlices, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
+import type { Controller } from '#client/controller.ts'
+import { Expectations, recheckExpectations } from '#client/expectations.ts'
+import { keyOf } from '#client/index.ts'
+import { unlessGone } from '#client/unlessGone.ts'
+import type { ControllerContext } from '../context.ts'
+import { managedByLabel, serviceNameLabel } from '../endpointSlice/plan.ts'
+import { isNamespaceEnding } from '../podWrites.ts'
+import { controllerName, isMirrored, planMirror } from './plan.ts'
+
+const byMirrored = 'mirrored'
+
+const mirroredKeys = ({ metadata: { namespace, labels } }: EndpointSlice): string[] =>
+  labels?.[managedByLabel] === controllerName ? [`${namespace}/${labels[serviceNameLabel]}`] : []
+
+/** Shows Endpoints that people keep for services without a selector as EndpointSlices, which alone are read. */
+export function endpointSliceMirroringController(context: ControllerContext): Controller {
+  const { client, clock } = context
+  const serviceCopies = context.informers.of(services)
+  const endpointsCopies = context.informers.of(endpoints)
+  const copies = context.informers.of(endpointSlices)
+  copies.addIndex(byMirrored, mirroredKeys)
+  const expectations = new Expectations(clock, copies)
+  return {
+    name: 'endpointslicemirroring-controller',
+    permissions: [
+      { groups: [''], resources: ['services', 'endpoints'], verbs: ['get', 'list', 'watch'] },
+      { groups: [''], resources: ['services/finalizers', 'endpoints/finalizers'], verbs: ['update'] },
+      {
+        groups: ['discovery.k8s.io'],
+        resources: ['endpointslices'],
+        verbs: ['create', 'delete', 'get', 'list', 'update', 'watch'],
+      },
+    ],
+    watch(on) {
+      on(serviceCopies, ({ metadata }) => [keyOf(metadata)])
+      on(endpointsCopies, ({ metadata }) => [keyOf(metadata)])
+      on(copies, mirroredKeys)
+    },
+    async reconcile(key, signal) {
+      if (!expectations.satisfied(key)) return { after: recheckExpectations }
+      const service = serviceCopies.get(key)
+      const original = endpointsCopies.get(key)
+      const present = copies.byIndex(byMirrored, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      const mirrored = service !== undefined && original !== undefined && isMirrored(original, service)
+      const plan = mirrored ? planMirror(original, present) : { create: [], update: [], remove: present }
+      if (!mirrored && present.length === 0) return expectations.forget(key)
+      try {
+        for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
+        for (const slice of plan.update) expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
+        for (const slice of plan.remove) {
+          await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
+          expectations.deleted(key, slice)
+        }
+      } catch (error) {
+        if (!isNamespaceEnding(error)) throw error
+      }
+      return undefined
+    },
+  }
+}
