@@ -3,6 +3,7 @@ import type { MutatingAdmissionPolicy } from '#api/admissionregistration/v1beta1
 import type { MatchCondition } from '#api/admissionregistration/v1/rules.ts'
 import type { ValidatingAdmissionPolicy } from '#api/admissionregistration/v1/validatingAdmissionPolicy.ts'
 import { RecentMap } from '#lib/collections/recentMap.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { boolType, listType, nullType, stringType } from '#lib/cel/types.ts'
 import { PolicyCompiler, type CompiledExpression } from '#machinery/cel/admissionEnvironment.ts'
 import { compileConditions } from '#machinery/cel/admissionEvaluation.ts'
@@ -25,18 +26,33 @@ export interface CompiledMutatingPolicy extends CompiledPolicy {
   readonly mutations: readonly CompiledExpression[]
 }
 
-const validating = new RecentMap<string, CompiledValidatingPolicy>(500)
-const mutating = new RecentMap<string, CompiledMutatingPolicy>(500)
+/** What was compiled, with the specification that it was compiled from. */
+interface Compiled<P> {
+  readonly spec: object
+  readonly policy: P
+}
+
+const validating = new RecentMap<string, Compiled<CompiledValidatingPolicy>>(500)
+const mutating = new RecentMap<string, Compiled<CompiledMutatingPolicy>>(500)
 const conditionsOnly = new RecentMap<string, readonly CompiledExpression[]>(500)
 
-const keyOf = ({
-  metadata,
-}: {
+interface Policy {
   readonly metadata: { readonly uid?: string; readonly resourceVersion?: string }
-}): string => `${metadata.uid}/${metadata.resourceVersion}`
+  readonly spec: object
+}
+
+/** Two servers of a process may know different policies by the same revision: the specification decides. */
+function compiledOnce<P>(known: RecentMap<string, Compiled<P>>, { metadata, spec }: Policy, compile: () => P): P {
+  const key = `${metadata.uid}/${metadata.resourceVersion}`
+  const found = known.get(key)
+  if (found !== undefined && (found.spec === spec || sameJson(found.spec, spec))) return found.policy
+  const policy = compile()
+  known.set(key, { spec, policy })
+  return policy
+}
 
 export function compileValidating(policy: ValidatingAdmissionPolicy): CompiledValidatingPolicy {
-  return validating.getOrMake(keyOf(policy), () => {
+  return compiledOnce(validating, policy, () => {
     const { paramKind, variables = [], validations = [], auditAnnotations = [], matchConditions = [] } = policy.spec
     const hasParams = paramKind !== undefined
     const compiler = new PolicyCompiler({ hasParams })
@@ -55,7 +71,7 @@ export function compileValidating(policy: ValidatingAdmissionPolicy): CompiledVa
 }
 
 export function compileMutating(policy: MutatingAdmissionPolicy): CompiledMutatingPolicy {
-  return mutating.getOrMake(keyOf(policy), () => {
+  return compiledOnce(mutating, policy, () => {
     const { paramKind, variables = [], mutations = [], matchConditions = [] } = policy.spec
     const hasParams = paramKind !== undefined
     const compiler = new PolicyCompiler({ hasParams, hasPatches: true })
