@@ -22,7 +22,7 @@ export const roleBindings = resource<RoleBinding>({
   scope: 'Namespaced',
 })
 
-/** A user, a group or a service account. */
+/** A user, a group or a service account. @atomic */
 export interface Subject {
   /** `User`, `Group` or `ServiceAccount`. */
   kind: string
