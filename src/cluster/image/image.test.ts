@@ -297,12 +297,12 @@ describe('buildImage', () => {
       '/bin/busybox': 'B',
       '/usr/bin/tool': 'T',
       '/lib/libc-2.so': 'C',
-      '/work/site/index.html': 'hi',
+      '/project/site/index.html': 'hi',
     })
     return fakeHost(new SimulatedClock(), { processes: fakeProcesses(answers), files })
   }
   const context = {
-    folder: '/work',
+    folder: '/project',
     architecture: 'amd64' as const,
     packageFolder: '/packages',
     workFolder: '/unpacked',
@@ -341,7 +341,7 @@ describe('buildImage', () => {
   })
   const bad: [string, string, RegExp][] = [
     ['an unknown base', 'from: nowhere', /Cannot start from image "nowhere": it has not been built here/],
-    ['a base archive that is not there', 'from: ./no.tar', /there is no file \/work\/no.tar/],
+    ['a base archive that is not there', 'from: ./no.tar', /there is no file \/project\/no.tar/],
     [
       'a missing file',
       'copy: [{ from: /no/such }]',

@@ -1,30 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Schema } from '#machinery/schema/model.ts'
 import { fieldsNamed } from './fieldSet.ts'
-import { shapeOf } from './fieldShape.ts'
 import { compareFields, compareFieldsAt, createdFields } from './changedFields.ts'
-
-const text: Schema = { type: 'string' }
-const item: Schema = {
-  type: 'object',
-  properties: { name: text, port: { type: 'integer' }, proto: { type: 'string', default: 'TCP' }, value: text },
-}
-const schema: Schema = {
-  type: 'object',
-  properties: {
-    size: { type: 'integer' },
-    map: { type: 'object', additionalProperties: text },
-    whole: { type: 'object', mapType: 'atomic', properties: { a: text } },
-    list: { type: 'array', items: text },
-    set: { type: 'array', items: text, listType: 'set' },
-    items: { type: 'array', items: item, listType: 'map', listMapKeys: ['name'] },
-    ports: { type: 'array', items: item, listType: 'map', listMapKeys: ['port', 'proto'] },
-    inner: { type: 'object', properties: { a: text, b: text } },
-    open: { type: 'object', preserveUnknownFields: true },
-  },
-}
-const shape = shapeOf(schema)
+import { shape } from './testShape.ts'
 
 const changes: readonly [string, object, object, object | undefined][] = [
   ['nothing', { size: 1, map: { a: '1' } }, { map: { a: '1' }, size: 1 }, undefined],
