@@ -13,11 +13,16 @@ export interface NamespaceRole {
   readonly binding?: string
 }
 
-const leaderLock = (component: string): NamespaceRole => ({
+const leaderLock = (component: string, ...others: readonly string[]): NamespaceRole => ({
   namespace: 'kube-system',
   name: `system::leader-locking-${component}`,
-  rules: [on(core, 'configmaps', 'watch'), on(core, 'configmaps', 'get update', component)],
-  subjects: [user(`system:${component}`), account(component)],
+  rules: [
+    on(core, 'configmaps', 'watch'),
+    on(core, 'configmaps', 'get update', component),
+    on('coordination.k8s.io', 'leases', 'create get list update watch'),
+    on('coordination.k8s.io', 'leasecandidates', 'create get list update watch'),
+  ],
+  subjects: [user(`system:${component}`), ...[component, ...others].map((name) => account(name))],
 })
 
 export const namespaceRoles: readonly NamespaceRole[] = [
@@ -34,7 +39,7 @@ export const namespaceRoles: readonly NamespaceRole[] = [
     rules: [on(core, 'configmaps', read, 'extension-apiserver-authentication')],
     subjects: [user('system:kube-controller-manager'), user('system:kube-scheduler')],
   },
-  leaderLock('kube-controller-manager'),
+  leaderLock('kube-controller-manager', 'leader-election-controller'),
   leaderLock('kube-scheduler'),
   {
     namespace: 'kube-system',

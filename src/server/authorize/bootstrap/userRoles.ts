@@ -2,7 +2,7 @@
 import { core, on, paths, read, readWrite, write } from './rules.ts'
 import type { BootstrapRole } from './policy.ts'
 
-/** The roles by name. Rules that came after v1.24 are told by the differences from the recorded ones. */
+/** The roles by name. */
 export const userRoles: Readonly<Record<string, BootstrapRole>> = {
   'cluster-admin': {
     rules: [on('*', '*', '*'), paths('*', '*')],
@@ -104,7 +104,10 @@ export const userRoles: Readonly<Record<string, BootstrapRole>> = {
     rules: [paths('get', '/healthz /livez /readyz /version /version/')],
   },
   'system:monitoring': {
-    rules: [paths('get', '/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*')],
+    rules: [
+      paths('get', '/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*'),
+      on(core, 'nodes/metrics', 'get'),
+    ],
   },
   'system:auth-delegator': {
     rules: [
@@ -113,6 +116,11 @@ export const userRoles: Readonly<Record<string, BootstrapRole>> = {
     ],
   },
   'system:service-account-issuer-discovery': {
-    rules: [paths('get', '/.well-known/openid-configuration /openid/v1/jwks')],
+    rules: [
+      paths(
+        'get',
+        '/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/',
+      ),
+    ],
   },
 }
