@@ -36,20 +36,36 @@ export function decodeContinueToken(text: string): ContinueToken {
         : `continue key is not valid: invalid character '${String.fromCharCode(first)}' looking for beginning of value`,
     )
   }
-  if (token?.v !== tokenVersion) {
-    throw invalidToken('continue key is not valid: server does not recognize this encoded version')
+  const { v = '', rv = 0, start = '' } = token ?? {}
+  if (typeof v !== 'string') throw wrongType('v', v, 'string')
+  if (typeof rv !== 'number' || !Number.isInteger(rv)) throw wrongType('rv', rv, 'int64')
+  if (typeof start !== 'string') throw wrongType('start', start, 'string')
+  if (v !== tokenVersion) {
+    throw invalidToken(`continue key is not valid: server does not recognize this encoded version ${v}`)
   }
-  const { rv, start } = token
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0 || rv < -1) {
+  if (rv === 0) {
     throw invalidToken(`continue key is not valid: incorrect encoded start resourceVersion (version ${tokenVersion})`)
   }
-  if (typeof start !== 'string' || start === '') {
-    throw invalidToken(`continue key is not valid: encoded start key empty (version ${tokenVersion})`)
-  }
-  if (start.startsWith('/') || start.split('/').some((part) => part === '..' || part === '.')) {
+  if (start === '') throw invalidToken(`continue key is not valid: encoded start key empty (version ${tokenVersion})`)
+  const key = start.startsWith('/') ? start.slice(1) : start
+  // Nobody may leave the resource.
+  if (key.split('/').some((part) => part === '' || part === '.' || part === '..')) {
     throw invalidToken(`continue key is not valid: ${start}`)
   }
-  return { revision: rv === -1 ? undefined : rv, after: start.endsWith('\u0000') ? start.slice(0, -1) : start }
+  return { revision: rv < 0 ? undefined : rv, after: key.endsWith('\u0000') ? key.slice(0, -1) : key }
+}
+
+function wrongType(field: string, value: unknown, type: string): StatusError {
+  return invalidToken(
+    `continue key is not valid: json: cannot unmarshal ${jsonType(value, type)} into Go struct field continueToken.${field} of type ${type}`,
+  )
+}
+
+/** How upstream calls the type of a value in JSON that is no `wanted`; of numbers it says which. */
+function jsonType(value: unknown, wanted: string): string {
+  if (typeof value === 'number') return wanted === 'string' ? 'number' : `number ${value}`
+  if (typeof value === 'boolean') return 'bool'
+  return Array.isArray(value) ? 'array' : typeof value
 }
 
 function invalidToken(why: string): StatusError {

@@ -16,17 +16,31 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   return failure('UnsupportedMediaType', message)
 }
 
-/** The refusal of a revision that is not a number. */
-function invalidRevision(field: string, text: string): StatusError {
-  return plainFailure(
-    500,
-    `${field}: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-  )
+/** What is wrong with a revision; undefined when it is a number as upstream reads it (64 bits without a sign). */
+function revisionProblem(text: string): string | undefined {
+  const quoted = JSON.stringify(text)
+  if (!/^\d+$/.test(text)) return `strconv.ParseUint: parsing ${quoted}: invalid syntax`
+  return text.length > 20 || BigInt(text) >= 1n << 64n
+    ? `strconv.ParseUint: parsing ${quoted}: value out of range`
+    : undefined
 }
 
-/** Reads a `resourceVersion`; empty and `0` give undefined and 0. */
-export function parseRevision(text: string, field = 'resourceVersion'): number | undefined {
+/**
+ * Reads a `resourceVersion`; undefined when there is none. Revisions beyond all that can be written count as the greatest
+ * of those. `refuse` makes the refusal of what is no number; by itself that is a failure without a reason, as for a get.
+ */
+export function parseRevision(
+  text: string,
+  field = 'resourceVersion',
+  refuse: (message: string) => StatusError = plainRefusal,
+): number | undefined {
   if (text === '') return undefined
-  if (!/^\d{1,16}$/.test(text) || Number(text) > Number.MAX_SAFE_INTEGER) throw invalidRevision(field, text)
-  return Number(text)
+  if (text.length <= 15 && /^\d+$/.test(text)) return Number(text)
+  const problem = revisionProblem(text)
+  if (problem !== undefined) throw refuse(`${field}: Invalid value: ${JSON.stringify(text)}: ${problem}`)
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
+}
+
+function plainRefusal(message: string): StatusError {
+  return plainFailure(500, message)
 }

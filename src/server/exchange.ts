@@ -36,6 +36,8 @@ export interface ServerContext {
   readonly metrics: ServerMetrics
   readonly nodes: NodeConnector
   readonly version: ServerVersion
+  /** How long watches last that do not say it, in milliseconds: between this and twice as long. */
+  readonly minRequestTimeoutMs: number
   /** Aborts when the server stops: watches end. */
   readonly closing: AbortSignal
   /** Told of errors that are bugs; the client gets a 500. */

@@ -3,7 +3,7 @@ import type { HttpReply, HttpRequest, ReplyHeaders } from '#lib/http/message.ts'
 import { BodyError } from '#lib/http/message.ts'
 import { badRequest, requestTooLarge } from '#machinery/status.ts'
 import { headersOf } from './encode/headers.ts'
-import { encodeReply } from './encode/reply.ts'
+import { encodeReply, replyType } from './encode/reply.ts'
 import { sendWatch } from './encode/watch.ts'
 import type { Query } from './options.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
@@ -34,9 +34,10 @@ async function sendReply(
     case 'bytes':
       return reply.send(answer.code, { ...headersOf(answer), ...typeHeader(answer.contentType) }, answer.bytes)
     default: {
-      const { contentType, body, headers } = encodeReply(server, request, answer)
+      const encoded = encodeReply(server, request, answer)
+      const { body, headers } = encoded instanceof Promise ? await encoded : encoded
       const all = { ...headersOf(answer), ...headers }
-      all['content-type'] ??= contentType
+      all['content-type'] ??= replyType(answer)
       if (Buffer.isBuffer(body)) reply.send(answer.code, all, body)
       else await reply.sendPieces(answer.code, all, body)
     }

@@ -1,5 +1,4 @@
 import type { KubeObject } from '#api/resource.ts'
-import { apiVersionOf } from '#api/resource.ts'
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
 import { StatusError, badRequest, statusErrorOf, type Status } from '#machinery/status.ts'
 import type { Kind } from './kind.ts'
@@ -8,7 +7,8 @@ import type { ServerReply, ServerRequest } from './request.ts'
 import type { ApiServer } from './server.ts'
 import type { Caller } from './strategy.ts'
 import { listKind, transformationOf, type Transformation } from './transform.ts'
-import { bookmarkObject, type WatchItem } from './watch.ts'
+import { bookmarkObject } from './bookmark.ts'
+import type { WatchItem } from './watch.ts'
 
 interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -61,13 +61,12 @@ export function inProcessTransport(server: ApiServer, caller: Caller | (() => Ca
       const reply = await ask(request, signal, true)
       if (reply.type !== 'watch') throw badRequest(`Cannot watch ${request.path}: the server answered at once`)
       const transformation = transformationFor(reply, server, request)
-      const names = { kind: reply.kind.resource.kind, apiVersion: apiVersionOf(reply.kind.resource) }
       for await (const items of reply.watch) {
         for (let at = 0; at < items.length; at += eventsAtOnce) {
           const turn = server.turns.pass()
           if (turn !== undefined) await turn
           signal.throwIfAborted()
-          yield items.slice(at, at + eventsAtOnce).map((item) => eventOf(item, names, transformation))
+          yield items.slice(at, at + eventsAtOnce).map((item) => eventOf(item, reply.kind, transformation))
         }
         signal.throwIfAborted()
       }
@@ -82,18 +81,12 @@ export function inProcessTransport(server: ApiServer, caller: Caller | (() => Ca
   }
 }
 
-function eventOf(
-  item: WatchItem,
-  { kind, apiVersion }: { readonly kind: string; readonly apiVersion: string },
-  transformation: Transformation | undefined,
-): WatchEvent {
+function eventOf(item: WatchItem, kind: Kind, transformation: Transformation | undefined): WatchEvent {
   if (item.type === 'ERROR') throw item.error
   if (item.type === 'BOOKMARK') {
-    const bookmark = bookmarkObject(kind, apiVersion, item)
-    return {
-      type: 'BOOKMARK',
-      object: deepFreeze(bookmark) as { readonly metadata: { readonly resourceVersion: string } },
-    }
+    const bookmark = bookmarkObject(kind, item)
+    const object = deepFreeze(transformation?.bookmark(bookmark) ?? bookmark)
+    return { type: 'BOOKMARK', object: object as { readonly metadata: { readonly resourceVersion: string } } }
   }
   const { object } = item.object
   return { type: item.type, object: (transformation?.event(object) ?? object) as KubeObject }

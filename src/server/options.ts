@@ -29,9 +29,9 @@ export interface ListOptions {
 
 /** Reads the options of a list or watch; wrong ones are answered 400 or 422. */
 export function parseListOptions(query: Query, kind: Kind): ListOptions {
-  const options: ListOptions = {
+  const options: ListOptions = withInitialEvents({
     labels: parseLabels(query.get('labelSelector') ?? ''),
-    fields: parseFields(query.get('fieldSelector') ?? '', kind),
+    fields: selector(() => parseFieldSelector(query.get('fieldSelector') ?? '')),
     watch: parseFlag(query, 'watch') ?? false,
     bookmarks: parseFlag(query, 'allowWatchBookmarks') ?? false,
     resourceVersion: query.get('resourceVersion') ?? '',
@@ -40,9 +40,20 @@ export function parseListOptions(query: Query, kind: Kind): ListOptions {
     limit: Math.max(0, parseInteger(query, 'limit') ?? 0),
     continue: query.get('continue') ?? '',
     sendInitialEvents: parseFlag(query, 'sendInitialEvents'),
-  }
+  })
   refuse('ListOptions', (report) => (options.watch ? checkWatch(options, report) : checkList(options, report)))
+  checkFields(options.fields, kind)
   return options
+}
+
+/**
+ * A watch from nowhere in particular begins with what is there, as if it had asked for that (KEP-3157): clients that take
+ * bookmarks are told where that ends.
+ */
+function withInitialEvents(options: ListOptions): ListOptions {
+  if (!options.watch || options.sendInitialEvents !== undefined || options.match !== '') return options
+  if (options.resourceVersion !== '' && options.resourceVersion !== '0') return options
+  return { ...options, sendInitialEvents: true, match: 'NotOlderThan' }
 }
 
 function checkList(options: ListOptions, report: Report): void {
@@ -173,8 +184,8 @@ function parseLabels(text: string): LabelRequirements {
   return selector(() => parseLabelSelector(text))
 }
 
-function parseFields(text: string, kind: Kind): FieldRequirements {
-  const requirements = selector(() => parseFieldSelector(text))
+/** Refuses fields that objects of the kind cannot be selected by. */
+function checkFields(requirements: FieldRequirements, kind: Kind): void {
   const { selectableFields } = kind.strategy
   for (const { field } of requirements) {
     if (field === 'metadata.name' || (field === 'metadata.namespace' && kind.resource.scope === 'Namespaced')) continue
@@ -184,7 +195,6 @@ function parseFields(text: string, kind: Kind): FieldRequirements {
     }
     if (!Object.hasOwn(selectableFields, field)) throw badRequest(`field label not supported: ${field}`)
   }
-  return requirements
 }
 
 function selector<T>(parse: () => T): T {

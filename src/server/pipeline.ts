@@ -16,7 +16,7 @@ import { staticEndpoint } from './endpoints/static.ts'
 import { isApply } from './readApply.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import { refusalOf } from './registry/commit.ts'
-import { includeObject } from './transform.ts'
+import { checkTransformation, includeObject } from './transform.ts'
 
 /** What is known before the path was read. */
 const nothingYet = parseRequestInfo('GET', '/', false)
@@ -63,7 +63,10 @@ async function run(exchange: Exchange): Promise<ServerReply> {
   for (const stage of stages) {
     const outcome = stage(exchange)
     const reply = outcome instanceof Promise ? await outcome : outcome
-    if (reply !== undefined) return reply
+    if (reply === undefined) continue
+    if (reply.type === 'list' || reply.type === 'stored')
+      checkTransformation(reply.kind, reply.type, exchange.wanted.as)
+    return reply
   }
   throw new Error('No stage answered the request')
 }
@@ -119,7 +122,15 @@ function chooseEncoding(exchange: Exchange): undefined {
     // What is only asked is never listed, and has no columns.
     noTables: exchange.kind?.strategy.verbs?.includes('get') === false && info.subresource === '',
   })
-  if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
+  if (exchange.wanted.as?.kind === 'Table') checkTable(exchange)
+}
+
+/** Refuses tables that cannot be had before anything is done. */
+function checkTable({ wanted, request }: Exchange): void {
+  includeObject(request.query)
+  if (wanted.mediaType !== 'protobuf') return
+  const why = 'does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message'
+  throw failure('NotAcceptable', `object *${wanted.as!.version}.Table ${why}`)
 }
 
 /** Custom objects have no form in protobuf; tables of them and their metadata have. */

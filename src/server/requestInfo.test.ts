@@ -48,7 +48,7 @@ test('continue tokens of others are refused', () => {
   const rows: readonly [string, string][] = [
     ['zzz', `invalid character 'Ï' looking for beginning of value`],
     ['a b', 'illegal base64 data at input byte 1'],
-    [token({ v: 'other', rv: 1, start: 'a' }), 'server does not recognize this encoded version'],
+    [token({ v: 'other', rv: 1, start: 'a' }), 'server does not recognize this encoded version other'],
     [
       token({ v: 'meta.k8s.io/v1', rv: 0, start: 'a' }),
       'incorrect encoded start resourceVersion (version meta.k8s.io/v1)',

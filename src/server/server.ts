@@ -77,6 +77,8 @@ export interface ApiServerOptions {
   readonly policy?: () => readonly BootstrapObject[]
   /** Events kept per resource for watches that start in the past; 8192 when absent. */
   readonly windowEvents?: number
+  /** How long watches last at least that do not say it themselves, in seconds (`--min-request-timeout`); 1800 when absent. */
+  readonly minRequestTimeoutSeconds?: number
   /** Told of errors that are bugs; the client gets a 500. */
   readonly onBug?: (error: unknown, request: string) => void
 }
@@ -183,6 +185,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     metrics: new ServerMetrics(metrics, cache),
     nodes: options.nodes(cluster),
     version: serverVersion(),
+    minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
     closing: closing.signal,
     onBug: options.onBug ?? (() => {}),
   }

@@ -1,6 +1,5 @@
 import { jittered, type Random } from '#lib/random.ts'
 import type { Clock } from '#lib/clock.ts'
-import type { KubeObject } from '#api/resource.ts'
 import { expired, type StatusError } from '#machinery/status.ts'
 import type { Revision } from '#storage/store.ts'
 import { isPlain, selects, type Selection } from './selection.ts'
@@ -77,7 +76,6 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
   let nextBookmark = bookmarks
     ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25))
     : Infinity
-  let lastSent = floor
 
   while (!signal.aborted && clock.now() < deadline) {
     if (!window.holds(position)) {
@@ -100,16 +98,13 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
       const item = whole ? event : planDelivery(event, selection, plain)
       if (item === undefined) continue
       items.push(item)
-      lastSent = event.revision
     }
     if (items.length > 0) yield items
     // While the batch was taken there may have come more, or too much.
     if (!window.holds(position) || window.at(position) !== undefined) continue
     if (clock.now() >= nextBookmark) {
-      if (cache.revision > lastSent || clock.now() >= deadline - lastBookmarkMs) {
-        lastSent = cache.revision
-        yield [{ type: 'BOOKMARK', revision: cache.revision, endsInitialEvents: false }]
-      }
+      // Also when it is where the last one was: clients take them for a sign of life.
+      if (cache.revision > floor) yield [{ type: 'BOOKMARK', revision: cache.revision, endsInitialEvents: false }]
       const then = clock.now() + bookmarkEveryMs
       nextBookmark = clock.now() >= deadline - lastBookmarkMs ? Infinity : Math.min(deadline - lastBookmarkMs, then)
       continue
@@ -185,21 +180,5 @@ class Waiter implements Disposable {
   readonly #wake = (): void => {
     this.#resolve?.()
     this.#resolve = undefined
-  }
-}
-
-/** The object of a bookmark: nothing but its kind and the revision. */
-export function bookmarkObject(
-  kind: string,
-  apiVersion: string,
-  item: { readonly revision: Revision; readonly endsInitialEvents: boolean },
-): KubeObject {
-  return {
-    kind,
-    apiVersion,
-    metadata: {
-      resourceVersion: String(item.revision),
-      ...(item.endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
-    } as Partial<KubeObject['metadata']> as KubeObject['metadata'],
   }
 }

@@ -34,6 +34,11 @@ const accepted: Readonly<Record<string, { readonly why: string; readonly code?: 
     why: 'another revision is the newest',
     body: /Too large resource version: 999999999, current: \d+/,
   },
+  'bad resourceVersion': {
+    why: 'v1.34 says that the request is wrong',
+    code: 400,
+    body: /^.*"message":"invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax","reason":"BadRequest"/,
+  },
   'bad dryRun': {
     why: 'v1.34 writes lists as JSON',
     body: /dryRun: Unsupported value: \["Some"\]: supported values: "All"/,

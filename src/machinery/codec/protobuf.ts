@@ -23,9 +23,9 @@ export function encodeMessage(schema: Schema, object: unknown): Uint8Array {
   return writer.finish()
 }
 
-/** A whole object in its envelope. Throws for kinds that have no wire numbers. */
-export function encodeProtobuf(kind: GroupVersionKind, object: unknown): Uint8Array {
-  const schema = schemaOfKind(kind)
+/** A whole object in its envelope; `shape` is the kind whose fields it has. Throws for kinds that have no wire numbers. */
+export function encodeProtobuf(kind: GroupVersionKind, object: unknown, shape = kind): Uint8Array {
+  const schema = schemaOfKind(shape)
   if (schema === undefined || !hasProtobuf(schema)) throw new Error(`Cannot write ${kind.kind} as protocol buffers`)
   return encodeEnvelope(kind, encodeMessage(schema, object))
 }

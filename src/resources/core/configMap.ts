@@ -14,7 +14,7 @@ export const configMapStrategy: Strategy<ConfigMap> = {
     {
       name: 'Data',
       description: 'Number of keys.',
-      value: ({ data, binaryData }) => `${Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length}`,
+      value: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
     },
     ageColumn,
   ],

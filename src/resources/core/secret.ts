@@ -29,7 +29,7 @@ export const secretStrategy: Strategy<Secret> = {
       description: 'What the secret is for, as the keys that it must have.',
       value: ({ type }) => type ?? '',
     },
-    { name: 'Data', description: 'Number of keys.', value: ({ data }) => `${Object.keys(data ?? {}).length}` },
+    { name: 'Data', description: 'Number of keys.', value: ({ data }) => Object.keys(data ?? {}).length },
     ageColumn,
   ],
   default(secret) {

@@ -13,7 +13,7 @@ export const serviceAccountStrategy: Strategy<ServiceAccount> = {
     {
       name: 'Secrets',
       description: 'Number of secrets that its pods may use.',
-      value: ({ secrets }) => `${secrets?.length ?? 0}`,
+      value: ({ secrets }) => secrets?.length ?? 0,
     },
     ageColumn,
   ],

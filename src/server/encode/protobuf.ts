@@ -15,9 +15,16 @@ function kindOf(object: object): GroupVersionKind {
   return { group: apiVersion.slice(0, Math.max(0, slash)), version: apiVersion.slice(slash + 1), kind }
 }
 
+function encodeEnveloped(object: object): Uint8Array {
+  const kind = kindOf(object)
+  // What is common to all groups travels in a group of its own, in several versions of one form.
+  const shape = kind.group === 'meta.k8s.io' ? { group: '', version: 'v1', kind: kind.kind } : kind
+  return encodeProtobuf(kind, object, shape)
+}
+
 /** One object in the envelope of Kubernetes' protobuf. */
 export function encodeObjectProtobuf(object: object): Buffer {
-  return asBuffer(encodeProtobuf(kindOf(object), object))
+  return asBuffer(encodeEnveloped(object))
 }
 
 /** A list of objects, from their own messages, which are kept. */
@@ -31,5 +38,5 @@ export function encodeListProtobuf(kind: Kind, items: readonly StoredObject[], m
 
 /** One event of a watch, with its length before it. */
 export function encodeEventProtobuf(type: string, object: object): Buffer {
-  return asBuffer(encodeWatchFrame(type, encodeProtobuf(kindOf(object), object)))
+  return asBuffer(encodeWatchFrame(type, encodeEnveloped(object)))
 }

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import { constants, createGzip } from 'node:zlib'
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
 import type { HttpRequest } from '#lib/http/message.ts'
 import { encodeYaml } from '#lib/encoding/yamlText.ts'
@@ -9,67 +8,48 @@ import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
 import type { StoredObject } from '../storedObject.ts'
 import { listKind, transformationOf, type Transformation } from '../transform.ts'
+import { compressLong, type CompressedBody } from './compress.ts'
 import { encodeObjectProtobuf, encodeListProtobuf } from './protobuf.ts'
-
-export interface EncodedReply {
-  readonly contentType: string
-  readonly body: Buffer | AsyncIterable<Uint8Array>
-  readonly headers: Readonly<Record<string, string>>
-}
 
 type ObjectReply = Extract<ServerReply, { readonly type: 'object' | 'stored' | 'list' }>
 
-/** Bodies longer than this are compressed for clients that can take it. */
-const compressAbove = 128 * 1024
 /** Bodies up to this size leave in one piece, with their length. */
 const oneBuffer = 256 * 1024
 
-/** Puts an answer into the encoding that the client asked for. */
-export function encodeReply(server: ApiServer, request: HttpRequest, reply: ObjectReply): EncodedReply {
-  const mediaType = reply.wanted?.mediaType ?? 'json'
-  const contentType = contentTypeOf[mediaType]
-  const { body, size } = bodyOf(server, request, reply)
-  if (size < compressAbove || !/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
-    return { contentType, body, headers: {} }
-  }
-  const source = Buffer.isBuffer(body) ? Readable.from([body]) : Readable.from(body)
-  const gzip = createGzip({ level: constants.Z_BEST_SPEED })
-  source.once('error', (error) => gzip.destroy(error))
-  return {
-    contentType,
-    body: source.pipe(gzip),
-    headers: { 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
-  }
+/** Puts an answer into the encoding that the client asked for; its content type is `replyType`. */
+export function encodeReply(
+  server: ApiServer,
+  request: HttpRequest,
+  reply: ObjectReply,
+): CompressedBody | Promise<CompressedBody> {
+  const body = bodyOf(server, request, reply)
+  const wanted = request.headers['accept-encoding']
+  return compressLong(body, typeof wanted === 'string' ? wanted : wanted?.join(','))
 }
 
-interface Body {
-  readonly body: Buffer | AsyncIterable<Uint8Array>
-  /** In bytes, as far as it is known. */
-  readonly size: number
+/** The content type of an answer. */
+export function replyType(reply: ObjectReply): string {
+  return contentTypeOf[reply.wanted?.mediaType ?? 'json']
 }
 
-function whole(body: Buffer): Body {
-  return { body, size: body.length }
-}
+type Body = Buffer | AsyncIterable<Uint8Array>
 
 function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Body {
   const { mediaType = 'json', pretty = false } = reply.wanted ?? {}
-  if (reply.type === 'object') return whole(encodeValue(reply.object, mediaType, pretty))
+  if (reply.type === 'object') return encodeValue(reply.object, mediaType, pretty)
   const transformation = transformationOf(reply.kind, reply, request.query, () => server.now())
   if (reply.type === 'stored') {
     const { stored } = reply
-    if (transformation !== undefined) return whole(encodeValue(transformation.one(stored.object), mediaType, pretty))
-    if (mediaType === 'json' && !pretty) return whole(stored.line)
-    if (mediaType === 'protobuf') return whole(stored.encoded('protobuf', encodeObjectProtobuf))
-    return whole(encodeValue(stored.object, mediaType, pretty))
+    if (transformation !== undefined) return encodeValue(transformation.one(stored.object), mediaType, pretty)
+    if (mediaType === 'json' && !pretty) return stored.line
+    if (mediaType === 'protobuf') return stored.encoded('protobuf', encodeObjectProtobuf)
+    return encodeValue(stored.object, mediaType, pretty)
   }
   if (mediaType === 'json' && !pretty) {
-    return transformation === undefined
-      ? jsonList(reply)
-      : { body: transformedList(reply, transformation), size: 400 * reply.items.length }
+    return transformation === undefined ? jsonList(reply) : transformedList(reply, transformation)
   }
   if (mediaType === 'protobuf' && transformation === undefined)
-    return whole(encodeListProtobuf(reply.kind, reply.items, reply.metadata))
+    return encodeListProtobuf(reply.kind, reply.items, reply.metadata)
   const list =
     transformation === undefined
       ? {
@@ -81,7 +61,7 @@ function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Bo
           ...transformation.frame(reply.metadata),
           [transformation.member]: reply.items.map(({ object }) => transformation.item(object)),
         }
-  return whole(encodeValue(list, mediaType, pretty))
+  return encodeValue(list, mediaType, pretty)
 }
 
 function encodeValue(value: object, mediaType: 'json' | 'yaml' | 'protobuf', pretty: boolean): Buffer {
@@ -123,10 +103,10 @@ function jsonList({ kind, items, metadata }: Extract<ObjectReply, { readonly typ
       size += json.length + 2
     }
     pieces.push(listEnd)
-    if (size < oneBuffer) return whole(Buffer.concat(pieces))
-    return { body: Readable.from(pieces, { objectMode: true }), size }
+    if (size < oneBuffer) return Buffer.concat(pieces)
+    return Readable.from(pieces, { objectMode: true })
   }
-  return { body: listPieces(head, items, skip), size: 1_000 * items.length }
+  return listPieces(head, items, skip)
 }
 
 /** Objects whose bytes may have to be made before others run. */

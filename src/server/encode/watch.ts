@@ -1,10 +1,11 @@
-import { apiVersionOf, type KubeObject } from '#api/resource.ts'
+import type { KubeObject } from '#api/resource.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
 import { transformationOf, type Transformation } from '../transform.ts'
-import { bookmarkObject, type WatchItem } from '../watch.ts'
+import { bookmarkObject } from '../bookmark.ts'
+import type { WatchItem } from '../watch.ts'
 import { headersOf } from './headers.ts'
 import { encodeEventProtobuf } from './protobuf.ts'
 
@@ -21,10 +22,8 @@ export async function sendWatch(
   const contentType = isProtobuf ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json'
   const stream = reply.stream(answer.code, { ...headersOf(answer), 'content-type': contentType })
   const transformation = transformationOf(answer.kind, answer, request.query, () => server.now())
-  const { resource } = answer.kind
-  const names = { kind: resource.kind, apiVersion: apiVersionOf(resource) }
+  const encode = (item: WatchItem): Buffer => encodeItem(item, answer.kind, transformation, isProtobuf)
   for await (const items of answer.watch) {
-    const encode = (item: WatchItem): Buffer => encodeItem(item, names, transformation, isProtobuf)
     const bytes =
       transformation === undefined ? sharedBytes(answer.kind, items, isProtobuf, encode) : joined(items, encode)
     if (!stream.write(bytes)) await stream.drained()
@@ -68,13 +67,16 @@ function joined(items: readonly WatchItem[], encode: (item: WatchItem) => Buffer
 
 function encodeItem(
   item: WatchItem,
-  { kind, apiVersion }: { readonly kind: string; readonly apiVersion: string },
+  kind: Kind,
   transformation: Transformation | undefined,
   isProtobuf: boolean,
 ): Buffer {
   const encode = isProtobuf ? encodeEventProtobuf : encodeEventJson
   if (item.type === 'ERROR') return encode('ERROR', item.error.status)
-  if (item.type === 'BOOKMARK') return encode('BOOKMARK', bookmarkObject(kind, apiVersion, item))
+  if (item.type === 'BOOKMARK') {
+    const bookmark = bookmarkObject(kind, item)
+    return encode('BOOKMARK', transformation?.bookmark(bookmark) ?? bookmark)
+  }
   const { type, object: stored } = item
   if (transformation !== undefined) return encode(type, transformation.event(stored.object))
   // Made once for all who watch.

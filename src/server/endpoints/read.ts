@@ -1,12 +1,15 @@
 import type { ServerReply } from '../request.ts'
-import { notFound, expired } from '#machinery/status.ts'
+import { badRequest, expired, isReason, notFound, StatusError } from '#machinery/status.ts'
+import type { FieldRequirements } from '#machinery/fieldSelector.ts'
+import { valueOf } from '../authorize/attributes.ts'
 import { parseRevision } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { parseListOptions } from '../options.ts'
+import type { RegistryContext } from '../registry/context.ts'
 import { listObjects, selectionOf } from '../registry/list.ts'
-import type { StoredObject } from '../storedObject.ts'
-import { watchResource } from '../watch.ts'
+import { StoredObject } from '../storedObject.ts'
+import { watchResource, type WatchItem } from '../watch.ts'
 import { checkName } from './names.ts'
 
 /** The newest state of one object, or one that is not older than `resourceVersion`. */
@@ -14,11 +17,27 @@ export async function readObject({ server, info, request }: Exchange, kind: Kind
   checkName(info.name)
   const revision = parseRevision(request.query.get('resourceVersion') ?? '')
   const { cache } = server.registry
-  if (revision === undefined) await cache.current()
-  else await cache.reached(revision)
-  const stored = kind.cache.entries.get(keyOf(kind, info.namespace, info.name))
+  const key = keyOf(kind, info.namespace, info.name)
+  if (revision !== undefined) await cache.reached(revision)
+  const stored = revision === undefined ? await newestObject(server.registry, kind, key) : kind.cache.entries.get(key)
   if (stored === undefined) throw notFound(kind.resource, info.name)
   return stored
+}
+
+/** The newest state of a key: from the cache once that has caught up, from the store while it lags behind. */
+async function newestObject(
+  { cache, store }: RegistryContext,
+  kind: Kind,
+  key: string,
+): Promise<StoredObject | undefined> {
+  try {
+    await cache.current()
+  } catch (error) {
+    if (!isReason(error, 'Timeout')) throw error
+    const { kv } = await store.get(key)
+    return kv === undefined ? undefined : StoredObject.of(key, kv.modified, kv.value)
+  }
+  return kind.cache.entries.get(key)
 }
 
 export async function getEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
@@ -32,43 +51,64 @@ export async function listEndpoint(exchange: Exchange, kind: Kind): Promise<Serv
   return { type: 'list', code: 200, kind, items, metadata }
 }
 
-/** Watches without a `timeoutSeconds` of their own last between this and twice as long. */
-const shortestWatchMs = 1_800_000
-
 export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
   const { server, info, request } = exchange
   const { cache, clock, random } = server.registry
-  const parsed = { ...parseListOptions(request.query, kind), watch: true }
-  const byName = info.name === '' ? [] : [{ field: 'metadata.name', equal: true, value: info.name }]
-  const options = { ...parsed, fields: [...parsed.fields, ...byName] }
+  const parsed = parseListOptions(request.query, kind)
+  const options = { ...parsed, fields: fieldsWithName(parsed.fields, info.name) }
   const revision = parseRevision(options.resourceVersion)
   const initial = options.sendInitialEvents ?? (revision === undefined || revision === 0)
-  if (initial && revision !== undefined && revision > 0) await cache.reached(revision)
-  else if (revision === undefined) await cache.current()
   const timeoutMs =
     options.timeoutSeconds !== undefined && options.timeoutSeconds > 0
       ? options.timeoutSeconds * 1_000
-      : shortestWatchMs * (1 + random.next())
+      : server.minRequestTimeoutMs * (1 + random.next())
+  // From here on refusals are events of a watch, so that a client that has one open knows one way to learn of them.
+  const reply = (watch: AsyncGenerator<readonly WatchItem[], void, void>): ServerReply => ({
+    type: 'watch',
+    code: 200,
+    kind,
+    watch: counted(exchange, watch),
+  })
+  try {
+    if (initial && revision !== undefined) await cache.reached(revision)
+    else if (revision === undefined) await cache.current()
+  } catch (error) {
+    if (!(error instanceof StatusError) || request.caller !== undefined) throw error
+    return reply(refusal(error))
+  }
   const from = initial ? undefined : revision === undefined || revision === 0 ? cache.revision : revision
   if (from !== undefined && from < kind.cache.window.floor && request.caller !== undefined) {
     throw expired(`too old resource version: ${from} (${kind.cache.window.floor})`)
   }
-  const watch = watchResource({
-    cache: kind.cache,
-    selection: selectionOf(kind, info.namespace, options),
-    clock,
-    random,
-    ...(from === undefined ? {} : { from }),
-    markInitialEvents: options.sendInitialEvents === true && options.bookmarks,
-    bookmarks: options.bookmarks,
-    timeoutMs,
-    signal: AbortSignal.any([
-      request.signal,
-      server.closing,
-      ...(kind.custom === undefined ? [] : [kind.custom.retired]),
-    ]),
-  })
-  return { type: 'watch', code: 200, kind, watch: counted(exchange, watch) }
+  return reply(
+    watchResource({
+      cache: kind.cache,
+      selection: selectionOf(kind, info.namespace, options),
+      clock,
+      random,
+      ...(from === undefined ? {} : { from }),
+      markInitialEvents: options.sendInitialEvents === true && options.bookmarks,
+      bookmarks: options.bookmarks,
+      timeoutMs,
+      signal: AbortSignal.any([
+        request.signal,
+        server.closing,
+        ...(kind.custom === undefined ? [] : [kind.custom.retired]),
+      ]),
+    }),
+  )
+}
+
+/** The requirements of a watch of one object that the path names. A selector beside it has to name the same. */
+function fieldsWithName(fields: FieldRequirements, name: string): FieldRequirements {
+  if (name === '') return fields
+  if (fields.length === 0) return [{ field: 'metadata.name', equal: true, value: name }]
+  if (valueOf(fields, 'metadata.name') === name) return fields
+  throw badRequest("fieldSelector metadata.name doesn't match requested name")
+}
+
+async function* refusal(error: StatusError): AsyncGenerator<readonly WatchItem[], void, void> {
+  yield [{ type: 'ERROR', error }]
 }
 
 /** A watch that counts as a long-running request from its first to its last event. */

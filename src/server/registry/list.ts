@@ -1,5 +1,5 @@
 import type { ListMeta } from '#api/meta/v1/list.ts'
-import { badRequest, StatusError, expired, type Status } from '#machinery/status.ts'
+import { badRequest, StatusError, expired, isReason, type Status } from '#machinery/status.ts'
 import { RevisionCompacted, StoreError, type Revision } from '#storage/store.ts'
 import { decodeContinueToken, encodeContinueToken } from '../continueToken.ts'
 import { parseRevision } from '../errors.ts'
@@ -39,28 +39,45 @@ export async function listObjects(
   const selection = selectionOf(kind, namespace, options)
   const { limit } = options
   if (options.continue !== '') {
+    const { revision, after } = decodeContinueToken(options.continue)
     if (options.resourceVersion !== '' && options.resourceVersion !== '0') {
       throw badRequest('specifying resource version is not allowed when using continue')
     }
-    const { revision, after } = decodeContinueToken(options.continue)
     const key = kind.cache.prefix + after
-    if (revision === undefined) {
-      await context.cache.current()
-      return listCached(kind, selection, limit, key)
-    }
+    if (revision === undefined) return listNewest(context, kind, selection, limit, key)
     return listAt(context, kind, selection, revision, limit, key)
   }
-  const revision = parseRevision(options.resourceVersion)
-  if (revision === undefined) {
-    await context.cache.current()
-    return listCached(kind, selection, limit)
-  }
-  if (revision === 0) return listCached(kind, selection, limit)
-  if (options.match === 'Exact' || (options.match === '' && limit > 0)) {
+  const revision = parseRevision(options.resourceVersion, 'resourceVersion', invalidRevision)
+  if (revision === undefined) return listNewest(context, kind, selection, limit)
+  // Whoever takes any state gets it whole: there is nothing to go on in.
+  if (options.resourceVersion === '0') return listCached(kind, selection, 0)
+  if (options.match === 'Exact' || (options.match === '' && limit > 0 && revision > 0)) {
     return listAt(context, kind, selection, revision, limit)
   }
   await context.cache.reached(revision)
   return listCached(kind, selection, limit)
+}
+
+function invalidRevision(message: string): StatusError {
+  return badRequest(`invalid resource version: ${message}`)
+}
+
+/** The newest state: from the cache once that has caught up, from the store while it lags behind. */
+async function listNewest(
+  context: RegistryContext,
+  kind: Kind,
+  selection: Selection,
+  limit: number,
+  after?: string,
+): Promise<ObjectList> {
+  try {
+    await context.cache.current()
+  } catch (error) {
+    if (!isReason(error, 'Timeout')) throw error
+    const revision = await context.store.revision()
+    return listStored(context, kind, selection, revision, limit, after)
+  }
+  return listCached(kind, selection, limit, after)
 }
 
 /** Objects that are looked at before others may run. */
@@ -116,8 +133,7 @@ async function listAt(
   after?: string,
 ): Promise<ObjectList> {
   const { window } = kind.cache
-  if (revision > context.cache.revision) await context.cache.current()
-  if (revision > context.cache.revision) throw tooLarge(revision, context.cache.revision)
+  await context.cache.reached(revision)
   if (revision >= window.floor && window.after(revision) === window.next) {
     const all = kind.cache.entries.list(selection.prefix, after)
     return page(kind, await filter(all, selection, limit), limit, revision, isPlain(selection) ? all.length : undefined)

@@ -82,7 +82,8 @@ const nameColumn: Column = {
   name: 'Name',
   format: 'name',
   description: 'Name of the object; unique in its namespace and fixed when the object is created.',
-  value: ({ metadata }) => metadata.name,
+  // A bookmark has none.
+  value: ({ metadata }) => (metadata as Partial<KubeObject['metadata']>).name ?? '',
 }
 
 const ageColumn: CustomResourceColumnDefinition = {
