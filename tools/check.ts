@@ -12,6 +12,7 @@ export const checkSteps: readonly Step[] = [
   { name: 'format', command: ['oxfmt', '--check', 'src', 'tools', 'test', 'bench'] },
   nodeStep('the map names every kind', 'tools/whereIs.ts', '--check'),
   nodeStep('the conformance document is up to date', 'tools/conformance.ts', '--check'),
+  nodeStep('the settings of the server are documented', 'tools/serverSettings.ts', '--check'),
   { name: 'types', command: ['tsc', '--incremental', '--tsBuildInfoFile', typesCache] },
   nodeStep('unit tests', 'tools/testUnit.ts'),
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },

@@ -22,11 +22,11 @@ export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-
 
 export interface BootstrapOptions {
   readonly client: Client
-  readonly config: ClusterConfig
+  readonly config: Pick<ClusterConfig, 'serviceRange'>
   /** Where the API server listens, as pods reach it. */
   readonly server: { readonly address: string; readonly port: number }
-  /** PEM of the cluster's authority. */
-  readonly authority: string
+  /** PEM of the cluster's authority; absent for a server alone, which has neither DNS nor machines that join. */
+  readonly authority?: string
 }
 
 /** Makes the objects that a cluster has before anybody asks for anything, and puts them back when they are gone. */
@@ -119,6 +119,7 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
     signal,
     ['endpoints', 'ports'],
   )
+  if (authority === undefined) return
   await ensure(
     client,
     services,

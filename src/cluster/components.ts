@@ -5,16 +5,14 @@ import { kubeletPart } from './kubeletPart.ts'
 import { nodeRoutesComponent } from './nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
+import { servingComponent } from './serving.ts'
 import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
 import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
-import { HttpServer } from '#lib/http/server.ts'
 import { dnsComponent } from '#dns/dns.ts'
 import { untilAborted } from '#lib/async/abort.ts'
-import { stackOf } from '#lib/errorText.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
-import { httpHandler } from '#server/http.ts'
 import { simulatedNodeSpecs, simulatedServerAddress } from '#simulation/simulatedNodeSpecs.ts'
 import { simulatedNodes } from '#simulation/simulatedNodes.ts'
 
@@ -26,9 +24,6 @@ export interface Part {
 
 const onControlPlane = ({ controlPlane }: Assembly): boolean => controlPlane !== undefined
 const onRealNode = ({ node }: Assembly): boolean => node !== undefined
-
-/** How long requests that are under way may take when the server stops. */
-const drainMilliseconds = 5_000
 
 /** Everything that can run in a process of a cluster. The order is for readers; what waits for what is said by `needs`. */
 export const components: readonly Part[] = [
@@ -64,44 +59,22 @@ function storeComponent({ controlPlane }: Assembly): Component {
   }
 }
 
-/** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
 function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Component {
-  const { log } = logOf('api-server')
   const { server, certificates } = controlPlane!
-  return {
-    name: 'api-server',
-    needs: ['store'],
-    async run(ready, signal) {
-      const http = new HttpServer({
-        handler: httpHandler(server),
-        tls: {
-          certificate: certificates.apiServer.certificate,
-          key: certificates.apiServer.key,
-          clientAuthority: certificates.authority,
-        },
-        onError: (error) => log.error('A bug in a connection', { error: stackOf(error) }),
-      })
-      const listen = async (): Promise<void> => {
-        // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
-        const { address, port } = record.server
-        await http.listen({ host: node === undefined ? address : '0.0.0.0', port }).catch((error: Error) => {
-          throw new Error(
-            `${error.message}; "k8ts down ${record.config.name}", then "up" with another --api-server-port`,
-          )
-        })
-        ready()
-      }
-      const failed = Promise.withResolvers<never>()
-      failed.promise.catch(() => {})
-      const running = server.run(() => void listen().catch(failed.reject), signal)
-      try {
-        await Promise.race([running, failed.promise])
-      } finally {
-        // Watches end at once; a client that keeps its connection and says nothing is not waited for.
-        await http.close(AbortSignal.timeout(drainMilliseconds))
-      }
+  const { address, port } = record.server
+  return servingComponent({
+    server,
+    tls: {
+      certificate: certificates.apiServer.certificate,
+      key: certificates.apiServer.key,
+      clientAuthority: certificates.authority,
     },
-  }
+    // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
+    host: node === undefined ? address : '0.0.0.0',
+    port,
+    log: logOf('api-server').log,
+    advice: `"k8ts down ${record.config.name}", then "up" with another --api-server-port`,
+  })
 }
 
 function bootstrapObjects({ clientOf, record, node, authority }: Assembly): Component {

@@ -37,7 +37,18 @@ export async function writeAdminKubeconfig(
   authority: string,
   administrator: Credentials,
 ): Promise<void> {
-  const name = contextName(config.name)
+  await writeKubeconfig(files, path, contextName(config.name), server, authority, administrator)
+}
+
+/** Writes a kubeconfig with one context, cluster and user of a name. `authority`: PEM of whom the server's certificate is from. */
+export async function writeKubeconfig(
+  files: Files,
+  path: string,
+  name: string,
+  server: { readonly address: string; readonly port: number },
+  authority: string,
+  user: Credentials,
+): Promise<void> {
   const base64 = (text: string): string => Buffer.from(text).toString('base64')
   const content = {
     apiVersion: 'v1',
@@ -47,7 +58,7 @@ export async function writeAdminKubeconfig(
         name,
         cluster: {
           'certificate-authority-data': base64(authority),
-          server: `https://${server.address}:${server.port}`,
+          server: `https://${urlHost(server.address)}:${server.port}`,
         },
       },
     ],
@@ -57,13 +68,18 @@ export async function writeAdminKubeconfig(
       {
         name,
         user: {
-          'client-certificate-data': base64(administrator.certificate),
-          'client-key-data': base64(administrator.key),
+          'client-certificate-data': base64(user.certificate),
+          'client-key-data': base64(user.key),
         },
       },
     ],
   }
   await files.write(path, stringify(content, { lineWidth: 0 }), { mode: 0o600, sync: true })
+}
+
+/** An address as it stands in URLs. */
+export function urlHost(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
 }
 
 const mostBytes = 16 * 1024 * 1024

@@ -77,14 +77,20 @@ import type { Strategy } from '#server/strategy.ts'
 
 export type { ServiceRanges } from '#resources/core/service/strategy.ts'
 
+/** What is decided about kinds when a server is set up. */
+export interface StrategyOptions extends ServiceRanges {
+  /** How long events are kept, in seconds; an hour when absent. */
+  readonly eventSeconds?: number
+}
+
 /** Every kind that is served, in the order of discovery. A strategy with ranges keeps them: one call for one server. */
-export function allStrategies(ranges: ServiceRanges): readonly Strategy<any>[] {
+export function allStrategies({ eventSeconds, ...ranges }: StrategyOptions): readonly Strategy<any>[] {
   return [
     bindingStrategy,
     componentStatusStrategy,
     configMapStrategy,
     endpointsStrategy,
-    eventStrategy,
+    eventSeconds === undefined ? eventStrategy : { ...eventStrategy, ttlSeconds: eventSeconds },
     limitRangeStrategy,
     namespaceStrategy,
     nodeStrategy,

@@ -9,9 +9,6 @@ import type { Kind } from './kind.ts'
 
 export type FieldValidation = NonNullable<BodyOptions['fieldValidation']>
 
-/** The largest body that is read, in bytes. */
-const largestBody = 3 * 1024 * 1024
-
 /** An object as it was understood, private to the caller, and what was odd about it. */
 export interface Refined {
   readonly object: KubeObject
@@ -19,8 +16,9 @@ export interface Refined {
 }
 
 /** The bytes of a body; 413 when there are too many. */
-export async function readBody({ request }: Exchange): Promise<Buffer> {
+export async function readBody({ request, server }: Exchange): Promise<Buffer> {
   if ('object' in request.body) throw new Error('The body is an object already')
+  const largestBody = server.limits.bodyBytes
   const bytes = await request.body.readBytes(largestBody + 1)
   if (bytes.length > largestBody) throw requestTooLarge(`Request entity too large: limit is ${largestBody}`)
   return bytes

@@ -7,6 +7,7 @@ import { admissionBase, type RegistryContext, type WriteOptions } from './regist
 import { longestFieldManager, unprintable } from './options.ts'
 import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { RequestInfo } from './requestInfo.ts'
+import type { InFlight, RequestKind, RequestLimits } from './requestLimits.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { Caller } from './strategy.ts'
 import type { ServerMetrics } from './metrics.ts'
@@ -38,6 +39,10 @@ export interface ServerContext {
   readonly version: ServerVersion
   /** How long watches last that do not say it, in milliseconds: between this and twice as long. */
   readonly minRequestTimeoutMs: number
+  readonly limits: RequestLimits
+  readonly inFlight: InFlight
+  /** Whether requests of nobody in particular are looked at. */
+  readonly allowAnonymous: boolean
   /** Aborts when the server stops: watches end. */
   readonly closing: AbortSignal
   /** Told of errors that are bugs; the client gets a 500. */
@@ -57,6 +62,8 @@ export interface Exchange {
   wanted: Accepted
   /** The kind that the path names. */
   kind: Kind | undefined
+  /** The place among the requests in flight that it holds. */
+  place: RequestKind | undefined
 }
 
 /** Answers one kind of request. */

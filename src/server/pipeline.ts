@@ -1,14 +1,16 @@
 // How a request becomes a reply: the stages in the order in which they run. What does not live here: putting replies on a
 // connection (http.ts, inProcess.ts).
 import { messageOf } from '#lib/errorText.ts'
-import { StatusError, badRequest, failure, internalError, isReason } from '#machinery/status.ts'
+import { StatusError, badRequest, failure, internalError, isReason, timeout } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { attributesOf } from './authorize/attributes.ts'
 import { authorize } from './authorize/authorizer.ts'
+import { mastersGroup } from './authorize/mastersGroup.ts'
 import { unknownResource } from './errors.ts'
 import { addWarning, type Exchange, type ServerContext } from './exchange.ts'
 import { longestPath, parseRequestInfo } from './requestInfo.ts'
+import { isLongRunning, requestKindOf, timeoutOf } from './requestLimits.ts'
 import { parseFlag } from './options.ts'
 import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
 import { resourceEndpoint } from './endpoints/resource.ts'
@@ -29,6 +31,7 @@ const stages: readonly Stage[] = [
   readRequestInfo,
   identifyCaller,
   becomeAnother,
+  takePlace,
   checkAuthorization,
   chooseEncoding,
   answer,
@@ -45,14 +48,16 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     caller: anonymous,
     wanted: { mediaType: 'json', parameters: {}, pretty: false },
     kind: undefined,
+    place: undefined,
   }
   const started = server.registry.clock.now()
   let reply: ServerReply
   try {
-    reply = await run(exchange)
+    reply = await (mayTimeOut(exchange) ? runWithin(exchange) : run(exchange))
   } catch (error) {
     reply = refuse(exchange, refusalOf(error))
   }
+  if (exchange.place !== undefined) server.inFlight.leave(exchange.place)
   if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
   const took = server.registry.clock.now() - started
   server.metrics.requestDone(exchange.info, request.method, reply.code, took, isApply(exchange))
@@ -69,6 +74,24 @@ async function run(exchange: Exchange): Promise<ServerReply> {
     return reply
   }
   throw new Error('No stage answered the request')
+}
+
+/** Components of this process wait as long as they like. */
+function mayTimeOut({ server, request }: Exchange): boolean {
+  return request.caller === undefined && (server.limits.timeout !== Infinity || request.query.has('timeout'))
+}
+
+/** Answers 504 when the time is up. What was begun goes on: a write may still happen. */
+async function runWithin(exchange: Exchange): Promise<ServerReply> {
+  const { server, request } = exchange
+  const milliseconds = timeoutOf(request.query.get('timeout'), server.limits)
+  const running = run(exchange)
+  if (milliseconds === Infinity || isLongRunning(exchange.info)) return running
+  const { promise, reject } = Promise.withResolvers<never>()
+  using _ = server.registry.clock.after(milliseconds, () =>
+    reject(timeout('Timeout: request did not complete within the allotted timeout')),
+  )
+  return await Promise.race([running, promise])
 }
 
 function readRequestInfo(exchange: Exchange): undefined {
@@ -92,7 +115,7 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
     exchange.caller = request.caller
     return undefined
   }
-  return authenticate(server.authenticators, request).then((caller) => {
+  return authenticate(server.authenticators, request, server.allowAnonymous).then((caller) => {
     exchange.caller = caller
   }) as Promise<undefined>
 }
@@ -102,6 +125,26 @@ function becomeAnother(exchange: Exchange): undefined {
   const { server, request, caller } = exchange
   const wish = readImpersonation(request)
   if (wish !== undefined) exchange.caller = impersonate(server.authorization.authorizers, caller, wish)
+}
+
+/** Components of this process, watches and streams are not counted; administrators are never refused. */
+function takePlace(exchange: Exchange): undefined | ServerReply {
+  const { server, request, info, caller } = exchange
+  if (request.caller !== undefined || isLongRunning(info)) return undefined
+  const kind = requestKindOf(info)
+  if (!server.inFlight.enter(kind, caller.groups.includes(mastersGroup))) return tooManyRequests()
+  exchange.place = kind
+  return undefined
+}
+
+function tooManyRequests(): ServerReply {
+  return {
+    type: 'bytes',
+    code: 429,
+    contentType: 'text/plain; charset=utf-8',
+    bytes: Buffer.from('Too many requests, please try again later.\n'),
+    headers: { 'retry-after': '1', 'x-content-type-options': 'nosniff' },
+  }
 }
 
 function checkAuthorization({ server, caller, info, request }: Exchange): undefined {

@@ -23,7 +23,7 @@ import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { accessOf } from './authorize/access.ts'
-import { authorizationOf } from './authorize/authorizers.ts'
+import { authorizationOf, type AuthorizationMode } from './authorize/authorizers.ts'
 import { maySignBy } from './authorize/signers.ts'
 import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
 import { PolicyKeeper } from './authorize/bootstrap/policyKeeper.ts'
@@ -41,6 +41,7 @@ import type { NodeConnector } from './nodeProxy.ts'
 import { serve } from './pipeline.ts'
 import { LeasePool } from './registry/leasePool.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
+import { InFlight, openLimits, type RequestLimits } from './requestLimits.ts'
 import type { Strategy } from './strategy.ts'
 import { WatchCache } from './watchCache.ts'
 import { createWebhookCaller } from './webhooks/caller.ts'
@@ -59,6 +60,8 @@ export interface ApiServerOptions {
     readonly verifier: TokenVerifier
     readonly issuer: string
     readonly audiences: readonly string[]
+    /** The longest life that tokens may ask for, in seconds; any when absent. */
+    readonly longestSeconds?: number
   }
   /** Reaches the kubelets, once there is a view of the nodes (`httpsNodeConnector` of nodeProxy.ts). */
   readonly nodes: (cluster: ClusterView) => NodeConnector
@@ -67,6 +70,16 @@ export interface ApiServerOptions {
   readonly admission?: readonly AdmissionPlugin[]
   /** What can be decided about the plugins, when they are not all given. */
   readonly admissionConfiguration?: AdmissionConfiguration
+  /** Who decides what callers may do, in order; nodes and roles when absent. */
+  readonly authorizationModes?: readonly AuthorizationMode[]
+  /** False: whoever does not show who he is is refused. */
+  readonly anonymous?: boolean
+  /** False: tokens of machines that are about to join are not known. */
+  readonly bootstrapTokens?: boolean
+  /** What requests may cost; `openLimits` for what is absent. */
+  readonly limits?: Partial<RequestLimits>
+  /** Milliseconds for which the server goes on after it was told to stop, no longer ready, so that others see it first. */
+  readonly shutdownDelay?: number
   /** Further kinds of bearer tokens, asked before those that the server knows by itself. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[]
   /** Further ways to show who one is, asked after client certificates and bearer tokens. */
@@ -115,11 +128,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const tokenAuthenticators = [
     ...(options.tokenAuthenticators ?? []),
     tokens,
-    bootstrapTokens(cluster, tokens.audiences),
+    ...(options.bootstrapTokens === false ? [] : [bootstrapTokens(cluster, tokens.audiences)]),
   ]
   const closing = new AbortController()
-  const authorization = authorizationOf(kinds, cluster)
+  const authorization = authorizationOf(kinds, cluster, options.authorizationModes)
   let isReady = false
+  let isStopping = false
+  const limits = { ...openLimits, ...options.limits }
   const metrics = options.metrics ?? new MetricRegistry()
   const context: ServerContext = {
     registry: {
@@ -179,13 +194,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       {
         name: 'shutdown',
         of: ['readyz'],
-        run: () => (closing.signal.aborted ? 'process is shutting down' : undefined),
+        run: () => (isStopping ? 'process is shutting down' : undefined),
       },
     ]),
     metrics: new ServerMetrics(metrics, cache),
     nodes: options.nodes(cluster),
     version: serverVersion(),
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
+    limits,
+    inFlight: new InFlight(limits),
+    allowAnonymous: options.anonymous !== false,
     closing: closing.signal,
     onBug: options.onBug ?? (() => {}),
   }
@@ -196,8 +214,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const customResources = new CustomResources({ kinds, registry: context.registry, webhooks, onBug: context.onBug })
   return {
     async run(ready, signal) {
-      const stop = (): void => closing.abort()
+      const stop = (): void => {
+        isStopping = true
+        const { shutdownDelay = 0 } = options
+        if (shutdownDelay === 0) closing.abort()
+        else clock.after(shutdownDelay, () => closing.abort())
+      }
       signal.addEventListener('abort', stop, { once: true })
+      if (signal.aborted) stop()
       try {
         await cache.follow(() => {
           adoptStored(kinds)
@@ -205,7 +229,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           isReady = true
           if (policy === undefined) ready()
           else policy.put(ready, closing.signal)
-        }, signal)
+        }, closing.signal)
       } finally {
         closing.abort()
         webhooks[Symbol.dispose]()

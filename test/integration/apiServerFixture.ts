@@ -9,7 +9,7 @@ import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { inProcessTransport, type InProcessTransport } from '#server/inProcess.ts'
 import type { NodeConnector } from '#server/nodeProxy.ts'
-import { createApiServer, type ApiServer } from '#server/server.ts'
+import { createApiServer, type ApiServer, type ApiServerOptions } from '#server/server.ts'
 import { openMemoryStore } from '#storage/memory.ts'
 import type { Store } from '#storage/store.ts'
 
@@ -24,6 +24,13 @@ export interface ServerFixture extends AsyncDisposable {
 }
 
 export const administrator = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
+
+type ServerSettings = Partial<
+  Pick<
+    ApiServerOptions,
+    'admissionConfiguration' | 'authorizationModes' | 'anonymous' | 'bootstrapTokens' | 'limits' | 'shutdownDelay'
+  >
+>
 
 const noNodes: NodeConnector = {
   request: () => Promise.reject(new Error('There are no nodes')),
@@ -53,6 +60,8 @@ export async function startServer(
     /** Whether the bootstrap roles are there. */
     readonly roles?: boolean
     readonly tokenAuthenticators?: readonly TokenAuthenticator[]
+    /** What an administrator decides; as usual when absent. */
+    readonly settings?: ServerSettings
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -78,6 +87,7 @@ export async function startServer(
     authenticators: [headerUser],
     ...(options.tokenAuthenticators === undefined ? {} : { tokenAuthenticators: options.tokenAuthenticators }),
     ...(options.roles === true ? { policy: () => bootstrapPolicy() } : {}),
+    ...options.settings,
     onBug: (error) => bugs.push(error),
   })
   const stop = new AbortController()

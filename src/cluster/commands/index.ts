@@ -6,6 +6,7 @@ import { kubeconfig } from './kubeconfig.ts'
 import { list } from './list.ts'
 import { logs } from './logs.ts'
 import { runNode } from './runNode.ts'
+import { server } from './server.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
@@ -23,5 +24,6 @@ export const commands: readonly Command[] = [
   image,
   kubeconfig,
   inventory,
+  server,
   runNode,
 ]

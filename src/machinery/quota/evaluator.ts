@@ -5,6 +5,11 @@ import type { ResourceQuota, ScopedResourceSelectorRequirement } from '#api/core
 import type { KubeObject, Resource } from '#api/resource.ts'
 import { qualifiedName } from '#machinery/status.ts'
 
+/** A requirement on a scope, as quotas and administrators state it. */
+export interface ScopeRequirement extends Omit<ScopedResourceSelectorRequirement, 'values'> {
+  readonly values?: readonly string[]
+}
+
 /** Measures objects of one resource. */
 export interface QuotaEvaluator {
   /** Whether this resource's objects use what is called so in quotas, such as `requests.cpu`. */
@@ -13,7 +18,7 @@ export interface QuotaEvaluator {
   charges(operation: 'CREATE' | 'UPDATE', subresource: string): boolean
   /** What an object uses. `now` in milliseconds. */
   usage(object: KubeObject, now: number): ResourceList
-  isInScope(requirement: ScopedResourceSelectorRequirement, object: KubeObject): boolean
+  isInScope(requirement: ScopeRequirement, object: KubeObject): boolean
   /** What an object must say because a quota limits these names; undefined when it says enough. */
   complaint?(names: readonly string[], object: KubeObject): string | undefined
 }
@@ -24,7 +29,7 @@ export function countName(resource: Pick<Resource, 'group' | 'plural'>): string 
 }
 
 /** The scopes of a quota and the requirements on scopes, as one list. */
-function requirementsOf({ spec }: ResourceQuota): readonly ScopedResourceSelectorRequirement[] {
+export function requirementsOf({ spec }: ResourceQuota): readonly ScopeRequirement[] {
   const scopes = (spec.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' as const }))
   return [...scopes, ...(spec.scopeSelector?.matchExpressions ?? [])]
 }
@@ -35,10 +40,7 @@ export function takesIn(quota: ResourceQuota, evaluator: QuotaEvaluator, object:
 }
 
 /** Whether the values of a scope's requirement hold for an object that has these values; `Exists` asks for any. */
-export function meets(
-  { operator, values = [] }: ScopedResourceSelectorRequirement,
-  own: readonly (string | undefined)[],
-): boolean {
+export function meets({ operator, values = [] }: ScopeRequirement, own: readonly (string | undefined)[]): boolean {
   const has = own.filter((value) => value !== undefined && value !== '')
   switch (operator) {
     case 'Exists':

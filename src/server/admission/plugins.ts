@@ -16,10 +16,12 @@ import { mutatingWebhook } from './mutatingWebhook.ts'
 import { namespaceLifecycle } from './namespaceLifecycle.ts'
 import { nodeRestriction } from './nodeRestriction.ts'
 import { persistentVolumeClaimResize } from './persistentVolumeClaimResize.ts'
-import { podSecurity, type PodSecurityConfiguration } from './podSecurity.ts'
+import { podSecurity } from './podSecurity.ts'
+import type { PodSecurityConfiguration } from './podSecurity/configuration.ts'
 import { podTopologyLabels } from './podTopologyLabels.ts'
 import { priority } from './priority.ts'
 import { resourceQuota } from './resourceQuota.ts'
+import type { LimitedResource } from './resourceQuota/limits.ts'
 import { runtimeClass } from './runtimeClass.ts'
 import { serviceAccount } from './serviceAccount.ts'
 import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts'
@@ -34,6 +36,10 @@ export interface AdmissionConfiguration {
   readonly podSecurity?: PodSecurityConfiguration
   /** Copies the zone and region of nodes to their pods; off as in Kubernetes v1.34, where this is alpha. */
   readonly podTopologyLabels?: boolean
+  /** What nobody may use without a quota that covers it. */
+  readonly limitedResources?: readonly LimitedResource[]
+  /** The names of plugins that are not asked. */
+  readonly disabled?: readonly string[]
 }
 
 /** What plugins need of the server. */
@@ -48,8 +54,8 @@ export interface AdmissionOptions extends AdmissionConfiguration {
 
 /** Every admission plugin, in the order in which they are asked: Kubernetes' default order. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
-  const { access } = options
-  return [
+  const { access, disabled = [] } = options
+  const plugins: readonly AdmissionPlugin[] = [
     namespaceLifecycle,
     limitRanger,
     serviceAccount,
@@ -73,6 +79,20 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     mutatingWebhook(options.webhooks, access),
     validatingAdmissionPolicy(access),
     validatingWebhook(options.webhooks, access),
-    resourceQuota(),
+    resourceQuota(options.limitedResources),
   ]
+  return disabled.length === 0 ? plugins : plugins.filter(({ name }) => !disabled.includes(name))
+}
+
+/** Plugins that are not asked unless somebody wishes it. */
+export const optionalPlugins: readonly string[] = [podTopologyLabels.name]
+
+/** The names of all plugins. */
+export function admissionPluginNames(): readonly string[] {
+  const nothing = (): never => {
+    throw new Error('These plugins were made for their names alone')
+  }
+  const webhooks: WebhookCaller = { call: nothing, [Symbol.dispose]: () => undefined }
+  const all = admissionPlugins({ podTopologyLabels: true, maySign: nothing, webhooks, access: nothing })
+  return all.map(({ name }) => name)
 }

@@ -4,7 +4,8 @@ import { deployments } from '#api/apps/v1/deployment.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import type { Resource } from '#api/resource.ts'
-import { openPodSecurity, podSecurity } from './podSecurity.ts'
+import { podSecurity } from './podSecurity.ts'
+import { openPodSecurity } from './podSecurity/configuration.ts'
 import { ask, clusterWith, type RequestSketch, type Verdict } from './testRequest.ts'
 
 const label = (labels: Record<string, string>): Record<string, string> =>

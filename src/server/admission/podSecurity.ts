@@ -5,6 +5,7 @@ import { internalError, invalid } from '#machinery/status.ts'
 import { problemCauses, problemMessage, type FieldProblem } from '#machinery/validate/report.ts'
 import { concerns, refusal, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 import type { PodLike } from './podSecurity/check.ts'
+import { openPodSecurity, type PodSecurityConfiguration } from './podSecurity/configuration.ts'
 import { warningsAboutPods } from './podSecurity/existingPods.ts'
 import {
   isStricter,
@@ -19,23 +20,7 @@ import {
 } from './podSecurity/policy.ts'
 import { hasTemplate, templateOf } from './podSecurity/template.ts'
 
-/** What an administrator decides for namespaces that say nothing, and who is not looked at. */
-export interface PodSecurityConfiguration {
-  readonly defaults: Policy
-  readonly exemptions: {
-    readonly usernames: readonly string[]
-    readonly namespaces: readonly string[]
-    readonly runtimeClasses: readonly string[]
-  }
-}
-
 const anything: LevelVersion = { level: 'privileged', version: 'latest' }
-
-/** Nothing is forbidden but where labels say so. */
-export const openPodSecurity: PodSecurityConfiguration = {
-  defaults: { enforce: anything, audit: anything, warn: anything },
-  exemptions: { usernames: [], namespaces: [], runtimeClasses: [] },
-}
 
 /** Parts of a pod whose change cannot make it break a rule. */
 const harmlessParts = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status'])

@@ -6,6 +6,7 @@ import { services } from '#api/core/v1/service.ts'
 import type { Resource } from '#api/resource.ts'
 import type { ClusterView } from './chain.ts'
 import { resourceQuota } from './resourceQuota.ts'
+import type { LimitedResource } from './resourceQuota/limits.ts'
 import { ask, clusterWith, type RequestSketch } from './testRequest.ts'
 
 const quota = (name: string, hard: object, used: object | undefined, more: object = {}): ResourceQuota =>
@@ -18,6 +19,10 @@ const pod = (requests?: object, name = 'p'): object => ({
   metadata: { name, namespace: 'n' },
   spec: { containers: [{ name: 'c', ...(requests && { resources: { requests } }) }] },
 })
+const urgent = {
+  metadata: { name: 'p', namespace: 'n' },
+  spec: { containers: [{ name: 'c' }], priorityClassName: 'high' },
+}
 const service = (ports: number): object => ({
   metadata: { name: 's', namespace: 'n' },
   spec: { type: 'NodePort', ports: Array.from({ length: ports }, (_, index) => ({ port: index + 1 })) },
@@ -45,6 +50,7 @@ function accounts(quotas: readonly ResourceQuota[], conflicts = 0): ClusterView 
 
 interface Row {
   readonly name: string
+  readonly limits?: readonly Partial<LimitedResource>[]
   readonly quotas: readonly ResourceQuota[]
   readonly resource?: Resource<any>
   readonly ask: RequestSketch
@@ -142,12 +148,84 @@ const rows: readonly Row[] = [
     refused:
       'resourcequotas "r" is forbidden: exceeded quota: q, requested: resourcequotas=1, used: resourcequotas=1, limited: resourcequotas=1',
   },
+  {
+    name: 'something limited and no quota',
+    quotas: [],
+    limits: [{ matchContains: ['cpu'] }],
+    ask: { object: pod({ cpu: '1' }) },
+    refused: 'pods "p" is forbidden: insufficient quota to consume: cpu,requests.cpu',
+  },
+  {
+    name: 'something limited that is not used',
+    quotas: [],
+    limits: [{ matchContains: ['memory'] }],
+    ask: { object: pod({ cpu: '1' }) },
+  },
+  {
+    name: 'something limited of another resource',
+    quotas: [],
+    limits: [{ resource: 'services', matchContains: ['cpu'] }],
+    ask: { object: pod({ cpu: '1' }) },
+  },
+  {
+    name: 'something limited that a quota covers in part',
+    quotas: [quota('q', { 'requests.cpu': '3' }, { 'requests.cpu': '0' })],
+    limits: [{ matchContains: ['cpu'] }],
+    ask: { object: pod({ cpu: '1' }) },
+    refused: 'pods "p" is forbidden: insufficient quota to consume: cpu',
+    used: { q: { 'requests.cpu': '0' } },
+  },
+  {
+    name: 'something limited that a quota covers',
+    quotas: [quota('q', { 'requests.cpu': '3' }, { 'requests.cpu': '0' })],
+    limits: [{ matchContains: ['requests.cpu'] }],
+    ask: { object: pod({ cpu: '1' }) },
+    used: { q: { 'requests.cpu': '1' } },
+  },
+  {
+    name: 'a limited scope without a quota of that scope',
+    quotas: [quota('q', { pods: '3' }, { pods: '0' })],
+    limits: [{ matchScopes: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high', 'higher'] }] }],
+    ask: { object: urgent },
+    refused: 'insufficient quota to match these scopes: [{PriorityClass In [high higher]}]',
+    used: { q: { pods: '0' } },
+  },
+  {
+    name: 'a limited scope with a quota of that scope',
+    quotas: [
+      quota(
+        'q',
+        { pods: '3' },
+        { pods: '0' },
+        {
+          scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }] },
+        },
+      ),
+    ],
+    limits: [{ matchScopes: [{ scopeName: 'PriorityClass', operator: 'Exists' }] }],
+    ask: { object: urgent },
+    used: { q: { pods: '1' } },
+  },
+  {
+    name: 'a pod outside of the limited scope',
+    quotas: [],
+    limits: [{ matchScopes: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }] }],
+    ask: { object: pod() },
+  },
 ]
 
-for (const { name, quotas, resource = pods, ask: sketch, refused, used } of rows) {
+const limit = (more: Partial<LimitedResource>): LimitedResource => ({
+  apiGroup: '',
+  resource: 'pods',
+  matchContains: [],
+  matchScopes: [],
+  ...more,
+})
+
+for (const { name, quotas, limits = [], resource = pods, ask: sketch, refused, used } of rows) {
   test(`quota: ${name}`, async () => {
     const cluster = accounts(quotas)
-    const verdict = await ask(resourceQuota(), resource, sketch, cluster)
+    const verdict = await ask(resourceQuota(limits.map(limit)), resource, sketch, cluster)
     assert.equal(verdict.refused, refused)
     if (used !== undefined) assert.deepEqual(cluster.used(), used)
   })

@@ -13,13 +13,17 @@ export interface Authenticator {
 /** Whoever shows nothing. */
 export const anonymous: Caller = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 
-/** Asks the authenticators in order. */
-export async function authenticate(authenticators: readonly Authenticator[], request: ServerRequest): Promise<Caller> {
+/** Asks the authenticators in order. Without `allowAnonymous` whoever shows nothing is refused with 401. */
+export async function authenticate(
+  authenticators: readonly Authenticator[],
+  request: ServerRequest,
+  allowAnonymous = true,
+): Promise<Caller> {
   for (const { authenticate: ask } of authenticators) {
     const caller = await ask(request)
     if (caller !== undefined) return withGroup(caller)
   }
-  if (bearerToken(request) !== undefined) throw unauthorized()
+  if (!allowAnonymous || bearerToken(request) !== undefined) throw unauthorized()
   return anonymous
 }
 

@@ -49,17 +49,22 @@ export interface ServiceAccountTokensOptions {
   readonly audiences: readonly string[]
   readonly newId: () => string
   readonly cluster: ClusterView
+  /** The longest life that tokens may ask for, in seconds; any when absent. */
+  readonly longestSeconds?: number
 }
 
 /** Makes the tokens of service accounts, and says whose a token is. */
 export class ServiceAccountTokens implements TokenAuthenticator {
   readonly name = 'ServiceAccountToken'
   readonly audiences: readonly string[]
+  /** The longest life that a token gets, in seconds. */
+  readonly longestSeconds: number
   readonly #options: ServiceAccountTokensOptions
 
   constructor(options: ServiceAccountTokensOptions) {
     this.#options = options
     this.audiences = options.audiences
+    this.longestSeconds = options.longestSeconds ?? Infinity
   }
 
   /** A signed token. It dies with its account and with what it is bound to, and at `expires` at the latest. */

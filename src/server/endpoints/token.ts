@@ -7,7 +7,7 @@ import { conflict, forbidden, invalid, notFound } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import type { BoundObject } from '../authenticate/serviceAccountTokens.ts'
 import { decodeKind } from '../decode.ts'
-import { admitBody, type Exchange } from '../exchange.ts'
+import { addWarning, admitBody, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { parseWriteOptions } from '../options.ts'
 import { timeText } from '#machinery/time.ts'
@@ -27,8 +27,13 @@ export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   const account = (await readObject(exchange, kind)).object
   await admitBody(exchange, kind, 'CREATE', tokenRequestKind, wanted, query.dryRun)
   const { spec } = wanted
-  const expirationSeconds = spec.expirationSeconds ?? 3_600
+  let expirationSeconds = spec.expirationSeconds ?? 3_600
   checkExpiration(expirationSeconds, account.metadata.name)
+  const { longestSeconds } = server.tokens
+  if (expirationSeconds > longestSeconds) {
+    addWarning(exchange, `requested expiration of ${expirationSeconds} seconds shortened to ${longestSeconds} seconds`)
+    expirationSeconds = longestSeconds
+  }
   const audiences = (spec.audiences?.length ?? 0) === 0 ? server.tokens.audiences : spec.audiences
   const bound = findBound(exchange, spec.boundObjectRef, account.metadata.name)
   const { token, expires } = await server.tokens.issue({

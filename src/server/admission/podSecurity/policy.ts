@@ -4,7 +4,9 @@ import { baselineChecks } from './baselineChecks.ts'
 import type { PodLike, Violation } from './check.ts'
 import { restrictedChecks } from './restrictedChecks.ts'
 
-export type Level = 'privileged' | 'baseline' | 'restricted'
+/** From the most open to the strictest. */
+export const levels = ['privileged', 'baseline', 'restricted'] as const
+export type Level = (typeof levels)[number]
 
 /** A level as of a minor version of Kubernetes, or as of the newest one. */
 export interface LevelVersion {
@@ -19,12 +21,16 @@ export interface Policy {
   readonly warn: LevelVersion
 }
 
+/** Reads `latest` or `v1.30`; undefined for anything else. */
+export function readVersion(text: string): LevelVersion['version'] | undefined {
+  const minor = /^v1\.(0|[1-9][0-9]{0,8})$/.exec(text)?.[1]
+  return minor === undefined ? (text === 'latest' ? text : undefined) : Number(minor)
+}
+
 export const labelPrefix = 'pod-security.kubernetes.io/'
 
-const strictness: readonly Level[] = ['privileged', 'baseline', 'restricted']
-
 export function isStricter(one: Level, other: Level): boolean {
-  return strictness.indexOf(one) > strictness.indexOf(other)
+  return levels.indexOf(one) > levels.indexOf(other)
 }
 
 /** `restricted:latest`, `baseline:v1.30`. */
@@ -53,17 +59,17 @@ export function policyOf(
     const place = report.at('metadata', 'labels')
     const levelText = label(mode)
     if (levelText !== undefined) {
-      if ((strictness as readonly string[]).includes(levelText)) level = levelText as Level
+      if ((levels as readonly string[]).includes(levelText)) level = levelText as Level
       else {
         level = mode === 'enforce' ? 'restricted' : 'privileged'
-        place.key(`${labelPrefix}${mode}`).invalid(levelText, `must be one of ${strictness.join(', ')}`)
+        place.key(`${labelPrefix}${mode}`).invalid(levelText, `must be one of ${levels.join(', ')}`)
       }
     }
     const versionText = label(`${mode}-version`)
     if (versionText !== undefined) {
-      const minor = /^v1\.(0|[1-9][0-9]{0,8})$/.exec(versionText)?.[1]
-      version = minor === undefined ? 'latest' : Number(minor)
-      if (minor === undefined && versionText !== 'latest') {
+      const read = readVersion(versionText)
+      version = read ?? 'latest'
+      if (read === undefined) {
         place.key(`${labelPrefix}${mode}-version`).invalid(versionText, 'must be "latest" or "v1.x"')
       }
     }

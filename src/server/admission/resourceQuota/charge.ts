@@ -6,9 +6,14 @@ import { compareQuantities } from '#machinery/quantity.ts'
 import { takesIn, type QuotaEvaluator } from '#machinery/quota/evaluator.ts'
 import { addResourceLists, increaseOf, pickResources } from '#machinery/resourceLists.ts'
 import type { AdmissionRequest } from '../chain.ts'
+import { limitedUse, uncovered, type LimitedResource } from './limits.ts'
 
-/** A write is refused, or makes these amounts used, by the name of the quota. */
-export type Charge = { readonly refused: string } | { readonly used: ReadonlyMap<string, ResourceList> }
+/** A write is refused, fails, or makes these amounts used, by the name of the quota. */
+export type Charge =
+  | { readonly refused: string }
+  /** Upstream answers 500 to this one. */
+  | { readonly failed: string }
+  | { readonly used: ReadonlyMap<string, ResourceList> }
 
 /** What of which quotas would be used after a write, given what is used before. `now` in milliseconds. */
 export function computeCharge(
@@ -16,8 +21,11 @@ export function computeCharge(
   evaluator: QuotaEvaluator,
   quotas: readonly ResourceQuota[],
   now: number,
+  limits: readonly LimitedResource[] = [],
 ): Charge {
   const object = request.object!
+  let known: ResourceList | undefined
+  const usageNow = (): ResourceList => (known ??= evaluator.usage(object, now))
   const concerned: { readonly quota: ResourceQuota; readonly names: readonly string[] }[] = []
   for (const quota of quotas) {
     const names = Object.keys(quota.status?.hard ?? {}).filter((name) => evaluator.measures(name))
@@ -31,26 +39,35 @@ export function computeCharge(
     concerned.push({ quota, names })
   }
   const used = new Map<string, ResourceList>()
-  if (concerned.length === 0) return { used }
-  const usage = evaluator.usage(object, now)
+  if (concerned.length === 0 && limits.length === 0) return { used }
+  const usage = usageNow()
   const negative = Object.keys(usage).filter((name) => compareQuantities(usage[name]!, '0') < 0)
   if (negative.length > 0) {
     return { refused: `quota usage is negative for resource(s): ${negative.sort().join(',')}` }
   }
   const { old } = request
+  if (
+    limits.length > 0 &&
+    Object.keys(increaseOf(usage, old === undefined ? {} : evaluator.usage(old, now))).length > 0
+  ) {
+    const use = limitedUse(limits, request.resource, evaluator, object, usageNow)
+    const covered = new Set(concerned.flatMap(({ names }) => names))
+    const problem = uncovered(use, covered, quotas, evaluator, object)
+    if (problem !== undefined) return problem
+  }
   for (const { quota, names } of concerned) {
     const before = old !== undefined && takesIn(quota, evaluator, old) ? evaluator.usage(old, now) : {}
     const requested = pickResources(increaseOf(usage, before), names)
     if (Object.keys(requested).length === 0) continue
-    const known = quota.status?.used ?? {}
+    const usedBefore = quota.status?.used ?? {}
     const hard = quota.status?.hard ?? {}
-    const after = addResourceLists(known, requested)
+    const after = addResourceLists(usedBefore, requested)
     const exceeded = Object.keys(requested)
       .filter((name) => compareQuantities(after[name]!, hard[name]!) > 0)
       .sort()
     // What already happened is written down even when it is too much.
     if (exceeded.length > 0 && request.subresource !== 'status') {
-      const [asked, had, limit] = [requested, known, hard].map((list) => amounts(list, exceeded))
+      const [asked, had, limit] = [requested, usedBefore, hard].map((list) => amounts(list, exceeded))
       return { refused: `exceeded quota: ${quota.metadata.name}, requested: ${asked}, used: ${had}, limited: ${limit}` }
     }
     used.set(quota.metadata.name, after)

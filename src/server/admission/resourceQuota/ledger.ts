@@ -5,7 +5,9 @@ import type { QuotaEvaluator } from '#machinery/quota/evaluator.ts'
 import { sameAmounts } from '#machinery/resourceLists.ts'
 import { conflict, modifiedMeanwhile } from '#machinery/status.ts'
 import { refusal, type AdmissionRequest, type ClusterView } from '../chain.ts'
+import { plainFailure } from '../../errors.ts'
 import { computeCharge } from './charge.ts'
+import type { LimitedResource } from './limits.ts'
 
 /** A write that waits for its charge. */
 interface Waiter {
@@ -22,7 +24,12 @@ const attempts = 8
  * its single write of each quota.
  */
 export class QuotaLedger {
+  readonly #limits: readonly LimitedResource[]
   readonly #waiting = new Map<string, Waiter[]>()
+
+  constructor(limits: readonly LimitedResource[]) {
+    this.#limits = limits
+  }
 
   /** Resolves once the write is paid for; rejects with 403 when a quota forbids it. */
   charge(request: AdmissionRequest, evaluator: QuotaEvaluator, cluster: ClusterView): Promise<void> {
@@ -42,7 +49,7 @@ export class QuotaLedger {
       if (batch.length === 0) break
       this.#waiting.set(namespace, [])
       try {
-        await settle(batch, namespace, cluster)
+        await settle(batch, namespace, cluster, this.#limits)
       } catch (error) {
         for (const { done } of batch) done.reject(error)
       }
@@ -51,7 +58,12 @@ export class QuotaLedger {
   }
 }
 
-async function settle(batch: readonly Waiter[], namespace: string, cluster: ClusterView): Promise<void> {
+async function settle(
+  batch: readonly Waiter[],
+  namespace: string,
+  cluster: ClusterView,
+  limits: readonly LimitedResource[],
+): Promise<void> {
   let waiters = batch
   /** Quotas that still have to be written; all at first. */
   let open: ReadonlySet<string> | undefined
@@ -61,7 +73,7 @@ async function settle(batch: readonly Waiter[], namespace: string, cluster: Clus
       .list(resourceQuotas, namespace)
       .filter(({ metadata }) => open === undefined || open.has(metadata.name))
     const running = new Map(stored.map((quota) => [quota.metadata.name, quota]))
-    waiters = waiters.filter((waiter) => enter(waiter, running, cluster.now))
+    waiters = waiters.filter((waiter) => enter(waiter, running, cluster.now, limits))
     const failed = new Set<string>()
     await Promise.all(
       stored.map(async (quota) => {
@@ -81,8 +93,17 @@ async function settle(batch: readonly Waiter[], namespace: string, cluster: Clus
 }
 
 /** Enters one write into the running accounts. False when it is settled already: refused, or at no cost. */
-function enter({ request, evaluator, done }: Waiter, running: Map<string, ResourceQuota>, now: number): boolean {
-  const charge = computeCharge(request, evaluator, [...running.values()], now)
+function enter(
+  { request, evaluator, done }: Waiter,
+  running: Map<string, ResourceQuota>,
+  now: number,
+  limits: readonly LimitedResource[],
+): boolean {
+  const charge = computeCharge(request, evaluator, [...running.values()], now, limits)
+  if ('failed' in charge) {
+    done.reject(plainFailure(500, charge.failed))
+    return false
+  }
   if ('refused' in charge) {
     done.reject(refusal(request, charge.refused))
     return false

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { messageOf, stackOf } from '#lib/errorText.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import { SettingsError } from '#lib/settings/settingsFile.ts'
+import { allStrategies } from '#resources/index.ts'
+import type { AdmissionConfiguration } from '#server/admission/plugins.ts'
+import { podSecurityConfigurationOf } from '#server/admission/podSecurity/configuration.ts'
+import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
+import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
+import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
+import { httpsNodeConnector } from '#server/nodeProxy.ts'
+import { createApiServer, type ApiServer, type ApiServerOptions } from '#server/server.ts'
+import { openMemoryStore } from '#storage/memory.ts'
+import { openSqliteStore } from '#storage/sqlite.ts'
+import type { Store } from '#storage/store.ts'
+import { readAdmissionFile } from './admissionFile.ts'
+import { fileReader, readCredentials, type ReadFile, type ServerCredentials } from './credentials.ts'
+import { readPorts, type ServerSettings } from './settings.ts'
+
+/** A server alone, and what it stands on. */
+export interface AssembledServer {
+  readonly server: ApiServer
+  readonly store: Store
+  readonly credentials: ServerCredentials
+}
+
+const megabyte = 1024 * 1024
+
+/** Reads what the settings name and opens the store. Rejects with SettingsError where a file cannot be used. */
+export async function assembleServer(
+  surroundings: Surroundings,
+  settings: ServerSettings,
+  address: string,
+  log: Logger,
+): Promise<AssembledServer> {
+  const { clock, random } = surroundings
+  const readFile = fileReader(surroundings)
+  const { authentication, serviceAccounts, authorization, services, requests, listen } = settings
+  const { dataDirectory } = settings
+  if (dataDirectory !== undefined) await surroundings.host.files.makeFolder(dataDirectory)
+  const credentials = await readCredentials(surroundings, settings, readFile)
+  const issuer = serviceAccounts.issuers[0]!
+  const audiences = serviceAccounts.audiences ?? serviceAccounts.issuers
+  const [tokenAuthenticators, admissionConfiguration] = await Promise.all([
+    furtherTokens(authentication, audiences, clock, readFile),
+    admissionOf(settings.admission, readFile),
+  ])
+  const store = await openStore(surroundings, settings)
+  const options: ApiServerOptions = {
+    store,
+    strategies: allStrategies({
+      addresses: services.addresses,
+      nodePorts: readPorts(services.nodePorts)!,
+      eventSeconds: Math.ceil(settings.eventLifetime / 1_000),
+    }),
+    clock,
+    random,
+    newUid: randomUUID,
+    tokens: {
+      signer: signerOf(credentials, serviceAccounts.signingKeyFile),
+      verifier: new TokenVerifier({ keys: credentials.tokenKeys, issuers: [...serviceAccounts.issuers, secretIssuer] }),
+      issuer,
+      audiences,
+      ...(serviceAccounts.longestExpiration === undefined
+        ? {}
+        : { longestSeconds: Math.floor(serviceAccounts.longestExpiration / 1_000) }),
+    },
+    nodes: (cluster) => httpsNodeConnector(cluster, credentials.kubelets),
+    serverAddress: `${address}:${listen.port}`,
+    tokenAuthenticators,
+    admissionConfiguration,
+    authorizationModes: authorization.modes,
+    anonymous: authentication.anonymous ?? !authorization.modes.includes('AlwaysAllow'),
+    bootstrapTokens: authentication.bootstrapTokens,
+    limits: {
+      bodyBytes: requests.largestBody,
+      inFlight: orUnlimited(requests.inFlight),
+      mutatingInFlight: orUnlimited(requests.mutatingInFlight),
+      timeout: requests.timeout,
+    },
+    minRequestTimeoutSeconds: requests.shortestWatch / 1_000,
+    shutdownDelay: settings.shutdownDelay,
+    policy: () => bootstrapPolicy(),
+    onBug: (error, request) => log.error('A bug in serving a request', { request, error: stackOf(error) }),
+  }
+  try {
+    return { server: createApiServer(options), store, credentials }
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+const orUnlimited = (count: number): number => (count === 0 ? Infinity : count)
+
+function signerOf({ tokenKey }: ServerCredentials, path = ''): TokenSigner {
+  try {
+    return new TokenSigner(tokenKey)
+  } catch (error) {
+    throw new SettingsError(`serviceAccounts.signingKeyFile: ${path}: ${messageOf(error)}`)
+  }
+}
+
+async function openStore({ host, clock }: Surroundings, { store, dataDirectory }: ServerSettings): Promise<Store> {
+  const history = { bytes: store.history.megabytes * megabyte, milliseconds: store.history.hours * 3_600_000 }
+  if (store.engine === 'memory') return openMemoryStore({ clock, history })
+  const directory = `${dataDirectory!}/store`
+  await host.files.makeFolder(directory, 0o700)
+  const { maximumMegabytes } = store
+  return openSqliteStore({
+    directory,
+    clock,
+    history,
+    ...(maximumMegabytes === undefined ? {} : { maximumBytes: maximumMegabytes * megabyte }),
+  })
+}
+
+/** The kinds of tokens that the settings add. Whoever uses none pays for none. */
+async function furtherTokens(
+  { tokenFile, oidc }: ServerSettings['authentication'],
+  audiences: readonly string[],
+  clock: Clock,
+  readFile: ReadFile,
+): Promise<readonly TokenAuthenticator[]> {
+  const tokens: TokenAuthenticator[] = []
+  if (tokenFile !== undefined) {
+    const { staticTokens } = await import('#server/authenticate/staticTokens.ts')
+    const text = await readFile(tokenFile, 'authentication.tokenFile')
+    try {
+      tokens.push(staticTokens(text, audiences))
+    } catch (error) {
+      throw new SettingsError(`authentication.tokenFile: ${tokenFile}: ${messageOf(error)}`)
+    }
+  }
+  if (oidc !== undefined) {
+    const { oidcTokens } = await import('#server/authenticate/oidc.ts')
+    const { authorityFile, ...all } = oidc
+    const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+    const provider = given as unknown as Parameters<typeof oidcTokens>[0]
+    const authority =
+      authorityFile === undefined
+        ? {}
+        : { authority: await readFile(authorityFile, 'authentication.oidc.authorityFile') }
+    tokens.push(oidcTokens({ ...provider, ...authority, serverAudiences: audiences, clock }))
+  }
+  return tokens
+}
+
+async function admissionOf(
+  { enable, disable, podSecurity, resourceQuota, configFile }: ServerSettings['admission'],
+  readFile: ReadFile,
+): Promise<AdmissionConfiguration> {
+  const ofFile =
+    configFile === undefined
+      ? {}
+      : await readAdmissionFile((path) => readFile(path, 'admission.configFile'), configFile)
+  return {
+    ...ofFile,
+    ...(podSecurity === undefined ? {} : { podSecurity: podSecurityConfigurationOf(podSecurity) }),
+    ...(resourceQuota === undefined ? {} : { limitedResources: resourceQuota.limitedResources }),
+    podTopologyLabels: enable.includes('PodTopologyLabels'),
+    disabled: disable,
+  }
+}

@@ -1,0 +1,54 @@
+import type { Component } from '#lib/component.ts'
+import { stackOf } from '#lib/errorText.ts'
+import { HttpServer, type TlsIdentity } from '#lib/http/server.ts'
+import type { Logger } from '#lib/log.ts'
+import { httpHandler } from '#server/http.ts'
+import type { ApiServer } from '#server/server.ts'
+
+/** How long requests that are under way may take when the server stops. */
+const drainMilliseconds = 5_000
+
+export interface ServingOptions {
+  readonly server: ApiServer
+  readonly tls: TlsIdentity
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  readonly log: Logger
+  /** What a person can do about an address that cannot be listened on; ends the message. */
+  readonly advice?: string
+  /** Told where the server listens, before it is ready. */
+  readonly onListening?: (port: number) => void
+}
+
+/** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
+export function servingComponent(options: ServingOptions): Component {
+  const { server, tls, host, port, log, advice, onListening } = options
+  return {
+    name: 'api-server',
+    needs: ['store'],
+    async run(ready, signal) {
+      const http = new HttpServer({
+        handler: httpHandler(server),
+        tls,
+        onError: (error) => log.error('A bug in a connection', { error: stackOf(error) }),
+      })
+      const listen = async (): Promise<void> => {
+        const at = await http.listen({ host, port }).catch((error: Error) => {
+          throw advice === undefined ? error : new Error(`${error.message}; ${advice}`)
+        })
+        onListening?.(at.port)
+        ready()
+      }
+      const failed = Promise.withResolvers<never>()
+      failed.promise.catch(() => {})
+      const running = server.run(() => void listen().catch(failed.reject), signal)
+      try {
+        await Promise.race([running, failed.promise])
+      } finally {
+        // Watches end at once; a client that keeps its connection and says nothing is not waited for.
+        await http.close(AbortSignal.timeout(drainMilliseconds))
+      }
+    },
+  }
+}

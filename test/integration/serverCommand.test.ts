@@ -1,0 +1,176 @@
+// The real command line: `k8ts server` as a process of its own.
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { parseYaml } from '#lib/encoding/yaml.ts'
+import { HttpClient } from '#lib/http/client.ts'
+
+const program = join(import.meta.dirname, '../../bin/k8ts.js')
+
+interface RunningServer extends AsyncDisposable {
+  /** Asks as the administrator, or with a token. */
+  ask(method: string, path: string, options?: { readonly token?: string; readonly body?: object }): Promise<Answer>
+  /** Ends it as a service manager does; its exit code. */
+  stop(): Promise<number>
+}
+
+interface Answer {
+  readonly code: number
+  readonly text: string
+  readonly warnings: readonly string[]
+}
+
+/** Starts the command on a file in `folder` and waits until it says that it is ready. */
+async function startCommand(folder: string, settings: object): Promise<RunningServer> {
+  const [file, kubeconfig] = [join(folder, 'server.json'), join(folder, 'admin.kubeconfig')]
+  writeFileSync(file, JSON.stringify({ ...settings, administratorKubeconfig: kubeconfig }))
+  const child = spawn(process.execPath, [program, 'server', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? -1)))
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const ready = new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve))
+  const line = await Promise.race([ready, ended.then((code) => `ended with ${code}: ${said}`)])
+  const url = /^Ready at (https:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1]
+  assert.ok(url !== undefined, line)
+  const { clusters, users } = parseYaml(readFileSync(kubeconfig, 'utf8')) as {
+    readonly clusters: [{ readonly cluster: Record<string, string> }]
+    readonly users: [{ readonly user: Record<string, string> }]
+  }
+  const plain = (base64 = ''): string => Buffer.from(base64, 'base64').toString()
+  const authority = plain(clusters[0].cluster['certificate-authority-data'])
+  assert.equal(clusters[0].cluster['server'], url)
+  const { user } = users[0]
+  const own = { certificate: plain(user['client-certificate-data']), key: plain(user['client-key-data']) }
+  const administrator = new HttpClient({ url, tls: { authority, ...own } })
+  const anybody = new HttpClient({ url, tls: { authority } })
+  const stop = async (): Promise<number> => {
+    for (const client of [administrator, anybody]) client.close()
+    child.kill('SIGTERM')
+    return ended
+  }
+  return {
+    async ask(method, path, { token, body } = {}) {
+      const response = await (token === undefined ? administrator : anybody).request({
+        method,
+        path,
+        headers: {
+          'content-type': 'application/json',
+          ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }),
+        },
+        ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
+      })
+      const text = (await response.readBody(1024 * 1024)).toString('utf8')
+      const warnings = response.headers['warning'] ?? []
+      return { code: response.status, text, warnings: typeof warnings === 'string' ? [warnings] : [...warnings] }
+    },
+    stop,
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  }
+}
+
+function newFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), 'k8ts-server-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+test('the command serves what its file says, and keeps it', async () => {
+  using folder = newFolder()
+  const tokenFile = join(folder.path, 'tokens.csv')
+  writeFileSync(tokenFile, 'secret,jane,1,"readers"\n')
+  const settings = {
+    dataDirectory: join(folder.path, 'data'),
+    listen: { address: '127.0.0.1', port: 0 },
+    authentication: { tokenFile, anonymous: false },
+    authorization: { modes: ['RBAC'] },
+    admission: {
+      disable: ['ServiceAccount'],
+      podSecurity: {
+        defaults: { enforce: 'baseline', warn: 'restricted' },
+        exemptions: { namespaces: ['kube-system'] },
+      },
+      resourceQuota: { limitedResources: [{ resource: 'configmaps', matchContains: ['count/configmaps'] }] },
+    },
+    requests: { largestBody: 100_000 },
+    eventLifetime: '5m',
+  }
+  const pods = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`
+  const pod = (more: object) => ({
+    metadata: { name: 'p' },
+    spec: { containers: [{ name: 'c', image: 'i' }], ...more },
+  })
+  const begin = async (): Promise<void> => {
+    await using server = await startCommand(folder.path, settings)
+    assert.deepEqual(await server.ask('GET', '/readyz'), { code: 200, text: 'ok', warnings: [] })
+    assert.equal((await server.ask('GET', '/readyz', { token: '' })).code, 401)
+    assert.equal((await server.ask('GET', '/readyz', { token: 'secret' })).code, 200)
+    assert.equal((await server.ask('GET', pods('default'), { token: 'secret' })).code, 403)
+    for (const path of ['/api/v1/namespaces/kube-system', '/api/v1/namespaces/default/services/kubernetes']) {
+      assert.equal((await server.ask('GET', path)).code, 200, path)
+    }
+    const refused = await server.ask('POST', pods('default'), { body: pod({ hostNetwork: true }) })
+    assert.equal(refused.code, 403)
+    assert.match(refused.text, /violates PodSecurity \\"baseline:latest\\": host namespaces \(hostNetwork=true\)/)
+    assert.equal((await server.ask('POST', pods('kube-system'), { body: pod({ hostNetwork: true }) })).code, 201)
+    const warned = await server.ask('POST', pods('default'), { body: pod({}) })
+    assert.equal(warned.code, 201)
+    assert.match(warned.warnings.join(), /would violate PodSecurity \\"restricted:latest\\"/)
+    const limited = await server.ask('POST', '/api/v1/namespaces/default/configmaps', {
+      body: { metadata: { name: 'a' } },
+    })
+    assert.equal(limited.code, 403)
+    assert.match(limited.text, /insufficient quota to consume: count\/configmaps/)
+    assert.equal(await server.stop(), 0)
+  }
+  await begin()
+  await using server = await startCommand(folder.path, settings)
+  assert.equal((await server.ask('GET', `${pods('default')}/p`)).code, 200)
+})
+
+const run = (
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [program, 'server', ...args], (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    })
+  })
+
+test('the command tells mistakes of its file, and of the files that this names', async () => {
+  using folder = newFolder()
+  const file = join(folder.path, 'server.yaml')
+  const data = `dataDirectory: ${join(folder.path, 'data')}\nlisten: { address: 127.0.0.1, port: 0 }\n`
+  writeFileSync(file, `${data}authorization: { modes: [Roles] }\n`)
+  assert.deepEqual(await run('--config', file), {
+    code: 2,
+    out: '',
+    err: `k8ts: ${file}:3: authorization.modes[0] is "Roles"; it must be one of "Node", "RBAC", "AlwaysAllow", "AlwaysDeny"\n`,
+  })
+  writeFileSync(file, `${data}authentication: { tokenFile: /nowhere/tokens.csv }\n`)
+  assert.deepEqual(await run('--config', file, '--check'), { code: 0, out: `${file}: no mistake found\n`, err: '' })
+  assert.deepEqual(await run('--config', file), {
+    code: 2,
+    out: '',
+    err: 'k8ts: authentication.tokenFile: there is no file /nowhere/tokens.csv\n',
+  })
+  assert.deepEqual(await run('--config', '/nowhere/server.yaml'), {
+    code: 2,
+    out: '',
+    err: 'k8ts: /nowhere/server.yaml: there is no such file\n',
+  })
+})
+
+test('the command prints the JSON schema of its file', async () => {
+  const { code, out } = await run('--print-schema')
+  const schema = JSON.parse(out) as { readonly $schema: string; readonly properties: Record<string, object> }
+  assert.deepEqual([code, schema.$schema], [0, 'http://json-schema.org/draft-07/schema#'])
+  assert.deepEqual(schema.properties['eventLifetime'], {
+    description: 'How long events are kept. (kube-apiserver: --event-ttl)',
+    type: 'string',
+    pattern: '^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$',
+    default: '1h',
+  })
+})
