@@ -135,7 +135,7 @@ export interface Subresource<T extends KubeObject = KubeObject> {
   /** Writes the travelling body into an unfrozen copy of the parent (`scale`, `binding`). */
   write?(object: T, body: KubeObject, context: ServingContext): void
   prepare?(object: T, old: T, context: ServingContext): void
-  validate?(object: T, old: T, report: Report): void
+  validate?(object: T, old: T, report: Report, context: ServingContext): void
 }
 
 /** One column of `kubectl get`. */

@@ -4,7 +4,7 @@ import {
   type StorageVersion,
   type StorageVersionStatus,
 } from '#api/apiserverinternal/v1alpha1/storageVersion.ts'
-import { dns1035LabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
+import { dns1035LabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { statusAlone } from '#resources/status.ts'
@@ -13,7 +13,7 @@ import type { Strategy } from '#server/strategy.ts'
 /** In which versions each of several API servers writes and reads. */
 export const storageVersionStrategy: Strategy<StorageVersion> = {
   resource: storageVersions,
-  nameRule: 'path-segment',
+  nameRule: nameProblems,
   reserved: ['status'],
   generation: false,
   columns: [
@@ -36,19 +36,16 @@ export const storageVersionStrategy: Strategy<StorageVersion> = {
       validate: ({ status = {} }, _old, report) => checkStatus(status, report.at('status')),
     },
   },
-  validate({ metadata: { name }, status = {} }, _old, report) {
-    const place = report.at('metadata', 'name')
-    const dot = name.lastIndexOf('.')
-    if (dot < 0) place.invalid(name, 'name must be in the form of <group>.<resource>')
-    else {
-      for (const problem of dnsSubdomainProblems(name.slice(0, dot)))
-        place.invalid(name, `the group segment ${problem}`)
-      for (const problem of dns1035LabelProblems(name.slice(dot + 1))) {
-        place.invalid(name, `the resource segment ${problem}`)
-      }
-    }
-    checkStatus(status, report.at('status'))
-  },
+}
+
+/** A group and a resource with a dot between them. */
+function nameProblems(name: string): string[] {
+  const dot = name.lastIndexOf('.')
+  if (dot < 0) return ['name must be in the form of <group>.<resource>']
+  return [
+    ...dnsSubdomainProblems(name.slice(0, dot)).map((problem) => `the group segment ${problem}`),
+    ...dns1035LabelProblems(name.slice(dot + 1)).map((problem) => `the resource segment ${problem}`),
+  ]
 }
 
 /** Names shown in a cell before the rest is only counted. */
@@ -89,23 +86,37 @@ function checkStatus(
     place.invalid(commonEncodingVersion, `the actual common encoding version is ${common}`)
   }
   for (const [index, condition] of conditions.entries()) {
-    const one = report.at('conditions', index)
-    if (conditions.findIndex(({ type }) => type === condition.type) < index) one.at('type').duplicate(condition.type)
-    if ((condition.type ?? '') === '') one.at('type').required()
-    if (!['False', 'True', 'Unknown'].includes(condition.status)) {
-      one.at('status').notSupported(condition.status, ['False', 'True', 'Unknown'])
+    // Upstream names the conditions as if they were the status.
+    const one = report.at(index)
+    const { type = '', status = '', reason = '', message = '' } = condition
+    const earlier = conditions.findLastIndex((other, at) => at < index && (other.type ?? '') === type)
+    if (earlier >= 0) {
+      const why = `the type of the condition is not unique, it also appears in conditions[${earlier}]`
+      one.at('type').invalid(type, why)
     }
-    if ((condition.reason ?? '') === '') one.at('reason').required()
+    one.at('type').invalidBecause(type, qualifiedNameProblems(type))
+    one.at('status').invalidBecause(status, qualifiedNameProblems(status))
+    if (reason === '') one.at('reason').required()
+    if (message === '') one.at('message').required()
   }
 }
 
 /** `v1`, or a group, a slash and a version. */
 function versionProblems(apiVersion: string): string[] {
   const parts = apiVersion.split('/')
-  if (apiVersion === '') return ['must not be empty']
-  if (parts.length > 2) return [`an apiVersion is a version, or a group and a version separated by '/'`]
+  if (parts.length > 2) {
+    return [
+      "an apiVersion is a DNS-1035 label, which must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyVersion')",
+    ]
+  }
   const [version = '', group] = parts.toReversed()
-  return [...(group === undefined ? [] : dnsSubdomainProblems(group)), ...dns1035LabelProblems(version)]
+  const empty = ['must be non-empty']
+  const ofGroup = group === '' ? empty : group === undefined ? [] : dnsSubdomainProblems(group)
+  const ofVersion = version === '' ? empty : dns1035LabelProblems(version)
+  return [
+    ...ofGroup.map((problem) => `group part: ${problem}`),
+    ...ofVersion.map((problem) => `version part: ${problem}`),
+  ]
 }
 
 function checkServer(server: ServerStorageVersion, report: Report): void {
@@ -116,22 +127,17 @@ function checkServer(server: ServerStorageVersion, report: Report): void {
     if (problems.length > 0) place.invalid(version, problems.join(','))
   }
   checkVersion(encodingVersion, report.at('encodingVersion'))
-  for (const [index, version] of decodableVersions.entries())
-    checkVersion(version, report.at('decodableVersions', index))
+  const decodable = report.at('decodableVersions')
+  for (const [index, version] of decodableVersions.entries()) checkVersion(version, decodable.at(index))
+  if (!decodableVersions.includes(encodingVersion)) {
+    const shown = server.decodableVersions ?? null
+    decodable.invalid(shown, `decodableVersions must include encodingVersion ${encodingVersion}`)
+  }
   for (const [index, version] of servedVersions.entries()) {
     const place = report.at('servedVersions', index)
     checkVersion(version, place)
-    if (!decodableVersions.includes(version)) {
-      const decodable = `[${decodableVersions.join(' ')}]`
-      place.invalid(
-        version,
-        `individual served version : ${version} must be included in decodableVersions : ${decodable}`,
-      )
-    }
-  }
-  if (!decodableVersions.includes(encodingVersion)) {
-    report
-      .at('decodableVersions')
-      .invalid(decodableVersions, `decodableVersions must include encodingVersion ${encodingVersion}`)
+    if (decodableVersions.includes(version)) continue
+    const known = `[${decodableVersions.join(' ')}]`
+    place.invalid(version, `individual served version : ${version} must be included in decodableVersions : ${known}`)
   }
 }

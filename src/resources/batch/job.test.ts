@@ -5,7 +5,7 @@ import type { PodSpec } from '#api/core/v1/pod.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { seededRandom } from '#lib/random.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
-import { refusals } from '#resources/testReport.ts'
+import { refusals, servingContext } from '#resources/testReport.ts'
 import { jobStrategy } from './job.ts'
 import { jobSpecWarnings } from './jobSpec.ts'
 
@@ -438,7 +438,7 @@ describe('the status of a job', () => {
       const [job, old] = [now, before].map((status) => ({ ...created(own), status }))
       const { validate } = jobStrategy.subresources!['status']!
       assert.deepEqual(
-        refusals((report) => validate!(job!, old!, report)),
+        refusals((report) => validate!(job!, old!, report, servingContext)),
         expected,
       )
     })

@@ -6,11 +6,15 @@ import type {
   CertificateSigningRequestCondition,
   CertificateSigningRequestSpec,
 } from '#api/certificates/v1/certificateSigningRequest.ts'
-import type { PodCertificateRequestSpec } from '#api/certificates/v1alpha1/podCertificateRequest.ts'
+import type {
+  PodCertificateRequest,
+  PodCertificateRequestSpec,
+  PodCertificateRequestStatus,
+} from '#api/certificates/v1alpha1/podCertificateRequest.ts'
 import { certificatePem, createAuthority } from '#lib/pki/certificate.ts'
 import { createRequest } from '#lib/pki/request.ts'
 import { generateKey } from '#lib/pki/certificate.ts'
-import { seededRandom } from '#lib/random.ts'
+import { servingContext } from '#resources/testReport.ts'
 import { createReport, problemMessage, type Report } from '#machinery/validate/report.ts'
 import { certificateSigningRequestStrategy } from './certificateSigningRequest.ts'
 import { clusterTrustBundleStrategy } from './clusterTrustBundle.ts'
@@ -23,7 +27,7 @@ function refusals(check: (report: Report) => void): string[] {
 }
 
 const keys = generateKey()
-const context = { caller: { name: 'jane', uid: 'u', groups: ['g'] }, now: 0, random: seededRandom(1), dryRun: false }
+const context = servingContext
 const root = certificatePem(
   createAuthority({ commonName: 'root' }, { notBefore: 0, notAfter: 1_000_000_000 }, keys).certificate,
 )
@@ -83,7 +87,7 @@ describe('a request for a certificate', () => {
   ]
   for (const [name, part, now, before, expected] of rows) {
     test(name, () => {
-      const found = refusals((report) => subresources![part]!.validate?.(now, before, report))
+      const found = refusals((report) => subresources![part]!.validate?.(now, before, report, context))
       assert.equal(found.length, expected.length, found.join())
       for (const [index, text] of expected.entries()) assert.match(found[index]!, new RegExp(text))
     })
@@ -163,7 +167,12 @@ describe('a request for a certificate of a pod', () => {
     [
       'of another pod than the key proves',
       { podUID: 'other' },
-      ['spec.proofOfPossession: could not verify proof-of-possession signature'],
+      ['spec.proofOfPossession: Invalid value: could not verify proof-of-possession signature'],
+    ],
+    [
+      'of a pod without an identity',
+      { podUID: '', maxExpirationSeconds: undefined! },
+      ['spec.podUID: must not be empty', 'spec.maxExpirationSeconds: Required value: must be set'],
     ],
     ['for a second', { maxExpirationSeconds: 1 }, ['spec.maxExpirationSeconds: must be in the range [3600, 7862400]']],
     ['without a key', { pkixPublicKey: 'YQ==' }, ['spec.pkixPublicKey: must be a valid PKIX-serialized public key']],
@@ -173,9 +182,109 @@ describe('a request for a certificate of a pod', () => {
       const request = { apiVersion: '', kind: '', metadata: { name: 'a' }, spec: { ...spec, ...own } }
       const found = refusals((report) => podCertificateRequestStrategy.validate?.(request, undefined, report))
       assert.deepEqual(
-        found.map((line) => line.replace(/Invalid value: "?[^:]*: /, '')),
+        found.map((line) => line.replace(/Invalid value: ["\d][^:]*: /, '')),
         expected,
       )
     })
   }
+
+  describe('ends', () => {
+    const minute = 60_000
+    const keys = generateKey()
+    const pem = (from: number, to: number): string =>
+      certificatePem(createAuthority({ commonName: 'leaf' }, { notBefore: from, notAfter: to }, keys).certificate)
+    const time = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z')
+    const condition = (type: string, status = 'True') => ({
+      type,
+      status: status as 'True',
+      reason: 'Because',
+      message: '',
+      lastTransitionTime: time(0),
+    })
+    const request = (status: PodCertificateRequestStatus): PodCertificateRequest => ({
+      apiVersion: '',
+      kind: '',
+      metadata: { name: 'a' },
+      spec: { ...spec, pkixPublicKey: keys.publicKey.export({ type: 'spki', format: 'der' }).toString('base64') },
+      status,
+    })
+    const issued = (from: number, to: number, own: Partial<PodCertificateRequestStatus> = {}) => ({
+      conditions: [condition('Issued')],
+      certificateChain: pem(from, to),
+      notBefore: time(from),
+      notAfter: time(to),
+      beginRefreshAt: time(from + 20 * minute),
+      ...own,
+    })
+    const rows: readonly [string, PodCertificateRequestStatus, PodCertificateRequestStatus, readonly string[]][] = [
+      ['issued', issued(0, 120 * minute), {}, []],
+      ['denied', { conditions: [condition('Denied')] }, {}, []],
+      [
+        'denied with a time',
+        { conditions: [condition('Denied')], notBefore: time(0) },
+        {},
+        [
+          'status: Invalid value: non-condition status fields must be empty when denying or failing the PodCertificateRequest',
+        ],
+      ],
+      [
+        'in two ways, and in one that nobody knows',
+        { conditions: [condition('Denied'), condition('Failed', 'False'), condition('Lost')] },
+        {},
+        [
+          'status.conditions.[1].type: Invalid value: "Failed": There may be at most one condition with type "Issued", "Denied", or "Failed"',
+          'status.conditions.[1].status: Unsupported value: "False": supported values: "True"',
+          'status.conditions.[2].type: Unsupported value: "Lost": supported values: "Denied", "Failed", "Issued"',
+        ],
+      ],
+      [
+        'twice',
+        { conditions: [condition('Failed')] },
+        { conditions: [condition('Denied')] },
+        ['status: Invalid value: immutable after PodCertificateRequest is issued, denied, or failed'],
+      ],
+      [
+        'not, but says something',
+        { notBefore: time(0) },
+        {},
+        ['status: Invalid value: status is immutable unless transitioning to "Issued", "Denied", or "Failed"'],
+      ],
+      [
+        'issued for half an hour',
+        issued(0, 30 * minute),
+        {},
+        ['status.certificateChain: Invalid value: 1800000000000: leaf certificate lifetime must be >= 1 hour'],
+      ],
+      [
+        'issued without times',
+        issued(0, 120 * minute, { notBefore: undefined!, beginRefreshAt: undefined! }),
+        {},
+        [
+          'status.notBefore: Required value: must be present and consistent with the issued certificate',
+          'status.beginRefreshAt: Required value: must be present and in the range [notbefore+10min, notafter-10min]',
+        ],
+      ],
+      [
+        'issued long ago',
+        issued(-10 * minute, 120 * minute),
+        {},
+        [
+          `status.notBefore: Invalid value: "${time(-10 * minute)}": must be set to within 5 minutes of kube-apiserver's current time`,
+        ],
+      ],
+      [
+        'issued without a certificate',
+        issued(0, 120 * minute, { certificateChain: 'x' }),
+        {},
+        ['status.certificateChain: Invalid value: "x": issued certificate chain must contain at least one certificate'],
+      ],
+    ]
+    for (const [name, status, before, expected] of rows) {
+      test(name, () => {
+        const { validate } = podCertificateRequestStrategy.subresources!['status']!
+        const found = refusals((report) => validate?.(request(status), request(before), report, context))
+        assert.deepEqual(found, expected)
+      })
+    }
+  })
 })

@@ -46,8 +46,12 @@ function checkName(name: string, signerName: string, report: Report): void {
   } else report.invalidBecause(name, dnsSubdomainProblems(name.slice(prefix.length)))
 }
 
+/** In bytes. */
+const longestBundle = 1024 * 1024
+
 /** Certificates of authorities, each once. */
 function checkBundle(text: string, report: Report): void {
+  if (Buffer.byteLength(text) > longestBundle) return report.tooLong(longestBundle)
   const places = new Map<string, number[]>()
   let isWrong = false
   for (const [index, block] of readPemBlocks(text).entries()) {

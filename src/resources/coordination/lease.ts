@@ -15,6 +15,11 @@ export const leaseStrategy: Strategy<Lease> = {
   default(lease) {
     lease.spec ??= {}
   },
+  // Who coordinates leaders is off in v1.34 (KEP-4355): what would be for it is not kept.
+  prepare({ spec }, old) {
+    if (old?.spec.strategy === undefined) delete spec.strategy
+    if (old?.spec.preferredHolder === undefined) delete spec.preferredHolder
+  },
   validate({ spec }, _old, report) {
     const place = report.at('spec')
     if (spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0) {

@@ -5,10 +5,10 @@ import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
-import { checkOneOf } from '#resources/rules.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { mandatoryFlowSchemas } from './mandatory.ts'
+import { checkConditionTypes } from './conditionTypes.ts'
 import { checkRule } from './policyRules.ts'
 
 /** Flow schemas: which requests belong to a priority level. */
@@ -39,7 +39,13 @@ export const flowSchemaStrategy: Strategy<FlowSchema> = {
       value: ({ status }) => conditionOf(withTypes(status?.conditions), 'Dangling')?.status ?? '?',
     },
   ],
-  subresources: { status: statusAlone },
+  subresources: {
+    status: {
+      ...statusAlone,
+      validate: ({ status }, _old, report) =>
+        checkConditionTypes(status?.conditions, 'must not be empty', report.at('status', 'conditions')),
+    },
+  },
   validate({ metadata: { name }, spec }, _old, report) {
     const place = report.at('spec')
     checkSpec(name, spec, place)
@@ -56,6 +62,7 @@ function withTypes(conditions: NonNullable<FlowSchema['status']>['conditions']) 
 }
 
 const mostPrecedence = 10_000
+const methods = ['ByNamespace', 'ByUser']
 
 function checkSpec(name: string, spec: FlowSchemaSpec, report: Report): void {
   const { matchingPrecedence = 0, distinguisherMethod, priorityLevelConfiguration, rules = [] } = spec
@@ -67,7 +74,10 @@ function checkSpec(name: string, spec: FlowSchemaSpec, report: Report): void {
   if (matchingPrecedence === 1 && name !== 'exempt') {
     precedence.invalid(matchingPrecedence, "only the schema named 'exempt' may have matchingPrecedence 1")
   }
-  checkOneOf(report.at('distinguisherMethod', 'type'), ['ByNamespace', 'ByUser'], distinguisherMethod?.type)
+  if (distinguisherMethod !== undefined && !methods.includes(distinguisherMethod.type)) {
+    const shown = goForm('io.k8s.api.flowcontrol.v1.FlowDistinguisherMethod', distinguisherMethod)
+    report.at('distinguisherMethod', 'type').notSupported(shown, methods)
+  }
   const level = priorityLevelConfiguration?.name ?? ''
   const place = report.at('priorityLevelConfiguration', 'name')
   if (level === '') place.required('must reference a priority level')

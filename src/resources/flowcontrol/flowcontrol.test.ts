@@ -83,6 +83,33 @@ describe('a flow schema', () => {
       'spec.rules[0].subjects: Required value: subjects must contain at least one value',
       'spec.rules[0]: Required value: at least one of resourceRules and nonResourceRules has to be non-empty',
     ]))
+  test('with an unknown way of telling flows apart, an account that is a group too, and a namespace that cannot be', () =>
+    assert.deepEqual(
+      check('a', {
+        ...spec,
+        distinguisherMethod: { type: 'ByMood' as 'ByUser' },
+        rules: [
+          {
+            subjects: [
+              {
+                kind: 'ServiceAccount',
+                group: { name: 'g' },
+                user: { name: 'u' },
+                serviceAccount: { name: '*', namespace: '' },
+              },
+            ],
+            resourceRules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'], namespaces: ['a.b'] }],
+          },
+        ],
+      }),
+      [
+        'spec.distinguisherMethod.type: Unsupported value: {"Type":"ByMood"}: supported values: "ByNamespace", "ByUser"',
+        'spec.rules[0].subjects[0].serviceAccount.namespace: Required value: must specify namespace for service account',
+        "spec.rules[0].subjects[0].user: Forbidden: user is forbidden when subject kind is not 'User'",
+        "spec.rules[0].subjects[0].group: Forbidden: group is forbidden when subject kind is not 'Group'",
+        'spec.rules[0].resourceRules[0].namespaces[0]: Invalid value: "a.b": each member of this list must be \'*\' or a DNS-1123 label; must not contain dots',
+      ],
+    ))
   test('with a subject of two kinds and odd rules', () =>
     assert.deepEqual(
       check('a', {
@@ -133,6 +160,6 @@ describe('a priority level', () => {
     ]))
   test('that is exempt under another name', () =>
     assert.deepEqual(check('a', { type: 'Exempt' }), [
-      "spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if `name` is 'exempt'",
+      "spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'",
     ]))
 })

@@ -22,12 +22,12 @@ export function checkRule(rule: PolicyRulesWithSubjects, report: Report): void {
 }
 
 /** The member that each kind of subject has. */
-const members = { Group: 'group', ServiceAccount: 'serviceAccount', User: 'user' } as const
+const members = { ServiceAccount: 'serviceAccount', User: 'user', Group: 'group' } as const
 
 function checkSubject(subject: Subject, report: Report): void {
   const { kind } = subject
   if (!Object.hasOwn(members, kind)) {
-    report.at('kind').notSupported(kind, Object.keys(members))
+    report.at('kind').notSupported(kind, Object.keys(members).toSorted())
     return
   }
   const own = members[kind]
@@ -67,6 +67,8 @@ function checkWords(words: readonly string[], report: Report, missing: string, o
   }
 }
 
+const namespaceIntroduction = "each member of this list must be '*' or a DNS-1123 label; "
+
 function checkResourceRule(rule: ResourcePolicyRule, report: Report): void {
   const { apiGroups = [], resources = [], clusterScope = false, namespaces = [] } = rule
   checkVerbs(rule.verbs ?? [], report.at('verbs'))
@@ -78,7 +80,10 @@ function checkResourceRule(rule: ResourcePolicyRule, report: Report): void {
     if (!clusterScope) place.required('resource rules that are not cluster scoped must supply at least one namespace')
   } else if (namespaces.includes('*')) checkWords(namespaces, place, '', 'namespaces')
   else {
-    for (const [index, name] of namespaces.entries()) place.at(index).invalidBecause(name, dnsLabelProblems(name))
+    for (const [index, name] of namespaces.entries()) {
+      const problems = dnsLabelProblems(name).map((problem) => namespaceIntroduction + problem)
+      place.at(index).invalidBecause(name, problems)
+    }
   }
 }
 

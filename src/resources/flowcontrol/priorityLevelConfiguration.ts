@@ -12,7 +12,11 @@ import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
+import { checkConditionTypes } from './conditionTypes.ts'
 import { mandatoryPriorityLevels } from './mandatory.ts'
+
+/** Said in an older version that no shares are wanted; this one says it in the field. */
+const zeroShares = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares'
 
 /** Priority levels: how many requests run at the same time. */
 export const priorityLevelConfigurationStrategy: Strategy<PriorityLevelConfiguration> = {
@@ -31,8 +35,17 @@ export const priorityLevelConfigurationStrategy: Strategy<PriorityLevelConfigura
     queuingColumn('QueueLengthLimit', 'queueLengthLimit', 'How many requests wait in a queue.'),
     ageColumn,
   ],
-  subresources: { status: statusAlone },
-  validate({ metadata: { name }, spec }, _old, report) {
+  subresources: {
+    status: {
+      ...statusAlone,
+      validate: ({ status }, _old, report) =>
+        checkConditionTypes(status?.conditions, '', report.at('status', 'conditions')),
+    },
+  },
+  validate({ metadata: { name, annotations }, spec }, _old, report) {
+    if (annotations?.[zeroShares] !== undefined) {
+      report.at('metadata', 'annotations').forbidden(`annotation '${zeroShares}' is forbidden`)
+    }
     const place = report.at('spec')
     checkSpec(name, spec, place)
     const fixed = Object.hasOwn(mandatoryPriorityLevels, name) ? mandatoryPriorityLevels[name] : undefined
@@ -62,7 +75,7 @@ function queuingColumn(
 function checkSpec(name: string, spec: PriorityLevelConfigurationSpec, report: Report): void {
   const { type, limited, exempt } = spec
   if ((name === 'exempt') !== (type === 'Exempt')) {
-    report.at('type').invalid(type, "type must be 'Exempt' if and only if `name` is 'exempt'")
+    report.at('type').invalid(type, "must be 'Exempt' if and only if `name` is 'exempt'")
   }
   switch (type) {
     case 'Exempt':

@@ -6,7 +6,7 @@ import type { IngressClass, IngressClassSpec } from '#api/networking/v1/ingressC
 import type { NetworkPolicy, NetworkPolicySpec } from '#api/networking/v1/networkPolicy.ts'
 import type { ServiceCIDR } from '#api/networking/v1/serviceCIDR.ts'
 import type { KubeObject } from '#api/resource.ts'
-import { refusals } from '#resources/testReport.ts'
+import { refusals, servingContext } from '#resources/testReport.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { ingressStrategy } from './ingress.ts'
 import { ingressClassStrategy } from './ingressClass.ts'
@@ -92,7 +92,7 @@ describe('an ingress', () => {
     const { validate } = ingressStrategy.subresources!['status']!
     const object = ingress({}, { status })
     assert.deepEqual(
-      refusals((report) => validate!(object, object, report)),
+      refusals((report) => validate!(object, object, report, servingContext)),
       [
         'status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
         'status.loadBalancer.ingress[1].hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '#api/policy/v1/podDisruptionBudget.ts'
-import { refusals } from '#resources/testReport.ts'
+import { refusals, servingContext } from '#resources/testReport.ts'
 import { podDisruptionBudgetStrategy } from './podDisruptionBudget.ts'
 
 const counts = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }
@@ -35,7 +35,7 @@ for (const [name, status, expected] of rows) {
     }
     const { validate } = podDisruptionBudgetStrategy.subresources!['status']!
     assert.deepEqual(
-      refusals((report) => validate!(budget, budget, report)),
+      refusals((report) => validate!(budget, budget, report, servingContext)),
       expected,
     )
   })

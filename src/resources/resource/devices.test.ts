@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import type { ResourceClaim, ResourceClaimSpec, ResourceClaimStatus } from '#api/resource/v1/resourceClaim.ts'
 import type { Device, ResourceSliceSpec } from '#api/resource/v1/resourceSlice.ts'
 import { createReport, problemMessage, type Report } from '#machinery/validate/report.ts'
+import { servingContext } from '#resources/testReport.ts'
 import { resourceClaimStrategy } from './resourceClaim.ts'
 import { resourceSliceStrategy } from './resourceSlice.ts'
 
@@ -123,7 +124,7 @@ describe('the status of a claim', () => {
     test(name, () => {
       const { validate } = resourceClaimStrategy.subresources!['status']!
       assert.deepEqual(
-        refusals((report) => validate?.(now, before, report)),
+        refusals((report) => validate?.(now, before, report, servingContext)),
         expected,
       )
     })

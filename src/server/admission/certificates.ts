@@ -4,9 +4,12 @@ import {
   certificateSigningRequests,
   type CertificateSigningRequest,
 } from '#api/certificates/v1/certificateSigningRequest.ts'
+import { podCertificateRequests, type PodCertificateRequest } from '#api/certificates/v1alpha1/podCertificateRequest.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { readRequest } from '#lib/pki/request.ts'
+import { invalid } from '#machinery/status.ts'
+import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import type { Caller } from '../strategy.ts'
 import { concerns, refusal, type AdmissionPlugin, type AdmissionRequest } from './chain.ts'
 
@@ -42,6 +45,25 @@ export function certificateSigning(may: MaySign): AdmissionPlugin {
   }
 }
 
+/** Certificates of pods are issued, denied and called failed by those who may sign. Upstream says it as a rule of the kind. */
+export function podCertificateSigning(may: MaySign): AdmissionPlugin {
+  return {
+    name: 'PodCertificateSigning',
+    validate(request) {
+      if (!concerns(request, podCertificateRequests, 'status') || request.operation !== 'UPDATE') return
+      const [changed, old] = [request.object as PodCertificateRequest, request.old as PodCertificateRequest]
+      if (sameJson(changed.status ?? {}, old.status ?? {})) return
+      const { caller } = request
+      const { signerName } = old.spec
+      if (maySign(may, caller, 'sign', signerName)) return
+      const { report, problems } = createReport()
+      const why = `User ${JSON.stringify(caller.name)} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`
+      report.at('spec', 'signerName').forbidden(why)
+      throw invalid(podCertificateRequests, old.metadata.name, problemCauses(problems))
+    },
+  }
+}
+
 /** Bundles of trust for a signer are written by those who may attest for it. */
 export function clusterTrustBundleAttest(may: MaySign): AdmissionPlugin {
   return {
@@ -57,11 +79,13 @@ export function clusterTrustBundleAttest(may: MaySign): AdmissionPlugin {
 }
 
 function check(may: MaySign, request: AdmissionRequest, verb: string, signer: string, what: string): void {
-  const { caller } = request
-  // A permission can be for all signers of a domain.
-  const all = `${signer.slice(0, signer.indexOf('/'))}/*`
-  if (may(caller, verb, signer) || may(caller, verb, all)) return
+  if (maySign(may, request.caller, verb, signer)) return
   throw refusal(request, `user not permitted to ${what} ${JSON.stringify(signer)}`)
+}
+
+/** A permission can be for all signers of a domain. */
+function maySign(may: MaySign, caller: Caller, verb: string, signer: string): boolean {
+  return may(caller, verb, signer) || may(caller, verb, `${signer.slice(0, signer.indexOf('/'))}/*`)
 }
 
 const clientSigner = 'kubernetes.io/kube-apiserver-client'

@@ -3,6 +3,7 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
   clusterTrustBundleAttest,
+  podCertificateSigning,
   type MaySign,
 } from './certificates.ts'
 import type { AdmissionPlugin } from './chain.ts'
@@ -70,6 +71,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     runtimeClass,
     certificateApproval(options.maySign),
     certificateSigning(options.maySign),
+    podCertificateSigning(options.maySign),
     clusterTrustBundleAttest(options.maySign),
     certificateSubjectRestriction,
     defaultIngressClass,

@@ -20,7 +20,7 @@ export function checkObject(
   const { report, problems } = createReport()
   if (old === undefined) validateMetadata(kind, object, report.at('metadata'))
   else validateMetadataUpdate(kind, object, old, report.at('metadata'))
-  if (subresource?.validate !== undefined && old !== undefined) subresource.validate(object, old, report)
+  if (subresource?.validate !== undefined && old !== undefined) subresource.validate(object, old, report, serving)
   else strategy.validate?.(object, old, report)
   // Last: the rules of the schema are silent where a rule of the kind spoke.
   if (kind.custom === undefined) validateObject(kind.schema, object, old, report)
