@@ -3,10 +3,12 @@
 import { formatCidr, parseCidr, type Cidr } from '#lib/net/cidr.ts'
 import { formatIp, parseIp } from '#lib/net/ip.ts'
 
+export const noAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
+
 /** Why a text is not an address in its one form. */
 export function addressProblems(text: string): string[] {
   const ip = parseIp(withoutLeadingZeros(text))
-  if (ip === undefined) return ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']
+  if (ip === undefined) return [noAddress]
   if (withoutLeadingZeros(text) !== text) return ['must not have leading 0s']
   if (isMapped(text, ip.length)) return ['must not be an IPv4-mapped IPv6 address']
   return formatIp(ip) === text ? [] : [`must be in canonical form (${JSON.stringify(formatIp(ip))})`]
@@ -30,6 +32,33 @@ export const olderBlockProblems = (text: string): string[] => (readBlock(text) =
 /** A block in any form; undefined when the text is none. */
 export function readBlock(text: string): Cidr | undefined {
   return parseCidr(withoutLeadingZeros(text))
+}
+
+const nothing: readonly string[] = []
+/** What most addresses are: there is nothing to say of them. */
+const plainIpv4 = /^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/
+
+/** What to say of an address in a form that a newer field would refuse. `place` is the field. */
+export function olderAddressWarnings(text: string, place: string): readonly string[] {
+  if (plainIpv4.test(text)) return nothing
+  const plain = withoutLeadingZeros(text)
+  const ip = parseIp(plain)
+  if (ip === undefined) return []
+  const canonical = formatIp(ip)
+  if (plain !== text || isMapped(text, ip.length)) {
+    const fate = 'will be considered invalid in a future Kubernetes release'
+    return [`${place}: non-standard IP address ${JSON.stringify(text)} ${fate}: use ${JSON.stringify(canonical)}`]
+  }
+  if (canonical === text) return []
+  const [written, better] = [JSON.stringify(text), JSON.stringify(canonical)]
+  return [`${place}: IPv6 address ${written} should be in RFC 5952 canonical format (${better})`]
+}
+
+/** What to say of the addresses of load balancers that a status tells. */
+export function loadBalancerWarnings(ingress: readonly { readonly ip?: string }[] | undefined): string[] {
+  return (ingress ?? []).flatMap(({ ip = '' }, index) =>
+    olderAddressWarnings(ip, `status.loadBalancer.ingress[${index}]`),
+  )
 }
 
 /** What to say of a block in a form that a newer field would refuse. `place` is the field. */

@@ -81,6 +81,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validate?(object: T, old: T | undefined, report: Report): void
   /** Said with each answer about this kind, reads included: that people should use another one. */
   readonly deprecation?: string
+  /** What people should know of a write of the object itself. */
   warnings?(object: T, old: T | undefined): readonly string[]
   /** Seconds to wait before removal; undefined removes at once. */
   gracePeriod?(object: T, requested: number | undefined): number | undefined
@@ -136,6 +137,8 @@ export interface Subresource<T extends KubeObject = KubeObject> {
   write?(object: T, body: KubeObject, context: ServingContext): void
   prepare?(object: T, old: T, context: ServingContext): void
   validate?(object: T, old: T, report: Report, context: ServingContext): void
+  /** What people should know of a write of this part. */
+  warnings?(object: T): readonly string[]
 }
 
 /** One column of `kubectl get`. */

@@ -62,13 +62,14 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
     if (old === undefined) statefulSet.status = { replicas: 0 }
   },
   warnings(statefulSet, old) {
-    if (isAsBefore(statefulSet, old)) return []
     const { spec } = statefulSet
+    // Upstream names the claims of a new one and those of an update in two ways.
+    const part = old === undefined ? '' : '.Spec'
     const kept = 'a negative value retains all historical revisions; a value >= 0 is recommended'
     return [
-      ...templateWarnings(spec.template, 'spec.template'),
+      ...(isAsBefore(statefulSet, old) ? [] : templateWarnings(spec.template, 'spec.template')),
       ...(spec.volumeClaimTemplates ?? []).flatMap((claim, index) =>
-        claimWarnings(claim.spec, `spec.volumeClaimTemplates[${index}].Spec`),
+        claimWarnings(claim.spec, `spec.volumeClaimTemplates[${index}]${part}`),
       ),
       ...((spec.revisionHistoryLimit ?? 0) < 0 ? [`spec.revisionHistoryLimit: ${kept}`] : []),
     ]

@@ -1,9 +1,10 @@
-import { endpoints, type Endpoints, type EndpointSubset } from '#api/core/v1/endpoints.ts'
+import { endpoints, type EndpointAddress, type Endpoints, type EndpointSubset } from '#api/core/v1/endpoints.ts'
 import { parseIp } from '#lib/net/ip.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
-import { portNameProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import { olderAddressWarnings } from '#resources/addresses.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 const mostShown = 3
@@ -28,28 +29,53 @@ export const endpointsStrategy: Strategy<Endpoints> = {
   validate({ subsets = [] }, _old, report) {
     for (const [index, subset] of subsets.entries()) checkSubset(subset, report.at('subsets', index))
   },
+  warnings: addressWarnings,
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
 }
 
 function checkSubset({ addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset, report: Report): void {
   if (addresses.length + notReadyAddresses.length === 0)
     report.required('must specify `addresses` or `notReadyAddresses`')
-  for (const [index, { ip }] of addresses.entries()) checkAddress(ip, report.at('addresses', index, 'ip'))
-  for (const [index, { ip }] of notReadyAddresses.entries())
-    checkAddress(ip, report.at('notReadyAddresses', index, 'ip'))
-  for (const [index, { name = '', port, protocol }] of ports.entries()) {
+  for (const [index, address] of addresses.entries()) checkAddress(address, report.at('addresses', index))
+  for (const [index, address] of notReadyAddresses.entries()) {
+    checkAddress(address, report.at('notReadyAddresses', index))
+  }
+  for (const [index, { name = '', port, protocol, appProtocol }] of ports.entries()) {
     const place = report.at('ports', index)
     if (ports.length > 1 && name === '') place.at('name').required()
-    else if (name !== '') place.at('name').invalidBecause(name, portNameProblems(name))
+    else if (name !== '') place.at('name').invalidBecause(name, dnsLabelProblems(name))
     checkPortNumber(port, place.at('port'))
     checkPortProtocol(protocol, place.at('protocol'))
+    if (appProtocol !== undefined) {
+      place.at('appProtocol').invalidBecause(appProtocol, qualifiedNameProblems(appProtocol))
+    }
   }
 }
 
 /** What is no address at all is told twice, by the rule of addresses and by that of endpoints, as upstream does. */
-function checkAddress(ip: string, report: Report): void {
-  checkEndpointAddress(ip, report)
-  if (parseIp(ip) === undefined) report.invalid(ip, 'must be a valid IP address')
+function checkAddress({ ip, hostname = '', nodeName }: EndpointAddress, report: Report): void {
+  const place = report.at('ip')
+  const isAddress = parseIp(ip) !== undefined
+  if (!isAddress) checkEndpointAddress(ip, place)
+  if (hostname !== '') report.at('hostname').invalidBecause(hostname, dnsLabelProblems(hostname))
+  if (nodeName !== undefined) report.at('nodeName').invalidBecause(nodeName, dnsSubdomainProblems(nodeName))
+  if (isAddress) checkEndpointAddress(ip, place)
+  else place.invalid(ip, 'must be a valid IP address')
+}
+
+const managedByLabel = 'endpoints.kubernetes.io/managed-by'
+const controllerName = 'endpoint-controller'
+
+/** What to say of the addresses; what the controller writes is right already. */
+function addressWarnings({ metadata, subsets = [] }: Endpoints): string[] {
+  if (metadata.labels?.[managedByLabel] === controllerName) return []
+  return subsets.flatMap((subset, index) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+      (subset[list] ?? []).flatMap(({ ip }, position) =>
+        olderAddressWarnings(ip, `subsets[${index}].${list}[${position}].ip`),
+      ),
+    ),
+  )
 }
 
 function shown(subsets: readonly EndpointSubset[]): string {

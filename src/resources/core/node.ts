@@ -2,6 +2,7 @@ import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import { olderBlockWarnings } from '#resources/addresses.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkResourceAmounts } from '#resources/quantities.ts'
 import { goForm } from '#resources/goForm.ts'
@@ -76,6 +77,13 @@ export const nodeStrategy: Strategy<Node> = {
       for (const [name, amount] of Object.entries(status.capacity)) status.allocatable[name] ??= amount
     }
   },
+  warnings: ({ spec }) => [
+    ...(spec.configSource === undefined ? [] : ['spec.configSource: the feature is removed']),
+    ...((spec.externalID ?? '') === ''
+      ? []
+      : ['spec.externalID: this field is deprecated, and is unused by Kubernetes']),
+    ...(spec.podCIDRs ?? []).flatMap((cidr, index) => olderBlockWarnings(cidr, `spec.podCIDRs[${index}]`)),
+  ],
   validate({ spec, status }, old, report) {
     checkTaints(spec.taints ?? [], report.at('metadata', 'taints'))
     checkResourceAmounts(status?.capacity, report.at('status', 'capacity'))

@@ -4,6 +4,7 @@ import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from './storage.ts'
+import { nodeExpressionWarnings } from '#resources/nodeLabels.ts'
 import { checkImmutable, checkOneOf } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { difference } from '#resources/difference.ts'
@@ -95,6 +96,7 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
   prepare(volume, old) {
     if (old === undefined) volume.status = { phase: 'Pending' }
   },
+  warnings: volumeWarnings,
   validate({ spec }, old, report) {
     const place = report.at('spec')
     checkVolumeSpec(spec, place)
@@ -106,6 +108,42 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
     }
     checkImmutable(place.at('volumeMode'), spec.volumeMode, old.spec.volumeMode)
   },
+}
+
+const deprecatedAnnotations = [
+  ['volume.beta.kubernetes.io/storage-class', 'deprecated since v1.8; use "storageClassName" attribute instead'],
+  ['volume.beta.kubernetes.io/mount-options', 'deprecated since v1.31; use "mountOptions" attribute instead'],
+] as const
+
+/** Kinds of volumes that no node mounts any more, with what is said of them. */
+const deprecatedSources = [
+  ['cephfs', 'cephfs', 'v1.28', 'v1.31'],
+  ['photonPersistentDisk', 'photonPersistentDisk', 'v1.11', 'v1.16'],
+  ['scaleIO', 'scaleIO', 'v1.16', 'v1.22'],
+  ['storageos', 'storageOS', 'v1.22', 'v1.25'],
+  ['glusterfs', 'glusterfs', 'v1.25', 'v1.26'],
+  ['rbd', 'rbd', 'v1.28', 'v1.31'],
+] as const
+
+/** What people should know of a volume (upstream: pkg/api/persistentvolume/util.go). */
+function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
+  const warnings: string[] = []
+  for (const [annotation, text] of deprecatedAnnotations) {
+    if (metadata.annotations?.[annotation] !== undefined) warnings.push(`metadata.annotations[${annotation}]: ${text}`)
+  }
+  if (spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    const instead = 'Instead, the recommended approach is to use dynamic provisioning.'
+    warnings.push(`spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. ${instead}`)
+  }
+  for (const [index, term] of (spec.nodeAffinity?.required?.nodeSelectorTerms ?? []).entries()) {
+    warnings.push(
+      ...nodeExpressionWarnings(term.matchExpressions, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`),
+    )
+  }
+  for (const [source, shown, since, until] of deprecatedSources) {
+    if (spec[source] !== undefined) warnings.push(`spec.${shown}: deprecated in ${since}, non-functional in ${until}+`)
+  }
+  return warnings
 }
 
 function sourcesOf(spec: PersistentVolumeSpec): object {

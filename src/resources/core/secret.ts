@@ -1,6 +1,7 @@
 import { secrets, type Secret } from '#api/core/v1/secret.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { keyPairProblem } from './keyPair.ts'
 import { base64Bytes, checkKeys, checkTotalSize } from './configData.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -42,6 +43,11 @@ export const secretStrategy: Strategy<Secret> = {
     for (const [key, text] of Object.entries(secret.stringData)) secret.data[key] = base64Of(text)
     delete secret.stringData
   },
+  warnings: ({ type, data = {} }) => {
+    if (type !== 'kubernetes.io/tls') return []
+    const problem = keyPairProblem(textOf(data['tls.crt']), textOf(data['tls.key']))
+    return problem === undefined ? [] : [problem]
+  },
   validate(secret, old, report) {
     const { data = {}, type = 'Opaque', immutable } = secret
     checkKeys(Object.keys(data), report.at('data'))
@@ -74,6 +80,8 @@ function checkType({ type = '', data = {}, metadata }: Secret, report: Report): 
     }
   }
 }
+
+const textOf = (encoded = ''): string => Buffer.from(encoded, 'base64').toString('latin1')
 
 function base64Of(text: string): string {
   let binary = ''

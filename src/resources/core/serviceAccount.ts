@@ -2,6 +2,9 @@ import { serviceAccounts, type ServiceAccount } from '#api/core/v1/serviceAccoun
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import type { Strategy } from '#server/strategy.ts'
 
+/** With this annotation, pods mount no other secrets than those of their account. */
+const mountable = 'kubernetes.io/enforce-mountable-secrets'
+
 /** Service accounts: the identities of pods. */
 export const serviceAccountStrategy: Strategy<ServiceAccount> = {
   resource: serviceAccounts,
@@ -17,6 +20,12 @@ export const serviceAccountStrategy: Strategy<ServiceAccount> = {
     },
     ageColumn,
   ],
+  warnings({ metadata }, old) {
+    if (old?.metadata.annotations?.[mountable] !== undefined || metadata.annotations?.[mountable] === undefined)
+      return []
+    const instead = 'prefer separate namespaces to isolate access to mounted secrets'
+    return [`metadata.annotations[${mountable}]: deprecated in v1.32+; ${instead}`]
+  },
   subresources: {
     token: { verbs: ['create'], body: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } },
   },

@@ -7,7 +7,13 @@ import {
 } from '#api/networking/v1/ingress.ts'
 import { parseIp } from '#lib/net/ip.ts'
 import { createReport, type Report } from '#machinery/validate/report.ts'
-import { dnsSubdomainProblems, wildcardSubdomainProblems } from '#machinery/validate/names.ts'
+import {
+  dns1035LabelProblems,
+  dnsLabelProblems,
+  dnsSubdomainProblems,
+  wildcardSubdomainProblems,
+} from '#machinery/validate/names.ts'
+import { loadBalancerWarnings } from '#resources/addresses.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -43,7 +49,13 @@ export const ingressStrategy: Strategy<Ingress> = {
     },
     ageColumn,
   ],
-  subresources: { status: { ...statusSubresource, validate: checkStatus } },
+  subresources: {
+    status: {
+      ...statusSubresource,
+      validate: checkStatus,
+      warnings: ({ status }) => loadBalancerWarnings(status?.loadBalancer?.ingress),
+    },
+  },
   validate({ metadata, spec }, old, report) {
     checkSpec(spec, old?.spec, report.at('spec'))
     const annotation = metadata.annotations?.[classAnnotation]
@@ -65,9 +77,11 @@ function checkSpec(spec: IngressSpec, old: IngressSpec | undefined, report: Repo
   if (rules.length === 0 && defaultBackend === undefined) {
     report.invalid(spec.rules, 'either `defaultBackend` or `rules` must be specified')
   }
-  if (defaultBackend !== undefined) checkBackend(defaultBackend, report.at('defaultBackend'))
-  const mayBeWrong = hasWrongWildcardRule(old)
-  for (const [index, rule] of rules.entries()) checkRule(rule, mayBeWrong, report.at('rules', index))
+  if (defaultBackend !== undefined) {
+    checkBackend(defaultBackend, report.at('defaultBackend'), hasPlainServiceName(old))
+  }
+  const leniency = { anyService: hasPlainServiceName(old), wildcardRules: hasWrongWildcardRule(old) }
+  for (const [index, rule] of rules.entries()) checkRule(rule, leniency, report.at('rules', index))
   const mayNameAny = old?.tls?.some(({ secretName = '' }) => secretProblems(secretName).length > 0) ?? false
   for (const [index, { hosts = [], secretName = '' }] of tls.entries()) {
     const place = report.at('tls', index)
@@ -77,6 +91,21 @@ function checkSpec(spec: IngressSpec, old: IngressSpec | undefined, report: Repo
   if (ingressClassName !== undefined) {
     report.at('ingressClassName').invalidBecause(ingressClassName, dnsSubdomainProblems(ingressClassName))
   }
+}
+
+/** What an update may keep because it was there before. */
+interface Leniency {
+  /** Services whose names begin with a digit. */
+  readonly anyService: boolean
+  readonly wildcardRules: boolean
+}
+
+function hasPlainServiceName(old: IngressSpec | undefined): boolean {
+  const paths = old?.rules?.flatMap(({ http }) => http?.paths ?? []) ?? []
+  return paths.some(({ backend }) => {
+    const name = backend?.service?.name ?? ''
+    return dnsLabelProblems(name).length === 0 && dns1035LabelProblems(name).length > 0
+  })
 }
 
 const secretProblems = (name: string): string[] => (name === '' ? [] : dnsSubdomainProblems(name))
@@ -90,34 +119,34 @@ function hasWrongWildcardRule(old: IngressSpec | undefined): boolean {
   return (
     old?.rules?.some((rule) => {
       const { report, problems } = createReport()
-      if (rule.host?.includes('*') === true) checkPaths(rule, report)
+      if (rule.host?.includes('*') === true) checkPaths(rule, false, report)
       return problems.length > 0
     }) ?? false
   )
 }
 
-function checkRule(rule: IngressRule, mayBeWrong: boolean, report: Report): void {
+function checkRule(rule: IngressRule, leniency: Leniency, report: Report): void {
   const { host = '' } = rule
   if (host !== '') {
     const place = report.at('host')
     if (parseIp(host) !== undefined) place.invalid(host, 'must be a DNS name, not an IP address')
     place.invalidBecause(host, hostProblems(host))
   }
-  if (!mayBeWrong || !host.includes('*')) checkPaths(rule, report)
+  if (!leniency.wildcardRules || !host.includes('*')) checkPaths(rule, leniency.anyService, report)
 }
 
-function checkPaths({ http }: IngressRule, report: Report): void {
+function checkPaths({ http }: IngressRule, anyService: boolean, report: Report): void {
   if (http === undefined) return
   const place = report.at('http', 'paths')
   const paths = http.paths ?? []
   if (paths.length === 0) place.required()
-  for (const [index, path] of paths.entries()) checkPath(path, place.at(index))
+  for (const [index, path] of paths.entries()) checkPath(path, anyService, place.at(index))
 }
 
 const neverWithin: readonly string[] = ['//', '/./', '/../', '%2f', '%2F']
 const neverLast: readonly string[] = ['/..', '/.']
 
-function checkPath({ path = '', pathType, backend }: HTTPIngressPath, report: Report): void {
+function checkPath({ path = '', pathType, backend }: HTTPIngressPath, anyService: boolean, report: Report): void {
   const type = (pathType ?? '') as string
   if (pathType === undefined) return report.at('pathType').required('pathType must be specified')
   const place = report.at('path')
@@ -129,7 +158,7 @@ function checkPath({ path = '', pathType, backend }: HTTPIngressPath, report: Re
     for (const part of neverWithin) if (path.includes(part)) place.invalid(path, `must not contain '${part}'`)
     for (const end of neverLast) if (path.endsWith(end)) place.invalid(path, `cannot end with '${end}'`)
   }
-  checkBackend(backend ?? {}, report.at('backend'))
+  checkBackend(backend ?? {}, report.at('backend'), anyService)
 }
 
 function checkStatus({ status }: Ingress, _old: Ingress, report: Report): void {

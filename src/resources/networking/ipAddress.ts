@@ -32,10 +32,9 @@ export const ipAddressStrategy: Strategy<IPAddress> = {
   validate({ spec }, old, report) {
     const place = report.at('spec', 'parentRef')
     const parent = spec.parentRef as ParentReference | undefined
-    if (old === undefined) {
-      if (parent === undefined) place.required()
-      else checkParent(parent, place)
-    } else if (!sameJson(parent, old.spec.parentRef)) {
+    if (parent === undefined) place.required()
+    else checkParent(parent, place)
+    if (old !== undefined && !sameJson(parent, old.spec.parentRef)) {
       const shown = parent === undefined ? null : goForm('io.k8s.api.networking.v1.ParentReference', parent)
       place.invalid(shown, 'field is immutable')
     }

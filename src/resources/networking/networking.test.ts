@@ -53,7 +53,7 @@ describe('an ingress', () => {
       undefined,
       [
         `spec.defaultBackend.resource.apiGroup: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
-        'spec.defaultBackend.resource.kind: Required value: kind is required',
+        'spec.defaultBackend.resource.kind: Required value',
       ],
     ],
     [
@@ -154,7 +154,7 @@ describe('an ingress class', () => {
       { parameters: { kind: '', name: 'a/b', scope: 'X' as never } },
       undefined,
       [
-        `${at}.kind: Required value: kind is required`,
+        `${at}.kind: Required value`,
         `${at}.name: Invalid value: "a/b": may not contain '/'`,
         `${at}.scope: Unsupported value: "X": supported values: "Cluster", "Namespace"`,
       ],
@@ -287,7 +287,7 @@ describe('an address', () => {
 describe('blocks for services', () => {
   const blocks = (...cidrs: string[]): ServiceCIDR => ({ ...meta, kind: 'ServiceCIDR', spec: { cidrs } })
   const one =
-    'Invalid value: {"CIDRs":["10.0.0.0/8","11.0.0.0/8"]}: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'
+    'Invalid value: ["10.0.0.0/8","11.0.0.0/8"]: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'
   const rows: readonly [string, ServiceCIDR, ServiceCIDR | undefined, readonly string[]][] = [
     ['one', blocks('10.0.0.0/8'), undefined, []],
     ['one of each family', blocks('10.0.0.0/8', '2001:db8::/64'), undefined, []],
@@ -309,7 +309,15 @@ describe('blocks for services', () => {
       'another',
       blocks('11.0.0.0/8'),
       blocks('10.0.0.0/8'),
-      ['spec.cidrs: Invalid value: ["11.0.0.0/8"]: field is immutable'],
+      ['spec.cidrs[0]: Invalid value: "11.0.0.0/8": field is immutable'],
+    ],
+    ['one of the other family more', blocks('10.0.0.0/8', '2001:db8::/64'), blocks('10.0.0.0/8'), []],
+    ['one of the family more', blocks('10.0.0.0/8', '11.0.0.0/8'), blocks('10.0.0.0/8'), [`spec.cidrs: ${one}`]],
+    [
+      'one less',
+      blocks('10.0.0.0/8'),
+      blocks('10.0.0.0/8', '2001:db8::/64'),
+      ['spec.cidrs: Invalid value: ["10.0.0.0/8"]: field is immutable'],
     ],
   ]
   for (const [name, now, old, expected] of rows) {

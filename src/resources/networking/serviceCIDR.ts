@@ -3,7 +3,6 @@ import { serviceCIDRs as betaCIDRs } from '#api/networking/v1beta1/serviceCIDR.t
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
-import { checkImmutable } from '#resources/rules.ts'
 import { blockProblems, readBlock } from '#resources/addresses.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -30,21 +29,33 @@ export const serviceCIDRStrategy: Strategy<ServiceCIDR> = {
   validate({ spec }, old, report) {
     const place = report.at('spec', 'cidrs')
     if (old === undefined) checkBlocks(spec, place)
-    else checkImmutable(place, spec.cidrs, old.spec.cidrs)
+    else checkUpdate(spec, old.spec.cidrs ?? [], place)
   },
 }
 
 function checkBlocks(spec: ServiceCIDR['spec'], report: Report): void {
   const { cidrs = [] } = spec
   if (cidrs.length === 0) return report.required('at least one CIDR required')
-  const shown = goForm('io.k8s.api.networking.v1.ServiceCIDRSpec', spec)
-  if (cidrs.length > 2) return report.invalid(shown, 'may only hold up to 2 values')
-  if (cidrs.length === 2) {
-    const families = cidrs.map((cidr) => readBlock(cidr)?.family)
-    if (families.includes(undefined) || families[0] === families[1]) {
-      const problem = 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'
-      return report.invalid(shown, problem)
-    }
+  if (cidrs.length > 2) {
+    return report.invalid(goForm('io.k8s.api.networking.v1.ServiceCIDRSpec', spec), 'may only hold up to 2 values')
   }
   for (const [index, cidr] of cidrs.entries()) report.at(index).invalidBecause(cidr, blockProblems(cidr))
+  const families = cidrs.map((cidr) => readBlock(cidr)?.family)
+  if (cidrs.length === 2 && families[0] === families[1] && families[0] !== undefined) {
+    const problem = 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'
+    report.invalid(cidrs, problem)
+  }
+}
+
+const fixed = 'field is immutable'
+
+/** A block of the other family may be added to a single one; nothing else changes. */
+function checkUpdate(spec: ServiceCIDR['spec'], old: readonly string[], report: Report): void {
+  const { cidrs = [] } = spec
+  const isAddition = old.length === 1 && cidrs.length === 2
+  if (cidrs.length !== old.length && !isAddition) return report.invalid(cidrs, fixed)
+  for (const [index, before] of old.entries()) {
+    if (cidrs[index] !== before) report.at(index).invalid(cidrs[index], fixed)
+  }
+  if (isAddition) checkBlocks(spec, report)
 }

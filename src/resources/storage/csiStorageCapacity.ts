@@ -1,5 +1,6 @@
 import { csiStorageCapacities, type CSIStorageCapacity } from '#api/storage/v1/csiStorageCapacity.ts'
 import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
+import { nodeExpressionWarnings, nodeLabelProblem } from '#resources/nodeLabels.ts'
 import { checkNotNegative } from '#resources/quantities.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import { checkSelector } from '#resources/selector.ts'
@@ -10,6 +11,13 @@ export const csiStorageCapacityStrategy: Strategy<CSIStorageCapacity> = {
   resource: csiStorageCapacities,
   unconditionalUpdate: true,
   generation: false,
+  warnings: ({ nodeTopology }) => [
+    ...nodeExpressionWarnings(nodeTopology?.matchExpressions, 'nodeTopology'),
+    ...Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((label) => {
+      const problem = nodeLabelProblem(label)
+      return problem === undefined ? [] : [`nodeTopology.matchLabels.${label}: ${problem}`]
+    }),
+  ],
   validate({ nodeTopology, storageClassName = '', capacity, maximumVolumeSize }, old, report) {
     if (nodeTopology !== undefined) checkSelector(nodeTopology, report.at('nodeTopology'))
     report.at('storageClassName').invalidBecause(storageClassName, dnsSubdomainProblems(storageClassName))

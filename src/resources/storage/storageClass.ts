@@ -4,6 +4,7 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
+import { nodeLabelProblem } from '#resources/nodeLabels.ts'
 import { checkImmutable, checkOneOf } from '#resources/rules.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkParameters, checkProvisioner } from './rules.ts'
@@ -43,6 +44,14 @@ export const storageClassStrategy: Strategy<StorageClass> = {
     },
     ageColumn,
   ],
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, index) =>
+      matchLabelExpressions.flatMap(({ key = '' }, position) => {
+        const problem = nodeLabelProblem(key)
+        const place = `allowedTopologies[${index}].matchLabelExpressions[${position}].key`
+        return problem === undefined ? [] : [`${place}: ${problem}`]
+      }),
+    ),
   validate(storageClass, old, report) {
     const { provisioner = '', parameters = {}, reclaimPolicy, volumeBindingMode } = storageClass
     checkProvisioner(provisioner, report.at('provisioner'))

@@ -30,7 +30,8 @@ export function checkObject(
     allocation?.release()
     throw invalid(refusalName(kind), object.metadata.name, problemCauses(problems))
   }
-  for (const warning of strategy.warnings?.(object, old) ?? []) warn(warning)
+  const warnings = subresource === undefined ? strategy.warnings?.(object, old) : subresource.warnings?.(object)
+  if (warnings !== undefined) for (const warning of warnings) warn(warning)
   return allocation
 }
 

@@ -5,6 +5,7 @@ import { podColumns } from './columns.ts'
 import { defaultPod } from './defaults.ts'
 import { checkPodSpec } from './rules.ts'
 import { checkPodUpdate } from './update.ts'
+import { olderAddressWarnings } from '#resources/addresses.ts'
 import { podWarnings } from './warnings.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -29,6 +30,7 @@ export const podStrategy: Strategy<Pod> = {
   subresources: {
     // The rules are about the spec, which stays: nodes report often, and what they report is taken as it is.
     status: {
+      warnings: statusWarnings,
       ...statusSubresource,
       // Old kubelets corrupt owners, on which garbage collection relies.
       writes: statusSubresource.writes!.filter((path) => path !== 'metadata.ownerReferences'),
@@ -60,8 +62,17 @@ export const podStrategy: Strategy<Pod> = {
     if (old === undefined) checkCreate(pod.spec, spec)
     else checkPodUpdate(pod, old, report)
   },
-  warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
+  warnings: (pod, old) => (old === undefined ? podWarnings(pod) : noWarnings),
   gracePeriod: (pod, requested) => gracePeriodOf(pod, requested),
+}
+
+const noWarnings: readonly string[] = []
+
+/** What to say of the addresses that a status tells. */
+function statusWarnings({ status }: Pod): readonly string[] {
+  const of = (list: 'podIPs' | 'hostIPs'): string[] =>
+    (status?.[list] ?? []).flatMap(({ ip = '' }, index) => olderAddressWarnings(ip, `status.${list}[${index}].ip`))
+  return [...of('podIPs'), ...of('hostIPs')]
 }
 
 function checkCreate(spec: PodSpec, report: Report): void {

@@ -4,6 +4,8 @@ import { formatLabels, nameColumn } from '#resources/columns.ts'
 import { addressAllocator, type AddressAllocator } from './addresses.ts'
 import { nodePortAllocator, opensNodePorts, type NodePortAllocator } from './nodePorts.ts'
 import { checkServiceSpec, checkServiceUpdate } from './rules.ts'
+import { serviceWarnings } from './warnings.ts'
+import { loadBalancerWarnings } from '#resources/addresses.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -59,7 +61,14 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
         value: ({ spec }) => formatLabels(spec.selector),
       },
     ],
-    subresources: { status: statusSubresource, proxy: { verbs: ['connect'] } },
+    subresources: {
+      status: {
+        ...statusSubresource,
+        warnings: ({ status }) => loadBalancerWarnings(status?.loadBalancer?.ingress),
+      },
+      proxy: { verbs: ['connect'] },
+    },
+    warnings: serviceWarnings,
     default: ({ spec }) => defaultServiceSpec(spec),
     prepare(service, old) {
       if (old === undefined) service.status = { loadBalancer: {} }
