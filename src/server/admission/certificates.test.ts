@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateSigningRequests } from '#api/certificates/v1/certificateSigningRequest.ts'
+import { podCertificateRequests } from '#api/certificates/v1alpha1/podCertificateRequest.ts'
 import { clusterTrustBundles } from '#api/certificates/v1beta1/clusterTrustBundle.ts'
 import type { Resource } from '#api/resource.ts'
 import { generateKey } from '#lib/pki/certificate.ts'
@@ -67,6 +68,19 @@ const rows: readonly {
     name: 'write a status that decides nothing',
     plugin: certificateSigning(may),
     ask: { object: csr('a.b/two', approved), old: csr('a.b/two', approved), subresource: 'status' },
+  },
+  {
+    name: 'issue a certificate of a pod',
+    plugin: certificateSigning(may),
+    resource: podCertificateRequests,
+    ask: { object: csr('a.b/one', approved), old: csr('a.b/one'), subresource: 'status' },
+  },
+  {
+    name: 'issue a certificate of a pod for another signer',
+    plugin: certificateSigning(may),
+    resource: podCertificateRequests,
+    ask: { object: csr('a.b/two', approved), old: csr('a.b/two'), subresource: 'status' },
+    not: 'PodCertificateRequest.certificates.k8s.io "r" is invalid: spec.signerName: Forbidden: User "somebody" is not permitted to "sign" for signer "a.b/two"',
   },
   {
     name: 'attest for the signer',

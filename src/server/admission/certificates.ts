@@ -33,7 +33,9 @@ export function certificateSigning(may: MaySign): AdmissionPlugin {
   return {
     name: 'CertificateSigning',
     validate(request) {
-      if (!concerns(request, certificateSigningRequests, 'status') || request.operation !== 'UPDATE') return
+      if (request.operation !== 'UPDATE') return
+      if (concerns(request, podCertificateRequests, 'status')) checkPodSigning(may, request)
+      if (!concerns(request, certificateSigningRequests, 'status')) return
       const [changed, old] = [request.object as CertificateSigningRequest, request.old as CertificateSigningRequest]
       const decided = ({ status }: CertificateSigningRequest): unknown => [
         status?.certificate ?? '',
@@ -45,23 +47,17 @@ export function certificateSigning(may: MaySign): AdmissionPlugin {
   }
 }
 
-/** Certificates of pods are issued, denied and called failed by those who may sign. Upstream says it as a rule of the kind. */
-export function podCertificateSigning(may: MaySign): AdmissionPlugin {
-  return {
-    name: 'PodCertificateSigning',
-    validate(request) {
-      if (!concerns(request, podCertificateRequests, 'status') || request.operation !== 'UPDATE') return
-      const [changed, old] = [request.object as PodCertificateRequest, request.old as PodCertificateRequest]
-      if (sameJson(changed.status ?? {}, old.status ?? {})) return
-      const { caller } = request
-      const { signerName } = old.spec
-      if (maySign(may, caller, 'sign', signerName)) return
-      const { report, problems } = createReport()
-      const why = `User ${JSON.stringify(caller.name)} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`
-      report.at('spec', 'signerName').forbidden(why)
-      throw invalid(podCertificateRequests, old.metadata.name, problemCauses(problems))
-    },
-  }
+/** Certificates of pods are issued, denied and called failed by those who may sign, which upstream says as a rule of the kind. */
+function checkPodSigning(may: MaySign, request: AdmissionRequest): void {
+  const [changed, old] = [request.object as PodCertificateRequest, request.old as PodCertificateRequest]
+  if (sameJson(changed.status ?? {}, old.status ?? {})) return
+  const { caller } = request
+  const { signerName } = old.spec
+  if (maySign(may, caller, 'sign', signerName)) return
+  const { report, problems } = createReport()
+  const why = `User ${JSON.stringify(caller.name)} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`
+  report.at('spec', 'signerName').forbidden(why)
+  throw invalid(podCertificateRequests, old.metadata.name, problemCauses(problems))
 }
 
 /** Bundles of trust for a signer are written by those who may attest for it. */

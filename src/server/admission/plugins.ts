@@ -3,7 +3,6 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
   clusterTrustBundleAttest,
-  podCertificateSigning,
   type MaySign,
 } from './certificates.ts'
 import type { AdmissionPlugin } from './chain.ts'
@@ -71,7 +70,6 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     runtimeClass,
     certificateApproval(options.maySign),
     certificateSigning(options.maySign),
-    podCertificateSigning(options.maySign),
     clusterTrustBundleAttest(options.maySign),
     certificateSubjectRestriction,
     defaultIngressClass,
