@@ -23,6 +23,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'podStart', about: 'pods beside bare container runtime calls', load: () => import('./podStart.ts') },
   { name: 'simulation', about: 'a thousand simulated nodes', load: () => import('./simulation.ts') },
   { name: 'http', about: 'the HTTP server alone', load: () => import('./http.ts') },
+  { name: 'documents', about: 'discovery and OpenAPI', load: () => import('./documents.ts') },
   { name: 'cel', about: 'expressions beside bare functions', load: () => import('./cel.ts') },
   { name: 'customResources', about: 'creates of custom objects', load: () => import('./customResources.ts') },
   { name: 'authorization', about: 'whether a caller may do something', load: () => import('./authorization.ts') },

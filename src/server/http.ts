@@ -36,7 +36,9 @@ async function sendReply(
     default: {
       const encoded = encodeReply(server, request, answer)
       const { body, headers } = encoded instanceof Promise ? await encoded : encoded
-      const all = { ...headersOf(answer), ...headers }
+      const own = headersOf(answer)
+      const all = { ...own, ...headers }
+      if (headers['vary'] !== undefined && own['vary'] !== undefined) all['vary'] = `${own['vary']}, ${headers['vary']}`
       all['content-type'] ??= replyType(answer)
       if (Buffer.isBuffer(body)) reply.send(answer.code, all, body)
       else await reply.sendPieces(answer.code, all, body)

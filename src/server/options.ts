@@ -4,6 +4,7 @@ import { parseLabelSelector, SelectorError, type LabelRequirements } from '#mach
 import { badRequest, invalid } from '#machinery/status.ts'
 import { createReport, problemCauses, type Report } from '#machinery/validate/report.ts'
 import type { Kind } from './kind.ts'
+import type { ServerRequest } from './request.ts'
 
 /** The query of a request: every value of every name. */
 export interface Query {
@@ -223,4 +224,11 @@ export function parseInteger(query: Query, name: string): number | undefined {
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`)
   }
   return number
+}
+
+/** Whether an answer is to be readable: asked for by `pretty`, otherwise for tools that people use. */
+export function wantsPretty(request: Pick<ServerRequest, 'query' | 'header'>): boolean {
+  const asked = parseFlag(request.query, 'pretty')
+  if (asked !== undefined) return asked
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(request.header('user-agent') ?? '')
 }

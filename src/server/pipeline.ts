@@ -11,7 +11,7 @@ import { unknownResource } from './errors.ts'
 import { addWarning, type Exchange, type ServerContext } from './exchange.ts'
 import { longestPath, parseRequestInfo } from './requestInfo.ts'
 import { isLongRunning, requestKindOf, timeoutOf } from './requestLimits.ts'
-import { parseFlag } from './options.ts'
+import { parseFlag, wantsPretty } from './options.ts'
 import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
 import { resourceEndpoint } from './endpoints/resource.ts'
 import { staticEndpoint } from './endpoints/static.ts'
@@ -189,13 +189,6 @@ function wantedBy(request: ServerRequest, { isCustom, noTables }: { isCustom: bo
     if (!isReason(error, 'NotAcceptable')) throw error
     throw failure('NotAcceptable', '406: Not Acceptable', {})
   }
-}
-
-/** Tools that people use get readable JSON; so does `?pretty=true`. */
-function wantsPretty(request: ServerRequest): boolean {
-  const asked = parseFlag(request.query, 'pretty')
-  if (asked !== undefined) return asked
-  return /^(curl|Wget|Mozilla\/5\.0)/.test(request.header('user-agent') ?? '')
 }
 
 function answer(exchange: Exchange): Promise<ServerReply> {

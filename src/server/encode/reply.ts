@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
 import type { HttpRequest } from '#lib/http/message.ts'
 import { encodeYaml } from '#lib/encoding/yamlText.ts'
-import { contentTypeOf } from '#machinery/codec/negotiate.ts'
+import { contentTypeOf, type MediaType } from '#machinery/codec/negotiate.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
@@ -64,7 +64,8 @@ function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Bo
   return encodeValue(list, mediaType, pretty)
 }
 
-function encodeValue(value: object, mediaType: 'json' | 'yaml' | 'protobuf', pretty: boolean): Buffer {
+/** An object made for this reply, in the form that was asked for. */
+export function encodeValue(value: object, mediaType: MediaType, pretty: boolean): Buffer {
   if (mediaType === 'yaml') return Buffer.from(encodeYaml(value))
   if (mediaType === 'protobuf') return encodeObjectProtobuf(value as KubeObject)
   return Buffer.from(pretty ? JSON.stringify(value, undefined, 2) : `${JSON.stringify(value)}\n`)

@@ -6,8 +6,12 @@ import type {
   APISubresourceDiscovery,
 } from '#api/apidiscovery/v2/discovery.ts'
 import type { APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions } from '#api/meta/v1/discovery.ts'
+import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
+import { contentTypeOf, type MediaType } from '#machinery/codec/negotiate.ts'
 import type { GroupVersionKind } from '#machinery/schema/model.ts'
+import { encodeValue } from '../encode/reply.ts'
 import type { Kind, Kinds } from '../kind.ts'
+import { Document } from './document.ts'
 import { compareVersions } from '#machinery/versions.ts'
 import type { Subresource } from '../strategy.ts'
 import { storedKind } from '../versions.ts'
@@ -49,10 +53,39 @@ const connectKinds: Readonly<Record<string, string>> = {
   'nodes/proxy': 'NodeProxyOptions',
 }
 
+/** A document in the forms in which clients take it, each written when it is first asked for. */
+export class DiscoveryDocument {
+  readonly object: object
+  readonly #written = new Map<string, Document>()
+  #etag: string | undefined
+
+  constructor(object: object) {
+    this.object = deepFreeze(object)
+  }
+
+  /** The same for every form: clients keep them apart by what they accept. */
+  get etag(): string {
+    return (this.#etag ??= `"${createHash('sha512').update(JSON.stringify(this.object)).digest('hex').toUpperCase()}"`)
+  }
+
+  /** The document in one form. `parameters` follow the name of the form in what it says it is; then it has a tag too. */
+  written(mediaType: MediaType, parameters = ''): Document {
+    let document = this.#written.get(mediaType)
+    if (document === undefined) {
+      const contentType = `${contentTypeOf[mediaType]}${parameters}`
+      const etag = parameters === '' ? undefined : this.etag
+      document = new Document(encodeValue(this.object, mediaType, false), contentType, etag)
+      this.#written.set(mediaType, document)
+    }
+    return document
+  }
+}
+
 /** What the server serves, as the documents that clients ask for. */
 export class Discovery {
   readonly #source: Kinds
   readonly #serverAddress: string
+  readonly #documents = new Map<string, DiscoveryDocument>()
   #sorted: readonly Kind[] = []
   #generation = -1
 
@@ -63,14 +96,32 @@ export class Discovery {
 
   /** All kinds in the order of documents, sorted anew when they have changed. */
   get #kinds(): readonly Kind[] {
-    if (this.#generation !== this.#source.generation) {
-      this.#generation = this.#source.generation
-      this.#sorted = this.#source
-        .all()
-        .filter(({ custom }) => custom?.isPublished !== false)
-        .toSorted(compareKinds)
-    }
+    this.#refresh()
     return this.#sorted
+  }
+
+  #refresh(): void {
+    if (this.#generation === this.#source.generation) return
+    this.#generation = this.#source.generation
+    this.#documents.clear()
+    this.#sorted = this.#source
+      .all()
+      .filter(({ custom }) => custom?.isPublished !== false)
+      .toSorted(compareKinds)
+  }
+
+  /** The document of this name, made when it is first asked for and kept until the kinds change. */
+  #kept(name: string, make: () => object | undefined): DiscoveryDocument | undefined {
+    this.#refresh()
+    let document = this.#documents.get(name)
+    if (document === undefined) {
+      const made = make()
+      // Any name can be asked for; only those that exist are kept.
+      if (made === undefined) return undefined
+      document = new DiscoveryDocument(made)
+      this.#documents.set(name, document)
+    }
+    return document
   }
 
   /** The groups but for the core, in order. */
@@ -82,7 +133,32 @@ export class Discovery {
     return [...new Set(this.#of(group).map(({ resource }) => resource.version))]
   }
 
-  coreVersions(): APIVersions {
+  /** What is at `/api`. */
+  coreVersions(): DiscoveryDocument {
+    return this.#kept('api', () => this.#coreVersions())!
+  }
+
+  /** What is at `/apis`. */
+  groupList(): DiscoveryDocument {
+    return this.#kept('apis', () => this.#groupList())!
+  }
+
+  /** One group; undefined when it is not served. */
+  group(name: string): DiscoveryDocument | undefined {
+    return this.#kept(`apis/${name}`, () => this.#groupDocument(name))
+  }
+
+  /** The resources of one version of a group; undefined when it is not served. */
+  resourceList(group: string, version: string): DiscoveryDocument | undefined {
+    return this.#kept(`apis/${group}/${version}`, () => this.#resourceList(group, version))
+  }
+
+  /** Everything below `/api` or `/apis` in one document. */
+  aggregated(root: 'api' | 'apis'): DiscoveryDocument {
+    return this.#kept(`aggregated ${root}`, () => this.#aggregated(root))!
+  }
+
+  #coreVersions(): APIVersions {
     return {
       kind: 'APIVersions',
       apiVersion: 'v1',
@@ -91,19 +167,17 @@ export class Discovery {
     }
   }
 
-  groupList(): APIGroupList {
-    const groups = this.groups().map((name) => this.#group(name))
+  #groupList(): APIGroupList {
+    const groups = this.groups().map((name) => this.#group(name) as APIGroup)
     return { kind: 'APIGroupList', apiVersion: 'v1', groups }
   }
 
-  /** One group; undefined when it is not served. */
-  group(name: string): APIGroup | undefined {
+  #groupDocument(name: string): APIGroup | undefined {
     if (name === '' || this.#of(name).length === 0) return undefined
-    return { ...this.#group(name), kind: 'APIGroup', apiVersion: 'v1' }
+    return { kind: 'APIGroup', apiVersion: 'v1', ...this.#group(name) }
   }
 
-  /** The resources of one version of a group; undefined when it is not served. */
-  resourceList(group: string, version: string): APIResourceList | undefined {
+  #resourceList(group: string, version: string): APIResourceList | undefined {
     const kinds = this.#of(group).filter(({ resource }) => resource.version === version)
     if (kinds.length === 0) return undefined
     return {
@@ -114,8 +188,7 @@ export class Discovery {
     }
   }
 
-  /** Everything below `/api` or `/apis` in one document. */
-  aggregated(root: 'api' | 'apis'): APIGroupDiscoveryList {
+  #aggregated(root: 'api' | 'apis'): APIGroupDiscoveryList {
     const groups = root === 'api' ? [''] : this.groups()
     return {
       kind: 'APIGroupDiscoveryList',
@@ -143,9 +216,9 @@ export class Discovery {
   }
 
   /** A group as a member of a list, where it does not say what it is. */
-  #group(name: string): APIGroup {
+  #group(name: string): Omit<APIGroup, 'kind' | 'apiVersion'> {
     const versions = this.versions(name).map((version) => ({ groupVersion: `${name}/${version}`, version }))
-    return { name, versions, preferredVersion: versions[0]! } as APIGroup
+    return { name, versions, preferredVersion: versions[0]! }
   }
 }
 

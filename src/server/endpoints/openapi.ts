@@ -8,17 +8,11 @@ import { documentOf } from '#machinery/schema/openapiPaths.ts'
 import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
+import { Document, documentReply } from './document.ts'
 import type { Kind, Kinds } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import { subresourceKind, verbsOf } from './discovery.ts'
 import { kubernetesVersion } from './version.ts'
-
-/** One document as it is served. */
-interface Document {
-  readonly bytes: Buffer
-  readonly etag: string
-  readonly contentType: string
-}
 
 /** The OpenAPI documents of the served kinds. Each is made when it is first asked for, and kept. */
 export class OpenApiDocuments {
@@ -56,17 +50,17 @@ export class OpenApiDocuments {
   }
 
   /** Everything in one document of version 2. */
-  whole(): Promise<Document | undefined> {
+  whole(): Promise<Document> {
     return this.#document('v2', () => this.#whole(), writeJson)
   }
 
   /** The same in protobuf, the only form that client-go takes. */
-  wholeInProtobuf(): Promise<Document | undefined> {
+  wholeInProtobuf(): Promise<Document> {
     return this.#document('v2 protobuf', async () => encodeOpenApiV2(await this.#whole()), writeProtobuf)
   }
 
   /** The list of the documents of version 3. */
-  index(): Promise<Document | undefined> {
+  index(): Promise<Document> {
     return this.#document('v3', async () => openApiV3Index(this.#served, (name) => this.hashOf(name)), writeJson)
   }
 
@@ -98,8 +92,18 @@ export class OpenApiDocuments {
 
   #document<T extends object>(
     name: string,
+    make: () => Promise<T>,
+    write: (value: T) => readonly [bytes: Buffer, contentType: string],
+  ): Promise<Document>
+  #document<T extends object>(
+    name: string,
     make: () => Promise<T | undefined>,
-    write: (value: T) => Omit<Document, 'etag'>,
+    write: (value: T) => readonly [bytes: Buffer, contentType: string],
+  ): Promise<Document | undefined>
+  #document<T extends object>(
+    name: string,
+    make: () => Promise<T | undefined>,
+    write: (value: T) => readonly [bytes: Buffer, contentType: string],
   ): Promise<Document | undefined> {
     this.#refresh()
     let document = this.#documents.get(name)
@@ -110,8 +114,9 @@ export class OpenApiDocuments {
           this.#documents.delete(name)
           return undefined
         }
-        const written = write(value)
-        return { ...written, etag: `"${hash(written.bytes)}"` }
+        const [bytes, contentType] = write(value)
+        // What is named by a hash is tagged with it.
+        return new Document(bytes, contentType, `"${this.#hashes.get(name.replace(/^v3\//, '')) ?? hash(bytes)}"`)
       })
       this.#documents.set(name, document)
     }
@@ -119,12 +124,12 @@ export class OpenApiDocuments {
   }
 }
 
-function writeJson(value: object): Omit<Document, 'etag'> {
-  return { bytes: Buffer.from(JSON.stringify(value)), contentType: 'application/json' }
+function writeJson(value: object): readonly [Buffer, string] {
+  return [Buffer.from(JSON.stringify(value)), 'application/json']
 }
 
-function writeProtobuf(bytes: Uint8Array): Omit<Document, 'etag'> {
-  return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), contentType: openApiProtobufType }
+function writeProtobuf(bytes: Uint8Array): readonly [Buffer, string] {
+  return [Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), openApiProtobufType]
 }
 
 function hash(data: string | Buffer): string {
@@ -152,42 +157,43 @@ function servedResource(kind: Kind): ServedResource {
 /** Answers `/openapi/v2` and what is below `/openapi/v3`. */
 export async function openApiEndpoint(exchange: Exchange, rest: readonly string[]): Promise<ServerReply | undefined> {
   const { server, request } = exchange
+  const { openApi } = server
   const [version, ...parts] = rest
   if (version === 'v2' && parts.length === 0) {
     const accept = request.header('accept')
-    if (prefersProtobuf(accept)) return documentReply(exchange, await server.openApi.wholeInProtobuf())
-    if (!acceptsJson(accept)) return refusal()
-    return documentReply(exchange, await server.openApi.whole())
+    const isProtobuf = prefersProtobuf(accept)
+    if (!isProtobuf && !acceptsJson(accept)) return refusal()
+    const document = await (isProtobuf ? openApi.wholeInProtobuf() : openApi.whole())
+    return documentReply(request, document, byAccept, compressAbove)
   }
   if (version !== 'v3') return undefined
   if (!acceptsJson(request.header('accept'))) return refusal()
-  if (parts.length === 0) return documentReply(exchange, await server.openApi.index())
+  if (parts.length === 0) return documentReply(request, await openApi.index(), byAccept, compressAbove)
   const name = parts.join('/')
-  const reply = documentReply(exchange, await server.openApi.part(name))
+  const document = await openApi.part(name)
+  if (document === undefined) return undefined
   const asked = request.query.get('hash')
-  if (reply === undefined || asked === null || asked === '') return reply
-  const now = server.openApi.hashOf(name)
-  if (asked !== now) {
-    return {
-      type: 'bytes',
-      code: 301,
-      contentType: '',
-      bytes: Buffer.alloc(0),
-      headers: { location: `/openapi/v3/${name}?hash=${now}` },
-    }
+  if (asked === null || asked === '') return documentReply(request, document, byAccept, compressAbove)
+  const now = openApi.hashOf(name)
+  if (asked === now) {
+    // What is under this address never changes.
+    const expires = new Date(server.registry.clock.now() + 365 * 86_400_000).toUTCString()
+    const headers = { ...byAccept, 'cache-control': 'public, immutable', expires }
+    return documentReply(request, document, headers, compressAbove)
   }
-  const expires = new Date(server.registry.clock.now() + 365 * 86_400_000).toUTCString()
-  return { ...reply, headers: { ...reply.headers, 'cache-control': 'public, immutable', expires } }
+  return {
+    type: 'bytes',
+    code: 301,
+    contentType: document.contentType,
+    bytes: Buffer.alloc(0),
+    headers: { ...byAccept, location: `/openapi/v3/${name}?hash=${now}`, etag: document.etag! },
+  }
 }
 
-function documentReply({ request }: Exchange, document: Document | undefined): ServerReply | undefined {
-  if (document === undefined) return undefined
-  const headers = { etag: document.etag, vary: 'Accept' }
-  const isKnown = request.header('if-none-match') === document.etag
-  return isKnown
-    ? { type: 'bytes', code: 304, contentType: '', bytes: Buffer.alloc(0), headers }
-    : { type: 'bytes', code: 200, contentType: document.contentType, bytes: document.bytes, headers }
-}
+const byAccept = { vary: 'Accept' }
+
+/** Documents longer than this, in bytes, are compressed: most of each repeats. */
+const compressAbove = 1_400
 
 /** Whether the form in protobuf is asked for first. Its older name is no valid media type, so names are compared as text. */
 function prefersProtobuf(accept: string | undefined): boolean {

@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto'
 import { metricsContentType } from '#lib/metrics.ts'
-import { negotiateAnswer, parseAccept } from '#machinery/codec/negotiate.ts'
+import { negotiateAnswer, parseAccept, type MediaType } from '#machinery/codec/negotiate.ts'
 import { methodNotAllowed } from '#machinery/status.ts'
 import type { Exchange } from '../exchange.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import { issuerConfiguration, issuerKeys } from './issuer.ts'
+import type { DiscoveryDocument } from './discovery.ts'
+import { documentReply } from './document.ts'
+import { wantsPretty } from '../options.ts'
 import { openApiEndpoint } from './openapi.ts'
 
 const text = 'text/plain; charset=utf-8'
@@ -28,11 +30,11 @@ type StaticEndpoint = (
 ) => undefined | ServerReply | Promise<undefined | ServerReply>
 
 const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
-  '': (exchange) => objectReply({ paths: allPaths(exchange) }),
+  '': (exchange) => readable(exchange, { paths: allPaths(exchange) }),
   api: apiEndpoint,
   apis: apisEndpoint,
   openapi: openApiEndpoint,
-  version: ({ server }, rest) => (rest.length === 0 ? objectReply(server.version) : undefined),
+  version: (exchange, rest) => (rest.length === 0 ? readable(exchange, exchange.server.version) : undefined),
   metrics: ({ server }, rest) =>
     rest.length === 0
       ? {
@@ -50,6 +52,12 @@ const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
   readyz: (exchange, rest) => healthEndpoint('readyz', exchange, rest),
 }
 
+/** What is no object of the API is readable JSON for everybody. */
+function readable(exchange: Exchange, value: object): ServerReply {
+  exchange.wanted = { mediaType: 'json', parameters: {}, pretty: true }
+  return objectReply(value)
+}
+
 function textReply(code: number, body: string): ServerReply {
   return {
     type: 'bytes',
@@ -60,54 +68,67 @@ function textReply(code: number, body: string): ServerReply {
   }
 }
 
-function apiEndpoint(exchange: Exchange, rest: readonly string[]): ServerReply | undefined {
-  const { discovery } = exchange.server
-  if (rest.length === 0) return rootReply(exchange, 'api', discovery.coreVersions())
-  return rest.length === 1 ? documentReply(exchange, discovery.resourceList('', rest[0]!)) : undefined
+function apiEndpoint(exchange: Exchange, rest: readonly string[]): Reply {
+  if (rest.length === 0) return rootReply(exchange, 'api')
+  return rest.length === 1 ? discoveryReply(exchange, exchange.server.discovery.resourceList('', rest[0]!)) : undefined
 }
 
-function apisEndpoint(exchange: Exchange, rest: readonly string[]): ServerReply | undefined {
+function apisEndpoint(exchange: Exchange, rest: readonly string[]): Reply {
   const { discovery } = exchange.server
   const [group = '', version = ''] = rest
-  if (rest.length === 0) return rootReply(exchange, 'apis', discovery.groupList())
-  if (rest.length === 1) return documentReply(exchange, discovery.group(group))
-  return rest.length === 2 && group !== '' ? documentReply(exchange, discovery.resourceList(group, version)) : undefined
+  if (rest.length === 0) return rootReply(exchange, 'apis')
+  if (group === '' || rest.length > 2) return undefined
+  return discoveryReply(exchange, rest.length === 1 ? discovery.group(group) : discovery.resourceList(group, version))
 }
 
-function documentReply(exchange: Exchange, document: object | undefined): ServerReply | undefined {
+type Reply = undefined | ServerReply | Promise<ServerReply>
+
+/** A document in the form that the client asked for. People read what they get, so theirs is written for them. */
+function discoveryReply(exchange: Exchange, document: DiscoveryDocument | undefined): Reply {
   if (document === undefined) return undefined
-  exchange.wanted = negotiateAnswer(exchange.request.header('accept'))
-  return objectReply(document)
+  const { request } = exchange
+  exchange.wanted = negotiateAnswer(request.header('accept'), { pretty: wantsPretty(request) })
+  return written(exchange, document)
 }
+
+function written({ request, wanted }: Exchange, document: DiscoveryDocument, headers: { vary?: string } = {}): Reply {
+  if (request.caller !== undefined || wanted.pretty) return { ...objectReply(document.object), headers }
+  return documentReply(request, document.written(wanted.mediaType), headers, compressAbove)
+}
+
+/** As for other objects: longer ones are compressed. */
+const compressAbove = 128 * 1024
 
 /** The root of the groups: in one piece for clients that can take that, otherwise a list of what to ask for. */
-function rootReply(exchange: Exchange, root: 'api' | 'apis', plain: object): ServerReply {
+function rootReply(exchange: Exchange, root: 'api' | 'apis'): Reply {
   const { request, server } = exchange
   const accept = request.header('accept') ?? ''
   const clause = parseAccept(accept).find(({ quality, type, parameters }) => {
-    if (quality === 0 || !/^(application\/(json|\*|vnd\.kubernetes\.protobuf)|\*\/\*)$/.test(type)) return false
+    if (quality === 0 || !Object.hasOwn(aggregatedForms, type)) return false
     const { as } = parameters
     return (
       as === undefined ||
       (as === 'APIGroupDiscoveryList' && parameters['g'] === 'apidiscovery.k8s.io' && parameters['v'] === 'v2')
     )
   })
-  const isAggregated = clause?.parameters['as'] === 'APIGroupDiscoveryList'
-  if (!isAggregated) {
-    exchange.wanted = negotiateAnswer(clause === undefined ? accept : clause.type)
-    return { ...objectReply(plain), headers: { vary: 'Accept' } }
+  if (clause?.parameters['as'] !== 'APIGroupDiscoveryList') {
+    exchange.wanted = negotiateAnswer(clause === undefined ? accept : clause.type, { pretty: wantsPretty(request) })
+    const { discovery } = server
+    return written(exchange, root === 'api' ? discovery.coreVersions() : discovery.groupList(), { vary: 'Accept' })
   }
   const document = server.discovery.aggregated(root)
-  const etag = `"${createHash('sha256').update(JSON.stringify(document)).digest('hex').toUpperCase()}"`
-  const headers = {
-    etag,
-    vary: 'Accept',
-    'content-type': 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
-  }
-  if (request.header('if-none-match') === etag) {
-    return { type: 'bytes', code: 304, contentType: '', bytes: Buffer.alloc(0), headers: { etag, vary: 'Accept' } }
-  }
-  return { ...objectReply(document), headers }
+  if (request.caller !== undefined) return objectReply(document.object)
+  const form = document.written(aggregatedForms[clause.type]!, ';g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
+  return documentReply(request, form, { vary: 'Accept', 'cache-control': 'public' }, compressAbove)
+}
+
+/** The forms of the aggregated document by what clients call them. */
+const aggregatedForms: Readonly<Record<string, MediaType>> = {
+  'application/json': 'json',
+  'application/*': 'json',
+  '*/*': 'json',
+  'application/yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
 }
 
 async function healthEndpoint(
