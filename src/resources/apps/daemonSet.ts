@@ -1,12 +1,13 @@
 import { daemonSets, type DaemonSet, type DaemonSetSpec } from '#api/apps/v1/daemonSet.ts'
-import type { IntOrString } from '#api/scalars.ts'
+import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkCount } from './rollout.ts'
+import { amountOf, checkCollisionCount, checkCount, checkShare } from './rollout.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn, selectorColumn } from '#resources/columns.ts'
-import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
+import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { checkSelector as checkSelectorParts, hasKnownOperators } from '#resources/selector.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { isAsBefore, templateWarnings } from '#resources/core/pod/warnings.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
@@ -43,7 +44,7 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     ...containerColumns<DaemonSet>(({ spec }) => spec.template.spec?.containers),
     selectorColumn<DaemonSet>(({ spec }) => spec.selector),
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: { ...statusSubresource, validate: checkStatus } },
   default({ spec }) {
     defaultTemplate(spec.template)
     spec.updateStrategy ??= {}
@@ -64,7 +65,8 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     isAsBefore(daemonSet, old) ? [] : templateWarnings(daemonSet.spec.template, 'spec.template'),
   validate({ spec }, old, report) {
     const place = report.at('spec')
-    checkSelectorMatchesTemplate(spec.selector, spec.template, place, { kind: 'daemonset' })
+    if (old !== undefined) checkImmutable(place.at('selector'), spec.selector, old.spec.selector)
+    checkSelector(spec, place)
     checkTemplate(spec.template, old?.spec.template, place.at('template'), {
       restartPolicies: ['Always'],
       deadlineOwner: 'DaemonSet',
@@ -72,7 +74,6 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     checkAtLeast(place.at('minReadySeconds'), 0, spec.minReadySeconds)
     checkUpdateStrategy(spec, place.at('updateStrategy'))
     checkAtLeast(place.at('revisionHistoryLimit'), 0, spec.revisionHistoryLimit)
-    if (old !== undefined) checkImmutable(place.at('selector'), spec.selector, old.spec.selector)
   },
 }
 
@@ -100,16 +101,47 @@ function checkUpdateStrategy({ updateStrategy }: DaemonSetSpec, report: Report):
     ])
   }
   const place = report.at('rollingUpdate')
-  const { maxUnavailable, maxSurge } = updateStrategy.rollingUpdate ?? {}
-  checkCount(place.at('maxUnavailable'), maxUnavailable)
-  checkCount(place.at('maxSurge'), maxSurge)
-  if (isZero(maxUnavailable) && isZero(maxSurge)) {
-    place.at('maxUnavailable').required('cannot be 0 when maxSurge is 0')
-  } else if (!isZero(maxUnavailable) && !isZero(maxSurge)) {
-    place.at('maxSurge').invalid(maxSurge, 'may not be set when maxUnavailable is non-zero')
+  if (updateStrategy.rollingUpdate === undefined) return place.required()
+  const { maxUnavailable, maxSurge } = updateStrategy.rollingUpdate
+  const counts = Object.entries({ maxUnavailable, maxSurge })
+  for (const [field, count] of counts) checkCount(place.at(field), count)
+  for (const [field, count] of counts) checkShare(place.at(field), count)
+  const [misses, adds] = [amountOf(maxUnavailable) !== 0, amountOf(maxSurge) !== 0]
+  if (misses && adds) place.at('maxSurge').invalid(maxSurge, 'may not be set when maxUnavailable is non-zero')
+  else if (!misses && !adds) place.at('maxUnavailable').required('cannot be 0 when maxSurge is 0')
+}
+
+/** Where there is no selector, none matches: that is all that is said. */
+function checkSelector({ selector, template }: DaemonSetSpec, report: Report): void {
+  const place = report.at('selector')
+  if (selector !== undefined) checkSelectorParts(selector, place)
+  const { labels } = template.metadata ?? {}
+  const canMatch = selector === undefined || hasKnownOperators(selector)
+  if (canMatch && (selector === undefined || !matchesLabelSelector(selector, labels ?? {}))) {
+    const problem = '`selector` does not match template `labels`'
+    report.at('template', 'metadata', 'labels').invalid(labels ?? null, problem)
+  }
+  if (selector === undefined) return
+  const { matchLabels = {}, matchExpressions = [] } = selector
+  if (Object.keys(matchLabels).length + matchExpressions.length === 0) {
+    place.invalid(selector, 'empty selector is invalid for daemonset')
   }
 }
 
-function isZero(count: IntOrString | undefined): boolean {
-  return count === undefined || count === 0 || count === '0%' || count === '0'
+const counts = [
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'observedGeneration',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+  'collisionCount',
+] as const
+
+function checkStatus({ status }: DaemonSet, old: DaemonSet, root: Report): void {
+  const report = root.at('status')
+  for (const field of counts) checkAtLeast(report.at(field), 0, status?.[field])
+  checkCollisionCount(status?.collisionCount, old.status?.collisionCount, report.at('collisionCount'))
 }

@@ -1,11 +1,13 @@
 import { statefulSets, type StatefulSet, type StatefulSetSpec } from '#api/apps/v1/statefulSet.ts'
+import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
+import { dnsLabelProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkCount } from './rollout.ts'
+import { amountOf, checkCollisionCount, checkCount, checkShare } from './rollout.ts'
 import { scaleSubresource } from './scale.ts'
 import { ageColumn, containerColumns, nameColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
-import { defaultClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
-import { checkAtLeast } from '#resources/rules.ts'
+import { checkClaimSpec, defaultClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
+import { checkAtLeast, checkOneOf } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { goForm } from '#resources/goForm.ts'
@@ -15,6 +17,7 @@ import type { Strategy } from '#server/strategy.ts'
 /** Stateful sets: pods with names and volumes of their own, made and replaced in order. */
 export const statefulSetStrategy: Strategy<StatefulSet> = {
   resource: statefulSets,
+  nameRule: 'dns-label',
   reserved: ['status'],
   unconditionalUpdate: true,
   columns: [
@@ -28,7 +31,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
     ...containerColumns<StatefulSet>(({ spec }) => spec.template.spec?.containers),
   ],
   subresources: {
-    status: statusSubresource,
+    status: { ...statusSubresource, validate: checkStatus },
     scale: scaleSubresource<StatefulSet>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,
@@ -60,6 +63,10 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
   },
   prepare(statefulSet, old) {
     if (old === undefined) statefulSet.status = { replicas: 0 }
+    // An alpha feature (KEP-961), which is off.
+    if (old?.spec.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) {
+      delete statefulSet.spec.updateStrategy?.rollingUpdate?.maxUnavailable
+    }
   },
   warnings(statefulSet, old) {
     const { spec } = statefulSet
@@ -76,15 +83,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
   },
   validate({ spec }, old, report) {
     const place = report.at('spec')
-    checkUpdateStrategy(spec, place)
-    checkAtLeast(place.at('replicas'), 0, spec.replicas)
-    checkAtLeast(place.at('minReadySeconds'), 0, spec.minReadySeconds)
-    checkAtLeast(place.at('ordinals', 'start'), 0, spec.ordinals?.start)
-    checkSelectorMatchesTemplate(spec.selector, spec.template, place, { kind: 'statefulset' })
-    checkTemplate(spec.template, old?.spec.template, place.at('template'), {
-      restartPolicies: ['Always'],
-      deadlineOwner: 'StatefulSet',
-    })
+    checkSpec(spec, old?.spec, place)
     if (old !== undefined && !sameJson(fixedPart(spec), fixedPart(old.spec))) {
       const changeable =
         "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
@@ -93,26 +92,82 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
   },
 }
 
+/** The rules in upstream's order. What cannot change is only looked at when it is new. */
+function checkSpec(spec: StatefulSetSpec, old: StatefulSetSpec | undefined, report: Report): void {
+  checkUpdateStrategy(spec, report)
+  const { whenDeleted, whenScaled } = spec.persistentVolumeClaimRetentionPolicy ?? {}
+  const retention = report.at('persistentVolumeClaimRetentionPolicy')
+  checkOneOf(retention.at('whenDeleted'), ['Retain', 'Delete'], whenDeleted)
+  checkOneOf(retention.at('whenScaled'), ['Retain', 'Delete'], whenScaled)
+  const claims = spec.volumeClaimTemplates ?? []
+  if (old === undefined) {
+    for (const [index, claim] of claims.entries()) {
+      checkClaimSpec(claim.spec, report.at('volumeClaimTemplates', index, 'spec'))
+    }
+  }
+  checkAtLeast(report.at('replicas'), 0, spec.replicas)
+  checkAtLeast(report.at('minReadySeconds'), 0, spec.minReadySeconds)
+  checkAtLeast(report.at('ordinals', 'start'), 0, spec.ordinals?.start)
+  const { serviceName = '' } = spec
+  if (old === undefined && serviceName !== '') {
+    report.at('serviceName').invalidBecause(serviceName, dnsLabelProblems(serviceName))
+  }
+  checkSelectorMatchesTemplate(spec.selector, spec.template, report, { kind: 'statefulset' })
+  checkTemplate(ownTemplate(spec.template), old?.template, report.at('template'), {
+    restartPolicies: ['Always'],
+    deadlineOwner: 'StatefulSet',
+    furtherVolumes: claims.flatMap(({ metadata }) => metadata?.name ?? []),
+  })
+}
+
+/** The template without the names that each pod gets of its own. */
+function ownTemplate(template: PodTemplateSpec): PodTemplateSpec {
+  const { hostname, subdomain, ...spec } = template.spec
+  return hostname === undefined && subdomain === undefined ? template : { ...template, spec }
+}
+
 function checkUpdateStrategy(spec: StatefulSetSpec, report: Report): void {
-  const { podManagementPolicy, updateStrategy } = spec
-  if (podManagementPolicy !== 'OrderedReady' && podManagementPolicy !== 'Parallel') {
+  const { podManagementPolicy = '', updateStrategy = {} } = spec
+  if (podManagementPolicy === '') report.at('podManagementPolicy').required()
+  else if (podManagementPolicy !== 'OrderedReady' && podManagementPolicy !== 'Parallel') {
     report.at('podManagementPolicy').invalid(podManagementPolicy, "must be 'OrderedReady' or 'Parallel'")
   }
   const place = report.at('updateStrategy')
-  if (updateStrategy?.type === 'OnDelete') {
-    if (updateStrategy.rollingUpdate !== undefined) {
-      const problem = "only allowed for updateStrategy 'RollingUpdate'"
-      place.at('rollingUpdate').invalid(updateStrategy.rollingUpdate, problem)
-    }
-  } else if (updateStrategy?.type === 'RollingUpdate') {
+  const { type, rollingUpdate } = updateStrategy
+  if ((type ?? '') === '') place.required()
+  else if (type === 'OnDelete') {
+    if (rollingUpdate === undefined) return
+    const shown = goForm('io.k8s.api.apps.v1.RollingUpdateStatefulSetStrategy', rollingUpdate)
+    place.at('rollingUpdate').invalid(shown, "only allowed for updateStrategy 'RollingUpdate'")
+  } else if (type === 'RollingUpdate') {
     const rolling = place.at('rollingUpdate')
-    checkAtLeast(rolling.at('partition'), 0, updateStrategy.rollingUpdate?.partition)
-    checkCount(rolling.at('maxUnavailable'), updateStrategy.rollingUpdate?.maxUnavailable)
-  } else
-    place.invalid(
-      goForm('io.k8s.api.apps.v1.StatefulSetUpdateStrategy', updateStrategy ?? {}),
-      "must be 'RollingUpdate' or 'OnDelete'",
-    )
+    checkAtLeast(rolling.at('partition'), 0, rollingUpdate?.partition)
+    const { maxUnavailable } = rollingUpdate ?? {}
+    if (maxUnavailable === undefined) return
+    const most = rolling.at('maxUnavailable')
+    checkCount(most, maxUnavailable)
+    if (amountOf(maxUnavailable) === 0) most.invalid(maxUnavailable, 'cannot be 0')
+    checkShare(most, maxUnavailable)
+  } else {
+    const shown = goForm('io.k8s.api.apps.v1.StatefulSetUpdateStrategy', updateStrategy)
+    place.invalid(shown, "must be 'RollingUpdate' or 'OnDelete'")
+  }
+}
+
+function checkStatus({ status = { replicas: 0 } }: StatefulSet, old: StatefulSet, root: Report): void {
+  const report = root.at('status')
+  const { replicas = 0, readyReplicas = 0, currentReplicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status
+  const counts = { replicas, readyReplicas, currentReplicas, updatedReplicas, availableReplicas }
+  for (const [field, count] of Object.entries(counts)) checkAtLeast(report.at(field), 0, count)
+  checkAtLeast(report.at('observedGeneration'), 0, status.observedGeneration)
+  checkAtLeast(report.at('collisionCount'), 0, status.collisionCount)
+  for (const [field, count] of Object.entries(counts)) {
+    if (count > replicas) report.at(field).invalid(count, 'cannot be greater than status.replicas')
+  }
+  if (availableReplicas > readyReplicas) {
+    report.at('availableReplicas').invalid(availableReplicas, 'cannot be greater than status.readyReplicas')
+  }
+  checkCollisionCount(status.collisionCount, old.status?.collisionCount, report.at('collisionCount'))
 }
 
 /** What of a stateful set stays as it was created. */

@@ -40,6 +40,28 @@ describe('an autoscaler', () => {
   const rows: readonly [string, Partial<HorizontalPodAutoscalerSpec>, readonly string[]][] = [
     ['as it should be', {}, []],
     [
+      'of what has no group',
+      { scaleTargetRef: { kind: 'Deployment', name: 'd' } },
+      ['spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group'],
+    ],
+    [
+      'of replication controllers, which have none',
+      { scaleTargetRef: { kind: 'ReplicationController', name: 'd' } },
+      [],
+    ],
+    [
+      'by what has two groups',
+      metrics({
+        type: 'Object',
+        object: {
+          describedObject: { kind: 'K', name: 'n', apiVersion: 'a/b/c' },
+          metric: { name: 'm' },
+          target: { type: 'Value', value: '1' },
+        },
+      }),
+      [`${at}.object.describedObject.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c`],
+    ],
+    [
       'a measure of two kinds',
       metrics({
         type: 'Pods',

@@ -1,5 +1,6 @@
 import {
   horizontalPodAutoscalers,
+  type CrossVersionObjectReference,
   type HorizontalPodAutoscaler,
   type HorizontalPodAutoscalerSpec,
   type HPAScalingPolicy,
@@ -13,7 +14,7 @@ import { checkAtLeast } from '#resources/rules.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { cpuMetric, defaultUtilization, firstVersion } from './firstVersion.ts'
-import { checkMetric, checkReference } from './metricRules.ts'
+import { checkMetric, checkReference, checkVersion, versionProblem } from './metricRules.ts'
 
 const longestWindow = 3600
 const longestPeriod = 1800
@@ -75,19 +76,25 @@ export const horizontalPodAutoscalerStrategy: Strategy<HorizontalPodAutoscaler> 
     }
   },
   validate({ spec }, old, report) {
-    checkSpec(spec, old?.spec.minReplicas === 0 ? 0 : 1, report.at('spec'))
+    checkSpec(spec, old?.spec, report.at('spec'))
   },
 }
 
-function checkSpec(spec: HorizontalPodAutoscalerSpec, least: number, report: Report): void {
+function checkSpec(
+  spec: HorizontalPodAutoscalerSpec,
+  old: HorizontalPodAutoscalerSpec | undefined,
+  report: Report,
+): void {
+  const least = old?.minReplicas === 0 ? 0 : 1
   const { minReplicas, maxReplicas = 0, scaleTargetRef, metrics = [], behavior } = spec
   checkAtLeast(report.at('minReplicas'), least, minReplicas)
   if (maxReplicas < 1) report.at('maxReplicas').invalid(maxReplicas, 'must be greater than 0')
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     report.at('maxReplicas').invalid(maxReplicas, 'must be greater than or equal to `minReplicas`')
   }
-  checkReference(scaleTargetRef ?? {}, report.at('scaleTargetRef'))
-  for (const [index, metric] of metrics.entries()) checkMetric(metric, report.at('metrics', index))
+  checkTarget(scaleTargetRef ?? {}, old?.scaleTargetRef, report.at('scaleTargetRef'))
+  const anyVersion = old?.metrics?.some(namesNoVersion) ?? false
+  for (const [index, metric] of metrics.entries()) checkMetric(metric, anyVersion, report.at('metrics', index))
   if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External')) {
     const problem = 'must specify at least one Object or External metric to support scaling to zero replicas'
     report.at('metrics').forbidden(problem)
@@ -97,6 +104,20 @@ function checkSpec(spec: HorizontalPodAutoscalerSpec, least: number, report: Rep
     if (rules !== undefined) checkScalingRules(rules, report.at('behavior', direction))
   }
 }
+
+/** What is scaled: of the core group only replication controllers; what was there before stays. */
+function checkTarget(
+  target: Partial<CrossVersionObjectReference>,
+  old: CrossVersionObjectReference | undefined,
+  report: Report,
+): void {
+  checkReference(target, report)
+  const isAsBefore = old !== undefined && old.apiVersion === target.apiVersion && old.kind === target.kind
+  if (!isAsBefore) checkVersion(target, target.kind === 'ReplicationController', report)
+}
+
+const namesNoVersion = ({ type, object }: MetricSpec): boolean =>
+  type === 'Object' && object !== undefined && versionProblem(object.describedObject, true) !== undefined
 
 function checkScalingRules(rules: HPAScalingRules, report: Report): void {
   const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules

@@ -21,15 +21,15 @@ const fieldOf: Readonly<Record<string, Source>> = {
 /** In the order in which upstream looks at them: of several only the first is looked at. */
 const order: readonly Source[] = ['object', 'external', 'pods', 'resource', 'containerResource']
 
-/** The rules of one measure. */
-export function checkMetric(metric: MetricSpec, report: Report): void {
+/** The rules of one measure. With `anyVersion`, the version of an object is not looked at. */
+export function checkMetric(metric: MetricSpec, anyVersion: boolean, report: Report): void {
   const type = (metric.type ?? '') as string
   const field = Object.hasOwn(fieldOf, type) ? fieldOf[type] : undefined
   const typePlace = report.at('type')
   if (type === '') typePlace.required('must specify a metric source type')
   if (field === undefined) typePlace.notSupported(type, types)
   const given = order.filter((source) => metric[source] !== undefined)
-  if (given[0] !== undefined) checkSource(metric, given[0], report.at(given[0]))
+  if (given[0] !== undefined) checkSource(metric, given[0], anyVersion, report.at(given[0]))
   if (field === undefined) typePlace.notSupported(type, types)
   else if (metric[field] === undefined) {
     report.at(field).required('must populate information for the given metric source')
@@ -39,12 +39,14 @@ export function checkMetric(metric: MetricSpec, report: Report): void {
     if (other !== field) report.at(other).forbidden('must populate the given metric source only')
 }
 
-function checkSource(metric: MetricSpec, source: Source, report: Report): void {
+function checkSource(metric: MetricSpec, source: Source, anyVersion: boolean, report: Report): void {
   const place = report.at('target')
   switch (source) {
     case 'object': {
       const { describedObject, metric: measure, target } = metric.object!
-      checkReference(describedObject, report.at('describedObject'))
+      const place = report.at('describedObject')
+      checkReference(describedObject, place)
+      if (!anyVersion) checkVersion(describedObject, true, place)
       checkMeasure(measure, report.at('metric'))
       checkTarget(target, place)
       if (target.value === undefined && target.averageValue === undefined) {
@@ -94,6 +96,26 @@ export function checkReference({ kind = '', name = '' }: Partial<CrossVersionObj
   else report.at('kind').invalidBecause(kind, pathSegmentProblems(kind))
   if (name === '') report.at('name').required()
   else report.at('name').invalidBecause(name, pathSegmentProblems(name))
+}
+
+/** The version of an object: with a group, unless it may be of the core group. */
+export function checkVersion(
+  reference: Partial<CrossVersionObjectReference>,
+  mayBeCore: boolean,
+  report: Report,
+): void {
+  const problem = versionProblem(reference, mayBeCore)
+  if (problem !== undefined) report.at('apiVersion').invalid(reference.apiVersion ?? '', problem)
+}
+
+export function versionProblem(
+  { apiVersion = '' }: Partial<CrossVersionObjectReference>,
+  mayBeCore: boolean,
+): string | undefined {
+  const slashes = apiVersion === '/' ? 0 : apiVersion.split('/').length - 1
+  if (slashes > 1) return `unexpected GroupVersion string: ${apiVersion}`
+  const hasGroup = slashes === 1 && !apiVersion.startsWith('/')
+  return hasGroup || mayBeCore ? undefined : 'apiVersion must specify API group'
 }
 
 function checkMeasure({ name = '' }: Partial<MetricIdentifier>, report: Report): void {

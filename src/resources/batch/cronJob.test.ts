@@ -104,7 +104,7 @@ describe('a cron job', () => {
 
   test('a zone in the schedule is told', () => {
     const warnings = cronJobStrategy.warnings!(cronJob({ schedule: zoned }), cronJob({ schedule: zoned }))
-    assert.match(warnings.join(), /^CRON_TZ or TZ used in spec.schedule is not officially supported/)
+    assert.match(warnings.join(), /^cannot use TZ or CRON_TZ in spec\.spec\.schedule, use timeZone instead/)
   })
 })
 

@@ -64,7 +64,7 @@ export const cronJobStrategy: Strategy<CronJob> = {
 }
 
 const zoneInSchedule =
-  'CRON_TZ or TZ used in spec.schedule is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details'
+  'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details'
 
 function checkSpec(spec: CronJobSpec, old: CronJobSpec | undefined, report: Report): void {
   checkSchedule(spec, old, report.at('schedule'))

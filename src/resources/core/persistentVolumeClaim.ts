@@ -109,7 +109,8 @@ export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): void {
   spec.volumeMode ??= 'Filesystem'
 }
 
-function checkClaimSpec(spec: PersistentVolumeClaimSpec, report: Report): void {
+/** The rules of what a claim asks for; also of the claims of a stateful set. */
+export function checkClaimSpec(spec: PersistentVolumeClaimSpec, report: Report): void {
   const modes = report.at('accessModes')
   if ((spec.accessModes ?? []).length === 0) modes.required('at least 1 access mode is required')
   else checkAccessModes(spec.accessModes ?? [], modes)

@@ -4,12 +4,10 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkImmutable, checkOneOf } from '#resources/rules.ts'
 import type { Strategy } from '#server/strategy.ts'
-import { checkDriverName } from './rules.ts'
 
 /** CSI drivers: what Kubernetes is to do for each of them. */
 export const csiDriverStrategy: Strategy<CSIDriver> = {
   resource: csiDrivers,
-  nameRule: 'path-segment',
   generation: false,
   answersDeleted: true,
   columns: [
@@ -55,9 +53,8 @@ export const csiDriverStrategy: Strategy<CSIDriver> = {
     if (old === undefined || sameJson(driver.spec, old.spec)) return
     driver.metadata.generation = (old.metadata.generation ?? 0) + 1
   },
-  validate({ metadata, spec }, old, report) {
+  validate({ spec }, old, report) {
     const place = report.at('spec')
-    if (old === undefined) checkDriverName(metadata.name, report.at('name'))
     checkSpec(spec, place)
     if (old === undefined) return
     checkImmutable(place.at('attachedRequired'), spec.attachRequired, old.spec.attachRequired)
@@ -72,7 +69,7 @@ function checkSpec(spec: CSIDriverSpec, report: Report): void {
   checkOneOf(report.at('fsGroupPolicy'), ['File', 'None', 'ReadWriteOnceWithFSType'], spec.fsGroupPolicy)
   checkTokenRequests(spec.tokenRequests ?? [], report.at('tokenRequests'))
   for (const mode of spec.volumeLifecycleModes ?? []) {
-    checkOneOf(report.at('volumeLifecycleModes'), ['Ephemeral', 'Persistent'], mode)
+    checkOneOf(report.at('volumeLifecycleModes'), ['Persistent', 'Ephemeral'], mode)
   }
   const { nodeAllocatableUpdatePeriodSeconds: period } = spec
   if (period !== undefined && period < shortestUpdatePeriod) {

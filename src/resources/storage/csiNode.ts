@@ -26,29 +26,29 @@ export const csiNodeStrategy: Strategy<CSINode> = {
   validate({ spec }, old, report) {
     const { drivers = [] } = spec
     for (const [index, driver] of drivers.entries()) {
-      const place = report.at('spec', 'drivers', index)
-      checkDriver(driver, place)
-      if (drivers.findIndex(({ name }) => name === driver.name) < index) place.at('name').duplicate(driver.name)
+      const isRepeated = drivers.findIndex(({ name }) => name === driver.name) < index
+      checkDriver(driver, isRepeated, report.at('spec', 'drivers', index))
     }
     for (const before of old?.spec.drivers ?? []) {
       const now = drivers.find(({ name }) => name === before.name)
       if (now === undefined || sameJson(now, before)) continue
-      report.at('CSINodeDriver').invalid(goForm('io.k8s.api.storage.v1.CSINodeDriver', now), 'field is immutable')
+      report.at('spec', 'drivers').invalid(goForm('io.k8s.api.storage.v1.CSINodeDriver', now), 'field is immutable')
     }
   },
 }
 
-const longestNodeId = 192
+const longestNodeId = 256
 
-function checkDriver(driver: CSINodeDriver, report: Report): void {
+function checkDriver(driver: CSINodeDriver, isRepeated: boolean, report: Report): void {
   const { name = '', nodeID = '', allocatable, topologyKeys = [] } = driver
   checkDriverName(name, report.at('name'))
   if (nodeID === '') report.at('nodeID').required()
   if (nodeID.length > longestNodeId) report.at('nodeID').invalid(nodeID, `must be ${longestNodeId} characters or less`)
   checkAtLeast(report.at('allocatable', 'count'), 0, allocatable?.count)
+  if (isRepeated) report.at('name').duplicate(name)
   for (const [index, key] of topologyKeys.entries()) {
     if (key === '') report.required()
     if (topologyKeys.indexOf(key) < index) report.duplicate(key)
-    report.invalidBecause(topologyKeys, qualifiedNameProblems(key))
+    report.invalidBecause(key, qualifiedNameProblems(key))
   }
 }

@@ -18,11 +18,10 @@ export const csiStorageCapacityStrategy: Strategy<CSIStorageCapacity> = {
       return problem === undefined ? [] : [`nodeTopology.matchLabels.${label}: ${problem}`]
     }),
   ],
-  validate({ nodeTopology, storageClassName = '', capacity, maximumVolumeSize }, old, report) {
+  validate({ nodeTopology, storageClassName = '', capacity }, old, report) {
     if (nodeTopology !== undefined) checkSelector(nodeTopology, report.at('nodeTopology'))
     report.at('storageClassName').invalidBecause(storageClassName, dnsSubdomainProblems(storageClassName))
     if (capacity !== undefined) checkNotNegative(capacity, report.at('capacity'))
-    if (maximumVolumeSize !== undefined) checkNotNegative(maximumVolumeSize, report.at('maximumVolumeSize'))
     if (old === undefined) return
     checkImmutable(report.at('nodeTopology'), nodeTopology, old.nodeTopology)
     checkImmutable(report.at('storageClassName'), storageClassName, old.storageClassName)

@@ -4,12 +4,14 @@ import type { CSIDriver } from '#api/storage/v1/csiDriver.ts'
 import type { CSINode } from '#api/storage/v1/csiNode.ts'
 import type { StorageClass } from '#api/storage/v1/storageClass.ts'
 import type { VolumeAttachment, VolumeAttachmentSource } from '#api/storage/v1/volumeAttachment.ts'
+import type { VolumeAttributesClass } from '#api/storage/v1/volumeAttributesClass.ts'
 import { seededRandom } from '#lib/random.ts'
 import { createReport, problemMessage, type Report } from '#machinery/validate/report.ts'
 import { csiDriverStrategy } from './csiDriver.ts'
 import { csiNodeStrategy } from './csiNode.ts'
 import { storageClassStrategy } from './storageClass.ts'
 import { volumeAttachmentStrategy } from './volumeAttachment.ts'
+import { volumeAttributesClassStrategy } from './volumeAttributesClass.ts'
 
 function refusals(check: (report: Report) => void): string[] {
   const { report, problems } = createReport()
@@ -105,7 +107,53 @@ test('what a driver said about a node stays', () => {
   assert.deepEqual(
     refusals((report) => csiNodeStrategy.validate?.(node('b'), node('a'), report)),
     [
-      'CSINodeDriver: Invalid value: {"Name":"d","NodeID":"b","TopologyKeys":null,"Allocatable":null}: field is immutable',
+      'spec.drivers: Invalid value: {"Name":"d","NodeID":"b","TopologyKeys":null,"Allocatable":null}: field is immutable',
+    ],
+  )
+})
+
+describe('a class of attributes', () => {
+  const one = (own: Partial<VolumeAttributesClass>): VolumeAttributesClass => ({
+    ...names,
+    driverName: 'd',
+    parameters: { iops: '1' },
+    ...own,
+  })
+  const rows: readonly [string, VolumeAttributesClass, VolumeAttributesClass | undefined, readonly string[]][] = [
+    ['that is right', one({}), undefined, []],
+    [
+      'that gives nothing',
+      one({ parameters: {} }),
+      undefined,
+      ['parameters: Required value: must contain at least one key/value pair'],
+    ],
+    [
+      'of another driver',
+      one({ driverName: 'e' }),
+      one({}),
+      ['driverName: Forbidden: updates to driverName are forbidden.'],
+    ],
+  ]
+  for (const [name, now, old, expected] of rows) {
+    test(name, () => {
+      const found = refusals((report) => volumeAttributesClassStrategy.validate!(now, old, report))
+      assert.deepEqual(found, expected)
+    })
+  }
+})
+
+test('a driver says of a node what fits', () => {
+  const driver = { name: 'd', nodeID: 'n'.repeat(257), topologyKeys: ['a', 'a', '/b'], allocatable: { count: -1 } }
+  const node: CSINode = { ...names, spec: { drivers: [{ name: 'd', nodeID: 'n' }, driver] } }
+  const found = refusals((report) => csiNodeStrategy.validate!(node, undefined, report))
+  assert.deepEqual(
+    found.map((line) => line.replace(/"n+"/, '"n…"')),
+    [
+      'spec.drivers[1].nodeID: Invalid value: "n…": must be 256 characters or less',
+      'spec.drivers[1].allocatable.count: Invalid value: -1: must be greater than or equal to 0',
+      'spec.drivers[1].name: Duplicate value: "d"',
+      'spec.drivers[1]: Duplicate value: "a"',
+      'spec.drivers[1]: Invalid value: "/b": prefix part must be non-empty',
     ],
   )
 })

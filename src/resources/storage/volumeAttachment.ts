@@ -91,7 +91,8 @@ function checkStatus(status: VolumeAttachmentStatus | undefined, report: Report)
   for (const entry of Object.entries(status?.attachmentMetadata ?? {})) size += encoder.encode(entry.join('')).length
   if (size > mostMetadata) report.at('attachmentMetadata').tooLong(mostMetadata)
   for (const name of ['attachError', 'detachError'] as const) {
-    const { message = '' } = status?.[name] ?? {}
+    const { message = '', errorCode = 0 } = status?.[name] ?? {}
     if (encoder.encode(message).length > longestMessage) report.at(name, 'message').tooLong(mostMetadata)
+    if (errorCode < 0) report.at(name, 'errorCode').invalid(errorCode, 'must be between 0 and 2147483647, inclusive')
   }
 }

@@ -34,14 +34,14 @@ export const volumeAttributesClassStrategy: Strategy<VolumeAttributesClass> = {
     ageColumn,
   ],
   validate({ driverName = '', parameters = {} }, old, report) {
-    if (old === undefined) {
-      checkProvisioner(driverName, report.at('driverName'))
-      checkParameters(parameters, report.at('parameters'))
-      return
-    }
+    checkProvisioner(driverName, report.at('driverName'))
+    const place = report.at('parameters')
+    checkParameters(parameters, place)
+    if (Object.keys(parameters).length === 0) place.required('must contain at least one key/value pair')
+    if (old === undefined) return
     if (driverName !== old.driverName) report.at('driverName').forbidden('updates to driverName are forbidden.')
     if (!sameJson(parameters, old.parameters ?? {})) {
-      report.at('parameters').forbidden('updates to parameters are forbidden.')
+      place.forbidden('updates to parameters are forbidden.')
     }
   },
 }

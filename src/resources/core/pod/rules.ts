@@ -16,16 +16,17 @@ const mostInt32 = 2 ** 31 - 1
 
 /**
  * The rules of what a pod asks for, in upstream's order: people read the first problem first. `old` is what an update
- * started from: what was valid once stays valid.
+ * started from: what was valid once stays valid. `furtherVolumes` are those that the pod will get besides.
  */
 export function checkPodSpec(
   spec: PodSpec,
   old: PodSpec | undefined,
   report: Report,
-  _annotations?: Readonly<Record<string, string>>,
+  furtherVolumes: readonly string[] = [],
 ): void {
   const volumes = checkVolumes(spec.volumes ?? [], report.at('volumes'))
-  checkContainers(spec, volumes, report)
+  const known = furtherVolumes.length === 0 ? volumes : new Set([...volumes, ...furtherVolumes])
+  checkContainers(spec, known, report)
   checkPodResources(spec, report)
   checkRestartPolicy(spec.restartPolicy, report.at('restartPolicy'))
   checkDnsPolicy(spec.dnsPolicy, report.at('dnsPolicy'))

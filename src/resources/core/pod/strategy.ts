@@ -58,7 +58,7 @@ export const podStrategy: Strategy<Pod> = {
   },
   validate(pod, old, report) {
     const spec = report.at('spec')
-    checkPodSpec(pod.spec, old?.spec, spec, pod.metadata.annotations)
+    checkPodSpec(pod.spec, old?.spec, spec)
     if (old === undefined) checkCreate(pod.spec, spec)
     else checkPodUpdate(pod, old, report)
   },

@@ -19,6 +19,8 @@ export interface TemplateOptions {
   readonly restartPolicies: readonly string[]
   /** How messages name the workload that cannot have a deadline. */
   readonly deadlineOwner?: string
+  /** Volumes that its pods have beside those of the template. */
+  readonly furtherVolumes?: readonly string[]
 }
 
 /** The rules of a pod template inside a workload. */
@@ -26,12 +28,12 @@ export function checkTemplate(
   template: PodTemplateSpec,
   old: PodTemplateSpec | undefined,
   report: Report,
-  { restartPolicies, deadlineOwner = 'ReplicaSet' }: TemplateOptions,
+  { restartPolicies, deadlineOwner = 'ReplicaSet', furtherVolumes }: TemplateOptions,
 ): void {
   checkLabels(template.metadata?.labels, report.at('metadata', 'labels'))
   checkAnnotations(template.metadata?.annotations, report.at('metadata', 'annotations'))
   const spec = report.at('spec')
-  checkPodSpec(template.spec, old?.spec, spec, template.metadata?.annotations)
+  checkPodSpec(template.spec, old?.spec, spec, furtherVolumes)
   if ((template.spec.ephemeralContainers ?? []).length > 0) {
     spec.at('ephemeralContainers').forbidden('ephemeral containers not allowed in pod template')
   }
