@@ -5,9 +5,6 @@ import type { Logger } from '#lib/log.ts'
 import { httpHandler } from '#server/http.ts'
 import type { ApiServer } from '#server/server.ts'
 
-/** How long requests that are under way may take when the server stops. */
-const drainMilliseconds = 5_000
-
 export interface ServingOptions {
   readonly server: ApiServer
   readonly tls: TlsIdentity
@@ -15,6 +12,8 @@ export interface ServingOptions {
   /** 0: any that is free. */
   readonly port: number
   readonly log: Logger
+  /** How long requests that are under way may take when the server stops, in milliseconds; 5 seconds when absent. */
+  readonly drain?: number
   /** What a person can do about an address that cannot be listened on; ends the message. */
   readonly advice?: string
   /** Told where the server listens, before it is ready. */
@@ -23,7 +22,7 @@ export interface ServingOptions {
 
 /** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
 export function servingComponent(options: ServingOptions): Component {
-  const { server, tls, host, port, log, advice, onListening } = options
+  const { server, tls, host, port, log, drain = 5_000, advice, onListening } = options
   return {
     name: 'api-server',
     needs: ['store'],
@@ -42,12 +41,13 @@ export function servingComponent(options: ServingOptions): Component {
       }
       const failed = Promise.withResolvers<never>()
       failed.promise.catch(() => {})
-      const running = server.run(() => void listen().catch(failed.reject), signal)
+      // Watches have ended by then; a client that keeps its connection and says nothing is not waited for.
+      const close = (): Promise<void> => http.close(AbortSignal.timeout(drain))
+      const running = server.run(() => void listen().catch(failed.reject), signal, close)
       try {
         await Promise.race([running, failed.promise])
       } finally {
-        // Watches end at once; a client that keeps its connection and says nothing is not waited for.
-        await http.close(AbortSignal.timeout(drainMilliseconds))
+        await close()
       }
     },
   }

@@ -7,7 +7,7 @@ import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { Query } from './options.ts'
 import type { StoredObject } from './storedObject.ts'
 import type { Caller } from './strategy.ts'
-import type { WatchItem } from './watch.ts'
+import type { WatchItem, WatchPlace } from './watch.ts'
 
 /** One request to the server, whether it came over a connection or from this process. */
 export interface ServerRequest {
@@ -60,7 +60,12 @@ export type ReplyBody =
   /** An object of the cache, with its bytes. */
   | { readonly type: 'stored'; readonly kind: Kind; readonly stored: StoredObject }
   | { readonly type: 'list'; readonly kind: Kind; readonly items: readonly StoredObject[]; readonly metadata: ListMeta }
-  | { readonly type: 'watch'; readonly kind: Kind; readonly watch: AsyncGenerator<readonly WatchItem[], void, void> }
+  | {
+      readonly type: 'watch'
+      readonly kind: Kind
+      readonly watch: AsyncGenerator<readonly WatchItem[], void, void>
+      readonly place: WatchPlace
+    }
   /** Bytes that are what they are, such as a health text. */
   | { readonly type: 'bytes'; readonly contentType: string; readonly bytes: Buffer }
   | { readonly type: 'stream'; readonly contentType: string; readonly pieces: AsyncIterable<Uint8Array> }

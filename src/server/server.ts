@@ -97,12 +97,17 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer {
-  /** Follows the store until the signal aborts, then ends all watches. Ready once everything stored can be served. */
-  run(ready: () => void, signal: AbortSignal): Promise<void>
+  /**
+   * Follows the store. Ready once everything stored can be served. When the signal aborts the server says that it is not
+   * ready any more; after `shutdownDelay` it ends all watches and calls `drain`, which takes no new requests and resolves
+   * when those under way are answered. Until then they have all that they need.
+   */
+  run(ready: () => void, signal: AbortSignal, drain?: () => Promise<void>): Promise<void>
   /** Answers one request. Never rejects. */
   handle(request: ServerRequest): Promise<ServerReply>
   /** Milliseconds since the epoch, by the server's clock. */
   now(): number
+  readonly clock: Clock
   /** Signs a token for a Secret that holds one; it is good while the Secret is there. */
   signSecretToken(secret: Secret, account: ServiceAccount): Promise<string>
   /** What the server's own cache holds, for parts of the control plane that live beside it. */
@@ -213,12 +218,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       : new PolicyKeeper(options.policy, { registry: context.registry, kinds, onBug: context.onBug })
   const customResources = new CustomResources({ kinds, registry: context.registry, webhooks, onBug: context.onBug })
   return {
-    async run(ready, signal) {
+    async run(ready, signal, drain) {
+      using ending = new DisposableStack()
+      const following = new AbortController()
+      const end = (): void => {
+        closing.abort()
+        const drained = drain?.() ?? Promise.resolve()
+        drained.finally(() => following.abort()).catch((error: unknown) => context.onBug(error, 'shutdown'))
+      }
       const stop = (): void => {
         isStopping = true
         const { shutdownDelay = 0 } = options
-        if (shutdownDelay === 0) closing.abort()
-        else clock.after(shutdownDelay, () => closing.abort())
+        if (shutdownDelay === 0) end()
+        else ending.use(clock.after(shutdownDelay, end))
       }
       signal.addEventListener('abort', stop, { once: true })
       if (signal.aborted) stop()
@@ -229,7 +241,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           isReady = true
           if (policy === undefined) ready()
           else policy.put(ready, closing.signal)
-        }, closing.signal)
+        }, following.signal)
       } finally {
         closing.abort()
         webhooks[Symbol.dispose]()
@@ -238,6 +250,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     handle: (request) => serve(context, request),
     now: () => clock.now(),
+    clock,
     signSecretToken: (secret, account) => tokens.issueForSecret(secret, account),
     cluster,
     metrics,

@@ -12,8 +12,18 @@ export type WatchItem =
   | { readonly type: 'BOOKMARK'; readonly revision: Revision; readonly endsInitialEvents: boolean }
   | { readonly type: 'ERROR'; readonly error: StatusError }
 
+/** Where the reader of a watch is, for those who wait for it. */
+export interface WatchPlace {
+  /** The position in the window of the cache from which on it has seen nothing. */
+  position: number
+  /** When the watch ends, in milliseconds since the epoch. */
+  readonly deadline: number
+}
+
 export interface WatchOptions {
   readonly cache: ResourceCache
+  /** Kept up to date while the watch goes on. */
+  readonly place: WatchPlace
   readonly selection: Selection
   readonly clock: Clock
   readonly random: Random
@@ -22,7 +32,6 @@ export interface WatchOptions {
   /** Mark the end of the initial objects with an annotated bookmark. */
   readonly markInitialEvents: boolean
   readonly bookmarks: boolean
-  readonly timeoutMs: number
   readonly signal: AbortSignal
 }
 
@@ -39,14 +48,14 @@ const lastBookmarkMs = 2_000
  * at its own pace, and is ended with 410 when it falls behind the window's end.
  */
 export async function* watchResource(options: WatchOptions): AsyncGenerator<readonly WatchItem[], void, void> {
-  const { cache, selection, clock, random, bookmarks, signal } = options
+  const { cache, selection, clock, random, bookmarks, signal, place } = options
+  const { deadline } = place
   const { window } = cache
   const plain = isPlain(selection)
   const whole = plain && selection.prefix === cache.prefix
-  let position: number
   let floor = 0
   if (options.from === undefined) {
-    position = window.next
+    place.position = window.next
     const revision = cache.revision
     const initial = cache.entries.list(selection.prefix)
     for (let at = 0; at < initial.length; at += initialBatch) {
@@ -67,18 +76,17 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
       yield [{ type: 'ERROR', error }]
       return
     }
-    position = window.after(options.from)
+    place.position = window.after(options.from)
     floor = options.from
   }
 
-  const deadline = clock.now() + options.timeoutMs
   using waiter = new Waiter(cache, clock, signal)
   let nextBookmark = bookmarks
     ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25))
     : Infinity
 
   while (!signal.aborted && clock.now() < deadline) {
-    if (!window.holds(position)) {
+    if (!window.holds(place.position)) {
       yield [{ type: 'ERROR', error: expired('The watch fell too far behind the newest changes: list again') }]
       return
     }
@@ -86,12 +94,13 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     let event: CacheEvent | undefined
     let end = Infinity
     if (!plain && selection.view !== undefined) {
-      const { objects, next } = upcoming(window, position)
+      const { objects, next } = upcoming(window, place.position)
       const pending = selection.view.prepare(objects)
       // What comes meanwhile is not prepared.
       if (pending !== undefined) end = next
       if (pending !== undefined) await pending
     }
+    let { position } = place
     while (position < end && items.length < largestBatch && (event = window.at(position)) !== undefined) {
       position++
       if (event.revision <= floor) continue
@@ -99,6 +108,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
       if (item === undefined) continue
       items.push(item)
     }
+    place.position = position
     if (items.length > 0) yield items
     // While the batch was taken there may have come more, or too much.
     if (!window.holds(position) || window.at(position) !== undefined) continue
@@ -180,5 +190,32 @@ class Waiter implements Disposable {
   readonly #wake = (): void => {
     this.#resolve?.()
     this.#resolve = undefined
+  }
+}
+
+/** How long after its end a watch may still be written to a client that takes it slowly. */
+const slowEndMs = 10_000
+
+/**
+ * Waits with a watch whose client takes nothing more. Resolves with false once there is no use in that: the events that
+ * come next are gone, so that the client will have to begin anew, or the watch should have ended long ago.
+ */
+export async function waitForReader(
+  drained: Promise<void>,
+  cache: ResourceCache,
+  { position, deadline }: WatchPlace,
+  clock: Clock,
+): Promise<boolean> {
+  const { promise: lost, resolve } = Promise.withResolvers<false>()
+  const look = (): void => {
+    if (cache.window.holds(position)) cache.onNext(look)
+    else resolve(false)
+  }
+  look()
+  using _ = clock.after(Math.max(0, deadline + slowEndMs - clock.now()), () => resolve(false))
+  try {
+    return await Promise.race([drained.then(() => true), lost])
+  } finally {
+    cache.forget(look)
   }
 }

@@ -28,7 +28,13 @@ export const administrator = { name: 'kubernetes-admin', groups: ['system:master
 type ServerSettings = Partial<
   Pick<
     ApiServerOptions,
-    'admissionConfiguration' | 'authorizationModes' | 'anonymous' | 'bootstrapTokens' | 'limits' | 'shutdownDelay'
+    | 'admissionConfiguration'
+    | 'authorizationModes'
+    | 'anonymous'
+    | 'bootstrapTokens'
+    | 'limits'
+    | 'shutdownDelay'
+    | 'minRequestTimeoutSeconds'
   >
 >
 
@@ -62,6 +68,8 @@ export async function startServer(
     readonly tokenAuthenticators?: readonly TokenAuthenticator[]
     /** What an administrator decides; as usual when absent. */
     readonly settings?: ServerSettings
+    /** What the server waits for when it stops, as its connections. */
+    readonly drain?: () => Promise<void>
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -92,7 +100,7 @@ export async function startServer(
   })
   const stop = new AbortController()
   const { promise: ready, resolve } = Promise.withResolvers<void>()
-  const running = server.run(resolve, stop.signal).catch((error: unknown) => {
+  const running = server.run(resolve, stop.signal, options.drain).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error
   })
   await Promise.race([ready, running])

@@ -13,6 +13,10 @@ export interface HttpAnswer {
 /** A server on a port of the loopback interface. */
 export interface HttpFixture extends AsyncDisposable {
   readonly port: number
+  /** Connections that are open now. */
+  readonly connectionCount: number
+  /** Takes no more connections and resolves when all requests are answered. */
+  close(): Promise<void>
   /** Sends one request as the administrator, unless the headers say otherwise. */
   ask(
     method: string,
@@ -29,6 +33,10 @@ export async function listen(server: ApiServer): Promise<HttpFixture> {
   const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
   return {
     port,
+    get connectionCount() {
+      return http.connectionCount
+    },
+    close: () => http.close(),
     ask: (method, path, { headers = {}, body } = {}) =>
       new Promise((resolve, reject) => {
         const isText = typeof body === 'string' || Buffer.isBuffer(body)

@@ -42,6 +42,7 @@ export async function runServer(surroundings: Surroundings, settings: ServerSett
       host: settings.listen.address,
       port,
       log: log.child('api-server'),
+      drain: settings.requests.timeout,
       advice: 'listen.port: 0 takes any that is free',
       onListening: (at) => (port = at),
     }),

@@ -5,13 +5,13 @@ import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
 import { transformationOf, type Transformation } from '../transform.ts'
 import { bookmarkObject } from '../bookmark.ts'
-import type { WatchItem } from '../watch.ts'
+import { waitForReader, type WatchItem } from '../watch.ts'
 import { headersOf } from './headers.ts'
 import { encodeEventProtobuf } from './protobuf.ts'
 
 type WatchReply = Extract<ServerReply, { readonly type: 'watch' }>
 
-/** Writes the events of a watch until it ends. A client that reads too slowly holds up nobody but itself. */
+/** Writes the events of a watch until it ends. A client that reads too slowly holds up nobody but itself, and not for ever. */
 export async function sendWatch(
   server: ApiServer,
   request: HttpRequest,
@@ -26,7 +26,10 @@ export async function sendWatch(
   for await (const items of answer.watch) {
     const bytes =
       transformation === undefined ? sharedBytes(answer.kind, items, isProtobuf, encode) : joined(items, encode)
-    if (!stream.write(bytes)) await stream.drained()
+    if (stream.write(bytes)) continue
+    if (await waitForReader(stream.drained(), answer.kind.cache, answer.place, server.clock)) continue
+    reply.destroy()
+    return
   }
   stream.end()
 }

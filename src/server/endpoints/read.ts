@@ -9,7 +9,7 @@ import { parseListOptions } from '../options.ts'
 import type { RegistryContext } from '../registry/context.ts'
 import { listObjects, selectionOf } from '../registry/list.ts'
 import { StoredObject } from '../storedObject.ts'
-import { watchResource, type WatchItem } from '../watch.ts'
+import { watchResource, type WatchItem, type WatchPlace } from '../watch.ts'
 import { checkName } from './names.ts'
 
 /** The newest state of one object, or one that is not older than `resourceVersion`. */
@@ -63,11 +63,13 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       ? options.timeoutSeconds * 1_000
       : server.minRequestTimeoutMs * (1 + random.next())
   // From here on refusals are events of a watch, so that a client that has one open knows one way to learn of them.
+  const place: WatchPlace = { position: kind.cache.window.next, deadline: clock.now() + timeoutMs }
   const reply = (watch: AsyncGenerator<readonly WatchItem[], void, void>): ServerReply => ({
     type: 'watch',
     code: 200,
     kind,
     watch: counted(exchange, watch),
+    place,
   })
   try {
     if (initial && revision !== undefined) await cache.reached(revision)
@@ -83,13 +85,13 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   return reply(
     watchResource({
       cache: kind.cache,
+      place,
       selection: selectionOf(kind, info.namespace, options),
       clock,
       random,
       ...(from === undefined ? {} : { from }),
       markInitialEvents: options.sendInitialEvents === true && options.bookmarks,
       bookmarks: options.bookmarks,
-      timeoutMs,
       signal: AbortSignal.any([
         request.signal,
         server.closing,
