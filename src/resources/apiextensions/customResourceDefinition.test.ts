@@ -270,6 +270,29 @@ const creates: readonly (readonly [string, Edit, readonly string[]])[] = [
     ],
   ],
   [
+    'the same selectable fields of versions with different schemas',
+    (d) => {
+      const fields = { selectableFields: [{ jsonPath: '.spec.a' }] }
+      const schema = { openAPIV3Schema: { ...d.spec.versions[0].schema.openAPIV3Schema, description: 'another' } }
+      d.spec.versions = [
+        { ...d.spec.versions[0], ...fields },
+        { ...d.spec.versions[0], ...fields, name: 'v2', storage: false, schema },
+      ]
+    },
+    ['spec.selectableFields: Invalid value: "": selectableFields may only be set when validations.schema is included'],
+  ],
+  [
+    'selectable fields of one of two versions with the same schema',
+    (d) => {
+      const [first] = d.spec.versions
+      const second = { ...first, name: 'v2', storage: false }
+      d.spec.versions = [{ ...first, selectableFields: [{ jsonPath: '.spec.a' }] }, second]
+    },
+    [
+      'spec.versions[0].selectableFields: Invalid value: "": selectableFields may only be set when version.schema.openAPIV3Schema is not included',
+    ],
+  ],
+  [
     'a selectable field twice',
     (d) => void (d.spec.versions[0].selectableFields = [{ jsonPath: '.spec.a' }, { jsonPath: '.spec.a' }]),
     ['spec.selectableFields[1].jsonPath: Duplicate value: ".spec.a"'],

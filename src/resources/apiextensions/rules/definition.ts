@@ -72,7 +72,7 @@ function checkSpec(spec: CustomResourceDefinitionSpec, leniency: Leniency, root:
   const { shared } = hoist(spec)
   const hasStatus = spec.versions.some(({ subresources }) => subresources?.status !== undefined)
   checkPart(shared.schema, hasStatus, leniency, root, 'spec.validation')
-  checkParts(shared, report, leniency.selectableFields(''), shared.schema)
+  checkParts(shared, report, leniency.selectableFields(''), shared.schema, 'all')
   if (conversion !== undefined) {
     if (conversion.strategy !== 'None' && spec.preserveUnknownFields === true) {
       const problem = 'must be None if spec.preserveUnknownFields is true'
@@ -99,7 +99,7 @@ function checkVersions(spec: CustomResourceDefinitionSpec, leniency: Leniency, r
     checkDeprecation(version, place.at('deprecationWarning'))
     const hasStatus = spec.versions[i]!.subresources?.status !== undefined
     checkPart(version.schema, hasStatus, leniency, root, `spec.versions[${i}].schema`)
-    checkParts(version, place, leniency.selectableFields(version.name), spec.versions[i]!.schema)
+    checkParts(version, place, leniency.selectableFields(version.name), version.schema, 'version')
   }
   const form = (): object[] => versions.map((version) => goForm(versionDefinition, version))
   if (new Set(versions.map(({ name }) => name)).size < versions.length) {
@@ -126,6 +126,15 @@ function checkPart(
   checkValidation(validation.openAPIV3Schema, hasStatus, leniency, root, `${path}.openAPIV3Schema`)
 }
 
+/**
+ * Fields and schema must stand in the same place of upstream's form: versions that agree in one of the two alone are refused
+ * (kubernetes#140689), in these words.
+ */
+const fieldsWithoutSchema = {
+  version: 'selectableFields may only be set when version.schema.openAPIV3Schema is not included',
+  all: 'selectableFields may only be set when validations.schema is included',
+} as const
+
 /** Checks what a version, or all of them together, has beside the schema. */
 function checkParts(
   parts: {
@@ -136,14 +145,16 @@ function checkParts(
   report: Report,
   mayBeMany: boolean,
   validation: CustomResourceValidation | undefined,
+  of: 'version' | 'all',
 ): void {
   if (parts.subresources !== undefined) checkSubresources(parts.subresources, report.at('subresources'))
   for (const [i, column] of (parts.additionalPrinterColumns ?? []).entries()) {
     checkColumn(column, report.at('additionalPrinterColumns', i))
   }
   if (parts.selectableFields === undefined || parts.selectableFields.length === 0) return
-  const schema = toSchema(validation?.openAPIV3Schema ?? {})
-  checkSelectableFields(parts.selectableFields, schema, mayBeMany, report.at('selectableFields'))
+  const place = report.at('selectableFields')
+  if (validation?.openAPIV3Schema === undefined) return place.invalid('', fieldsWithoutSchema[of])
+  checkSelectableFields(parts.selectableFields, toSchema(validation.openAPIV3Schema), mayBeMany, place)
 }
 
 function checkDeprecation({ deprecated, deprecationWarning }: CustomResourceDefinitionVersion, report: Report): void {
