@@ -4,6 +4,7 @@ interface ConditionLike {
   readonly reason?: string | undefined
   readonly message?: string | undefined
   readonly lastTransitionTime?: string | undefined
+  readonly observedGeneration?: number | undefined
 }
 
 /** The condition of this type, if the list has one. */
@@ -38,7 +39,8 @@ export function withCondition<C extends ConditionLike>(
     old.status === condition.status && old.lastTransitionTime !== undefined
       ? { ...condition, lastTransitionTime: old.lastTransitionTime }
       : condition
-  if (old.status === kept.status && old.reason === kept.reason && old.message === kept.message) return list
+  const told = ['status', 'reason', 'message', 'observedGeneration'] as const
+  if (told.every((each) => old[each] === kept[each])) return list
   return list.with(at, kept)
 }
 
