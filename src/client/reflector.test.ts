@@ -226,6 +226,18 @@ test('a server that is away is asked less and less often', async () => {
   })
 })
 
+test('a server that was restarted often is asked again as soon as the first time', async () => {
+  const restarts = Array.from({ length: 20 }, (_, index): Script => {
+    const batch = index === 0 ? [bookmark('1', true)] : [event('MODIFIED', map('x', String(index + 1)))]
+    return { batches: [batch], ends: unavailable('connection reset') }
+  })
+  const server = scripted(restarts)
+  await follow(server, async (informer, _changes, clock) => {
+    await clock.advance('32s')
+    assert.equal(informer.resourceVersion, '20')
+  })
+})
+
 test('another object of the same name is a deletion and a creation', async () => {
   const server = scripted([
     {

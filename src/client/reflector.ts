@@ -48,8 +48,8 @@ export type ReflectorOutcome =
   | { readonly was: 'expired' }
   /** The server cannot list within a watch. */
   | { readonly was: 'refused' }
-  /** Trouble; `at` is what was reached before it, if anything. */
-  | { readonly was: 'failed'; readonly at?: string }
+  /** Trouble; `at` is what was reached before it, if anything. `lively`: it had got on before. */
+  | { readonly was: 'failed'; readonly at?: string; readonly lively?: boolean }
 
 /** The step after one that came out like this, and whether to wait before it. */
 export function planStep(
@@ -90,10 +90,12 @@ export async function reflect<T extends KubeObject>(
     if (signal.aborted) return
     if (outcome.was === 'refused') streaming = false
     const next: ReturnType<typeof planStep> = planStep(step, outcome, streaming)
+    // A server that was restarted a hundred times is not one that failed a hundred times in a row.
+    if ((outcome.was === 'ended' || outcome.was === 'failed') && outcome.lively === true) failures = 0
     if (next.wait) {
       const delay = jittered(options.random, exponentialDelay(failures++, waits), 1)
       await options.clock.sleep(delay, signal).catch(() => {})
-    } else if (outcome.was === 'ended') failures = 0
+    }
     step = next.step
   }
 }
@@ -179,7 +181,8 @@ async function runWatch<T extends KubeObject>(
     if (reached === undefined) return { was: 'failed' }
     return { was: 'ended', at: reached, lively: brought || clock.now() - started >= livelyAfter }
   } catch (error) {
-    return outcomeOf(options, from === undefined ? 'stream' : 'watch', error, reached, signal)
+    const outcome = outcomeOf(options, from === undefined ? 'stream' : 'watch', error, reached, signal)
+    return outcome.was === 'failed' ? { ...outcome, lively: reached !== from } : outcome
   }
 }
 
