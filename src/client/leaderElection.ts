@@ -23,6 +23,16 @@ export interface LeaderElectionOptions {
   readonly report?: (problem: string, error: unknown) => void
 }
 
+/** What whoever leads knows of his term. */
+export interface Leadership {
+  readonly identity: string
+  /**
+   * The revision at which the lease was taken: larger for every later term, even after somebody deleted the lease. Hand it
+   * to whatever acts outside the cluster, so that it can refuse a leader who was deposed and does not know yet.
+   */
+  readonly fence: number
+}
+
 /** A lease as somebody saw it, and when by his own clock: clocks of different machines are never compared. */
 export interface SeenLease {
   readonly lease: Lease
@@ -57,31 +67,38 @@ export function planLease(
  */
 export async function runAsLeader(
   options: LeaderElectionOptions,
-  lead: (signal: AbortSignal) => Promise<void>,
+  lead: (signal: AbortSignal, leadership: Leadership) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random, identity } = options
   const retryMilliseconds = options.retryMilliseconds ?? 2_000
   const renewMilliseconds = options.renewMilliseconds ?? 10_000
   const candidate = candidateFor(options)
-  while (!(await candidate.hold(signal))) {
+  // Others count from when they see a renewal: after it was begun, and maybe long before its answer came.
+  let renewed = clock.now()
+  let taken: Lease | undefined
+  while ((taken = await candidate.hold(signal)) === undefined) {
     await clock.sleep(jittered(random, retryMilliseconds, 1.2), signal).catch(() => {})
     if (signal.aborted) return
+    renewed = clock.now()
   }
+  const leadership = { identity, fence: Number(taken.metadata.resourceVersion) }
   options.onLeader?.(identity)
   const leading = new AbortController()
   const stop = (): void => leading.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   let lost = false
   const renew = async (): Promise<void> => {
-    let renewed = clock.now()
     while (!leading.signal.aborted) {
-      await clock.sleep(retryMilliseconds, leading.signal).catch(() => {})
+      const left = Math.max(0, renewed + renewMilliseconds - clock.now())
+      await clock.sleep(Math.min(retryMilliseconds, left), leading.signal).catch(() => {})
       if (leading.signal.aborted) return
       // A try that hangs ends when the lease may be lost: by then this leader has to have stopped.
       const tryFor = new AbortController()
       using _limit = clock.after(renewed + renewMilliseconds - clock.now(), () => tryFor.abort())
-      if (await candidate.hold(AbortSignal.any([leading.signal, tryFor.signal]))) renewed = clock.now()
+      const tried = clock.now()
+      const held = await candidate.hold(AbortSignal.any([leading.signal, tryFor.signal]))
+      if (held !== undefined) renewed = tried
       else if (clock.now() - renewed >= renewMilliseconds || candidate.heldByOther()) {
         lost = true
         return leading.abort(new Error(`${identity} lost the lease "${options.name}"`))
@@ -90,7 +107,7 @@ export async function runAsLeader(
   }
   const renewing = renew()
   try {
-    await lead(leading.signal)
+    await lead(leading.signal, leadership)
   } catch (error) {
     if (!leading.signal.aborted) throw error
   } finally {
@@ -103,8 +120,8 @@ export async function runAsLeader(
 }
 
 interface Candidate {
-  /** Tries once to take or renew the lease. */
-  hold(signal: AbortSignal): Promise<boolean>
+  /** Tries once to take or renew the lease; undefined when that did not work. */
+  hold(signal: AbortSignal): Promise<Lease | undefined>
   heldByOther(): boolean
   release(): Promise<void>
 }
@@ -132,19 +149,19 @@ function candidateFor(options: LeaderElectionOptions): Candidate {
         // The holder renews from what it wrote itself and reads only after a conflict.
         if (!isMine()) await read(signal)
         const spec = planLease(seen, identity, leaseMilliseconds, clock.now())
-        if (spec === undefined) return false
+        if (spec === undefined) return undefined
         const lease =
           seen === undefined
             ? await client.create(leases, { metadata: { namespace, name }, spec }, { signal })
             : await client.update(leases, { ...seen.lease, spec }, { signal })
         see(lease)
-        return true
+        return lease
       } catch (error) {
-        if (signal.aborted) return false
+        if (signal.aborted) return undefined
         if (isReason(error, 'Conflict') || isReason(error, 'AlreadyExists') || isReason(error, 'NotFound')) {
           await read(signal).catch(() => {})
         } else options.report?.(`Cannot hold the lease "${namespace}/${name}"`, error)
-        return false
+        return undefined
       }
     },
     heldByOther: () => seen !== undefined && !isMine() && (seen.lease.spec.holderIdentity ?? '') !== '',
