@@ -9,7 +9,7 @@ const typesCache = 'node_modules/.cache/types.tsbuildinfo'
 export const checkSteps: readonly Step[] = [
   nodeStep('generated schema is up to date', 'tools/generateSchema.ts', '--check', '--strict'),
   nodeStep('house rules', 'tools/houseRules.ts'),
-  { name: 'format', command: ['oxfmt', '--check', 'src', 'tools', 'test', 'bench'] },
+  { name: 'format', command: ['oxfmt', '--check', 'src', 'tools', 'test', 'bench', 'examples'] },
   nodeStep('the map names every kind', 'tools/whereIs.ts', '--check'),
   nodeStep('the conformance document is up to date', 'tools/conformance.ts', '--check'),
   nodeStep('the settings of the server are documented', 'tools/serverSettings.ts', '--check'),

@@ -21,7 +21,7 @@ const mostLines = 500
 const longFiles: Readonly<Record<string, string>> = {}
 
 const problems: string[] = []
-for (const file of globSync('{src,tools,test,bench}/**/*.ts', { cwd: root })) {
+for (const file of globSync('{src,tools,test,bench,examples}/**/*.ts', { cwd: root })) {
   const lines = readFileSync(join(root, file), 'utf8').split('\n')
   if (
     file.startsWith('src/') &&

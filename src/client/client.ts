@@ -21,6 +21,18 @@ export type Draft<T extends KubeObject> = Omit<T, 'apiVersion' | 'kind' | 'metad
   readonly metadata: Partial<ObjectMeta>
 }
 
+/** Some of the fields of an object, to any depth; lists are whole. */
+export type Fields<T> = T extends readonly (infer E)[]
+  ? readonly Fields<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Fields<T[K]> }
+    : T
+
+/** The fields of an object that a writer wants to be as they stand here, and to own. */
+export type Applied<T extends KubeObject> = Fields<Omit<T, 'metadata'>> & {
+  readonly metadata: Fields<ObjectMeta> & ObjectName
+}
+
 export interface GetOptions {
   readonly resourceVersion?: string
   readonly signal?: AbortSignal
@@ -65,6 +77,11 @@ export interface WriteOptions {
   readonly fieldManager?: string
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict'
   readonly signal?: AbortSignal
+}
+
+export interface ApplyOptions extends WriteOptions {
+  /** Takes fields away from other owners instead of being refused with a Conflict. */
+  readonly force?: boolean
 }
 
 /** How a change is written down: RFC 6902, RFC 7396, or the Kubernetes forms that know list keys. */
@@ -116,6 +133,12 @@ export interface Client {
     patch: Patch,
     options?: WriteOptions,
   ): Promise<T>
+  /**
+   * Server-side apply: makes the object if there is none, gives the fields named here these values, and removes those that
+   * the same field manager named before and names no more. The same call again changes nothing, not even the revision.
+   */
+  apply<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options?: ApplyOptions): Promise<T>
+  applyStatus<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options?: ApplyOptions): Promise<T>
   /** The object in its last state, or a Status when it is gone at once. */
   delete<T extends KubeObject>(resource: Resource<T>, at: ObjectName, options?: DeleteOptions): Promise<T | Status>
   deleteCollection<T extends KubeObject>(
@@ -243,6 +266,10 @@ export function clientOver(transport: Transport, options: ClientOptions = {}): C
       put(objectPath(resource, addressOf(object), 'status'), typed(resource, object), write),
     patch: (resource, at, change, write = {}) => patch(objectPath(resource, at), change, write),
     patchStatus: (resource, at, change, write = {}) => patch(objectPath(resource, at, 'status'), change, write),
+    apply: (resource, object, { force, ...write } = {}) =>
+      patch(objectPath(resource, object.metadata), applied(resource, object, force), write),
+    applyStatus: (resource, object, { force, ...write } = {}) =>
+      patch(objectPath(resource, object.metadata, 'status'), applied(resource, object, force), write),
     delete: (resource, at, how = {}) =>
       send({ method: 'DELETE', path: objectPath(resource, at), ...deleteBody(how) }, how.signal),
     async deleteCollection(resource, selection, how = {}) {
@@ -337,6 +364,11 @@ function typed<T extends KubeObject>(resource: Resource<T>, object: Draft<T>): K
     apiVersion: object.apiVersion ?? apiVersionOf(resource),
     kind: object.kind ?? resource.kind,
   } as unknown as KubeObject
+}
+
+function applied<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, force: boolean | undefined): Patch {
+  const body = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind }
+  return { type: 'apply', body, ...(force === undefined ? {} : { force }) }
 }
 
 function addressOf(object: { readonly metadata: Partial<ObjectMeta> }): ObjectName {

@@ -30,7 +30,13 @@ export interface KubeconfigUser {
   readonly 'client-key-data'?: string
   readonly token?: string
   readonly tokenFile?: string
+  readonly exec?: unknown
+  readonly 'auth-provider'?: unknown
+  readonly username?: string
 }
+
+/** Ways of saying who one is that take a program or a server that has long forgotten them. */
+const notSupported = ['exec', 'auth-provider', 'username'] as const
 
 /** Larger files are no kubeconfig. */
 const mostCharacters = 16 * 1024 * 1024
@@ -81,6 +87,21 @@ export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
   }
 }
 
+/** The same with the names of files made whole by `resolve`: in a kubeconfig they start from its own folder. */
+export function withFilesFrom(config: Kubeconfig, resolve: (file: string) => string): Kubeconfig {
+  const whole = <T extends object>(entry: T, names: readonly (keyof T)[]): T => {
+    const files = names.filter((name) => typeof entry[name] === 'string' && entry[name] !== '')
+    return { ...entry, ...Object.fromEntries(files.map((name) => [name, resolve(entry[name] as string)])) }
+  }
+  const each = <T>(entries: ReadonlyMap<string, T>, change: (entry: T) => T): ReadonlyMap<string, T> =>
+    new Map([...entries].map(([name, entry]) => [name, change(entry)]))
+  return {
+    ...config,
+    clusters: each(config.clusters, (cluster) => whole(cluster, ['certificate-authority'])),
+    users: each(config.users, (user) => whole(user, ['client-certificate', 'client-key', 'tokenFile'])),
+  }
+}
+
 /** A server, an identity and the namespace to use where none is named. */
 export interface Connection {
   readonly options: HttpsTransportOptions
@@ -99,6 +120,11 @@ export async function connectionOf(
   const cluster = config.clusters.get(context.cluster)
   if (cluster === undefined) throw new Error(`cluster "${context.cluster}" of context "${contextName}" does not exist`)
   const user = config.users.get(context.user) ?? {}
+  const means = notSupported.find((name) => user[name] !== undefined && user[name] !== '')
+  if (means !== undefined) {
+    const use = 'use a client certificate, a token or a tokenFile'
+    throw new Error(`user "${context.user}" of context "${contextName}" has "${means}", which is not supported: ${use}`)
+  }
   const text = async (data: string | undefined, file: string | undefined): Promise<string | undefined> => {
     if (data !== undefined && data !== '') return decodeBase64(data)
     return file === undefined || file === '' ? undefined : await readFile(file)
