@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
-import { findKubectls } from './kubectl.ts'
+import { describeKubectls, findKubectls } from './kubectl.ts'
 
 describe('the kubectls of a machine', () => {
   let folder: string
@@ -30,7 +30,7 @@ describe('the kubectls of a machine', () => {
   after(() => rmSync(folder, { recursive: true }))
 
   const found = async (path: readonly string[], sdk: string) =>
-    (await findKubectls(path.map((name) => join(folder, name)).join(':'), join(folder, sdk))).map(
+    (await findKubectls(path.map((name) => join(folder, name)).join(':'), join(folder, sdk), '')).map(
       ({ path, minor }) => `${minor} ${path.slice(folder.length + 1)}`,
     )
 
@@ -40,6 +40,21 @@ describe('the kubectls of a machine', () => {
       '32 own/kubectl',
       '9 sdk/kubectl.1.9',
     ])
+  })
+
+  it('are those that somebody names', async () => {
+    const chosen = (...names: readonly string[]) =>
+      findKubectls('', join(folder, 'sdk'), names.map((name) => join(folder, name)).join(':'))
+    assert.deepEqual(
+      (await chosen('sdk/kubectl.1.9', 'own/kubectl')).map(({ minor }) => minor),
+      [32, 9],
+    )
+    await assert.rejects(chosen('broken/kubectl'), /KUBECTL names ".*broken\/kubectl", which is no kubectl/)
+  })
+
+  it('are told with those that are missing', async () => {
+    const some = await findKubectls('', join(folder, 'sdk'), join(folder, 'sdk/kubectl.1.33'))
+    assert.equal(describeKubectls(some), 'kubectl v1.33.1; not found: 1.27, 1.28, 1.29, 1.30, 1.31, 1.32, 1.34')
   })
 
   it('can be none', async () => assert.deepEqual(await found(['broken'], 'nowhere'), []))

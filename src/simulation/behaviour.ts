@@ -64,18 +64,21 @@ const longestDuration = 100 * 365 * 86_400_000
 
 const byName = new Map(behaviours.map((behaviour, order) => [behaviour.name, { behaviour, order }]))
 
-const plain: ContainerBehaviour = { startAfter: 0, exitCode: 0, exitRuns: Infinity, stopAfter: 0 }
-/** An init container does its work and ends. */
-const plainInit: ContainerBehaviour = { ...plain, exitAfter: 0 }
+/** What containers do of which nothing is asked, unless the nodes have other habits. */
+export const plainBehaviour: ContainerBehaviour = { startAfter: 0, exitCode: 0, exitRuns: Infinity, stopAfter: 0 }
 
-const unchanged: PodBehaviour = { of: () => plain, problems: [] }
+const unchanged: PodBehaviour = { of: () => plainBehaviour, problems: [] }
 
-/** Reads what a pod asks for. A pod that asks for nothing costs nothing. */
-export function behaviourOf(pod: Pod): PodBehaviour {
+/** Reads what a pod asks for; `habits` are what its containers do unasked. A pod that asks for nothing costs nothing. */
+export function behaviourOf(pod: Pod, habits: ContainerBehaviour = plainBehaviour): PodBehaviour {
   const { annotations } = pod.metadata
   const asked = Object.entries(annotations ?? {}).filter(([key]) => key.startsWith(behaviourPrefix))
   const ending = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy !== 'Always')
-  if (asked.length === 0 && ending.length === 0) return unchanged
+  if (asked.length === 0 && ending.length === 0) {
+    return habits === plainBehaviour ? unchanged : { of: () => habits, problems: [] }
+  }
+  // An init container does its work and ends.
+  const initHabits: ContainerBehaviour = { ...habits, exitAfter: 0 }
   const problems: string[] = []
   const containers = new Map<string, ContainerBehaviour>()
   const ends = new Set(ending.map(({ name }) => name))
@@ -101,9 +104,9 @@ export function behaviourOf(pod: Pod): PodBehaviour {
     const values = settings.filter(({ container }) => container === undefined || container === name)
     // Endings are for the containers that run on, unless an init container is named.
     const own = ends.has(name) ? values.filter(({ container }) => container !== undefined) : values
-    containers.set(name, Object.assign({}, ends.has(name) ? plainInit : plain, ...own.map((each) => each.values)))
+    containers.set(name, Object.assign({}, ends.has(name) ? initHabits : habits, ...own.map((each) => each.values)))
   }
-  return { of: (name) => containers.get(name) ?? plain, problems }
+  return { of: (name) => containers.get(name) ?? habits, problems }
 }
 
 function shortened(text: string): string {

@@ -27,6 +27,7 @@ import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { Caller } from '#server/strategy.ts'
 import type { Store } from '#storage/store.ts'
+import type { ContainerBehaviour } from './behaviour.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
 import { simulatedNodes, type SimulatedNodes } from './simulatedNodes.ts'
 import { simulatedNodeSpecs } from './simulatedNodeSpecs.ts'
@@ -42,6 +43,8 @@ export interface ClusterPartsOptions {
   readonly config?: Partial<ControllerConfig>
   /** Whether the nodes tell of everything that they do, or of trouble alone (unless told). */
   readonly tell?: 'everything' | 'warnings'
+  /** What containers do of which nothing is asked. */
+  readonly habits?: ContainerBehaviour
 }
 
 /** What it lives in. */
@@ -105,6 +108,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     events,
     report,
     ...(options.tell === undefined ? {} : { tell: options.tell }),
+    ...(options.habits === undefined ? {} : { habits: options.habits }),
   })
   const scheduler = schedulerComponent({
     ...shared,

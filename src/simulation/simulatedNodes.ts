@@ -20,7 +20,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { fieldPathOf } from '#kubelet/plan/podView.ts'
 import { isReason } from '#machinery/status.ts'
-import { behaviourOf } from './behaviour.ts'
+import { behaviourOf, type ContainerBehaviour } from './behaviour.ts'
 import { PodAddresses } from './podAddresses.ts'
 import {
   computeLease,
@@ -42,6 +42,8 @@ export interface SimulatedNodesOptions {
   readonly events?: EventWriter
   /** Whether `Pulled`, `Created`, `Started` and `Killing` are told of every pod, or warnings alone (unless told). */
   readonly tell?: 'everything' | 'warnings'
+  /** What containers do of which nothing is asked; run at once, and end as soon as they are told to, unless told. */
+  readonly habits?: ContainerBehaviour
   /** How long a node counts as alive without a renewal, in seconds; 40 unless told. Renewed at a quarter of it, as kubelets do. */
   readonly leaseSeconds?: number
   /** Told of what went wrong and will be tried again. */
@@ -350,10 +352,11 @@ class NodePlayer {
     const node = pod === undefined ? undefined : this.#played.get(pod.spec.nodeName ?? '')
     if (pod === undefined || node?.uid === undefined || node.paused) return undefined
     const uid = pod.metadata.uid ?? ''
+    const { habits } = this.#options
     let played = this.#pods.get(uid)
     if (played !== undefined && this.#isSettled(pod, played)) return played.recheckAt
-    if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod), told: '' }))
-    else played.state = { ...played.state, behaviour: behaviourOf(pod) }
+    if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod, habits), told: '' }))
+    else played.state = { ...played.state, behaviour: behaviourOf(pod, habits) }
     const podIps = pod.spec.hostNetwork === true || isOver(pod) ? undefined : node.addresses?.of(uid)
     const place = { addresses: [node.spec.address], ...(podIps === undefined ? {} : { podIps }) }
     const plan = planSimulatedPod(pod, played.state, place, clock.now())

@@ -9,7 +9,7 @@ import type { ImageState, PodMemory, ProbeVerdicts } from '#kubelet/plan/podMemo
 import { allContainers, hashOfContainer } from '#kubelet/plan/podView.ts'
 import { backoffKey, raiseBackoff, type RestartBackoff } from '#kubelet/plan/restarts.ts'
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '#kubelet/runtime/containerRuntime.ts'
-import { behaviourOf, type PodBehaviour } from './behaviour.ts'
+import { behaviourOf, type ContainerBehaviour, type PodBehaviour } from './behaviour.ts'
 import { containerId, imageDigest, imageName, runtimeScheme, stoppedBy } from './simulatedContainer.ts'
 
 /** Where a simulated pod is. */
@@ -58,7 +58,7 @@ const mostSteps = 100
  * A pod as its node finds it: fresh, or as its status says that it was left by an earlier process.
  * Volumes and images are always there already, so that a fresh pod takes one look and not four.
  */
-export function findPod(pod: Pod): SimulatedPod {
+export function findPod(pod: Pod, habits?: ContainerBehaviour): SimulatedPod {
   const images = new Map<string, ImageState>()
   for (const { container } of allContainers(pod)) images.set(container.name, imageOf(container))
   const { phase } = pod.status ?? {}
@@ -75,7 +75,7 @@ export function findPod(pod: Pod): SimulatedPod {
           ),
         ]
   return {
-    behaviour: behaviourOf(pod),
+    behaviour: behaviourOf(pod, habits),
     observed: { sandboxes, containers },
     stops: none,
     volumesMounted: !isOver,

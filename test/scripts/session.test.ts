@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 
 import { applyRewrites } from './run.ts'
-import { parseSession, SessionFileError, type Expectation, type Step } from './session.ts'
+import { expectationFor, parseSession, SessionFileError, type Expectation, type Step } from './session.ts'
 import { readSessions } from './readSessions.ts'
 import { rewriteExpected } from './update.ts'
 
@@ -10,6 +10,21 @@ const whole: Expectation = { lines: [], exitCode: 0, compare: 'whole', anyOrder:
 const steps = (text: string): readonly Step[] => parseSession('x', text).steps
 
 describe('a session file', () => {
+  it('has lines for some versions of kubectl', () => {
+    const [step] = steps('$ a\none\n@..1.27 old\n@1.28.. new\n@1.29..1.30 odd\nend\n? 1\n$ b\n')
+    assert.ok(step?.do === 'run')
+    assert.deepEqual(step.span, { from: 1, to: 6 })
+    const linesOf = (minor: number) => expectationFor(step.expect, minor).lines.join(' ')
+    assert.deepEqual([27, 28, 29, 30, 31].map(linesOf), [
+      'one old end',
+      'one new end',
+      'one new odd end',
+      'one new odd end',
+      'one new end',
+    ])
+    assert.throws(() => steps('$ a\n@.. text'), /x:2: write "@FROM\.\. TEXT"/)
+  })
+
   const rows: { readonly what: string; readonly text: string; readonly steps: readonly Step[] }[] = [
     {
       what: 'has commands and what they print',

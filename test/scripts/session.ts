@@ -23,6 +23,10 @@
  *     Error from server (NotFound): pods "none" not found
  *     ? 1                                 exit code; 0 when absent; `? not 0`
  *
+ *     $ kubectl annotate deploy x a=b
+ *     @..1.27 deployment.apps/x annotate  a line that only these versions of kubectl print; others may print another
+ *     @1.28.. deployment.apps/x annotated
+ *
  * Standard output and error are one stream. Spacing and blank lines do not count, except with `exactly`. A line `...` in
  * the expected output stands for any number of lines. Placeholders are listed in `match.ts`; `<ip:pod>` also remembers
  * the text, as `<=pod>` later and as the shell variable `$pod`. `$namespace` is the session's own namespace.
@@ -45,6 +49,14 @@ export interface Expectation {
   /** `exactly`: byte for byte. `contains`: other lines may stand between. */
   readonly compare: 'whole' | 'exactly' | 'contains'
   readonly anyOrder: boolean
+  /** Of the lines that not every version of kubectl prints, by their index. */
+  readonly versions?: ReadonlyMap<number, VersionRange>
+}
+
+/** Minor versions of kubectl 1, both included; open where absent. */
+export interface VersionRange {
+  readonly from?: number
+  readonly to?: number
 }
 
 /** One step of a session. */
@@ -149,10 +161,12 @@ function parseCommand(
   const from = index
   let to = from
   const expected: string[] = []
+  const versions = new Map<number, VersionRange>()
   let ended = false
   for (; index < lines.length; index++) {
     const line = lines[index]!
-    if (/^(\$ |@|<<FILE)/.test(line)) break
+    const versioned = /^@(?:1\.(\d+))?\.\.(?:1\.(\d+))? (.*)$/.exec(line)
+    if (versioned === null && /^(\$ |@|<<FILE)/.test(line)) break
     if (line.startsWith('#')) continue
     if (line.startsWith('?')) {
       const code = /^\? (\d+|not 0)$/.exec(line)?.[1] ?? fail(index, 'write "? CODE" or "? not 0"')
@@ -163,7 +177,16 @@ function parseCommand(
     }
     if (ended && line.trim() !== '') fail(index, 'the exit code stands after the output')
     if (ended) continue
-    expected.push(line.replace(/^\\(?=[#$?@\\]|\.\.\.|<<FILE)/, ''))
+    if (versioned === null) expected.push(line.replace(/^\\(?=[#$?@\\]|\.\.\.|<<FILE)/, ''))
+    else {
+      const [, from, to, text = ''] = versioned
+      const range = {
+        ...(from === undefined ? {} : { from: Number(from) }),
+        ...(to === undefined ? {} : { to: Number(to) }),
+      }
+      if (from === undefined && to === undefined) fail(index, 'write "@FROM.. TEXT", "@..TO TEXT" or "@FROM..TO TEXT"')
+      versions.set(expected.push(text) - 1, range)
+    }
     if (line.trim() !== '') to = index + 1
   }
   while (expected.at(-1)?.trim() === '') expected.pop()
@@ -171,10 +194,17 @@ function parseCommand(
     do: 'run',
     line: start + 1,
     command: command.join('\n'),
-    expect: { ...expect, lines: expected },
+    expect: { ...expect, lines: expected, ...(versions.size === 0 ? {} : { versions }) },
     span: { from, to },
   }
   return { step, next: index }
+}
+
+/** What is expected of one version of kubectl. */
+export function expectationFor({ versions, ...expect }: Expectation, minor: number): Expectation {
+  if (versions === undefined) return expect
+  const isPrinted = ({ from = 0, to = Infinity }: VersionRange): boolean => from <= minor && minor <= to
+  return { ...expect, lines: expect.lines.filter((_, index) => isPrinted(versions.get(index) ?? {})) }
 }
 
 function parseOptions(line: string, fail: (what: string) => never): Expectation {

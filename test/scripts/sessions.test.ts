@@ -39,6 +39,7 @@ describe('sessions', { concurrency: true }, () => {
       }
       await playSession(session, {
         kubectl: (wanted ?? newest).path,
+        minor: (wanted ?? newest).minor,
         kubeconfig: cluster!.kubeconfig,
         signal: context.signal,
       })
