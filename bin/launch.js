@@ -1,6 +1,7 @@
 // Runs the command line from a bundle of the sources, which starts several times faster than the sources themselves.
 // The bundle is made anew when a source changed, in a fifth of a second, and kept under the hash of what it was made from.
 // Runs on the pinned Node.
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { accessSync, constants, existsSync, globSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -55,7 +56,8 @@ export async function ensureBundle() {
     const { size, mtimeMs } = statSync(join(root, file))
     hash.update(`${file} ${size} ${mtimeMs}\n`)
   }
-  const folder = join(cache, hash.digest('hex').slice(0, 16))
+  const sources = hash.digest('hex')
+  const folder = join(cache, sources.slice(0, 16))
   if (existsSync(join(folder, 'main.js'))) return folder
   const { build } = await import('esbuild')
   const unfinished = `${folder}.${process.pid}`
@@ -75,6 +77,8 @@ export async function ensureBundle() {
     legalComments: 'none',
     loader: { '.proto': 'text' },
     external: ['esbuild'],
+    // A text in JSON: objects would cost every chunk a part of their own.
+    define: { k8tsBuild: JSON.stringify(JSON.stringify(describeBuild(sources))) },
     plugins: [requireBuiltins],
     // Packages in the older module format expect these two.
     banner: {
@@ -91,6 +95,19 @@ export async function ensureBundle() {
   }
   removeOldBundles()
   return folder
+}
+
+/** What `/version` says of the bundle: the commit, whether the tree is as committed there, and when it was made. */
+function describeBuild(sources) {
+  const date = new Date().toISOString().replace(/\.\d+/, '')
+  const git = (...words) => {
+    const { status, stdout } = spawnSync('git', ['-C', root, ...words], { encoding: 'utf8', timeout: 10_000 })
+    return status === 0 ? stdout.trim() : undefined
+  }
+  // In a folder of somebody else's repository that repository's commit says nothing.
+  const commit = git('rev-parse', '--show-toplevel') === root ? git('rev-parse', 'HEAD') : undefined
+  if (commit === undefined) return { commit: sources.slice(0, 40), treeState: 'archive', date }
+  return { commit, treeState: git('status', '--porcelain') === '' ? 'clean' : 'dirty', date }
 }
 
 function removeOldBundles() {

@@ -29,6 +29,10 @@ interface OpenApiSchema {
 
 /** Named types that are scalars here, by the format that stands for them. */
 const scalars: Readonly<Record<string, string>> = {
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON': 'json',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray': 'or-list',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': 'or-boolean',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': 'or-texts',
   'io.k8s.apimachinery.pkg.api.resource.Quantity': 'quantity',
   'io.k8s.apimachinery.pkg.apis.meta.v1.Time': 'time',
   'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime': 'micro-time',

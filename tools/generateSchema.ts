@@ -198,7 +198,11 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     const found = resolve(file, name)
     if (found === undefined) return refuse(file, type, `cannot find type "${name}"`)
     const alias = found.file.aliases.get(found.name)
-    if (alias !== undefined) return schemaOf(found.file, alias.type)
+    if (alias !== undefined) {
+      const { written, problems } = docOf(found.file, alias).apply(schemaOf(found.file, alias.type))
+      for (const problem of problems) refuse(found.file, alias, problem)
+      return written
+    }
     return { ref: definitionName(homeOf(found.file.path, found.name), found.name) }
   }
 

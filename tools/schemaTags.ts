@@ -79,6 +79,10 @@ const tags: Readonly<Record<string, Apply>> = {
   nullable: (schema) => {
     schema['nullable'] = true
   },
+  unlisted: (schema) => {
+    if (schema['enum'] === undefined) return 'fits enumerations only'
+    schema['unlisted'] = true
+  },
   deprecated: () => {},
 }
 

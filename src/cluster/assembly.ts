@@ -17,6 +17,7 @@ import {
   type ClusterCertificates,
   type Credentials,
 } from './certificates.ts'
+import { ownBuild } from './build.ts'
 import { clusterPolicy } from './roles.ts'
 import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
@@ -220,6 +221,7 @@ async function openControlPlane(
     serverAddress: `${at.address}:${at.port}`,
     tokenAuthenticators,
     policy,
+    ...(ownBuild === undefined ? {} : { build: ownBuild }),
     onBug: (error, request) =>
       log.error('A bug in serving a request', {
         request,

@@ -31,7 +31,7 @@ import { checkEscalation } from './authorize/escalation.ts'
 import { createClusterView } from './clusterView.ts'
 import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
-import { serverVersion } from './endpoints/version.ts'
+import { serverVersion, type Build } from './endpoints/version.ts'
 import type { ServerContext } from './exchange.ts'
 import { CustomResources } from './extensions/customResources/customResources.ts'
 import { Health, type HealthCheck } from './health.ts'
@@ -88,6 +88,8 @@ export interface ApiServerOptions {
   readonly metrics?: MetricRegistry
   /** The roles and bindings that are put in place at the start, before the server is ready; none when absent. */
   readonly policy?: () => readonly BootstrapObject[]
+  /** What `/version` tells of the server's origin. */
+  readonly build?: Build
   /** Events kept per resource for watches that start in the past; 8192 when absent. */
   readonly windowEvents?: number
   /** How long watches last at least that do not say it themselves, in seconds (`--min-request-timeout`); 1800 when absent. */
@@ -204,7 +206,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ]),
     metrics: new ServerMetrics(metrics, cache),
     nodes: options.nodes(cluster),
-    version: serverVersion(),
+    version: serverVersion(options.build),
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
     limits,
     inFlight: new InFlight(limits),

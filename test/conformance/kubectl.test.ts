@@ -32,7 +32,17 @@ conformance('[sig-cli] Kubectl client Kubectl version should check is all data i
   withKubectl(async (kubectl) => {
     const told = JSON.parse(await kubectl.say('root', 'version -o json')) as Record<string, Record<string, string>>
     for (const side of ['clientVersion', 'serverVersion']) {
-      for (const name of ['major', 'minor', 'gitVersion', 'buildDate', 'goVersion', 'platform']) {
+      for (const name of [
+        'major',
+        'minor',
+        'gitVersion',
+        'gitCommit',
+        'gitTreeState',
+        'buildDate',
+        'goVersion',
+        'compiler',
+        'platform',
+      ]) {
         assert.match(told[side]?.[name] ?? '', /\S/, `${side} ${name}`)
       }
     }

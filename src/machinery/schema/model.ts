@@ -64,6 +64,8 @@ export interface Schema {
   readonly required?: readonly string[]
 
   readonly enum?: readonly unknown[]
+  /** The values of `enum` do not stand in published schemas: Kubernetes publishes those of some types only (`+enum`). */
+  readonly unlisted?: boolean
   /** Filled in where the field is absent and the struct around it is present. */
   readonly default?: unknown
   readonly minimum?: number

@@ -156,6 +156,18 @@ describe('the whole document', () => {
     ])
   })
 
+  test('names no values where Kubernetes does not', () => {
+    const fieldOf = (definition: string, field: string) => whole.definitions[`io.k8s.${definition}`].properties[field]
+    for (const [definition, field] of [
+      ['api.core.v1.PodCondition', 'status'],
+      ['apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement', 'operator'],
+      ['api.core.v1.Container', 'restartPolicy'],
+    ] as const) {
+      assert.equal(fieldOf(definition, field).enum, undefined, `${definition} ${field}`)
+    }
+    assert.deepEqual(fieldOf('api.core.v1.PodSpec', 'dnsPolicy').enum?.length, 4)
+  })
+
   test('says of options that they belong to every version of every group', () => {
     assert.deepEqual(
       whole.definitions['io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions']['x-kubernetes-group-version-kind'],

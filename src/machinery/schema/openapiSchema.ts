@@ -193,7 +193,7 @@ export class SchemaWriter {
     return {
       ...(type === undefined ? {} : { type }),
       ...(format === undefined || type === 'object' || format === 'duration' ? {} : { format }),
-      ...(schema.enum === undefined ? {} : { enum: schema.enum.toSorted() }),
+      ...(schema.enum === undefined || schema.unlisted === true ? {} : { enum: schema.enum.toSorted() }),
       ...(zero === undefined || this.#dialect === 'v2' ? {} : { default: zero }),
       ...(items === undefined ? {} : { items: this.#item(items) }),
       ...(additionalProperties === undefined || additionalProperties === true

@@ -15,13 +15,26 @@ export interface ServerVersion {
   readonly platform: string
 }
 
+/** Which sources a server was built from, and when. */
+export interface Build {
+  /** 40 hexadecimal digits. */
+  readonly commit: string
+  /** `archive`: the sources came without their history, and `commit` is a hash of them. */
+  readonly treeState: 'clean' | 'dirty' | 'archive'
+  /** In RFC 3339, to the second. */
+  readonly date: string
+}
+
+/** Of a server that runs from its sources as they are. */
+const unbuilt: Build = { commit: '0'.repeat(40), treeState: 'dirty', date: '1970-01-01T00:00:00Z' }
+
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
 /** The version of Kubernetes that this server behaves like. */
 export const kubernetesVersion = 'v1.34.2'
 
 /** The version of this server, on this machine. */
-export function serverVersion(): ServerVersion {
+export function serverVersion(build: Build = unbuilt): ServerVersion {
   const [major = '', minor = ''] = kubernetesVersion.slice(1).split('.')
   return {
     major,
@@ -31,9 +44,9 @@ export function serverVersion(): ServerVersion {
     minCompatibilityMajor: major,
     minCompatibilityMinor: String(Number(minor) - 1),
     gitVersion: kubernetesVersion,
-    gitCommit: '',
-    gitTreeState: 'clean',
-    buildDate: '1970-01-01T00:00:00Z',
+    gitCommit: build.commit,
+    gitTreeState: build.treeState,
+    buildDate: build.date,
     goVersion: `node${process.versions.node}`,
     compiler: 'v8',
     platform: `${process.platform}/${architectures[process.arch] ?? process.arch}`,

@@ -54,7 +54,7 @@ export interface Validation {
   expression: string
   /** Why the request is refused, in one line. */
   message?: string
-  /** The reason of the refusal for programs; `Invalid` when absent. */
+  /** The reason of the refusal for programs; `Invalid` when absent. @unlisted */
   reason?: 'Forbidden' | 'Invalid' | 'RequestEntityTooLarge' | 'Unauthorized'
   /** An expression in CEL whose text is the message; wins over `message` unless it fails or is empty. */
   messageExpression?: string

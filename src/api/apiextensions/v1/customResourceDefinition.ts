@@ -178,7 +178,7 @@ export interface ServiceReference {
 
 /** Whether a custom kind is served, and under which names. */
 export interface CustomResourceDefinitionStatus {
-  /** Whether names were accepted, the kind is served, and what is wrong with it. @listMap type @nullable */
+  /** Whether names were accepted, the kind is served, and what is wrong with it. @listMap type @replace @nullable */
   conditions?: CustomResourceDefinitionCondition[]
   /** The names that are in use, which may differ from those that were asked for. @default {} */
   acceptedNames?: CustomResourceDefinitionNames

@@ -137,5 +137,5 @@ export type PodManagementPolicyType = 'OrderedReady' | 'Parallel'
 /** Replaced by the controller, or only after someone deletes them. */
 export type StatefulSetUpdateStrategyType = 'OnDelete' | 'RollingUpdate'
 
-/** Whether claims stay or go. */
+/** Whether claims stay or go. @unlisted */
 export type PersistentVolumeClaimRetentionPolicyType = 'Delete' | 'Retain'

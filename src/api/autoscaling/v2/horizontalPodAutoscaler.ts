@@ -119,8 +119,8 @@ export interface HorizontalPodAutoscalerList extends TypeMeta {
   items: HorizontalPodAutoscaler[]
 }
 
-/** The policy that allows most, the one that allows least, or no change at all. */
+/** The policy that allows most, the one that allows least, or no change at all. @unlisted */
 export type ScalingPolicySelect = 'Disabled' | 'Max' | 'Min'
 
-/** A number of pods, or a percentage of them. */
+/** A number of pods, or a percentage of them. @unlisted */
 export type HPAScalingPolicyType = 'Percent' | 'Pods'

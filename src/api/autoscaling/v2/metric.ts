@@ -153,8 +153,8 @@ export interface MetricValueStatus {
   averageUtilization?: int32
 }
 
-/** Which field of a measure is set. */
+/** Which field of a measure is set. @unlisted */
 export type MetricSourceType = 'ContainerResource' | 'External' | 'Object' | 'Pods' | 'Resource'
 
-/** Which field of a target counts. */
+/** Which field of a target counts. @unlisted */
 export type MetricTargetType = 'AverageValue' | 'Utilization' | 'Value'

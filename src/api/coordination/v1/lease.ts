@@ -47,5 +47,5 @@ export interface LeaseList extends TypeMeta {
   items: Lease[]
 }
 
-/** How the holder of a lease is chosen among candidates. */
+/** How the holder of a lease is chosen among candidates. @unlisted */
 export type CoordinatedLeaseStrategy = 'OldestEmulationVersion'

@@ -163,20 +163,20 @@ export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never'
  */
 export type TerminationMessagePolicy = 'FallbackToLogsOnError' | 'File'
 
-/** Whether one container starts again when it ends. */
+/** Whether one container starts again when it ends. @unlisted */
 export type ContainerRestartPolicy = 'Always' | 'Never' | 'OnFailure'
 
-/** What a matching restart rule does. */
+/** What a matching restart rule does. @unlisted */
 export type ContainerRestartRuleAction = 'Restart'
 
-/** Whether an exit code must or must not be among the values. */
+/** Whether an exit code must or must not be among the values. @unlisted */
 export type ContainerRestartRuleOnExitCodesOperator = 'In' | 'NotIn'
 
-/** Whether a change of a resource restarts the container. */
+/** Whether a change of a resource restarts the container. @unlisted */
 export type ResourceResizeRestartPolicy = 'NotRequired' | 'RestartContainer'
 
 /** Which mounts made later become visible: none, those of the node, or those of either side. */
 export type MountPropagationMode = 'Bidirectional' | 'HostToContainer' | 'None'
 
-/** Whether a read-only mount covers what is mounted below it. */
+/** Whether a read-only mount covers what is mounted below it. @unlisted */
 export type RecursiveReadOnlyMode = 'Disabled' | 'Enabled' | 'IfPossible'

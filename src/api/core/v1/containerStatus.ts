@@ -122,5 +122,5 @@ export interface VolumeMountStatus {
   recursiveReadOnly?: RecursiveReadOnlyMode
 }
 
-/** What a driver says about a device. */
+/** What a driver says about a device. @unlisted */
 export type ResourceHealthStatus = 'Healthy' | 'Unhealthy' | 'Unknown'

@@ -155,5 +155,5 @@ export interface NodeFeatures {
 /** No longer used. */
 export type NodePhase = 'Pending' | 'Running' | 'Terminated'
 
-/** A host name or an address, for inside the cluster or for outside. */
+/** A host name or an address, for inside the cluster or for outside. @unlisted */
 export type NodeAddressType = 'ExternalDNS' | 'ExternalIP' | 'Hostname' | 'InternalDNS' | 'InternalIP'

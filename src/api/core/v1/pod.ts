@@ -195,5 +195,5 @@ export type DNSPolicy = 'ClusterFirstWithHostNet' | 'ClusterFirst' | 'Default' |
 /** Whether pods of lower priority may be removed to make room. */
 export type PreemptionPolicy = 'PreemptLowerPriority' | 'Never'
 
-/** An operating system that pods can ask for. */
+/** An operating system that pods can ask for. @unlisted */
 export type OSName = 'linux' | 'windows'

@@ -104,5 +104,5 @@ export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown
 /** The order in which pods lose their resources: best effort first, guaranteed last. */
 export type PodQOSClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
-/** How far a change of resources of a running pod has got. */
+/** How far a change of resources of a running pod has got. @unlisted */
 export type PodResizeStatus = 'InProgress' | 'Deferred' | 'Infeasible'

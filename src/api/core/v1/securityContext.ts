@@ -121,7 +121,7 @@ export type PodFSGroupChangePolicy = 'Always' | 'OnRootMismatch'
 /** Whether groups from the image are merged with those asked for. */
 export type SupplementalGroupsPolicy = 'Merge' | 'Strict'
 
-/** Whether labels are set file by file or with a mount option. */
+/** Whether labels are set file by file or with a mount option. @unlisted */
 export type PodSELinuxChangePolicy = 'MountOption' | 'Recursive'
 
 /** No filter, the runtime's, or one from a file on the node. */

@@ -163,5 +163,5 @@ export type IPFamily = '' | 'IPv4' | 'IPv6'
 /** One family, two when the cluster has them, or two in any case. */
 export type IPFamilyPolicy = 'PreferDualStack' | 'RequireDualStack' | 'SingleStack'
 
-/** How the address of a load balancer is to be treated. */
+/** How the address of a load balancer is to be treated. @unlisted */
 export type LoadBalancerIPMode = 'Proxy' | 'VIP'

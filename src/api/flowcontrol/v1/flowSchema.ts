@@ -44,7 +44,7 @@ export interface PriorityLevelConfigurationReference {
 
 /** How requests are told apart into flows. */
 export interface FlowDistinguisherMethod {
-  /** By the user who sends them, or by the namespace that they are about. */
+  /** By the user who sends them, or by the namespace that they are about. @unlisted */
   type: 'ByNamespace' | 'ByUser'
 }
 
@@ -60,7 +60,7 @@ export interface PolicyRulesWithSubjects {
 
 /** Somebody who sends requests; the member that `kind` tells is set. */
 export interface Subject {
-  /** Whether it is a user, a group or an account. */
+  /** Whether it is a user, a group or an account. @unlisted */
   kind: 'Group' | 'ServiceAccount' | 'User'
   /** The user. */
   user?: UserSubject

@@ -26,7 +26,7 @@ export const priorityLevelConfigurations = resource<PriorityLevelConfiguration>(
 
 /** How the requests of a level are limited. */
 export interface PriorityLevelConfigurationSpec {
-  /** `Exempt` requests run at once; `Limited` ones have a share of the server. */
+  /** `Exempt` requests run at once; `Limited` ones have a share of the server. @unlisted */
   type: 'Exempt' | 'Limited'
   /** The limits; exactly for `Limited`. */
   limited?: LimitedPriorityLevelConfiguration
@@ -56,7 +56,7 @@ export interface ExemptPriorityLevelConfiguration {
 
 /** What becomes of requests that cannot run at once. */
 export interface LimitResponse {
-  /** They wait in queues, or are refused. */
+  /** They wait in queues, or are refused. @unlisted */
   type: 'Queue' | 'Reject'
   /** The queues; only for `Queue`. */
   queuing?: QueuingConfiguration

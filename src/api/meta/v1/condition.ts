@@ -17,5 +17,5 @@ export interface Condition {
   message: string
 }
 
-/** Whether a condition holds; unknown when nobody could tell. */
+/** Whether a condition holds; unknown when nobody could tell. @unlisted */
 export type ConditionStatus = 'True' | 'False' | 'Unknown'

@@ -27,5 +27,5 @@ export interface FieldSelectorRequirement {
   values?: string[]
 }
 
-/** How a label's value is compared. */
+/** How a label's value is compared. @unlisted */
 export type LabelSelectorOperator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'

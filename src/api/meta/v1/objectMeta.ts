@@ -80,5 +80,5 @@ export interface ManagedFieldsEntry {
 /** A set of fields as a tree: `f:name` for a field, `k:{…}` and `v:…` for list items, `.` for the item itself. */
 export type FieldsV1 = Record<string, unknown>
 
-/** Server-side apply, or any other write. */
+/** Server-side apply, or any other write. @unlisted */
 export type ManagedFieldsOperation = 'Apply' | 'Update'

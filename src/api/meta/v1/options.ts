@@ -121,7 +121,7 @@ export interface TableOptions {
   includeObject?: IncludeObjectPolicy
 }
 
-/** Owned objects are left alone, removed afterwards, or removed first. */
+/** Owned objects are left alone, removed afterwards, or removed first. @unlisted */
 export type DeletionPropagation = 'Background' | 'Foreground' | 'Orphan'
 
 /** Exactly the revision, or that one or a later one. */

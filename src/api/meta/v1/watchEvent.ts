@@ -9,5 +9,5 @@ export interface WatchEvent {
   object: RawExtension
 }
 
-/** What happened to an object, a mark of the revision reached, or the end of a watch. */
+/** What happened to an object, a mark of the revision reached, or the end of a watch. @unlisted */
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'

@@ -50,5 +50,5 @@ export interface IngressClassList extends TypeMeta {
   items: IngressClass[]
 }
 
-/** An object of the whole cluster, or of a namespace. */
+/** An object of the whole cluster, or of a namespace. @unlisted */
 export type IngressClassParametersReferenceScope = 'Cluster' | 'Namespace'

@@ -163,7 +163,7 @@ export interface DeviceRequestAllocationResult {
 
 /** What a driver is told about devices that were given. */
 export interface DeviceAllocationConfiguration {
-  /** Whether it comes from the class or from the claim. */
+  /** Whether it comes from the class or from the claim. @unlisted */
   source: 'FromClaim' | 'FromClass'
   /** The requests that it is about; all when empty. */
   requests?: string[]
@@ -219,5 +219,5 @@ export interface ResourceClaimList extends TypeMeta {
   items: ResourceClaim[]
 }
 
-/** Whether a number of devices is wanted, or all that fit. */
+/** Whether a number of devices is wanted, or all that fit. @unlisted */
 export type DeviceAllocationMode = 'All' | 'ExactCount'

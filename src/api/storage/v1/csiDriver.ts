@@ -62,8 +62,8 @@ export interface CSIDriverList extends TypeMeta {
   items: CSIDriver[]
 }
 
-/** Whether volumes outlive the pods that use them. */
+/** Whether volumes outlive the pods that use them. @unlisted */
 export type VolumeLifecycleMode = 'Ephemeral' | 'Persistent'
 
-/** Whether files of a volume are given to the group of the pod. */
+/** Whether files of a volume are given to the group of the pod. @unlisted */
 export type FSGroupPolicy = 'File' | 'None' | 'ReadWriteOnceWithFSType'

@@ -1,5 +1,6 @@
 // Storage classes: how volumes are made when claims ask for them.
 import { resource } from '#api/resource.ts'
+import type { PersistentVolumeReclaimPolicy } from '#api/core/v1/persistentVolume.ts'
 import type { TopologySelectorTerm } from '#api/core/v1/scheduling.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
@@ -13,7 +14,7 @@ export interface StorageClass extends TypeMeta {
   /** What the provisioner is told, by names of its own; at most 512 entries and 256 KiB together. */
   parameters?: Record<string, string>
   /** What becomes of a volume when its claim is gone. @default Delete */
-  reclaimPolicy?: 'Delete' | 'Retain'
+  reclaimPolicy?: PersistentVolumeReclaimPolicy
   /** Options with which the volumes are mounted, such as `ro`; they are not checked. */
   mountOptions?: string[]
   /** Whether claims of the class may ask for more later. */

@@ -52,7 +52,7 @@ export interface GroupVersionResource {
 
 /** One fact about a migration. */
 export interface MigrationCondition {
-  /** The kind of fact. */
+  /** The kind of fact. @unlisted */
   type: 'Failed' | 'Running' | 'Succeeded'
   /** Whether it holds. */
   status: ConditionStatus
