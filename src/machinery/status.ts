@@ -149,7 +149,7 @@ export function invalid(
   return failure('Invalid', `${kind} "${name}" is invalid${problems.length === 0 ? '' : `: ${text}`}`, {
     ...(name === '' ? {} : { name }),
     ...(resource.group === '' ? {} : { group: resource.group }),
-    kind: resource.kind,
+    ...(resource.kind === '' ? {} : { kind: resource.kind }),
     causes,
   })
 }

@@ -75,8 +75,14 @@ export function refineObject(
   value: unknown,
   validation: FieldValidation,
   schema?: Schema,
+  refuse?: BodyOptions['refuse'],
 ): Refined {
-  const options = { kind, fieldValidation: validation, ...(schema === undefined ? {} : { schema }) }
+  const options = {
+    kind,
+    fieldValidation: validation,
+    ...(schema === undefined ? {} : { schema }),
+    ...(refuse === undefined ? {} : { refuse }),
+  }
   const { object, warnings } = decodeParsed(value, options)
   return { object: object as unknown as KubeObject, warnings }
 }

@@ -2,17 +2,23 @@ import type { KubeObject } from '#api/resource.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
 import { exceedsJsonSize } from '#lib/encoding/jsonSize.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
-import { applyJsonPatch, JsonPatchError, maximumOperations, readJsonPatch } from '#machinery/patch/json.ts'
-import { applyMergePatch, isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
-import { applyStrategicMergePatch, StrategicPatchError } from '#machinery/patch/strategic.ts'
+import { strictProblem, type Mismatched } from '#machinery/codec/body.ts'
+import { isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { GroupVersionKind, Schema } from '#machinery/schema/model.ts'
-import { badRequest, failure, requestTooLarge, StatusError } from '#machinery/status.ts'
+import { badRequest, invalid, StatusError } from '#machinery/status.ts'
+import { quoteString } from '#machinery/validate/report.ts'
 import { readBody, refineObject, type FieldValidation, type Refined } from './decode.ts'
-import { plainFailure, unsupportedMediaType } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Kind } from './kind.ts'
 import { thaw, thawMetadata } from './objects.ts'
+import {
+  readJsonChange,
+  readMergeChange,
+  readStrategicChange,
+  type PatchBody,
+  type PatchChange,
+} from './patchChange.ts'
 import { largestObject, objectTooLarge } from './registry/commit.ts'
 
 /** A patch that was read and can be applied to any state of the object. */
@@ -21,13 +27,11 @@ export interface Patch {
   apply(old: KubeObject, validation: FieldValidation): Refined
 }
 
-type Apply = (old: Json, kind: GroupVersionKind) => Json
-
-const patchTypes = {
-  'application/json-patch+json': readJson,
-  'application/merge-patch+json': readMerge,
-  'application/strategic-merge-patch+json': readStrategic,
-} as const
+const patchTypes: Readonly<Record<string, (body: PatchBody) => PatchChange>> = {
+  'application/json-patch+json': readJsonChange,
+  'application/merge-patch+json': readMergeChange,
+  'application/strategic-merge-patch+json': readStrategicChange,
+}
 
 /** Reads the body of a PATCH on objects of a kind. */
 export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind): Promise<Patch> {
@@ -37,13 +41,13 @@ export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind
 
 /** Reads the body of a PATCH on objects of a kind that may be only a view of others. */
 export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind, schema?: Schema): Promise<Patch> {
-  const { apply, size } = await readChange(exchange)
+  const { change, size } = await readChange(exchange)
   return {
     apply(old, validation) {
-      const patched = apply(old as unknown as Json, kind)
+      const patched = change.apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
       if (size > largePatch && isTooLarge(patched)) throw objectTooLarge()
-      return refinePatched(kind, old, patched, validation, schema)
+      return refinePatched(change, kind, old, patched, validation, schema)
     },
   }
 }
@@ -58,6 +62,7 @@ function isTooLarge({ metadata: _, ...rest }: JsonObject): boolean {
 
 /** Decodes what a patch has changed; members that are still those of the old object are as they should be. */
 function refinePatched(
+  change: PatchChange,
   kind: GroupVersionKind,
   old: KubeObject,
   patched: JsonObject,
@@ -73,14 +78,25 @@ function refinePatched(
       kept[key] = key === 'metadata' ? thawMetadata(old.metadata) : thaw(value)
     } else setOwn(changed, key, value)
   }
-  const { object, warnings } = refineObject(kind, changed, validation, schema)
-  return { object: Object.assign(object, kept), warnings }
+  const own = validation === 'Ignore' ? [] : change.complaints()
+  const refuse = (why: Mismatched): StatusError => {
+    const type = schema ?? schemaOfKind(kind)
+    const problem =
+      'complaints' in why
+        ? strictProblem([...own, ...change.inOrder(why.complaints)])
+        : ((type === undefined ? undefined : change.explain?.(type, changed)) ?? why.problem)
+    const message = `Invalid value: ${quoteString(change.quote(patched))}: ${problem}`
+    return invalid({ group: '', kind: '' }, '', [{ reason: 'FieldValueInvalid', message, field: 'patch' }])
+  }
+  const { object, warnings } = refineObject(kind, changed, validation, schema, refuse)
+  if (own.length > 0 && validation === 'Strict') throw refuse({ complaints: [] })
+  return { object: Object.assign(object, kept), warnings: [...own, ...change.inOrder(warnings)] }
 }
 
 /** The change that the body asks for, and the body's size in bytes; 0 when it never was a text. */
-async function readChange(exchange: Exchange): Promise<{ readonly apply: Apply; readonly size: number }> {
+async function readChange(exchange: Exchange): Promise<{ readonly change: PatchChange; readonly size: number }> {
   const type = (exchange.request.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
-  const read = Object.hasOwn(patchTypes, type) ? patchTypes[type as keyof typeof patchTypes] : undefined
+  const read = Object.hasOwn(patchTypes, type) ? patchTypes[type] : undefined
   if (read === undefined) {
     throw new StatusError({
       kind: 'Status',
@@ -94,54 +110,9 @@ async function readChange(exchange: Exchange): Promise<{ readonly apply: Apply; 
     })
   }
   const { request } = exchange
-  if ('object' in request.body) return { apply: read(request.body.object as Json), size: 0 }
+  if ('object' in request.body) {
+    return { change: read({ value: request.body.object, duplicates: () => [] }), size: 0 }
+  }
   const bytes = await readBody(exchange)
-  const decoded = decodeJson(bytes)
-  if ('problem' in decoded) throw badRequest(`error decoding patch: ${decoded.problem}`)
-  return { apply: read(decoded.value as Json), size: bytes.length }
-}
-
-function readJson(json: Json): Apply {
-  if (Array.isArray(json) && json.length > maximumOperations) {
-    throw requestTooLarge(`The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${json.length}`)
-  }
-  const operations = jsonPatchRefusals(() => readJsonPatch(json))
-  return (old) => jsonPatchRefusals(() => applyJsonPatch(old, operations))
-}
-
-function jsonPatchRefusals<T>(run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    if (!(error instanceof JsonPatchError)) throw error
-    if (error.fault === 'malformed') throw badRequest(`error decoding patch: ${error.message}`)
-    throw failure('Invalid', 'the server rejected our request due to an error in our request', {})
-  }
-}
-
-function readMerge(json: Json): Apply {
-  if (!isJsonObject(json)) throw badRequest('Invalid JSON Patch')
-  return (old) => applyMergePatch(old, json)
-}
-
-function readStrategic(json: Json): Apply {
-  if (!isJsonObject(json)) throw badRequest('error decoding patch: invalid JSON document')
-  return (old, kind) => {
-    const schema = schemaOfKind(kind)
-    // Only kinds that are built in say how their lists merge.
-    if (schema === undefined) throw unsupportedMediaType(otherPatchTypes)
-    return strategicRefusals(() => applyStrategicMergePatch(old as JsonObject, json, schema))
-  }
-}
-
-const otherPatchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml']
-
-function strategicRefusals<T>(run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    if (!(error instanceof StrategicPatchError)) throw error
-    if (error.fault === 'badPatch') throw badRequest(error.message)
-    throw error.fault === 'unprocessable' ? failure('Invalid', error.message, {}) : plainFailure(500, error.message)
-  }
+  return { change: read(decodeJson(bytes)), size: bytes.length }
 }

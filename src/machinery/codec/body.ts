@@ -29,7 +29,12 @@ export interface BodyOptions {
   readonly maxBytes?: number
   /** Other kinds that the path takes too, such as `DeleteOptions` written in the version of the resource. */
   readonly accepts?: (kind: GroupVersionKind) => boolean
+  /** The refusal of an object whose kind could be read; absent: that of a body. */
+  readonly refuse?: (why: Mismatched) => Error
 }
+
+/** Why an object is not one of its kind: in the decoder's words, or by what strict reading complains about. */
+export type Mismatched = { readonly problem: string } | { readonly complaints: readonly string[] }
 
 export interface DecodedBody {
   readonly object: JsonObject
@@ -109,7 +114,8 @@ function readYaml(bytes: Uint8Array, options: BodyOptions): Parsed {
   }
 }
 
-function dotted(path: KeyPath): string {
+/** A path as messages write it: `spec.containers[0].image`. */
+export function dotted(path: KeyPath): string {
   let text = ''
   for (const step of path) text += typeof step === 'number' ? `[${step}]` : text === '' ? step : `.${step}`
   return text
@@ -198,17 +204,24 @@ function decodeObject(
   const isCustom = schema.definition === undefined
   const read = isPrivate ? decodeOwnValue : decodeValue
   const decoded = isCustom ? decodeCustom(schema, value, isPrivate) : read(schema, value ?? {})
-  if ('problem' in decoded) throw cannotBeHandled(kind, options.kind, decoded.problem)
+  const refuse =
+    options.refuse ??
+    ((why: Mismatched) =>
+      cannotBeHandled(kind, options.kind, 'problem' in why ? why.problem : strictProblem(why.complaints)))
+  if ('problem' in decoded) throw refuse(decoded)
   const object: JsonObject = { kind: '', apiVersion: '', ...decoded.value }
   object['kind'] = kind.kind
   object['apiVersion'] = apiVersion
   const validation = options.fieldValidation ?? 'Warn'
   if (validation === 'Ignore') return { object, warnings: [] }
   const complaints = [...decoded.complaints, ...duplicates(isCustom ? undefined : schema)].slice(0, mostComplaints)
-  if (complaints.length > 0 && validation === 'Strict') {
-    throw cannotBeHandled(kind, options.kind, `strict decoding error: ${complaints.join(', ')}`)
-  }
+  if (complaints.length > 0 && validation === 'Strict') throw refuse({ complaints })
   return { object, warnings: complaints }
+}
+
+/** What strict reading complains about, as one sentence. */
+export function strictProblem(complaints: readonly string[]): string {
+  return `strict decoding error: ${complaints.join(', ')}`
 }
 
 /** An object of a user's kind: its own schema says which fields there are, and rules check them later. */

@@ -115,6 +115,11 @@ const scalars: Readonly<Record<string, Check>> = {
   fields: () => undefined,
 }
 
+/** What is wrong with a scalar that has a text of its own, such as a time, wherever it stands. */
+export function scalarProblem(schema: Schema, value: unknown): string | undefined {
+  return scalars[schema.format ?? '']?.(schema, value, { path: '', struct: '', fields: '' })
+}
+
 function integerProblem(schema: Schema, value: unknown, place: Place): string | undefined {
   if (typeof value !== 'number') return typeMismatch(schema, value, place)
   const fits = schema.format === 'int32' ? (value | 0) === value : Number.isSafeInteger(value)
@@ -144,7 +149,7 @@ function shortName(schema: Schema): string {
 }
 
 /** How Go's messages call the type of a schema. */
-function goTypeOf(schema: Schema): string {
+export function goTypeOf(schema: Schema): string {
   if (schema.goType !== undefined) return schema.goType
   if (schema.definition !== undefined) return schema.definition.split('.').slice(-2).join('.')
   switch (schema.format) {

@@ -24,10 +24,18 @@ type Operation =
 
 /** Reads the list of operations. Throws a JsonPatchError on anything that is not one. */
 export function readJsonPatch(patch: Json): readonly Operation[] {
-  if (!Array.isArray(patch)) throw new JsonPatchError('malformed', 'a JSON patch is a list of operations')
+  const no = (value: Json, what: string): JsonPatchError => {
+    const word = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+    return new JsonPatchError('malformed', `json: cannot unmarshal ${word} into Go ${what}`)
+  }
+  if (!Array.isArray(patch)) throw no(patch, 'value of type []handlers.jsonPatchOp')
   return patch.map((entry: Json): Operation => {
-    if (!isJsonObject(entry)) throw new JsonPatchError('malformed', 'an operation is an object')
+    if (!isJsonObject(entry)) throw no(entry, 'value of type handlers.jsonPatchOp')
     const { op, path, from } = entry
+    for (const [name, member] of Object.entries({ op, path, from })) {
+      if (typeof member === 'string' || member === undefined || member === null) continue
+      throw no(member, `struct field jsonPatchOp.${name} of type string`)
+    }
     if (typeof path !== 'string') throw new JsonPatchError('unfit', `operation lacks a path`)
     switch (op) {
       case 'add':

@@ -267,7 +267,7 @@ function uniqueScalars(items: readonly Json[]): readonly Json[] {
 }
 
 /** A value as Go's `%v` prints it, for messages: `map[name:a ports:[80 81]]`. */
-function goText(value: Json): string {
+export function goText(value: Json): string {
   if (value === null) return '<nil>'
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`
   if (isJsonObject(value)) {
