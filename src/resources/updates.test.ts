@@ -51,7 +51,7 @@ describe('an update of a pod', () => {
       ['spec.activeDeadlineSeconds: must be less than or'],
     ],
     ['a gate less', {}, gated, []],
-    ['a gate more', gated, {}, ['spec.schedulingGates: only deletion is allowed, but']],
+    ['a gate more', gated, {}, ['spec.schedulingGates[0].name: only deletion is allowed, but']],
     ['the place, behind a gate', { ...gated, nodeSelector: { a: 'b', c: 'd' } }, gated, []],
     ['the place', { nodeSelector: { a: 'b', c: 'd' } }, {}, [fixed]],
     ['no more negative grace', { terminationGracePeriodSeconds: 1 }, { terminationGracePeriodSeconds: -1 }, []],

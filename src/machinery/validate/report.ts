@@ -87,7 +87,7 @@ export function problemCauses(problems: readonly FieldProblem[]): StatusCause[] 
   }))
 }
 
-/** A report for a whole object, and the list it fills. The root's own path prints as `<nil>`, like upstream's. */
+/** A report for a whole object, and the list it fills. The root's own path prints as `<nil>`, that of `at('')` as nothing, like upstream's. */
 export function createReport(root = ''): { readonly report: Report; readonly problems: readonly FieldProblem[] } {
   const problems: FieldProblem[] = []
   return { report: new Place(problems, undefined, root), problems }
@@ -109,7 +109,7 @@ class Place implements Report {
 
   // Written only when something is wrong: valid objects pay for no text.
   get path(): string {
-    return this.#text() || '<nil>'
+    return this.#text() || (this.#parent === undefined ? '<nil>' : '')
   }
 
   #text(): string {

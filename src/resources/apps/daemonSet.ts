@@ -4,6 +4,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { amountOf, checkCollisionCount, checkCount, checkShare } from './rollout.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -57,6 +58,7 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     spec.revisionHistoryLimit ??= 10
   },
   prepare(daemonSet, old) {
+    dropDisabledFields(daemonSet.spec.template.spec, old?.spec.template.spec)
     keepTemplateGeneration(daemonSet, old)
     if (old !== undefined) return
     daemonSet.status = { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 }

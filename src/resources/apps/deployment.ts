@@ -1,6 +1,7 @@
 import { deployments, type Deployment, type DeploymentSpec } from '#api/apps/v1/deployment.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { checkPodsAtOnce } from './rollout.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { scaleSubresource } from './scale.ts'
@@ -56,6 +57,7 @@ export const deploymentStrategy: Strategy<Deployment> = {
       spec.strategy.rollingUpdate.maxSurge ??= '25%'
     }
   },
+  prepare: ({ spec }, old) => dropDisabledFields(spec.template.spec, old?.spec.template.spec),
   warnings: (object, old) => workloadWarnings(object, old, object.spec.template),
   validate(deployment, old, report) {
     const spec = report.at('spec')

@@ -1,4 +1,5 @@
 import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { replicaColumns } from './replicaColumns.ts'
 import { scaleSubresource } from './scale.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
@@ -35,6 +36,7 @@ export const replicaSetStrategy: Strategy<ReplicaSet> = {
     defaultTemplate(spec.template)
   },
   prepare(replicaSet, old) {
+    dropDisabledFields(replicaSet.spec.template!.spec, old?.spec.template?.spec)
     if (old === undefined) replicaSet.status = { replicas: 0 }
   },
   warnings: (object, old) => workloadWarnings(object, old, object.spec.template!),

@@ -10,6 +10,7 @@ import { checkClaimSpec, defaultClaimSpec } from '#resources/core/persistentVolu
 import { checkAtLeast, checkOneOf } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { goForm } from '#resources/goForm.ts'
 import { claimWarnings, isAsBefore, templateWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -63,6 +64,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
   },
   prepare(statefulSet, old) {
     if (old === undefined) statefulSet.status = { replicas: 0 }
+    dropDisabledFields(statefulSet.spec.template.spec, old?.spec.template.spec)
     // An alpha feature (KEP-961), which is off.
     if (old?.spec.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) {
       delete statefulSet.spec.updateStrategy?.rollingUpdate?.maxUnavailable

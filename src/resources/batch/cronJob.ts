@@ -4,6 +4,7 @@ import { ageOf } from '#machinery/humanDuration.ts'
 import { isTimeZone } from '#machinery/timeZone.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast } from '#resources/rules.ts'
 import { isAsBefore, podNameWarnings } from '#resources/core/pod/warnings.ts'
@@ -48,6 +49,8 @@ export const cronJobStrategy: Strategy<CronJob> = {
   ],
   subresources: { status: { ...statusSubresource, validate: () => {} } },
   default: ({ spec }) => defaultTemplate(spec.jobTemplate.spec.template),
+  prepare: ({ spec }, old) =>
+    dropDisabledFields(spec.jobTemplate.spec.template.spec, old?.spec.jobTemplate.spec.template.spec),
   validate({ metadata, spec }, old, report) {
     checkSpec(spec, old?.spec, report.at('spec'))
     if (old === undefined && metadata.name.length > longestName) {

@@ -5,6 +5,7 @@ import { dnsLabelProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelector, hasKnownOperators } from '#resources/selector.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { defaultTemplate } from '#resources/core/pod/template.ts'
 import { isAsBefore, podNameWarnings } from '#resources/core/pod/warnings.ts'
 import { statusSubresource } from '#resources/status.ts'
@@ -51,6 +52,7 @@ export const jobStrategy: Strategy<Job> = {
     defaultLabels(job)
   },
   prepare(job, old) {
+    dropDisabledFields(job.spec.template.spec, old?.spec.template.spec)
     if (old !== undefined) return
     if (job.spec.manualSelector !== true) generateSelector(job)
     defaultLabels(job)

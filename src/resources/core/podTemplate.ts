@@ -1,5 +1,6 @@
 import { podTemplates, type PodTemplate } from '#api/core/v1/podTemplate.ts'
 import { containerColumns, formatLabels, nameColumn } from '#resources/columns.ts'
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { templateWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -21,6 +22,7 @@ export const podTemplateStrategy: Strategy<PodTemplate> = {
     },
   ],
   default: ({ template }) => defaultTemplate(template),
+  prepare: ({ template }, old) => dropDisabledFields(template.spec, old?.template.spec),
   warnings: ({ template }) => templateWarnings(template, 'template'),
   validate({ template }, old, report) {
     const options = { restartPolicies: ['Always', 'OnFailure', 'Never'], deadlineOwner: '' }

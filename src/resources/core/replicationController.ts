@@ -1,3 +1,4 @@
+import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { replicationControllers, type ReplicationController } from '#api/core/v1/replicationController.ts'
 import { replicaColumns } from '#resources/apps/replicaColumns.ts'
 import { scaleSubresource } from '#resources/apps/scale.ts'
@@ -45,6 +46,8 @@ export const replicationControllerStrategy: Strategy<ReplicationController> = {
     if (spec.template !== undefined) defaultTemplate(spec.template)
   },
   prepare(controller, old) {
+    const { template } = controller.spec
+    if (template !== undefined) dropDisabledFields(template.spec, old?.spec.template?.spec)
     if (old === undefined) controller.status = { replicas: 0 }
   },
   warnings: (object, old) => workloadWarnings(object, old, object.spec.template!),

@@ -3,8 +3,10 @@ import { parseIp } from '#lib/net/ip.ts'
 import { dnsLabelProblems, qualifiedNameProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkAffinity, checkSpreadConstraints, checkTolerations } from '#resources/core/pod/rules/placement.ts'
-import { checkContainers } from '#resources/core/pod/rules/containers.ts'
-import { checkPodResources } from '#resources/core/pod/rules/resources.ts'
+import { checkPodClaims } from '#resources/core/pod/rules/claims.ts'
+import { checkContainers, checkImageSpaces } from '#resources/core/pod/rules/containers.ts'
+import { checkHostNetwork, checkHostUsers, checkOs } from '#resources/core/pod/rules/host.ts'
+import { checkPodResources, checkResources } from '#resources/core/pod/rules/resources.ts'
 import { checkPodSecurityContext } from '#resources/core/pod/rules/security.ts'
 import { checkVolumes } from '#resources/core/pod/rules/volumes.ts'
 import { checkLabels } from '#resources/metadata.ts'
@@ -14,20 +16,31 @@ const restartPolicies: readonly string[] = ['Always', 'OnFailure', 'Never']
 const dnsPolicies: readonly string[] = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
 const mostInt32 = 2 ** 31 - 1
 
+export interface PodSpecOptions {
+  /** Of a pod more is asked than of a template, which may be older than a rule. */
+  readonly isPod?: boolean
+  /** Claims that become volumes beside those of the spec. */
+  readonly furtherVolumes?: readonly string[]
+}
+
 /**
  * The rules of what a pod asks for, in upstream's order: people read the first problem first. `old` is what an update
- * started from: what was valid once stays valid. `furtherVolumes` are those that the pod will get besides.
+ * started from: what was valid once stays valid.
  */
 export function checkPodSpec(
   spec: PodSpec,
   old: PodSpec | undefined,
   report: Report,
-  furtherVolumes: readonly string[] = [],
+  { isPod = false, furtherVolumes }: PodSpecOptions = {},
 ): void {
-  const volumes = checkVolumes(spec.volumes ?? [], report.at('volumes'))
-  const known = furtherVolumes.length === 0 ? volumes : new Set([...volumes, ...furtherVolumes])
-  checkContainers(spec, known, report)
+  let volumes = checkVolumes(spec.volumes ?? [], report.at('volumes'))
+  if (furtherVolumes !== undefined && furtherVolumes.length > 0) {
+    volumes = new Map([...volumes, ...furtherVolumes.map((name) => [name, undefined] as const)])
+  }
+  const claims = checkPodClaims(spec.resourceClaims, report.at('resourceClaims'))
+  checkContainers(spec, { volumes, claims }, report)
   checkPodResources(spec, report)
+  checkHostNetwork(spec, isPod, report)
   checkRestartPolicy(spec.restartPolicy, report.at('restartPolicy'))
   checkDnsPolicy(spec.dnsPolicy, report.at('dnsPolicy'))
   checkLabels(spec.nodeSelector, report.at('nodeSelector'))
@@ -44,6 +57,7 @@ export function checkPodSpec(
   }
   checkSchedulingGates(spec, report.at('schedulingGates'))
   checkSpreadConstraints(spec.topologySpreadConstraints ?? [], report.at('topologySpreadConstraints'))
+  checkHostUsers(spec, report)
   checkNames(spec, report)
   if (spec.activeDeadlineSeconds !== undefined) {
     const { activeDeadlineSeconds } = spec
@@ -70,9 +84,34 @@ export function checkPodSpec(
     const value = spec[field] ?? ''
     if (value !== '') report.at(field).invalidBecause(value, dnsSubdomainProblems(value))
   }
-  checkOs(spec, report.at('os'))
+  checkPreemption(spec.preemptionPolicy, report.at('preemptionPolicy'))
+  if (spec.overhead !== undefined) checkResources({ limits: spec.overhead }, report.at('overhead'))
+  checkOs(spec, report)
   if (old === undefined)
     checkAtLeast(report.at('terminationGracePeriodSeconds'), -1, spec.terminationGracePeriodSeconds)
+  if (isPod) checkPodAlone(spec, report)
+}
+
+/** What of a pod is refused, but not of a template. */
+function checkPodAlone(spec: PodSpec, report: Report): void {
+  if ((spec.serviceAccountName ?? '') === '') {
+    for (const [index, { projected }] of (spec.volumes ?? []).entries()) {
+      for (const [position, { serviceAccountToken }] of (projected?.sources ?? []).entries()) {
+        if (serviceAccountToken === undefined) continue
+        const place = report.at('volumes', index, 'projected', 'sources', position, 'serviceAccountToken')
+        place.forbidden('must not be specified when serviceAccountName is not set')
+      }
+    }
+  }
+  for (const kind of ['containers', 'initContainers'] as const) {
+    for (const [index, container] of (spec[kind] ?? []).entries()) checkImageSpaces(container, report.at(kind, index))
+  }
+}
+
+function checkPreemption(policy: string | undefined, report: Report): void {
+  if (policy === undefined || policy === 'PreemptLowerPriority' || policy === 'Never') return
+  if (policy === '') report.required()
+  else report.notSupported(policy, ['PreemptLowerPriority', 'Never'])
 }
 
 function checkRestartPolicy(policy: string | undefined, report: Report): void {
@@ -93,8 +132,10 @@ function checkDnsConfig({ dnsPolicy, dnsConfig }: PodSpec, report: Report): void
   const { nameservers = [], searches = [], options = [] }: PodDNSConfig = dnsConfig ?? {}
   if (dnsPolicy === 'None') {
     if (dnsConfig === undefined) return report.required('must provide `dnsConfig` when `dnsPolicy` is None')
-    if (nameservers.length === 0)
-      report.at('nameservers').required('must provide at least one DNS nameserver when `dnsPolicy` is None')
+    if (nameservers.length === 0) {
+      const problem = 'must provide at least one DNS nameserver when `dnsPolicy` is None'
+      return report.at('nameservers').required(problem)
+    }
   }
   if (nameservers.length > mostNameservers) {
     report.at('nameservers').invalid(nameservers, `must not have more than ${mostNameservers} nameservers`)
@@ -136,14 +177,4 @@ function checkNames(spec: PodSpec, report: Report): void {
     const value = spec[field] ?? ''
     if (value !== '') report.at(field).invalidBecause(value, dnsSubdomainProblems(value))
   }
-  if ((spec.schedulingGates ?? []).length > 0 && (spec.nodeName ?? '') !== '') {
-    report.at('nodeName').forbidden('cannot be set until all schedulingGates have been cleared')
-  }
-}
-
-function checkOs({ os }: PodSpec, report: Report): void {
-  if (os === undefined) return
-  const name = os.name as string
-  if (name === '') report.at('name').required('cannot be empty')
-  else if (name !== 'linux' && name !== 'windows') report.at('name').notSupported(name, ['linux', 'windows'])
 }

@@ -4,7 +4,10 @@ import type { Report } from '#machinery/validate/report.ts'
 import { podColumns } from './columns.ts'
 import { defaultPod } from './defaults.ts'
 import { checkPodSpec } from './rules.ts'
-import { checkPodUpdate } from './update.ts'
+import { dropDisabledFields } from './disabledFields.ts'
+import { checkEphemeralUpdate } from './ephemeral.ts'
+import { checkResize, keepResize } from './resize.ts'
+import { checkPodUpdate, mirrorAnnotation } from './update.ts'
 import { olderAddressWarnings } from '#resources/addresses.ts'
 import { podWarnings } from './warnings.ts'
 import { statusSubresource } from '#resources/status.ts'
@@ -30,16 +33,26 @@ export const podStrategy: Strategy<Pod> = {
   subresources: {
     // The rules are about the spec, which stays: nodes report often, and what they report is taken as it is.
     status: {
-      warnings: statusWarnings,
       ...statusSubresource,
+      warnings: statusWarnings,
       // Old kubelets corrupt owners, on which garbage collection relies.
       writes: statusSubresource.writes!.filter((path) => path !== 'metadata.ownerReferences'),
       validate: () => {},
     },
     binding: { verbs: ['create'], body: { group: '', version: 'v1', kind: 'Binding' } },
     eviction: { verbs: ['create'], body: { group: 'policy', version: 'v1', kind: 'Eviction' } },
-    ephemeralcontainers: { verbs: ['get', 'update', 'patch'], writes: ['spec.ephemeralContainers'] },
-    resize: { verbs: ['get', 'update', 'patch'], writes: ['spec.containers', 'spec.initContainers'] },
+    ephemeralcontainers: {
+      verbs: ['get', 'update', 'patch'],
+      writes: ['spec.ephemeralContainers'],
+      prepare: (pod, old) => dropDisabledFields(pod.spec, old.spec),
+      validate: checkEphemeralUpdate,
+    },
+    resize: {
+      verbs: ['get', 'update', 'patch'],
+      writes: ['spec.containers', 'spec.initContainers'],
+      prepare: keepResize,
+      validate: checkResize,
+    },
     log: { verbs: ['get'] },
     exec: { verbs: ['connect'] },
     attach: { verbs: ['connect'] },
@@ -48,6 +61,7 @@ export const podStrategy: Strategy<Pod> = {
   },
   default: defaultPod,
   prepare(pod, old) {
+    dropDisabledFields(pod.spec, old?.spec)
     if (old !== undefined) return
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
     const gates = pod.spec.schedulingGates ?? []
@@ -58,7 +72,8 @@ export const podStrategy: Strategy<Pod> = {
   },
   validate(pod, old, report) {
     const spec = report.at('spec')
-    checkPodSpec(pod.spec, old?.spec, spec)
+    checkPodAnnotations(pod, old, report.at('metadata', 'annotations'))
+    checkPodSpec(pod.spec, old?.spec, spec, { isPod: true })
     if (old === undefined) checkCreate(pod.spec, spec)
     else checkPodUpdate(pod, old, report)
   },
@@ -77,6 +92,30 @@ function statusWarnings({ status }: Pod): readonly string[] {
 
 function checkCreate(spec: PodSpec, report: Report): void {
   if ((spec.ephemeralContainers ?? []).length > 0) report.at('ephemeralContainers').forbidden('cannot be set on create')
+  if ((spec.schedulingGates ?? []).length > 0 && (spec.nodeName ?? '') !== '') {
+    report.at('nodeName').forbidden('cannot be set until all schedulingGates have been cleared')
+  }
+}
+
+const deletionCost = 'controller.kubernetes.io/pod-deletion-cost'
+
+/** A copy of a static pod has a node, and what a pod costs to delete is a number; once wrong, it may stay so. */
+function checkPodAnnotations({ metadata, spec }: Pod, old: Pod | undefined, report: Report): void {
+  const { annotations } = metadata
+  if (annotations === undefined) return
+  const mirror = annotations[mirrorAnnotation]
+  if (mirror !== undefined && (spec.nodeName ?? '') === '') {
+    report.key(mirrorAnnotation).invalid(mirror, 'must set spec.nodeName if mirror pod annotation is set')
+  }
+  const cost = annotations[deletionCost]
+  if (cost === undefined || isInt32(cost)) return
+  const before = old?.metadata.annotations?.[deletionCost]
+  if (before === undefined || isInt32(before)) report.key(deletionCost).invalid(cost, 'must be a 32bit integer')
+}
+
+/** A number as it is written plainly: without `+` and leading zeros. */
+function isInt32(text: string): boolean {
+  return /^(?:0|-?[1-9][0-9]{0,9})$/.test(text) && Math.trunc(Number(text)) === (Number(text) | 0)
 }
 
 /** Pods that no node has, and those that ended, go at once; the others get the time that they ask for. */

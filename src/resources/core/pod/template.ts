@@ -33,7 +33,7 @@ export function checkTemplate(
   checkLabels(template.metadata?.labels, report.at('metadata', 'labels'))
   checkAnnotations(template.metadata?.annotations, report.at('metadata', 'annotations'))
   const spec = report.at('spec')
-  checkPodSpec(template.spec, old?.spec, spec, furtherVolumes)
+  checkPodSpec(template.spec, old?.spec, spec, furtherVolumes === undefined ? {} : { furtherVolumes })
   if ((template.spec.ephemeralContainers ?? []).length > 0) {
     spec.at('ephemeralContainers').forbidden('ephemeral containers not allowed in pod template')
   }

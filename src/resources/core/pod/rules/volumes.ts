@@ -6,25 +6,22 @@ import type { Report } from '#machinery/validate/report.ts'
 import { checkFieldRef, checkResourceFieldRef } from './environment.ts'
 import { checkNoBacksteps, checkRelativePath } from '#resources/core/storage.ts'
 
-/** The names of a pod's volumes, for the mounts that refer to them. */
-export type KnownVolumes = ReadonlySet<string>
+/** A pod's volumes by name, for the mounts that refer to them; undefined is one that will be made of a claim. */
+export type KnownVolumes = ReadonlyMap<string, Volume | undefined>
 
-/** The rules of a pod's volumes. Returns those that have a usable name. */
+/** The rules of a pod's volumes. Returns those with which nothing is wrong. */
 export function checkVolumes(volumes: readonly Volume[], report: Report): KnownVolumes {
-  const names = new Set<string>()
+  const known = new Map<string, Volume>()
   for (const [index, volume] of volumes.entries()) {
     const place = report.at(index)
     const name = (volume.name ?? '') as string
-    if (name === '') place.at('name').required()
-    else {
-      const problems = dnsLabelProblems(name)
-      place.at('name').invalidBecause(name, problems)
-      if (problems.length === 0 && names.has(name)) place.at('name').duplicate(name)
-    }
     checkSource(volume, place)
-    names.add(name)
+    if (name === '') place.at('name').required()
+    else place.at('name').invalidBecause(name, dnsLabelProblems(name))
+    if (known.has(name)) place.at('name').duplicate(name)
+    else if (!place.isReported()) known.set(name, volume)
   }
-  return names
+  return known
 }
 
 const hostPathTypes: readonly string[] = [
