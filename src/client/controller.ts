@@ -1,6 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { Turns } from '#lib/async/turns.ts'
-import { WorkQueue } from '#lib/async/workQueue.ts'
+import { WorkQueue, type QueueObserver } from '#lib/async/workQueue.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { isReason } from '#machinery/status.ts'
@@ -59,6 +59,8 @@ export interface RunControllerOptions {
   readonly clock: Clock
   readonly workers?: number
   readonly observe?: (reconciliation: Reconciliation) => void
+  /** Told what the queue of a controller does. */
+  readonly queueObserver?: (name: string) => QueueObserver
   /** Told of failures; the key is tried again. */
   readonly report?: (problem: string, error: unknown) => void
 }
@@ -79,7 +81,8 @@ export async function runController(
   signal: AbortSignal,
   ready: () => void = () => {},
 ): Promise<void> {
-  const queue = new WorkQueue({ clock: options.clock })
+  const observer = options.queueObserver?.(controller.name)
+  const queue = new WorkQueue({ clock: options.clock, ...(observer === undefined ? {} : { observer }) })
   const turns = new Turns(options.clock)
   const conflicts = new Map<string, number>()
   /** Until when changes of a key are gathered; `undefined` while a worker has it. */

@@ -11,6 +11,7 @@ import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
 import { dnsComponent } from '#dns/dns.ts'
 import { untilAborted } from '#lib/async/abort.ts'
+import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { simulatedNodeSpecs, simulatedServerAddress } from '#simulation/simulatedNodeSpecs.ts'
@@ -112,9 +113,10 @@ function eventsComponent({ events, controlPlane }: Assembly): Component {
 }
 
 /** All controllers, each with workers of its own. */
-function controllersComponent({ controllers, clock, logOf }: Assembly): Component {
+function controllersComponent({ controllers, clock, controlPlane, logOf }: Assembly): Component {
+  const queueObserver = queueMetrics(controlPlane!.server.metrics, clock)
   const parts = controllers.map((controller) =>
-    controllerComponent(controller, { clock, report: logOf('controllers').report }),
+    controllerComponent(controller, { clock, queueObserver, report: logOf('controllers').report }),
   )
   return {
     name: 'controllers',

@@ -2,6 +2,7 @@ import type { Component } from '#lib/component.ts'
 import { stackOf } from '#lib/errorText.ts'
 import { HttpServer, type TlsIdentity } from '#lib/http/server.ts'
 import type { Logger } from '#lib/log.ts'
+import { addProcessMetrics } from '#lib/metrics.ts'
 import { httpHandler } from '#server/http.ts'
 import type { ApiServer } from '#server/server.ts'
 
@@ -23,6 +24,11 @@ export interface ServingOptions {
 /** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
 export function servingComponent(options: ServingOptions): Component {
   const { server, tls, host, port, log, drain = 5_000, advice, onListening } = options
+  const handshakeErrors = server.metrics.counter({
+    name: 'apiserver_tls_handshake_errors_total',
+    help: "Number of requests dropped with 'TLS handshake error from' error",
+  })
+  addProcessMetrics(server.metrics, server.now() - process.uptime() * 1_000)
   return {
     name: 'api-server',
     needs: ['store'],
@@ -30,6 +36,9 @@ export function servingComponent(options: ServingOptions): Component {
       const http = new HttpServer({
         handler: httpHandler(server),
         tls,
+        onConnectionError: (problem) => {
+          if (problem.startsWith('TLS')) handshakeErrors.inc()
+        },
         onError: (error) => log.error('A bug in a connection', { error: stackOf(error) }),
       })
       const listen = async (): Promise<void> => {

@@ -17,7 +17,8 @@ export interface GaugeSeries extends Series {
   set(value: number): void
 }
 export interface HistogramSeries {
-  observe(value: number): void
+  /** Adds a value, or `times` of it. */
+  observe(value: number, times?: number): void
 }
 
 /** A family of series. `with` finds the one for these label values, in the order of the names; keep it where it is used often. */
@@ -99,7 +100,7 @@ export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** Adds what Prometheus expects of every process: its start, processor time, memory and open files. */
 export function addProcessMetrics(registry: MetricRegistry, startedAt: number): void {
-  const cpu = registry.gauge({
+  const cpu = registry.counter({
     name: 'process_cpu_seconds_total',
     help: 'Total user and system CPU time spent in seconds.',
   })
@@ -112,10 +113,13 @@ export function addProcessMetrics(registry: MetricRegistry, startedAt: number): 
     help: 'Start time of the process since unix epoch in seconds.',
   })
   start.set(startedAt / 1000)
+  let told = 0
   registry.onRender(() => {
     const { user, system } = process.cpuUsage()
     const { rss, heapUsed } = process.memoryUsage()
-    cpu.set((user + system) / 1e6)
+    const seconds = (user + system) / 1e6
+    cpu.inc(seconds - told)
+    told = seconds
     memory.set(rss)
     heap.set(heapUsed)
     files.set(count('/proc/self/fd'))
@@ -225,8 +229,8 @@ class GaugeFamily extends Family<GaugeState> implements Gauge {
 }
 
 class HistogramFamily extends Family<HistogramState> implements Histogram {
-  observe(value: number): void {
-    this.with().observe(value)
+  observe(value: number, times?: number): void {
+    this.with().observe(value, times)
   }
 }
 
@@ -273,7 +277,7 @@ class HistogramState implements SeriesState, HistogramSeries {
     this.#counts = new Float64Array(bounds.length + 1)
   }
 
-  observe(value: number): void {
+  observe(value: number, times = 1): void {
     if (Number.isNaN(value)) return
     const bounds = this.#bounds
     let low = 0
@@ -283,8 +287,8 @@ class HistogramState implements SeriesState, HistogramSeries {
       if (bounds[middle]! < value) low = middle + 1
       else high = middle
     }
-    this.#counts[low]!++
-    this.#sum += value
+    this.#counts[low]! += times
+    this.#sum += value * times
   }
 
   render(lines: string[], name: string, labels: string): void {

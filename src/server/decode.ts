@@ -16,10 +16,11 @@ export interface Refined {
 }
 
 /** The bytes of a body; 413 when there are too many. */
-export async function readBody({ request, server }: Exchange): Promise<Buffer> {
+export async function readBody({ request, server, info }: Exchange): Promise<Buffer> {
   if ('object' in request.body) throw new Error('The body is an object already')
   const largestBody = server.limits.bodyBytes
   const bytes = await request.body.readBytes(largestBody + 1)
+  server.metrics.requests.bodyRead(info, bytes.length)
   if (bytes.length > largestBody) throw requestTooLarge(`Request entity too large: limit is ${largestBody}`)
   return bytes
 }

@@ -7,10 +7,11 @@ import { admissionBase, type RegistryContext, type WriteOptions } from './regist
 import { longestFieldManager, unprintable } from './options.ts'
 import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { RequestInfo } from './requestInfo.ts'
-import type { InFlight, RequestKind, RequestLimits } from './requestLimits.ts'
+import { requestKindOf, type InFlight, type RequestKind, type RequestLimits } from './requestLimits.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { Caller } from './strategy.ts'
-import type { ServerMetrics } from './metrics.ts'
+import type { AnsweredRequest } from './metrics/requestMetrics.ts'
+import type { ServerMetrics } from './metrics/serverMetrics.ts'
 import type { Discovery } from './endpoints/discovery.ts'
 import type { Health } from './health.ts'
 import type { NodeConnector } from './nodeProxy.ts'
@@ -64,7 +65,37 @@ export interface Exchange {
   kind: Kind | undefined
   /** The place among the requests in flight that it holds. */
   place: RequestKind | undefined
+  /** When the last step was over that is measured by itself. */
+  since: number
+  /** Milliseconds spent on waiting for webhooks. */
+  outside: number
 }
+
+/** A request as it is counted. What the path only claims to be there stays out. */
+export function answeredRequest(exchange: Exchange): AnsweredRequest {
+  const { info, request, server } = exchange
+  if (!info.isResource) return { info, method: request.method, kind: undefined, isApply: false, dryRun: '' }
+  const kind = exchange.kind ?? server.kinds.find(info.group, info.version, info.resource)
+  const { subresource } = info
+  const isKnown = subresource === '' || Object.hasOwn(kind?.strategy.subresources ?? {}, subresource)
+  const tries = requestKindOf(info) === 'mutating' ? (request.query.get('dryRun') ?? '') : ''
+  return {
+    info,
+    method: request.method,
+    kind: isKnown ? kind : undefined,
+    isApply: isApply(exchange),
+    dryRun: tries === '' || tries === 'All' ? tries : 'invalid',
+  }
+}
+
+/** Whether a request is an apply. */
+export function isApply({ request, info }: Pick<Exchange, 'request' | 'info'>): boolean {
+  if (info.verb !== 'patch') return false
+  return (request.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase() === applyType
+}
+
+/** The media type of applies. */
+export const applyType = 'application/apply-patch+yaml'
 
 /** Answers one kind of request. */
 export type Endpoint = (exchange: Exchange, kind: Kind) => Promise<ServerReply>
@@ -79,6 +110,7 @@ export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager =
     form: exchange.kind?.storedAs === undefined ? undefined : exchange.kind,
     warn: (text) => addWarning(exchange, text),
     annotate: (key, value) => exchange.auditAnnotations.set(key, value),
+    waited: (milliseconds) => void (exchange.outside += milliseconds),
     requested: { group: info.group, version: info.version, plural: info.resource },
     options: () => optionsObject(exchange, dryRun, sent),
   }

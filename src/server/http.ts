@@ -1,6 +1,7 @@
 // The server on a connection: HTTP requests become ServerRequests, replies become bytes.
 import type { HttpReply, HttpRequest, ReplyHeaders } from '#lib/http/message.ts'
 import { BodyError } from '#lib/http/message.ts'
+import type { HistogramSeries } from '#lib/metrics.ts'
 import { badRequest, requestTooLarge } from '#machinery/status.ts'
 import { headersOf } from './encode/headers.ts'
 import { encodeReply, replyType } from './encode/reply.ts'
@@ -40,10 +41,26 @@ async function sendReply(
       const all = { ...own, ...headers }
       if (headers['vary'] !== undefined && own['vary'] !== undefined) all['vary'] = `${own['vary']}, ${headers['vary']}`
       all['content-type'] ??= replyType(answer)
-      if (Buffer.isBuffer(body)) reply.send(answer.code, all, body)
-      else await reply.sendPieces(answer.code, all, body)
+      const { sizes } = answer
+      if (Buffer.isBuffer(body)) {
+        sizes?.observe(body.length)
+        reply.send(answer.code, all, body)
+      } else await reply.sendPieces(answer.code, all, sizes === undefined ? body : measured(body, sizes))
     }
   }
+}
+
+/** Tells how long a body was, once it is whole. */
+async function* measured(
+  pieces: AsyncIterable<Uint8Array>,
+  sizes: HistogramSeries,
+): AsyncGenerator<Uint8Array, void, void> {
+  let size = 0
+  for await (const piece of pieces) {
+    size += piece.length
+    yield piece
+  }
+  sizes.observe(size)
 }
 
 function typeHeader(contentType: string): ReplyHeaders {

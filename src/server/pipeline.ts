@@ -5,17 +5,16 @@ import { StatusError, badRequest, failure, internalError, isReason, timeout } fr
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { attributesOf } from './authorize/attributes.ts'
-import { authorize } from './authorize/authorizer.ts'
+import { findDecision, forbiddenRequest } from './authorize/authorizer.ts'
 import { mastersGroup } from './authorize/mastersGroup.ts'
 import { unknownResource } from './errors.ts'
-import { addWarning, type Exchange, type ServerContext } from './exchange.ts'
+import { addWarning, answeredRequest, type Exchange, type ServerContext } from './exchange.ts'
 import { longestPath, parseRequestInfo } from './requestInfo.ts'
 import { isLongRunning, requestKindOf, timeoutOf } from './requestLimits.ts'
 import { parseFlag, wantsPretty } from './options.ts'
 import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
 import { resourceEndpoint } from './endpoints/resource.ts'
 import { staticEndpoint } from './endpoints/static.ts'
-import { isApply } from './readApply.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import { refusalOf } from './registry/commit.ts'
 import { checkTransformation, includeObject } from './transform.ts'
@@ -39,6 +38,7 @@ const stages: readonly Stage[] = [
 
 /** Answers a request. Never rejects: refusals become Status replies, bugs become a 500. */
 export async function serve(server: ServerContext, request: ServerRequest): Promise<ServerReply> {
+  const started = server.registry.clock.now()
   const exchange: Exchange = {
     server,
     request,
@@ -49,8 +49,9 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     wanted: { mediaType: 'json', parameters: {}, pretty: false },
     kind: undefined,
     place: undefined,
+    since: started,
+    outside: 0,
   }
-  const started = server.registry.clock.now()
   let reply: ServerReply
   try {
     reply = await (mayTimeOut(exchange) ? runWithin(exchange) : run(exchange))
@@ -60,8 +61,32 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
   if (exchange.place !== undefined) server.inFlight.leave(exchange.place)
   if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
   const took = server.registry.clock.now() - started
-  server.metrics.requestDone(exchange.info, request.method, reply.code, took, isApply(exchange))
-  return { ...reply, wanted: exchange.wanted }
+  const { requests } = server.metrics
+  const answered = answeredRequest(exchange)
+  const sizes = requests.done(answered, reply.code, took, exchange.outside)
+  if (reply.type === 'taken' || reply.type === 'stream') reply = whileItLasts(reply, () => requests.begins(answered))
+  return { ...reply, wanted: exchange.wanted, sizes }
+}
+
+/** A reply that goes on after it has begun, counted until its end. */
+function whileItLasts(
+  reply: Extract<ServerReply, { readonly type: 'taken' | 'stream' }>,
+  begin: () => Disposable,
+): ServerReply {
+  if (reply.type === 'taken') {
+    return {
+      ...reply,
+      async run() {
+        using _ = begin()
+        await reply.run()
+      },
+    }
+  }
+  const pieces = async function* (): AsyncGenerator<Uint8Array, void, void> {
+    using _ = begin()
+    yield* reply.pieces
+  }
+  return { ...reply, pieces: pieces() }
 }
 
 async function run(exchange: Exchange): Promise<ServerReply> {
@@ -88,9 +113,12 @@ async function runWithin(exchange: Exchange): Promise<ServerReply> {
   const running = run(exchange)
   if (milliseconds === Infinity || isLongRunning(exchange.info)) return running
   const { promise, reject } = Promise.withResolvers<never>()
-  using _ = server.registry.clock.after(milliseconds, () =>
-    reject(timeout('Timeout: request did not complete within the allotted timeout')),
-  )
+  using _ = server.registry.clock.after(milliseconds, () => {
+    const answered = answeredRequest(exchange)
+    server.metrics.requests.terminated(answered, 504)
+    server.metrics.requests.aborted(answered)
+    reject(timeout('Timeout: request did not complete within the allotted timeout'))
+  })
   return await Promise.race([running, promise])
 }
 
@@ -115,9 +143,24 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
     exchange.caller = request.caller
     return undefined
   }
-  return authenticate(server.authenticators, request, server.allowAnonymous).then((caller) => {
-    exchange.caller = caller
-  }) as Promise<undefined>
+  return authenticate(server.authenticators, request, server.allowAnonymous).then(
+    (caller) => {
+      exchange.caller = caller
+      server.metrics.access.authenticated(caller.name, lap(exchange))
+    },
+    (error: unknown) => {
+      server.metrics.access.authenticated(undefined, lap(exchange))
+      throw error
+    },
+  ) as Promise<undefined>
+}
+
+/** Milliseconds since the last call for a request. */
+function lap(exchange: Exchange): number {
+  const now = exchange.server.registry.clock.now()
+  const milliseconds = now - exchange.since
+  exchange.since = now
+  return milliseconds
 }
 
 /** Only requests over a connection say that they are somebody else's. */
@@ -132,7 +175,10 @@ function takePlace(exchange: Exchange): undefined | ServerReply {
   const { server, request, info, caller } = exchange
   if (request.caller !== undefined || isLongRunning(info)) return undefined
   const kind = requestKindOf(info)
-  if (!server.inFlight.enter(kind, caller.groups.includes(mastersGroup))) return tooManyRequests()
+  if (!server.inFlight.enter(kind, caller.groups.includes(mastersGroup))) {
+    server.metrics.requests.terminated(answeredRequest(exchange), 429)
+    return tooManyRequests()
+  }
   exchange.place = kind
   return undefined
 }
@@ -147,8 +193,12 @@ function tooManyRequests(): ServerReply {
   }
 }
 
-function checkAuthorization({ server, caller, info, request }: Exchange): undefined {
-  authorize(server.authorization.authorizers, caller, attributesOf(info, request.query))
+function checkAuthorization(exchange: Exchange): undefined {
+  const { server, caller, info, request } = exchange
+  const attributes = attributesOf(info, request.query)
+  const { decision, decider } = findDecision(server.authorization.authorizers, caller, attributes)
+  server.metrics.access.authorized(decision, decider, lap(exchange))
+  if (decision.verdict !== 'allow') throw forbiddenRequest(caller, attributes, decision.reason)
 }
 
 function chooseEncoding(exchange: Exchange): undefined {
@@ -156,7 +206,10 @@ function chooseEncoding(exchange: Exchange): undefined {
   if (!info.isResource) return
   exchange.kind = server.kinds.find(info.group, info.version, info.resource)
   const { subresources = {}, deprecation } = exchange.kind?.strategy ?? {}
-  if (deprecation !== undefined) addWarning(exchange, deprecation)
+  if (deprecation !== undefined) {
+    addWarning(exchange, deprecation)
+    server.metrics.requests.deprecatedAsked(info)
+  }
   const isStream =
     Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
   if (isStream || info.subresource === 'log') return

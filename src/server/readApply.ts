@@ -10,15 +10,6 @@ import { readBody, type FieldValidation } from './decode.ts'
 import { plainFailure } from './errors.ts'
 import { addWarning, type Exchange } from './exchange.ts'
 
-/** The media type of applies. */
-export const applyType = 'application/apply-patch+yaml'
-
-/** Whether a request is an apply. */
-export function isApply({ request, info }: Exchange): boolean {
-  if (info.verb !== 'patch') return false
-  return (request.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase() === applyType
-}
-
 /** Reads the body of an apply on objects of a kind, whose whole shape is given. */
 export async function readApply(
   exchange: Exchange,

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Upgrade } from '#lib/http/message.ts'
+import type { HistogramSeries } from '#lib/metrics.ts'
 import type { KubeObject } from '#api/resource.ts'
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import type { Kind } from './kind.ts'
@@ -52,6 +53,8 @@ export type ServerReply = ReplyBody & {
   readonly warnings?: readonly string[]
   /** The encoding that the client asked for; plain JSON when absent. */
   readonly wanted?: Accepted
+  /** Told how many bytes the answer has. */
+  readonly sizes?: HistogramSeries | undefined
 }
 
 export type ReplyBody =

@@ -36,7 +36,7 @@ import type { ServerContext } from './exchange.ts'
 import { CustomResources } from './extensions/customResources/customResources.ts'
 import { Health, type HealthCheck } from './health.ts'
 import { Kinds, serveKind } from './kind.ts'
-import { ServerMetrics } from './metrics.ts'
+import { ServerMetrics } from './metrics/serverMetrics.ts'
 import type { NodeConnector } from './nodeProxy.ts'
 import { serve } from './pipeline.ts'
 import { LeasePool } from './registry/leasePool.ts'
@@ -143,6 +143,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   let isStopping = false
   const limits = { ...openLimits, ...options.limits }
   const metrics = options.metrics ?? new MetricRegistry()
+  const counts = new ServerMetrics(metrics)
+  const inFlight = new InFlight(limits)
+  counts.follow(cache, inFlight)
   const context: ServerContext = {
     registry: {
       store,
@@ -153,14 +156,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       cluster,
       kinds,
       leases,
-      admission:
-        options.admission ??
-        admissionPlugins({
-          ...options.admissionConfiguration,
-          webhooks,
-          maySign: maySignBy(authorization),
-          access: accessOf(authorization.authorizers),
-        }),
+      admission: {
+        plugins:
+          options.admission ??
+          admissionPlugins({
+            ...options.admissionConfiguration,
+            webhooks,
+            metrics: counts.admission,
+            maySign: maySignBy(authorization),
+            access: accessOf(authorization.authorizers),
+          }),
+        meter: counts.admission,
+      },
       guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     },
     kinds,
@@ -179,37 +186,41 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     tokens,
     discovery: new Discovery(kinds, options.serverAddress),
     openApi: new OpenApiDocuments(kinds),
-    health: new Health([
-      { name: 'ping', of: ['livez', 'readyz'], run: () => undefined },
-      { name: 'log', of: ['livez', 'readyz'], run: () => undefined },
-      { name: 'etcd', of: ['livez', 'readyz'], run: () => storeProblem(store) },
-      {
-        name: 'informer-sync',
-        of: ['readyz'],
-        run: () => (isReady ? undefined : 'the cache has not been filled yet'),
-      },
-      ...(options.policy === undefined
-        ? []
-        : [
-            {
-              name: 'poststarthook/rbac/bootstrap-roles',
-              of: ['livez', 'readyz'] as const,
-              run: () => (policy?.isThere === true ? undefined : 'the bootstrap roles are not in place'),
-            },
-          ]),
-      ...(options.healthChecks ?? []),
-      {
-        name: 'shutdown',
-        of: ['readyz'],
-        run: () => (isStopping ? 'process is shutting down' : undefined),
-      },
-    ]),
-    metrics: new ServerMetrics(metrics, cache),
+    health: new Health(
+      [
+        { name: 'ping', of: ['livez', 'readyz'], run: () => undefined },
+        { name: 'log', of: ['livez', 'readyz'], run: () => undefined },
+        { name: 'etcd', of: ['livez', 'readyz'], run: () => storeProblem(store) },
+        { name: 'etcd-readiness', of: ['readyz'], run: () => storeProblem(store) },
+        {
+          name: 'informer-sync',
+          of: ['readyz'],
+          run: () => (isReady ? undefined : 'the cache has not been filled yet'),
+        },
+        ...(options.policy === undefined
+          ? []
+          : [
+              {
+                name: 'poststarthook/rbac/bootstrap-roles',
+                of: ['livez', 'readyz'] as const,
+                run: () => (policy?.isThere === true ? undefined : 'the bootstrap roles are not in place'),
+              },
+            ]),
+        ...(options.healthChecks ?? []),
+        {
+          name: 'shutdown',
+          of: ['readyz'],
+          run: () => (isStopping ? 'process is shutting down' : undefined),
+        },
+      ],
+      metrics,
+    ),
+    metrics: counts,
     nodes: options.nodes(cluster),
     version: serverVersion(options.build),
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
     limits,
-    inFlight: new InFlight(limits),
+    inFlight,
     allowAnonymous: options.anonymous !== false,
     closing: closing.signal,
     onBug: options.onBug ?? (() => {}),

@@ -6,6 +6,17 @@ export interface WorkQueueOptions {
   readonly clock: Clock
   /** Delays of `retry`, for each key by itself. */
   readonly backoff?: Backoff<string>
+  readonly observer?: QueueObserver
+}
+
+/** Told what happens to keys, for metrics. */
+export interface QueueObserver {
+  /** It waits now, or will once its worker is done. */
+  added(key: string): void
+  taken(key: string): void
+  done(key: string): void
+  /** It failed and comes again. */
+  retried(): void
 }
 
 /**
@@ -35,24 +46,31 @@ export class WorkQueue<K extends string = string> {
   readonly #takers: ((key: K | undefined) => void)[] = []
   readonly #clock: Clock
   readonly #backoff: Backoff<string>
+  readonly #observer: QueueObserver | undefined
   #closed = false
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock
     this.#backoff = options.backoff ?? exponentialBackoff({ first: 5, most: 1_000_000 })
+    this.#observer = options.observer
   }
 
   /** Asks for `key` to be looked at. */
   add(key: K): void {
     if (this.#closed) return
-    if (this.#active.has(key)) {
-      this.#changed.add(key)
-      return
-    }
-    const taker = this.#waiting.has(key) ? undefined : this.#takers.shift()
+    const isActive = this.#active.has(key)
+    if (isActive ? this.#changed.has(key) : this.#waiting.has(key)) return
+    this.#observer?.added(key)
+    if (isActive) this.#changed.add(key)
+    else this.#enter(key)
+  }
+
+  #enter(key: K): void {
+    const taker = this.#takers.shift()
     if (taker === undefined) this.#waiting.add(key)
     else {
       this.#active.add(key)
+      this.#observer?.taken(key)
       taker(key)
     }
   }
@@ -76,6 +94,7 @@ export class WorkQueue<K extends string = string> {
 
   /** Asks for `key` again after a failure: later with every failure in a row. */
   retry(key: K): void {
+    this.#observer?.retried()
     this.addAfter(key, this.#backoff.next(key))
   }
 
@@ -95,6 +114,7 @@ export class WorkQueue<K extends string = string> {
     for (const key of this.#waiting) {
       this.#waiting.delete(key)
       this.#active.add(key)
+      this.#observer?.taken(key)
       return Promise.resolve(key)
     }
     return new Promise((resolve) => this.#takers.push(resolve))
@@ -103,7 +123,8 @@ export class WorkQueue<K extends string = string> {
   /** Says that the worker who took `key` is finished with it. */
   done(key: K): void {
     this.#active.delete(key)
-    if (this.#changed.delete(key)) this.add(key)
+    this.#observer?.done(key)
+    if (this.#changed.delete(key) && !this.#closed) this.#enter(key)
   }
 
   /** How many keys wait to be taken. */

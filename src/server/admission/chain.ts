@@ -26,6 +26,8 @@ export interface AdmissionRequest {
   readonly warn: (text: string) => void
   /** Notes something for the audit log; keys are qualified names such as `pod-security.kubernetes.io/exempt`. */
   readonly annotate: (key: string, value: string) => void
+  /** Told of milliseconds spent on waiting for a server outside, which is not to blame for them. */
+  readonly waited?: (milliseconds: number) => void
   /** The options of the request as an object: `CreateOptions`, `DeleteOptions`. */
   readonly options: () => object
   /** Called when somebody outside has edited `object`: what only the system decides is put right again. */
@@ -106,45 +108,88 @@ export interface AdmissionPlugin {
   validate?(request: AdmissionRequest, cluster: ClusterView): void | Promise<void>
 }
 
+export type AdmissionStep = 'admit' | 'validate'
+
+/** Told what plugins take, in milliseconds. */
+export interface AdmissionMeter {
+  /** All let a request pass. */
+  passed(
+    plugins: readonly AdmissionPlugin[],
+    operation: AdmissionRequest['operation'],
+    step: AdmissionStep,
+    milliseconds: number,
+  ): void
+  /** One answered later. */
+  waited(
+    plugins: readonly AdmissionPlugin[],
+    plugin: AdmissionPlugin,
+    operation: AdmissionRequest['operation'],
+    step: AdmissionStep,
+    milliseconds: number,
+  ): void
+  /** The one at this place refused a request. */
+  refused(
+    plugins: readonly AdmissionPlugin[],
+    at: number,
+    operation: AdmissionRequest['operation'],
+    step: AdmissionStep,
+    milliseconds: number,
+  ): void
+}
+
+/** The plugins in their order, and who is told what they take. */
+export interface AdmissionChain {
+  readonly plugins: readonly AdmissionPlugin[]
+  readonly meter?: AdmissionMeter
+}
+
 /** Lets plugins edit and judge what is not stored itself: a request to a part of an object, or for a connection. */
 export async function admitWhole(
-  plugins: readonly AdmissionPlugin[],
+  chain: AdmissionChain,
   request: AdmissionRequest,
   cluster: ClusterView,
 ): Promise<void> {
-  await admit(plugins, request, cluster)
-  await validateAdmission(plugins, request, cluster)
+  await admit(chain, request, cluster)
+  await validateAdmission(chain, request, cluster)
 }
 
 /** Lets every plugin edit the object, in order; once more when one that is not ours has, so that all see what came of it. */
-export async function admit(
-  plugins: readonly AdmissionPlugin[],
-  request: AdmissionRequest,
-  cluster: ClusterView,
-): Promise<void> {
-  await admitOnce(plugins, request, cluster)
-  if (beginSecondRound(request)) await admitOnce(plugins, request, cluster)
-}
-
-async function admitOnce(
-  plugins: readonly AdmissionPlugin[],
-  request: AdmissionRequest,
-  cluster: ClusterView,
-): Promise<void> {
-  for (const plugin of plugins) {
-    const pending = plugin.admit?.(request, cluster)
-    if (pending !== undefined) await pending
-  }
+export async function admit(chain: AdmissionChain, request: AdmissionRequest, cluster: ClusterView): Promise<void> {
+  await ask(chain, 'admit', request, cluster)
+  if (beginSecondRound(request)) await ask(chain, 'admit', request, cluster)
 }
 
 /** Asks every plugin whether the write may happen. */
 export async function validateAdmission(
-  plugins: readonly AdmissionPlugin[],
+  chain: AdmissionChain,
   request: AdmissionRequest,
   cluster: ClusterView,
 ): Promise<void> {
-  for (const plugin of plugins) {
-    const pending = plugin.validate?.(request, cluster)
-    if (pending !== undefined) await pending
+  await ask(chain, 'validate', request, cluster)
+}
+
+async function ask(
+  { plugins, meter }: AdmissionChain,
+  step: AdmissionStep,
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): Promise<void> {
+  const { operation } = request
+  const began = cluster.now
+  let at = 0
+  try {
+    for (const plugin of plugins) {
+      const pending = plugin[step]?.(request, cluster)
+      if (pending !== undefined) {
+        const since = cluster.now
+        await pending
+        meter?.waited(plugins, plugin, operation, step, cluster.now - since)
+      }
+      at++
+    }
+  } catch (error) {
+    meter?.refused(plugins, at, operation, step, cluster.now - began)
+    throw error
   }
+  meter?.passed(plugins, operation, step, cluster.now - began)
 }

@@ -11,6 +11,7 @@ import { internalError } from '#machinery/status.ts'
 import { replaceContents } from '../objects.ts'
 import type { WebhookCaller } from '../webhooks/caller.ts'
 import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import { noPluginMetrics, type PluginMetrics } from './pluginMetrics.ts'
 import type { AskAccess } from './policies/input.ts'
 import { conditionsHold } from './webhooks/conditions.ts'
 import { invocationsOf, wantSecondRound } from './reinvocation.ts'
@@ -22,14 +23,18 @@ const name = 'MutatingAdmissionWebhook'
 const auditPrefix = 'mutation.webhook.admission.k8s.io/'
 
 /** Lets webhooks change objects, one after another, in the order of their configurations' names. */
-export function mutatingWebhook(caller: WebhookCaller, access: AskAccess): AdmissionPlugin {
+export function mutatingWebhook(
+  caller: WebhookCaller,
+  access: AskAccess,
+  metrics: PluginMetrics = noPluginMetrics,
+): AdmissionPlugin {
   return {
     name,
     admit(request, cluster) {
       const hooks = mutatingHooks(cluster)
       return hooks.length === 0 || isExempt(request.resource)
         ? undefined
-        : askAll(caller, access, hooks, request, cluster)
+        : askAll(caller, access, metrics, hooks, request, cluster)
     },
   }
 }
@@ -37,6 +42,7 @@ export function mutatingWebhook(caller: WebhookCaller, access: AskAccess): Admis
 async function askAll(
   caller: WebhookCaller,
   access: AskAccess,
+  metrics: PluginMetrics,
   hooks: readonly Hook<MutatingWebhook>[],
   request: AdmissionRequest,
   cluster: ClusterView,
@@ -55,7 +61,7 @@ async function askAll(
     const place = `round_${round}_index_${index}`
     let changed = false
     try {
-      changed = await askOne(caller, hook, request, shown, forms, cluster, place)
+      changed = await askOne(caller, metrics, hook, request, shown, forms, cluster, place)
     } catch (error) {
       settleFailure(hook.webhook, error)
       request.annotate(`failed-open.${auditPrefix}${place}`, hook.webhook.name)
@@ -72,6 +78,7 @@ async function askAll(
 /** Asks one webhook and carries its patch out. Resolves with whether the object is another one then. */
 async function askOne(
   caller: WebhookCaller,
+  metrics: PluginMetrics,
   hook: Hook<MutatingWebhook>,
   request: AdmissionRequest,
   shown: Shown,
@@ -83,7 +90,7 @@ async function askOne(
   const names = { configuration, webhook: webhook.name }
   let mutated = false
   try {
-    const { patch = '' } = await askWebhook(caller, hook, request, shown, cluster, true)
+    const { patch = '' } = await askWebhook(caller, hook, request, shown, cluster, true, metrics)
     if (patch === '') return false
     const operations = readPatch(patch, webhook.name)
     if (operations.length === 0) return false

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { admissionPluginNames, admissionPlugins, optionalPlugins } from './plugins.ts'
+import { noPluginMetrics } from './pluginMetrics.ts'
 
 const options = {
+  metrics: noPluginMetrics,
   maySign: () => false,
   access: () => ({ allowed: false, reason: '' }) as never,
   webhooks: { call: () => Promise.reject(new Error('There are no webhooks')), [Symbol.dispose]() {} },

@@ -26,6 +26,7 @@ import { runtimeClass } from './runtimeClass.ts'
 import { serviceAccount } from './serviceAccount.ts'
 import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts'
 import { taintNodesByCondition } from './taintNodesByCondition.ts'
+import type { PluginMetrics } from './pluginMetrics.ts'
 import type { AskAccess } from './policies/input.ts'
 import { validatingAdmissionPolicy } from './validatingAdmissionPolicy.ts'
 import { validatingWebhook } from './validatingWebhook.ts'
@@ -48,20 +49,22 @@ export interface AdmissionOptions extends AdmissionConfiguration {
   readonly maySign: MaySign
   /** Asks webhooks. */
   readonly webhooks: WebhookCaller
+  /** Counts calls of webhooks, rules of policies and levels of Pod Security. */
+  readonly metrics: PluginMetrics
   /** Says what callers may do, for expressions that ask. */
   readonly access: AskAccess
 }
 
 /** Every admission plugin, in the order in which they are asked: Kubernetes' default order. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
-  const { access, disabled = [] } = options
+  const { access, metrics, disabled = [] } = options
   const plugins: readonly AdmissionPlugin[] = [
     namespaceLifecycle,
     limitRanger,
     serviceAccount,
     nodeRestriction,
     taintNodesByCondition,
-    podSecurity(options.podSecurity),
+    podSecurity(options.podSecurity, metrics),
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
@@ -76,9 +79,9 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     deviceAdminAccess,
     ...(options.podTopologyLabels === true ? [podTopologyLabels] : []),
     mutatingAdmissionPolicy(access),
-    mutatingWebhook(options.webhooks, access),
-    validatingAdmissionPolicy(access),
-    validatingWebhook(options.webhooks, access),
+    mutatingWebhook(options.webhooks, access, metrics),
+    validatingAdmissionPolicy(access, metrics),
+    validatingWebhook(options.webhooks, access, metrics),
     resourceQuota(options.limitedResources),
   ]
   return disabled.length === 0 ? plugins : plugins.filter(({ name }) => !disabled.includes(name))
@@ -93,6 +96,12 @@ export function admissionPluginNames(): readonly string[] {
     throw new Error('These plugins were made for their names alone')
   }
   const webhooks: WebhookCaller = { call: nothing, [Symbol.dispose]: () => undefined }
-  const all = admissionPlugins({ podTopologyLabels: true, maySign: nothing, webhooks, access: nothing })
+  const metrics: PluginMetrics = {
+    webhookAsked: nothing,
+    policyBroken: nothing,
+    podSecurityEvaluated: nothing,
+    podSecurityExempt: nothing,
+  }
+  const all = admissionPlugins({ podTopologyLabels: true, maySign: nothing, webhooks, metrics, access: nothing })
   return all.map(({ name }) => name)
 }

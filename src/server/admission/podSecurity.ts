@@ -6,6 +6,7 @@ import { problemCauses, problemMessage, type FieldProblem } from '#machinery/val
 import { concerns, refusal, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 import type { PodLike } from './podSecurity/check.ts'
 import { openPodSecurity, type PodSecurityConfiguration } from './podSecurity/configuration.ts'
+import { noPluginMetrics, type PluginMetrics } from './pluginMetrics.ts'
 import { warningsAboutPods } from './podSecurity/existingPods.ts'
 import {
   isStricter,
@@ -26,7 +27,10 @@ const anything: LevelVersion = { level: 'privileged', version: 'latest' }
 const harmlessParts = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status'])
 
 /** Keeps pods to the level of the Pod Security Standards that their namespace's labels name. */
-export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration = openPodSecurity): AdmissionPlugin {
+export function podSecurity(
+  { defaults, exemptions }: PodSecurityConfiguration = openPodSecurity,
+  metrics: PluginMetrics = noPluginMetrics,
+): AdmissionPlugin {
   /** Read once for each revision of a namespace. */
   const policies = new WeakMap<Namespace, ReturnType<typeof policyOf>>()
   return {
@@ -51,6 +55,7 @@ export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration =
     const { policy, problems } = found
     if (problems.length === 0 && isPrivileged(policy, ['enforce', 'audit', 'warn'])) {
       request.annotate(`${labelPrefix}enforce-policy`, policyText(anything))
+      metrics.podSecurityEvaluated(request, 'enforce', anything, true)
       return
     }
     const pod = request.object as Pod
@@ -71,14 +76,17 @@ export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration =
     if (template?.spec !== undefined) judge(request, found, template, false)
   }
 
-  function isExempt({ namespace, caller, annotate }: AdmissionRequest): boolean {
+  function isExempt(request: AdmissionRequest): boolean {
+    const { namespace, caller, annotate } = request
     const why = exemptions.namespaces.includes(namespace)
       ? 'namespace'
       : exemptions.usernames.includes(caller.name)
         ? 'user'
         : undefined
-    if (why !== undefined) annotate(`${labelPrefix}exempt`, why)
-    return why !== undefined
+    if (why === undefined) return false
+    annotate(`${labelPrefix}exempt`, why)
+    metrics.podSecurityExempt(request)
+    return true
   }
 
   function policyFor({ namespace }: AdmissionRequest, cluster: ClusterView): ReturnType<typeof policyOf> | undefined {
@@ -98,6 +106,7 @@ export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration =
     const note = (key: string, value: string): void => request.annotate(labelPrefix + key, value)
     if (exemptions.runtimeClasses.includes(pod.spec.runtimeClassName ?? '')) {
       note('exempt', 'runtimeClass')
+      metrics.podSecurityExempt(request)
       return
     }
     if (problems.length > 0) note('error', `Failed to parse policy: ${problemsText(problems)}`)
@@ -109,11 +118,17 @@ export function podSecurity({ defaults, exemptions }: PodSecurityConfiguration =
         : `violate PodSecurity "${policyText(policy[mode])}": ${violationDetails(violations)}`
     }
     const audited = complaint('audit')
-    if (audited !== undefined) note('audit-violations', `would ${audited}`)
+    if (audited !== undefined) {
+      note('audit-violations', `would ${audited}`)
+      metrics.podSecurityEvaluated(request, 'audit', policy.audit, false)
+    }
     const refused = enforced ? complaint('enforce') : undefined
+    if (enforced) metrics.podSecurityEvaluated(request, 'enforce', policy.enforce, refused === undefined)
     if (refused !== undefined) throw refusal(request, refused.replace('violate', 'violates'))
     const warned = complaint('warn')
-    if (warned !== undefined) request.warn(`would ${warned}`)
+    if (warned === undefined) return
+    request.warn(`would ${warned}`)
+    metrics.podSecurityEvaluated(request, 'warn', policy.warn, false)
   }
 
   /** Labels must be readable; where they become stricter, pods that would be refused from now on are named. */

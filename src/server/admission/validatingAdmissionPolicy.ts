@@ -18,20 +18,24 @@ import { typeOf } from '#lib/cel/values.ts'
 import { failure, type Reason, StatusError } from '#machinery/status.ts'
 import { nameOf, refusal, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 import { compileValidating, type CompiledValidatingPolicy } from './policies/compiled.ts'
+import { noPluginMetrics, type PluginMetrics, type PolicyError } from './pluginMetrics.ts'
 import { inputOf, type AskAccess } from './policies/input.ts'
 import { ConfigurationError, matchedForm, paramsOf } from './policies/match.ts'
 import { RequestForms } from './webhooks/call.ts'
 import { isExempt } from './webhooks/hooks.ts'
 
 /** Policies in CEL that may refuse requests, where bindings say that they hold. */
-export function validatingAdmissionPolicy(access: AskAccess): AdmissionPlugin {
+export function validatingAdmissionPolicy(
+  access: AskAccess,
+  metrics: PluginMetrics = noPluginMetrics,
+): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionPolicy',
     validate(request, cluster) {
       const policies = cluster.list(validatingAdmissionPolicies, '')
       return policies.length === 0 || isExempt(request.resource)
         ? undefined
-        : askAll(access, policies, request, cluster)
+        : askAll(access, metrics, policies, request, cluster)
     },
   }
 }
@@ -42,6 +46,8 @@ interface Denial {
   readonly reason?: Validation['reason']
   /** Which of the policy's rules it is. */
   readonly index: number
+  /** Why it could not be asked. */
+  readonly problem?: PolicyError
 }
 
 interface Refusal extends Denial {
@@ -64,6 +70,7 @@ const mostNoted = 50
 
 async function askAll(
   access: AskAccess,
+  metrics: PluginMetrics,
   policies: readonly ValidatingAdmissionPolicy[],
   request: AdmissionRequest,
   cluster: ClusterView,
@@ -100,7 +107,7 @@ async function askAll(
         const input = inputOf(request, await forms.show(form), cluster, access, each)
         const { denials, errors } = askOne(policy, compileValidating(policy), input, annotations)
         for (const denial of errors) refusals.push({ ...denial, policy: name, binding: bindingName })
-        for (const denial of denials) settle(denial, policy, binding, request, refusals, noted)
+        for (const denial of denials) settle(denial, policy, binding, request, refusals, noted, metrics)
       }
     }
     for (const [key, values] of annotations) request.annotate(`${name}/${key}`, [...values].join(', '))
@@ -120,6 +127,8 @@ function attempt<T>(work: () => T, failed: (error: unknown) => void): T | undefi
   }
 }
 
+const countedAs = { Deny: 'deny', Audit: 'audit', Warn: 'warn' } as const
+
 /** Does with a broken rule what the binding says. */
 function settle(
   denial: Denial,
@@ -128,10 +137,12 @@ function settle(
   request: AdmissionRequest,
   refusals: Refusal[],
   noted: NotedFailure[],
+  metrics: PluginMetrics,
 ): void {
   const { validationActions = [] } = spec
   const { message, index: expressionIndex } = denial
   for (const action of validationActions) {
+    metrics.policyBroken(policy, binding, countedAs[action], denial.problem ?? 'no_error')
     if (action === 'Deny') refusals.push({ ...denial, policy, binding })
     else if (action === 'Audit') noted.push({ message, policy, binding, expressionIndex, validationActions })
     else
@@ -154,7 +165,8 @@ function askOne(
 ): Verdict {
   const { failurePolicy, validations = [] } = policy.spec
   const isStrict = failurePolicy !== 'Ignore'
-  const failed = (message: string, index = 0): readonly Denial[] => (isStrict ? [{ message, index }] : [])
+  const failed = (message: string, index = 0, problem: PolicyError = 'invalid_error'): readonly Denial[] =>
+    isStrict ? [{ message, index, problem }] : []
   const matched = evaluateConditions(compiled.conditions, input)
   if ('error' in matched) return { denials: failed(matched.error), errors: [] }
   if (!matched.matches) return { denials: [], errors: [] }
@@ -172,7 +184,7 @@ function askOne(
     return { denials, errors: annotate(policy, compiled, input, annotations).flatMap((error) => failed(error)) }
   } catch (error) {
     if (!(error instanceof OutOfBudget)) throw error
-    return { denials: failed(error.message), errors: [] }
+    return { denials: failed(error.message, 0, 'out_of_budget'), errors: [] }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ValidatingWebhook } from '#api/admissionregistration/v1/validatingWebhookConfiguration.ts'
 import type { WebhookCaller } from '../webhooks/caller.ts'
 import type { AdmissionPlugin, AdmissionRequest, ClusterView } from './chain.ts'
+import { noPluginMetrics, type PluginMetrics } from './pluginMetrics.ts'
 import type { AskAccess } from './policies/input.ts'
 import { conditionsHold } from './webhooks/conditions.ts'
 import { askWebhook, RequestForms, settleFailure, wantedForm } from './webhooks/call.ts'
@@ -9,14 +10,18 @@ import { isExempt, validatingHooks, type Hook } from './webhooks/hooks.ts'
 const auditPrefix = 'validating.webhook.admission.k8s.io/'
 
 /** Lets webhooks refuse requests. All are asked at the same time. */
-export function validatingWebhook(caller: WebhookCaller, access: AskAccess): AdmissionPlugin {
+export function validatingWebhook(
+  caller: WebhookCaller,
+  access: AskAccess,
+  metrics: PluginMetrics = noPluginMetrics,
+): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionWebhook',
     validate(request, cluster) {
       const hooks = validatingHooks(cluster)
       return hooks.length === 0 || isExempt(request.resource)
         ? undefined
-        : askAll(caller, access, hooks, request, cluster)
+        : askAll(caller, access, metrics, hooks, request, cluster)
     },
   }
 }
@@ -24,6 +29,7 @@ export function validatingWebhook(caller: WebhookCaller, access: AskAccess): Adm
 async function askAll(
   caller: WebhookCaller,
   access: AskAccess,
+  metrics: PluginMetrics,
   hooks: readonly Hook<ValidatingWebhook>[],
   request: AdmissionRequest,
   cluster: ClusterView,
@@ -39,7 +45,7 @@ async function askAll(
       try {
         const shown = await forms.show(form)
         if (!conditionsHold(hook.webhook, request, shown, cluster, access)) return
-        await askWebhook(caller, hook, request, shown, cluster, false)
+        await askWebhook(caller, hook, request, shown, cluster, false, metrics)
       } catch (error) {
         try {
           settleFailure(hook.webhook, error)

@@ -33,13 +33,22 @@ export const refusal = (reason: string): Decision => ({ verdict: 'none', reason 
 
 /** Asks the authorizers in order. When none decides, the reasons of all are told. */
 export function decide(authorizers: readonly Authorizer[], caller: Caller, attributes: Attributes): Decision {
+  return findDecision(authorizers, caller, attributes).decision
+}
+
+/** What the authorizers say, and who decided; nobody when none did. */
+export function findDecision(
+  authorizers: readonly Authorizer[],
+  caller: Caller,
+  attributes: Attributes,
+): { readonly decision: Decision; readonly decider: Authorizer | undefined } {
   let reason = ''
   for (const authorizer of authorizers) {
     const decision = authorizer.authorize(caller, attributes)
-    if (decision.verdict !== 'none') return decision
+    if (decision.verdict !== 'none') return { decision, decider: authorizer }
     if (decision.reason !== '') reason = reason === '' ? decision.reason : `${reason}\n${decision.reason}`
   }
-  return reason === '' ? noOpinion : refusal(reason)
+  return { decision: reason === '' ? noOpinion : refusal(reason), decider: undefined }
 }
 
 /** Refuses with 403 what nobody allows. */
@@ -48,7 +57,7 @@ export function authorize(authorizers: readonly Authorizer[], caller: Caller, at
   if (verdict !== 'allow') throw forbiddenRequest(caller, attributes, reason)
 }
 
-function forbiddenRequest(caller: Caller, attributes: Attributes, reason: string): StatusError {
+export function forbiddenRequest(caller: Caller, attributes: Attributes, reason: string): StatusError {
   const { group, resource, name, isResource } = attributes
   const why = reason === '' ? forbiddenText(caller, attributes) : `${forbiddenText(caller, attributes)}: ${reason}`
   if (!isResource) return failure('Forbidden', `forbidden: ${why}`, {})

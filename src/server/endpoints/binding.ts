@@ -27,7 +27,7 @@ export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<S
   checkIdentity(binding, kind, info.namespace, info.name)
   checkTarget(binding)
   await admitBody(exchange, kind, 'CREATE', bindingKind, binding, query.dryRun)
-  const copiesLabels = server.registry.admission.some(({ name }) => name === topologyLabelsPlugin)
+  const copiesLabels = server.registry.admission.plugins.some(({ name }) => name === topologyLabelsPlugin)
   await updateObject(
     server.registry,
     kind,

@@ -3,7 +3,7 @@ import { badRequest, expired, isReason, notFound, StatusError } from '#machinery
 import type { FieldRequirements } from '#machinery/fieldSelector.ts'
 import { valueOf } from '../authorize/attributes.ts'
 import { parseRevision } from '../errors.ts'
-import type { Exchange } from '../exchange.ts'
+import { answeredRequest, type Exchange } from '../exchange.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { parseListOptions } from '../options.ts'
 import type { RegistryContext } from '../registry/context.ts'
@@ -68,7 +68,7 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
     type: 'watch',
     code: 200,
     kind,
-    watch: counted(exchange, watch),
+    watch: counted(exchange, kind, watch),
     place,
   })
   try {
@@ -114,10 +114,16 @@ async function* refusal(error: StatusError): AsyncGenerator<readonly WatchItem[]
 }
 
 /** A watch that counts as a long-running request from its first to its last event. */
-async function* counted<T>(
-  { server, info }: Exchange,
-  watch: AsyncGenerator<T, void, void>,
-): AsyncGenerator<T, void, void> {
-  using _ = server.metrics.watchBegins(info)
-  yield* watch
+async function* counted(
+  exchange: Exchange,
+  kind: Kind,
+  watch: AsyncGenerator<readonly WatchItem[], void, void>,
+): AsyncGenerator<readonly WatchItem[], void, void> {
+  const { requests } = exchange.server.metrics
+  using _ = requests.begins(answeredRequest(exchange))
+  const events = requests.watchEvents(kind)
+  for await (const items of watch) {
+    events.inc(items.length)
+    yield items
+  }
 }

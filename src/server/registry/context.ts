@@ -2,7 +2,7 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Store } from '#storage/store.ts'
-import type { AdmissionPlugin, AdmissionRequest, ClusterView } from '../admission/chain.ts'
+import type { AdmissionChain, AdmissionRequest, ClusterView } from '../admission/chain.ts'
 import type { Kind, Kinds } from '../kind.ts'
 import type { Caller, ServingContext } from '../strategy.ts'
 import type { WatchCache } from '../watchCache.ts'
@@ -16,7 +16,7 @@ export interface RegistryContext {
   readonly random: Random
   readonly leases: LeasePool
   readonly newUid: () => string
-  readonly admission: readonly AdmissionPlugin[]
+  readonly admission: AdmissionChain
   readonly cluster: ClusterView
   readonly kinds: Kinds
   /** Refuses roles and bindings that give more than the caller has. */
@@ -43,21 +43,24 @@ export interface WriteOptions {
   readonly warn: (text: string) => void
   /** Notes something for the audit log. */
   readonly annotate: (key: string, value: string) => void
+  /** Told of milliseconds spent on waiting for a server outside. */
+  readonly waited?: (milliseconds: number) => void
   /** The resource as the request named it; the stored kind's when absent. */
   readonly requested?: Pick<Resource, 'group' | 'version' | 'plural'>
   /** The options of the request as an object, for admission. */
   readonly options?: () => object
 }
 
+const ignore = (): void => {}
 const noOptions = (): object => ({ kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' })
 
 /** What admission is told about a write: who sends it and how, and where remarks go. */
 export function admissionBase(
   options: WriteOptions,
   resource: Resource,
-): Pick<AdmissionRequest, 'caller' | 'dryRun' | 'warn' | 'annotate' | 'requested' | 'options'> {
-  const { caller, dryRun, warn, annotate, requested = resource, options: sent = noOptions } = options
-  return { caller, dryRun, warn, annotate, requested, options: sent }
+): Pick<AdmissionRequest, 'caller' | 'dryRun' | 'warn' | 'annotate' | 'waited' | 'requested' | 'options'> {
+  const { caller, dryRun, warn, annotate, waited = ignore, requested = resource, options: sent = noOptions } = options
+  return { caller, dryRun, warn, annotate, waited, requested, options: sent }
 }
 
 /** What strategies are told about the surroundings. */

@@ -7,6 +7,7 @@ import { badRequest, internalError } from '#machinery/status.ts'
 import type { WebhookCaller } from '../../webhooks/caller.ts'
 import type { AdmissionRequest, ClusterView, VersionForm } from '../chain.ts'
 import type { Hook } from './hooks.ts'
+import type { PluginMetrics, WebhookOutcome } from '../pluginMetrics.ts'
 import { matchForm, namespaceMatches, objectMatches, type Forms } from './match.ts'
 import { denial, readAnswer, reviewOf, reviewVersion, type Answer, type Shown } from './review.ts'
 
@@ -74,6 +75,8 @@ export function wantedForm(
 }
 
 const defaultTimeoutSeconds = 10
+/** As what a call counts that was not answered. */
+const serviceUnavailable = 503
 
 /** Asks a webhook. Throws a CallError when it cannot be asked, a StatusError when it refuses. */
 export async function askWebhook(
@@ -83,12 +86,20 @@ export async function askWebhook(
   shown: Shown,
   cluster: ClusterView,
   mutating: boolean,
+  metrics: PluginMetrics,
 ): Promise<Answer> {
   const { name, sideEffects, clientConfig, admissionReviewVersions, timeoutSeconds = defaultTimeoutSeconds } = webhook
   if (request.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') {
     throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`)
   }
   const uid = cluster.newUid()
+  const began = cluster.now
+  const tell = (result: WebhookOutcome['result'], code: number): void => {
+    const milliseconds = cluster.now - began
+    const type = mutating ? 'admit' : 'validating'
+    request.waited?.(milliseconds)
+    metrics.webhookAsked({ name, type, operation: request.operation, milliseconds, code, result })
+  }
   let answer: Answer
   try {
     const version = reviewVersion(admissionReviewVersions)
@@ -100,11 +111,17 @@ export async function askWebhook(
       })
     answer = readAnswer(said, uid, version, mutating)
   } catch (error) {
+    tell(webhook.failurePolicy === 'Ignore' ? 'ignored' : 'failed', serviceUnavailable)
     throw new CallError(`failed calling webhook ${JSON.stringify(name)}: ${messageOf(error)}`, { cause: error })
   }
   for (const [key, value] of Object.entries(answer.auditAnnotations)) request.annotate(`${name}/${key}`, value)
   for (const warning of answer.warnings) request.warn(warning)
-  if (!answer.allowed) throw denial(name, answer.status)
+  if (!answer.allowed) {
+    const refusal = denial(name, answer.status)
+    tell('refused', refusal.code)
+    throw refusal
+  }
+  tell('allowed', 200)
   return answer
 }
 
