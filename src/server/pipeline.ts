@@ -1,7 +1,7 @@
 // How a request becomes a reply: the stages in the order in which they run. What does not live here: putting replies on a
 // connection (http.ts, inProcess.ts).
 import { messageOf } from '#lib/errorText.ts'
-import { StatusError, badRequest, failure, internalError, isReason, timeout } from '#machinery/status.ts'
+import { StatusError, badRequest, failure, internalError, timeout } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { attributesOf } from './authorize/attributes.ts'
@@ -218,30 +218,24 @@ function chooseEncoding(exchange: Exchange): undefined {
     // What is only asked is never listed, and has no columns.
     noTables: exchange.kind?.strategy.verbs?.includes('get') === false && info.subresource === '',
   })
-  if (exchange.wanted.as?.kind === 'Table') checkTable(exchange)
+  if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
+  if (info.verb === 'watch' && exchange.wanted.mediaType === 'yaml') throw noStream()
 }
 
-/** Refuses tables that cannot be had before anything is done. */
-function checkTable({ wanted, request }: Exchange): void {
-  includeObject(request.query)
-  if (wanted.mediaType !== 'protobuf') return
-  const why = 'does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message'
-  throw failure('NotAcceptable', `object *${wanted.as!.version}.Table ${why}`)
+/** YAML has no end of an object that others could find. */
+function noStream(): StatusError {
+  const streams = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
+  return failure('NotAcceptable', `only the following media types are accepted: ${streams}`)
 }
 
 /** Custom objects have no form in protobuf; tables of them and their metadata have. */
 function wantedBy(request: ServerRequest, { isCustom, noTables }: { isCustom: boolean; noTables: boolean }): Accepted {
-  try {
-    return negotiateAnswer(request.header('accept'), {
-      transforms: true,
-      noTables,
-      pretty: wantsPretty(request),
-      ...(isCustom ? { onlyTransformed: ['protobuf'] } : {}),
-    })
-  } catch (error) {
-    if (!isReason(error, 'NotAcceptable')) throw error
-    throw failure('NotAcceptable', '406: Not Acceptable', {})
-  }
+  return negotiateAnswer(request.header('accept'), {
+    transforms: true,
+    noTables,
+    pretty: wantsPretty(request),
+    ...(isCustom ? { onlyTransformed: ['protobuf'] } : {}),
+  })
 }
 
 function answer(exchange: Exchange): Promise<ServerReply> {

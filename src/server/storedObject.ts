@@ -219,14 +219,6 @@ export class StoredObject {
     return bytes
   }
 
-  /** Bytes made of this object's own, by `encode` at most once. */
-  encodedBytes(form: string, encode: () => Buffer): Buffer {
-    this.#encodings ??= new Map()
-    let bytes = this.#encodings.get(form)
-    if (bytes === undefined) this.#encodings.set(form, (bytes = encode()))
-    return bytes
-  }
-
   /** The same content as of another revision: what a deletion reports. */
   at(revision: Revision): StoredObject {
     const line = this.line

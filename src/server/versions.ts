@@ -114,7 +114,8 @@ async function* watchInOwnForm(
       await kind.custom?.view.prepare(shown)
       yield items.map((item): WatchItem => {
         if (item.type === 'BOOKMARK' || item.type === 'ERROR') return item
-        return { type: item.type, object: inOwnForm(kind, item.object) }
+        const object = inOwnForm(kind, item.object)
+        return item.isInitial === true ? { type: item.type, object, isInitial: true } : { type: item.type, object }
       })
     }
   } catch (error) {

@@ -8,7 +8,12 @@ import type { CacheEvent, ResourceCache } from './watchCache.ts'
 
 /** What a watch delivers. Events are the cache's own where nothing was filtered, so their encodings are shared. */
 export type WatchItem =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: StoredObject }
+  | {
+      readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+      readonly object: StoredObject
+      /** It was there when the watch began. Batches hold only such items, or none. */
+      readonly isInitial?: true
+    }
   | { readonly type: 'BOOKMARK'; readonly revision: Revision; readonly endsInitialEvents: boolean }
   | { readonly type: 'ERROR'; readonly error: StatusError }
 
@@ -64,6 +69,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
       const items = (plain ? batch : batch.filter((stored) => selects(selection, stored))).map((object): WatchItem => ({
         type: 'ADDED',
         object,
+        isInitial: true,
       }))
       if (items.length > 0) yield items
       if (signal.aborted) return

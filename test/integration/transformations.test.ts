@@ -100,14 +100,15 @@ test('what cannot be had as a table or as metadata is refused in words', async (
     assert.equal(refusalOf(await http.ask('GET', where, { headers: { accept } })), expected)
   }
   const table = await http.ask('GET', path, { headers: { accept: as('Table', protobuf) } })
-  const status = decoded(table, 'Status')
-  assert.deepEqual(
-    [table.code, status['message']],
-    [
-      406,
-      'object *v1.Table does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message',
-    ],
-  )
+  const status = JSON.parse(table.text) as Shown
+  const only = 'only the following media types are accepted: '
+  const types = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
+  assert.deepEqual([table.code, status['message']], [406, `${only}${types}`])
+  const fallback = await http.ask('GET', path, { headers: { accept: `${as('Table', protobuf)}, application/json` } })
+  assert.equal((JSON.parse(fallback.text) as Shown).kind, 'ConfigMapList')
+  const yaml = await http.ask('GET', `${path}?watch=true`, { headers: { accept: 'application/yaml' } })
+  assert.equal(yaml.code, 406)
+  assert.match(yaml.text, /application\/json;stream=watch,\s+application\/vnd\.kubernetes\.protobuf;stream=watch'\n/)
   assert.deepEqual(fixture.bugs, [])
 })
 

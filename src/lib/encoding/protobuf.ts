@@ -15,10 +15,17 @@ const twoTo32 = 0x1_0000_0000
  * Write the last field first, and of each field the value before the tag.
  */
 export class ProtobufWriter {
-  #bytes = new Uint8Array(1024)
-  #view = new DataView(this.#bytes.buffer)
+  #bytes: Uint8Array
+  #view: DataView
   /** Where the written part begins. */
-  #at = 1024
+  #at: number
+
+  /** `size`: as many bytes as will be written, as far as that is known; more can be. */
+  constructor(size = 1024) {
+    this.#bytes = new Uint8Array(size)
+    this.#view = new DataView(this.#bytes.buffer)
+    this.#at = size
+  }
 
   /** How much is written; the difference of two of these is a length. */
   get length(): number {

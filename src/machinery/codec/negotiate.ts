@@ -93,7 +93,8 @@ export function negotiateAnswer(
     const parameters = clause.parameters
     const isPretty = pretty || parameters['pretty'] === '1'
     if (as === undefined) return { mediaType, parameters, pretty: isPretty }
-    if (as === 'Table' && options.noTables === true) continue
+    // Cells may be of any type, which protobuf has no form for.
+    if (as === 'Table' && (options.noTables === true || mediaType === 'protobuf')) continue
     if (options.transforms === true && isTransform(as) && g === 'meta.k8s.io' && (v === 'v1' || v === 'v1beta1')) {
       return { mediaType, as: { kind: as, group: g, version: v }, parameters, pretty: isPretty }
     }

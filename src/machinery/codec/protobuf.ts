@@ -33,6 +33,11 @@ export function encodeProtobuf(kind: GroupVersionKind, object: unknown, shape = 
 /** The envelope around an object's own message. */
 export function encodeEnvelope(kind: GroupVersionKind, message: Uint8Array): Uint8Array {
   const writer = new ProtobufWriter()
+  writeEnvelope(writer, kind, message)
+  return writer.finish()
+}
+
+function writeEnvelope(writer: ProtobufWriter, kind: GroupVersionKind, message: Uint8Array): void {
   writeString(writer, 4, '')
   writeString(writer, 3, '')
   writer.bytes(message)
@@ -43,7 +48,6 @@ export function encodeEnvelope(kind: GroupVersionKind, message: Uint8Array): Uin
   writer.varint(writer.length - end)
   writer.tag(1, wireType.bytes)
   writer.raw(magic)
-  return writer.finish()
 }
 
 /** A list in its envelope, made of the messages of its items, so that those can be kept between requests. */
@@ -65,14 +69,32 @@ export function encodeList(kind: GroupVersionKind, metadata: unknown, items: rea
 /** One event of a watch as it stands in the stream: four bytes of length, then the event; `object` is an envelope. */
 export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
   const writer = new ProtobufWriter()
-  writer.bytes(object)
+  writer.raw(object)
+  writeFrame(writer, type, 0)
+  return writer.finish()
+}
+
+/** Events of one type about objects of one kind, one behind the other, from the objects' own messages. */
+export function encodeWatchFrames(kind: GroupVersionKind, type: string, messages: readonly Uint8Array[]): Uint8Array {
+  const around = 64 + type.length + kind.kind.length + apiVersionOf(kind).length
+  const writer = new ProtobufWriter(messages.reduce((sum, { length }) => sum + length + around, 0))
+  for (let i = messages.length - 1; i >= 0; i--) {
+    const end = writer.length
+    writeEnvelope(writer, kind, messages[i]!)
+    writeFrame(writer, type, end)
+  }
+  return writer.finish()
+}
+
+/** Writes what stands before an envelope that begins where the writer is and goes on to `end`. */
+function writeFrame(writer: ProtobufWriter, type: string, end: number): void {
+  writer.varint(writer.length - end)
   writer.tag(1, wireType.bytes)
-  writer.varint(writer.length)
+  writer.varint(writer.length - end)
   writer.tag(2, wireType.bytes)
   writeString(writer, 1, type)
-  const { length } = writer
+  const length = writer.length - end
   writer.raw(Uint8Array.of(length >>> 24, length >>> 16, length >>> 8, length))
-  return writer.finish()
 }
 
 /** Takes a frame of a watch apart; `bytes` is without the four bytes of length. */

@@ -1,5 +1,11 @@
 import type { ListMeta } from '#api/meta/v1/list.ts'
-import { encodeList, encodeMessage, encodeProtobuf, encodeWatchFrame } from '#machinery/codec/protobuf.ts'
+import {
+  encodeWatchFrames,
+  encodeList,
+  encodeMessage,
+  encodeProtobuf,
+  encodeWatchFrame,
+} from '#machinery/codec/protobuf.ts'
 import type { GroupVersionKind } from '#machinery/schema/model.ts'
 import type { Kind } from '../kind.ts'
 import type { StoredObject } from '../storedObject.ts'
@@ -27,16 +33,30 @@ export function encodeObjectProtobuf(object: object): Buffer {
   return asBuffer(encodeEnveloped(object))
 }
 
-/** A list of objects, from their own messages, which are kept. */
+/** The message of an object alone, which is kept. */
+function messageOf(kind: Kind, stored: StoredObject): Buffer {
+  return stored.encoded('protobuf message', (object) => asBuffer(encodeMessage(kind.schema, object)))
+}
+
+/** A list of objects, from their own messages. */
 export function encodeListProtobuf(kind: Kind, items: readonly StoredObject[], metadata: ListMeta): Buffer {
   const { group, version, kind: name } = kind.resource
-  const messages = items.map((stored) =>
-    stored.encoded('protobuf message', (object) => asBuffer(encodeMessage(kind.schema, object))),
-  )
+  const messages = items.map((stored) => messageOf(kind, stored))
   return asBuffer(encodeList({ group, version, kind: `${name}List` }, metadata, messages))
 }
 
 /** One event of a watch, with its length before it. */
 export function encodeEventProtobuf(type: string, object: object): Buffer {
   return asBuffer(encodeWatchFrame(type, encodeEnveloped(object)))
+}
+
+/** Events of a watch about stored objects, from their own messages. */
+export function encodeStoredEvents(kind: Kind, type: string, stored: readonly StoredObject[]): Buffer {
+  return asBuffer(
+    encodeWatchFrames(
+      kind.resource,
+      type,
+      stored.map((each) => messageOf(kind, each)),
+    ),
+  )
 }

@@ -7,7 +7,9 @@ import { transformationOf, type Transformation } from '../transform.ts'
 import { bookmarkObject } from '../bookmark.ts'
 import { waitForReader, type WatchItem } from '../watch.ts'
 import { headersOf } from './headers.ts'
-import { encodeEventProtobuf } from './protobuf.ts'
+import type { StoredObject } from '../storedObject.ts'
+import { encodeEventProtobuf, encodeStoredEvents } from './protobuf.ts'
+import { RecentBytes } from './recentBytes.ts'
 
 type WatchReply = Extract<ServerReply, { readonly type: 'watch' }>
 
@@ -25,7 +27,11 @@ export async function sendWatch(
   const encode = (item: WatchItem): Buffer => encodeItem(item, answer.kind, transformation, isProtobuf)
   for await (const items of answer.watch) {
     const bytes =
-      transformation === undefined ? sharedBytes(answer.kind, items, isProtobuf, encode) : joined(items, encode)
+      transformation !== undefined
+        ? joined(items, encode)
+        : isInitial(items)
+          ? initialBytes(answer.kind, items, isProtobuf)
+          : sharedBytes(answer.kind, items, isProtobuf, encode)
     if (stream.write(bytes)) continue
     if (await waitForReader(stream.drained(), answer.kind.cache, answer.place, server.clock)) continue
     reply.destroy()
@@ -50,7 +56,7 @@ function sharedBytes(
   isProtobuf: boolean,
   encode: (item: WatchItem) => Buffer,
 ): Buffer {
-  // The bytes of one event are kept with its object.
+  // The bytes of one event are kept for a while.
   if (items.length === 1) return encode(items[0]!)
   const known = batches.get(kind)
   const isSame =
@@ -82,15 +88,56 @@ function encodeItem(
   }
   const { type, object: stored } = item
   if (transformation !== undefined) return encode(type, transformation.event(stored.object))
-  // Made once for all who watch.
-  return isProtobuf
-    ? stored.encoded(`protobuf ${type}`, (object) => encodeEventProtobuf(type, object))
-    : stored.encodedBytes(`json ${type}`, () =>
-        Buffer.concat([Buffer.from(`{"type":"${type}","object":`), stored.json, eventEnd]),
-      )
+  return recentBytes[isProtobuf ? 'protobuf' : 'json'][type].of(
+    stored,
+    isProtobuf ? protobufEvents[type] : jsonEvents[type],
+  )
 }
 
+type Changes<T> = Readonly<Record<'ADDED' | 'MODIFIED' | 'DELETED', T>>
+
+/** What is made once for all who watch. */
+const recentBytes: Readonly<Record<'json' | 'protobuf', Changes<RecentBytes>>> = {
+  json: { ADDED: new RecentBytes(), MODIFIED: new RecentBytes(), DELETED: new RecentBytes() },
+  protobuf: { ADDED: new RecentBytes(), MODIFIED: new RecentBytes(), DELETED: new RecentBytes() },
+}
+
+const jsonEvents: Changes<(stored: StoredObject) => Buffer> = {
+  ADDED: (stored) => Buffer.concat([added, stored.json, eventEnd]),
+  MODIFIED: (stored) => Buffer.concat([modified, stored.json, eventEnd]),
+  DELETED: (stored) => Buffer.concat([deleted, stored.json, eventEnd]),
+}
+
+const protobufEvents: Changes<(stored: StoredObject) => Buffer> = {
+  ADDED: ({ object }) => encodeEventProtobuf('ADDED', object),
+  MODIFIED: ({ object }) => encodeEventProtobuf('MODIFIED', object),
+  DELETED: ({ object }) => encodeEventProtobuf('DELETED', object),
+}
+
+const [added, modified, deleted] = ['ADDED', 'MODIFIED', 'DELETED'].map((type) =>
+  Buffer.from(`{"type":"${type}","object":`),
+) as [Buffer, Buffer, Buffer]
 const eventEnd = Buffer.from('}\n')
+
+type InitialItem = Extract<WatchItem, { readonly object: StoredObject }>
+
+function isInitial(items: readonly WatchItem[]): items is readonly InitialItem[] {
+  const first = items[0]
+  return first !== undefined && 'isInitial' in first
+}
+
+/** What was there when a watch began. Everybody begins at another time, so nothing of it is kept. */
+function initialBytes(kind: Kind, items: readonly InitialItem[], isProtobuf: boolean): Buffer {
+  if (isProtobuf)
+    return encodeStoredEvents(
+      kind,
+      'ADDED',
+      items.map(({ object }) => object),
+    )
+  const pieces: Buffer[] = []
+  for (const { object } of items) pieces.push(added, object.json, eventEnd)
+  return Buffer.concat(pieces)
+}
 
 function encodeEventJson(type: string, object: object): Buffer {
   return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object as KubeObject)}}\n`)

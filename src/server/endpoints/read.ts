@@ -6,38 +6,37 @@ import { parseRevision } from '../errors.ts'
 import { answeredRequest, type Exchange } from '../exchange.ts'
 import { keyOf, type Kind } from '../kind.ts'
 import { parseListOptions } from '../options.ts'
-import type { RegistryContext } from '../registry/context.ts'
 import { listObjects, selectionOf } from '../registry/list.ts'
 import { StoredObject } from '../storedObject.ts'
 import { watchResource, type WatchItem, type WatchPlace } from '../watch.ts'
+import type { Store } from '#storage/store.ts'
 import { checkName } from './names.ts'
 
 /** The newest state of one object, or one that is not older than `resourceVersion`. */
 export async function readObject({ server, info, request }: Exchange, kind: Kind): Promise<StoredObject> {
   checkName(info.name)
   const revision = parseRevision(request.query.get('resourceVersion') ?? '')
-  const { cache } = server.registry
+  const { cache, store } = server.registry
   const key = keyOf(kind, info.namespace, info.name)
+  let isBehind = false
   if (revision !== undefined) await cache.reached(revision)
-  const stored = revision === undefined ? await newestObject(server.registry, kind, key) : kind.cache.entries.get(key)
+  else {
+    try {
+      await cache.current()
+    } catch (error) {
+      if (!isReason(error, 'Timeout')) throw error
+      isBehind = true
+    }
+  }
+  const stored = isBehind ? await storedObject(store, key) : kind.cache.entries.get(key)
   if (stored === undefined) throw notFound(kind.resource, info.name)
   return stored
 }
 
-/** The newest state of a key: from the cache once that has caught up, from the store while it lags behind. */
-async function newestObject(
-  { cache, store }: RegistryContext,
-  kind: Kind,
-  key: string,
-): Promise<StoredObject | undefined> {
-  try {
-    await cache.current()
-  } catch (error) {
-    if (!isReason(error, 'Timeout')) throw error
-    const { kv } = await store.get(key)
-    return kv === undefined ? undefined : StoredObject.of(key, kv.modified, kv.value)
-  }
-  return kind.cache.entries.get(key)
+/** The newest state of a key from the store itself, for when the cache does not catch up. */
+async function storedObject(store: Store, key: string): Promise<StoredObject | undefined> {
+  const { kv } = await store.get(key)
+  return kv === undefined ? undefined : StoredObject.of(key, kv.modified, kv.value)
 }
 
 export async function getEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
