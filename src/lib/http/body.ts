@@ -49,7 +49,10 @@ export function collectBody(
   })
 }
 
-/** Writes pieces to their end, joined, no faster than `sink` takes them. Stops quietly when the sink closes; calls `cut` when `pieces` throws. */
+/**
+ * Writes pieces to their end, joined, no faster than `sink` takes them. What has come leaves when the source pauses, so
+ * that a reader follows what is written now and then. Stops quietly when the sink closes; calls `cut` when `pieces` throws.
+ */
 export async function writePieces(
   sink: Writable,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -57,11 +60,20 @@ export async function writePieces(
 ): Promise<void> {
   let batch: Uint8Array[] = []
   let size = 0
-  const flush = async (): Promise<void> => {
+  const take = (): Uint8Array => {
     const bytes = batch.length === 1 ? batch[0]! : Buffer.concat(batch, size)
     batch = []
     size = 0
+    return bytes
+  }
+  const flush = async (): Promise<void> => {
+    const bytes = take()
     if (sink.writable && !sink.write(bytes)) await room(sink)
+  }
+  let pause: NodeJS.Immediate | undefined
+  const flushAtPause = (): void => {
+    pause = undefined
+    if (size > 0 && sink.writable) sink.write(take())
   }
   try {
     if (Symbol.iterator in pieces) {
@@ -74,15 +86,19 @@ export async function writePieces(
       for await (const piece of pieces) {
         batch.push(piece)
         if ((size += piece.length) >= writeSize) await flush()
+        else if (sink.writableNeedDrain) await room(sink)
+        else pause ??= setImmediate(flushAtPause)
         if (!sink.writable) return
       }
     }
   } catch (error) {
     cut()
     throw error
+  } finally {
+    clearImmediate(pause)
   }
   if (!sink.writable) return
-  if (size > 0) sink.end(batch.length === 1 ? batch[0]! : Buffer.concat(batch, size))
+  if (size > 0) sink.end(take())
   else sink.end()
 }
 

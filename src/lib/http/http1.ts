@@ -103,7 +103,16 @@ export class Http1Reply implements HttpReply {
     pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<void> {
     this.#begin(status, headers)
-    await writePieces(this.#response, pieces, () => this.destroy())
+    const response = this.#response
+    // Whoever waits for the first piece knows meanwhile that the answer has begun.
+    const head = setImmediate(() => {
+      if (response.writable) response.flushHeaders()
+    })
+    try {
+      await writePieces(response, pieces, () => this.destroy())
+    } finally {
+      clearImmediate(head)
+    }
   }
 
   stream(status: number, headers: ReplyHeaders): ReplyStream {

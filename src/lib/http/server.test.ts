@@ -169,6 +169,26 @@ for (const protocol of ['h1', 'h2', 'plain'] as const) {
       assert.deepEqual(errors, ['broken'])
     })
 
+    test('the head and each piece arrive while the source still pauses', async () => {
+      const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      await using at = await start(protocol, async (_, reply) => {
+        async function* pieces() {
+          await gates[0]!.promise
+          yield Buffer.from('a')
+          await gates[1]!.promise
+          yield Buffer.from('b')
+        }
+        await reply.sendPieces(200, {}, pieces())
+      })
+      const response = await at.client.request({ path: '/' })
+      const body = response.body[Symbol.asyncIterator]()
+      gates[0]!.resolve()
+      assert.equal((await body.next()).value!.toString(), 'a')
+      gates[1]!.resolve()
+      assert.equal((await body.next()).value!.toString(), 'b')
+      assert.equal((await body.next()).done, true)
+    })
+
     test('a stream delivers what is written while it is open', async () => {
       let stream: ReturnType<HttpReply['stream']> | undefined
       await using at = await start(
