@@ -12,6 +12,7 @@ import { sharedInformers, type Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
 import {
   ensureCertificates,
+  frontProxyName,
   proxyUser,
   readCredentials,
   type ClusterCertificates,
@@ -38,6 +39,7 @@ import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
+import type { RequestHeaderConfiguration } from '#server/authenticate/requestHeader.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import { componentCaller, controllerCaller, managerOf } from '#server/identities.ts'
@@ -220,6 +222,10 @@ async function openControlPlane(
     nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
     serverAddress: `${at.address}:${at.port}`,
     tokenAuthenticators,
+    aggregation: {
+      identity: certificates.frontProxyClient,
+      trust: { clientAuthority: certificates.authority, requestHeader: frontProxyHeaders(certificates) },
+    },
     policy,
     ...(ownBuild === undefined ? {} : { build: ownBuild }),
     onBug: (error, request) =>
@@ -229,6 +235,18 @@ async function openControlPlane(
       }),
   })
   return { store, server, certificates }
+}
+
+/** By which headers servers tell each other for whom they ask: those that Kubernetes' own servers send. */
+function frontProxyHeaders({ frontProxyAuthority }: ClusterCertificates): RequestHeaderConfiguration {
+  return {
+    authority: frontProxyAuthority,
+    allowedNames: [frontProxyName],
+    usernameHeaders: ['X-Remote-User'],
+    uidHeaders: ['X-Remote-Uid'],
+    groupHeaders: ['X-Remote-Group'],
+    extraHeaderPrefixes: ['X-Remote-Extra-'],
+  }
 }
 
 /** The kinds of tokens that the configuration adds. Whoever uses none pays for none. */

@@ -26,6 +26,10 @@ export interface ClusterCertificates {
   readonly apiServer: Credentials
   /** With which the API server calls kubelets. */
   readonly kubeletClient: Credentials
+  /** PEM of the authority that vouches for servers which ask in the name of others, and for nobody else. */
+  readonly frontProxyAuthority: string
+  /** With which the API server asks servers that extend its API. */
+  readonly frontProxyClient: Credentials
   /** PEM key that signs service-account tokens. */
   readonly tokenKey: string
 }
@@ -40,6 +44,9 @@ export const proxyUser = 'system:kube-proxy'
 
 export const kubeletClientName = 'kube-apiserver-kubelet-client'
 
+/** As whom the API server asks servers that extend its API. */
+export const frontProxyName = 'front-proxy-client'
+
 /** Reads the certificates of a cluster, making those that are not there. `names` are the ways to reach the API server. */
 export async function ensureCertificates(
   files: Files,
@@ -48,16 +55,18 @@ export async function ensureCertificates(
   names: AlternativeNames,
 ): Promise<ClusterCertificates> {
   await files.makeFolder(folder, 0o700)
-  const signer = await ensureAuthority(files, folder, now)
+  const signer = await ensureAuthority(files, `${folder}/ca`, 'kubernetes', now)
+  const frontProxySigner = await ensureAuthority(files, `${folder}/front-proxy-ca`, 'front-proxy-ca', now)
   const made = async (
     name: string,
     subject: Subject,
     usage: ExtendedUsage,
     alternatives: AlternativeNames = {},
+    by: Authority = signer,
   ): Promise<Credentials> => {
     const known = await readCredentials(files, `${folder}/${name}`)
     if (known !== undefined && coversNames(known.certificate, alternatives)) return known
-    const credentials = issue(signer, now, subject, usage, alternatives)
+    const credentials = issue(by, now, subject, usage, alternatives)
     await writeCredentials(files, `${folder}/${name}`, credentials)
     return credentials
   }
@@ -69,6 +78,14 @@ export async function ensureCertificates(
       'kubelet-client',
       { commonName: kubeletClientName, organizations: ['kubeadm:cluster-admins'] },
       'clientAuth',
+    ),
+    frontProxyAuthority: certificatePem(frontProxySigner.certificate),
+    frontProxyClient: await made(
+      'front-proxy-client',
+      { commonName: frontProxyName },
+      'clientAuth',
+      {},
+      frontProxySigner,
     ),
     tokenKey: await ensureKey(files, `${folder}/service-account.key`),
   }
@@ -128,13 +145,13 @@ export async function writeCredentials(files: Files, path: string, credentials: 
   await files.write(`${path}.crt`, credentials.certificate, { mode: 0o644, sync: true })
 }
 
-async function ensureAuthority(files: Files, folder: string, now: number): Promise<Authority> {
-  const known = await readCredentials(files, `${folder}/ca`)
+async function ensureAuthority(files: Files, path: string, commonName: string, now: number): Promise<Authority> {
+  const known = await readCredentials(files, path)
   if (known !== undefined) {
     return { certificate: new X509Certificate(known.certificate), privateKey: createPrivateKey(known.key) }
   }
-  const authority = createAuthority({ commonName: 'kubernetes' }, { notBefore: now - leeway, notAfter: now + lifetime })
-  await writeCredentials(files, `${folder}/ca`, {
+  const authority = createAuthority({ commonName }, { notBefore: now - leeway, notAfter: now + lifetime })
+  await writeCredentials(files, path, {
     certificate: certificatePem(authority.certificate),
     key: privateKeyPem(authority.privateKey),
   })

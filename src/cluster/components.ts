@@ -68,7 +68,7 @@ function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Co
     tls: {
       certificate: certificates.apiServer.certificate,
       key: certificates.apiServer.key,
-      clientAuthority: certificates.authority,
+      clientAuthority: `${certificates.authority}${certificates.frontProxyAuthority}`,
     },
     // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
     host: node === undefined ? address : '0.0.0.0',

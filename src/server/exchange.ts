@@ -13,6 +13,7 @@ import type { Caller } from './strategy.ts'
 import type { AnsweredRequest } from './metrics/requestMetrics.ts'
 import type { ServerMetrics } from './metrics/serverMetrics.ts'
 import type { Discovery } from './endpoints/discovery.ts'
+import type { Aggregation } from './extensions/aggregation/aggregation.ts'
 import type { Health } from './health.ts'
 import type { NodeConnector } from './nodeProxy.ts'
 import type { OpenApiDocuments } from './endpoints/openapi.ts'
@@ -25,6 +26,7 @@ import type { ServerVersion } from './endpoints/version.ts'
 export interface ServerContext {
   readonly registry: RegistryContext
   readonly kinds: Kinds
+  readonly aggregation: Aggregation
   readonly authenticators: readonly Authenticator[]
   readonly authorization: Authorization
   readonly tokens: ServiceAccountTokens

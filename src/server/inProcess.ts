@@ -6,6 +6,7 @@ import type { Query } from './options.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { ApiServer } from './server.ts'
 import type { Caller } from './strategy.ts'
+import { foreignEvents } from './extensions/aggregation/foreignEvents.ts'
 import { listKind, transformationOf, type Transformation } from './transform.ts'
 import { bookmarkObject } from './bookmark.ts'
 import type { WatchItem } from './watch.ts'
@@ -19,7 +20,7 @@ interface ApiRequest {
   readonly accept?: string
 }
 
-type WatchEvent =
+export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
   | { readonly type: 'BOOKMARK'; readonly object: { readonly metadata: { readonly resourceVersion: string } } }
 
@@ -59,6 +60,10 @@ export function inProcessTransport(server: ApiServer, caller: Caller | (() => Ca
     },
     async *watch(request, signal) {
       const reply = await ask(request, signal, true)
+      if (reply.type === 'stream') {
+        yield* foreignEvents(reply.pieces)
+        return
+      }
       if (reply.type !== 'watch') throw badRequest(`Cannot watch ${request.path}: the server answered at once`)
       const transformation = transformationFor(reply, server, request)
       for await (const items of reply.watch) {
@@ -119,7 +124,7 @@ function transformationFor(
   server: ApiServer,
   request: ApiRequest,
 ): Transformation | undefined {
-  return transformationOf(reply.kind, reply, queryOf(request), () => server.now())
+  return transformationOf(reply.kind, reply, queryOf(request.query), () => server.now())
 }
 
 function requestOf(request: ApiRequest, caller: Caller, signal: AbortSignal, watch: boolean): ServerRequest {
@@ -127,10 +132,12 @@ function requestOf(request: ApiRequest, caller: Caller, signal: AbortSignal, wat
     accept: request.accept,
     'content-type': request.contentType,
   }
+  const parameters = watch ? { ...request.query, watch: 'true' } : request.query
   return {
     method: request.method,
     path: request.path,
-    query: queryOf(watch ? { ...request, query: { ...request.query, watch: 'true' } } : request),
+    query: queryOf(parameters),
+    parameters,
     header: (name) => headers[name],
     headerValues: (name) => (headers[name] === undefined ? [] : [headers[name]]),
     caller,
@@ -140,7 +147,7 @@ function requestOf(request: ApiRequest, caller: Caller, signal: AbortSignal, wat
   }
 }
 
-function queryOf({ query = {} }: ApiRequest): Query {
+function queryOf(query: ApiRequest['query'] = {}): Query {
   const all = (name: string): string[] => {
     const value = query[name]
     return value === undefined ? [] : typeof value === 'string' ? [value] : [...value]

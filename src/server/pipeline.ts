@@ -32,6 +32,7 @@ const stages: readonly Stage[] = [
   becomeAnother,
   takePlace,
   checkAuthorization,
+  askOtherServer,
   chooseEncoding,
   answer,
 ]
@@ -201,6 +202,10 @@ function checkAuthorization(exchange: Exchange): undefined {
   if (decision.verdict !== 'allow') throw forbiddenRequest(caller, attributes, decision.reason)
 }
 
+function askOtherServer(exchange: Exchange): undefined | Promise<ServerReply> {
+  return exchange.server.aggregation.answer(exchange)
+}
+
 function chooseEncoding(exchange: Exchange): undefined {
   const { server, info } = exchange
   if (!info.isResource) return
@@ -241,7 +246,11 @@ function wantedBy(request: ServerRequest, { isCustom, noTables }: { isCustom: bo
 function answer(exchange: Exchange): Promise<ServerReply> {
   const { server, info, kind } = exchange
   if (!info.isResource) return staticEndpoint(exchange)
-  if (kind !== undefined) return resourceEndpoint(exchange, kind)
+  if (kind !== undefined) {
+    const wait = server.aggregation.settled(exchange)
+    if (wait !== undefined) return wait.then(() => resourceEndpoint(exchange, kind))
+    return resourceEndpoint(exchange, kind)
+  }
   if (server.kinds.hasGroupVersion(info.group, info.version)) throw unknownResource()
   return staticEndpoint(exchange)
 }

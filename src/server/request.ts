@@ -22,6 +22,8 @@ export interface ServerRequest {
   headerNames?(): string[]
   /** The query as it came; absent in process. */
   readonly search?: string
+  /** The query as an object; in process only. */
+  readonly parameters?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined
   /** Every value of a header that may come several times. */
   headerValues(name: string): string[]
   /** Who sends it, when the transport knows already (in process). Absent: authentication finds out. */

@@ -18,7 +18,7 @@ import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { Store } from '#storage/store.ts'
 import { admissionPlugins, type AdmissionConfiguration } from './admission/plugins.ts'
 import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
-import { clientCertificate, type Authenticator } from './authenticate/authenticator.ts'
+import type { Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
@@ -33,12 +33,14 @@ import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
 import { serverVersion, type Build } from './endpoints/version.ts'
 import type { ServerContext } from './exchange.ts'
+import { Aggregation, type AggregationOptions } from './extensions/aggregation/aggregation.ts'
 import { CustomResources } from './extensions/customResources/customResources.ts'
 import { Health, type HealthCheck } from './health.ts'
 import { Kinds, serveKind } from './kind.ts'
 import { ServerMetrics } from './metrics/serverMetrics.ts'
 import type { NodeConnector } from './nodeProxy.ts'
 import { serve } from './pipeline.ts'
+import type { RegistryContext } from './registry/context.ts'
 import { LeasePool } from './registry/leasePool.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import { InFlight, openLimits, type RequestLimits } from './requestLimits.ts'
@@ -84,6 +86,8 @@ export interface ApiServerOptions {
   readonly tokenAuthenticators?: readonly TokenAuthenticator[]
   /** Further ways to show who one is, asked after client certificates and bearer tokens. */
   readonly authenticators?: readonly Authenticator[]
+  /** How this server and those that extend its API know each other; without it they see none of their certificates. */
+  readonly aggregation?: AggregationOptions
   readonly healthChecks?: readonly HealthCheck[]
   readonly metrics?: MetricRegistry
   /** The roles and bindings that are put in place at the start, before the server is ready; none when absent. */
@@ -138,6 +142,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...(options.bootstrapTokens === false ? [] : [bootstrapTokens(cluster, tokens.audiences)]),
   ]
   const closing = new AbortController()
+  const onBug = options.onBug ?? (() => {})
   const authorization = authorizationOf(kinds, cluster, options.authorizationModes)
   let isReady = false
   let isStopping = false
@@ -146,33 +151,36 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const counts = new ServerMetrics(metrics)
   const inFlight = new InFlight(limits)
   counts.follow(cache, inFlight)
-  const context: ServerContext = {
-    registry: {
-      store,
-      cache,
-      clock,
-      random,
-      newUid,
-      cluster,
-      kinds,
-      leases,
-      admission: {
-        plugins:
-          options.admission ??
-          admissionPlugins({
-            ...options.admissionConfiguration,
-            webhooks,
-            metrics: counts.admission,
-            maySign: maySignBy(authorization),
-            access: accessOf(authorization.authorizers),
-          }),
-        meter: counts.admission,
-      },
-      guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
-    },
+  const registry: RegistryContext = {
+    store,
+    cache,
+    clock,
+    random,
+    newUid,
+    cluster,
     kinds,
+    leases,
+    admission: {
+      plugins:
+        options.admission ??
+        admissionPlugins({
+          ...options.admissionConfiguration,
+          webhooks,
+          metrics: counts.admission,
+          maySign: maySignBy(authorization),
+          access: accessOf(authorization.authorizers),
+        }),
+      meter: counts.admission,
+    },
+    guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
+  }
+  const aggregation = new Aggregation({ kinds, registry, onBug, ...options.aggregation })
+  const context: ServerContext = {
+    registry,
+    kinds,
+    aggregation,
     authenticators: [
-      clientCertificate,
+      ...aggregation.authenticators,
       bearerTokens(tokenAuthenticators, tokens.audiences),
       ...(options.authenticators ?? []),
     ],
@@ -184,8 +192,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     authorization,
     tokens,
-    discovery: new Discovery(kinds, options.serverAddress),
-    openApi: new OpenApiDocuments(kinds),
+    discovery: new Discovery(kinds, aggregation.registrations, options.serverAddress),
+    openApi: new OpenApiDocuments(kinds, aggregation.registrations),
     health: new Health(
       [
         { name: 'ping', of: ['livez', 'readyz'], run: () => undefined },
@@ -223,13 +231,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     inFlight,
     allowAnonymous: options.anonymous !== false,
     closing: closing.signal,
-    onBug: options.onBug ?? (() => {}),
+    onBug,
   }
-  const policy =
-    options.policy === undefined
-      ? undefined
-      : new PolicyKeeper(options.policy, { registry: context.registry, kinds, onBug: context.onBug })
-  const customResources = new CustomResources({ kinds, registry: context.registry, webhooks, onBug: context.onBug })
+  const policy = options.policy === undefined ? undefined : new PolicyKeeper(options.policy, { registry, kinds, onBug })
+  const customResources = new CustomResources({ kinds, registry, webhooks, onBug })
   return {
     async run(ready, signal, drain) {
       using ending = new DisposableStack()
@@ -252,12 +257,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           adoptStored(kinds)
           customResources.start(closing.signal)
           isReady = true
-          if (policy === undefined) ready()
-          else policy.put(ready, closing.signal)
+          const begin = (): void => {
+            ready()
+            aggregation.start(closing.signal)
+          }
+          if (policy === undefined) begin()
+          else policy.put(begin, closing.signal)
         }, following.signal)
       } finally {
         closing.abort()
         webhooks[Symbol.dispose]()
+        aggregation[Symbol.dispose]()
         signal.removeEventListener('abort', stop)
       }
     },

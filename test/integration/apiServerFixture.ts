@@ -7,6 +7,7 @@ import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
 import type { Authenticator } from '#server/authenticate/authenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
+import type { AggregationOptions } from '#server/extensions/aggregation/aggregation.ts'
 import { inProcessTransport, type InProcessTransport } from '#server/inProcess.ts'
 import type { NodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer, type ApiServerOptions } from '#server/server.ts'
@@ -70,6 +71,7 @@ export async function startServer(
     readonly settings?: ServerSettings
     /** What the server waits for when it stops, as its connections. */
     readonly drain?: () => Promise<void>
+    readonly aggregation?: AggregationOptions
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -94,6 +96,7 @@ export async function startServer(
     ...(options.windowEvents === undefined ? {} : { windowEvents: options.windowEvents }),
     authenticators: [headerUser],
     ...(options.tokenAuthenticators === undefined ? {} : { tokenAuthenticators: options.tokenAuthenticators }),
+    ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
     ...(options.roles === true ? { policy: () => bootstrapPolicy() } : {}),
     ...options.settings,
     onBug: (error) => bugs.push(error),

@@ -1,6 +1,6 @@
 // The real kubectl against a server of this process, as users who are known by tokens.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpServer } from '#lib/http/server.ts'
@@ -19,6 +19,8 @@ export interface KubectlFixture extends AsyncDisposable {
   readonly folder: string
   /** What kubectl prints, errors too; `root` may do everything, `jane` what anybody may. */
   say(user: string, words: string): Promise<string>
+  /** Writes a file of JSON into the folder; returns its path. */
+  file(name: string, content: object): string
   /** A kubectl that runs until it is killed. */
   start(user: string, words: string): ChildProcess
 }
@@ -46,6 +48,11 @@ export async function startForKubectl(): Promise<KubectlFixture> {
   return {
     fixture,
     folder,
+    file(name, content) {
+      const path = join(folder, name)
+      writeFileSync(path, JSON.stringify(content))
+      return path
+    },
     say: (user, words) =>
       new Promise((resolve) => {
         execFile(kubectl.path, line(user, words), (_error, stdout, stderr) =>

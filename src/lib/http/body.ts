@@ -68,19 +68,19 @@ export async function writePieces(
   }
   const flush = async (): Promise<void> => {
     const bytes = take()
-    if (sink.writable && !sink.write(bytes)) await room(sink)
+    if (isOpen(sink) && !sink.write(bytes)) await room(sink)
   }
   let pause: NodeJS.Immediate | undefined
   const flushAtPause = (): void => {
     pause = undefined
-    if (size > 0 && sink.writable) sink.write(take())
+    if (size > 0 && isOpen(sink)) sink.write(take())
   }
   try {
     if (Symbol.iterator in pieces) {
       for (const piece of pieces) {
         batch.push(piece)
         if ((size += piece.length) >= writeSize) await flush()
-        if (!sink.writable) return
+        if (!isOpen(sink)) return
       }
     } else {
       for await (const piece of pieces) {
@@ -88,7 +88,7 @@ export async function writePieces(
         if ((size += piece.length) >= writeSize) await flush()
         else if (sink.writableNeedDrain) await room(sink)
         else pause ??= setImmediate(flushAtPause)
-        if (!sink.writable) return
+        if (!isOpen(sink)) return
       }
     }
   } catch (error) {
@@ -97,7 +97,7 @@ export async function writePieces(
   } finally {
     clearImmediate(pause)
   }
-  if (!sink.writable) return
+  if (!isOpen(sink)) return
   if (size > 0) sink.end(take())
   else sink.end()
 }
@@ -118,7 +118,7 @@ export class WritableReplyStream implements ReplyStream {
   }
 
   write(piece: Uint8Array): boolean {
-    if (this.#ended || !this.#sink.writable) return false
+    if (this.#ended || !isOpen(this.#sink)) return false
     if (this.#waiting.length === 0) setImmediate(this.#flush)
     this.#waiting.push(piece)
     this.#waitingBytes += piece.length
@@ -126,7 +126,7 @@ export class WritableReplyStream implements ReplyStream {
   }
 
   async drained(): Promise<void> {
-    while (this.#sink.writable && this.bufferedBytes >= slowAt) {
+    while (isOpen(this.#sink) && this.bufferedBytes >= slowAt) {
       this.#flush()
       if (this.#sink.writableNeedDrain) await room(this.#sink)
       else break
@@ -145,8 +145,13 @@ export class WritableReplyStream implements ReplyStream {
     const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting, this.#waitingBytes)
     this.#waiting = []
     this.#waitingBytes = 0
-    if (this.#sink.writable) this.#sink.write(bytes)
+    if (isOpen(this.#sink)) this.#sink.write(bytes)
   }
+}
+
+/** Node's HTTP/1.1 responses go on saying that they can be written to when their connection is gone. */
+function isOpen(sink: Writable): boolean {
+  return sink.writable && !sink.destroyed
 }
 
 /** Resolves when the sink takes more, or has closed. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type X509Certificate } from 'node:crypto'
 import { unauthorized } from '#machinery/status.ts'
 import type { ServerRequest } from '../request.ts'
 import type { Caller } from '../strategy.ts'
@@ -44,7 +44,7 @@ export function bearerToken(request: ServerRequest): string | undefined {
   const encoded = protocols
     ?.split(',')
     .map((each) => each.trim())
-    .find((each) => each.startsWith(websocketTokenPrefix))
+    .find(isTokenProtocol)
   if (encoded === undefined) return undefined
   return Buffer.from(encoded.slice(websocketTokenPrefix.length), 'base64url').toString('utf8')
 }
@@ -52,15 +52,26 @@ export function bearerToken(request: ServerRequest): string | undefined {
 /** Browsers cannot set headers on a WebSocket; they send the token as a subprotocol. */
 const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
-/** A client certificate's common name is the user, its organizations are the groups. */
-export const clientCertificate: Authenticator = {
-  name: 'ClientCertificate',
-  authenticate({ certificate }) {
-    if (certificate === undefined || certificate.commonName === '') return undefined
-    let caller = callers.get(certificate)
-    if (caller === undefined) callers.set(certificate, (caller = callerOf(certificate)))
-    return caller
-  },
+/** Whether a WebSocket's subprotocol is really a token. */
+export const isTokenProtocol = (protocol: string): boolean => protocol.startsWith(websocketTokenPrefix)
+
+/**
+ * A client certificate's common name is the user, its organizations are the groups; but for those of servers that ask in
+ * the name of others (`isProxy`), which make nobody a user.
+ */
+export function clientCertificate(isProxy?: (certificate: X509Certificate) => boolean): Authenticator {
+  return {
+    name: 'ClientCertificate',
+    authenticate({ certificate }) {
+      if (certificate === undefined || certificate.commonName === '') return undefined
+      let caller = callers.get(certificate)
+      if (caller === undefined) {
+        if (isProxy?.(certificate.certificate) === true) return undefined
+        callers.set(certificate, (caller = callerOf(certificate)))
+      }
+      return caller
+    },
+  }
 }
 
 /** One connection shows one certificate with all of its requests. */

@@ -6,6 +6,7 @@ import { accountGroups } from '../identities.ts'
 import type { ServerRequest } from '../request.ts'
 import type { Caller } from '../strategy.ts'
 import { anonymous } from './authenticator.ts'
+import { headerText, unescapeKey } from './requestHeader.ts'
 
 const userHeader = 'impersonate-user'
 const groupHeader = 'impersonate-group'
@@ -29,13 +30,17 @@ export interface ImpersonationWish {
 export function readImpersonation(request: ServerRequest): ImpersonationWish | undefined {
   const names = request.headerNames?.().filter(isImpersonationHeader) ?? []
   if (names.length === 0) return undefined
-  const [user, uid] = [request.header(userHeader) ?? '', request.header(uidHeader) ?? '']
-  const groups = request.headerValues(groupHeader)
+  const [user, uid] = [headerText(request.header(userHeader) ?? ''), headerText(request.header(uidHeader) ?? '')]
+  const groups = request.headerValues(groupHeader).map(headerText)
   const extra: Record<string, readonly string[]> = {}
   for (const name of names) {
     if (!name.startsWith(extraPrefix)) continue
     const key = unescapeKey(name.slice(extraPrefix.length))
-    Object.defineProperty(extra, key, { value: request.headerValues(name), enumerable: true, configurable: true })
+    Object.defineProperty(extra, key, {
+      value: request.headerValues(name).map(headerText),
+      enumerable: true,
+      configurable: true,
+    })
   }
   if (user === '') {
     const wanted = [...groups.map((group) => `group ${JSON.stringify(group)}`), ...(uid === '' ? [] : ['a uid'])]
@@ -44,15 +49,6 @@ export function readImpersonation(request: ServerRequest): ImpersonationWish | u
     throw badRequest(`requested ${all.join(', ')} without impersonating a user`)
   }
   return { user, groups, uid, extra }
-}
-
-/** Names of headers cannot hold every character, so keys come percent-encoded. */
-function unescapeKey(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 /** The caller that the request is for, if the one who sends it may act so; throws 403 otherwise. */

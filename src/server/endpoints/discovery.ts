@@ -4,42 +4,20 @@ import type {
   APIGroupDiscoveryList,
   APIResourceDiscovery,
   APISubresourceDiscovery,
+  APIVersionDiscovery,
 } from '#api/apidiscovery/v2/discovery.ts'
 import type { APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions } from '#api/meta/v1/discovery.ts'
 import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
 import { contentTypeOf, type MediaType } from '#machinery/codec/negotiate.ts'
 import type { GroupVersionKind } from '#machinery/schema/model.ts'
 import { encodeValue } from '../encode/reply.ts'
+import type { Backend } from '../extensions/aggregation/backend.ts'
+import type { Registrations } from '../extensions/aggregation/registrations.ts'
 import type { Kind, Kinds } from '../kind.ts'
 import { Document } from './document.ts'
 import { compareVersions } from '#machinery/versions.ts'
 import type { Subresource } from '../strategy.ts'
 import { storedKind } from '../versions.ts'
-
-/** Groups in the order in which servers list them; others follow by name. */
-const groupOrder = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-]
 
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
@@ -81,33 +59,41 @@ export class DiscoveryDocument {
   }
 }
 
+/** One version of a group: the kinds that are served here, or what another server says that it serves. */
+interface ServedVersion {
+  readonly version: string
+  readonly kinds: readonly Kind[]
+  readonly backend: Backend | undefined
+}
+
 /** What the server serves, as the documents that clients ask for. */
 export class Discovery {
   readonly #source: Kinds
+  readonly #registrations: Registrations
   readonly #serverAddress: string
   readonly #documents = new Map<string, DiscoveryDocument>()
-  #sorted: readonly Kind[] = []
-  #generation = -1
+  /** Groups, and the versions of each, in the order of documents. */
+  #groups: ReadonlyMap<string, readonly ServedVersion[]> = new Map()
+  #generations: readonly [number, number] = [-1, -1]
 
-  constructor(kinds: Kinds, serverAddress: string) {
+  constructor(kinds: Kinds, registrations: Registrations, serverAddress: string) {
     this.#source = kinds
+    this.#registrations = registrations
     this.#serverAddress = serverAddress
   }
 
-  /** All kinds in the order of documents, sorted anew when they have changed. */
-  get #kinds(): readonly Kind[] {
+  get #served(): ReadonlyMap<string, readonly ServedVersion[]> {
     this.#refresh()
-    return this.#sorted
+    return this.#groups
   }
 
+  /** Sorts anew when anything has changed. */
   #refresh(): void {
-    if (this.#generation === this.#source.generation) return
-    this.#generation = this.#source.generation
+    const [kinds, others] = this.#generations
+    if (kinds === this.#source.generation && others === this.#registrations.generation) return
+    this.#generations = [this.#source.generation, this.#registrations.generation]
     this.#documents.clear()
-    this.#sorted = this.#source
-      .all()
-      .filter(({ custom }) => custom?.isPublished !== false)
-      .toSorted(compareKinds)
+    this.#groups = servedGroups(this.#source, this.#registrations)
   }
 
   /** The document of this name, made when it is first asked for and kept until the kinds change. */
@@ -126,11 +112,11 @@ export class Discovery {
 
   /** The groups but for the core, in order. */
   groups(): string[] {
-    return [...new Set(this.#kinds.map(({ resource }) => resource.group))].filter((group) => group !== '')
+    return [...this.#served.keys()].filter((group) => group !== '')
   }
 
   versions(group: string): string[] {
-    return [...new Set(this.#of(group).map(({ resource }) => resource.version))]
+    return (this.#served.get(group) ?? []).map(({ version }) => version)
   }
 
   /** What is at `/api`. */
@@ -148,7 +134,7 @@ export class Discovery {
     return this.#kept(`apis/${name}`, () => this.#groupDocument(name))
   }
 
-  /** The resources of one version of a group; undefined when it is not served. */
+  /** The resources of one version of a group; undefined when it is not served here. */
   resourceList(group: string, version: string): DiscoveryDocument | undefined {
     return this.#kept(`apis/${group}/${version}`, () => this.#resourceList(group, version))
   }
@@ -173,12 +159,12 @@ export class Discovery {
   }
 
   #groupDocument(name: string): APIGroup | undefined {
-    if (name === '' || this.#of(name).length === 0) return undefined
+    if (name === '' || !this.#served.has(name)) return undefined
     return { kind: 'APIGroup', apiVersion: 'v1', ...this.#group(name) }
   }
 
   #resourceList(group: string, version: string): APIResourceList | undefined {
-    const kinds = this.#of(group).filter(({ resource }) => resource.version === version)
+    const { kinds = [] } = this.#served.get(group)?.find((each) => each.version === version) ?? {}
     if (kinds.length === 0) return undefined
     return {
       kind: 'APIResourceList',
@@ -201,18 +187,8 @@ export class Discovery {
   #aggregatedGroup(group: string): APIGroupDiscovery {
     return {
       metadata: (group === '' ? {} : { name: group }) as APIGroupDiscovery['metadata'],
-      versions: this.versions(group).map((version) => ({
-        version,
-        resources: this.#of(group)
-          .filter(({ resource }) => resource.version === version)
-          .map(aggregatedResource),
-        freshness: 'Current' as const,
-      })),
+      versions: (this.#served.get(group) ?? []).map(aggregatedVersion),
     } as APIGroupDiscovery
-  }
-
-  #of(group: string): readonly Kind[] {
-    return this.#kinds.filter(({ resource }) => resource.group === group)
   }
 
   /** A group as a member of a list, where it does not say what it is. */
@@ -222,14 +198,46 @@ export class Discovery {
   }
 }
 
-function compareKinds({ resource: a }: Kind, { resource: b }: Kind): number {
-  return compareGroups(a.group, b.group) || compareVersions(b.version, a.version) || (a.plural < b.plural ? -1 : 1)
+function aggregatedVersion({ version, kinds, backend }: ServedVersion): APIVersionDiscovery {
+  if (backend === undefined) return { version, resources: kinds.map(aggregatedResource), freshness: 'Current' }
+  const { resources, freshness } = backend.documents
+  return { version, ...(resources.length === 0 ? {} : { resources: [...resources] }), freshness }
 }
 
-function compareGroups(a: string, b: string): number {
-  const [left, right] = [groupOrder.indexOf(a), groupOrder.indexOf(b)]
-  if (left !== right) return (left < 0 ? Infinity : left) - (right < 0 ? Infinity : right)
-  return a < b ? -1 : a > b ? 1 : 0
+/** Groups by their priority, versions by theirs; what another server is registered for is its own. */
+function servedGroups(source: Kinds, registrations: Registrations): ReadonlyMap<string, readonly ServedVersion[]> {
+  const versions = new Map<string, { readonly group: string; readonly version: string; readonly kinds: Kind[] }>()
+  const versionOf = (group: string, version: string): Kind[] => {
+    const key = `${version}.${group}`
+    let known = versions.get(key)
+    if (known === undefined) versions.set(key, (known = { group, version, kinds: [] }))
+    return known.kinds
+  }
+  for (const kind of source.all()) {
+    if (kind.custom?.isPublished === false) continue
+    versionOf(kind.resource.group, kind.resource.version).push(kind)
+  }
+  for (const { group, version } of registrations.backends()) versionOf(group, version)
+  const all = [...versions].map(([name, { group, version, kinds }]) => ({
+    name,
+    group,
+    version,
+    kinds: kinds.sort(({ resource: a }, { resource: b }) => (a.plural < b.plural ? -1 : 1)),
+    backend: registrations.find(group, version),
+    priority: registrations.priorityOf(group, version),
+  }))
+  // A group stands where the first of its versions does.
+  all.sort((a, b) => b.priority.group - a.priority.group || (a.name < b.name ? -1 : 1))
+  const groups = new Map<string, typeof all>()
+  for (const each of all) {
+    const known = groups.get(each.group)
+    if (known === undefined) groups.set(each.group, [each])
+    else known.push(each)
+  }
+  for (const each of groups.values()) {
+    each.sort((a, b) => b.priority.version - a.priority.version || compareVersions(b.version, a.version))
+  }
+  return groups
 }
 
 /** The verbs of a kind, as a list for people to read. */

@@ -9,6 +9,10 @@ import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
 import { Document, documentReply } from './document.ts'
+import type { Backend } from '../extensions/aggregation/backend.ts'
+import { withParts, type OpenApiPart } from '../extensions/aggregation/openApiPart.ts'
+import { passOn } from '../extensions/aggregation/passOn.ts'
+import type { Registrations } from '../extensions/aggregation/registrations.ts'
 import type { Kind, Kinds } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import { subresourceKind, verbsOf } from './discovery.ts'
@@ -20,11 +24,13 @@ export class OpenApiDocuments {
   readonly #documents = new Map<string, Promise<Document | undefined>>()
   /** By the names of documents. */
   readonly #hashes = new Map<string, string>()
+  readonly #registrations: Registrations
   #described: readonly ServedResource[] = []
-  #generation = -1
+  #generations: readonly [number, number] = [-1, -1]
 
-  constructor(kinds: Kinds) {
+  constructor(kinds: Kinds, registrations: Registrations) {
     this.#kinds = kinds
+    this.#registrations = registrations
   }
 
   /** What is served. Documents of kinds that are served no more, or otherwise, are forgotten. */
@@ -34,11 +40,13 @@ export class OpenApiDocuments {
   }
 
   #refresh(): void {
-    if (this.#generation === this.#kinds.generation) return
-    this.#generation = this.#kinds.generation
+    const [kinds, others] = this.#generations
+    if (kinds === this.#kinds.generation && others === this.#registrations.generation) return
+    this.#generations = [this.#kinds.generation, this.#registrations.generation]
     this.#described = this.#kinds
       .all()
       .filter(({ custom }) => custom?.isPublished !== false)
+      .filter(({ resource }) => this.#registrations.find(resource.group, resource.version) === undefined)
       .map(servedResource)
     const before = new Map(this.#hashes)
     this.#hashes.clear()
@@ -56,12 +64,22 @@ export class OpenApiDocuments {
 
   /** The same in protobuf, the only form that client-go takes. */
   wholeInProtobuf(): Promise<Document> {
-    return this.#document('v2 protobuf', async () => encodeOpenApiV2(await this.#whole()), writeProtobuf)
+    return this.#document('v2 protobuf', () => this.#wholeEncoded(), writeProtobuf)
+  }
+
+  /** What others say may not fit into the form of protobuf; then they are left out. */
+  async #wholeEncoded(): Promise<Uint8Array> {
+    try {
+      return encodeOpenApiV2(await this.#whole())
+    } catch (error) {
+      if (this.#parts().length === 0) throw error
+      return encodeOpenApiV2(await this.#own())
+    }
   }
 
   /** The list of the documents of version 3. */
   index(): Promise<Document> {
-    return this.#document('v3', async () => openApiV3Index(this.#served, (name) => this.hashOf(name)), writeJson)
+    return this.#document('v3', async () => this.#index(), writeJson)
   }
 
   /** One document of version 3, such as `apis/apps/v1`; undefined when there is none of this name. */
@@ -86,8 +104,33 @@ export class OpenApiDocuments {
     return known
   }
 
+  /** Where another server has its own document of version 3, under the name of the one that is asked for here. */
+  backendOf(name: string): Backend | undefined {
+    const [root, group = '', version = ''] = name.split('/')
+    const backend = root === 'apis' ? this.#registrations.find(group, version) : undefined
+    return backend?.documents.openApiV3 === undefined ? undefined : backend
+  }
+
+  #index(): JsonObject {
+    const { paths } = openApiV3Index(this.#served, (name) => this.hashOf(name)) as { readonly paths: JsonObject }
+    const all = { ...paths }
+    for (const { group, version, documents } of this.#registrations.backends()) {
+      if (documents.openApiV3 === undefined) continue
+      all[`apis/${group}/${version}`] = { serverRelativeURL: documents.openApiV3 }
+    }
+    return { paths: Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1))) }
+  }
+
   async #whole(): Promise<JsonObject> {
+    return withParts(await this.#own(), this.#parts())
+  }
+
+  async #own(): Promise<JsonObject> {
     return openApiV2(this.#served, await descriptions(), kubernetesVersion)
+  }
+
+  #parts(): readonly OpenApiPart[] {
+    return this.#registrations.backends().flatMap(({ documents }) => documents.openApiV2?.part ?? [])
   }
 
   #document<T extends object>(
@@ -170,6 +213,8 @@ export async function openApiEndpoint(exchange: Exchange, rest: readonly string[
   if (!acceptsJson(request.header('accept'))) return refusal()
   if (parts.length === 0) return documentReply(request, await openApi.index(), byAccept, compressAbove)
   const name = parts.join('/')
+  const backend = openApi.backendOf(name)
+  if (backend !== undefined) return passOn(exchange, backend)
   const document = await openApi.part(name)
   if (document === undefined) return undefined
   const asked = request.query.get('hash')

@@ -2,11 +2,11 @@ import { endpoints as endpointsResource, type Endpoints } from '#api/core/v1/end
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { services, type Service } from '#api/core/v1/service.ts'
-import { HttpClient, type HttpResponse } from '#lib/http/client.ts'
+import { HttpClient } from '#lib/http/client.ts'
 import type { ReplyHeaders } from '#lib/http/message.ts'
 import { badRequest, failure, notFound, unavailable } from '#machinery/status.ts'
-import { isImpersonationHeader } from '../authenticate/impersonation.ts'
 import type { Exchange } from '../exchange.ts'
+import { forwardedHeaders, responseReply } from '../forward.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import { spliceUpgrade } from '#lib/http/splice.ts'
@@ -20,22 +20,6 @@ interface Target {
 
 /** Where the request really goes. */
 type Destination = { readonly url: string } | { readonly node: string }
-
-/** Headers that are about one connection and not about the request, and those that would show the client's identity. */
-const ownHeaders = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'http2-settings',
-  'authorization',
-  'content-length',
-])
 
 /** Passes a request on to a pod, to an endpoint of a service, or to a node. */
 export async function proxyEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
@@ -58,24 +42,6 @@ export async function proxyEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       : client.request({ ...order, signal: request.signal }),
   )
   return responseReply(response, () => client?.close())
-}
-
-function responseReply(response: HttpResponse, done: () => void): ServerReply {
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(response.headers)) {
-    if (value === undefined || ownHeaders.has(name) || name.startsWith(':')) continue
-    headers[name] = typeof value === 'string' ? value : value.join(', ')
-  }
-  const contentType = headers['content-type'] ?? ''
-  delete headers['content-type']
-  async function* pieces(): AsyncGenerator<Uint8Array, void, void> {
-    try {
-      yield* response.body
-    } finally {
-      done()
-    }
-  }
-  return { type: 'stream', code: response.status, contentType, pieces: pieces(), headers }
 }
 
 async function passUpgrade(
@@ -103,21 +69,6 @@ async function reach<T>(run: () => Promise<T>): Promise<T> {
     if (!(error instanceof Error) || error.name !== 'HttpClientError') throw error
     throw unavailable(`error trying to reach service: ${error.message}`)
   }
-}
-
-/** What is about this connection, shows who the client is or asks the server itself goes no further. */
-const isOwnHeader = (name: string): boolean =>
-  ownHeaders.has(name) || name.startsWith(':') || isImpersonationHeader(name)
-
-function forwardedHeaders({ request, info }: Exchange): ReplyHeaders {
-  const headers: Record<string, string> = {}
-  for (const name of request.headerNames?.() ?? []) {
-    const value = request.header(name)
-    if (value !== undefined && !isOwnHeader(name)) headers[name] = value
-  }
-  headers['x-forwarded-for'] = [request.header('x-forwarded-for'), request.remoteAddress].filter(Boolean).join(', ')
-  headers['x-forwarded-uri'] = info.path
-  return headers
 }
 
 function parseTarget(text: string, kind: Kind): Target {

@@ -4,11 +4,10 @@ import type { WebhookClientConfig } from '#api/admissionregistration/v1/webhook.
 import type { Clock } from '#lib/clock.ts'
 import { HttpClient, type ClientRequestOptions, type HttpResponse } from '#lib/http/client.ts'
 import { HttpClientError } from '#lib/http/clientError.ts'
-import { messageOf } from '#lib/errorText.ts'
-import { StatusError } from '#machinery/status.ts'
 import type { ClusterView } from '../admission/chain.ts'
 import { serviceEndpoint } from './serviceEndpoint.ts'
 import { answerProblem } from './answerProblem.ts'
+import { connectionProblem } from './connectionProblem.ts'
 
 export interface WebhookCall {
   readonly config: WebhookClientConfig
@@ -168,44 +167,4 @@ function findTarget(config: WebhookClientConfig, cluster: ClusterView): Target {
   const { protocol, origin, host, pathname } = new URL(config.url)
   if (protocol !== 'https:') throw new Error(`unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`)
   return { url: origin, path: pathname, host, shown }
-}
-
-/** What a Go client would say of a connection that did not work. */
-function connectionProblem(error: unknown): string {
-  if (error instanceof StatusError) return error.message
-  if (!(error instanceof HttpClientError)) return messageOf(error)
-  const {
-    code = '',
-    address = '',
-    port = '',
-    message,
-  } = (error.cause ?? {}) as NodeJS.ErrnoException & {
-    readonly address?: string
-    readonly port?: number
-  }
-  const dial = `dial tcp ${address.includes(':') ? `[${address}]` : address}:${port}: connect`
-  switch (error.problem) {
-    case 'refused':
-      return `${dial}: connection refused`
-    case 'unreachable':
-      return `${dial}: ${code === 'ENETUNREACH' ? 'network is unreachable' : 'no route to host'}`
-    case 'certificate':
-      return `tls: failed to verify certificate: x509: ${certificateProblem(code, message)}`
-    case 'closed':
-      return 'EOF'
-    default:
-      return message ?? error.message
-  }
-}
-
-function certificateProblem(code: string, message = ''): string {
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-    case 'CERT_NOT_YET_VALID':
-      return 'certificate has expired or is not yet valid'
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return message
-    default:
-      return 'certificate signed by unknown authority'
-  }
 }

@@ -7,11 +7,11 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import { isReason } from '#machinery/status.ts'
 import { keyOf, type Kind, type Kinds } from '../../kind.ts'
 import { thaw } from '../../objects.ts'
-import type { RegistryContext, WriteOptions } from '../../registry/context.ts'
+import { serverWrites } from '../../registry/serverWrites.ts'
+import type { RegistryContext } from '../../registry/context.ts'
 import { createObject } from '../../registry/create.ts'
 import { deleteObject } from '../../registry/delete.ts'
 import { updateObject } from '../../registry/update.ts'
-import { mastersGroup } from '../mastersGroup.ts'
 import type { BootstrapObject } from './policy.ts'
 import { planBootstrap } from './reconcile.ts'
 
@@ -20,15 +20,6 @@ const resources: Readonly<Record<string, Resource<any>>> = {
   ClusterRoleBinding: clusterRoleBindings,
   Role: roles,
   RoleBinding: roleBindings,
-}
-
-/** The server itself writes. */
-const options: WriteOptions = {
-  caller: { name: 'system:apiserver', groups: [mastersGroup] },
-  dryRun: false,
-  manager: 'kube-apiserver',
-  warn: () => {},
-  annotate: () => {},
 }
 
 /** Writes what of the policy is not there yet, all at once. Reads only the cache: where all is there, nothing is sent. */
@@ -46,7 +37,7 @@ async function ensureNamespace(context: RegistryContext, kinds: Kinds, name: str
   const kind = kinds.of(namespaces)!
   if (kind.cache.entries.get(keyOf(kind, '', name)) !== undefined) return
   const object: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
-  await unlessMoved(createObject(context, kind, object, options))
+  await unlessMoved(createObject(context, kind, object, serverWrites))
 }
 
 async function ensureObject(context: RegistryContext, kind: Kind, wanted: BootstrapObject): Promise<void> {
@@ -59,11 +50,11 @@ async function ensureObject(context: RegistryContext, kind: Kind, wanted: Bootst
       const again = planBootstrap(wanted, old as BootstrapObject)
       return thaw(again.do === 'update' ? again.object : old)
     }
-    await updateObject(context, kind, { namespace, name, change, retryConflicts: true }, options)
+    await updateObject(context, kind, { namespace, name, change, retryConflicts: true }, serverWrites)
     return
   }
-  if (plan.do === 'replace') await unlessMoved(deleteObject(context, kind, namespace, name, {}, options))
-  await unlessMoved(createObject(context, kind, thaw(plan.object), options))
+  if (plan.do === 'replace') await unlessMoved(deleteObject(context, kind, namespace, name, {}, serverWrites))
+  await unlessMoved(createObject(context, kind, thaw(plan.object), serverWrites))
 }
 
 /** Another server may have been faster. */

@@ -11,10 +11,11 @@ import { isConditionTrue } from '#machinery/conditions.ts'
 import { isReason } from '#machinery/status.ts'
 import { keyOf, type Kind, type Kinds } from '../../kind.ts'
 import { thaw } from '../../objects.ts'
-import type { RegistryContext, WriteOptions } from '../../registry/context.ts'
+import type { RegistryContext } from '../../registry/context.ts'
 import { deleteObject } from '../../registry/delete.ts'
 import { updateObject } from '../../registry/update.ts'
 import type { WebhookCaller } from '../../webhooks/caller.ts'
+import { serverWrites } from '../../registry/serverWrites.ts'
 import { Definition, type DefinitionContext } from './definition.ts'
 import { ending, isServed, planStatus, usedNames, withEnding } from './plan.ts'
 
@@ -35,15 +36,6 @@ const retryAfterMs = 1_000
 const lateAfterMs = 60_000
 /** Objects that are deleted at the same time. */
 const atOnce = 16
-
-/** The server itself, as the author of what it writes. */
-const writeOptions: WriteOptions = {
-  caller: { name: 'system:apiserver', groups: ['system:masters'] },
-  dryRun: false,
-  manager: 'kube-apiserver',
-  warn: () => {},
-  annotate: () => {},
-}
 
 export class CustomResources {
   readonly #kinds: Kinds
@@ -210,7 +202,7 @@ export class CustomResources {
       for (let each = objects.shift(); each !== undefined; each = objects.shift()) {
         const { namespace = '', name } = each.metadata
         try {
-          await deleteObject(this.#registry, kind, namespace, name, {}, writeOptions)
+          await deleteObject(this.#registry, kind, namespace, name, {}, serverWrites)
         } catch (error) {
           if (!isReason(error, 'NotFound')) problems.add(messageOf(error))
         }
@@ -252,7 +244,7 @@ export class CustomResources {
         retryConflicts: true,
         subresource: { name: 'status', rules: kind.strategy.subresources!['status']! },
       },
-      writeOptions,
+      serverWrites,
     )
   }
 }
