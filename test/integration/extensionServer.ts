@@ -12,7 +12,7 @@ export const teapots = `${kitchen}/namespaces/default/teapots`
 interface Teapot {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: Record<string, string>
+  readonly metadata: { readonly name?: string; readonly namespace?: string } & Readonly<Record<string, unknown>>
   readonly spec?: { readonly cups: number }
 }
 
@@ -148,44 +148,47 @@ export async function startExtension(options: ExtensionOptions = {}): Promise<Ex
   })
   const pots = new Map<string, Teapot>()
   let revision = 10
-  const put = (name: string, cups: number): Teapot => {
-    const metadata = { name, namespace: 'default', resourceVersion: String(++revision), uid: `uid-${name}` }
-    const pot = { apiVersion: `${group}/${version}`, kind: 'Teapot', metadata, spec: { cups } }
-    pots.set(name, pot)
+  const put = ({ metadata: { namespace: _, ...metadata }, spec }: Teapot, namespace: string): Teapot => {
+    const name = metadata['name']!
+    const own = {
+      ...metadata,
+      namespace,
+      resourceVersion: String(++revision),
+      uid: `uid-${namespace}-${name}`,
+    } as const
+    const pot: Teapot = { apiVersion: `${group}/${version}`, kind: 'Teapot', metadata: own, spec: spec ?? { cups: 0 } }
+    pots.set(`${namespace}/${name}`, pot)
     return pot
   }
-  put('brown', 4)
+  put({ apiVersion: '', kind: '', metadata: { name: 'brown' }, spec: { cups: 4 } }, 'default')
   const asked: Asked[] = []
   const watches = new Set<ReplyStream>()
   const json = (reply: HttpReply, code: number, value: object, type = 'application/json'): void =>
     reply.send(code, { 'content-type': type }, JSON.stringify(value))
+  const refuse = (reply: HttpReply, code: number, reason: string, message: string): void =>
+    json(reply, code, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code })
   const tell = (type: string, object: Teapot): void => {
     for (const watch of watches) watch.write(Buffer.from(`${JSON.stringify({ type, object })}\n`))
   }
-  const answerPots = async (request: HttpRequest, reply: HttpReply): Promise<void> => {
-    const [, name = ''] = request.path.slice(teapots.length).split('/')
+  /** One pot, those of a namespace or all; all watchers see all. */
+  const answerPots = async (request: HttpRequest, reply: HttpReply, namespace = '', name = ''): Promise<void> => {
     if (request.method === 'POST') {
-      const sent = JSON.parse((await request.readBody(1_000_000)).toString('utf8')) as Teapot
-      const pot = put(sent.metadata['name']!, sent.spec?.cups ?? 0)
+      const pot = put(JSON.parse((await request.readBody(1_000_000)).toString('utf8')) as Teapot, namespace)
       json(reply, 201, pot)
       return tell('ADDED', pot)
     }
-    const pot = pots.get(name)
+    const key = `${namespace}/${name}`
+    const pot = pots.get(key)
     if (name !== '' && pot === undefined) {
-      const message = `teapots.${group} "${name}" not found`
-      return json(reply, 404, {
-        kind: 'Status',
-        apiVersion: 'v1',
-        status: 'Failure',
-        message,
-        reason: 'NotFound',
-        code: 404,
-      })
+      return refuse(reply, 404, 'NotFound', `teapots.${group} ${JSON.stringify(name)} not found`)
     }
     if (request.method === 'DELETE') {
-      pots.delete(name)
+      pots.delete(key)
       json(reply, 200, { kind: 'Status', apiVersion: 'v1', status: 'Success' })
       return tell('DELETED', pot!)
+    }
+    if (request.query.has('sendInitialEvents')) {
+      return refuse(reply, 422, 'Invalid', 'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch')
     }
     if (request.query.has('watch')) {
       const watch = reply.stream(200, { 'content-type': 'application/json' })
@@ -195,7 +198,8 @@ export async function startExtension(options: ExtensionOptions = {}): Promise<Ex
     }
     if (pot !== undefined) return json(reply, 200, pot)
     const metadata = { resourceVersion: String(revision) }
-    json(reply, 200, { kind: 'TeapotList', apiVersion: `${group}/${version}`, metadata, items: [...pots.values()] })
+    const items = [...pots.values()].filter((each) => namespace === '' || each.metadata['namespace'] === namespace)
+    json(reply, 200, { kind: 'TeapotList', apiVersion: `${group}/${version}`, metadata, items })
   }
   const server: ExtensionServer & { http?: HttpServer } = {
     port: 0,
@@ -236,8 +240,9 @@ export async function startExtension(options: ExtensionOptions = {}): Promise<Ex
         return json(reply, 200, { paths: { [kitchen.slice(1)]: { serverRelativeURL } } })
       }
       if (path === `/openapi/v3${kitchen}`) return json(reply, 200, openApiV3)
-      if (path === teapots || path.startsWith(`${teapots}/`)) return answerPots(request, reply)
-      json(reply, 404, { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: 'no such path', code: 404 })
+      const place = new RegExp(`^${kitchen}(?:/namespaces/([^/]+))?/teapots(?:/([^/]+))?$`).exec(path)
+      if (place !== null) return answerPots(request, reply, place[1], place[2])
+      refuse(reply, 404, 'NotFound', 'no such path')
     },
   })
   const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
