@@ -58,6 +58,7 @@ async function decode(
       ? decodeParsed(request.body.object, options)
       : await decodeBytes(exchange, options, supported)
   for (const warning of decoded.warnings) addWarning(exchange, warning)
+  exchange.audit?.requested(decoded.object)
   return decoded.object as unknown as KubeObject
 }
 
@@ -99,10 +100,15 @@ export async function decodeOptions(exchange: Exchange): Promise<DeleteOptions |
   }
   if ('object' in request.body) {
     if (request.body.object === undefined) return undefined
-    return decodeParsed(request.body.object, options).object as DeleteOptions
+    return noted(exchange, decodeParsed(request.body.object, options).object as DeleteOptions)
   }
   const bytes = await readBody(exchange)
   if (bytes.length === 0) return undefined
   const mediaType = negotiateBody(request.header('content-type'))
-  return decodeBody(bytes, { ...options, mediaType }).object as DeleteOptions
+  return noted(exchange, decodeBody(bytes, { ...options, mediaType }).object as DeleteOptions)
+}
+
+function noted(exchange: Exchange, options: DeleteOptions): DeleteOptions {
+  exchange.audit?.requested(options)
+  return options
 }

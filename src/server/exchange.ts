@@ -2,6 +2,8 @@ import type { Kind, Kinds } from './kind.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
 import type { Authorization } from './authorize/authorizers.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
+import type { Audit } from './audit/audit.ts'
+import type { AuditRecord } from './audit/record.ts'
 import { admitWhole } from './admission/chain.ts'
 import { admissionBase, type RegistryContext, type WriteOptions } from './registry/context.ts'
 import { longestFieldManager, unprintable } from './options.ts'
@@ -38,6 +40,8 @@ export interface ServerContext {
   readonly openApi: OpenApiDocuments
   readonly health: Health
   readonly metrics: ServerMetrics
+  /** Absent: nobody wants to know afterwards. */
+  readonly audit: Audit | undefined
   readonly nodes: NodeConnector
   readonly version: ServerVersion
   /** How long watches last that do not say it, in milliseconds: between this and twice as long. */
@@ -67,6 +71,14 @@ export interface Exchange {
   kind: Kind | undefined
   /** The place among the requests in flight that it holds. */
   place: RequestKind | undefined
+  /** What the audit log says of it, where that is wanted. */
+  audit: AuditRecord | undefined
+  /** As what clients and the audit log know it; empty without one. */
+  auditId: string
+  /** What went wrong that should not have. */
+  panic: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly received: number
   /** When the last step was over that is measured by itself. */
   since: number
   /** Milliseconds spent on waiting for webhooks. */

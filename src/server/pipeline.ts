@@ -4,6 +4,7 @@ import { messageOf } from '#lib/errorText.ts'
 import { StatusError, badRequest, failure, internalError, timeout } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
+import { beginRecord, recordReply } from './audit/stages.ts'
 import { attributesOf } from './authorize/attributes.ts'
 import { findDecision, forbiddenRequest } from './authorize/authorizer.ts'
 import { mastersGroup } from './authorize/mastersGroup.ts'
@@ -29,6 +30,7 @@ type Stage = (exchange: Exchange) => undefined | ServerReply | Promise<undefined
 const stages: readonly Stage[] = [
   readRequestInfo,
   identifyCaller,
+  noteReceived,
   becomeAnother,
   takePlace,
   checkAuthorization,
@@ -50,6 +52,10 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     wanted: { mediaType: 'json', parameters: {}, pretty: false },
     kind: undefined,
     place: undefined,
+    audit: undefined,
+    auditId: '',
+    panic: undefined,
+    received: started,
     since: started,
     outside: 0,
   }
@@ -61,6 +67,7 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
   }
   if (exchange.place !== undefined) server.inFlight.leave(exchange.place)
   if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
+  if (server.audit !== undefined) reply = recordReply(exchange, reply, server.audit)
   const took = server.registry.clock.now() - started
   const { requests } = server.metrics
   const answered = answeredRequest(exchange)
@@ -151,9 +158,15 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
     },
     (error: unknown) => {
       server.metrics.access.authenticated(undefined, lap(exchange))
+      beginRecord(exchange, undefined)
       throw error
     },
   ) as Promise<undefined>
+}
+
+/** What is asked for is noted before anything is done about it. */
+function noteReceived(exchange: Exchange): undefined {
+  beginRecord(exchange, exchange.caller)
 }
 
 /** Milliseconds since the last call for a request. */
@@ -168,7 +181,9 @@ function lap(exchange: Exchange): number {
 function becomeAnother(exchange: Exchange): undefined {
   const { server, request, caller } = exchange
   const wish = readImpersonation(request)
-  if (wish !== undefined) exchange.caller = impersonate(server.authorization.authorizers, caller, wish)
+  if (wish === undefined) return
+  exchange.caller = impersonate(server.authorization.authorizers, caller, wish)
+  exchange.audit?.impersonates(exchange.caller)
 }
 
 /** Components of this process, watches and streams are not counted; administrators are never refused. */
@@ -199,6 +214,7 @@ function checkAuthorization(exchange: Exchange): undefined {
   const attributes = attributesOf(info, request.query)
   const { decision, decider } = findDecision(server.authorization.authorizers, caller, attributes)
   server.metrics.access.authorized(decision, decider, lap(exchange))
+  exchange.audit?.decided(decision)
   if (decision.verdict !== 'allow') throw forbiddenRequest(caller, attributes, decision.reason)
 }
 
@@ -214,6 +230,7 @@ function chooseEncoding(exchange: Exchange): undefined {
   if (deprecation !== undefined) {
     addWarning(exchange, deprecation)
     server.metrics.requests.deprecatedAsked(info)
+    exchange.audit?.annotate('k8s.io/deprecated', 'true')
   }
   const isStream =
     Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
@@ -255,10 +272,14 @@ function answer(exchange: Exchange): Promise<ServerReply> {
   return staticEndpoint(exchange)
 }
 
-function refuse({ server, request }: Exchange, error: unknown): ServerReply {
+function refuse(exchange: Exchange, error: unknown): ServerReply {
+  const { server, request } = exchange
   if (error instanceof StatusError) return statusReply(error)
   const isGone = error instanceof Error && error.name === 'AbortError' && request.signal.aborted
-  if (!isGone) server.onBug(error, `${request.method} ${request.path}`)
+  if (!isGone) {
+    server.onBug(error, `${request.method} ${request.path}`)
+    exchange.panic = messageOf(error)
+  }
   return statusReply(internalError(messageOf(error)))
 }
 

@@ -18,6 +18,7 @@ export async function readApply(
   validation: FieldValidation,
 ): Promise<JsonObject> {
   const { value, duplicates } = await readObject(exchange)
+  exchange.audit?.patched(value)
   if (!isObject(value)) {
     const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
     if (value !== null) {

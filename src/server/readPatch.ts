@@ -111,8 +111,11 @@ async function readChange(exchange: Exchange): Promise<{ readonly change: PatchC
   }
   const { request } = exchange
   if ('object' in request.body) {
+    exchange.audit?.patched(request.body.object)
     return { change: read({ value: request.body.object, duplicates: () => [] }), size: 0 }
   }
   const bytes = await readBody(exchange)
-  return { change: read(decodeJson(bytes)), size: bytes.length }
+  const body = decodeJson(bytes)
+  if ('value' in body) exchange.audit?.patched(body.value)
+  return { change: read(body), size: bytes.length }
 }

@@ -81,3 +81,13 @@ export type ReplyBody =
 export function objectReply(object: KubeObject | object, code = 200): ServerReply {
   return { type: 'object', code, object }
 }
+
+/** The query of a request as a connection carries it, without the question mark. */
+export function searchOf({ search, parameters = {} }: Pick<ServerRequest, 'search' | 'parameters'>): string {
+  if (search !== undefined) return search
+  const made = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const each of typeof value === 'string' ? [value] : (value ?? [])) made.append(name, each)
+  }
+  return made.toString()
+}

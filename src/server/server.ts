@@ -18,6 +18,7 @@ import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { Store } from '#storage/store.ts'
 import { admissionPlugins, type AdmissionConfiguration } from './admission/plugins.ts'
 import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
+import { Audit, type AuditOptions } from './audit/audit.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
@@ -90,6 +91,8 @@ export interface ApiServerOptions {
   readonly aggregation?: AggregationOptions
   readonly healthChecks?: readonly HealthCheck[]
   readonly metrics?: MetricRegistry
+  /** Who did what is noted for those who look afterwards; not when absent. */
+  readonly audit?: AuditOptions
   /** The roles and bindings that are put in place at the start, before the server is ready; none when absent. */
   readonly policy?: () => readonly BootstrapObject[]
   /** What `/version` tells of the server's origin. */
@@ -224,6 +227,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       metrics,
     ),
     metrics: counts,
+    audit:
+      options.audit === undefined
+        ? undefined
+        : new Audit(options.audit, { registry: metrics, newId: newUid, now: () => clock.now() }),
     nodes: options.nodes(cluster),
     version: serverVersion(options.build),
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,

@@ -30,6 +30,7 @@ type ServerSettings = Partial<
   Pick<
     ApiServerOptions,
     | 'admissionConfiguration'
+    | 'audit'
     | 'authorizationModes'
     | 'anonymous'
     | 'bootstrapTokens'

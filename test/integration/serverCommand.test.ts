@@ -81,6 +81,11 @@ test('the command serves what its file says, and keeps it', async () => {
   using folder = newFolder()
   const tokenFile = join(folder.path, 'tokens.csv')
   writeFileSync(tokenFile, 'secret,jane,1,"readers"\n')
+  const [policyFile, auditFile] = [join(folder.path, 'policy.yaml'), join(folder.path, 'audit.log')]
+  writeFileSync(
+    policyFile,
+    'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{ level: Metadata, users: [jane] }]\n',
+  )
   const settings = {
     dataDirectory: join(folder.path, 'data'),
     listen: { address: '127.0.0.1', port: 0 },
@@ -95,6 +100,7 @@ test('the command serves what its file says, and keeps it', async () => {
       resourceQuota: { limitedResources: [{ resource: 'configmaps', matchContains: ['count/configmaps'] }] },
     },
     requests: { largestBody: 100_000 },
+    audit: { policyFile, log: { path: auditFile } },
     eventLifetime: '5m',
   }
   const pods = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`
@@ -125,7 +131,21 @@ test('the command serves what its file says, and keeps it', async () => {
     assert.match(limited.text, /insufficient quota to consume: count\/configmaps/)
     assert.equal(await server.stop(), 0)
   }
+  /** What the audit log says that jane did. */
+  const noted = (): readonly (readonly [string, number])[] =>
+    readFileSync(auditFile, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(
+        (line) =>
+          JSON.parse(line) as { readonly requestURI: string; readonly responseStatus: { readonly code: number } },
+      )
+      .map(({ requestURI, responseStatus }) => [requestURI, responseStatus.code])
   await begin()
+  assert.deepEqual(noted(), [
+    ['/readyz', 200],
+    [pods('default'), 403],
+  ])
   await using server = await startCommand(folder.path, settings)
   assert.equal((await server.ask('GET', `${pods('default')}/p`)).code, 200)
 })

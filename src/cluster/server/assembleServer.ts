@@ -17,6 +17,7 @@ import { openMemoryStore } from '#storage/memory.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 import type { Store } from '#storage/store.ts'
 import { readAdmissionFile } from './admissionFile.ts'
+import { openAudit, type OpenAudit } from './openAudit.ts'
 import { fileReader, readCredentials, type ReadFile, type ServerCredentials } from './credentials.ts'
 import { readPorts, type ServerSettings } from './settings.ts'
 
@@ -25,6 +26,7 @@ export interface AssembledServer {
   readonly server: ApiServer
   readonly store: Store
   readonly credentials: ServerCredentials
+  readonly audit: OpenAudit | undefined
 }
 
 const megabyte = 1024 * 1024
@@ -48,6 +50,7 @@ export async function assembleServer(
     furtherTokens(authentication, audiences, clock, readFile),
     admissionOf(settings.admission, readFile),
   ])
+  const audit = settings.audit === undefined ? undefined : await openAudit(settings.audit, readFile, clock, log)
   const store = await openStore(surroundings, settings)
   const options: ApiServerOptions = {
     store,
@@ -83,11 +86,12 @@ export async function assembleServer(
     },
     minRequestTimeoutSeconds: requests.shortestWatch / 1_000,
     shutdownDelay: settings.shutdownDelay,
+    ...(audit === undefined ? {} : { audit: audit.options }),
     policy: () => bootstrapPolicy(),
     onBug: (error, request) => log.error('A bug in serving a request', { request, error: stackOf(error) }),
   }
   try {
-    return { server: createApiServer(options), store, credentials }
+    return { server: createApiServer(options), store, credentials, audit }
   } catch (error) {
     await store[Symbol.asyncDispose]()
     throw error

@@ -23,11 +23,13 @@ export async function runServer(surroundings: Surroundings, settings: ServerSett
   const log = createLogger({ clock, sinks: [stderrSink()] })
   const address = advertisedAddress(settings)
   const assembled = await assembleServer(surroundings, settings, address, log.child('api-server'))
-  const { server, store, credentials } = assembled
+  const { server, store, credentials, audit } = assembled
   const onMachine = isUnspecified(parseIp(settings.listen.address)!) ? '127.0.0.1' : settings.listen.address
   let port = settings.listen.port
   const kubeconfig = settings.administratorKubeconfig
   const components: readonly Component[] = [
+    // First, for what starts first stops last.
+    ...(audit === undefined ? [] : [audit.component]),
     {
       name: 'store',
       async run(ready, stopping) {

@@ -138,6 +138,21 @@ const mistakes: readonly (readonly [string, string, string])[] = [
     'f:2: serviceAccounts.longestExpiration is "10m"; it must be from 3600s to 4294967296s',
   ],
   [
+    'an audit log that goes nowhere',
+    `${given}audit: { policyFile: /p }`,
+    'f:2: audit has neither log nor webhook; events must go somewhere',
+  ],
+  [
+    'an audit log without policy',
+    `${given}audit: { log: { path: /l } }`,
+    'f:2: audit.policyFile is missing; it must be an absolute path',
+  ],
+  [
+    'an audit log at a relative path',
+    `${given}audit: { policyFile: /p, log: { path: audit.log } }`,
+    'f:2: audit.log.path is "audit.log"; it must be an absolute path, or -',
+  ],
+  [
     'half of what kubelets need',
     `${given}kubelets: { authorityFile: /a, keyFile: /k }`,
     'f:2: kubelets.certificateFile is missing; it must be an absolute path',

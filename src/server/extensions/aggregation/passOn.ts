@@ -5,7 +5,7 @@ import { spliceUpgrade } from '#lib/http/splice.ts'
 import { isObject } from '#machinery/schema/model.ts'
 import type { Exchange } from '../../exchange.ts'
 import { forwardedHeaders, responseReply } from '../../forward.ts'
-import type { ServerReply } from '../../request.ts'
+import { searchOf, type ServerReply } from '../../request.ts'
 import { isLongRunning, timeoutOf } from '../../requestLimits.ts'
 import { connectionProblem } from '../../webhooks/connectionProblem.ts'
 import type { Backend, Way } from './backend.ts'
@@ -71,16 +71,8 @@ function refusal(why: string, code = 503): ServerReply {
 }
 
 function target({ request }: Exchange): string {
-  const search = request.search ?? searchOf(request.parameters ?? {})
+  const search = searchOf(request)
   return search === '' ? request.path : `${request.path}?${search}`
-}
-
-function searchOf(parameters: NonNullable<Exchange['request']['parameters']>): string {
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(parameters)) {
-    for (const each of typeof value === 'string' ? [value] : (value ?? [])) search.append(name, each)
-  }
-  return search.toString()
 }
 
 /** Who sends the request is for this server to say: what a client says of that goes no further. */
