@@ -82,8 +82,9 @@ describe('a command over WebSocket', () => {
           same: stdout.equals(output),
           error: client.channel(3).toString(),
           code: await client.closed,
+          last: client.messages.at(-1)?.channel,
         },
-        { length: size, same: true, error: '{"status":"Success"}', code: 1000 },
+        { length: size, same: true, error: '{"status":"Success"}', code: 1000, last: 3 },
       )
     })
   }

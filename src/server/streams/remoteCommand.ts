@@ -1,6 +1,6 @@
 // Commands in containers for clients that speak WebSocket: kubelets and runtimes speak SPDY with one stream for each of
 // stdin, stdout, stderr, error and resize. SPDY clients need no translation; their bytes are spliced.
-import type { Duplex } from 'node:stream'
+import { PassThrough, type Duplex } from 'node:stream'
 import { Channels, channelFormat } from '#lib/http/channels.ts'
 import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
 import type { UpgradedConnection } from '#lib/http/client.ts'
@@ -42,11 +42,15 @@ export async function translateCommand(
   const channel = (name: (typeof channelNames)[number]): Duplex => channels.channel(channelNames.indexOf(name))
 
   const error = open('error')
-  const outputs: Promise<void>[] = [pour(error, channel('error'))]
+  const outputs: Promise<void>[] = []
   if (wanted.stdin) void pour(channel('stdin'), open('stdin'))
   if (wanted.stdout) outputs.push(pour(open('stdout'), channel('stdout')))
   if (wanted.stderr && !wanted.tty) outputs.push(pour(open('stderr'), channel('stderr')))
   if (wanted.tty) void pour(channel('resize'), open('resize'))
+  // Clients take what they are told here for the end of everything, so it must not overtake the output.
+  const ending = new PassThrough()
+  void pour(error, ending)
+  outputs.push(Promise.all(outputs).then(() => pour(ending, channel('error'))))
   error.end()
   // Not at once: kubectl before 1.34 begins to read before it knows its own streams, and drops what comes that early.
   error.accepted.then(
