@@ -1,7 +1,7 @@
 // How a request becomes a reply: the stages in the order in which they run. What does not live here: putting replies on a
 // connection (http.ts, inProcess.ts).
 import { messageOf } from '#lib/errorText.ts'
-import { StatusError, badRequest, failure, internalError, timeout } from '#machinery/status.ts'
+import { StatusError, badRequest, internalError, timeout } from '#machinery/status.ts'
 import { anonymous, authenticate } from './authenticate/authenticator.ts'
 import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { beginRecord, recordReply } from './audit/stages.ts'
@@ -13,7 +13,13 @@ import { addWarning, answeredRequest, type Exchange, type ServerContext } from '
 import { longestPath, parseRequestInfo } from './requestInfo.ts'
 import { isLongRunning, requestKindOf, timeoutOf } from './requestLimits.ts'
 import { parseFlag, wantsPretty } from './options.ts'
-import { negotiateAnswer, type Accepted } from '#machinery/codec/negotiate.ts'
+import {
+  negotiateAnswer,
+  negotiateRefusal,
+  routedCollectionTypes,
+  routedTypes,
+  type Accepted,
+} from '#machinery/codec/negotiate.ts'
 import { resourceEndpoint } from './endpoints/resource.ts'
 import { staticEndpoint } from './endpoints/static.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
@@ -64,6 +70,7 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     reply = await (mayTimeOut(exchange) ? runWithin(exchange) : run(exchange))
   } catch (error) {
     reply = refuse(exchange, refusalOf(error))
+    exchange.wanted = wantedOfRefusal(request)
   }
   if (exchange.place !== undefined) server.inFlight.leave(exchange.place)
   if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
@@ -235,29 +242,28 @@ function chooseEncoding(exchange: Exchange): undefined {
   const isStream =
     Object.hasOwn(subresources, info.subresource) && subresources[info.subresource]!.verbs.includes('connect')
   if (isStream || info.subresource === 'log') return
-  exchange.wanted = wantedBy(exchange.request, {
-    isCustom: exchange.kind?.custom !== undefined && info.subresource !== 'scale',
+  const isCustom = exchange.kind?.custom !== undefined && info.subresource !== 'scale'
+  const isCollection = info.verb === 'list' || info.verb === 'watch'
+  exchange.wanted = negotiateAnswer(exchange.request.header('accept'), {
+    transforms: true,
     // What is only asked is never listed, and has no columns.
     noTables: exchange.kind?.strategy.verbs?.includes('get') === false && info.subresource === '',
+    pretty: wantsPretty(exchange.request),
+    stream: info.verb === 'watch',
+    ...(isCustom ? onlyCustom : isCollection ? collectionRoute : plainRoute),
   })
   if (exchange.wanted.as?.kind === 'Table') includeObject(exchange.request.query)
-  if (info.verb === 'watch' && exchange.wanted.mediaType === 'yaml') throw noStream()
 }
 
-/** YAML has no end of an object that others could find. */
-function noStream(): StatusError {
-  const streams = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
-  return failure('NotAcceptable', `only the following media types are accepted: ${streams}`)
-}
+/** Custom objects have no form in protobuf, their metadata has; no router is before them. */
+const onlyCustom = { onlyTransformed: ['protobuf'] } as const
+const collectionRoute = { routed: routedCollectionTypes }
+const plainRoute = { routed: routedTypes }
 
-/** Custom objects have no form in protobuf; tables of them and their metadata have. */
-function wantedBy(request: ServerRequest, { isCustom, noTables }: { isCustom: boolean; noTables: boolean }): Accepted {
-  return negotiateAnswer(request.header('accept'), {
-    transforms: true,
-    noTables,
-    pretty: wantsPretty(request),
-    ...(isCustom ? { onlyTransformed: ['protobuf'] } : {}),
-  })
+/** A refusal has any form that is asked for, whatever the endpoint has for objects; as a last resort it is indented JSON. */
+function wantedOfRefusal(request: ServerRequest): Accepted {
+  const accepted = negotiateRefusal(request.header('accept'), wantsPretty(request))
+  return accepted ?? { mediaType: 'json', parameters: {}, pretty: true }
 }
 
 function answer(exchange: Exchange): Promise<ServerReply> {

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { negotiateAnswer, negotiateBody, parseAccept } from './negotiate.ts'
+import {
+  negotiateAnswer,
+  negotiateBody,
+  negotiateRefusal,
+  parseAccept,
+  routedCollectionTypes,
+  routedTypes,
+  type AnswerForms,
+} from './negotiate.ts'
 import { StatusError } from '#machinery/status.ts'
 
 const kubectlGet =
@@ -14,7 +22,15 @@ describe('the form of an answer', () => {
     ['application/yaml', true, { mediaType: 'yaml', parameters: {}, pretty: false }],
     ['application/json;q=0.5, application/yaml;q=0.8', true, { mediaType: 'yaml', parameters: {}, pretty: false }],
     ['text/html, application/vnd.kubernetes.protobuf', true, { mediaType: 'protobuf', parameters: {}, pretty: false }],
-    ['application/vnd.kubernetes.protobuf;q=0, */*', true, { mediaType: 'json', parameters: {}, pretty: false }],
+    ['application/vnd.kubernetes.protobuf, */*', true, { mediaType: 'protobuf', parameters: {}, pretty: false }],
+    ['*/*, application/yaml;q=0.5', true, { mediaType: 'yaml', parameters: {}, pretty: false }],
+    ['application/cbor;q=1,application/json;q=0.9', true, { mediaType: 'json', parameters: {}, pretty: false }],
+    ['application/json;stream=other, application/*', true, { mediaType: 'json', parameters: {}, pretty: false }],
+    [
+      `application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,${kubectlGet}`,
+      true,
+      { mediaType: 'json', as: table, parameters: { as: 'Table', v: 'v1', g: 'meta.k8s.io' }, pretty: false },
+    ],
     ['application/json;stream=watch', true, { mediaType: 'json', parameters: { stream: 'watch' }, pretty: false }],
     [
       kubectlGet,
@@ -28,21 +44,52 @@ describe('the form of an answer', () => {
       assert.deepEqual(negotiateAnswer(header, { transforms }), expected))
   }
 
-  const refusals: readonly (readonly [string, string])[] = [
-    ['application/x-bogus', '406: Not Acceptable'],
-    ['constructor', '406: Not Acceptable'],
+  const only = 'only the following media types are accepted: '
+  const all = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
+  const refusals: readonly (readonly [string, AnswerForms, string])[] = [
     [
-      'application/json;as=Table;v=v9;g=meta.k8s.io',
-      'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+      'application/x-bogus',
+      { routed: routedTypes },
+      `406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
+    ],
+    [
+      'application/*',
+      { routed: routedCollectionTypes },
+      `406: Not Acceptable\n\nAvailable representations: ${all}, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch`,
+    ],
+    ['application/cbor', {}, only + all],
+    ['constructor', {}, only + all],
+    ['application/json;as=Table;v=v9;g=meta.k8s.io', {}, only + all],
+    ['application/json;as=Table;v=v1;g=meta.k8s.io', { noTables: true }, only + all],
+    ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io', {}, only + all],
+    ['application/json;v=v1', {}, only + all],
+    ['application/json;stream=other', {}, only + all],
+    ['application/yaml;stream=watch', {}, only + all],
+    ['application/vnd.kubernetes.protobuf', { onlyTransformed: ['protobuf'] }, only + all],
+    [
+      'application/yaml',
+      { stream: true },
+      `${only}application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch`,
     ],
   ]
-  for (const [header, message] of refusals) {
-    it(`refuses ${header}`, () =>
+  for (const [header, forms, message] of refusals) {
+    it(`refuses ${header}, ${JSON.stringify(forms)}`, () =>
       assert.throws(
-        () => negotiateAnswer(header, { transforms: true }),
-        (error) => error instanceof StatusError && error.code === 406 && error.message === message,
+        () => negotiateAnswer(header, { transforms: true, ...forms }),
+        (error) => {
+          assert.ok(error instanceof StatusError && error.code === 406)
+          assert.equal(error.message, message)
+          return true
+        },
       ))
   }
+
+  it('of a refusal is any that was asked for, and no transform', () => {
+    assert.equal(negotiateRefusal('application/vnd.kubernetes.protobuf', false)?.mediaType, 'protobuf')
+    assert.equal(negotiateRefusal(kubectlGet, false)?.as, undefined)
+    assert.equal(negotiateRefusal('application/json;as=Table;v=v1;g=meta.k8s.io', false), undefined)
+    assert.equal(negotiateRefusal('application/cbor', false), undefined)
+  })
 
   it('reads at most a hundred clauses', () => assert.equal(parseAccept('a/b,'.repeat(10_000)).length, 100))
 })

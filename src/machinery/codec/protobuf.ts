@@ -3,7 +3,7 @@
 import { apiVersionOf } from '#api/resource.ts'
 import { decodeJson, defaultMaxBytes } from '#lib/encoding/json.ts'
 import { ProtobufError, ProtobufReader, ProtobufWriter, wireType } from '#lib/encoding/protobuf.ts'
-import { schemaOfKind } from '#machinery/schema/load.ts'
+import { definitionNamed, schemaOfKind } from '#machinery/schema/load.ts'
 import type { GroupVersionKind, JsonObject, Schema } from '#machinery/schema/model.ts'
 import { readMessage } from './protobufRead.ts'
 import { writeMessage } from './protobufWrite.ts'
@@ -50,19 +50,25 @@ function writeEnvelope(writer: ProtobufWriter, kind: GroupVersionKind, message: 
   writer.raw(magic)
 }
 
-/** A list in its envelope, made of the messages of its items, so that those can be kept between requests. */
-export function encodeList(kind: GroupVersionKind, metadata: unknown, items: readonly Uint8Array[]): Uint8Array {
-  const listMeta = schemaOfKind(kind)?.properties?.['metadata']
-  if (listMeta === undefined) throw new Error(`Cannot write ${kind.kind} as protocol buffers`)
+/**
+ * A list in its envelope, made of the messages of its items, so that those can be kept between requests. `fields`: the
+ * numbers of its two fields, where they are not those of all other lists.
+ */
+export function encodeList(
+  kind: GroupVersionKind,
+  metadata: unknown,
+  items: readonly Uint8Array[],
+  fields: { readonly metadata: number; readonly items: number } = { metadata: 1, items: 2 },
+): Uint8Array {
   const writer = new ProtobufWriter()
   for (let i = items.length - 1; i >= 0; i--) {
     writer.bytes(items[i]!)
-    writer.tag(2, wireType.bytes)
+    writer.tag(fields.items, wireType.bytes)
   }
   const end = writer.length
-  writeMessage(writer, listMeta, metadata)
+  writeMessage(writer, definitionNamed('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'), metadata)
   writer.varint(writer.length - end)
-  writer.tag(1, wireType.bytes)
+  writer.tag(fields.metadata, wireType.bytes)
   return encodeEnvelope(kind, writer.finish())
 }
 

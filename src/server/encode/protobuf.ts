@@ -1,11 +1,12 @@
 import type { ListMeta } from '#api/meta/v1/list.ts'
 import {
-  encodeWatchFrames,
   encodeList,
   encodeMessage,
   encodeProtobuf,
   encodeWatchFrame,
+  encodeWatchFrames,
 } from '#machinery/codec/protobuf.ts'
+import { definitionNamed } from '#machinery/schema/load.ts'
 import type { GroupVersionKind } from '#machinery/schema/model.ts'
 import type { Kind } from '../kind.ts'
 import type { StoredObject } from '../storedObject.ts'
@@ -23,9 +24,18 @@ function kindOf(object: object): GroupVersionKind {
 
 function encodeEnveloped(object: object): Uint8Array {
   const kind = kindOf(object)
+  if (kind.version === 'v1beta1' && kind.kind === 'PartialObjectMetadataList') return encodeBetaList(kind, object)
   // What is common to all groups travels in a group of its own, in several versions of one form.
   const shape = kind.group === 'meta.k8s.io' ? { group: '', version: 'v1', kind: kind.kind } : kind
   return encodeProtobuf(kind, object, shape)
+}
+
+/** The beta form of lists of metadata counts its two fields the other way round. */
+function encodeBetaList(kind: GroupVersionKind, object: object): Uint8Array {
+  const { metadata, items } = object as { readonly metadata: ListMeta; readonly items: readonly object[] }
+  const schema = definitionNamed('io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata')
+  const messages = items.map((item) => encodeMessage(schema, item))
+  return encodeList(kind, metadata, messages, { metadata: 2, items: 1 })
 }
 
 /** One object in the envelope of Kubernetes' protobuf. */

@@ -1,5 +1,5 @@
 import { metricsContentType } from '#lib/metrics.ts'
-import { negotiateAnswer, parseAccept, type MediaType } from '#machinery/codec/negotiate.ts'
+import { negotiateAnswer, parseAccept, routedTypes, type MediaType } from '#machinery/codec/negotiate.ts'
 import { methodNotAllowed } from '#machinery/status.ts'
 import type { Exchange } from '../exchange.ts'
 import { objectReply, type ServerReply } from '../request.ts'
@@ -86,9 +86,12 @@ type Reply = undefined | ServerReply | Promise<ServerReply>
 /** A document in the form that the client asked for. People read what they get, so theirs is written for them. */
 function discoveryReply(exchange: Exchange, document: DiscoveryDocument | undefined): Reply {
   if (document === undefined) return undefined
-  const { request } = exchange
-  exchange.wanted = negotiateAnswer(request.header('accept'), { pretty: wantsPretty(request) })
+  exchange.wanted = negotiateDocument(exchange.request, exchange.request.header('accept'))
   return written(exchange, document)
+}
+
+function negotiateDocument(request: Exchange['request'], accept: string | undefined): Exchange['wanted'] {
+  return negotiateAnswer(accept, { routed: routedTypes, pretty: wantsPretty(request) })
 }
 
 function written({ request, wanted }: Exchange, document: DiscoveryDocument, headers: { vary?: string } = {}): Reply {
@@ -103,8 +106,8 @@ const compressAbove = 128 * 1024
 function rootReply(exchange: Exchange, root: 'api' | 'apis'): Reply {
   const { request, server } = exchange
   const accept = request.header('accept') ?? ''
-  const clause = parseAccept(accept).find(({ quality, type, parameters }) => {
-    if (quality === 0 || !Object.hasOwn(aggregatedForms, type)) return false
+  const clause = parseAccept(accept).find(({ type, parameters }) => {
+    if (!Object.hasOwn(aggregatedForms, type)) return false
     const { as } = parameters
     return (
       as === undefined ||
@@ -112,7 +115,7 @@ function rootReply(exchange: Exchange, root: 'api' | 'apis'): Reply {
     )
   })
   if (clause?.parameters['as'] !== 'APIGroupDiscoveryList') {
-    exchange.wanted = negotiateAnswer(clause === undefined ? accept : clause.type, { pretty: wantsPretty(request) })
+    exchange.wanted = negotiateDocument(request, clause === undefined ? accept : clause.type)
     const { discovery } = server
     return written(exchange, root === 'api' ? discovery.coreVersions() : discovery.groupList(), { vary: 'Accept' })
   }
