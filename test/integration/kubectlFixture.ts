@@ -3,15 +3,10 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { HttpServer } from '#lib/http/server.ts'
-import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
-import { httpHandler } from '#server/http.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
-
-const audience = 'https://kubernetes.default.svc.cluster.local'
-const users = 'root,root,1,"system:masters"\njane,jane,2\n'
+import { listenSecurely, testAudience, testUsers } from './secureServer.ts'
 
 export interface KubectlFixture extends AsyncDisposable {
   readonly fixture: ServerFixture
@@ -25,23 +20,15 @@ export interface KubectlFixture extends AsyncDisposable {
   start(user: string, words: string): ChildProcess
 }
 
-/** Starts a server with the bootstrap roles behind TLS: kubectl sends tokens over nothing else. */
+/** Starts a server with the bootstrap roles. */
 export async function startForKubectl(): Promise<KubectlFixture> {
   const kubectl = await ensureKubectl((line) => console.log(line))
-  const fixture = await startServer({ roles: true, tokenAuthenticators: [staticTokens(users, [audience])] })
-  const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 }
-  const { publicKey, privateKey } = generateKey()
-  const certificate = issueCertificate(createAuthority({ commonName: 'test' }, validity), {
-    subject: { commonName: 'localhost' },
-    publicKey,
-    extendedUsages: ['serverAuth'],
-    addresses: ['127.0.0.1'],
-    ...validity,
-  })
-  const tls = { certificate: certificatePem(certificate), key: privateKeyPem(privateKey) }
-  const http = new HttpServer({ handler: httpHandler(fixture.server), tls })
-  const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
+  const stack = new AsyncDisposableStack()
+  const tokens = staticTokens(testUsers, [testAudience])
+  const fixture = stack.use(await startServer({ roles: true, tokenAuthenticators: [tokens] }))
+  const { port } = stack.use(await listenSecurely(fixture.server))
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-kubectl-'))
+  stack.defer(() => rmSync(folder, { recursive: true }))
   const where = ['--kubeconfig', '/dev/null', '--cache-dir', folder, '--insecure-skip-tls-verify']
   const server = ['--server', `https://127.0.0.1:${port}`]
   const line = (user: string, words: string): string[] => [...where, ...server, '--token', user, ...words.split(' ')]
@@ -60,10 +47,6 @@ export async function startForKubectl(): Promise<KubectlFixture> {
         )
       }),
     start: (user, words) => spawn(kubectl.path, line(user, words), { stdio: ['ignore', 'pipe', 'inherit'] }),
-    async [Symbol.asyncDispose]() {
-      rmSync(folder, { recursive: true })
-      await http.close(AbortSignal.abort())
-      await fixture[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

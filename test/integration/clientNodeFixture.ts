@@ -1,0 +1,107 @@
+// A server behind TLS for the official JavaScript client, which finds it by a kubeconfig file. Between them stands a
+// relay that can cut connections as a bad network does.
+import { KubeConfig } from '@kubernetes/client-node'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { SimulatedClock } from '#lib/clock.ts'
+import { staticTokens } from '#server/authenticate/staticTokens.ts'
+import type { NodeConnector } from '#server/nodeProxy.ts'
+import { startServer, type ServerFixture } from './apiServerFixture.ts'
+import { listenSecurely, testAudience, testUsers } from './secureServer.ts'
+
+export interface ClientNodeFixture extends AsyncDisposable {
+  readonly fixture: ServerFixture
+  /** A folder for files; it goes with the fixture. */
+  readonly folder: string
+  /** What the client knows after it has read the kubeconfig file, as `root` or `jane`. */
+  config(user?: 'root' | 'jane'): KubeConfig
+  /** Cuts all connections that are open now. */
+  cut(): void
+}
+
+export async function startForClientNode(
+  options: { readonly nodes?: NodeConnector; readonly clock?: SimulatedClock; readonly windowEvents?: number } = {},
+): Promise<ClientNodeFixture> {
+  const stack = new AsyncDisposableStack()
+  const tokens = staticTokens(testUsers, [testAudience])
+  const fixture = stack.use(await startServer({ ...options, roles: true, tokenAuthenticators: [tokens] }))
+  const secure = stack.use(await listenSecurely(fixture.server))
+  const relay = stack.use(await startRelay(secure.port))
+  const folder = mkdtempSync(join(tmpdir(), 'k8ts-client-'))
+  stack.defer(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'config')
+  writeFileSync(join(folder, 'ca.crt'), secure.authority)
+  writeFileSync(file, kubeconfig(relay.port))
+  return {
+    fixture,
+    folder,
+    config(user = 'root') {
+      const config = new KubeConfig()
+      config.loadFromFile(file)
+      config.setCurrentContext(user)
+      return config
+    },
+    cut: relay.cut,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+const kubeconfig = (port: number): string => `apiVersion: v1
+kind: Config
+clusters:
+- name: test
+  cluster:
+    server: https://127.0.0.1:${port}
+    certificate-authority: ca.crt
+users:
+- name: root
+  user: {token: root}
+- name: jane
+  user: {token: jane}
+contexts:
+- name: root
+  context: {cluster: test, user: root, namespace: default}
+- name: jane
+  context: {cluster: test, user: jane}
+current-context: jane
+`
+
+export interface Relay extends AsyncDisposable {
+  readonly port: number
+  cut(): void
+}
+
+/** Passes the bytes of each connection on to another port. */
+export async function startRelay(target: number): Promise<Relay> {
+  const sockets = new Set<Socket>()
+  const keep = (socket: Socket): void => {
+    sockets.add(socket)
+    // Whoever cut it, the other side is cut too.
+    socket.on('error', () => undefined)
+    socket.on('close', () => sockets.delete(socket))
+  }
+  const server = createServer((near) => {
+    const far = connect(target, '127.0.0.1')
+    for (const socket of [near, far]) keep(socket)
+    near.pipe(far).pipe(near)
+    near.on('close', () => far.destroy())
+    far.on('close', () => near.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut,
+    async [Symbol.asyncDispose]() {
+      cut()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
