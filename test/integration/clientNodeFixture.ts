@@ -2,14 +2,13 @@
 // relay that can cut connections as a bad network does.
 import { KubeConfig } from '@kubernetes/client-node'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SimulatedClock } from '#lib/clock.ts'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
 import type { NodeConnector } from '#server/nodeProxy.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
+import { startRelay } from './relay.ts'
 import { listenSecurely, testAudience, testUsers } from './secureServer.ts'
 
 export interface ClientNodeFixture extends AsyncDisposable {
@@ -68,40 +67,3 @@ contexts:
   context: {cluster: test, user: jane}
 current-context: jane
 `
-
-export interface Relay extends AsyncDisposable {
-  readonly port: number
-  cut(): void
-}
-
-/** Passes the bytes of each connection on to another port. */
-export async function startRelay(target: number): Promise<Relay> {
-  const sockets = new Set<Socket>()
-  const keep = (socket: Socket): void => {
-    sockets.add(socket)
-    // Whoever cut it, the other side is cut too.
-    socket.on('error', () => undefined)
-    socket.on('close', () => sockets.delete(socket))
-  }
-  const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1')
-    for (const socket of [near, far]) keep(socket)
-    near.pipe(far).pipe(near)
-    near.on('close', () => far.destroy())
-    far.on('close', () => near.destroy())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy()
-  }
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut,
-    async [Symbol.asyncDispose]() {
-      cut()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
