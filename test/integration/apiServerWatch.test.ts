@@ -4,7 +4,11 @@ import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
 import { clientOver } from '#client/client.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { isReason } from '#machinery/status.ts'
+import type { KubeObject } from '#api/resource.ts'
+import { connectWebSocket } from '#lib/http/webSocket.ts'
+import { decodeWatchFrame } from '#machinery/codec/protobuf.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
+import { listen, userHeader } from './apiServerHttp.ts'
 
 const namespace = 'default'
 const path = '/api/v1/namespaces/default/configmaps'
@@ -158,4 +162,45 @@ test('every watcher sees every change once, in order, wherever it starts', async
     assert.deepEqual(watcher.seen, expected)
     watcher[Symbol.dispose]()
   }
+})
+
+test('a watch over WebSocket has a message for each event, and ends with its connection', async () => {
+  await using fixture = await startServer()
+  await using http = await listen(fixture.server)
+  const watch = async (accept: string) => {
+    const url = `http://127.0.0.1:${http.port}/api/v1/namespaces?watch=true`
+    const connection = await connectWebSocket(url, [], { headers: { [userHeader]: 'admin', accept } })
+    assert.ok(!('refused' in connection))
+    const messages: { readonly data: Buffer; readonly binary: boolean }[] = []
+    const third = Promise.withResolvers<void>()
+    connection.onMessage((data, binary) => {
+      if (messages.push({ data, binary }) === 3) third.resolve()
+    })
+    await third.promise
+    return { connection, messages }
+  }
+  const watching = (): boolean =>
+    /longrunning_requests\{[^}]*namespaces[^}]*\} [1-9]/.test(fixture.server.metrics.render())
+  const json = await watch('application/json')
+  assert.deepEqual(
+    json.messages.map(({ data, binary }) => {
+      const { type, object } = JSON.parse(data.toString()) as { type: string; object: KubeObject }
+      return [binary, type, object.metadata.name]
+    }),
+    [
+      [false, 'ADDED', 'default'],
+      [false, 'ADDED', 'kube-public'],
+      [false, 'ADDED', 'kube-system'],
+    ],
+  )
+  const protobuf = await watch('application/vnd.kubernetes.protobuf')
+  assert.deepEqual(
+    protobuf.messages.map(({ data, binary }) => [binary, decodeWatchFrame(data).type]),
+    Array.from({ length: 3 }, () => [true, 'ADDED']),
+  )
+  assert.equal(watching(), true)
+  json.connection.terminate()
+  protobuf.connection.close()
+  assert.equal(await protobuf.connection.closed, 1000)
+  while (watching()) await new Promise((resolve) => setImmediate(resolve))
 })

@@ -274,6 +274,9 @@ export class HttpServer {
         if (response === undefined || reply.status !== 0)
           throw new Error('Cannot take a connection that was answered already')
         response.detachSocket(message.socket)
+        // The signal of the request still tells when the client goes away.
+        const taken = response
+        socket.once('close', () => taken.emit('close'))
         response = undefined
         return { message, socket, head }
       },

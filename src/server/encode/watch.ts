@@ -1,5 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
+import { acceptWebSocket, offeredProtocols } from '#lib/http/webSocket.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
@@ -21,6 +22,7 @@ export async function sendWatch(
   answer: WatchReply,
 ): Promise<void> {
   const isProtobuf = answer.wanted?.mediaType === 'protobuf'
+  if (request.upgrade?.protocol === 'websocket') return sendMessages(server, request, answer, isProtobuf)
   const contentType = isProtobuf ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json'
   const stream = reply.stream(answer.code, { ...headersOf(answer), 'content-type': contentType })
   const transformation = transformationOf(answer.kind, answer, request.query, () => server.now())
@@ -39,6 +41,34 @@ export async function sendWatch(
   }
   stream.end()
 }
+
+/** The same for clients that speak WebSocket: one message for each event, as text or, of protobuf, as bytes without length. */
+async function sendMessages(
+  server: ApiServer,
+  request: HttpRequest,
+  answer: WatchReply,
+  isProtobuf: boolean,
+): Promise<void> {
+  const transformation = transformationOf(answer.kind, answer, request.query, () => server.now())
+  const { kind, place } = answer
+  const { clock } = server
+  const connection = await acceptWebSocket(request.upgrade!, offeredProtocols(request)[0] ?? '', { clock })
+  // What clients say is of no interest, only that they are there.
+  connection.onMessage(() => undefined)
+  for await (const items of answer.watch) {
+    for (const item of items) {
+      const bytes = encodeItem(item, kind, transformation, isProtobuf)
+      const message = isProtobuf ? bytes.subarray(frameLength) : bytes.toString()
+      const sent = new Promise<void>((resolve) => connection.send(message, () => resolve()))
+      if (!connection.full || (await waitForReader(sent, kind.cache, place, clock))) continue
+      return connection.terminate()
+    }
+  }
+  connection.close()
+}
+
+/** The bytes of an event's length before it in a stream. */
+const frameLength = 4
 
 interface Batch {
   readonly items: readonly WatchItem[]
