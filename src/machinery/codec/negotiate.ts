@@ -47,7 +47,23 @@ export interface AcceptClause {
  * Reads an Accept header: the most wanted first, as upstream sorts them. At most 100 clauses are read. Upstream moves a
  * clause with a type of its own before one with `*`, whatever their qualities are, and gives 0 no meaning of its own.
  */
-export function parseAccept(header: string): AcceptClause[] {
+export function parseAccept(header: string): readonly AcceptClause[] {
+  let clauses = parsed.get(header)
+  if (clauses !== undefined) return clauses
+  clauses = readClauses(header)
+  if (header.length <= longestKept) {
+    if (parsed.size >= mostKept) parsed.clear()
+    parsed.set(header, clauses)
+  }
+  return clauses
+}
+
+/** Clients send the same few headers over and over. */
+const parsed = new Map<string, readonly AcceptClause[]>()
+const mostKept = 64
+const longestKept = 512
+
+function readClauses(header: string): AcceptClause[] {
   const clauses: AcceptClause[] = []
   for (const text of header.split(',', 100)) {
     const [type = '', ...rest] = text.split(';')
