@@ -71,11 +71,11 @@ class Scheduler {
   }
 
   async run(ready: () => void, signal: AbortSignal): Promise<void> {
+    const close = (): void => this.#queue.close()
+    signal.addEventListener('abort', close, { once: true })
     await this.#options.informers.synced(signal)
     using _nodes = this.#nodes.onChange((change) => this.#nodeChanged(change))
     using _pods = this.#pods.onChange((change) => this.#podChanged(change))
-    const close = (): void => this.#queue.close()
-    signal.addEventListener('abort', close, { once: true })
     ready()
     const turns = new Turns(this.#options.clock)
     for (let next = await this.#queue.take(); next !== undefined; next = await this.#queue.take()) {
