@@ -1,24 +1,13 @@
 /** The API server over TLS with a store on disk, beside the figures of a real one on the same class of machine (two cores shared with the load). */
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request as httpsRequest } from 'node:https'
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { performance } from 'node:perf_hooks'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { fileURLToPath } from 'node:url'
-import { systemClock } from '#lib/clock.ts'
-import { HttpServer } from '#lib/http/server.ts'
-import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
-import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
-import { systemRandom } from '#lib/random.ts'
-import { allStrategies } from '#resources/index.ts'
-import { httpHandler } from '#server/http.ts'
-import { inProcessTransport } from '#server/inProcess.ts'
-import { createApiServer } from '#server/server.ts'
-import { openSqliteStore } from '#storage/sqlite.ts'
+import { startServer, type Address, type Usage } from './apiServer.ts'
 import { median, quantile, renderMeasurements, type Measurement } from './measurement.ts'
 
 const wrk = '/usr/bin/wrk'
@@ -28,40 +17,14 @@ const listed = 5_000
 const watchers = 100
 const changes = 300
 
-interface Address {
-  readonly port: number
-  readonly authority: string
-  readonly certificate: string
-  readonly key: string
-}
-
-/** The server runs in a process of its own, so that the load does not take its core. */
 export async function run(): Promise<Measurement[]> {
   const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'))
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'serve', directory], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const lines = readLines(child.stdout)
   try {
-    const address = JSON.parse(await lines()) as Address
-    const usage = async (): Promise<Usage> => {
-      child.stdin.write('usage\n')
-      return JSON.parse(await lines()) as Usage
-    }
-    return await measure(address, usage, directory)
+    await using server = await startServer(directory)
+    return await measure(server.address, server.usage, directory)
   } finally {
-    child.stdin.end()
-    await once(child, 'exit')
     rmSync(directory, { recursive: true })
   }
-}
-
-interface Usage {
-  /** Microseconds of processor time since the start. */
-  readonly cpu: number
-  /** The longest time for which the loop was held since the last question, in milliseconds. */
-  readonly longestStall: number
-  readonly residentMegabytes: number
 }
 
 async function measure(address: Address, usage: () => Promise<Usage>, directory: string): Promise<Measurement[]> {
@@ -330,106 +293,4 @@ function statusPatch(index: number): string {
   })
 }
 
-function readLines(stream: NodeJS.ReadableStream): () => Promise<string> {
-  let rest = ''
-  const lines: string[] = []
-  const waiting: ((line: string) => void)[] = []
-  stream.on('data', (bytes: Buffer) => {
-    const parts = (rest + bytes.toString()).split('\n')
-    rest = parts.pop()!
-    for (const line of parts) {
-      const next = waiting.shift()
-      if (next === undefined) lines.push(line)
-      else next(line)
-    }
-  })
-  return () => {
-    const line = lines.shift()
-    return line === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(line)
-  }
-}
-
-async function serve(directory: string): Promise<void> {
-  const store = await openSqliteStore({ directory })
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const issuer = 'https://kubernetes.default.svc.cluster.local'
-  const unreachable = (): Promise<never> => Promise.reject(new Error('There are no nodes'))
-  const server = createApiServer({
-    store,
-    strategies: allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }),
-    clock: systemClock,
-    random: systemRandom,
-    newUid: randomUUID,
-    tokens: {
-      signer: new TokenSigner(keys.privateKey),
-      verifier: new TokenVerifier({ keys: [keys.publicKey], issuers: [issuer] }),
-      issuer,
-      audiences: [issuer],
-    },
-    nodes: () => ({ request: unreachable, upgrade: unreachable }),
-    serverAddress: '127.0.0.1:6443',
-    onBug: (error) => console.error(error),
-  })
-  const stop = new AbortController()
-  const ready = Promise.withResolvers<void>()
-  const running = server.run(ready.resolve, stop.signal).catch(() => undefined)
-  await ready.promise
-  const transport = inProcessTransport(server, { name: 'benchmark', groups: ['system:masters'] })
-  await transport.send({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name: 'default' } } })
-  const path = '/api/v1/namespaces/default/serviceaccounts'
-  await transport.send({ method: 'POST', path, body: { metadata: { name: 'default' } } })
-
-  const validity = { notBefore: Date.now() - 3_600_000, notAfter: Date.now() + 86_400_000 }
-  const authority = createAuthority({ commonName: 'bench' }, validity)
-  const own = generateKey()
-  const certificate = issueCertificate(authority, {
-    subject: { commonName: 'server' },
-    publicKey: own.publicKey,
-    extendedUsages: ['serverAuth'],
-    addresses: ['127.0.0.1'],
-    ...validity,
-  })
-  const theirs = generateKey()
-  const client = issueCertificate(authority, {
-    subject: { commonName: 'admin', organizations: ['system:masters'] },
-    publicKey: theirs.publicKey,
-    extendedUsages: ['clientAuth'],
-    ...validity,
-  })
-  const http = new HttpServer({
-    handler: httpHandler(server),
-    tls: {
-      certificate: certificatePem(certificate),
-      key: privateKeyPem(own.privateKey),
-      clientAuthority: certificatePem(authority.certificate),
-    },
-  })
-  const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
-  const address: Address = {
-    port,
-    authority: certificatePem(authority.certificate),
-    certificate: certificatePem(client),
-    key: privateKeyPem(theirs.privateKey),
-  }
-  console.log(JSON.stringify(address))
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  delay.enable()
-  process.stdin.on('data', () => {
-    const { user, system } = process.cpuUsage()
-    const usage: Usage = {
-      cpu: user + system,
-      longestStall: delay.max / 1e6,
-      residentMegabytes: process.memoryUsage.rss() / 1e6,
-    }
-    delay.reset()
-    console.log(JSON.stringify(usage))
-  })
-  await once(process.stdin, 'end')
-  await http.close(AbortSignal.abort())
-  stop.abort()
-  await running
-  await store[Symbol.asyncDispose]()
-}
-
-if (process.argv[2] === 'serve') await serve(process.argv[3]!)
-else if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)
+if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)

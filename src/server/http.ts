@@ -1,5 +1,5 @@
 // The server on a connection: HTTP requests become ServerRequests, replies become bytes.
-import type { HttpReply, HttpRequest, ReplyHeaders } from '#lib/http/message.ts'
+import type { FillableBody, HttpReply, HttpRequest, ReplyHeaders } from '#lib/http/message.ts'
 import { BodyError } from '#lib/http/message.ts'
 import type { HistogramSeries } from '#lib/metrics.ts'
 import { badRequest, requestTooLarge } from '#machinery/status.ts'
@@ -45,7 +45,8 @@ async function sendReply(
       if (Buffer.isBuffer(body)) {
         sizes?.observe(body.length)
         reply.send(answer.code, all, body)
-      } else await reply.sendPieces(answer.code, all, sizes === undefined ? body : measured(body, sizes))
+      } else if (sizes === undefined) await reply.sendPieces(answer.code, all, body)
+      else await reply.sendPieces(answer.code, all, 'fill' in body ? measuredFill(body, sizes) : measured(body, sizes))
     }
   }
 }
@@ -61,6 +62,18 @@ async function* measured(
     yield piece
   }
   sizes.observe(size)
+}
+
+function measuredFill(body: FillableBody, sizes: HistogramSeries): FillableBody {
+  let size = 0
+  return {
+    fill(part) {
+      const filled = body.fill(part)
+      if (filled === 0) sizes.observe(size)
+      size += filled
+      return filled
+    },
+  }
 }
 
 function typeHeader(contentType: string): ReplyHeaders {

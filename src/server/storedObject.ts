@@ -206,6 +206,27 @@ export class StoredObject {
     return this.line.subarray(0, -1)
   }
 
+  /** How many bytes the JSON has. Like `copyJson`, it makes nothing that would be kept. */
+  get jsonLength(): number {
+    return this.#line === undefined ? this.#value!.length + this.#revisionText.length : this.#line.length - 1
+  }
+
+  /** Copies the JSON, from the position `from` on, to `target` at `at`, as far as there is room; returns how many bytes. */
+  copyJson(target: Buffer, at: number, from: number): number {
+    if (this.#line !== undefined) return this.#line.copy(target, at, from, this.#line.length - 1)
+    const value = this.#value!
+    const splice = (this.#splice ??= spliceOf(value))
+    let copied = from < splice ? value.copy(target, at, from, splice) : 0
+    if (from + copied < splice) return copied
+    const revision = this.#revisionText
+    const position = from + copied - splice
+    if (position < revision.length) {
+      copied += target.write(revision.slice(position), at + copied, 'latin1')
+      if (from + copied < splice + revision.length) return copied
+    }
+    return copied + value.copy(target, at + copied, from + copied - revision.length)
+  }
+
   /** The parsed object, deeply frozen. */
   get object(): KubeObject {
     return (this.#object ??= parse(this.line))
@@ -231,10 +252,14 @@ export class StoredObject {
     )
   }
 
+  get #revisionText(): string {
+    return this.revision === 0 ? '' : `,"resourceVersion":"${this.revision}"`
+  }
+
   #makeLine(): Buffer {
     const value = this.#value!
     const splice = this.#splice ?? spliceOf(value)
-    const revision = this.revision === 0 ? '' : `,"resourceVersion":"${this.revision}"`
+    const revision = this.#revisionText
     // Kept for long, so not a slice of the shared pool.
     const line = Buffer.allocUnsafeSlow(value.length + revision.length + 1)
     value.copy(line, 0, 0, splice)

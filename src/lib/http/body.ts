@@ -1,7 +1,7 @@
 /** Reading and writing bodies with bounds, over the node streams of either protocol version. */
 import type { Readable, Writable } from 'node:stream'
 import { BodyError } from './message.ts'
-import type { ReplyStream } from './message.ts'
+import type { FillableBody, Pieces, ReplyStream } from './message.ts'
 
 /** Pieces are joined into writes of about this many bytes. */
 const writeSize = 128 * 1024
@@ -49,15 +49,47 @@ export function collectBody(
   })
 }
 
+/** How much of a long body is written at once, and so encrypted in one turn of the event loop. */
+const partSize = 256 * 1024
+
+/** Writes a body to its end. Of one that is copied part by part, others get their turn after each part. */
+export async function writeBody(sink: Writable, body: Pieces | FillableBody, cut: () => void): Promise<void> {
+  if (!('fill' in body)) return writePieces(sink, body, cut)
+  const part = Buffer.allocUnsafeSlow(partSize)
+  for (;;) {
+    let size: number
+    try {
+      size = body.fill(part)
+    } catch (error) {
+      cut()
+      throw error
+    }
+    if (size === 0) break
+    await written(sink, part.subarray(0, size))
+    await new Promise((resolve) => setImmediate(resolve))
+    if (!isOpen(sink)) return
+  }
+  sink.end()
+}
+
+/** Resolves when `bytes` have been handed to the system and may be changed, or the sink has closed. */
+function written(sink: Writable, bytes: Uint8Array): Promise<void> {
+  if (!isOpen(sink)) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = (): void => {
+      sink.off('close', done)
+      resolve()
+    }
+    sink.on('close', done)
+    sink.write(bytes, done)
+  })
+}
+
 /**
  * Writes pieces to their end, joined, no faster than `sink` takes them. What has come leaves when the source pauses, so
  * that a reader follows what is written now and then. Stops quietly when the sink closes; calls `cut` when `pieces` throws.
  */
-export async function writePieces(
-  sink: Writable,
-  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  cut: () => void,
-): Promise<void> {
+async function writePieces(sink: Writable, pieces: Pieces, cut: () => void): Promise<void> {
   let batch: Uint8Array[] = []
   let size = 0
   const take = (): Uint8Array => {

@@ -2,8 +2,18 @@
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { collectBody, WritableReplyStream, writePieces } from './body.ts'
-import type { Headers, HttpReply, HttpRequest, Peer, ReplyHeaders, ReplyStream, Upgrade } from './message.ts'
+import { collectBody, WritableReplyStream, writeBody } from './body.ts'
+import type {
+  FillableBody,
+  Headers,
+  HttpReply,
+  HttpRequest,
+  Peer,
+  Pieces,
+  ReplyHeaders,
+  ReplyStream,
+  Upgrade,
+} from './message.ts'
 import type { Connection } from './connection.ts'
 
 const nothing = Buffer.alloc(0)
@@ -97,11 +107,7 @@ export class Http1Reply implements HttpReply {
     this.#response.end(bytes)
   }
 
-  async sendPieces(
-    status: number,
-    headers: ReplyHeaders,
-    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+  async sendPieces(status: number, headers: ReplyHeaders, pieces: Pieces | FillableBody): Promise<void> {
     this.#begin(status, headers)
     const response = this.#response
     // Whoever waits for the first piece knows meanwhile that the answer has begun.
@@ -109,7 +115,7 @@ export class Http1Reply implements HttpReply {
       if (response.writable) response.flushHeaders()
     })
     try {
-      await writePieces(response, pieces, () => this.destroy())
+      await writeBody(response, pieces, () => this.destroy())
     } finally {
       clearImmediate(head)
     }

@@ -1,9 +1,18 @@
 /** HTTP/2 requests and replies, over node's stream interface. */
 import { constants } from 'node:http2'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import { collectBody, WritableReplyStream, writePieces } from './body.ts'
+import { collectBody, WritableReplyStream, writeBody } from './body.ts'
 import { clientGone, hasNoBody, rawHeaderValues } from './http1.ts'
-import type { Headers, HttpReply, HttpRequest, Peer, ReplyHeaders, ReplyStream } from './message.ts'
+import type {
+  FillableBody,
+  Headers,
+  HttpReply,
+  HttpRequest,
+  Peer,
+  Pieces,
+  ReplyHeaders,
+  ReplyStream,
+} from './message.ts'
 import type { Connection } from './connection.ts'
 
 const nothing = Buffer.alloc(0)
@@ -107,13 +116,9 @@ export class Http2Reply implements HttpReply {
       this.#stream.end(bytes)
   }
 
-  async sendPieces(
-    status: number,
-    headers: ReplyHeaders,
-    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+  async sendPieces(status: number, headers: ReplyHeaders, pieces: Pieces | FillableBody): Promise<void> {
     if (this.#begin(status, headers, this.#head) && !this.#head)
-      await writePieces(this.#stream, pieces, () => this.destroy())
+      await writeBody(this.#stream, pieces, () => this.destroy())
   }
 
   stream(status: number, headers: ReplyHeaders): ReplyStream {

@@ -54,6 +54,17 @@ export interface Upgrade {
   take(): { readonly message: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }
 }
 
+export type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
+/**
+ * A long body that is copied to where it is told, part by part. The writer has one buffer for all parts, so that a body of
+ * any length takes no more memory than that.
+ */
+export interface FillableBody {
+  /** Copies what comes next to the beginning of `part` and says how many bytes that is; 0 at the end. */
+  fill(part: Buffer): number
+}
+
 /** Exactly one of `send`, `sendPieces` and `stream` may be used, once. When the client is gone they do nothing. */
 export interface HttpReply {
   /** 0 until a reply has begun. */
@@ -64,11 +75,7 @@ export interface HttpReply {
    * Sends a body piece by piece, joined into larger writes and only as fast as the client reads; resolves when all is handed
    * over or the client is gone. If `pieces` throws the connection is cut, so that a short body cannot pass for a whole one.
    */
-  sendPieces(
-    status: number,
-    headers: ReplyHeaders,
-    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  ): Promise<void>
+  sendPieces(status: number, headers: ReplyHeaders, pieces: Pieces | FillableBody): Promise<void>
   /** Sends the head at once and leaves the body open. */
   stream(status: number, headers: ReplyHeaders): ReplyStream
   /** Calls back once: when the reply has been handed to the system, or the client has gone. */

@@ -151,6 +151,46 @@ for (const protocol of ['h1', 'h2', 'plain'] as const) {
       assert.ok(body.toString('latin1', 1_999_900).startsWith('19999,'))
     })
 
+    test('a body that is copied part by part arrives whole, though all parts are of one buffer', async () => {
+      const length = 3_000_000
+      await using at = await start(protocol, async (_, reply) => {
+        let sent = 0
+        const fill = (part: Buffer): number => {
+          const size = Math.min(part.length - 1, length - sent)
+          for (let i = 0; i < size; i++) part[i] = (sent + i) % 251
+          sent += size
+          return size
+        }
+        await reply.sendPieces(200, {}, { fill })
+      })
+      const body = await (await at.client.request({ path: '/' })).readBody(10_000_000)
+      assert.equal(body.length, length)
+      assert.equal(
+        body.findIndex((byte, index) => byte !== index % 251),
+        -1,
+      )
+    })
+
+    test('a body whose copying fails is cut short, visibly', async () => {
+      const errors: unknown[] = []
+      await using at = await start(
+        protocol,
+        async (_, reply) => {
+          let isFirst = true
+          const fill = (part: Buffer): number => {
+            if (!isFirst) throw new Error('broken')
+            isFirst = false
+            return part.length
+          }
+          await reply.sendPieces(200, {}, { fill })
+        },
+        { onError: (error) => errors.push((error as Error).message) },
+      )
+      const response = await at.client.request({ path: '/' })
+      await assert.rejects(response.readBody(1_000_000), { name: 'HttpClientError', problem: 'closed' })
+      assert.deepEqual(errors, ['broken'])
+    })
+
     test('pieces that fail cut the body short, visibly', async () => {
       const errors: unknown[] = []
       await using at = await start(

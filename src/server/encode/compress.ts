@@ -1,6 +1,7 @@
 // Compression of long answers, for clients that can take it.
 import { pipeline, Readable } from 'node:stream'
 import { constants, createGzip } from 'node:zlib'
+import type { FillableBody } from '#lib/http/message.ts'
 
 /** Bodies longer than this, in bytes, are compressed for clients that can take it. */
 const compressAbove = 128 * 1024
@@ -9,7 +10,7 @@ type Pieces = AsyncIterable<Uint8Array>
 
 /** A body as it leaves, and the headers that say so. */
 export interface CompressedBody {
-  readonly body: Buffer | Pieces
+  readonly body: Buffer | Pieces | FillableBody
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -21,11 +22,11 @@ const zipped = { 'content-encoding': 'gzip', vary: 'Accept-Encoding' }
  * is made: the first pieces wait until enough of them are there.
  */
 export function compressLong(
-  body: Buffer | Pieces,
+  body: Buffer | Pieces | FillableBody,
   acceptEncoding: string | undefined,
 ): CompressedBody | Promise<CompressedBody> {
   if (!acceptsGzip(acceptEncoding)) return { body, headers: plain }
-  if (!Buffer.isBuffer(body)) return compressPieces(body)
+  if (!Buffer.isBuffer(body)) return compressPieces('fill' in body ? partsOf(body) : body)
   return body.length > compressAbove ? { body: gzip(Readable.from([body])), headers: zipped } : { body, headers: plain }
 }
 
@@ -33,6 +34,18 @@ export function compressLong(
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   if (acceptEncoding === undefined) return false
   return acceptEncoding === 'gzip' || acceptEncoding.split(',').some((each) => each.trim() === 'gzip')
+}
+
+const partSize = 256 * 1024
+
+/** A body in buffers that are the reader's to keep. */
+async function* partsOf(body: FillableBody): AsyncGenerator<Buffer, void, void> {
+  for (;;) {
+    const part = Buffer.allocUnsafeSlow(partSize)
+    const size = body.fill(part)
+    if (size === 0) return
+    yield part.subarray(0, size)
+  }
 }
 
 async function compressPieces(pieces: Pieces): Promise<CompressedBody> {

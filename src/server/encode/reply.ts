@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
-import type { HttpRequest } from '#lib/http/message.ts'
+import type { FillableBody, HttpRequest } from '#lib/http/message.ts'
 import { encodeYaml } from '#lib/encoding/yamlText.ts'
 import { contentTypeOf, type MediaType } from '#machinery/codec/negotiate.ts'
 import type { Kind } from '../kind.ts'
@@ -32,7 +32,7 @@ export function replyType(reply: ObjectReply): string {
   return contentTypeOf[reply.wanted?.mediaType ?? 'json']
 }
 
-type Body = Buffer | AsyncIterable<Uint8Array>
+type Body = Buffer | AsyncIterable<Uint8Array> | FillableBody
 
 function bodyOf(server: ApiServer, request: HttpRequest, reply: ObjectReply): Body {
   const { mediaType = 'json', pretty = false } = reply.wanted ?? {}
@@ -107,31 +107,65 @@ function jsonList({ kind, items, metadata }: Extract<ObjectReply, { readonly typ
     if (size < oneBuffer) return Buffer.concat(pieces)
     return Readable.from(pieces, { objectMode: true })
   }
-  return listPieces(head, items, skip)
+  return new LongList(head, items, skip)
 }
 
-/** Objects whose bytes may have to be made before others run. */
+/** Longer lists are copied from the bytes of their objects only as they are sent. */
 const itemsPerTurn = 500
 
-/** Objects in one piece of a long list: what is written at once is encrypted at once. */
-const itemsPerPiece = 50
+/** The JSON of a long list, copied from the bytes of its objects. */
+class LongList implements FillableBody {
+  readonly #head: Buffer
+  readonly #items: readonly StoredObject[]
+  readonly #skip: number
+  /** What is copied now: an item, `-1` for the head, the number of items for the end. */
+  #item = -1
+  /** How much of it has been copied. The brace with which an item begins stands in the place of what is skipped. */
+  #copied = 0
 
-async function* listPieces(
-  head: Buffer,
-  items: readonly StoredObject[],
-  skip: number,
-): AsyncGenerator<Uint8Array, void, void> {
-  yield head
-  let first = true
-  for (let at = 0; at < items.length; at += itemsPerPiece) {
-    const pieces: Buffer[] = []
-    for (const stored of items.slice(at, at + itemsPerPiece)) {
-      pieces.push(first ? itemBegin : nextItemBegin, stored.json.subarray(skip))
-      first = false
-    }
-    yield Buffer.concat(pieces)
+  /** `skip` is how many bytes the JSON of each object has before what it has in a list. */
+  constructor(head: Buffer, items: readonly StoredObject[], skip: number) {
+    this.#head = head
+    this.#items = items
+    this.#skip = skip
   }
-  yield listEnd
+
+  fill(part: Buffer): number {
+    let size = 0
+    // The two bytes with which an item begins stay together.
+    while (size + 2 <= part.length && this.#item <= this.#items.length) {
+      const isFrame = this.#item < 0 || this.#item === this.#items.length
+      size += isFrame ? this.#copyFrame(part, size) : this.#copyItem(part, size)
+    }
+    return size
+  }
+
+  #copyFrame(part: Buffer, at: number): number {
+    const frame = this.#item < 0 ? this.#head : listEnd
+    const copied = frame.copy(part, at, this.#copied)
+    this.#copied += copied
+    if (this.#copied === frame.length) this.#next()
+    return copied
+  }
+
+  #copyItem(part: Buffer, at: number): number {
+    const item = this.#items[this.#item]!
+    let size = 0
+    if (this.#copied < this.#skip) {
+      if (this.#item > 0) part[at + size++] = 0x2c
+      part[at + size++] = 0x7b
+      this.#copied = this.#skip
+    }
+    const copied = item.copyJson(part, at + size, this.#copied)
+    this.#copied += copied
+    if (this.#copied === item.jsonLength) this.#next()
+    return size + copied
+  }
+
+  #next(): void {
+    this.#item++
+    this.#copied = 0
+  }
 }
 
 /** A table or a list of metadata, made and written in parts so that it never holds up others. */
