@@ -5,6 +5,8 @@ import type { Expression } from './ast.ts'
 /** Ends an evaluation; nothing in an expression absorbs it. */
 export class EvaluationCancelled extends EvaluationError {}
 
+const noLocals: (Value | EvaluationError | undefined)[] = []
+
 /** One evaluation under way. */
 export class Frame {
   /** The values of variables. A function makes a value when it is first read. */
@@ -16,7 +18,7 @@ export class Frame {
 
   constructor(variables: Variables, locals: number, limit: number) {
     this.variables = variables
-    this.locals = new Array<undefined>(locals)
+    this.locals = locals === 0 ? noLocals : new Array<undefined>(locals)
     this.limit = limit
   }
 

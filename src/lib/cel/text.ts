@@ -2,11 +2,22 @@
 
 const surrogates = /[\ud800-\udfff]/
 
+/** Up to here it is quicker to look at each unit than to start a search. */
+const shortText = 48
+
 export function codePointLength(text: string): number {
-  if (!surrogates.test(text)) return text.length
+  if (text.length <= shortText ? !hasSurrogates(text) : !surrogates.test(text)) return text.length
   let length = 0
   for (const _ of text) length++
   return length
+}
+
+function hasSurrogates(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit >= 0xd800 && unit <= 0xdfff) return true
+  }
+  return false
 }
 
 /** Whether units and code points of the text are the same. */

@@ -158,6 +158,7 @@ function walkObject(
   ratchet: Ratchet,
   context: RuleContext,
 ): void {
+  if (node.fields.size === 0 && node.entries === undefined) return
   for (const name of Object.keys(value)) {
     if (context.budget < 0) return
     const field = node.fields.get(name)
@@ -209,6 +210,7 @@ function askRules(
   if (context.budget <= 0) return overspent(context, report, type)
   const self = typedValue(node.declared, value)
   const oldSelf = old === undefined ? undefined : typedValue(node.declared, old)
+  const plain = oldSelf === undefined ? { self } : { self, oldSelf }
   for (const compiled of node.rules) {
     const { rule, program, problem } = compiled
     if (problem !== undefined) {
@@ -217,7 +219,7 @@ function askRules(
     }
     if (program === undefined) continue
     if (compiled.usesOldSelf && oldSelf === undefined && rule.optionalOldSelf !== true) continue
-    const variables = variablesOf(rule, self, oldSelf)
+    const variables = rule.optionalOldSelf === true ? { self, oldSelf: optionalOf(oldSelf) } : plain
     const outcome = evaluate(program, variables, callLimit)
     if (outcome.cost > context.budget) return overspent(context, report, type)
     context.budget -= outcome.cost
@@ -248,14 +250,7 @@ function placeOf(schema: Schema, { fieldPath = '' }: ValidationRule, report: Rep
   return path.steps.reduce((place, { name, isKey }) => (isKey ? place.key(name) : place.at(name)), report)
 }
 
-function variablesOf(
-  { optionalOldSelf }: ValidationRule,
-  self: Value,
-  oldSelf: Value | undefined,
-): Record<string, Value> {
-  if (optionalOldSelf === true) return { self, oldSelf: oldSelf === undefined ? Optional.none : new Optional(oldSelf) }
-  return oldSelf === undefined ? { self } : { self, oldSelf }
-}
+const optionalOf = (value: Value | undefined): Optional => (value === undefined ? Optional.none : new Optional(value))
 
 function overspent(context: RuleContext, report: Report, type: string): void {
   context.budget = -1

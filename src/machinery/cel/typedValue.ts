@@ -4,7 +4,7 @@ import { Double, equals, EvaluationError, List, ListValue, MapValue, type Value 
 import { fromBase64 } from '#lib/encoding/base64.ts'
 import { fromJson, intOrDouble } from '#lib/cel/json.ts'
 import { isObject, type JsonObject } from '#machinery/schema/model.ts'
-import type { DeclaredType } from './declaredType.ts'
+import type { DeclaredField, DeclaredType } from './declaredType.ts'
 
 export function typedValue(declared: DeclaredType, json: unknown): Value {
   if (json === null) {
@@ -90,6 +90,14 @@ class TypedMap extends MapValue {
 class TypedObject extends MapValue {
   readonly declared: DeclaredType
   readonly #json: JsonObject
+  /**
+   * What was looked for last, and what was found: expressions ask whether a field is there and then read it, often more
+   * than once.
+   */
+  #key: string | undefined
+  #field: DeclaredField | undefined
+  #found: unknown
+  #value: Value | undefined
 
   constructor(declared: DeclaredType, json: JsonObject) {
     super()
@@ -106,17 +114,19 @@ class TypedObject extends MapValue {
   }
 
   get(key: Value): Value | undefined {
-    if (typeof key !== 'string') return undefined
-    const field = this.declared.fields!.get(key)
-    if (field === undefined || !Object.hasOwn(this.#json, field.name)) return undefined
-    const json = this.#json[field.name]
-    return json === undefined ? undefined : typedValue(field.declared, json)
+    if (!this.has(key)) return undefined
+    return (this.#value ??= typedValue(this.#field!.declared, this.#found))
   }
 
   override has(key: Value): boolean {
     if (typeof key !== 'string') return false
-    const field = this.declared.fields!.get(key)
-    return field !== undefined && Object.hasOwn(this.#json, field.name) && this.#json[field.name] !== undefined
+    if (key !== this.#key) {
+      this.#key = key
+      this.#value = undefined
+      this.#field = this.declared.fields!.get(key)
+      this.#found = this.#field === undefined ? undefined : ownMember(this.#json, this.#field.name)
+    }
+    return this.#found !== undefined
   }
 
   keys(): readonly Value[] {
@@ -127,6 +137,12 @@ class TypedObject extends MapValue {
     }
     return names
   }
+}
+
+/** A member of JSON itself: what all objects inherit are functions, and `__proto__`. */
+function ownMember(json: JsonObject, name: string): unknown {
+  const found = json[name]
+  return typeof found === 'function' || (name === '__proto__' && !Object.hasOwn(json, name)) ? undefined : found
 }
 
 function typedList(declared: DeclaredType, json: readonly unknown[]): ListValue {
