@@ -35,6 +35,7 @@ import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import { makeControllers } from '#controllers/makeControllers.ts'
+import { definitions } from '#machinery/schema/load.ts'
 import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector } from '#server/nodeProxy.ts'
@@ -196,20 +197,24 @@ async function openControlPlane(
   const { host, clock, random } = surroundings
   const { config, server: at } = record
   await host.files.makeFolder(paths.storeFolder, 0o700)
-  const [store, certificates] = await Promise.all([
-    openSqliteStore({
-      directory: paths.storeFolder,
-      clock,
-      history: { bytes: config.history.megabytes * 1024 * 1024, milliseconds: config.history.hours * 3_600_000 },
-    }),
-    ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record)),
-  ])
+  const opening = openSqliteStore({
+    directory: paths.storeFolder,
+    clock,
+    history: { bytes: config.history.megabytes * 1024 * 1024, milliseconds: config.history.hours * 3_600_000 },
+  })
+  // Awaited below; should what comes before it fail, that is what is told.
+  opening.catch(() => {})
+  const certificates = await ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record))
   const tokenAuthenticators = await furtherTokens(surroundings, config)
   const tokenKey = createPrivateKey(certificates.tokenKey)
   const { certificate, key } = certificates.kubeletClient
+  const strategies = allStrategies({ addresses: config.serviceRange, nodePorts: config.nodePorts })
+  // Parsed while the store's thread starts; whatever is served needs them.
+  definitions()
+  const store = await opening
   const server = createApiServer({
     store,
-    strategies: allStrategies({ addresses: config.serviceRange, nodePorts: config.nodePorts }),
+    strategies,
     clock,
     random,
     newUid: randomUUID,

@@ -1,8 +1,6 @@
 import { delimiter } from 'node:path'
-import { Command, CommanderError } from 'commander'
-import { commands } from '#cluster/commands/index.ts'
-import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
 import { rootsFor } from './record.ts'
+import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
 import { systemClock } from '#lib/clock.ts'
 import { isAbort } from '#lib/async/abort.ts'
 import { systemHost } from '#lib/host/host.ts'
@@ -30,22 +28,9 @@ export async function main(args: readonly string[], self: readonly string[]): Pr
     print: (line) => void process.stdout.write(`${line}\n`),
     progress: (line) => void process.stderr.write(`${line}\n`),
   }
-  const program = new Command('k8ts')
-    .description('Kubernetes in one small process')
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('(k8ts --help shows what there is)')
-  let code = 0
-  for (const command of commands) {
-    command.define(program, async (work) => {
-      code = await work(surroundings)
-    })
-  }
   try {
-    await program.parseAsync([...args], { from: 'user' })
-    return code
+    return await run(args, surroundings)
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (interrupt.signal.aborted && isAbort(error)) {
       surroundings.progress('k8ts: interrupted; "k8ts up" goes on from here, "k8ts down" takes away what there is')
       return 130
@@ -54,6 +39,18 @@ export async function main(args: readonly string[], self: readonly string[]): Pr
     if (process.env['K8TS_TRACE'] !== undefined) surroundings.progress((error as Error).stack ?? '')
     return error instanceof UsageError ? 2 : 1
   }
+}
+
+async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const [verb, cluster, node] = args
+  // The process of a node starts without what only people need.
+  if (verb === 'run-node' && cluster !== undefined && node !== undefined && args.length === 3) {
+    const { runNodeProcess } = await import('./nodeProcess.ts')
+    await runNodeProcess(surroundings, cluster, node)
+    return 0
+  }
+  const { runCommand } = await import('./commandLine.ts')
+  return await runCommand(args, surroundings)
 }
 
 /** After `su` the search path is still that of the user, who has no need for what administrators use. */

@@ -21,7 +21,10 @@ export interface ServingOptions {
   readonly onListening?: (port: number) => void
 }
 
-/** Fills the server's cache, then listens, so that whoever gets a connection gets answers. */
+/**
+ * Listens while the server's cache is filled and its first roles are written, so that a connection costs nobody time when
+ * they are there. Requests wait for that: whoever gets a connection gets answers.
+ */
 export function servingComponent(options: ServingOptions): Component {
   const { server, tls, host, port, log, drain = 5_000, advice, onListening } = options
   const handshakeErrors = server.metrics.counter({
@@ -33,8 +36,17 @@ export function servingComponent(options: ServingOptions): Component {
     name: 'api-server',
     needs: ['store'],
     async run(ready, signal) {
+      const filled = Promise.withResolvers<void>()
+      const served = Promise.withResolvers<void>()
+      let isServing = false
+      const serve = (): void => {
+        isServing = true
+        served.resolve()
+      }
+      const handler = httpHandler(server)
       const http = new HttpServer({
-        handler: httpHandler(server),
+        handler: (request, reply) =>
+          isServing ? handler(request, reply) : served.promise.then(() => handler(request, reply)),
         tls,
         onConnectionError: (problem) => {
           if (problem.startsWith('TLS')) handshakeErrors.inc()
@@ -46,15 +58,21 @@ export function servingComponent(options: ServingOptions): Component {
           throw advice === undefined ? error : new Error(`${error.message}; ${advice}`)
         })
         onListening?.(at.port)
-        ready()
       }
-      const failed = Promise.withResolvers<never>()
-      failed.promise.catch(() => {})
       // Watches have ended by then; a client that keeps its connection and says nothing is not waited for.
-      const close = (): Promise<void> => http.close(AbortSignal.timeout(drain))
-      const running = server.run(() => void listen().catch(failed.reject), signal, close)
+      const close = (): Promise<void> => {
+        serve()
+        return http.close(AbortSignal.timeout(drain))
+      }
+      const isFilled = (): void => {
+        serve()
+        filled.resolve()
+      }
+      const listening = listen()
+      const running = server.run(isFilled, signal, close)
       try {
-        await Promise.race([running, failed.promise])
+        await Promise.race([running, Promise.all([listening, filled.promise]).then(ready)])
+        await running
       } finally {
         await close()
       }

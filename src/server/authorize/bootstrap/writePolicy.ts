@@ -22,15 +22,28 @@ const resources: Readonly<Record<string, Resource<any>>> = {
   RoleBinding: roleBindings,
 }
 
-/** Writes what of the policy is not there yet, all at once. Reads only the cache: where all is there, nothing is sent. */
+/**
+ * Writes what of the policy is not there yet, all at once; what is in a namespace once that is there. Reads only the cache:
+ * where all is there, nothing is sent.
+ */
 export async function writePolicy(
   context: RegistryContext,
   kinds: Kinds,
   policy: readonly BootstrapObject[],
 ): Promise<void> {
-  const homes = new Set(policy.flatMap(({ metadata }) => metadata.namespace ?? []))
-  await Promise.all(Array.from(homes, (name) => ensureNamespace(context, kinds, name)))
-  await Promise.all(policy.map((wanted) => ensureObject(context, kinds.of(resources[wanted.kind]!)!, wanted)))
+  const homes = new Map<string, Promise<void>>()
+  for (const { metadata } of policy) {
+    const { namespace } = metadata
+    if (namespace !== undefined && !homes.has(namespace))
+      homes.set(namespace, ensureNamespace(context, kinds, namespace))
+  }
+  await Promise.all(
+    policy.map(async (wanted) => {
+      const { namespace } = wanted.metadata
+      if (namespace !== undefined) await homes.get(namespace)
+      await ensureObject(context, kinds.of(resources[wanted.kind]!)!, wanted)
+    }),
+  )
 }
 
 async function ensureNamespace(context: RegistryContext, kinds: Kinds, name: string): Promise<void> {
