@@ -67,7 +67,10 @@ export interface RunControllerOptions {
 
 /** The least time between two looks at one key, so that a burst of changes is looked at a few times and not each time. */
 const spacing = 20
-/** After a conflict the newer object is about to arrive: a short wait, not the back-off of a failure. */
+/**
+ * After a conflict the newer object is about to arrive, and asks for the key by itself: a short wait, not the back-off of a
+ * failure. It doubles, for informers that have to find a server again.
+ */
 const conflictDelay = 10
 /** So many conflicts in a row are a failure after all. */
 const mostConflicts = 10
@@ -125,7 +128,7 @@ export async function runController(
       const before = conflicts.get(key) ?? 0
       if (isReason(error, 'Conflict') && before < mostConflicts) {
         conflicts.set(key, before + 1)
-        queue.addAfter(key, conflictDelay)
+        queue.addAfter(key, conflictDelay * 2 ** before)
         return 'conflict'
       }
       conflicts.delete(key)
