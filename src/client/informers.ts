@@ -2,8 +2,10 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
-import type { Client, Selection } from './client.ts'
+import type { Client, ListPage, Selection } from './client.ts'
+import { keyOf } from './index.ts'
 import { WatchedInformer, type Informer } from './informer.ts'
+import { compareResourceVersions } from './resourceVersion.ts'
 
 /** One informer for each resource and selection, shared by everybody in the process. */
 export interface Informers {
@@ -16,6 +18,11 @@ export interface Informers {
   run(signal: AbortSignal): Promise<void>
   /** Resolves once everything asked for up to now has its first state. */
   synced(signal: AbortSignal): Promise<void>
+  /**
+   * Resolves once the copies have whatever was written before this was asked. A copy may be seconds behind after a server
+   * was away, and nobody can tell from it: the server is asked what there is, and the copies are waited for.
+   */
+  caughtUp(signal: AbortSignal): Promise<void>
 }
 
 export interface InformersOptions {
@@ -28,6 +35,8 @@ export interface InformersOptions {
 }
 
 interface Shared {
+  readonly client: Client
+  readonly selection: Selection
   readonly informer: WatchedInformer<KubeObject>
   takers: number
   readonly stop: AbortController
@@ -52,6 +61,8 @@ export function sharedInformers(options: InformersOptions): Informers {
     const client = options.clientFor?.(resource as unknown as Resource, selection) ?? options.client
     const informer = new WatchedInformer<T>({ ...options, client, resource, selection, metadataOnly })
     const made = {
+      client,
+      selection,
       informer: informer as unknown as WatchedInformer<KubeObject>,
       takers: 1,
       stop: new AbortController(),
@@ -89,7 +100,53 @@ export function sharedInformers(options: InformersOptions): Informers {
     async synced(signal) {
       await Promise.all([...shared.values()].map(({ informer }) => informer.synced(signal)))
     },
+    async caughtUp(signal) {
+      await Promise.all([...shared.values()].map((each) => catchUp(each, options, signal)))
+    },
   }
+}
+
+/** Between two tries to ask a server that is away. */
+const retryMilliseconds = 1_000
+/** Between two looks at a copy that is behind. */
+const recheckMilliseconds = 20
+
+async function catchUp(
+  { client, selection, informer }: Shared,
+  { clock, report }: InformersOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  await informer.synced(signal)
+  const read = { ...selection, metadataOnly: true, signal }
+  let listed: ListPage<KubeObject> | undefined
+  while (listed === undefined) {
+    listed = await client.listAll(informer.resource, read).catch(async (error: unknown) => {
+      signal.throwIfAborted()
+      report?.(`Cannot list ${informer.resource.plural}`, error)
+      await clock.sleep(retryMilliseconds, signal)
+      return undefined
+    })
+  }
+  // Not every step of a copy is a change that is told of: what came and went between two lists leaves no trace.
+  while (!includes(informer, listed)) await clock.sleep(recheckMilliseconds, signal)
+}
+
+/** Whether a copy has all of a list, or what came after it. */
+export function includes(
+  copy: Pick<Informer<KubeObject>, 'get' | 'list' | 'resourceVersion'>,
+  { items, resourceVersion }: ListPage<KubeObject>,
+): boolean {
+  const isAt = (version: string | undefined, least: string | undefined): boolean =>
+    compareResourceVersions(version ?? '', least ?? '') >= 0
+  const listed = new Set(items.map(({ metadata }) => keyOf(metadata)))
+  return (
+    // What the copy lacks was there in a revision that it has passed: it went again.
+    items.every(({ metadata }) =>
+      isAt(copy.get(keyOf(metadata))?.metadata.resourceVersion ?? copy.resourceVersion, metadata.resourceVersion),
+    ) &&
+    // What the list lacks has gone, or came after it.
+    copy.list().every(({ metadata }) => listed.has(keyOf(metadata)) || isAt(metadata.resourceVersion, resourceVersion))
+  )
 }
 
 function informerKey(resource: Pick<Resource, 'group' | 'version' | 'plural'>, selection: Selection): string {

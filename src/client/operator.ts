@@ -70,6 +70,8 @@ export async function runOperator(operator: Operator, options: RunOperatorOption
   const loops = async (ready: () => void, until: AbortSignal): Promise<void> => {
     ready()
     const lead = async (leading: AbortSignal, won: Leadership): Promise<void> => {
+      // Nothing is decided from copies older than what the last leader acted on.
+      await informers.caughtUp(leading)
       leadership = won
       await Promise.all(controllers.map((each) => runController(each, shared, leading)))
     }
