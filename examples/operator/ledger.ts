@@ -3,8 +3,10 @@ import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Entry {
-  /** The same for every try of one action, and for no other action. */
-  readonly mark: string
+  /** Whom it is about: the uid of a site. */
+  readonly subject: string
+  /** Counts what is said of the subject: the generation; the same for every try of one action. */
+  readonly turn: number
   /** The term of the leader who acts. */
   readonly fence: number
   readonly action: 'publish' | 'withdraw'
@@ -14,11 +16,14 @@ export interface Entry {
 
 export interface Ledger {
   /**
-   * Adds an entry unless one with its mark is there. Refuses the fence of a term that is over, so that a leader who was
-   * deposed while he slept cannot act when he wakes.
+   * Adds an entry unless one of its turn, or of a later one, is there of its subject. Refuses the fence of a term that is
+   * over, so that a leader who was deposed while he slept cannot act when he wakes.
    */
   append(entry: Entry): Promise<'added' | 'known'>
 }
+
+/** The turn after which nothing is said of a subject. */
+export const lastTurn = Number.MAX_SAFE_INTEGER
 
 /**
  * A ledger in a folder, one file for each entry. An entry is written aside and then linked to the next free number, which
@@ -26,13 +31,13 @@ export interface Ledger {
  */
 export async function openLedger(folder: string, writer: string): Promise<Ledger> {
   await mkdir(folder, { recursive: true })
-  const marks = new Set<string>()
+  const turns = new Map<string, number>()
   let count = 0
   let fence = 0
   let drafts = 0
   const pathOf = (number: number): string => join(folder, `${String(number).padStart(9, '0')}.json`)
   const take = (entry: Entry): void => {
-    marks.add(entry.mark)
+    turns.set(entry.subject, entry.turn)
     fence = Math.max(fence, entry.fence)
     count++
   }
@@ -49,8 +54,8 @@ export async function openLedger(folder: string, writer: string): Promise<Ledger
     async append(entry) {
       for (;;) {
         await readOn()
-        if (marks.has(entry.mark)) return 'known'
-        if (entry.fence < fence) throw new Error(`${entry.mark}: term ${entry.fence} is over, ${fence} has begun`)
+        if (entry.fence < fence) throw new Error(`${entry.subject}: term ${entry.fence} is over, ${fence} has begun`)
+        if (entry.turn <= (turns.get(entry.subject) ?? -1)) return 'known'
         const number = count + 1
         const draft = join(folder, `draft.${writer}.${++drafts}`)
         await writeDurably(draft, JSON.stringify(entry))

@@ -15,7 +15,7 @@ import {
   type OperatorContext,
   type Permission,
 } from 'k8ts/client'
-import type { Ledger } from './ledger.ts'
+import { lastTurn, type Ledger } from './ledger.ts'
 import { digestOf, ownSelector, planObjects, planStatus } from './plan.ts'
 import { sites, type Site } from './site.ts'
 
@@ -37,15 +37,16 @@ export function siteController(context: OperatorContext, ledger: Ledger): Contro
   const servers = informers.of(deployments, own)
 
   /**
-   * Acts outside of the cluster, where nothing can be taken back and nobody forgives a second time. Exactly once takes three:
-   * the finalizer, written before (a site that is published cannot go unnoticed); a mark that is the same for every try
-   * (whoever crashes between acting and noting it finds out that he had acted); and the fence of the leader's term.
+   * Acts outside of the cluster, where nothing can be taken back. Exactly once takes three: the finalizer, written before (a
+   * site that is published cannot go unnoticed); a turn that is the same for every try and grows with every change (whoever
+   * crashed between acting and noting it finds out that he had acted); and the fence of the leader's term.
    */
   async function act(site: Site, action: 'publish' | 'withdraw'): Promise<void> {
     const { uid, generation } = site.metadata
     const { host, pages } = site.spec
     const came = await ledger.append({
-      mark: action === 'publish' ? `${uid}/${generation}` : `${uid}/withdraw`,
+      subject: uid!,
+      turn: action === 'publish' ? generation! : lastTurn,
       fence: leadership().fence,
       action,
       host,

@@ -20,7 +20,7 @@ import { conditionOf } from '#machinery/conditions.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { convertSite } from '../../examples/operator/convert.ts'
 import { install } from '../../examples/operator/install.ts'
-import { openLedger, type Entry } from '../../examples/operator/ledger.ts'
+import { lastTurn, openLedger, type Entry } from '../../examples/operator/ledger.ts'
 import { siteOperator } from '../../examples/operator/operator.ts'
 import { betaSites, sites, type Site } from '../../examples/operator/site.ts'
 import { startServer } from './apiServerFixture.ts'
@@ -63,7 +63,8 @@ async function withOperator(work: (world: World) => Promise<void>): Promise<void
   const reported: string[] = []
   const ledger = {
     append(entry: Entry) {
-      if (entries.some(({ mark }) => mark === entry.mark)) return Promise.resolve('known' as const)
+      if (entries.some(({ subject, turn }) => subject === entry.subject && turn >= entry.turn))
+        return Promise.resolve('known' as const)
       entries.push(entry)
       return Promise.resolve('added' as const)
     },
@@ -116,8 +117,8 @@ test('a site is completed, kept, told of, and withdrawn', async () => {
     )
     const { uid, generation } = site.metadata
     assert.deepEqual(
-      ledger.map(({ mark, action, host }) => [mark, action, host]),
-      [[`${uid}/${generation}`, 'publish', made.spec.host]],
+      ledger.map(({ subject, turn, action, host }) => [subject, turn, action, host]),
+      [[uid, generation, 'publish', made.spec.host]],
     )
     const server = await client.get(deployments, at)
     assert.deepEqual([server.spec.replicas, (await client.get(configMaps, at)).data], [2, pages])
@@ -147,8 +148,11 @@ test('a site is completed, kept, told of, and withdrawn', async () => {
     await client.delete(sites, at)
     await until(sites, (each) => each === undefined)
     assert.deepEqual(
-      ledger.map(({ mark }) => mark),
-      [`${uid}/${generation}`, `${uid}/withdraw`],
+      ledger.map(({ action, turn }) => [action, turn]),
+      [
+        ['publish', generation],
+        ['withdraw', lastTurn],
+      ],
     )
     assert.deepEqual(reported, [])
   })
@@ -174,7 +178,7 @@ test('a site is scaled, printed and read in either version', async () => {
     await client.patch(betaSites, at, { type: 'merge', body: { spec: { html: '<p>new</p>' } } })
     const kept = await until(sites, (each) => isObserved(each) && each?.metadata.generation === 4)
     assert.deepEqual(kept.spec.pages, { 'index.html': '<p>new</p>', 'about.html': 'about' })
-    assert.deepEqual(ledger.map(({ mark }) => mark.split('/')[1]).at(-1), '4')
+    assert.equal(ledger.at(-1)?.turn, 4)
 
     const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io'
     const path = '/apis/sites.example.com/v1beta1/namespaces/default/sites'
@@ -239,17 +243,22 @@ test('the ledger takes an entry once, and none of a term that is over', async ()
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-ledger-'))
   try {
     const [one, two] = [await openLedger(folder, 'one'), await openLedger(folder, 'two')]
-    const entry = (mark: string, fence: number): Entry => ({ mark, fence, action: 'publish', host: 'h' })
-    assert.equal(await one.append(entry('a', 5)), 'added')
-    assert.equal(await two.append(entry('a', 9)), 'known')
-    assert.equal(await two.append(entry('b', 9)), 'added')
-    // What is known is known to everybody; what is not is refused to whoever led before.
-    assert.equal(await one.append(entry('b', 5)), 'known')
-    await assert.rejects(one.append(entry('c', 5)), /^Error: c: term 5 is over, 9 has begun$/)
-    // Many at once, from both: each mark once, the numbers without a gap.
-    const marks = Array.from({ length: 30 }, (_, index) => `m${index}`)
-    const came = await Promise.all(marks.flatMap((mark) => [one.append(entry(mark, 9)), two.append(entry(mark, 9))]))
-    assert.equal(came.filter((each) => each === 'added').length, marks.length)
+    const entry = (subject: string, turn: number, fence: number): Entry => {
+      return { subject, turn, fence, action: 'publish', host: 'h' }
+    }
+    assert.equal(await one.append(entry('a', 2, 5)), 'added')
+    assert.equal(await two.append(entry('a', 2, 9)), 'known')
+    assert.equal(await two.append(entry('a', 1, 9)), 'known', 'what comes too late is known')
+    assert.equal(await two.append(entry('b', 1, 9)), 'added')
+    // Whoever led before gets nothing, be it known or not.
+    await assert.rejects(one.append(entry('b', 1, 5)), /^Error: b: term 5 is over, 9 has begun$/)
+    await assert.rejects(one.append(entry('c', 1, 5)), /^Error: c: term 5 is over, 9 has begun$/)
+    // Many at once, from both: each turn once, the numbers without a gap.
+    const names = Array.from({ length: 30 }, (_, index) => `m${index}`)
+    const came = await Promise.all(
+      names.flatMap((name) => [one.append(entry(name, 1, 9)), two.append(entry(name, 1, 9))]),
+    )
+    assert.equal(came.filter((each) => each === 'added').length, names.length)
     const numbers = readdirSync(folder).map((name) => Number.parseInt(name, 10))
     assert.deepEqual(
       numbers.toSorted((a, b) => a - b),
@@ -257,7 +266,7 @@ test('the ledger takes an entry once, and none of a term that is over', async ()
     )
     // What a writer left who was killed in the middle of it is nothing.
     writeFileSync(join(folder, 'draft.three.1'), '{')
-    assert.equal(await (await openLedger(folder, 'four')).append(entry('m3', 10)), 'known')
+    assert.equal(await (await openLedger(folder, 'four')).append(entry('m3', 1, 10)), 'known')
   } finally {
     rmSync(folder, { recursive: true })
   }

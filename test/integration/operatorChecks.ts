@@ -18,7 +18,7 @@ import { digestOf } from '../../examples/operator/plan.ts'
 import { finalizer } from '../../examples/operator/reconciler.ts'
 import { sites, type Site } from '../../examples/operator/site.ts'
 import type { Instances } from './operatorProcesses.ts'
-import { checkFollowing, readRecords, type OperatorRecord } from './operatorRecords.ts'
+import { checkFollowing, readRecords, type Following, type OperatorRecord } from './operatorRecords.ts'
 import { isSame, type SiteWriters } from './operatorWriter.ts'
 
 /** Waits until the operator has looked at the last generation of every site, and nothing is left of those that went. */
@@ -90,12 +90,27 @@ async function readHistory(
     changes.filter(({ key }) => key.startsWith(keyPrefix(resource))) as StoredChange<T>[]
 }
 
-/** Checks the whole run; returns figures. */
-export async function checkRun(
-  folder: string,
-  instances: Instances,
-  writers: SiteWriters,
-): Promise<Readonly<Record<string, unknown>>> {
+/** What a run came to. */
+export interface Figures {
+  readonly sites: {
+    readonly ever: number
+    readonly present: number
+    readonly generations: number
+    readonly changes: number
+  }
+  readonly ledger: {
+    readonly published: number
+    readonly withdrawn: number
+    /** Actions that were known already, and those of leaders whose term was over. */
+    readonly triedAgain: number
+    readonly refused: number
+  }
+  readonly leadership: { readonly terms: number; readonly instances: number; readonly lateWrites: number }
+  readonly watches: Following
+}
+
+/** Checks the whole run. */
+export async function checkRun(folder: string, instances: Instances, writers: SiteWriters): Promise<Figures> {
   const historyOf = await readHistory(folder)
   const siteHistory = historyOf(sites)
   const own = <T extends KubeObject>(changes: readonly StoredChange<T>[]): StoredChange<T>[] => {
@@ -223,8 +238,8 @@ function checkLedger(
   history: readonly StoredChange<Site>[],
   present: ReadonlyMap<string, Site>,
 ): void {
-  const marks = ledger.map(({ mark }) => mark)
-  assert.equal(new Set(marks).size, marks.length, 'an action happened twice')
+  const actions = ledger.map(({ subject, turn }) => `${subject} ${turn}`)
+  assert.equal(new Set(actions).size, actions.length, 'an action happened twice')
   const byUid = new Map<string, { readonly versions: Site[]; readonly entries: Entry[] }>()
   for (const { object } of history) {
     if (object === undefined) continue
@@ -234,14 +249,14 @@ function checkLedger(
     byUid.set(uid, known)
   }
   for (const entry of ledger) {
-    const known = byUid.get(entry.mark.split('/')[0]!)
-    assert.ok(known, `${entry.mark} is about a site that never was`)
+    const known = byUid.get(entry.subject)
+    assert.ok(known, `${entry.subject} is no site that ever was`)
     known.entries.push(entry)
   }
   const uidsPresent = new Set([...present.values()].map(({ metadata }) => metadata.uid))
   for (const [uid, { versions, entries }] of byUid) {
     const published = entries.filter(({ action }) => action === 'publish')
-    const generations = published.map(({ mark }) => Number(mark.split('/')[1]))
+    const generations = published.map(({ turn }) => turn)
     assert.deepEqual(
       generations,
       generations.toSorted((a, b) => a - b),

@@ -30,7 +30,7 @@ const pages = { 'index.html': '<p>one</p>' }
 /** What happens to the leader in every fifth round, in turns. */
 const disturbances = ['paused', 'killed', 'stopped'] as const
 
-test(`an operator under ${restarts} restarts of the server`, { timeout: 90_000 + restarts * 20_000 }, async (t) => {
+test(`an operator under ${restarts} restarts of the server`, { timeout: 120_000 + restarts * 30_000 }, async (t) => {
   const random = seededRandom(seed)
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-operator-'))
   await using stack = new AsyncDisposableStack()
@@ -69,17 +69,18 @@ test(`an operator under ${restarts} restarts of the server`, { timeout: 90_000 +
 
   const began = systemClock.now()
   const writers = new SiteWriters(writing, random)
-  let kills = 0
+  let [kills, halts] = [0, 0]
   for (let round = 1; round <= restarts; round++) {
     await writers.untilMore(20 + randomInteger(random, 100))
     let halted: string | undefined
     if (round % 5 === 2) {
       const how = disturbances[Math.floor(round / 5) % disturbances.length]!
       const leader = await instances.nextLeader()
-      await instances.disturb(leader, how)
-      if (how === 'paused') {
+      const wasThere = await instances.disturb(leader, how)
+      if (how === 'paused' && wasThere) {
         halted = leader
-        await instances.nextLeader(leader)
+        halts++
+        await instances.acted(await instances.nextLeader(leader))
       }
     }
     const isKill = round % 2 === 1
@@ -109,6 +110,7 @@ test(`an operator under ${restarts} restarts of the server`, { timeout: 90_000 +
   assert.deepEqual(await server.end('SIGTERM'), { code: 0, signal: null }, server.errors)
 
   const figures = await checkRun(folder, instances, writers)
+  assert.ok(figures.ledger.refused >= halts, 'every leader who was halted on the brink of an action was refused')
   starts.sort((a, b) => a - b)
   const [median, longest] = [starts[Math.floor(starts.length / 2)], starts.at(-1)]
   t.diagnostic(`${restarts} restarts, ${kills} kills, in ${seconds} s; ready after ${median} ms, at most ${longest} ms`)

@@ -66,12 +66,23 @@ const report = (problem: string, error: unknown): void => void process.stderr.wr
 const certificate = await servingCertificate(client, { secret, addresses: ['127.0.0.1'], report }, stop.signal)
 const ledger = await openLedger(join(folder, 'ledger'), identity)
 
-/** The same ledger, which tells how often a mark was there already and how often a leader was too late. */
+/** On SIGUSR2 the next action waits on the brink: until the process was halted and goes on. */
+let onTheBrink = false
+process.on('SIGUSR2', () => (onTheBrink = true))
+
+/** The same ledger, which tells how often a turn was there already and how often a leader was too late. */
 const counted: typeof ledger = {
   async append(entry) {
+    if (onTheBrink) {
+      onTheBrink = false
+      const goesOn = new Promise((resolve) => process.once('SIGCONT', resolve))
+      process.stdout.write('on the brink\n')
+      await goesOn
+    }
     try {
       const came = await ledger.append(entry)
       write({ was: 'action', came, fence: entry.fence })
+      process.stdout.write('acted\n')
       return came
     } catch (error) {
       write({ was: 'action', came: 'refused', fence: entry.fence })

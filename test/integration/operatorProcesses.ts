@@ -227,12 +227,17 @@ export class Instances {
     })
   }
 
-  /** Ends an instance, or halts it until `resume`. */
-  async disturb(identity: string, how: 'killed' | 'stopped' | 'paused' | 'lasted'): Promise<void> {
+  /** Ends an instance, or halts it until `resume`; false when it had ended by itself before. */
+  async disturb(identity: string, how: 'killed' | 'stopped' | 'paused' | 'lasted'): Promise<boolean> {
     const entry = this.all.get(identity)!
     entry.fate = how
-    if (how === 'paused') entry.child.process.kill('SIGSTOP')
-    else await entry.child.end(how === 'killed' ? 'SIGKILL' : 'SIGTERM')
+    if (how === 'paused') {
+      // On the brink of an action, which it is about to take up again when its term is over.
+      entry.child.process.kill('SIGUSR2')
+      return (await entry.child.says('on the brink')) && entry.child.process.kill('SIGSTOP')
+    }
+    await entry.child.end(how === 'killed' ? 'SIGKILL' : 'SIGTERM')
+    return true
   }
 
   /** Lets a halted instance go on, and waits until it has found out that it leads no more. */
@@ -240,6 +245,11 @@ export class Instances {
     const { child } = this.all.get(identity)!
     child.process.kill('SIGCONT')
     await child.ended
+  }
+
+  /** Waits until an instance has acted outside of the cluster. */
+  async acted(identity: string): Promise<void> {
+    await this.all.get(identity)!.child.says('acted')
   }
 
   /** Waits until every instance that runs has said something. */
