@@ -23,6 +23,8 @@ export interface WatchPlace {
   position: number
   /** When the watch ends, in milliseconds since the epoch. */
   readonly deadline: number
+  /** To be called when it is cut off because its client takes nothing. */
+  readonly onCut: () => void
 }
 
 export interface WatchOptions {

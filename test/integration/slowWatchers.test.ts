@@ -1,9 +1,13 @@
 // Watchers that take nothing: whoever writes does not wait for them, and they do not stay.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { SimulatedClock } from '#lib/clock.ts'
+import { HttpServer } from '#lib/http/server.ts'
+import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
+import { httpHandler } from '#server/http.ts'
 import { startServer } from './apiServerFixture.ts'
 import { listen, userHeader, type HttpFixture } from './apiServerHttp.ts'
 import { path } from './readFixture.ts'
@@ -54,8 +58,52 @@ test('writes go on while a watcher takes nothing, and it is cut off once it has 
   assert.equal(clock.now(), begun, 'nobody waited for time to pass')
   await until(() => http.connectionCount === 0, 'the end of the slow connection')
   slow.destroy()
+  const { text } = await http.ask('GET', '/metrics')
+  assert.match(text, /^apiserver_terminated_watchers_total\{group="",resource="configmaps"\} 1$/m)
   stop.abort()
   await quick
+  assert.deepEqual(fixture.bugs, [])
+})
+
+test('over HTTP/2 only the stream of a watch that takes nothing is cut off', async () => {
+  const clock = new SimulatedClock()
+  await using fixture = await startServer({ clock, windowEvents: 16 })
+  const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 }
+  const authority = createAuthority({ commonName: 'test' }, validity)
+  const keys = generateKey()
+  const certificate = issueCertificate(authority, {
+    subject: { commonName: 'server' },
+    publicKey: keys.publicKey,
+    extendedUsages: ['serverAuth'],
+    addresses: ['127.0.0.1'],
+    ...validity,
+  })
+  const server = new HttpServer({
+    handler: httpHandler(fixture.server),
+    tls: { certificate: certificatePem(certificate), key: privateKeyPem(keys.privateKey) },
+  })
+  await using ending = new AsyncDisposableStack()
+  ending.defer(() => server.close(AbortSignal.abort()))
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: certificatePem(authority.certificate) })
+  ending.defer(() => session.destroy())
+  const slow = session.request({ ':path': `${path}?watch=true`, [userHeader]: 'admin' })
+  slow.on('error', () => undefined)
+  await once(slow, 'response')
+  const cut = new Promise((resolve) => slow.once('close', resolve))
+  for (let index = 0; index < 40; index++) {
+    await fixture.transport.send({ method: 'POST', path, body: body(`m${index}`) })
+    // The stream has its turn.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  slow.resume()
+  await cut
+  assert.notEqual(slow.rstCode, constants.NGHTTP2_NO_ERROR)
+  const other = session.request({ ':path': '/livez', [userHeader]: 'admin' })
+  const [headers] = (await once(other, 'response')) as [{ ':status'?: number }]
+  assert.equal(headers[':status'], 200, 'the connection goes on')
+  other.resume()
+  await once(other, 'close')
   assert.deepEqual(fixture.bugs, [])
 })
 

@@ -36,6 +36,7 @@ export async function sendWatch(
           : sharedBytes(answer.kind, items, isProtobuf, encode)
     if (stream.write(bytes)) continue
     if (await waitForReader(stream.drained(), answer.kind.cache, answer.place, server.clock)) continue
+    answer.place.onCut()
     reply.destroy()
     return
   }

@@ -62,7 +62,11 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       ? options.timeoutSeconds * 1_000
       : server.minRequestTimeoutMs * (1 + random.next())
   // From here on refusals are events of a watch, so that a client that has one open knows one way to learn of them.
-  const place: WatchPlace = { position: kind.cache.window.next, deadline: clock.now() + timeoutMs }
+  const place: WatchPlace = {
+    position: kind.cache.window.next,
+    deadline: clock.now() + timeoutMs,
+    onCut: () => server.metrics.requests.watcherCut(kind),
+  }
   const reply = (watch: AsyncGenerator<readonly WatchItem[], void, void>): ServerReply => ({
     type: 'watch',
     code: 200,

@@ -51,6 +51,7 @@ export class RequestMetrics {
   readonly #aborts: Counter
   readonly #deprecated: Gauge
   readonly #watchEvents: Counter
+  readonly #cutWatchers: Counter
   readonly #bodySeries = new Map<string, HistogramSeries>()
   readonly #eventSeries = new WeakMap<Kind, Series>()
 
@@ -109,6 +110,11 @@ export class RequestMetrics {
       name: 'apiserver_watch_events_total',
       help: 'Number of events sent in watch clients',
       labels: ['group', 'resource', 'version'],
+    })
+    this.#cutWatchers = registry.counter({
+      name: 'apiserver_terminated_watchers_total',
+      help: 'Counter of watchers closed due to unresponsiveness broken by resource type.',
+      labels: ['group', 'resource'],
     })
   }
 
@@ -173,6 +179,11 @@ export class RequestMetrics {
       this.#eventSeries.set(kind, (series = this.#watchEvents.with(group, plural, version)))
     }
     return series
+  }
+
+  /** Counts a watcher that took nothing any more. */
+  watcherCut({ resource: { group, plural } }: Kind): void {
+    this.#cutWatchers.with(group, plural).inc()
   }
 
   #make(
