@@ -25,6 +25,8 @@ export interface WatchPlace {
   readonly deadline: number
   /** To be called when it is cut off because its client takes nothing. */
   readonly onCut: () => void
+  /** To be called when a connection that was taken over ends: nobody else would notice. */
+  readonly onGone: () => void
 }
 
 export interface WatchOptions {

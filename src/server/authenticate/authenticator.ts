@@ -49,8 +49,8 @@ export function bearerToken(request: ServerRequest): string | undefined {
   return Buffer.from(encoded.slice(websocketTokenPrefix.length), 'base64url').toString('utf8')
 }
 
-/** Browsers cannot set headers on a WebSocket; they send the token as a subprotocol. */
-const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
+/** Browsers cannot set headers on a WebSocket; they send the token as a subprotocol, which begins with this. */
+export const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
 /** Whether a WebSocket's subprotocol is really a token. */
 export const isTokenProtocol = (protocol: string): boolean => protocol.startsWith(websocketTokenPrefix)

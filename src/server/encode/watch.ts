@@ -105,7 +105,8 @@ function joined(items: readonly WatchItem[], encode: (item: WatchItem) => Buffer
   return Buffer.concat(items.map(encode))
 }
 
-function encodeItem(
+/** One event as it stands in a stream. */
+export function encodeItem(
   item: WatchItem,
   kind: Kind,
   transformation: Transformation | undefined,

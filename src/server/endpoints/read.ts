@@ -62,10 +62,12 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       ? options.timeoutSeconds * 1_000
       : server.minRequestTimeoutMs * (1 + random.next())
   // From here on refusals are events of a watch, so that a client that has one open knows one way to learn of them.
+  const gone = request.upgrade === undefined ? undefined : new AbortController()
   const place: WatchPlace = {
     position: kind.cache.window.next,
     deadline: clock.now() + timeoutMs,
     onCut: () => server.metrics.requests.watcherCut(kind),
+    onGone: () => gone?.abort(),
   }
   const reply = (watch: AsyncGenerator<readonly WatchItem[], void, void>): ServerReply => ({
     type: 'watch',
@@ -99,6 +101,7 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
         request.signal,
         server.closing,
         ...(kind.custom === undefined ? [] : [kind.custom.retired]),
+        ...(gone === undefined ? [] : [gone.signal]),
       ]),
     }),
   )
