@@ -12,7 +12,7 @@ import { sharedInformers, type Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
 import {
   ensureCertificates,
-  frontProxyName,
+  frontProxyHeaders,
   proxyUser,
   readCredentials,
   type ClusterCertificates,
@@ -26,6 +26,7 @@ import type { ClusterConfig } from './config.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
 import { logNameOf } from './partLogs.ts'
 import { controlPlaneName } from './processes.ts'
+import { addStoreMetrics } from './storeMetrics.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from './record.ts'
 import type { Clock } from '#lib/clock.ts'
 import { messageOf, stackOf } from '#lib/errorText.ts'
@@ -40,7 +41,6 @@ import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
-import type { RequestHeaderConfiguration } from '#server/authenticate/requestHeader.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import { componentCaller, controllerCaller, managerOf } from '#server/identities.ts'
@@ -239,19 +239,8 @@ async function openControlPlane(
         error: stackOf(error),
       }),
   })
+  addStoreMetrics(server.metrics, paths.storeFolder)
   return { store, server, certificates }
-}
-
-/** By which headers servers tell each other for whom they ask: those that Kubernetes' own servers send. */
-function frontProxyHeaders({ frontProxyAuthority }: ClusterCertificates): RequestHeaderConfiguration {
-  return {
-    authority: frontProxyAuthority,
-    allowedNames: [frontProxyName],
-    usernameHeaders: ['X-Remote-User'],
-    uidHeaders: ['X-Remote-Uid'],
-    groupHeaders: ['X-Remote-Group'],
-    extraHeaderPrefixes: ['X-Remote-Extra-'],
-  }
 }
 
 /** The kinds of tokens that the configuration adds. Whoever uses none pays for none. */

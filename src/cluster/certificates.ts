@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Files } from '#lib/host/files.ts'
+import type { RequestHeaderConfiguration } from '#server/authenticate/requestHeader.ts'
 import {
   certificatePem,
   createAuthority,
@@ -173,4 +174,18 @@ function coversNames(pem: string, { dnsNames = [], addresses = [] }: Alternative
     dnsNames.every((name) => certificate.checkHost(name) !== undefined) &&
     addresses.every((address) => certificate.checkIP(address) !== undefined)
   )
+}
+
+/** By which headers servers tell each other for whom they ask: those that Kubernetes' own servers send. */
+export function frontProxyHeaders({
+  frontProxyAuthority,
+}: Pick<ClusterCertificates, 'frontProxyAuthority'>): RequestHeaderConfiguration {
+  return {
+    authority: frontProxyAuthority,
+    allowedNames: [frontProxyName],
+    usernameHeaders: ['X-Remote-User'],
+    uidHeaders: ['X-Remote-Uid'],
+    groupHeaders: ['X-Remote-Group'],
+    extraHeaderPrefixes: ['X-Remote-Extra-'],
+  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { completeConfig, ConfigError, defaultConfig, parseConfigFile, serviceAddress } from './config.ts'
+import { SettingsError } from '#lib/settings/settingsFile.ts'
+import { completeConfig, defaultConfig, parseConfigFile, serviceAddress } from './config.ts'
 import { nodeNames } from './creation.ts'
 
 test('parseConfigFile reads every setting', () => {
@@ -16,7 +17,7 @@ apiServerPort: 7443
 history: { megabytes: 10, hours: 2 }
 ephemeral: true
 `
-  assert.deepEqual(parseConfigFile(text), {
+  assert.deepEqual(parseConfigFile(text, 'f'), {
     name: 'lab',
     workers: 3,
     simulatedNodes: 10,
@@ -31,28 +32,32 @@ ephemeral: true
 })
 
 const wrong: readonly (readonly [string, string, RegExp])[] = [
-  ['an unknown setting', 'workrs: 3', /^workrs is no setting; there are name, workers,/],
-  ['an unknown part of a setting', 'history: { days: 3 }', /^history\.days is no setting; there are megabytes, hours$/],
-  ['a number that is a text', 'workers: many', /^workers is "many"; it must be a whole number from 0 to 200$/],
-  ['a negative number', 'workers: -1', /^workers is -1; it must be a whole number from 0 to 200$/],
-  ['a range that is none', 'podRange: 10.244.0.0', /^podRange is "10\.244\.0\.0"; it must be an IPv4 range/],
+  ['an unknown setting', 'workrs: 3', /^f:1: workrs is no setting; there are name, workers,/],
+  [
+    'an unknown part of a setting',
+    'history: { days: 3 }',
+    /^f:1: history\.days is no setting; there are megabytes, hours$/,
+  ],
+  ['a number that is a text', 'workers: many', /^f:1: workers is "many"; it must be a whole number from 0 to 200$/],
+  ['a negative number', 'workers: -1', /^f:1: workers is -1; it must be a whole number from 0 to 200$/],
+  ['a range that is none', 'podRange: 10.244.0.0', /^f:1: podRange is "10\.244\.0\.0"; it must be an IPv4 range/],
   [
     'a range that is too small',
     'podRange: 10.244.0.0/28',
-    /^podRange is "10\.244\.0\.0\/28"; it must hold at least 256/,
+    /^f:1: podRange is "10\.244\.0\.0\/28"; it must hold at least 256/,
   ],
-  ['ports in the wrong order', 'nodePorts: 32767-30000', /^nodePorts is "32767-30000"; it must be two ports/],
-  ['a name that climbs', 'name: ../etc', /^name is "\.\.\/etc"; it must consist of lower case letters/],
-  ['a list', '- workers', /^The file must hold settings by name$/],
+  ['ports in the wrong order', 'nodePorts: 32767-30000', /^f:1: nodePorts is "32767-30000"; it must be two ports/],
+  ['a name that climbs', 'name: ../etc', /^f:1: name is "\.\.\/etc"; it must consist of lower case letters/],
+  ['a list', '- workers', /^f: the file is \["workers"\]; it must hold name, workers,/],
   ['text that is no YAML', 'workers: [3', /./],
-  ['a huge file', `name: ${'a'.repeat(70_000)}`, /^The file is larger than 65536 bytes$/],
+  ['a huge file', `name: ${'a'.repeat(270_000)}`, /^f: the file is larger than 262144 bytes$/],
 ]
 
 for (const [what, text, message] of wrong) {
   test(`parseConfigFile refuses ${what}`, () => {
     assert.throws(
-      () => parseConfigFile(text),
-      (error) => error instanceof ConfigError && message.test(error.message),
+      () => parseConfigFile(text, 'f'),
+      (error) => error instanceof SettingsError && message.test(error.message),
     )
   })
 }

@@ -5,9 +5,19 @@
  */
 import { nameProblem } from '#cluster/place/layout.ts'
 import { defaultPodRange, defaultServiceRange } from '#cluster/place/network.ts'
-import { parseYaml } from '#lib/encoding/yaml.ts'
 import { addressAt, cidrsOverlap, parseCidr } from '#lib/net/cidr.ts'
 import { formatIp } from '#lib/net/ip.ts'
+import {
+  absolutePath,
+  defaulting,
+  members,
+  required,
+  text,
+  wholeNumber,
+  yesOrNo,
+  type SettingValue,
+} from '#lib/settings/settings.ts'
+import { readSettings } from '#lib/settings/settingsFile.ts'
 
 /** What a person asks for; a file may say all of it, flags some. */
 export interface ClusterConfig {
@@ -71,153 +81,88 @@ export class ConfigError extends Error {
 
 const mostWorkers = 200
 const mostSimulatedNodes = 5_000
-const mostFileBytes = 64 * 1024
 
-type Reader = (value: unknown, setting: string) => Partial<ClusterConfig>
+const range = (about: string) =>
+  text({
+    about,
+    shape: 'an IPv4 range such as 10.244.0.0/16',
+    rule(value) {
+      const cidr = parseCidr(value)
+      if (cidr === undefined || cidr.family !== 4) return 'it must be an IPv4 range such as 10.244.0.0/16'
+      return cidr.prefix > 24 ? 'it must hold at least 256 addresses (/24 or wider)' : undefined
+    },
+  })
 
-function wholeNumber(key: keyof ClusterConfig, least: number, most: number): Reader {
-  return (value, setting) => ({ [key]: readNumber(value, setting, least, most) })
+const usual = defaultConfig.history
+
+/** The file of `k8ts up --config`; what it does not say is as usual, or as flags say. */
+const clusterSettings = members('A cluster of k8ts.', {
+  name: text({ about: 'What it is called.', rule: nameProblem }),
+  workers: wholeNumber({ about: 'Worker nodes beside the control plane.', least: 0, most: mostWorkers }),
+  simulatedNodes: wholeNumber({ about: 'Nodes that run pods without containers.', least: 0, most: mostSimulatedNodes }),
+  podRange: range('The addresses of pods.'),
+  serviceRange: range('The addresses of services.'),
+  nodePorts: text({
+    about: 'First and last port that nodes open for services.',
+    rule: (value) => (readPorts(value) === undefined ? 'it must be two ports such as 30000-32767' : undefined),
+  }),
+  clusterDomain: text({
+    about: 'The domain of services.',
+    rule: (value) =>
+      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(value)
+        ? undefined
+        : 'it must be a domain such as cluster.local',
+  }),
+  apiServerPort: wholeNumber({ about: 'Where the API server listens.', least: 1, most: 65_535 }),
+  history: members('How much of the past can be read.', {
+    megabytes: defaulting(wholeNumber({ about: 'At most this much.', least: 1, most: 1_000_000 }), usual.megabytes),
+    hours: defaulting(wholeNumber({ about: 'At most this long.', least: 0, most: 24 * 365 }), usual.hours),
+  }),
+  ephemeral: yesOrNo({ about: 'Whether images and snapshots are kept in memory.' }),
+  outside: yesOrNo({ about: 'Whether nodes and pods reach what is outside of this machine.' }),
+  authentication: members('Further ways to say who one is.', {
+    tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
+    oidc: members('An OpenID Connect provider whose users are known.', {
+      issuer: required(text({ about: 'As its tokens name it.', rule: filled })),
+      clientId: required(text({ about: 'For whom tokens must be made.', rule: filled })),
+      usernameClaim: text({ about: 'The claim with the name of the user.' }),
+      usernamePrefix: text({ about: 'What stands before names.' }),
+      groupsClaim: text({ about: 'The claim with the groups of the user.' }),
+      groupsPrefix: text({ about: 'What stands before groups.' }),
+      authorityFile: absolutePath({ about: "PEM of the authority of the provider's certificate." }),
+    }),
+  }),
+})
+
+function filled(value: string): string | undefined {
+  return value === '' ? 'it must not be empty' : undefined
 }
 
-function readNumber(value: unknown, setting: string, least: number, most: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
-  throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must be a whole number from ${least} to ${most}`)
+/** The first and the last port of `30000-32767`; undefined when it is no such range. */
+export function readPorts(value: string): readonly [number, number] | undefined {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(value)
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])]
+  return match === null || first < 1 || last > 65_535 || first > last ? undefined : [first, last]
 }
 
-function text(key: keyof ClusterConfig, problemOf: (value: string) => string | undefined): Reader {
-  return (value, setting) => {
-    const problem = typeof value === 'string' ? problemOf(value) : 'it must be a text'
-    if (problem !== undefined) throw new ConfigError(`${setting} is ${JSON.stringify(value)}; ${problem}`)
-    return { [key]: value }
-  }
+/** Reads a configuration file's text (YAML or JSON); what it does not say is absent. Throws SettingsError. */
+export function parseConfigFile(content: string, name: string): Partial<ClusterConfig> {
+  const said = withoutAbsent(readSettings(clusterSettings, content, name))
+  const { nodePorts, ...rest } = said as Partial<NonNullable<SettingValue<typeof clusterSettings>>>
+  const ports = nodePorts === undefined ? {} : { nodePorts: readPorts(nodePorts)! }
+  return { ...(rest as Partial<ClusterConfig>), ...ports }
 }
 
-function yesOrNo(key: keyof ClusterConfig): Reader {
-  return (value, setting) => {
-    if (typeof value !== 'boolean')
-      throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must be true or false`)
-    return { [key]: value }
-  }
+/** A value without the members that say nothing, at every depth. */
+function withoutAbsent(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const said = Object.entries(value).filter(([, each]) => each !== undefined)
+  return Object.fromEntries(said.map(([key, each]) => [key, withoutAbsent(each)]))
 }
 
-function rangeProblem(value: string): string | undefined {
-  const cidr = parseCidr(value)
-  if (cidr === undefined || cidr.family !== 4) return 'it must be an IPv4 range such as 10.244.0.0/16'
-  return cidr.prefix > 24 ? 'it must hold at least 256 addresses (/24 or wider)' : undefined
-}
-
-const oidcSettings: readonly (keyof OidcConfig)[] = [
-  'issuer',
-  'clientId',
-  'usernameClaim',
-  'usernamePrefix',
-  'groupsClaim',
-  'groupsPrefix',
-  'authorityFile',
-]
-
-/** The members of a setting that holds several, none of them unknown. */
-function readMembers(value: unknown, setting: string, known: readonly string[]): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must hold ${known.join(', ')}`)
-  }
-  for (const name of Object.keys(value)) if (!known.includes(name)) throw unknownSetting(`${setting}.${name}`, known)
-  return value as Record<string, unknown>
-}
-
-function readTexts(members: Readonly<Record<string, unknown>>, setting: string): Readonly<Record<string, string>> {
-  for (const [name, value] of Object.entries(members)) {
-    if (typeof value === 'string') continue
-    throw new ConfigError(`${setting}.${name} is ${JSON.stringify(value)}; it must be a text`)
-  }
-  return members as Record<string, string>
-}
-
-function checkAbsolute(path: string | undefined, setting: string): void {
-  if (path === undefined || path.startsWith('/')) return
-  throw new ConfigError(`${setting} is ${JSON.stringify(path)}; it must be an absolute path`)
-}
-
-/** How each setting of a configuration file is read. */
-const readers: Readonly<Record<string, Reader>> = {
-  name: text('name', nameProblem),
-  workers: wholeNumber('workers', 0, mostWorkers),
-  simulatedNodes: wholeNumber('simulatedNodes', 0, mostSimulatedNodes),
-  podRange: text('podRange', rangeProblem),
-  serviceRange: text('serviceRange', rangeProblem),
-  nodePorts: (value, setting) => {
-    const match = typeof value === 'string' ? /^(\d{1,5})-(\d{1,5})$/.exec(value) : null
-    const [first, last] = [Number(match?.[1]), Number(match?.[2])]
-    if (match === null || first < 1 || last > 65_535 || first > last) {
-      throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must be two ports such as 30000-32767`)
-    }
-    return { nodePorts: [first, last] }
-  },
-  clusterDomain: text('clusterDomain', (value) =>
-    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(value)
-      ? undefined
-      : 'it must be a domain such as cluster.local',
-  ),
-  apiServerPort: wholeNumber('apiServerPort', 1, 65_535),
-  history: (value, setting) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new ConfigError(`${setting} is ${JSON.stringify(value)}; it must hold megabytes and hours`)
-    }
-    const {
-      megabytes = defaultConfig.history.megabytes,
-      hours = defaultConfig.history.hours,
-      ...others
-    } = value as Record<string, unknown>
-    for (const other of Object.keys(others)) throw unknownSetting(`${setting}.${other}`, ['megabytes', 'hours'])
-    return {
-      history: {
-        megabytes: readNumber(megabytes, `${setting}.megabytes`, 1, 1_000_000),
-        hours: readNumber(hours, `${setting}.hours`, 0, 24 * 365),
-      },
-    }
-  },
-  authentication: (value, setting) => {
-    const { oidc, ...rest } = readMembers(value, setting, ['tokenFile', 'oidc'])
-    const { tokenFile } = readTexts(rest, setting)
-    checkAbsolute(tokenFile, `${setting}.tokenFile`)
-    if (oidc === undefined) return { authentication: tokenFile === undefined ? {} : { tokenFile } }
-    const place = `${setting}.oidc`
-    const provider = readTexts(readMembers(oidc, place, oidcSettings), place)
-    for (const needed of ['issuer', 'clientId'])
-      if ((provider[needed] ?? '') === '') throw new ConfigError(`${place}.${needed} is missing; it must be a text`)
-    checkAbsolute(provider['authorityFile'], `${place}.authorityFile`)
-    const authentication = {
-      oidc: provider as unknown as OidcConfig,
-      ...(tokenFile === undefined ? {} : { tokenFile }),
-    }
-    return { authentication }
-  },
-  ephemeral: yesOrNo('ephemeral'),
-  outside: yesOrNo('outside'),
-}
-
-function unknownSetting(setting: string, known: readonly string[]): ConfigError {
-  return new ConfigError(`${setting} is no setting; there are ${known.join(', ')}`)
-}
-
-/** Reads a configuration file's text (YAML or JSON); what it does not say is absent. Throws ConfigError. */
-export function parseConfigFile(content: string): Partial<ClusterConfig> {
-  if (content.length > mostFileBytes) throw new ConfigError(`The file is larger than ${mostFileBytes} bytes`)
-  let parsed: unknown
-  try {
-    parsed = parseYaml(content)
-  } catch (error) {
-    throw new ConfigError((error as Error).message)
-  }
-  if (parsed === null || parsed === undefined) return {}
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new ConfigError('The file must hold settings by name')
-  const config: Partial<ClusterConfig> = {}
-  for (const [setting, value] of Object.entries(parsed)) {
-    const read = Object.hasOwn(readers, setting) ? readers[setting] : undefined
-    if (read === undefined) throw unknownSetting(setting, Object.keys(readers))
-    Object.assign(config, read(value, setting))
-  }
-  return config
+function checkNumber(value: number, setting: string, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new ConfigError(`${setting} is ${value}; it must be a whole number from ${least} to ${most}`)
 }
 
 /** The whole configuration: flags win over the file, the file over what is usual. Throws ConfigError. */
@@ -225,9 +170,9 @@ export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): Clu
   const config: ClusterConfig = Object.assign({}, defaultConfig, ...parts)
   const problem = nameProblem(config.name)
   if (problem !== undefined) throw new ConfigError(`name is ${JSON.stringify(config.name)}; ${problem}`)
-  readNumber(config.workers, 'workers', 0, mostWorkers)
-  readNumber(config.simulatedNodes, 'simulatedNodes', 0, mostSimulatedNodes)
-  readNumber(config.apiServerPort, 'apiServerPort', 1, 65_535)
+  checkNumber(config.workers, 'workers', 0, mostWorkers)
+  checkNumber(config.simulatedNodes, 'simulatedNodes', 0, mostSimulatedNodes)
+  checkNumber(config.apiServerPort, 'apiServerPort', 1, 65_535)
   const [podRange, serviceRange] = [parseCidr(config.podRange)!, parseCidr(config.serviceRange)!]
   if (cidrsOverlap(podRange, serviceRange)) {
     throw new ConfigError(`podRange ${config.podRange} and serviceRange ${config.serviceRange} overlap; they must not`)

@@ -241,7 +241,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     onBug,
   }
   const policy = options.policy === undefined ? undefined : new PolicyKeeper(options.policy, { registry, kinds, onBug })
-  const customResources = new CustomResources({ kinds, registry, webhooks, onBug })
+  const customResources = new CustomResources({ kinds, registry, webhooks, conversions: counts.conversions, onBug })
   return {
     async run(ready, signal, drain) {
       using ending = new DisposableStack()

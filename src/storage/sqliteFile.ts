@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { RecordedChange } from './keySpace.ts'
@@ -52,6 +52,12 @@ export function lockDirectory(directory: string): DatabaseSync {
     }
     return lock
   })
+}
+
+/** The bytes of the database of a directory and of its log; 0 before there is one. */
+export function storedBytes(directory: string): number {
+  const path = join(directory, databaseName)
+  return [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 }
 
 /** Opens the database, which is created if it is not there, for reading. The caller has the directory locked. */

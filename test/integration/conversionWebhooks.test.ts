@@ -79,9 +79,12 @@ async function withWebhook(lie: Parameters<typeof answering>[0], run: Run): Prom
 }
 
 test('objects are shown, changed, listed and watched in the form of each version', () =>
-  withWebhook(undefined, async (client, { asked }, { transport }) => {
+  withWebhook(undefined, async (client, { asked }, { transport, server }) => {
     const made = await client.create(widgets, widget('a', { size: 1 }))
     assert.deepEqual([made.apiVersion, made.spec], ['example.com/v1', { size: 1 }])
+    const counted =
+      /^apiserver_crd_conversion_webhook_duration_seconds_count\{crd_name="widgets\.example\.com",from_version="v1",succeeded="true",to_version="v2"\} 1$/m
+    assert.match(server.metrics.render(), counted)
     const stored = await client.get(newer, { name: 'a', namespace })
     assert.deepEqual([stored.apiVersion, stored.spec], ['example.com/v2', { is: { size: 1 } }])
     assert.equal(stored.metadata.uid, made.metadata.uid)
@@ -220,7 +223,7 @@ test('a webhook is trusted with the content alone', async () => {
 test('a webhook that hangs or is not there stops nobody else', async () => {
   const asked = Promise.withResolvers<void>()
   await using webhooks = await startWebhooks({ '/hang': asked.resolve as () => undefined }, ['hook.default.svc'])
-  await withServer(async (client, { clock }) => {
+  await withServer(async (client, { clock, server }) => {
     const { url, caBundle } = webhooks
     const first = await define(client, converted({ url: `${url}/hang`, caBundle }))
     const own = { ...widget('a', { is: { size: 1 } }), apiVersion: 'example.com/v2' }
@@ -240,6 +243,10 @@ test('a webhook that hangs or is not there stops nobody else', async () => {
     assert.equal(
       await refusal(get),
       `500 conversion webhook for ${gvk} failed: Post "https://hook.default.svc:443/convert?timeout=30s": service "hook" not found`,
+    )
+    assert.match(
+      server.metrics.render(),
+      /^apiserver_conversion_webhook_request_total\{failure_type="conversion_call_failure",result="failure"\} 2$/m,
     )
     // The definition can be deleted without anybody converting anything.
     await client.delete(definitions, { name: 'widgets.example.com' })

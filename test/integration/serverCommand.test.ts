@@ -148,6 +148,9 @@ test('the command serves what its file says, and keeps it', async () => {
   ])
   await using server = await startCommand(folder.path, settings)
   assert.equal((await server.ask('GET', `${pods('default')}/p`)).code, 200)
+  const { text: metrics } = await server.ask('GET', '/metrics')
+  assert.match(metrics, /^apiserver_storage_size_bytes\{storage_cluster_id="store"\} [1-9]/m)
+  assert.match(metrics, /^process_cpu_seconds_total [0-9.e-]+$/m)
 })
 
 const run = (

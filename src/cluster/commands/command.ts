@@ -1,6 +1,7 @@
 import type { Command as Program } from 'commander'
 import type { Roots } from '#cluster/place/layout.ts'
 import type { Clock } from '#lib/clock.ts'
+import type { Files } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Random } from '#lib/random.ts'
 
@@ -34,6 +35,19 @@ export interface Command {
 /** The command line asks for something that cannot be; exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError'
+}
+
+/** The text of a file that an argument names. Rejects with UsageError: one that cannot be read is a wrong argument. */
+export async function readArgument(files: Files, path: string): Promise<string> {
+  let text: string | undefined
+  try {
+    text = await files.readText(path)
+  } catch (error) {
+    // A folder, a file of somebody else or one that is too large.
+    throw new UsageError(`${path}: ${(error as Error).message}`)
+  }
+  if (text === undefined) throw new UsageError(`${path}: there is no such file`)
+  return text
 }
 
 /** Shows a step while it takes place and how long it took: `Starting the control plane ... 0.4 s`. */

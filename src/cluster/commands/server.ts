@@ -1,4 +1,4 @@
-import { UsageError, type Command, type Surroundings } from './command.ts'
+import { readArgument, UsageError, type Command, type Surroundings } from './command.ts'
 
 interface Flags {
   readonly config?: string
@@ -41,7 +41,7 @@ async function carryOut(surroundings: Surroundings, { config, check, printSchema
     throw new UsageError('there is no --config FILE; "k8ts server --help" shows the least that it must say')
   const { runServer } = await import('#cluster/server/runServer.ts')
   try {
-    const settings = readSettings(serverSettings, await readText(surroundings, config), config)
+    const settings = readSettings(serverSettings, await readArgument(surroundings.host.files, config), config)
     if (check === true) surroundings.print(`${config}: no mistake found`)
     else await runServer(surroundings, settings)
     return 0
@@ -49,16 +49,4 @@ async function carryOut(surroundings: Surroundings, { config, check, printSchema
     if (error instanceof SettingsError) throw new UsageError(error.message)
     throw error
   }
-}
-
-async function readText({ host }: Surroundings, path: string): Promise<string> {
-  let text: string | undefined
-  try {
-    text = await host.files.readText(path)
-  } catch (error) {
-    // A folder, a file of somebody else or one that is too large.
-    throw new UsageError(`${path}: ${(error as Error).message}`)
-  }
-  if (text === undefined) throw new UsageError(`${path}: there is no such file`)
-  return text
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { step, UsageError, type Command, type Surroundings } from './command.ts'
+import { readArgument, step, UsageError, type Command, type Surroundings } from './command.ts'
 import { clusterNameOf, withLock } from './names.ts'
 import { completeConfig, ConfigError, parseConfigFile, type ClusterConfig } from '#cluster/config.ts'
 import { createCluster } from '#cluster/creation.ts'
@@ -8,6 +8,7 @@ import { prepareMachine } from '#cluster/machine.ts'
 import { readRecord } from '#cluster/record.ts'
 import { bringUp, describeCluster } from '#cluster/start.ts'
 import { endCluster } from '#cluster/removal.ts'
+import { SettingsError } from '#lib/settings/settingsFile.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 
 interface Flags {
@@ -77,13 +78,12 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
   let file: Partial<ClusterConfig> = {}
   try {
     if (flags.config !== undefined) {
-      const text = await host.files.readText(flags.config)
-      if (text === undefined) throw new ConfigError('there is no such file')
-      file = parseConfigFile(text)
+      const text = await readArgument(host.files, flags.config)
+      file = parseConfigFile(text, flags.config)
     }
   } catch (error) {
-    // A folder, a file of somebody else or one that is too large is a wrong argument as well.
-    throw new UsageError(`${flags.config}: ${(error as Error).message}`)
+    if (error instanceof SettingsError) throw new UsageError(error.message)
+    throw error
   }
   const { workers, simulatedNodes, apiServerPort, ephemeral, outside } = flags
   try {

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { ownBuild } from '#cluster/build.ts'
+import { readPorts } from '#cluster/config.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { messageOf, stackOf } from '#lib/errorText.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -16,10 +18,11 @@ import { createApiServer, type ApiServer, type ApiServerOptions } from '#server/
 import { openMemoryStore } from '#storage/memory.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 import type { Store } from '#storage/store.ts'
+import { addStoreMetrics } from '#cluster/storeMetrics.ts'
 import { readAdmissionFile } from './admissionFile.ts'
 import { openAudit, type OpenAudit } from './openAudit.ts'
 import { fileReader, readCredentials, type ReadFile, type ServerCredentials } from './credentials.ts'
-import { readPorts, type ServerSettings } from './settings.ts'
+import type { ServerSettings } from './settings.ts'
 
 /** A server alone, and what it stands on. */
 export interface AssembledServer {
@@ -72,6 +75,7 @@ export async function assembleServer(
         : { longestSeconds: Math.floor(serviceAccounts.longestExpiration / 1_000) }),
     },
     nodes: (cluster) => httpsNodeConnector(cluster, credentials.kubelets),
+    aggregation: credentials.aggregation,
     serverAddress: `${address}:${listen.port}`,
     tokenAuthenticators,
     admissionConfiguration,
@@ -88,10 +92,13 @@ export async function assembleServer(
     shutdownDelay: settings.shutdownDelay,
     ...(audit === undefined ? {} : { audit: audit.options }),
     policy: () => bootstrapPolicy(),
+    ...(ownBuild === undefined ? {} : { build: ownBuild }),
     onBug: (error, request) => log.error('A bug in serving a request', { request, error: stackOf(error) }),
   }
   try {
-    return { server: createApiServer(options), store, credentials, audit }
+    const server = createApiServer(options)
+    if (settings.store.engine === 'sqlite') addStoreMetrics(server.metrics, storeFolder(settings))
+    return { server, store, credentials, audit }
   } catch (error) {
     await store[Symbol.asyncDispose]()
     throw error
@@ -108,10 +115,13 @@ function signerOf({ tokenKey }: ServerCredentials, path = ''): TokenSigner {
   }
 }
 
-async function openStore({ host, clock }: Surroundings, { store, dataDirectory }: ServerSettings): Promise<Store> {
+const storeFolder = ({ dataDirectory }: ServerSettings): string => `${dataDirectory!}/store`
+
+async function openStore({ host, clock }: Surroundings, settings: ServerSettings): Promise<Store> {
+  const { store } = settings
   const history = { bytes: store.history.megabytes * megabyte, milliseconds: store.history.hours * 3_600_000 }
   if (store.engine === 'memory') return openMemoryStore({ clock, history })
-  const directory = `${dataDirectory!}/store`
+  const directory = storeFolder(settings)
   await host.files.makeFolder(directory, 0o700)
   const { maximumMegabytes } = store
   return openSqliteStore({

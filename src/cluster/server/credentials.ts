@@ -2,7 +2,12 @@
 import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { serviceAddress } from '#cluster/config.ts'
 import { serviceNames } from '#cluster/addresses.ts'
-import { ensureCertificates, type ClusterCertificates } from '#cluster/certificates.ts'
+import {
+  ensureCertificates,
+  frontProxyHeaders,
+  type ClusterCertificates,
+  type Credentials,
+} from '#cluster/certificates.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { messageOf } from '#lib/errorText.ts'
 import type { ClientTls } from '#lib/http/client.ts'
@@ -10,6 +15,8 @@ import type { TlsIdentity } from '#lib/http/server.ts'
 import { isUnspecified, parseIp } from '#lib/net/ip.ts'
 import { readCertificates } from '#lib/pki/certificate.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
+import type { RequestHeaderConfiguration } from '#server/authenticate/requestHeader.ts'
+import type { AggregationOptions } from '#server/extensions/aggregation/aggregation.ts'
 import { madeParts, type ServerSettings } from './settings.ts'
 
 export interface ServerCredentials {
@@ -21,6 +28,7 @@ export interface ServerCredentials {
   /** By these keys tokens are known, the signer's first. */
   readonly tokenKeys: readonly KeyObject[]
   readonly kubelets: ClientTls
+  readonly aggregation: AggregationOptions
 }
 
 /** Reads a file that a setting names; `setting` is told in errors. */
@@ -80,12 +88,16 @@ export async function readCredentials(
     const setting = `serviceAccounts.keyFiles[${index}]`
     further.push(...publicKeys(await readFile(path, setting), path, setting))
   }
+  const aggregation = await aggregationOf(settings, made, clientAuthority, readFile)
+  const proxies = aggregation.trust?.requestHeader.authority
   return {
-    tls: { ...identity, clientAuthority },
+    // What TLS has checked is looked at again: a certificate of a front proxy makes nobody a user.
+    tls: { ...identity, clientAuthority: proxies === undefined ? clientAuthority : `${clientAuthority}\n${proxies}` },
     made,
     tokenKey,
     tokenKeys: [createPublicKey(tokenKey), ...further],
     kubelets: await kubeletIdentity(settings.kubelets, made, readFile),
+    aggregation,
   }
 }
 
@@ -95,11 +107,46 @@ async function servingIdentity(
   readFile: ReadFile,
 ): Promise<Pick<TlsIdentity, 'certificate' | 'key'>> {
   if (certificateFile === undefined || keyFile === undefined) return made!.apiServer
-  const pair = {
-    certificate: await authorities(readFile, certificateFile, 'certificate.certificateFile'),
-    key: await readFile(keyFile, 'certificate.keyFile'),
+  return givenPair({ certificateFile, keyFile }, 'certificate', readFile)
+}
+
+/** How this server and those that extend its API know each other. */
+async function aggregationOf(
+  { authentication: { frontProxy }, aggregation }: ServerSettings,
+  made: ClusterCertificates | undefined,
+  clientAuthority: string,
+  readFile: ReadFile,
+): Promise<AggregationOptions> {
+  const identity =
+    aggregation === undefined ? made?.frontProxyClient : await givenPair(aggregation, 'aggregation', readFile)
+  const requestHeader =
+    frontProxy === undefined ? made && frontProxyHeaders(made) : await givenProxies(frontProxy, readFile)
+  return {
+    ...(identity === undefined ? {} : { identity }),
+    ...(requestHeader === undefined ? {} : { trust: { clientAuthority, requestHeader } }),
   }
-  checkPair(pair, certificateFile, keyFile, 'certificate.keyFile')
+}
+
+async function givenProxies(
+  { authorityFile, ...headers }: NonNullable<ServerSettings['authentication']['frontProxy']>,
+  readFile: ReadFile,
+): Promise<RequestHeaderConfiguration> {
+  return {
+    ...headers,
+    authority: await authorities(readFile, authorityFile, 'authentication.frontProxy.authorityFile'),
+  }
+}
+
+async function givenPair(
+  { certificateFile, keyFile }: { readonly certificateFile: string; readonly keyFile: string },
+  setting: string,
+  readFile: ReadFile,
+): Promise<Credentials> {
+  const pair = {
+    certificate: await authorities(readFile, certificateFile, `${setting}.certificateFile`),
+    key: await readFile(keyFile, `${setting}.keyFile`),
+  }
+  checkPair(pair, certificateFile, keyFile, `${setting}.keyFile`)
   return pair
 }
 
@@ -109,12 +156,8 @@ async function kubeletIdentity(
   readFile: ReadFile,
 ): Promise<ClientTls> {
   if (named === undefined) return { authority: made!.authority, ...made!.kubeletClient }
-  const { authorityFile, certificateFile, keyFile } = named
-  const pair = {
-    certificate: await authorities(readFile, certificateFile, 'kubelets.certificateFile'),
-    key: await readFile(keyFile, 'kubelets.keyFile'),
-  }
-  checkPair(pair, certificateFile, keyFile, 'kubelets.keyFile')
+  const { authorityFile } = named
+  const pair = await givenPair(named, 'kubelets', readFile)
   return { authority: await authorities(readFile, authorityFile, 'kubelets.authorityFile'), ...pair }
 }
 

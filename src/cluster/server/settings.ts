@@ -1,5 +1,7 @@
 // Everything that the file of `k8ts server --config` may say. The flags of kube-apiserver that say the same stand beside
-// each setting; the JSON schema and docs/server.md are made from this.
+// each setting; the JSON schema and docs/server.md are made from this. Larger parts stand in settings/.
+import { readPorts } from '#cluster/config.ts'
+import { parseCidr } from '#lib/net/cidr.ts'
 import {
   absolutePath,
   defaulting,
@@ -10,18 +12,14 @@ import {
   oneOf,
   required,
   text,
-  textsByName,
   wholeNumber,
-  yesOrNo,
   type SettingPlace,
   type ValuesOf,
 } from '#lib/settings/settings.ts'
-import { parseCidr } from '#lib/net/cidr.ts'
-import { admissionPluginNames, optionalPlugins } from '#server/admission/plugins.ts'
-import { podSecuritySettings } from '#server/admission/podSecurity/configuration.ts'
-import { resourceQuotaSettings } from '#server/admission/resourceQuota/limits.ts'
-import { authorizationModes } from '#server/authorize/authorizers.ts'
 import { openLimits } from '#server/requestLimits.ts'
+import { aggregation, authentication, authorization, serviceAccounts } from './settings/access.ts'
+import { admission } from './settings/admission.ts'
+import { audit } from './settings/audit.ts'
 
 const megabyte = 1024 * 1024
 
@@ -92,150 +90,6 @@ const certificate = members(
   },
 )
 
-const httpsUrl = (value: string): string | undefined => {
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  const fits = url?.protocol === 'https:' && url.search === '' && url.hash === '' && url.username === ''
-  return fits ? undefined : 'it must be an https URL without query, fragment and user'
-}
-
-const filled = (value: string): string | undefined => (value === '' ? 'it must not be empty' : undefined)
-
-const signingAlgorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'] as const
-
-const oidc = members('An OpenID Connect provider whose users are known.', {
-  issuer: required(
-    text({ about: 'As its tokens name it.', flag: '--oidc-issuer-url', shape: 'an https URL', rule: httpsUrl }),
-  ),
-  clientId: required(text({ about: 'For whom tokens must be made.', flag: '--oidc-client-id', rule: filled })),
-  usernameClaim: defaulting(
-    text({ about: 'The claim with the name of the user.', flag: '--oidc-username-claim', rule: filled }),
-    'sub',
-  ),
-  usernamePrefix: text({
-    about: 'What stands before names: the issuer and # when absent, nothing for "-".',
-    flag: '--oidc-username-prefix',
-  }),
-  groupsClaim: text({ about: 'The claim with the groups of the user.', flag: '--oidc-groups-claim', rule: filled }),
-  groupsPrefix: text({ about: 'What stands before groups.', flag: '--oidc-groups-prefix' }),
-  requiredClaims: textsByName({ about: 'Claims that tokens must have.', flag: '--oidc-required-claim' }),
-  algorithms: listOf(
-    { about: 'With what tokens may be signed; RS256 alone when absent.', flag: '--oidc-signing-algs', least: 1 },
-    oneOf({ about: 'One of them.' }, signingAlgorithms),
-  ),
-  authorityFile: absolutePath({
-    about: "PEM of the authority of the provider's certificate; those of the machine when absent.",
-    flag: '--oidc-ca-file',
-  }),
-})
-
-const authentication = members('Who somebody is.', {
-  anonymous: yesOrNo({
-    about: 'Whether requests of nobody in particular are looked at; yes, unless everything is allowed.',
-    flag: '--anonymous-auth',
-  }),
-  clientAuthorityFile: absolutePath({
-    about: 'PEM of the authorities of client certificates; the one that the server makes when absent.',
-    flag: '--client-ca-file',
-  }),
-  tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".', flag: '--token-auth-file' }),
-  bootstrapTokens: defaulting(
-    yesOrNo({ about: 'Whether tokens in Secrets of kube-system are known.', flag: '--enable-bootstrap-token-auth' }),
-    false,
-  ),
-  oidc,
-})
-
-const issuerOf = (value: string): string | undefined =>
-  value !== '' && (!value.includes(':') || URL.canParse(value)) ? undefined : 'it must be a name or a URL'
-
-const serviceAccounts = members('Tokens of service accounts.', {
-  issuers: defaulting(
-    listOf(
-      {
-        about: 'Who issues tokens. The first one names new tokens, those of the others are known too.',
-        flag: '--service-account-issuer',
-        least: 1,
-      },
-      text({ about: 'One of them.', rule: issuerOf }),
-    ),
-    ['https://kubernetes.default.svc.cluster.local'],
-  ),
-  signingKeyFile: absolutePath({
-    about: 'PEM of the private key that signs tokens; the server makes one in the data directory when absent.',
-    flag: '--service-account-signing-key-file',
-  }),
-  keyFiles: defaulting(
-    listOf(
-      {
-        about: 'PEM of further keys, public or private, by which tokens are known.',
-        flag: '--service-account-key-file',
-      },
-      absolutePath({ about: 'One of them.' }),
-    ),
-    [],
-  ),
-  audiences: listOf(
-    {
-      about: 'For whom tokens are that are meant for this server; the issuers when absent.',
-      flag: '--api-audiences',
-      least: 1,
-    },
-    text({ about: 'One of them.', rule: filled }),
-  ),
-  longestExpiration: duration({
-    about: 'The longest life of a token.',
-    flag: '--service-account-max-token-expiration',
-    least: 3_600_000,
-    most: 2 ** 32 * 1_000,
-  }),
-})
-
-const authorization = members('What callers may do.', {
-  modes: defaulting(
-    listOf(
-      { about: 'Who decides, in order.', flag: '--authorization-mode', least: 1 },
-      oneOf({ about: 'One of them.' }, authorizationModes),
-    ),
-    ['Node', 'RBAC'],
-  ),
-})
-
-const plugin = oneOf({ about: 'The name of a plugin.' }, admissionPluginNames())
-
-const admission = members(
-  'What is changed in or refused of writes.',
-  {
-    enable: defaulting(
-      listOf(
-        {
-          about: `Plugins that are asked. All are but ${optionalPlugins.join(', ')}.`,
-          flag: '--enable-admission-plugins',
-        },
-        plugin,
-      ),
-      [],
-    ),
-    disable: defaulting(
-      listOf({ about: 'Plugins that are not asked.', flag: '--disable-admission-plugins' }, plugin),
-      [],
-    ),
-    podSecurity: podSecuritySettings,
-    resourceQuota: resourceQuotaSettings,
-    configFile: absolutePath({
-      about: 'A file of kind AdmissionConfiguration with what podSecurity and resourceQuota say here.',
-      flag: '--admission-control-config-file',
-    }),
-  },
-  ({ enable, disable, podSecurity, resourceQuota, configFile }, place) => {
-    for (const [index, name] of disable.entries()) {
-      if (enable.includes(name)) place.at('disable').at(index).wrong(name, 'it is enabled too')
-    }
-    if (configFile === undefined) return
-    if (podSecurity !== undefined) place.at('podSecurity').note('cannot be said together with configFile')
-    if (resourceQuota !== undefined) place.at('resourceQuota').note('cannot be said together with configFile')
-  },
-)
-
 const requests = members('What requests may cost.', {
   largestBody: defaulting(
     wholeNumber({ about: 'The largest body, in bytes.', least: 1024, most: 64 * megabyte }),
@@ -277,98 +131,6 @@ const requests = members('What requests may cost.', {
   ),
 })
 
-const auditLog = members('A file with a line of JSON for each event.', {
-  path: required(
-    text({
-      about: 'The file; - writes to the standard output.',
-      flag: '--audit-log-path',
-      shape: 'an absolute path, or -',
-      rule: (value) => (value === '-' || value.startsWith('/') ? undefined : 'it must be an absolute path, or -'),
-    }),
-  ),
-  largestMegabytes: defaulting(
-    wholeNumber({
-      about: 'The file is put aside when it has so many.',
-      flag: '--audit-log-maxsize',
-      least: 1,
-      most: 100_000,
-    }),
-    100,
-  ),
-  mostFiles: defaulting(
-    wholeNumber({
-      about: 'Files put aside that are kept; 0: all.',
-      flag: '--audit-log-maxbackup',
-      least: 0,
-      most: 10_000,
-    }),
-    100,
-  ),
-  mostDays: defaulting(
-    wholeNumber({
-      about: 'Days for which they are kept; 0: for ever.',
-      flag: '--audit-log-maxage',
-      least: 0,
-      most: 36_500,
-    }),
-    366,
-  ),
-})
-
-const auditWebhook = members('A server that is sent events in batches.', {
-  configFile: required(
-    absolutePath({ about: 'A kubeconfig that says where it is and who asks.', flag: '--audit-webhook-config-file' }),
-  ),
-  firstPause: defaulting(
-    duration({
-      about: 'How long to wait before a request that failed is made again.',
-      flag: '--audit-webhook-initial-backoff',
-      least: 100,
-      most: 3_600_000,
-    }),
-    '10s',
-  ),
-  batchSize: defaulting(
-    wholeNumber({ about: 'Events in one request.', flag: '--audit-webhook-batch-max-size', least: 1, most: 10_000 }),
-    400,
-  ),
-  batchWait: defaulting(
-    duration({
-      about: 'How long to wait until so many are there.',
-      flag: '--audit-webhook-batch-max-wait',
-      least: 0,
-      most: 3_600_000,
-    }),
-    '30s',
-  ),
-  mostWaiting: defaulting(
-    wholeNumber({
-      about: 'Events that wait at the most; more are lost.',
-      flag: '--audit-webhook-batch-buffer-size',
-      least: 1,
-      most: 1_000_000,
-    }),
-    10_000,
-  ),
-})
-
-const audit = members(
-  'Who did what is noted for those who look afterwards.',
-  {
-    policyFile: required(
-      absolutePath({
-        about: 'A file of kind Policy (audit.k8s.io/v1): what of which requests.',
-        flag: '--audit-policy-file',
-      }),
-    ),
-    log: auditLog,
-    webhook: auditWebhook,
-  },
-  ({ log, webhook }, place) => {
-    if (log === undefined && webhook === undefined) place.note('has neither log nor webhook; events must go somewhere')
-  },
-)
-
 const kubelets = members('How the server shows itself to kubelets; with a certificate that it makes when absent.', {
   authorityFile: required(
     absolutePath({ about: "PEM of the authority of kubelets' certificates.", flag: '--kubelet-certificate-authority' }),
@@ -376,13 +138,6 @@ const kubelets = members('How the server shows itself to kubelets; with a certif
   certificateFile: required(absolutePath({ about: 'PEM.', flag: '--kubelet-client-certificate' })),
   keyFile: required(absolutePath({ about: 'PEM of its key.', flag: '--kubelet-client-key' })),
 })
-
-/** The first and the last port of `30000-32767`; undefined when it is no such range. */
-export function readPorts(value: string): readonly [number, number] | undefined {
-  const match = /^(\d{1,5})-(\d{1,5})$/.exec(value)
-  const [first, last] = [Number(match?.[1]), Number(match?.[2])]
-  return match === null || first < 1 || last > 65_535 || first > last ? undefined : [first, last]
-}
 
 const services = members('What services get.', {
   addresses: defaulting(
@@ -427,6 +182,7 @@ const parts = {
   requests: defaulting(requests, {}),
   services: defaulting(services, {}),
   audit,
+  aggregation,
   kubelets,
   eventLifetime: defaulting(
     duration({ about: 'How long events are kept.', flag: '--event-ttl', least: 1_000, most: 30 * 24 * 3_600_000 }),

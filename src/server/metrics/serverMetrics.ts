@@ -6,6 +6,7 @@ import type { InFlight } from '../requestLimits.ts'
 import { keyRoot, type WatchCache } from '../watchCache.ts'
 import { AccessMetrics } from './accessMetrics.ts'
 import { AdmissionMetrics } from './admissionMetrics.ts'
+import { ConversionMetrics } from './conversionMetrics.ts'
 import { RequestMetrics } from './requestMetrics.ts'
 
 export class ServerMetrics {
@@ -13,12 +14,14 @@ export class ServerMetrics {
   readonly requests: RequestMetrics
   readonly access: AccessMetrics
   readonly admission: AdmissionMetrics
+  readonly conversions: ConversionMetrics
 
   constructor(registry: MetricRegistry) {
     this.registry = registry
     this.requests = new RequestMetrics(registry)
     this.access = new AccessMetrics(registry)
     this.admission = new AdmissionMetrics(registry)
+    this.conversions = new ConversionMetrics(registry)
   }
 
   /** Asks for the number of objects and of requests in flight whenever somebody reads. */

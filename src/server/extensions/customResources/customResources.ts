@@ -9,6 +9,7 @@ import type { Clock } from '#lib/clock.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { isConditionTrue } from '#machinery/conditions.ts'
 import { isReason } from '#machinery/status.ts'
+import type { ConversionMetrics } from '../../metrics/conversionMetrics.ts'
 import { keyOf, type Kind, type Kinds } from '../../kind.ts'
 import { thaw } from '../../objects.ts'
 import type { RegistryContext } from '../../registry/context.ts'
@@ -23,6 +24,7 @@ export interface CustomResourcesOptions {
   readonly kinds: Kinds
   readonly registry: RegistryContext
   readonly webhooks: WebhookCaller
+  readonly conversions: ConversionMetrics
   /** Told of errors that are bugs. */
   readonly onBug: (error: unknown, what: string) => void
 }
@@ -52,11 +54,11 @@ export class CustomResources {
   #isBusy = false
   #isAsked = false
 
-  constructor({ kinds, registry, webhooks, onBug }: CustomResourcesOptions) {
+  constructor({ kinds, registry, webhooks, conversions, onBug }: CustomResourcesOptions) {
     this.#kinds = kinds
     this.#registry = registry
     const { cache, cluster, newUid } = registry
-    this.#context = { cache, cluster, newUid, webhooks }
+    this.#context = { cache, cluster, newUid, webhooks, conversions }
     this.#clock = registry.clock
     this.#onBug = onBug
   }

@@ -11,6 +11,7 @@ import { createReport, problemMessage } from '#machinery/validate/report.ts'
 import type { ClusterView } from '../../admission/chain.ts'
 import { plainFailure } from '../../errors.ts'
 import type { WebhookCaller } from '../../webhooks/caller.ts'
+import type { ConversionMetrics, ConversionOutcome } from '../../metrics/conversionMetrics.ts'
 import { goType } from './rules.ts'
 import type { Conversion } from './view.ts'
 
@@ -19,6 +20,8 @@ export interface WebhookConversionContext {
   readonly cluster: ClusterView
   /** Tells questions apart. */
   readonly newUid: () => string
+  /** Told of every question. */
+  readonly conversions: Pick<ConversionMetrics, 'asked'>
 }
 
 const timeoutMs = 30_000
@@ -26,7 +29,10 @@ const timeoutMs = 30_000
 const most = { objects: 200, size: 1_000_000 }
 
 /** The conversion of a definition with a webhook. */
-export function webhookConversion({ spec }: CustomResourceDefinition, context: WebhookConversionContext): Conversion {
+export function webhookConversion(
+  { spec, metadata: { name: definition } }: CustomResourceDefinition,
+  context: WebhookConversionContext,
+): Conversion {
   const { clientConfig = {}, conversionReviewVersions = [] } = spec.conversion?.webhook ?? {}
   const review = conversionReviewVersions.find((version) => version === 'v1' || version === 'v1beta1')
 
@@ -43,13 +49,21 @@ export function webhookConversion({ spec }: CustomResourceDefinition, context: W
       apiVersion: `apiextensions.k8s.io/${review}`,
       request: { uid, desiredAPIVersion: apiVersion, objects },
     }
+    const began = context.cluster.now
+    const tell = (failure?: ConversionOutcome['failure']): void => {
+      const names = { definition, from: versionOf(first!.apiVersion), to: versionOf(apiVersion) }
+      const milliseconds = context.cluster.now - began
+      context.conversions.asked({ ...names, milliseconds, ...(failure === undefined ? {} : { failure }) })
+    }
     let answer: unknown
     try {
       answer = await context.webhooks.call({ config: clientConfig, body, timeoutMs, cluster: context.cluster })
     } catch (error) {
+      tell('conversion_call_failure')
       return refuse(`${what} failed: ${messageOf(error)}`)
     }
     const problem = answerProblem(answer, review, uid)
+    tell(problem === undefined ? undefined : 'conversion_malformed_response_failure')
     if (problem !== undefined) return refuse(`${what} failed: ${problem}`)
     const converted = ((answer as ConversionReview).response?.convertedObjects ?? []) as readonly unknown[]
     if (converted.length !== objects.length) {
@@ -72,6 +86,8 @@ export function webhookConversion({ spec }: CustomResourceDefinition, context: W
     },
   }
 }
+
+const versionOf = (apiVersion = ''): string => apiVersion.slice(apiVersion.indexOf('/') + 1)
 
 /** Objects in portions that one question can hold. */
 function portionsOf(objects: readonly KubeObject[]): KubeObject[][] {
