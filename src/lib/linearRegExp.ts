@@ -1,5 +1,6 @@
 // Regular expressions that other people than us wrote: in RE2's syntax, matched in a time that grows with the text alone.
 import { RE2JS } from 're2js'
+import { yieldToEventLoop } from './async/yield.ts'
 import { RecentMap } from './collections/recentMap.ts'
 
 /** A compiled expression. */
@@ -23,6 +24,35 @@ const longestPattern = 10_000
 /** Compiles an expression; `problem` is in the words of Go: "error parsing regexp: missing closing ): `(`". */
 export function linearRegExp(pattern: string): LinearRegExp | { readonly problem: string } {
   return kept.getOrMake(pattern, () => compile(pattern))
+}
+
+/** What is wrong with the expressions that were judged together last, empty where nothing is. */
+let judged: ReadonlyMap<string, string> = new Map()
+
+/** What is wrong with an expression, in the words of Go. */
+export function patternProblem(pattern: string): string | undefined {
+  const known = judged.get(pattern)
+  if (known !== undefined) return known === '' ? undefined : known
+  const expression = linearRegExp(pattern)
+  return 'problem' in expression ? expression.problem : undefined
+}
+
+/** How many steps of expressions are compiled in one turn of the event loop. */
+const stepsPerTurn = 10_000
+
+/** Finds out beforehand what `patternProblem` will say about many expressions; others run meanwhile. */
+export async function judgePatterns(patterns: ReadonlySet<string>): Promise<void> {
+  const found = new Map<string, string>()
+  let steps = 0
+  for (const pattern of patterns) {
+    const expression = compile(pattern)
+    found.set(pattern, 'problem' in expression ? expression.problem : '')
+    steps += pattern.length + ('problem' in expression ? 0 : expression.size)
+    if (steps < stepsPerTurn) continue
+    steps = 0
+    await yieldToEventLoop()
+  }
+  judged = found
 }
 
 function compile(pattern: string): LinearRegExp | { readonly problem: string } {

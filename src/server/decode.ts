@@ -1,11 +1,12 @@
 import type { DeleteOptions } from '#api/meta/v1/options.ts'
 import type { KubeObject } from '#api/resource.ts'
-import { decodeBody, decodeParsed, type BodyOptions, type DecodedBody } from '#machinery/codec/body.ts'
+import { decodeBody, decodeLargeBody, decodeParsed, type BodyOptions, type DecodedBody } from '#machinery/codec/body.ts'
 import { negotiateBody, type MediaType } from '#machinery/codec/negotiate.ts'
 import type { GroupVersionKind, Schema } from '#machinery/schema/model.ts'
 import { requestTooLarge } from '#machinery/status.ts'
 import { addWarning, type Exchange } from './exchange.ts'
 import type { Kind } from './kind.ts'
+import { largeBody } from './registry/context.ts'
 
 export type FieldValidation = NonNullable<BodyOptions['fieldValidation']>
 
@@ -16,12 +17,14 @@ export interface Refined {
 }
 
 /** The bytes of a body; 413 when there are too many. */
-export async function readBody({ request, server, info }: Exchange): Promise<Buffer> {
+export async function readBody(exchange: Exchange): Promise<Buffer> {
+  const { request, server, info } = exchange
   if ('object' in request.body) throw new Error('The body is an object already')
   const largestBody = server.limits.bodyBytes
   const bytes = await request.body.readBytes(largestBody + 1)
   server.metrics.requests.bodyRead(info, bytes.length)
   if (bytes.length > largestBody) throw requestTooLarge(`Request entity too large: limit is ${largestBody}`)
+  exchange.isLarge = bytes.length >= largeBody
   return bytes
 }
 
@@ -68,7 +71,10 @@ async function decodeBytes(
   supported?: readonly MediaType[],
 ): Promise<DecodedBody> {
   const mediaType = negotiateBody(exchange.request.header('content-type'), supported)
-  return decodeBody(await readBody(exchange), { ...options, mediaType })
+  const bytes = await readBody(exchange)
+  return exchange.isLarge
+    ? decodeLargeBody(bytes, { ...options, mediaType })
+    : decodeBody(bytes, { ...options, mediaType })
 }
 
 /** A value in this process, such as the result of a patch, as an object of some kind. */

@@ -83,6 +83,8 @@ export interface Exchange {
   since: number
   /** Milliseconds spent on waiting for webhooks. */
   outside: number
+  /** Whether its body is so large that its work is done in several turns. */
+  isLarge: boolean
 }
 
 /** A request as it is counted. What the path only claims to be there stays out. */
@@ -127,6 +129,7 @@ export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager =
     waited: (milliseconds) => void (exchange.outside += milliseconds),
     requested: { group: info.group, version: info.version, plural: info.resource },
     options: () => optionsObject(exchange, dryRun, sent),
+    ...(exchange.isLarge ? { isLarge: true } : {}),
   }
 }
 

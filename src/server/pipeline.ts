@@ -64,6 +64,7 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     received: started,
     since: started,
     outside: 0,
+    isLarge: false,
   }
   let reply: ServerReply
   try {

@@ -1,5 +1,6 @@
 // The body of an apply: what a client wants to have of an object, in YAML or JSON.
 import { apiVersionOf } from '#api/resource.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
 import { decodeYaml } from '#lib/encoding/yaml.ts'
 import type { Shape } from '#machinery/patch/fieldShape.ts'
@@ -31,6 +32,7 @@ export async function readApply(
   checkKind(applied, kind)
   const metadata = isObject(applied['metadata']) ? applied['metadata'] : {}
   if (Array.isArray(metadata['managedFields'])) throw badRequest('metadata.managedFields must be nil')
+  if (exchange.isLarge) await yieldToEventLoop()
   const problems = fieldProblems(shape, applied)
   if (problems.length > 0) {
     const { namespace = '', name = '' } = metadata

@@ -1,6 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
-import { exceedsJsonSize } from '#lib/encoding/jsonSize.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
 import { strictProblem, type Mismatched } from '#machinery/codec/body.ts'
 import { isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
@@ -19,7 +18,7 @@ import {
   type PatchBody,
   type PatchChange,
 } from './patchChange.ts'
-import { largestObject, objectTooLarge } from './registry/commit.ts'
+import { checkSize } from './registry/commit.ts'
 
 /** A patch that was read and can be applied to any state of the object. */
 export interface Patch {
@@ -46,7 +45,7 @@ export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind, sc
     apply(old, validation) {
       const patched = change.apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
-      if (size > largePatch && isTooLarge(patched)) throw objectTooLarge()
+      if (size > largePatch) checkSize(patched as unknown as KubeObject)
       return refinePatched(change, kind, old, patched, validation, schema)
     },
   }
@@ -54,11 +53,6 @@ export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind, sc
 
 /** Patches of more bytes than this are weighed before anything costly is done with what comes of them. */
 const largePatch = 512 * 1024
-
-/** Without metadata: who owns the fields is left out of an object that would be too large with it. */
-function isTooLarge({ metadata: _, ...rest }: JsonObject): boolean {
-  return exceedsJsonSize(rest, largestObject)
-}
 
 /** Decodes what a patch has changed; members that are still those of the old object are as they should be. */
 function refinePatched(

@@ -77,6 +77,10 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   adopt?(object: T): void
   /** Gives back what `allocate` reserved, after the object is gone. */
   released?(object: T): void
+  /** Users say what its objects hold, and how many parts: their size is checked before anything that takes long. */
+  readonly isOpen?: true
+  /** Does beforehand, in many turns of the event loop, what `validate` would take too long for on a large object. */
+  readyRules?(object: T, old: T | undefined): Promise<void>
   /** Rules across fields. Shape, required, enums, ranges, immutability come from the schema. */
   validate?(object: T, old: T | undefined, report: Report): void
   /** Said with each answer about this kind, reads included: that people should use another one. */

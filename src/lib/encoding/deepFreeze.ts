@@ -2,7 +2,13 @@
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   Object.freeze(value)
-  if (Array.isArray(value)) for (const item of value) deepFreeze(item as unknown)
-  else for (const key in value) deepFreeze((value as Record<string, unknown>)[key])
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object') deepFreeze(item as unknown)
+    return value
+  }
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key]
+    if (typeof member === 'object') deepFreeze(member)
+  }
   return value
 }

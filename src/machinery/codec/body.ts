@@ -1,6 +1,7 @@
 // The body of a request, from bytes to an object of the kind that the path names, or to the refusal that Kubernetes
 // gives. Here too: what strict reading complains about, as an error or as warnings.
 import { apiVersionOf } from '#api/resource.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { copyJson } from '#lib/encoding/copyJson.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
 import type { KeyPath } from '#lib/encoding/jsonScan.ts'
@@ -44,20 +45,36 @@ export interface DecodedBody {
 
 /** Reads a body; throws the StatusError that tells the client why it cannot be read. */
 export function decodeBody(bytes: Uint8Array, options: BodyOptions): DecodedBody {
+  return readBody(bytes, options)()
+}
+
+/** As `decodeBody`, with a pause for others between the two halves of the work on a large body. */
+export async function decodeLargeBody(bytes: Uint8Array, options: BodyOptions): Promise<DecodedBody> {
+  const decode = readBody(bytes, options)
+  await yieldToEventLoop()
+  return decode()
+}
+
+/** Reads a body as far as it is the same for all kinds; what comes back does the rest. */
+function readBody(bytes: Uint8Array, options: BodyOptions): () => DecodedBody {
   if (options.mediaType === 'protobuf') {
     const decoded = decodeProtobuf(bytes, options.kind, limitOf(options))
     if ('problem' in decoded) {
       if (decoded.tooLarge === true) throw requestTooLarge(`Request entity too large: ${decoded.problem}`)
       throw unrecognized(options.kind, bytes, decoded.problem)
     }
-    checkKind(decoded.kind, options)
-    return decodeObject(decoded.object, decoded.kind, () => [], options)
+    return () => {
+      checkKind(decoded.kind, options)
+      return decodeObject(decoded.object, decoded.kind, () => [], options)
+    }
   }
   const { value, duplicates } = options.mediaType === 'yaml' ? readYaml(bytes, options) : readJson(bytes, options)
-  const kind = kindOfBody(value, bytes, options)
-  checkKind(kind, options)
-  // Aliases of YAML make one object stand in several places.
-  return decodeObject(value, kind, duplicates, options, options.mediaType === 'json')
+  return () => {
+    const kind = kindOfBody(value, bytes, options)
+    checkKind(kind, options)
+    // Aliases of YAML make one object stand in several places.
+    return decodeObject(value, kind, duplicates, options, options.mediaType === 'json')
+  }
 }
 
 /** Reads a value that was parsed already, such as the result of a patch, with the same refusals. */
@@ -202,6 +219,9 @@ function decodeObject(
   const apiVersion = apiVersionOf(kind)
   // Custom resources are kept as they are: their own schema prunes, defaults and checks them.
   const isCustom = schema.definition === undefined
+  const validation = options.fieldValidation ?? 'Warn'
+  // Asked first: what is decoded in place may lose keys, and with them what tells that none stood twice.
+  const repeated = validation === 'Ignore' ? [] : duplicates(isCustom ? undefined : schema)
   const read = isPrivate ? decodeOwnValue : decodeValue
   const decoded = isCustom ? decodeCustom(schema, value, isPrivate) : read(schema, value ?? {})
   const refuse =
@@ -212,9 +232,8 @@ function decodeObject(
   const object: JsonObject = { kind: '', apiVersion: '', ...decoded.value }
   object['kind'] = kind.kind
   object['apiVersion'] = apiVersion
-  const validation = options.fieldValidation ?? 'Warn'
   if (validation === 'Ignore') return { object, warnings: [] }
-  const complaints = [...decoded.complaints, ...duplicates(isCustom ? undefined : schema)].slice(0, mostComplaints)
+  const complaints = [...decoded.complaints, ...repeated].slice(0, mostComplaints)
   if (complaints.length > 0 && validation === 'Strict') throw refuse({ complaints })
   return { object, warnings: complaints }
 }

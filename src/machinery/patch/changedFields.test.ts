@@ -120,3 +120,15 @@ test('what a new object sets is what it adds to an empty one, in order', () => {
   )
   assert.deepEqual(createdFields(shape, empty, empty), {})
 })
+
+test('fields that a new object sets are not told when their text would be too long', () => {
+  const empty = {}
+  const object = { map: { a: '1', b: '2' }, set: ['x', 'y'], items: [{ name: 'a' }] }
+  const all = createdFields(shape, empty, object)
+  const { length } = JSON.stringify(all)
+  assert.equal(createdFields(shape, empty, object, length), all)
+  for (const most of [length - 3, 40, 10, 0]) assert.equal(createdFields(shape, empty, object, most), undefined)
+  // What one object may take is nothing to the next.
+  assert.equal(createdFields(shape, empty, object), all)
+  assert.deepEqual(compareFields(shape, empty, object)?.added, all)
+})

@@ -80,10 +80,10 @@ function commonParts(a: Parts, b: Parts): Parts {
 
 function compareMembers(shape: Shape, before: Members, after: Members): FieldChanges | undefined {
   const result = new Changes()
-  const { fields } = shape
+  const { fields, values } = shape
   for (const name in after) {
     const field = fields.get(name)
-    const inner = field === undefined ? shape.values : field.shape
+    const inner = field === undefined ? values : field.shape
     if (inner === undefined) continue
     const changes = compareMember(inner, memberOf(before, name), after[name])
     if (changes !== undefined) result.put(field?.step ?? `f:${name}`, changes)
@@ -92,7 +92,7 @@ function compareMembers(shape: Shape, before: Members, after: Members): FieldCha
     const old = before[name]
     if (old === undefined || memberOf(after, name) !== undefined) continue
     const field = fields.get(name)
-    const inner = field === undefined ? shape.values : field.shape
+    const inner = field === undefined ? values : field.shape
     if (inner !== undefined) result.put(field?.step ?? `f:${name}`, removal(inner, old))
   }
   return result.all()
@@ -196,11 +196,40 @@ function wholeField(shape: Shape, value: unknown): FieldSet {
 
 /**
  * The fields that a new object sets, beyond what every object of its kind has (`empty`). Written as text, because pods of one
- * template set the same: then there is nothing else to be made.
+ * template set the same: then there is nothing else to be made. Undefined: the text would have more than `most` characters.
  */
-export function createdFields(shape: Shape, empty: unknown, object: unknown): FieldSet {
-  const text = createdText(shape, empty, object)
+export function createdFields(shape: Shape, empty: unknown, object: unknown): FieldSet
+export function createdFields(shape: Shape, empty: unknown, object: unknown, most?: number): FieldSet | undefined
+export function createdFields(shape: Shape, empty: unknown, object: unknown, most?: number): FieldSet | undefined {
+  longestText = most ?? Infinity
+  let text: string
+  try {
+    text = createdText(shape, empty, object)
+  } catch (error) {
+    if (error instanceof TooLong) return undefined
+    throw error
+  } finally {
+    longestText = Infinity
+  }
   return text === '' ? leaf : sharedText(text)
+}
+
+/** How long the text that is being written may become. */
+let longestText = Infinity
+
+class TooLong extends Error {}
+
+/** Every member and item takes at least so many characters: `"f:":{},`. */
+const shortestField = 8
+
+function checkCount(count: number): void {
+  if (count * shortestField > longestText) throw new TooLong()
+}
+
+/** The text of a part; there is no use in going on when that alone is longer than the whole may be. */
+function fitting(text: string): string {
+  if (text.length > longestText) throw new TooLong()
+  return text
 }
 
 /** What is set below a node, as JSON; empty: nothing. */
@@ -235,13 +264,15 @@ function membersText(shape: Shape, value: Members, before: Members): string {
   let text = ''
   const put = (key: string, inner: Shape, name: string): void => {
     const below = createdText(inner, memberOf(before, name), value[name])
-    if (below !== '') text += `${text === '' ? '' : ','}${key}${below}`
+    if (below !== '') text = fitting(`${text}${text === '' ? '' : ','}${key}${below}`)
   }
   if (values === undefined) {
     for (const { name, key, shape: inner } of byRank(fields, value)) put(key, inner!, name)
     return text
   }
-  for (const name of Object.keys(value).sort()) {
+  const names = Object.keys(value)
+  checkCount(names.length)
+  for (const name of names.sort()) {
     const field = fields.get(name)
     const inner = field === undefined ? values : field.shape
     if (inner !== undefined && value[name] !== undefined) put(`${JSON.stringify(`f:${name}`)}:`, inner, name)
@@ -265,13 +296,14 @@ function byRank(fields: ReadonlyMap<string, Field>, value: Members): readonly Fi
 
 function itemsText(shape: Shape, list: readonly unknown[]): string {
   const { items } = shape
+  checkCount(list.length)
   const found = itemsByStep(shape, list)
   const steps = found.size > 1 ? [...found.keys()].sort(compareSteps) : found.keys()
   let text = ''
   for (const step of steps) {
     const item = found.get(step)
     const below = item instanceof Repeated ? '{}' : wholeText(items, item)
-    text += `${text === '' ? '' : ','}${JSON.stringify(step)}:${below}`
+    text = fitting(`${text}${text === '' ? '' : ','}${JSON.stringify(step)}:${below}`)
   }
   return text
 }

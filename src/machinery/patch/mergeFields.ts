@@ -33,9 +33,10 @@ function isEmpty(value: object): boolean {
 
 function mergeMembers(shape: Shape, live: Members, applied: Members): Members {
   const merged: Record<string, unknown> = { ...live }
+  const { fields, values } = shape
   for (const name of Object.keys(applied)) {
-    const field = shape.fields.get(name)
-    const inner = field === undefined ? shape.values : field.shape
+    const field = fields.get(name)
+    const inner = field === undefined ? values : field.shape
     const old = Object.hasOwn(live, name) ? live[name] : undefined
     setOwn(merged, name, inner === undefined ? applied[name] : mergeFields(inner, old, applied[name]))
   }
@@ -99,12 +100,20 @@ interface Looking {
   readonly problems: string[]
 }
 
-type Look = (shape: Shape, value: unknown, path: readonly string[], looking: Looking) => void
+/** `path` is the walk's own: it is as it was afterwards. */
+type Look = (shape: Shape, value: unknown, path: string[], looking: Looking) => void
 
 const report = ({ problems }: Looking, path: readonly string[], text: string): void => {
+  if (isEnough(problems)) return
   const where = fieldPathText(path)
-  if (problems.length < mostProblems) problems.push(where === '' ? text : `${where}: ${text}`)
+  problems.push(where === '' ? text : `${where}: ${text}`)
 }
+
+const isEnough = (problems: readonly string[]): boolean => problems.length >= mostProblems
+
+/** Whether a value is a scalar that its shape takes, as most are: then there is nothing to be looked at. */
+const isPlain = (shape: Shape, value: unknown): boolean =>
+  typeof value !== 'object' && (shape.scalar === 'any' || typeProblem(shape, value) === undefined)
 
 const look: Look = (shape, value, path, looking) => {
   if (value === null || shape.scalar === 'any') return
@@ -116,26 +125,38 @@ const look: Look = (shape, value, path, looking) => {
   }
 }
 
-function lookAtMembers(shape: Shape, value: Members, path: readonly string[], looking: Looking): void {
+function lookAtMembers(shape: Shape, value: Members, path: string[], looking: Looking): void {
+  const { fields, values } = shape
   for (const name of Object.keys(value)) {
-    const step = `f:${name}`
-    const field = shape.fields.get(name)
-    const inner = field === undefined ? shape.values : field.shape
-    if (inner !== undefined) look(inner, value[name], [...path, step], looking)
-    else if (field === undefined) report(looking, [...path, step], 'field not declared in schema')
+    const field = fields.get(name)
+    const inner = field === undefined ? values : field.shape
+    if (inner === undefined ? field !== undefined : isPlain(inner, value[name])) continue
+    if (isEnough(looking.problems)) return
+    path.push(`f:${name}`)
+    if (inner === undefined) report(looking, path, 'field not declared in schema')
+    else look(inner, value[name], path, looking)
+    path.pop()
   }
 }
 
-function lookAtItems(shape: Shape, list: readonly unknown[], path: readonly string[], looking: Looking): void {
+function lookAtItems(shape: Shape, list: readonly unknown[], path: string[], looking: Looking): void {
+  const { items, step: stepOf } = shape
   const seen = new Set<string>()
-  for (const [index, item] of list.entries()) {
-    const step = shape.step === undefined ? `i:${index}` : shape.step(item)
+  for (let index = 0; index < list.length; index++) {
+    const item = list[index]
+    if (stepOf === undefined && isPlain(items, item)) continue
+    if (isEnough(looking.problems)) return
+    const step = stepOf === undefined ? `i:${index}` : stepOf(item)
     if (typeof step !== 'string') return report(looking, path, `element ${index}: ${step.problem}`)
-    if (seen.has(step) && looking.allowed === 'none') {
-      report(looking, path, `duplicate entries for key ${fieldPathText([step])}`)
+    if (stepOf !== undefined) {
+      if (seen.has(step) && looking.allowed === 'none') {
+        report(looking, path, `duplicate entries for key ${fieldPathText([step])}`)
+      }
+      seen.add(step)
     }
-    seen.add(step)
-    look(shape.items, item, [...path, step], looking)
+    path.push(step)
+    look(items, item, path, looking)
+    path.pop()
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldsNamed } from './fieldSet.ts'
-import { fittedFields, namedFields, withNamedParents, withoutFields } from './namedFields.ts'
+import { fewNamedFields, fittedFields, namedFields, withNamedParents, withoutFields } from './namedFields.ts'
 import { shape } from './testShape.ts'
 
 const named: readonly [string, object, object][] = [
@@ -47,4 +47,12 @@ test('what became atomic is owned as a whole', () => {
   assert.deepEqual(fittedFields(shape, set), { ...set, 'f:list': {}, 'f:whole': {} })
   const same = { 'f:inner': { 'f:a': {} }, 'f:whole': {} }
   assert.equal(fittedFields(shape, same), same)
+})
+
+test('fields that an object names are not told when they are too many', () => {
+  const value = { size: 1, map: { a: '1', b: '2', c: '3' }, items: [{ name: 'a' }, { name: 'b' }] }
+  assert.deepEqual(fewNamedFields(shape, value, 5), namedFields(shape, value))
+  assert.equal(fewNamedFields(shape, value, 4), undefined)
+  assert.equal(fewNamedFields(shape, value, 2), undefined)
+  assert.deepEqual(fewNamedFields(shape, value, Infinity), namedFields(shape, value))
 })

@@ -5,6 +5,29 @@ import { isDivided, isKeyed, type Shape } from './fieldShape.ts'
 
 type Building = Record<string, FieldSet>
 
+/** As `namedFields`; undefined where they are more than `most`. */
+export function fewNamedFields(shape: Shape, value: unknown, most: number): FieldSet | undefined {
+  left = most
+  try {
+    return namedFields(shape, value)
+  } catch (error) {
+    if (error instanceof TooMany) return undefined
+    throw error
+  } finally {
+    left = Infinity
+  }
+}
+
+/** How many more fields may be named. */
+let left = Infinity
+
+class TooMany extends Error {}
+
+function spend(fields: number): void {
+  left -= fields
+  if (left < 0) throw new TooMany()
+}
+
 /** The fields that an object names: leaves, entries of maps and items of lists, but not the structs around them. */
 export function namedFields(shape: Shape, value: unknown): FieldSet {
   if (isDivided(shape, value)) return namedMembers(shape, value)
@@ -13,11 +36,18 @@ export function namedFields(shape: Shape, value: unknown): FieldSet {
 
 function namedMembers(shape: Shape, value: Members): FieldSet {
   const node: Building = {}
-  for (const name of Object.keys(value)) {
-    const field = shape.fields.get(name)
-    const inner = field === undefined ? shape.values : field.shape
+  const { fields, values } = shape
+  const names = Object.keys(value)
+  spend(values === undefined ? 0 : names.length)
+  for (const name of names) {
+    const field = fields.get(name)
+    const inner = field === undefined ? values : field.shape
     const member = value[name]
     if (inner === undefined || member === undefined) continue
+    if (typeof member !== 'object') {
+      node[field === undefined ? `f:${name}` : field.step] = leaf
+      continue
+    }
     const isWhole =
       member === null || partsOf(inner, member) === 'whole' || (isDivided(inner, member) && isEmpty(member))
     const named = isWhole ? leaf : namedFields(inner, member)
@@ -30,8 +60,11 @@ function namedMembers(shape: Shape, value: Members): FieldSet {
 
 function namedItems(shape: Shape, list: readonly unknown[]): FieldSet {
   const node: Building = {}
+  const { items } = shape
+  spend(list.length)
   for (const [step, item] of itemsByStep(shape, list)) {
-    node[step] = item instanceof Repeated || item === null ? leaf : withSelf(namedFields(shape.items, item))
+    const isLeaf = typeof item !== 'object' || item === null || item instanceof Repeated
+    node[step] = isLeaf ? leaf : withSelf(namedFields(items, item))
   }
   return node
 }

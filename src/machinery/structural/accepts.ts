@@ -126,8 +126,12 @@ function textTests({ maxLength, minLength, pattern, format }: Schema): Accepts[]
   if (maxLength !== undefined) tests.push((text) => text.length <= maxLength || charactersOf(text) <= maxLength)
   if (minLength !== undefined) tests.push((text) => charactersOf(text) >= minLength)
   if (pattern !== undefined && pattern !== '') {
-    const expression = linearRegExp(pattern)
-    tests.push((text) => 'test' in expression && matchesSoon(expression, text))
+    // Of thousands of expressions, an object may need a few.
+    let expression: ReturnType<typeof linearRegExp> | undefined
+    tests.push((text) => {
+      expression ??= linearRegExp(pattern)
+      return 'test' in expression && matchesSoon(expression, text)
+    })
   }
   if (isWordFormat(format)) tests.push((text) => hasFormat(format, text))
   return tests.map((test) => (value) => typeof value !== 'string' || test(value))

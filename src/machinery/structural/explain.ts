@@ -75,11 +75,16 @@ class Outcome {
   matches = 0
 
   add(problem: ValueProblem): void {
-    if (this.problems.length >= mostProblems) return
+    if (this.isFull) return
     const text = `${problem.path} ${problem.type} ${problem.detail}`
     if (this.#seen.has(text)) return
     this.#seen.add(text)
     this.problems.push(problem)
+  }
+
+  /** Whether nothing more is added. */
+  get isFull(): boolean {
+    return this.problems.length >= mostProblems
   }
 
   merge({ problems, matches }: Outcome): void {
@@ -255,6 +260,7 @@ function explainList(schema: Schema, list: readonly unknown[], place: Place, out
   const { path, correlation } = place
   if (items !== undefined) {
     for (const [i, item] of list.entries()) {
+      if (outcome.isFull) break
       const below = correlation === undefined ? undefined : correlateItem(correlation, i)
       outcome.merge(explainBelow(items, item, `${path}[${i}]`, below))
     }
@@ -313,8 +319,9 @@ function explainObject(
     const isTypeName = isRoot && (name === 'kind' || name === 'apiVersion')
     return correlation === undefined || isTypeName ? undefined : correlateField(correlation, name)
   }
-  for (const name of names.toSorted()) {
+  for (const name of additionalProperties === undefined ? [] : names.toSorted()) {
     if (Object.hasOwn(properties, name)) continue
+    if (outcome.isFull) break
     if (additionalProperties === false) {
       const detail = `${path}.${name} in body is a forbidden property`
       outcome.add({ type: 'Invalid', path, value: name, detail })

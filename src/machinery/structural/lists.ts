@@ -6,8 +6,9 @@ import { keyText } from './correlate.ts'
 export function reportLists(schema: Schema | undefined, value: unknown, report: Report): void {
   if (schema === undefined || !hasLists(schema)) return
   if (Array.isArray(value)) {
-    if (schema.listType === 'set') reportDuplicates(value, value, report)
+    if (schema.listType === 'set') reportDuplicates(value, (i) => value[i], report)
     else if (schema.listType === 'map') reportMap(schema.listMapKeys ?? [], value, report)
+    if (schema.items === undefined || !hasLists(schema.items)) return
     for (const [i, item] of value.entries()) reportLists(schema.items, item, report.at(i))
   } else if (isObject(value)) {
     for (const key of Object.keys(value)) {
@@ -35,22 +36,30 @@ function hasLists(schema: Schema): boolean {
 }
 
 /** Each value that stands more than once is reported at its second place. */
-function reportDuplicates(keys: readonly unknown[], shown: readonly unknown[], report: Report): void {
-  const seen = new Map<string, number>()
-  for (const [i, key] of keys.entries()) {
-    const text = JSON.stringify(key)
-    const times = seen.get(text) ?? 0
-    if (times === 1) report.at(i).duplicate(shown[i])
-    seen.set(text, times + 1)
+function reportDuplicates(keys: readonly unknown[], shown: (index: number) => unknown, report: Report): void {
+  const once = new Set<unknown>()
+  const twice = new Set<unknown>()
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]
+    const isPlain = typeof key !== 'object' && !(typeof key === 'string' && key.startsWith('\0'))
+    const value = isPlain ? key : `\0${JSON.stringify(key)}`
+    if (!once.has(value)) once.add(value)
+    else if (!twice.has(value)) {
+      twice.add(value)
+      report.at(i).duplicate(shown(i))
+    }
   }
 }
 
 function reportMap(keys: readonly string[], list: readonly unknown[], report: Report): void {
   const wrong = list.findIndex((item) => item !== null && !isObject(item))
   if (wrong >= 0) return report.at(wrong).invalid(list[wrong], 'must be an object for an array of list-type map')
-  const shown = list.map((item) =>
-    Object.fromEntries(keys.flatMap((key) => (isObject(item) && Object.hasOwn(item, key) ? [[key, item[key]]] : []))),
-  )
+  const shown = (index: number): unknown => {
+    const item = list[index]
+    return Object.fromEntries(
+      keys.flatMap((key) => (isObject(item) && Object.hasOwn(item, key) ? [[key, item[key]]] : [])),
+    )
+  }
   const texts = list.map((item) => keyText(item ?? {}, keys))
   reportDuplicates(texts, shown, report)
 }

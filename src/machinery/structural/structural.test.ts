@@ -9,7 +9,8 @@ import { explainValue } from './explain.ts'
 import { fieldPathIn } from './fieldPath.ts'
 import { hasFormat, isKnownFormat } from './formats.ts'
 import { reportLists } from './lists.ts'
-import { prune, pruneNulls } from './prune.ts'
+import { applyDefaults } from '#machinery/defaults.ts'
+import { isSettled, prune, pruneNulls } from './prune.ts'
 import { reportValue } from './reportValue.ts'
 import { structuralProblems, unsupportedSchema } from './structuralRules.ts'
 import { toSchema } from './toSchema.ts'
@@ -489,4 +490,100 @@ describe('schemas that are not structural', () => {
     assert.equal(unsupportedSchema(field({ items: [{}] })), "OpenAPIV3Schema 'items' must be a schema, but is an array")
     assert.equal(unsupportedSchema(field({ type: 'string' })), undefined)
   })
+})
+
+describe('what pruning and completing would leave as it is', () => {
+  const schema = toSchema({
+    type: 'object',
+    properties: {
+      kind: { type: 'string' },
+      metadata: { type: 'object' },
+      spec: {
+        type: 'object',
+        properties: {
+          a: { type: 'string' },
+          d: { type: 'string', default: 'x' },
+          n: { type: 'string', nullable: true },
+          list: { type: 'array', items: { type: 'object', properties: { b: { type: 'integer' } } } },
+          texts: { type: 'array', items: { type: 'string', default: 'y' } },
+          map: { type: 'object', additionalProperties: { type: 'object', properties: { c: { type: 'string' } } } },
+          open: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, properties: { a: { type: 'string' } } },
+          whole: {
+            type: 'object',
+            'x-kubernetes-embedded-resource': true,
+            properties: { spec: { type: 'object', properties: { a: { type: 'string' } } } },
+          },
+        },
+      },
+    },
+  })
+  const head = { apiVersion: 'a/v1', kind: 'A', metadata: { name: 'a', odd: null } }
+  const settled: readonly (readonly [string, unknown])[] = [
+    ['nothing', undefined],
+    ['all that must be', { d: '' }],
+    ['null where it is a value', { d: '', n: null }],
+    ['items', { d: '', list: [{ b: 1 }, {}, 'no object', null], texts: ['x'] }],
+    ['a map', { d: '', map: { x: { c: '' }, y: {} } }],
+    ['what is kept', { d: '', open: { a: '', x: null, y: { z: [null, { q: null }] } } }],
+    ['a whole object', { d: '', whole: { apiVersion: 'v1', kind: 'X', metadata: { name: 'x' }, spec: { a: '' } } }],
+  ]
+  const others: readonly (readonly [string, unknown])[] = [
+    ['a default that is missing', {}],
+    ['null for a default', { d: null }],
+    ['null for a value', { d: '', a: null }],
+    ['a field that nobody knows', { d: '', x: 1 }],
+    ['one in an item', { d: '', list: [{}, { x: 1 }] }],
+    ['null in an item', { d: '', list: [{ b: null }] }],
+    ['an item for which there is a default', { d: '', texts: [null] }],
+    ['a field that nobody knows in a map', { d: '', map: { x: { y: 1 } } }],
+    ['null in a map', { d: '', map: { x: null } }],
+    ['null below what is kept', { d: '', open: { a: null } }],
+    ['a field that nobody knows in a whole object', { d: '', whole: { kind: 'X', x: 1 } }],
+  ]
+  const completed = (value: object): unknown => {
+    const copy = structuredClone(value)
+    prune(schema, copy)
+    pruneNulls(schema, copy)
+    applyDefaults(schema, copy)
+    return copy
+  }
+  for (const [name, spec] of settled) {
+    test(name, () => {
+      const value = spec === undefined ? head : { ...head, spec }
+      assert.deepEqual(completed(value), value)
+      assert.equal(isSettled(schema, value), true)
+    })
+  }
+  for (const [name, spec] of others) {
+    test(`other than ${name}`, () => {
+      const value = { ...head, spec }
+      assert.notDeepEqual(completed(value), value)
+      assert.equal(isSettled(schema, value), false)
+    })
+  }
+
+  test('is never said of what would be changed', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom('a', 'd', 'n', 'list', 'texts', 'map', 'open', 'x'), fc.jsonValue(), {
+          noNullPrototype: true,
+        }),
+        (spec) => {
+          const value = { ...head, spec }
+          if (isSettled(schema, value)) assert.deepEqual(completed(value), value)
+        },
+      ),
+    )
+  })
+})
+
+test('items of sets that only look alike do not stand twice', () => {
+  const schema = toSchema({ type: 'object', properties: { a: { type: 'array', 'x-kubernetes-list-type': 'set' } } })
+  const duplicates = (a: readonly unknown[]): string[] => {
+    const { report, problems: found } = createReport()
+    reportLists(schema, { a }, report)
+    return found.map((problem) => problem.field)
+  }
+  assert.deepEqual(duplicates([1, '1', '\0"1"', [1], '\0[1]', '[1]', true, 'true', null, 'null']), [])
+  assert.deepEqual(duplicates(['\0', [1], '\0', [1], [1]]), ['a[2]', 'a[3]'])
 })

@@ -2,7 +2,7 @@
 // speak of is also described outside of them. Only then can objects be pruned and completed by it.
 import type { JSONSchemaProps } from '#api/apiextensions/v1/jsonSchema.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { linearRegExp } from '#lib/linearRegExp.ts'
+import { patternProblem } from '#lib/linearRegExp.ts'
 import { createReport, problemMessage, type FieldProblem, type Report } from '#machinery/validate/report.ts'
 
 type Props = JSONSchemaProps
@@ -152,10 +152,9 @@ function checkValues(schema: Props, skipsAnyOf: boolean, skipsFirstAllOf: boolea
   for (const [i, each] of oneOf.entries()) checkNested(each, false, level, report.at('oneOf', i))
   if (not !== undefined) checkNested(not, false, level, report.at('not'))
   if (pattern !== undefined && pattern !== '') {
-    const expression = linearRegExp(pattern)
-    if ('problem' in expression) {
-      const problem = `must be a valid regular expression, but isn't: ${expression.problem}`
-      report.at('pattern').invalid(pattern, problem)
+    const wrong = patternProblem(pattern)
+    if (wrong !== undefined) {
+      report.at('pattern').invalid(pattern, `must be a valid regular expression, but isn't: ${wrong}`)
     }
   }
 }

@@ -5,12 +5,13 @@ import {
 } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import type { JSONSchemaProps } from '#api/apiextensions/v1/jsonSchema.ts'
 import { withCondition } from '#machinery/conditions.ts'
+import { judgePatterns } from '#lib/linearRegExp.ts'
 import { isKnownFormat } from '#machinery/structural/formats.ts'
 import { timeText } from '#machinery/time.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkDefinition, checkStatus } from './rules/definition.ts'
-import { someSchema } from './rules/walk.ts'
+import { patternsOf, someSchema } from './rules/walk.ts'
 
 /** Keeps a definition until nothing of its kind is left. */
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io'
@@ -60,6 +61,8 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
       conditions: [...withCondition(definition.status?.conditions, condition)],
     }
   },
+  isOpen: true,
+  readyRules: ({ spec }) => judgePatterns(patternsOf(spec)),
   validate: checkDefinition,
   warnings(definition, old) {
     const before = new Set(old === undefined ? [] : unknownFormats(old))

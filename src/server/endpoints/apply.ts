@@ -1,11 +1,14 @@
 // Server-side apply (KEP-555): PATCH with what the client wants to have of an object, which is created when it is not there.
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
+import { doAtOnce, doInTurns, type Steps } from '#lib/async/steps.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
+import { exceedsJsonSize, roomBeside } from '#lib/encoding/jsonSize.ts'
 import type { Form, FormOf } from '#machinery/patch/apply.ts'
 import { fieldsNamed, within } from '#machinery/patch/fieldSet.ts'
 import { objectShape, ownedShape } from '#machinery/patch/fieldShape.ts'
 import { afterUpdate, beforeFirstApply, type Owners, type Writer } from '#machinery/patch/managedFields.ts'
 import { compareFields } from '#machinery/patch/changedFields.ts'
-import { namedFields } from '#machinery/patch/namedFields.ts'
+import { fewNamedFields, namedFields } from '#machinery/patch/namedFields.ts'
 import { ownersBehindView, viewOwners } from '#machinery/patch/viewOwners.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { GroupVersionKind, JsonObject } from '#machinery/schema/model.ts'
@@ -20,6 +23,7 @@ import { parseWriteOptions } from '../options.ts'
 import { storedKind, toOwnForm, toStoredForm, workingForm } from '../versions.ts'
 import { readApply } from '../readApply.ts'
 import { applyTo, type Apply } from '../registry/apply.ts'
+import { checkSize, largestObject, objectTooLarge } from '../registry/commit.ts'
 import { servingContext, type RegistryContext } from '../registry/context.ts'
 import {
   changesBetween,
@@ -35,6 +39,9 @@ import { updateObject } from '../registry/update.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import { checkIdentity, checkName } from './names.ts'
 
+/** The JSON of a field that somebody owns takes at least so many bytes: `"f:":{},`. */
+const shortestField = 8
+
 /** Answers an apply on an object, or on a part of it. */
 export async function applyEndpoint(exchange: Exchange, kind: Kind, through?: Through): Promise<ServerReply> {
   const { server, info, request } = exchange
@@ -45,34 +52,44 @@ export async function applyEndpoint(exchange: Exchange, kind: Kind, through?: Th
   const applied = await readApply(exchange, names, objectShape(kind.schema), query.fieldValidation)
   const options = writeOptions(exchange, query.dryRun, query.fieldManager)
   const stored = storedKind(kind)
+  const isWeighed = exchange.isLarge && stored.strategy.isOpen === true
+  if (isWeighed) checkSize(applied as unknown as KubeObject)
+  if (exchange.isLarge) await yieldToEventLoop()
   const places = through?.rules.writes
+  const shape = places === undefined ? mainShape(kind) : ownedShape(kind.schema)
+  // What is applied is stored with who owns it, or not at all.
+  const room = isWeighed ? roomBeside(applied, largestObject) : Infinity
+  const named = fewNamedFields(shape, applied, room / shortestField)
+  if (named === undefined || (isWeighed && exceedsJsonSize(named, room))) throw objectTooLarge()
+  if (exchange.isLarge) await yieldToEventLoop()
   const apply: Apply = {
     applied,
     writer: applierOf(query.fieldManager, apiVersionOf(kind.resource), through?.name),
     force: query.force,
     time: timeText(registry.clock.now()),
     formOf: formsOf(registry, stored, kind),
-    fields:
-      places === undefined
-        ? namedFields(mainShape(kind), applied)
-        : within(namedFields(ownedShape(kind.schema), applied), fieldsNamed(...places)),
+    fields: places === undefined ? named : within(named, fieldsNamed(...places)),
     settle: (object, live) => settle(object, live, places, stored.strategy.reserved ?? []),
     changes: (live, object) =>
       changesBetween(registry, stored, options, inStoredForm(kind, live), inStoredForm(kind, object), through),
   }
-  const change = (live: object, owners: Owners): KubeObject => {
-    const result = applyTo(apply, live as JsonObject, owners)
+  const change = function* (live: object, ownersOfLive: () => Owners): Steps<KubeObject> {
+    const owners = ownersOfLive()
+    yield
+    const result = yield* applyTo(apply, live as JsonObject, owners)
+    yield
     const { object } = refineObject(names, result.object, 'Ignore', kind.schema)
     setOwners(object, result.owners)
     checkIdentity(object, kind, info.namespace, info.name)
     return toStoredForm(kind, object)
   }
-  const create = (): KubeObject => {
+  const create = function* (): Steps<KubeObject> {
     authorizeCreation(exchange)
-    const object = change(emptyObject(kind.schema), [])
+    const object = yield* change(emptyObject(kind.schema), () => [])
     checkNew(object, kind)
     return object
   }
+  const run = exchange.isLarge ? doInTurns<KubeObject> : doAtOnce<KubeObject>
   const written = await updateObject(
     registry,
     stored,
@@ -82,8 +99,10 @@ export async function applyEndpoint(exchange: Exchange, kind: Kind, through?: Th
       retryConflicts: true,
       owners: 'said',
       change: (old) =>
-        change(withoutOwners(toOwnForm(kind, old)), ownersBeforeApply(registry, stored, old, options, through)),
-      ...(through === undefined ? { createInstead: create } : { subresource: through }),
+        run(
+          change(withoutOwners(toOwnForm(kind, old)), () => ownersBeforeApply(registry, stored, old, options, through)),
+        ),
+      ...(through === undefined ? { createInstead: () => run(create()) } : { subresource: through }),
     },
     options,
   )
@@ -200,7 +219,8 @@ export async function applyViewEndpoint(exchange: Exchange, kind: Kind, through:
       change(old) {
         const view = read(old)
         const before = viewOwners(ownersOf(old), field)
-        const result = applyTo(apply, view as unknown as JsonObject, before.length > 0 ? before : unknownSetter(view))
+        const setters = before.length > 0 ? before : unknownSetter(view)
+        const result = doAtOnce(applyTo(apply, view as unknown as JsonObject, setters))
         const sent = refineObject(body, result.object, 'Ignore').object
         checkIdentity(sent, kind, info.namespace, info.name)
         const object = thawObject(old)

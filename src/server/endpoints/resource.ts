@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { methodNotAllowed } from '#machinery/status.ts'
 import { unknownResource } from '../errors.ts'
 import type { Endpoint, Exchange } from '../exchange.ts'
@@ -35,7 +36,9 @@ export async function resourceEndpoint(exchange: Exchange, kind: Kind): Promise<
   const endpoint = byVerb[info.verb]
   const isAllowed = endpoint !== undefined && servesVerb(kind, info.verb) && takesName(exchange)
   if (!isAllowed) throw methodNotAllowed()
-  return replyInOwnForm(await endpoint(exchange, kind), kind)
+  const reply = await endpoint(exchange, kind)
+  if (exchange.isLarge) await yieldToEventLoop()
+  return replyInOwnForm(reply, kind)
 }
 
 /** Whether the verb goes with a path that has, or lacks, a name. */

@@ -1,5 +1,6 @@
 // What an apply makes of an object and its owners, with the refusal of what others own, and the move from client-side
 // apply.
+import type { Steps } from '#lib/async/steps.ts'
 import { decodeJson } from '#lib/encoding/json.ts'
 import { applyFields, lastAppliedFields, type FormOf } from '#machinery/patch/apply.ts'
 import { hasField, type FieldSet } from '#machinery/patch/fieldSet.ts'
@@ -37,10 +38,12 @@ export interface AppliedTo {
 }
 
 /** What an apply makes of an object and its owners; throws 409 when it would change what others own. */
-export function applyTo(apply: Apply, live: JsonObject, owners: Owners): AppliedTo {
+export function* applyTo(apply: Apply, live: JsonObject, owners: Owners): Steps<AppliedTo> {
   const { applied, writer, formOf, time } = apply
   const merged = applyFields(formOf, live, applied, owners, writer)
+  yield
   const settled = apply.settle(merged as JsonObject, live)
+  yield
   const changesIn = apply.changes(live, settled)
   const decide = (force: boolean): ReturnType<typeof afterApply> =>
     afterApply(owners, { writer, fields: apply.fields, changesIn, force, time })

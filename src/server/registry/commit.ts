@@ -1,4 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
+import { exceedsJsonSize } from '#lib/encoding/jsonSize.ts'
 import { decodeOwnValue } from '#machinery/codec/schemaDecoder.ts'
 import { failure, requestTooLarge, timeout, unavailable, type StatusError } from '#machinery/status.ts'
 import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
@@ -53,6 +54,14 @@ function encodedToStore(canonical: KubeObject, owners: OwnerRule, isSorted: bool
 /** The refusal of an object that would not fit into the store. */
 export function objectTooLarge(): StatusError {
   return requestTooLarge(`Request entity too large: limit is ${largestObject}`)
+}
+
+/**
+ * Refuses an object that would not fit into the store, before anything costly is done with it. Without metadata: who owns
+ * the fields is left out of an object that would be too large with it.
+ */
+export function checkSize({ metadata: _, ...rest }: KubeObject): void {
+  if (exceedsJsonSize(rest, largestObject)) throw objectTooLarge()
 }
 
 /** Writes an encoded object if the key is still at `expected`. `object` must not be changed afterwards. */

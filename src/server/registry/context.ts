@@ -49,7 +49,12 @@ export interface WriteOptions {
   readonly requested?: Pick<Resource, 'group' | 'version' | 'plural'>
   /** The options of the request as an object, for admission. */
   readonly options?: () => object
+  /** The object is so large that others are let in between the steps of the write. */
+  readonly isLarge?: true
 }
+
+/** From this size of a body, in bytes, each step of a write may take as long as a turn of the event loop should at most. */
+export const largeBody = 128 * 1024
 
 const ignore = (): void => {}
 const noOptions = (): object => ({ kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' })

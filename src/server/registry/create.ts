@@ -1,4 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { generateName } from '#machinery/generateName.ts'
 import { alreadyExists, badRequest, failure, forbidden, type StatusError } from '#machinery/status.ts'
@@ -9,7 +10,7 @@ import { dropPath } from '../objects.ts'
 import { StoredObject } from '../storedObject.ts'
 import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { timeText } from '#machinery/time.ts'
-import { toStore, writeObject } from './commit.ts'
+import { checkSize, toStore, writeObject } from './commit.ts'
 import { checkOwners, ownCreated, type OwnerRule } from './owners.ts'
 import { checkObject } from './prepare.ts'
 
@@ -39,7 +40,13 @@ export async function createObject(
   const namespace = metadata.namespace ?? ''
   applyDefaults(kind.schema, object)
   strategy.default?.(object)
+  const isLarge = options.isLarge === true
+  if (isLarge) {
+    await yieldToEventLoop()
+    if (strategy.isOpen === true) checkSize(object)
+  }
   if (owners === 'follow') ownCreated(context, kind, object, options)
+  if (isLarge) await yieldToEventLoop()
   const { managedFields } = metadata
   const request: AdmissionRequest = {
     operation: 'CREATE',
@@ -72,8 +79,10 @@ export async function createObject(
   // Some defaults follow the name.
   if (generated) strategy.default?.(object)
   strategy.prepare?.(object, undefined, serving)
+  if (isLarge) await strategy.readyRules?.(object, undefined)
   const allocation = checkObject(kind, object, undefined, serving, options.warn)
   try {
+    if (isLarge) await yieldToEventLoop()
     await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
     const written = await commitNew(context, kind, object, namespace, owners, options.dryRun)
     if (written !== undefined) {

@@ -1,6 +1,7 @@
 // Keeps `metadata.managedFields` true: each write takes the fields that it changed from whoever owned them.
 import type { ManagedFieldsEntry } from '#api/meta/v1/objectMeta.ts'
 import { apiVersionOf, type KubeObject } from '#api/resource.ts'
+import { roomBeside } from '#lib/encoding/jsonSize.ts'
 import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
 import { ownedShape, shapeWithout, type Shape } from '#machinery/patch/fieldShape.ts'
 import {
@@ -23,6 +24,7 @@ import { timeText } from '#machinery/time.ts'
 import type { Kind } from '../kind.ts'
 import { storedKind, toOwnForm } from '../versions.ts'
 import type { Subresource } from '../strategy.ts'
+import { largestObject } from './commit.ts'
 import type { RegistryContext, WriteOptions } from './context.ts'
 
 /** A part of a kind through which a write comes. */
@@ -67,8 +69,10 @@ export function ownCreated(context: RegistryContext, kind: Kind, object: KubeObj
     return setOwners(object, afterUpdate(given, writerOf(kind, options), changes, time))
   }
   const { form = kind } = options
-  const fields = createdFields(mainShape(form), emptyObject(form.schema), toOwnForm(form, object))
-  setOwners(object, afterCreate(writerOf(kind, options), fields, time))
+  const room = options.isLarge === true ? roomBeside(object, largestObject) : undefined
+  const fields = createdFields(mainShape(form), emptyObject(form.schema), toOwnForm(form, object), room)
+  // What does not fit beside the object is not stored with it.
+  setOwners(object, fields === undefined ? nobody : afterCreate(writerOf(kind, options), fields, time))
 }
 
 /** Makes the writer own what it changes. Objects that nobody owns anything of stay so until they are applied. */

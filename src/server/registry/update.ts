@@ -1,4 +1,5 @@
 import type { KubeObject } from '#api/resource.ts'
+import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { conflict, invalid, modifiedMeanwhile, notFound } from '#machinery/status.ts'
@@ -9,8 +10,8 @@ import { parseRevision } from '../errors.ts'
 import { keyOf, refusalName, type Kind } from '../kind.ts'
 import { copyPath, replaceContents, thaw, thawObject } from '../objects.ts'
 import { StoredObject, type EncodedObject } from '../storedObject.ts'
-import { commit, toStore, writeObject } from './commit.ts'
-import { admissionBase, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
+import { checkSize, commit, toStore, writeObject } from './commit.ts'
+import { admissionBase, largeBody, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
 import { checkOwners, ownersOf, ownUpdated, setOwners, type OwnerRule, type Through } from './owners.ts'
 import { workingForm } from '../versions.ts'
@@ -20,9 +21,9 @@ export interface UpdateRequest {
   readonly namespace: string
   readonly name: string
   /** The wanted object, private to the caller of `change`. Called again when somebody else was faster. */
-  readonly change: (old: KubeObject) => KubeObject
+  readonly change: (old: KubeObject) => KubeObject | Promise<KubeObject>
   /** What to create when the object is not there; undefined refuses with 404. */
-  readonly createInstead?: () => KubeObject
+  readonly createInstead?: () => KubeObject | Promise<KubeObject>
   /** The part of the kind through which the update comes. */
   readonly subresource?: Through
   /** Whether the writer comes to own what it changes (`follow` where absent). */
@@ -53,8 +54,9 @@ export async function updateObject(
     await context.cache.current()
     const existing = kind.cache.entries.get(key)
     if (existing === undefined) {
-      const object = update.createInstead?.()
-      if (object === undefined) throw notFound(kind.resource, update.name)
+      const made = update.createInstead?.()
+      if (made === undefined) throw notFound(kind.resource, update.name)
+      const object = made instanceof Promise ? await made : made
       return { stored: await createObject(context, kind, object, options, update.owners), created: true }
     }
     const outcome = await tryUpdate(context, kind, key, existing, update, options)
@@ -82,7 +84,10 @@ async function tryUpdate(
   const { strategy } = kind
   const working = workingForm(kind, existing)
   const old = (working instanceof Promise ? await working : working).object
-  const object = update.change(old)
+  const isLarge = options.isLarge === true || existing.line.length >= largeBody
+  if (isLarge) await yieldToEventLoop()
+  const changed = update.change(old)
+  const object = changed instanceof Promise ? await changed : changed
   const unconditional = checkIdentity(kind, key, object, existing, update)
   const rules = update.subresource?.rules
   const wanted = rules?.writes === undefined ? object : withWrites(old, object, rules.writes)
@@ -90,9 +95,14 @@ async function tryUpdate(
   keepSystemMetadata(wanted, old)
   applyDefaults(kind.schema, wanted)
   strategy.default?.(wanted)
+  if (isLarge) {
+    if (strategy.isOpen === true) checkSize(wanted)
+    await yieldToEventLoop()
+  }
   const rule = update.owners ?? 'follow'
   if (rule === 'follow') ownUpdated(context, kind, wanted, old, options, update.subresource)
   else setOwners(wanted, ownersOf(rule === 'said' ? object : old))
+  if (isLarge) await yieldToEventLoop()
   const { managedFields } = wanted.metadata
   const serving = servingContext(context, options)
   const shown = bodyForm(wanted, old, update)
@@ -124,8 +134,13 @@ async function tryUpdate(
   if (strategy.generation === undefined && !keepsSpec && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
+  if (isLarge) {
+    await yieldToEventLoop()
+    if (rules === undefined) await strategy.readyRules?.(wanted, old)
+  }
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
+    if (isLarge) await yieldToEventLoop()
     if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
     const pending = toStore(kind, wanted, rule)
     const { canonical, encoded } = pending instanceof Promise ? await pending : pending

@@ -1,3 +1,4 @@
+import type { CustomResourceDefinitionSpec } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import type { JSONSchemaProps } from '#api/apiextensions/v1/jsonSchema.ts'
 
 type Props = JSONSchemaProps
@@ -24,4 +25,15 @@ export function schemasBelow(schema: Props): Props[] {
 export function someSchema(schema: Props | undefined, has: (schema: Props) => boolean): boolean {
   if (schema === undefined) return false
   return has(schema) || schemasBelow(schema).some((below) => someSchema(below, has))
+}
+
+/** The patterns of all schemas of a definition. */
+export function patternsOf({ versions }: CustomResourceDefinitionSpec): ReadonlySet<string> {
+  const found = new Set<string>()
+  const collect = (schema: Props): void => {
+    if (schema.pattern !== undefined && schema.pattern !== '') found.add(schema.pattern)
+    for (const below of schemasBelow(schema)) collect(below)
+  }
+  for (const { schema } of versions) if (schema?.openAPIV3Schema !== undefined) collect(schema.openAPIV3Schema)
+  return found
 }

@@ -20,23 +20,28 @@ export function canonicalForm(object: KubeObject): KubeObject {
 /** The value with its members in order; shares what is in order already. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) {
-    const list = value.map(sorted)
-    return list.some((item, i) => item !== value[i]) ? list : value
+    let list: unknown[] | undefined
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i]
+      if (typeof item !== 'object' || item === null) continue
+      const ordered = sorted(item)
+      if (ordered !== item) (list ??= [...value])[i] = ordered
+    }
+    return list ?? value
   }
   if (!isObject(value)) return value
   const names = Object.keys(value)
   let isSame = true
   for (let i = 1; i < names.length && isSame; i++) isSame = names[i - 1]! < names[i]!
   if (!isSame) names.sort()
-  const object: Record<string, unknown> = {}
-  for (const name of names) {
+  const members = names.map((name) => {
     const member = value[name]
     const ordered = typeof member === 'object' && member !== null ? sorted(member) : member
-    if (ordered === undefined) isSame = false
-    else {
-      if (ordered !== member) isSame = false
-      setOwn(object, name, ordered)
-    }
-  }
-  return isSame ? value : object
+    if (ordered !== member || member === undefined) isSame = false
+    return ordered
+  })
+  if (isSame) return value
+  const object: Record<string, unknown> = {}
+  for (let i = 0; i < names.length; i++) if (members[i] !== undefined) setOwn(object, names[i]!, members[i])
+  return object
 }

@@ -83,12 +83,15 @@ function retell({ type, field, detail, value }: FieldProblem, report: Report): v
 
 /** Lists that were wrong before may stay wrong. */
 function checkLists(schema: Schema, object: KubeObject, old: KubeObject | undefined, report: Report): void {
+  const now = createReport()
+  reportLists(schema, object, now.report)
+  if (now.problems.length === 0) return
   if (old !== undefined) {
     const before = createReport()
     reportLists(schema, old, before.report)
     if (before.problems.length > 0) return
   }
-  reportLists(schema, object, report)
+  for (const each of now.problems) retell(each, report)
 }
 
 function checkMetadata(metadata: JsonObject, report: Report): void {

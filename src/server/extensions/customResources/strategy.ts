@@ -53,6 +53,7 @@ export function strategyOf(
     resource: resourceOf(definition, version.name),
     verbs,
     plainFinalizers: true,
+    isOpen: true,
     columns: [nameColumn, ...(version.additionalPrinterColumns ?? [ageColumn]).map(columnOf)],
     ...(status === undefined ? {} : { reserved: ['status'] }),
     subresources: {

@@ -5,7 +5,7 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { applyDefaults } from '#machinery/defaults.ts'
 import { unavailable } from '#machinery/status.ts'
 import type { Schema } from '#machinery/schema/model.ts'
-import { prune, pruneNulls } from '#machinery/structural/prune.ts'
+import { isSettled, prune, pruneNulls } from '#machinery/structural/prune.ts'
 import type { StoredView } from '../../kind.ts'
 import { thawObject } from '../../objects.ts'
 import { encodeObject, StoredObject } from '../../storedObject.ts'
@@ -93,7 +93,11 @@ export function viewOf(apiVersion: string, versions: Versions): StoredView {
     of(stored) {
       const view = known.get(stored)
       if (view !== undefined) return view
-      if (stored.object.apiVersion === apiVersion) return remember(stored, complete(stored.object))
+      if (stored.object.apiVersion === apiVersion) {
+        if (!isSettled(schema, stored.object)) return remember(stored, complete(stored.object))
+        known.set(stored, stored)
+        return stored
+      }
       const objects = converted([stored])
       if (objects instanceof Promise) {
         // For those who cannot wait, and may ask again.
