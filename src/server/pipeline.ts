@@ -23,6 +23,7 @@ import {
 import { resourceEndpoint } from './endpoints/resource.ts'
 import { staticEndpoint } from './endpoints/static.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
+import type { Caller } from './strategy.ts'
 import { refusalOf } from './registry/commit.ts'
 import { checkTransformation, includeObject } from './transform.ts'
 
@@ -159,17 +160,30 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
     exchange.caller = request.caller
     return undefined
   }
-  return authenticate(server.authenticators, request, server.allowAnonymous).then(
-    (caller) => {
-      exchange.caller = caller
-      server.metrics.access.authenticated(caller.name, lap(exchange))
-    },
-    (error: unknown) => {
-      server.metrics.access.authenticated(undefined, lap(exchange))
-      beginRecord(exchange, undefined)
-      throw error
-    },
-  ) as Promise<undefined>
+  try {
+    const caller = authenticate(server.authenticators, request, server.allowAnonymous)
+    if (!(caller instanceof Promise)) {
+      isAuthenticated(exchange, caller)
+      return undefined
+    }
+    return caller.then(
+      (found) => isAuthenticated(exchange, found),
+      (error: unknown) => isRefused(exchange, error),
+    )
+  } catch (error) {
+    isRefused(exchange, error)
+  }
+}
+
+function isAuthenticated(exchange: Exchange, caller: Caller): undefined {
+  exchange.caller = caller
+  exchange.server.metrics.access.authenticated(caller.name, lap(exchange))
+}
+
+function isRefused(exchange: Exchange, error: unknown): never {
+  exchange.server.metrics.access.authenticated(undefined, lap(exchange))
+  beginRecord(exchange, undefined)
+  throw error
 }
 
 /** What is asked for is noted before anything is done about it. */

@@ -36,34 +36,23 @@ const verbs: Readonly<Record<string, Verb>> = {
 
 /** Reads method and path. `path` is decoded already; `watch` says whether the query asks for one. */
 export function parseRequestInfo(method: string, path: string, watch: boolean): RequestInfo {
-  const nonResource = (): RequestInfo => ({
-    path,
-    isResource: false,
-    verb: method.toLowerCase() as NonResourceVerb,
-    group: '',
-    version: '',
-    namespace: '',
-    resource: '',
-    subresource: '',
-    name: '',
-    rest: '',
-  })
-  const parts = path.replace(/^\/+|\/+$/g, '').split('/')
+  const parts = path.slice(pathBegin(path), pathEnd(path)).split('/')
   const isCore = parts[0] === 'api'
-  if ((!isCore && parts[0] !== 'apis') || parts.length < (isCore ? 3 : 4)) return nonResource()
+  if ((!isCore && parts[0] !== 'apis') || parts.length < (isCore ? 3 : 4)) return nonResource(method, path)
   const group = isCore ? '' : parts[1]!
   const version = isCore ? parts[1]! : parts[2]!
-  let below = parts.slice(isCore ? 2 : 3)
-  let verb: Verb = verbs[method] ?? 'get'
+  let at = isCore ? 2 : 3
   // The old form of a watch: /api/v1/watch/namespaces/default/pods.
-  const prefixed = below[0] === 'watch' && below.length > 1
-  if (prefixed) below = below.slice(1)
+  const prefixed = parts[at] === 'watch' && parts.length > at + 1
+  if (prefixed) at++
   let namespace = ''
-  if (below[0] === 'namespaces' && below.length > 1) {
-    namespace = below[1]!
-    if (below.length > 2 && !namespaceSubresources.has(below[2]!)) below = below.slice(2)
+  if (parts[at] === 'namespaces' && parts.length > at + 1) {
+    namespace = parts[at + 1]!
+    if (parts.length > at + 2 && !namespaceSubresources.has(parts[at + 2]!)) at += 2
   }
-  const [resource = '', name = '', subresource = '', ...rest] = below
+  const resource = parts[at] ?? ''
+  const name = parts[at + 1] ?? ''
+  let verb: Verb = verbs[method] ?? 'get'
   if (name === '' && verb === 'get') verb = 'list'
   if (name === '' && verb === 'delete') verb = 'deletecollection'
   if (prefixed || (watch && verb === 'list')) verb = 'watch'
@@ -75,8 +64,39 @@ export function parseRequestInfo(method: string, path: string, watch: boolean): 
     version,
     namespace: resource === 'namespaces' && namespace !== '' ? name : namespace,
     resource,
-    subresource,
+    subresource: parts[at + 2] ?? '',
     name,
-    rest: rest.length === 0 ? '' : `/${rest.join('/')}`,
+    rest: parts.length <= at + 3 ? '' : `/${parts.slice(at + 3).join('/')}`,
   }
+}
+
+function nonResource(method: string, path: string): RequestInfo {
+  return {
+    path,
+    isResource: false,
+    verb: method.toLowerCase() as NonResourceVerb,
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    rest: '',
+  }
+}
+
+const slash = 0x2f
+
+/** Where a path begins without its leading slashes. */
+function pathBegin(path: string): number {
+  let begin = 0
+  while (path.charCodeAt(begin) === slash) begin++
+  return begin
+}
+
+/** Where a path ends without its trailing slashes. */
+function pathEnd(path: string): number {
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === slash) end--
+  return end
 }

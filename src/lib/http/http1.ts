@@ -18,6 +18,9 @@ import type { Connection } from './connection.ts'
 
 const nothing = Buffer.alloc(0)
 
+/** Most requests have no query; nobody adds to one. */
+const noQuery = new URLSearchParams()
+
 export class Http1Request implements HttpRequest {
   readonly method: string
   readonly path: string
@@ -50,7 +53,7 @@ export class Http1Request implements HttpRequest {
   }
 
   get query(): URLSearchParams {
-    return (this.#query ??= new URLSearchParams(this.search))
+    return (this.#query ??= this.search === '' ? noQuery : new URLSearchParams(this.search))
   }
 
   get peer(): Peer | undefined {

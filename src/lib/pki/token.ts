@@ -42,8 +42,8 @@ export class TokenSigner {
   }
 }
 
-/** So many of the newest tokens need not be hashed again. */
-const hashesKept = 64
+/** So many of the newest tokens are known by their text. */
+const newestKept = 64
 
 /**
  * Checks tokens against a set of keys. Signatures are remembered by the token's hash, because clients send the same token with
@@ -52,7 +52,7 @@ const hashesKept = 64
 export class TokenVerifier {
   readonly #keys = new Map<string, { readonly key: KeyObject; readonly algorithm: string }>()
   readonly #issuers: readonly string[]
-  readonly #hashes = new Map<string, string>()
+  readonly #newest = new Map<string, TokenClaims>()
   readonly #remembered = new Map<string, TokenClaims>()
   readonly #capacity: number
   #keySet: Promise<{ readonly keys: JWK[] }> | undefined
@@ -69,16 +69,25 @@ export class TokenVerifier {
   }
 
   /** Whether the token is good at `now` (milliseconds) for one of `audiences`, or why not. Any audience will do when there are none. */
-  async verify(token: string, now: number, audiences: readonly string[] = []): Promise<TokenResult> {
+  verify(token: string, now: number, audiences: readonly string[] = []): TokenResult | Promise<TokenResult> {
+    const newest = this.#newest.get(token)
+    return newest === undefined ? this.#verifyOther(token, now, audiences) : this.#judge(newest, now, audiences)
+  }
+
+  async #verifyOther(token: string, now: number, audiences: readonly string[]): Promise<TokenResult> {
     if (token.length > longestToken) return refuse(`token is longer than ${longestToken} characters`)
-    const hash = this.#hashOf(token)
+    const hash = hashOf(token)
     let claims = this.#remembered.get(hash)
     if (claims === undefined) {
       const checked = await this.#check(token)
       if (!checked.ok) return checked
       claims = checked.claims
     }
-    this.#remember(hash, claims)
+    this.#remember(token, hash, claims)
+    return this.#judge(claims, now, audiences)
+  }
+
+  #judge(claims: TokenClaims, now: number, audiences: readonly string[]): TokenResult {
     const problem = this.#findProblem(claims, now / 1000, audiences)
     return problem === undefined ? { ok: true, claims } : refuse(problem)
   }
@@ -90,24 +99,15 @@ export class TokenVerifier {
 
   /** Whether a token says that it comes from an issuer of ours; nothing about it has been checked. */
   claimsOurIssuer(token: string): boolean {
+    if (this.#newest.has(token)) return true
     if (token.length > longestToken) return false
-    if (this.#remembered.has(this.#hashOf(token))) return true
+    if (this.#remembered.has(hashOf(token))) return true
     try {
       const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as TokenClaims
       return typeof claims?.iss === 'string' && this.#issuers.includes(claims.iss)
     } catch {
       return false
     }
-  }
-
-  /** The newest tokens come again with the next request, and looking one up costs less than hashing it. */
-  #hashOf(token: string): string {
-    let hash = this.#hashes.get(token)
-    if (hash !== undefined) return hash
-    hash = createHash('sha256').update(token).digest('base64')
-    if (this.#hashes.size >= hashesKept) this.#hashes.clear()
-    this.#hashes.set(token, hash)
-    return hash
   }
 
   async #check(token: string): Promise<TokenResult> {
@@ -149,12 +149,18 @@ export class TokenVerifier {
       : `token audiences ${JSON.stringify(given)} are invalid for the target audiences ${JSON.stringify(audiences)}`
   }
 
-  /** Keeps the tokens that were used last. */
-  #remember(hash: string, claims: TokenClaims): void {
+  /** Keeps the tokens that were used last; the newest come again with the next request, and their text finds them soonest. */
+  #remember(token: string, hash: string, claims: TokenClaims): void {
+    if (this.#newest.size >= newestKept) this.#newest.clear()
+    this.#newest.set(token, claims)
     this.#remembered.delete(hash)
     this.#remembered.set(hash, claims)
     if (this.#remembered.size > this.#capacity) this.#remembered.delete(this.#remembered.keys().next().value!)
   }
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64')
 }
 
 /** The public halves of keys as a JSON Web Key Set. */

@@ -16,7 +16,8 @@ const authenticationGroup = 'authentication.k8s.io'
 
 /** Headers of this kind are the server's own: they go no further. */
 export const isImpersonationHeader = (name: string): boolean =>
-  name === userHeader || name === groupHeader || name === uidHeader || name.startsWith(extraPrefix)
+  name.startsWith('impersonate-') &&
+  (name === userHeader || name === groupHeader || name === uidHeader || name.startsWith(extraPrefix))
 
 /** Whom a request wants to be; undefined when it wants to be nobody else. */
 export interface ImpersonationWish {
@@ -28,8 +29,9 @@ export interface ImpersonationWish {
 
 /** Reads the wish of a request. Throws 400 when it wants something of nobody. */
 export function readImpersonation(request: ServerRequest): ImpersonationWish | undefined {
-  const names = request.headerNames?.().filter(isImpersonationHeader) ?? []
-  if (names.length === 0) return undefined
+  const all = request.headerNames?.()
+  if (all === undefined || !all.some(isImpersonationHeader)) return undefined
+  const names = all.filter(isImpersonationHeader)
   const [user, uid] = [headerText(request.header(userHeader) ?? ''), headerText(request.header(uidHeader) ?? '')]
   const groups = request.headerValues(groupHeader).map(headerText)
   const extra: Record<string, readonly string[]> = {}
@@ -44,9 +46,9 @@ export function readImpersonation(request: ServerRequest): ImpersonationWish | u
   }
   if (user === '') {
     const wanted = [...groups.map((group) => `group ${JSON.stringify(group)}`), ...(uid === '' ? [] : ['a uid'])]
-    const all = [...wanted, ...Object.keys(extra).map((key) => `extra ${JSON.stringify(key)}`)]
-    if (all.length === 0) return undefined
-    throw badRequest(`requested ${all.join(', ')} without impersonating a user`)
+    const wishes = [...wanted, ...Object.keys(extra).map((key) => `extra ${JSON.stringify(key)}`)]
+    if (wishes.length === 0) return undefined
+    throw badRequest(`requested ${wishes.join(', ')} without impersonating a user`)
   }
   return { user, groups, uid, extra }
 }

@@ -3,7 +3,7 @@ import { pods } from '#api/core/v1/pod.ts'
 import { secrets, type Secret } from '#api/core/v1/secret.ts'
 import { serviceAccounts, type ServiceAccount } from '#api/core/v1/serviceAccount.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
-import type { TokenClaims, TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import type { TokenClaims, TokenResult, TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { ClusterView } from '../admission/chain.ts'
 import { accountGroups, accountUser } from '../identities.ts'
 import type { Caller } from '../strategy.ts'
@@ -53,6 +53,21 @@ export interface ServiceAccountTokensOptions {
   readonly longestSeconds?: number
 }
 
+/** An object without which a token is no good. */
+interface Need {
+  readonly resource: Resource
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string | undefined
+}
+
+/** Whose a token is, for whom it is meant and what it needs; one that a Secret keeps needs that and its account. */
+interface Bearer {
+  readonly caller: Caller
+  readonly audiences: readonly string[]
+  readonly needs: readonly Need[] | undefined
+}
+
 /** Makes the tokens of service accounts, and says whose a token is. */
 export class ServiceAccountTokens implements TokenAuthenticator {
   readonly name = 'ServiceAccountToken'
@@ -60,6 +75,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   /** The longest life that a token gets, in seconds. */
   readonly longestSeconds: number
   readonly #options: ServiceAccountTokensOptions
+  readonly #bearers = new WeakMap<TokenClaims, Bearer>()
 
   constructor(options: ServiceAccountTokensOptions) {
     this.#options = options
@@ -105,22 +121,40 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   /** Whose a token is, if it is good for one of the audiences; otherwise why not. Undefined: another issuer's. */
-  async verify(token: string, audiences: readonly string[]): Promise<TokenAnswer> {
+  verify(token: string, audiences: readonly string[]): TokenAnswer | Promise<TokenAnswer> {
     const { verifier, cluster } = this.#options
     if (!verifier.claimsOurIssuer(token)) return undefined
-    const result = await verifier.verify(token, cluster.now)
+    const result = verifier.verify(token, cluster.now)
+    return result instanceof Promise
+      ? result.then((checked) => this.#answer(checked, token, audiences))
+      : this.#answer(result, token, audiences)
+  }
+
+  #answer(result: TokenResult, token: string, audiences: readonly string[]): TokenAnswer | Promise<TokenAnswer> {
     if (!result.ok) return { problem: result.problem }
-    const isOfSecret = result.claims.iss === secretIssuer
-    const problem = isOfSecret ? await this.#findLostSecret(result.claims, token) : await this.#findLoss(result.claims)
-    if (problem !== undefined) return { problem }
-    const { aud } = result.claims
-    const given = isOfSecret ? this.audiences : typeof aud === 'string' ? [aud] : (aud ?? [])
-    const common = given.filter((each) => audiences.includes(each))
-    if (common.length === 0) {
-      const [had, wanted] = [JSON.stringify(given), JSON.stringify(audiences)]
-      return { problem: `token audiences ${had} are invalid for the target audiences ${wanted}` }
+    const { claims } = result
+    const bearer = this.#bearerOf(claims)
+    if (bearer.needs !== undefined && bearer.needs.length > 0 && bearer.needs.every(this.#isThere)) return goodFor(bearer, audiences)
+    const loss = bearer.needs === undefined ? this.#findLostSecret(claims, token) : this.#findLoss(bearer.needs)
+    return loss.then((problem) => (problem === undefined ? goodFor(bearer, audiences) : { problem }))
+  }
+
+  /** What the claims of a token say; read once for as long as the verifier knows them. */
+  #bearerOf(claims: TokenClaims): Bearer {
+    let bearer = this.#bearers.get(claims)
+    if (bearer === undefined) {
+      const { aud } = claims
+      bearer =
+        claims.iss === secretIssuer
+          ? { caller: secretCaller(claims), audiences: this.audiences, needs: undefined }
+          : {
+              caller: callerOf(claims),
+              audiences: typeof aud === 'string' ? [aud] : (aud ?? []),
+              needs: needsOf(kubernetesClaims(claims)),
+            }
+      this.#bearers.set(claims, bearer)
     }
-    return { caller: isOfSecret ? secretCaller(result.claims) : callerOf(result.claims), audiences: common }
+    return bearer
   }
 
   /** The Secret must still hold this very token, and its account be the same one. */
@@ -138,28 +172,42 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     return isThere() ? undefined : `serviceaccount ${account} of the token is gone`
   }
 
-  /** What the token depends on and is no longer there. */
-  async #findLoss(claims: TokenClaims): Promise<string | undefined> {
-    const { cluster } = this.#options
-    const own = kubernetesClaims(claims)
-    const { namespace, serviceaccount } = own
-    if (namespace === undefined || serviceaccount?.name === undefined) return 'token is not of a service account'
-    const needed: readonly [Resource, string, { readonly name?: string; readonly uid?: string } | undefined][] = [
-      [serviceAccounts as Resource, namespace, serviceaccount],
-      [pods as Resource, namespace, own.pod],
-      [secrets as Resource, namespace, own.secret],
-      // The node of a pod's token is only told; it is a condition where the token is bound to nothing else.
-      [nodes as Resource, '', own.pod === undefined ? own.node : undefined],
-    ]
-    for (const [resource, where, reference] of needed) {
-      if (reference?.name === undefined) continue
-      if (isAlive(cluster.get(resource, where, reference.name), reference.uid)) continue
-      await cluster.current()
-      if (isAlive(cluster.get(resource, where, reference.name), reference.uid)) continue
-      return `${resource.kind.toLowerCase()} ${reference.name} of the token is gone`
+  /** What a token depends on and is no longer there. */
+  async #findLoss(needs: readonly Need[]): Promise<string | undefined> {
+    if (needs.length === 0) return 'token is not of a service account'
+    for (const need of needs) {
+      if (this.#isThere(need)) continue
+      await this.#options.cluster.current()
+      if (!this.#isThere(need)) return `${need.resource.kind.toLowerCase()} ${need.name} of the token is gone`
     }
     return undefined
   }
+
+  readonly #isThere = ({ resource, namespace, name, uid }: Need): boolean =>
+    isAlive(this.#options.cluster.get(resource, namespace, name), uid)
+}
+
+/** Whether a token is good for one of the audiences. */
+function goodFor({ caller, audiences: given }: Bearer, audiences: readonly string[]): TokenAnswer {
+  const common = given.filter((each) => audiences.includes(each))
+  if (common.length > 0) return { caller, audiences: common }
+  const [had, wanted] = [JSON.stringify(given), JSON.stringify(audiences)]
+  return { problem: `token audiences ${had} are invalid for the target audiences ${wanted}` }
+}
+
+/** The objects on which a token depends; none: it is not of a service account. */
+function needsOf({ namespace, serviceaccount, pod, secret, node }: KubernetesClaims): readonly Need[] {
+  if (namespace === undefined || serviceaccount?.name === undefined) return []
+  const all: readonly [Resource, string, { readonly name?: string; readonly uid?: string } | undefined][] = [
+    [serviceAccounts as Resource, namespace, serviceaccount],
+    [pods as Resource, namespace, pod],
+    [secrets as Resource, namespace, secret],
+    // The node of a pod's token is only told; it is a condition where the token is bound to nothing else.
+    [nodes as Resource, '', pod === undefined ? node : undefined],
+  ]
+  return all.flatMap(([resource, where, reference]) =>
+    reference?.name === undefined ? [] : [{ resource, namespace: where, name: reference.name, uid: reference.uid }],
+  )
 }
 
 function isAlive(object: KubeObject | undefined, uid: string | undefined): boolean {

@@ -15,20 +15,42 @@ export interface TokenAuthenticator {
   verify(token: string, audiences: readonly string[]): TokenAnswer | Promise<TokenAnswer>
 }
 
-/** Asks about a token in order; the first who knows whose it is decides. */
-export async function verifyToken(
+/** Asks about a token in order; the first who knows whose it is decides. What is known already is told at once. */
+export function verifyToken(
   authenticators: readonly TokenAuthenticator[],
   token: string,
   audiences: readonly string[],
-): Promise<NonNullable<TokenAnswer>> {
-  const problems: string[] = []
-  for (const authenticator of authenticators) {
-    const answer = await authenticator.verify(token, audiences)
-    if (answer === undefined) continue
-    if (!('problem' in answer)) return answer
-    problems.push(answer.problem)
+): NonNullable<TokenAnswer> | Promise<NonNullable<TokenAnswer>> {
+  return askFrom(0, 'invalid bearer token', authenticators, token, audiences)
+}
+
+/** `problems`: what those before `from` had against the token. */
+function askFrom(
+  from: number,
+  problems: string,
+  authenticators: readonly TokenAuthenticator[],
+  token: string,
+  audiences: readonly string[],
+): NonNullable<TokenAnswer> | Promise<NonNullable<TokenAnswer>> {
+  for (let at = from; at < authenticators.length; at++) {
+    const answer = authenticators[at]!.verify(token, audiences)
+    if (answer instanceof Promise) {
+      return answer.then((told) =>
+        isCaller(told) ? told : askFrom(at + 1, withProblem(problems, told), authenticators, token, audiences),
+      )
+    }
+    if (isCaller(answer)) return answer
+    problems = withProblem(problems, answer)
   }
-  return { problem: ['invalid bearer token', ...problems].join(', ') }
+  return { problem: problems }
+}
+
+function isCaller(answer: TokenAnswer): answer is Extract<TokenAnswer, { caller: Caller }> {
+  return answer !== undefined && 'caller' in answer
+}
+
+function withProblem(problems: string, answer: Exclude<TokenAnswer, { caller: Caller }>): string {
+  return answer === undefined ? problems : `${problems}, ${answer.problem}`
 }
 
 /** Knows callers by bearer tokens; a token that is no good is refused. */
@@ -42,12 +64,15 @@ export function bearerTokens(
       const token = bearerToken(request)
       if (token === undefined) return undefined
       if (token === '') throw unauthorized()
-      return verifyToken(authenticators, token, audiences).then((answer) => {
-        if ('problem' in answer) throw unauthorized()
-        return answer.caller
-      })
+      const answer = verifyToken(authenticators, token, audiences)
+      return answer instanceof Promise ? answer.then(callerOrRefusal) : callerOrRefusal(answer)
     },
   }
+}
+
+function callerOrRefusal(answer: NonNullable<TokenAnswer>): Caller {
+  if ('problem' in answer) throw unauthorized()
+  return answer.caller
 }
 
 /** A kind of tokens that know nothing of audiences: they are good for the server alone. */
