@@ -242,25 +242,54 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
   let fields: readonly Field[] | undefined
   /** Positions of the fields that are written even when they are absent. */
   let fills: readonly number[] = []
+  /** By the place behind a field: the position that came there last. Objects of one kind mostly have the same fields. */
+  const followers: number[] = []
 
-  /** Members in any order: collected first, then written in that of the schema. The first `done` are in `begun` already. */
+  /** The position of a member that comes behind the one at `last`; undefined when the type has no such field. */
+  const positionOf = (key: string, last: number): number | undefined => {
+    const guess = followers[last + 1]
+    if (guess !== undefined && fields![guess]!.name === key) return guess
+    const position = positions.get(key)
+    if (position !== undefined) followers[last + 1] = position
+    return position
+  }
+
+  /** Members in any order: put in that of the schema as they come. The first `done` are in `begun` already. */
   const decodeUnordered = (value: JsonObject, state: State, begun: JsonObject, done: number): JsonObject => {
-    const members: unknown[] = new Array<unknown>(fields!.length).fill(undefined)
+    const found: number[] = []
+    const members: unknown[] = []
     let count = 0
+    let last = -1
     for (const key in value) {
-      const i = positions.get(key)
+      const i = positionOf(key, last)
       if (i === undefined) state.trouble = true
-      else members[i] = count < done ? begun[key] : fields![i]!.decode(value[key], state)
+      else {
+        const member = count < done ? begun[key] : fields![i]!.decode(value[key], state)
+        let at = found.length
+        for (; at > 0 && found[at - 1]! > i; at--) {
+          found[at] = found[at - 1]!
+          members[at] = members[at - 1]
+        }
+        found[at] = i
+        members[at] = member
+        last = i
+      }
       count++
     }
     const struct: JsonObject = {}
-    for (let i = 0; i < fields!.length; i++) {
+    let fill = 0
+    for (let at = 0; at < found.length; at++) {
+      const i = found[at]!
+      for (; fill < fills.length && fills[fill]! < i; fill++) writeZero(struct, fields![fills[fill]!]!, state)
       const { name, schema, drops } = fields![i]!
-      let member = members[i]
-      if (schema.zero === 'fill') member ??= zeroValue(schema, state)
-      else if (drops && isZero(member)) continue
+      let member = members[at]
+      if (fills[fill] === i) {
+        fill++
+        member ??= zeroValue(schema, state)
+      } else if (drops && isZero(member)) continue
       if (member !== undefined) struct[name] = member
     }
+    for (; fill < fills.length; fill++) writeZero(struct, fields![fills[fill]!]!, state)
     return struct
   }
 
@@ -282,19 +311,19 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
     // Programs mostly send members in the order of the schema: then they are written as they come. Types with dozens
     // of fields have few of them set, so what is absent should cost nothing.
     let struct: JsonObject | undefined = state.shares ? undefined : {}
-    let next = 0
+    let last = -1
     let fill = 0
     let done = 0
     for (const key in value) {
-      const i = positions.get(key)
-      if (i !== undefined && i < next) return decodeUnordered(value, state, struct ?? value, done)
+      const i = positionOf(key, last)
       if (i === undefined) {
         state.trouble = true
         struct ??= firstMembers(value, done)
         done++
         continue
       }
-      next = i + 1
+      if (i <= last) return decodeUnordered(value, state, struct ?? value, done)
+      last = i
       for (; fill < fills.length && fills[fill]! < i; fill++) {
         writeZero((struct ??= firstMembers(value, done)), fields[fills[fill]!]!, state)
       }
