@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldsNamed } from './fieldSet.ts'
-import { compareFields, compareFieldsAt, createdFields } from './changedFields.ts'
+import { compareFields, compareFieldsAt } from './changedFields.ts'
 import { shape } from './testShape.ts'
 
 const changes: readonly [string, object, object, object | undefined][] = [
@@ -87,48 +87,4 @@ test('a change that can only be at some places is looked for there', () => {
   ])
   assert.deepEqual(found?.modified, fieldsNamed('inner.b'))
   assert.equal(compareFieldsAt(shape, { size: 1 }, { size: 2 }, ['inner.b', 'map']), undefined)
-})
-
-test('what a new object sets is what it adds to an empty one, in order', () => {
-  const empty = { inner: {}, items: [] }
-  const object = {
-    size: 0,
-    ports: [{ port: 443 }, { port: 80 }],
-    items: [{ name: 'b', value: '1' }, { name: 'a' }, { name: 'b' }],
-    inner: { b: '1' },
-    map: { z: '1', a: '2' },
-    open: {},
-    whole: { a: '1' },
-  }
-  const created = createdFields(shape, empty, object)
-  assert.deepEqual(created, compareFields(shape, empty, object)?.added)
-  assert.equal(
-    JSON.stringify(created),
-    JSON.stringify({
-      'f:inner': { 'f:b': {} },
-      'f:items': { 'k:{"name":"a"}': { '.': {}, 'f:name': {} }, 'k:{"name":"b"}': {} },
-      'f:map': { '.': {}, 'f:a': {}, 'f:z': {} },
-      'f:open': {},
-      'f:ports': {
-        '.': {},
-        'k:{"port":80,"proto":"TCP"}': { '.': {}, 'f:port': {} },
-        'k:{"port":443,"proto":"TCP"}': { '.': {}, 'f:port': {} },
-      },
-      'f:size': {},
-      'f:whole': {},
-    }),
-  )
-  assert.deepEqual(createdFields(shape, empty, empty), {})
-})
-
-test('fields that a new object sets are not told when their text would be too long', () => {
-  const empty = {}
-  const object = { map: { a: '1', b: '2' }, set: ['x', 'y'], items: [{ name: 'a' }] }
-  const all = createdFields(shape, empty, object)
-  const { length } = JSON.stringify(all)
-  assert.equal(createdFields(shape, empty, object, length), all)
-  for (const most of [length - 3, 40, 10, 0]) assert.equal(createdFields(shape, empty, object, most), undefined)
-  // What one object may take is nothing to the next.
-  assert.equal(createdFields(shape, empty, object), all)
-  assert.deepEqual(compareFields(shape, empty, object)?.added, all)
 })

@@ -1,10 +1,19 @@
 // Which fields a change touches: what a writer comes to own and others lose.
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { leaf, sharedText, union, type FieldSet } from './fieldSet.ts'
-import { compareSteps } from './fieldSteps.ts'
+import { wholeText } from './createdFields.ts'
+import { leaf, union, type FieldSet } from './fieldSet.ts'
 import { isObject } from '#machinery/schema/model.ts'
-import { isEmpty, itemsByStep, memberOf, noMembers, partsOf, Repeated, type Members, type Parts } from './fieldParts.ts'
-import { isDivided, isKeyed, type Field, type Shape } from './fieldShape.ts'
+import {
+  commonParts,
+  isEmpty,
+  itemsByStep,
+  memberOf,
+  noMembers,
+  partsOf,
+  Repeated,
+  type Members,
+} from './fieldParts.ts'
+import type { Shape } from './fieldShape.ts'
 
 /** The fields that differ between two objects, each in one of the sets. */
 export interface FieldChanges {
@@ -71,11 +80,6 @@ function bothChanges(a: FieldChanges, b: FieldChanges): FieldChanges {
     modified: both(a.modified, b.modified),
     removed: both(a.removed, b.removed),
   }
-}
-
-function commonParts(a: Parts, b: Parts): Parts {
-  if (a === b || b === 'none') return a
-  return a === 'none' ? b : 'mixed'
 }
 
 function compareMembers(shape: Shape, before: Members, after: Members): FieldChanges | undefined {
@@ -192,120 +196,6 @@ function wholeField(shape: Shape, value: unknown): FieldSet {
   if (typeof value !== 'object' || value === null) return leaf
   const text = wholeText(shape, value)
   return text === '{}' ? leaf : (JSON.parse(text) as FieldSet)
-}
-
-/**
- * The fields that a new object sets, beyond what every object of its kind has (`empty`). Written as text, because pods of one
- * template set the same: then there is nothing else to be made. Undefined: the text would have more than `most` characters.
- */
-export function createdFields(shape: Shape, empty: unknown, object: unknown): FieldSet
-export function createdFields(shape: Shape, empty: unknown, object: unknown, most?: number): FieldSet | undefined
-export function createdFields(shape: Shape, empty: unknown, object: unknown, most?: number): FieldSet | undefined {
-  longestText = most ?? Infinity
-  let text: string
-  try {
-    text = createdText(shape, empty, object)
-  } catch (error) {
-    if (error instanceof TooLong) return undefined
-    throw error
-  } finally {
-    longestText = Infinity
-  }
-  return text === '' ? leaf : sharedText(text)
-}
-
-/** How long the text that is being written may become. */
-let longestText = Infinity
-
-class TooLong extends Error {}
-
-/** Every member and item takes at least so many characters: `"f:":{},`. */
-const shortestField = 8
-
-function checkCount(count: number): void {
-  if (count * shortestField > longestText) throw new TooLong()
-}
-
-/** The text of a part; there is no use in going on when that alone is longer than the whole may be. */
-function fitting(text: string): string {
-  if (text.length > longestText) throw new TooLong()
-  return text
-}
-
-/** What is set below a node, as JSON; empty: nothing. */
-function createdText(shape: Shape, before: unknown, value: unknown): string {
-  if (before === undefined) return wholeText(shape, value)
-  const parts = commonParts(partsOf(shape, before), partsOf(shape, value))
-  if (isEmpty(value)) return sameJson(before, value) ? '' : '{}'
-  if (parts === 'members') {
-    return nodeText('', membersText(shape, value as Members, (before ?? noMembers) as Members))
-  }
-  if (parts === 'items') return nodeText('', itemsText(shape, value as readonly unknown[]))
-  return sameJson(before, value) ? '' : '{}'
-}
-
-const selfText = '".":{}'
-
-/** A node as JSON, given what is in it; empty where there is nothing. */
-function nodeText(own: string, below: string): string {
-  if (below === '') return own === '' ? '' : '{}'
-  return own === '' ? `{${below}}` : `{${own},${below}}`
-}
-
-function wholeText(shape: Shape, value: unknown): string {
-  if (typeof value !== 'object' || value === null) return '{}'
-  if (isDivided(shape, value)) return nodeText(selfText, membersText(shape, value, noMembers))
-  return isKeyed(shape, value) ? nodeText(selfText, itemsText(shape, value)) : '{}'
-}
-
-/** The members of a map or struct that are other than before. */
-function membersText(shape: Shape, value: Members, before: Members): string {
-  const { fields, values } = shape
-  let text = ''
-  const put = (key: string, inner: Shape, name: string): void => {
-    const below = createdText(inner, memberOf(before, name), value[name])
-    if (below !== '') text = fitting(`${text}${text === '' ? '' : ','}${key}${below}`)
-  }
-  if (values === undefined) {
-    for (const { name, key, shape: inner } of byRank(fields, value)) put(key, inner!, name)
-    return text
-  }
-  const names = Object.keys(value)
-  checkCount(names.length)
-  for (const name of names.sort()) {
-    const field = fields.get(name)
-    const inner = field === undefined ? values : field.shape
-    if (inner !== undefined && value[name] !== undefined) put(`${JSON.stringify(`f:${name}`)}:`, inner, name)
-  }
-  return text
-}
-
-/** The fields that a struct has set, by name. */
-function byRank(fields: ReadonlyMap<string, Field>, value: Members): readonly Field[] {
-  const found: Field[] = []
-  for (const name in value) {
-    const field = fields.get(name)
-    if (field?.shape === undefined || value[name] === undefined) continue
-    // Few fields of many: putting each in its place is the quickest way to sort them.
-    let at = found.push(field) - 1
-    for (; at > 0 && found[at - 1]!.rank > field.rank; at--) found[at] = found[at - 1]!
-    found[at] = field
-  }
-  return found
-}
-
-function itemsText(shape: Shape, list: readonly unknown[]): string {
-  const { items } = shape
-  checkCount(list.length)
-  const found = itemsByStep(shape, list)
-  const steps = found.size > 1 ? [...found.keys()].sort(compareSteps) : found.keys()
-  let text = ''
-  for (const step of steps) {
-    const item = found.get(step)
-    const below = item instanceof Repeated ? '{}' : wholeText(items, item)
-    text = fitting(`${text}${text === '' ? '' : ','}${JSON.stringify(step)}:${below}`)
-  }
-  return text
 }
 
 /** What is below a member. */

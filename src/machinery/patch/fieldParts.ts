@@ -14,6 +14,12 @@ export function partsOf(shape: Shape, value: unknown): Parts {
   return isKeyed(shape, value) ? 'items' : 'whole'
 }
 
+/** How two values divide together: null is as either, and what does not divide alike is mixed. */
+export function commonParts(a: Parts, b: Parts): Parts {
+  if (a === b || b === 'none') return a
+  return a === 'none' ? b : 'mixed'
+}
+
 /** An own member. What an object inherits is functions, which JSON has not, and its prototype. */
 export function memberOf(value: Members, name: string): unknown {
   const member = value[name]

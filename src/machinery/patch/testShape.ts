@@ -1,6 +1,6 @@
 // One shape with each way in which values divide into fields with owners, for tests of this folder.
 import type { Schema } from '#machinery/schema/model.ts'
-import { shapeOf } from './fieldShape.ts'
+import { shapeOf, type Shape } from './fieldShape.ts'
 
 const text: Schema = { type: 'string' }
 const item: Schema = {
@@ -22,3 +22,6 @@ const schema: Schema = {
   },
 }
 export const shape = shapeOf(schema)
+
+/** An equal shape that nothing was compared with yet. */
+export const newShape = (): Shape => shapeOf({ ...schema })

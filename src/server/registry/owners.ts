@@ -17,7 +17,8 @@ import {
   type ChangesIn,
   type Owners,
 } from '#machinery/patch/managedFields.ts'
-import { compareFields, compareFieldsAt, createdFields, type FieldChanges } from '#machinery/patch/changedFields.ts'
+import { compareFields, compareFieldsAt, type FieldChanges } from '#machinery/patch/changedFields.ts'
+import { createdFields } from '#machinery/patch/createdFields.ts'
 import { fittedFields } from '#machinery/patch/namedFields.ts'
 import type { Schema } from '#machinery/schema/model.ts'
 import { timeText } from '#machinery/time.ts'
