@@ -281,11 +281,11 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
     for (let at = 0; at < found.length; at++) {
       const i = found[at]!
       for (; fill < fills.length && fills[fill]! < i; fill++) writeZero(struct, fields![fills[fill]!]!, state)
-      const { name, schema, drops } = fields![i]!
+      const { name, drops } = fields![i]!
       let member = members[at]
       if (fills[fill] === i) {
         fill++
-        member ??= zeroValue(schema, state)
+        member ??= zeroOf(fields![i]!, state)
       } else if (drops && isZero(member)) continue
       if (member !== undefined) struct[name] = member
     }
@@ -327,12 +327,12 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
       for (; fill < fills.length && fills[fill]! < i; fill++) {
         writeZero((struct ??= firstMembers(value, done)), fields[fills[fill]!]!, state)
       }
-      const { name, schema, decode, drops } = fields[i]!
+      const { name, decode, drops } = fields[i]!
       const given = value[key]
       let member = decode(given, state)
       if (fills[fill] === i) {
         fill++
-        member ??= zeroValue(schema, state)
+        member ??= zeroOf(fields[i]!, state)
       } else if (drops && isZero(member)) member = undefined
       if (member === undefined || member !== given) struct ??= firstMembers(value, done)
       if (struct !== undefined && member !== undefined) struct[name] = member
@@ -355,9 +355,13 @@ function firstMembers(value: JsonObject, count: number): JsonObject {
   return first
 }
 
-function writeZero(struct: JsonObject, { name, schema }: Field, state: State): void {
-  const zero = zeroValue(schema, state)
-  if (zero !== undefined) struct[name] = zero
+function writeZero(struct: JsonObject, field: Field, state: State): void {
+  const zero = zeroOf(field, state)
+  if (zero !== undefined) struct[field.name] = zero
+}
+
+function zeroOf({ schema, decode }: Field, state: State): unknown {
+  return schema.type === 'object' && schema.format === undefined ? decode({}, state) : zeroValue(schema, state)
 }
 
 function isZero(value: unknown): boolean {

@@ -134,7 +134,8 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     if (!result.ok) return { problem: result.problem }
     const { claims } = result
     const bearer = this.#bearerOf(claims)
-    if (bearer.needs !== undefined && bearer.needs.length > 0 && bearer.needs.every(this.#isThere)) return goodFor(bearer, audiences)
+    if (bearer.needs !== undefined && bearer.needs.length > 0 && bearer.needs.every(this.#isThere))
+      return goodFor(bearer, audiences)
     const loss = bearer.needs === undefined ? this.#findLostSecret(claims, token) : this.#findLoss(bearer.needs)
     return loss.then((problem) => (problem === undefined ? goodFor(bearer, audiences) : { problem }))
   }

@@ -14,6 +14,9 @@ import { virtualPathWarnings } from './virtualPaths.ts'
 
 type Warn = (text: string) => void
 
+/** Where something is. Written only when there is something to say of it. */
+type Place = () => string
+
 /** The warnings for a new pod. Changes of pods are made by programs: nobody reads theirs. */
 export function podWarnings({ metadata, spec }: Pod): readonly string[] {
   const warnings: string[] = []
@@ -70,28 +73,31 @@ function warn(spec: PodSpec, { annotations = {} }: Partial<ObjectMeta>, root: st
     if (Object.hasOwn(annotations, key)) say(`${noted}[${key}]: ${fate}`)
   }
   const { volumes = [] } = spec
-  for (const [index, volume] of volumes.entries()) warnOfVolume(volume, `${place}.volumes[${index}]`, say)
+  for (let at = 0; at < volumes.length; at++) warnOfVolume(volumes[at]!, () => `${place}.volumes[${at}]`, say)
   for (const volume of volumes) for (const text of virtualPathWarnings(volume)) say(text)
   warnOfRepeats(spec, place, say)
-  warnOfFractions(spec.overhead, `${place}.overhead`, say)
+  warnOfFractions(spec.overhead, () => `${place}.overhead`, say)
   if (spec.securityContext?.seccompProfile === undefined && Object.hasOwn(annotations, podSeccomp)) {
     say(`${noted}[${podSeccomp}]: ${useSeccompProfile}`)
   }
   const hasAppArmor = spec.securityContext?.appArmorProfile !== undefined
-  for (const [container, at] of containersOf(spec, place)) {
-    const seccomp = containerSeccomp + container.name
-    if (container.securityContext?.seccompProfile === undefined && Object.hasOwn(annotations, seccomp)) {
-      say(`${noted}[${seccomp}]: ${useSeccompProfile}`)
+  const isNoted = Object.keys(annotations).some((key) => key.startsWith('container.'))
+  eachContainer(spec, place, (container, at) => {
+    if (isNoted) {
+      const seccomp = containerSeccomp + container.name
+      if (container.securityContext?.seccompProfile === undefined && Object.hasOwn(annotations, seccomp)) {
+        say(`${noted}[${seccomp}]: ${useSeccompProfile}`)
+      }
+      const appArmor = containerAppArmor + container.name
+      const isProfiled = hasAppArmor || container.securityContext?.appArmorProfile !== undefined
+      if (root !== '' && !isProfiled && Object.hasOwn(annotations, appArmor)) {
+        say(`${noted}[${appArmor}]: ${useAppArmorProfile}`)
+      }
     }
-    const appArmor = containerAppArmor + container.name
-    const isProfiled = hasAppArmor || container.securityContext?.appArmorProfile !== undefined
-    if (root !== '' && !isProfiled && Object.hasOwn(annotations, appArmor)) {
-      say(`${noted}[${appArmor}]: ${useAppArmorProfile}`)
-    }
-    warnOfFractions(container.resources?.limits, `${at}.resources.limits`, say)
-    warnOfFractions(container.resources?.requests, `${at}.resources.requests`, say)
+    warnOfFractions(container.resources?.limits, () => `${at()}.resources.limits`, say)
+    warnOfFractions(container.resources?.requests, () => `${at()}.resources.requests`, say)
     warnOfHiddenVariables(container, at, say)
-  }
+  })
   warnOfPorts(spec, place, say, isFull)
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
     say(`${place}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`)
@@ -157,13 +163,13 @@ const deprecatedVolumes: readonly (readonly [keyof Volume, string])[] = [
   ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
 ]
 
-function warnOfVolume(volume: Volume, place: string, say: Warn): void {
+function warnOfVolume(volume: Volume, place: Place, say: Warn): void {
   for (const [type, fate] of deprecatedVolumes) {
-    if (volume[type] !== undefined) say(`${place}.${type === 'storageos' ? 'storageOS' : type}: ${fate}`)
+    if (volume[type] !== undefined) say(`${place()}.${type === 'storageos' ? 'storageOS' : type}: ${fate}`)
   }
   const claim = volume.ephemeral?.volumeClaimTemplate?.spec
   if (claim !== undefined) {
-    for (const text of claimWarnings(claim, `${place}.ephemeral.volumeClaimTemplate.spec`)) say(text)
+    for (const text of claimWarnings(claim, `${place()}.ephemeral.volumeClaimTemplate.spec`)) say(text)
   }
 }
 
@@ -179,11 +185,11 @@ export function claimWarnings(
 const fractional = (amount: string): string =>
   `fractional byte value ${JSON.stringify(amount)} is invalid, must be an integer`
 
-function warnOfFractions(amounts: Readonly<Record<string, string>> | undefined, place: string, say: Warn): void {
+function warnOfFractions(amounts: Readonly<Record<string, string>> | undefined, place: Place, say: Warn): void {
   if (amounts === undefined) return
   for (const name of ['memory', 'ephemeral-storage']) {
     const amount = amounts[name]
-    if (amount !== undefined && !isWhole(amount)) say(`${place}[${name}]: ${fractional(amount)}`)
+    if (amount !== undefined && !isWhole(amount)) say(`${place()}[${name}]: ${fractional(amount)}`)
   }
 }
 
@@ -204,26 +210,31 @@ function warnOfRepeats({ hostAliases = [], imagePullSecrets = [] }: PodSpec, pla
   }
 }
 
-function* containersOf(spec: PodSpec, place: string): Generator<readonly [Container, string]> {
-  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
-    for (const [index, container] of (spec[list] ?? []).entries()) {
-      yield [container as Container, `${place}.${list}[${index}]`]
-    }
+const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const
+
+/** Shows every container of a pod with its place. */
+function eachContainer(spec: PodSpec, place: string, see: (container: Container, at: Place) => void): void {
+  for (const list of containerLists) {
+    const containers = spec[list]
+    if (containers === undefined) continue
+    for (let at = 0; at < containers.length; at++) see(containers[at] as Container, () => `${place}.${list}[${at}]`)
   }
 }
 
 /** A variable may be set again on top of itself, `X=$(X):more`; otherwise the one before is lost. */
-function warnOfHiddenVariables({ env = [] }: Container, place: string, say: Warn): void {
-  if (env.length < 2) return
+function warnOfHiddenVariables({ env }: Container, place: Place, say: Warn): void {
+  if (env === undefined || env.length < 2) return
   const names = new Set<string>()
-  for (const [index, { name, value = '', valueFrom }] of env.entries()) {
-    const reference = `$(${name})`
-    const isLost = valueFrom !== undefined || value === reference || !value.includes(reference)
-    if (names.has(name) && isLost) {
-      const what = `hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`
-      say(`${place}.env[${index}]: ${what}`)
+  for (let at = 0; at < env.length; at++) {
+    const { name, value = '', valueFrom } = env[at]!
+    if (!names.has(name)) {
+      names.add(name)
+      continue
     }
-    names.add(name)
+    const reference = `$(${name})`
+    if (valueFrom === undefined && value !== reference && value.includes(reference)) continue
+    const what = `hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`
+    say(`${place()}.env[${at}]: ${what}`)
   }
 }
 
@@ -231,23 +242,27 @@ function warnOfHiddenVariables({ env = [] }: Container, place: string, say: Warn
 const mostCompared = 100
 
 function warnOfPorts(spec: PodSpec, place: string, say: Warn, isFull: () => boolean): void {
-  const all = new Map<string, { readonly at: string; readonly port: ContainerPort }[]>()
-  for (const [{ ports = [] }, container] of containersOf(spec, place)) {
-    for (const [index, port] of ports.entries()) {
-      const at = `${container}.ports[${index}]`
+  const all = new Map<string, { readonly at: Place; readonly port: ContainerPort }[]>()
+  eachContainer(spec, place, ({ ports = [] }, container) => {
+    for (let index = 0; index < ports.length; index++) {
+      const port = ports[index]!
+      const at = (): string => `${container()}.ports[${index}]`
       const { hostIP = '', hostPort = 0, containerPort, protocol = '' } = port
-      if (hostIP !== '' && hostPort === 0) say(`${at}: hostIP set without hostPort: ${portText(port)}`)
+      if (hostIP !== '' && hostPort === 0) say(`${at()}: hostIP set without hostPort: ${portText(port)}`)
       const key = `${containerPort}/${protocol}`
-      const others = all.get(key) ?? []
+      const others = all.get(key)
+      if (others === undefined) {
+        all.set(key, [{ at, port }])
+        continue
+      }
       for (const other of others) {
         if (isFull()) return
         const clash = clashOf(hostIP, hostPort, other.port)
-        if (clash !== undefined) say(`${at}: ${clash} port definition with ${other.at}`)
+        if (clash !== undefined) say(`${at()}: ${clash} port definition with ${other.at()}`)
       }
       if (others.length < mostCompared) others.push({ at, port })
-      all.set(key, others)
     }
-  }
+  })
 }
 
 function clashOf(address: string, port: number, other: ContainerPort): string | undefined {
