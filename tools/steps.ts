@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly show?: boolean
   /** How many steps run at the same time; one when absent. */
   readonly atOnce?: number
+  /** Added to the environment of every step. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /**
@@ -28,7 +30,7 @@ export interface RunOptions {
  * begun. Returns the exit code of the first that failed; 0 when all went well.
  */
 export async function runSteps(steps: readonly Step[], options: RunOptions = {}): Promise<number> {
-  const { show = false, atOnce = 1 } = options
+  const { show = false, atOnce = 1, environment = {} } = options
   let failure = 0
   const left = [...steps]
   const runNext = async (): Promise<void> => {
@@ -36,7 +38,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions = {})
       const { name, command } = step
       const began = performance.now()
       if (show) process.stderr.write(`${name} ...\n`)
-      const { code, output } = await runStep(command, show)
+      const { code, output } = await runStep(command, show, environment)
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
       if (code === 0) process.stderr.write(`${name}: ${seconds} s\n`)
       else {
@@ -49,13 +51,17 @@ export async function runSteps(steps: readonly Step[], options: RunOptions = {})
   return failure
 }
 
-function runStep(command: Step['command'], show: boolean): Promise<{ code: number; output: string }> {
+function runStep(
+  command: Step['command'],
+  show: boolean,
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number; output: string }> {
   const [program, ...args] = command
   const path = [join(root, 'node_modules', '.bin'), dirname(process.execPath), process.env['PATH']].join(delimiter)
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: root,
-      env: { ...process.env, PATH: path },
+      env: { ...process.env, PATH: path, ...environment },
       stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
     })
     const pieces: Buffer[] = []
