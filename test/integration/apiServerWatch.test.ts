@@ -7,8 +7,10 @@ import { isReason } from '#machinery/status.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { connectWebSocket } from '#lib/http/webSocket.ts'
 import { decodeWatchFrame } from '#machinery/codec/protobuf.ts'
+import { staticTokens } from '#server/authenticate/staticTokens.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
 import { listen, userHeader } from './apiServerHttp.ts'
+import { testAudience, testUsers } from './secureServer.ts'
 
 const namespace = 'default'
 const path = '/api/v1/namespaces/default/configmaps'
@@ -165,11 +167,13 @@ test('every watcher sees every change once, in order, wherever it starts', async
 })
 
 test('a watch over WebSocket has a message for each event, and ends with its connection', async () => {
-  await using fixture = await startServer()
+  await using fixture = await startServer({ tokenAuthenticators: [staticTokens(testUsers, [testAudience])] })
   await using http = await listen(fixture.server)
-  const watch = async (accept: string) => {
+  const watch = async (accept: string, protocols: readonly string[] = []) => {
     const url = `http://127.0.0.1:${http.port}/api/v1/namespaces?watch=true`
-    const connection = await connectWebSocket(url, [], { headers: { [userHeader]: 'admin', accept } })
+    const connection = await connectWebSocket(url, protocols, {
+      headers: protocols.length > 0 ? {} : { [userHeader]: 'admin', accept },
+    })
     assert.ok(!('refused' in connection))
     const messages: { readonly data: Buffer; readonly binary: boolean }[] = []
     const third = Promise.withResolvers<void>()
@@ -198,6 +202,10 @@ test('a watch over WebSocket has a message for each event, and ends with its con
     protobuf.messages.map(({ data, binary }) => [binary, decodeWatchFrame(data).type]),
     Array.from({ length: 3 }, () => [true, 'ADDED']),
   )
+  // Browsers send their token as a subprotocol; it is not told to them again.
+  const browser = await watch('', ['base64url.bearer.authorization.k8s.io.cm9vdA', 'anything'])
+  assert.deepEqual([browser.connection.protocol, browser.messages[0]!.binary], ['anything', false])
+  browser.connection.terminate()
   assert.equal(watching(), true)
   json.connection.terminate()
   protobuf.connection.close()

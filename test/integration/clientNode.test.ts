@@ -350,6 +350,16 @@ test('tokens of service accounts are issued and let in', async () => {
   assert.equal(access.status?.allowed, false)
 })
 
+test('whoever shows a certificate is known by it', async () => {
+  await using started = await startForClientNode()
+  const config = started.config('certified')
+  const { status } = await config.makeApiClient(AuthenticationV1Api).createSelfSubjectReview({ body: {} })
+  assert.equal(status?.userInfo?.username, 'certified')
+  assert.deepEqual(status?.userInfo?.groups, ['system:masters', 'system:authenticated'])
+  const { items } = await config.makeApiClient(CoreV1Api).listNamespacedSecret({ namespace })
+  assert.deepEqual(items, [])
+})
+
 test('pods are bound, evicted and told of; leases are renewed', async () => {
   await using started = await startForClientNode()
   const config = started.config()

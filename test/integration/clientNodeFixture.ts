@@ -15,8 +15,11 @@ export interface ClientNodeFixture extends AsyncDisposable {
   readonly fixture: ServerFixture
   /** A folder for files; it goes with the fixture. */
   readonly folder: string
-  /** What the client knows after it has read the kubeconfig file, as `root` or `jane`. */
-  config(user?: 'root' | 'jane'): KubeConfig
+  /**
+   * What the client knows after it has read the kubeconfig file, as `root` or `jane`, or as `certified`, who may do
+   * everything and shows a certificate instead of a token.
+   */
+  config(user?: 'root' | 'jane' | 'certified'): KubeConfig
   /** Cuts all connections that are open now. */
   cut(): void
 }
@@ -33,7 +36,8 @@ export async function startForClientNode(
   stack.defer(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'config')
   writeFileSync(join(folder, 'ca.crt'), secure.authority)
-  writeFileSync(file, kubeconfig(relay.port))
+  const { certificate, key } = secure.certify('certified', ['system:masters'])
+  writeFileSync(file, kubeconfig(relay.port, base64(certificate), base64(key)))
   return {
     fixture,
     folder,
@@ -48,7 +52,9 @@ export async function startForClientNode(
   }
 }
 
-const kubeconfig = (port: number): string => `apiVersion: v1
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+
+const kubeconfig = (port: number, certificate: string, key: string): string => `apiVersion: v1
 kind: Config
 clusters:
 - name: test
@@ -60,10 +66,14 @@ users:
   user: {token: root}
 - name: jane
   user: {token: jane}
+- name: certified
+  user: {client-certificate-data: ${certificate}, client-key-data: ${key}}
 contexts:
 - name: root
   context: {cluster: test, user: root, namespace: default}
 - name: jane
   context: {cluster: test, user: jane}
+- name: certified
+  context: {cluster: test, user: certified}
 current-context: jane
 `

@@ -12,10 +12,10 @@ interface Started extends AsyncDisposable {
   readonly jane: GoClient
 }
 
-async function start(): Promise<Started> {
+async function start(options: { readonly windowEvents?: number } = {}): Promise<Started> {
   const stack = new AsyncDisposableStack()
   const tokens = staticTokens(testUsers, [testAudience])
-  const fixture = stack.use(await startServer({ roles: true, tokenAuthenticators: [tokens] }))
+  const fixture = stack.use(await startServer({ ...options, roles: true, tokenAuthenticators: [tokens] }))
   const secure = stack.use(await listenSecurely(fixture.server))
   const [root, jane] = [new GoClient(secure, 'root'), new GoClient(secure, 'jane')]
   stack.use(root)
@@ -399,4 +399,21 @@ test('watches come as frames of protobuf, of built-in kinds and of metadata', as
   ])
   // What has no form in protobuf comes as lines of JSON.
   assert.deepEqual(words(await first(pies, 3)), ['ADDED Pie a', 'ADDED Pie b', 'BOOKMARK Pie'])
+})
+
+test('a watch from a history that is gone gets an error in protobuf', async () => {
+  await using started = await start({ windowEvents: 2 })
+  const { root } = started
+  for (const name of ['a', 'b', 'c', 'd']) {
+    await root.ask('POST', configMaps, { body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as never })
+  }
+  const events: GoEvent[] = []
+  for await (const event of root.watch(configMaps, { query: { resourceVersion: '1' } })) events.push(event)
+  assert.equal(events.length, 1)
+  const { type, object } = events[0]!
+  assert.deepEqual(
+    [type, object.kind, object.apiVersion, object.code, object.reason],
+    ['ERROR', 'Status', 'v1', 410, 'Expired'],
+  )
+  assert.match(object.message, /^too old resource version: 1 \(\d+\)$/)
 })

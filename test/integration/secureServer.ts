@@ -1,13 +1,22 @@
 import { HttpServer } from '#lib/http/server.ts'
-import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
+import {
+  certificatePem,
+  createAuthority,
+  generateKey,
+  issueCertificate,
+  privateKeyPem,
+  type CertificateTemplate,
+} from '#lib/pki/certificate.ts'
 import { httpHandler } from '#server/http.ts'
 import type { ApiServer } from '#server/server.ts'
 
 /** A server behind TLS on a port of the loopback interface, HTTP/1.1 and HTTP/2: clients send tokens over nothing else. */
 export interface SecureServer extends AsyncDisposable {
   readonly port: number
-  /** Vouches for the server, in PEM. */
+  /** Vouches for the server and for clients, in PEM. */
   readonly authority: string
+  /** A certificate of a user with groups, and its key, in PEM. */
+  certify(name: string, groups: readonly string[]): { readonly certificate: string; readonly key: string }
 }
 
 /** The audience of the tokens in `testUsers`. */
@@ -18,20 +27,25 @@ export const testUsers = 'root,root,1,"system:masters"\njane,jane,2\n'
 export async function listenSecurely(server: ApiServer): Promise<SecureServer> {
   const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 }
   const authority = createAuthority({ commonName: 'test' }, validity)
-  const { publicKey, privateKey } = generateKey()
-  const certificate = issueCertificate(authority, {
+  const issue = (template: Pick<CertificateTemplate, 'subject' | 'extendedUsages' | 'addresses'>) => {
+    const { publicKey, privateKey } = generateKey()
+    const certificate = issueCertificate(authority, { ...template, publicKey, ...validity })
+    return { certificate: certificatePem(certificate), key: privateKeyPem(privateKey) }
+  }
+  const clientAuthority = certificatePem(authority.certificate)
+  const own = issue({
     subject: { commonName: 'localhost' },
-    publicKey,
     extendedUsages: ['serverAuth'],
     addresses: ['127.0.0.1'],
-    ...validity,
   })
-  const tls = { certificate: certificatePem(certificate), key: privateKeyPem(privateKey) }
+  const tls = { ...own, clientAuthority }
   const http = new HttpServer({ handler: httpHandler(server), tls })
   const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
   return {
     port,
-    authority: certificatePem(authority.certificate),
+    authority: clientAuthority,
+    certify: (commonName, organizations) =>
+      issue({ subject: { commonName, organizations }, extendedUsages: ['clientAuth'] }),
     [Symbol.asyncDispose]: () => http.close(AbortSignal.abort()),
   }
 }

@@ -1,6 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
 import { acceptWebSocket, offeredProtocols } from '#lib/http/webSocket.ts'
+import { isTokenProtocol } from '../authenticate/authenticator.ts'
 import type { Kind } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import type { ApiServer } from '../server.ts'
@@ -53,7 +54,8 @@ async function sendMessages(
   const transformation = transformationOf(answer.kind, answer, request.query, () => server.now())
   const { kind, place } = answer
   const { clock } = server
-  const connection = await acceptWebSocket(request.upgrade!, offeredProtocols(request)[0] ?? '', { clock })
+  const protocol = offeredProtocols(request).find((offered) => !isTokenProtocol(offered)) ?? ''
+  const connection = await acceptWebSocket(request.upgrade!, protocol, { clock })
   // What clients say is of no interest, only that they are there.
   connection.onMessage(() => undefined)
   for await (const items of answer.watch) {
