@@ -177,7 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
   }
-  const aggregation = new Aggregation({ kinds, registry, onBug, ...options.aggregation })
+  const aggregation = new Aggregation({ kinds, registry, metrics: counts.aggregation, onBug, ...options.aggregation })
   const context: ServerContext = {
     registry,
     kinds,

@@ -89,6 +89,12 @@ test('a registration says why its server cannot be reached, until it can', async
   assert.equal((await it.ask('GET', teapots)).code, 503)
   const known = (await discovered(it))!
   assert.deepEqual([known.freshness, known.resources?.length], ['Stale', 1])
+  const metrics = (await it.ask('GET', '/metrics')).text.match(/^aggregator_.*(kitchen|v1\.apps).*$/gm)
+  assert.deepEqual(metrics, [
+    'aggregator_unavailable_apiservice{name="v1.apps"} 0',
+    'aggregator_unavailable_apiservice{name="v1.kitchen.example.com"} 1',
+    'aggregator_unavailable_apiservice_total{name="v1.kitchen.example.com",reason="ServiceNotFound"} 1',
+  ])
   const kept = (await send('PUT', `${registrations}/v1.kitchen.example.com`, {
     ...((await server.transport.send({ method: 'GET', path: `${registrations}/v1.kitchen.example.com` }))
       .body as object),

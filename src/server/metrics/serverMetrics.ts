@@ -7,6 +7,7 @@ import { keyRoot, type WatchCache } from '../watchCache.ts'
 import { AccessMetrics } from './accessMetrics.ts'
 import { AdmissionMetrics } from './admissionMetrics.ts'
 import { ConversionMetrics } from './conversionMetrics.ts'
+import { AggregationMetrics } from './aggregationMetrics.ts'
 import { RequestMetrics } from './requestMetrics.ts'
 
 export class ServerMetrics {
@@ -15,6 +16,7 @@ export class ServerMetrics {
   readonly access: AccessMetrics
   readonly admission: AdmissionMetrics
   readonly conversions: ConversionMetrics
+  readonly aggregation: AggregationMetrics
 
   constructor(registry: MetricRegistry) {
     this.registry = registry
@@ -22,6 +24,7 @@ export class ServerMetrics {
     this.access = new AccessMetrics(registry)
     this.admission = new AdmissionMetrics(registry)
     this.conversions = new ConversionMetrics(registry)
+    this.aggregation = new AggregationMetrics(registry)
   }
 
   /** Asks for the number of objects and of requests in flight whenever somebody reads. */

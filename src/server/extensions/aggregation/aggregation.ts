@@ -5,6 +5,7 @@ import { clientCertificate, type Authenticator } from '../../authenticate/authen
 import { requestHeader, vouchedFor } from '../../authenticate/requestHeader.ts'
 import type { Exchange } from '../../exchange.ts'
 import type { Kinds } from '../../kind.ts'
+import type { AggregationMetrics } from '../../metrics/aggregationMetrics.ts'
 import type { RegistryContext } from '../../registry/context.ts'
 import type { ServerReply } from '../../request.ts'
 import { AvailabilityKeeper } from './availabilityKeeper.ts'
@@ -25,6 +26,7 @@ export interface AggregationOptions {
 export interface AggregationSurroundings extends AggregationOptions {
   readonly kinds: Kinds
   readonly registry: RegistryContext
+  readonly metrics: AggregationMetrics
   readonly onBug: (error: unknown, what: string) => void
 }
 

@@ -5,11 +5,12 @@ import type { KubeObject } from '#api/resource.ts'
 import { exponentialBackoff } from '#lib/async/backoff.ts'
 import { WorkQueue } from '#lib/async/workQueue.ts'
 import type { HttpClient } from '#lib/http/client.ts'
-import { withCondition } from '#machinery/conditions.ts'
+import { isConditionTrue, withCondition } from '#machinery/conditions.ts'
 import { isReason } from '#machinery/status.ts'
 import { timeText } from '#machinery/time.ts'
 import { keyOf, type Kinds } from '../../kind.ts'
 import { thaw } from '../../objects.ts'
+import type { AggregationMetrics } from '../../metrics/aggregationMetrics.ts'
 import type { RegistryContext } from '../../registry/context.ts'
 import { serverWrites } from '../../registry/serverWrites.ts'
 import { updateObject } from '../../registry/update.ts'
@@ -28,6 +29,7 @@ interface Surroundings {
   readonly kinds: Kinds
   readonly registry: RegistryContext
   readonly registrations: Registrations
+  readonly metrics: AggregationMetrics
   /** Told of errors that are bugs. */
   readonly onBug: (error: unknown, what: string) => void
 }
@@ -40,7 +42,7 @@ export class AvailabilityKeeper {
   readonly #byService = new Map<string, Set<string>>()
 
   constructor(around: Surroundings) {
-    const { kinds, registry, registrations } = around
+    const { kinds, registry, registrations, metrics } = around
     this.#around = around
     this.#queue = new WorkQueue({
       clock: registry.clock,
@@ -50,6 +52,9 @@ export class AvailabilityKeeper {
       this.#index()
       this.#queue.add(name)
     })
+    const own = kinds.of(apiServices)?.cache
+    metrics.registrations = () =>
+      own?.entries.list(own.prefix).map(({ name, object }) => [name, isAvailable(object as APIService)]) ?? []
     kinds.of(services)?.cache.observe((now, before) => this.#see(now ?? before!, ({ metadata }) => metadata.name))
     kinds
       .of(endpointSlices)
@@ -142,7 +147,7 @@ export class AvailabilityKeeper {
   }
 
   async #say(name: string, availability: Availability): Promise<void> {
-    const { kinds, registry } = this.#around
+    const { kinds, registry, metrics } = this.#around
     const kind = kinds.of(apiServices)!
     const found = kind.cache.entries.get(keyOf(kind, '', name))?.object as APIService | undefined
     if (found === undefined || saying(found, availability, registry.clock.now()) === found) return
@@ -158,7 +163,12 @@ export class AvailabilityKeeper {
       },
       serverWrites,
     )
+    if (isAvailable(found) && availability.status !== 'True') metrics.turnedUnavailable(name, availability.reason)
   }
+}
+
+function isAvailable({ status }: APIService): boolean {
+  return isConditionTrue(status?.conditions, 'Available')
 }
 
 /** The registration with what is known of its server; the same one when it says so already. */
