@@ -52,3 +52,28 @@ test('kubectl finds, follows and explains what another server serves', async () 
 })
 
 const pot = { apiVersion: 'kitchen.example.com/v1', kind: 'Teapot', metadata: { name: 'red' }, spec: { cups: 2 } }
+
+test('kubectl explains what a server describes that only knows OpenAPI v2', async () => {
+  await using kubectl = await startForKubectl()
+  await using extension = await startExtension()
+  extension.hasOpenApiV3 = false
+  await register(kubectl.fixture, extension)
+  await whenSaid(kubectl.fixture, 'Passed')
+  assert.equal(
+    await kubectl.say('root', 'explain teapots --recursive'),
+    `GROUP:      kitchen.example.com
+KIND:       Teapot
+VERSION:    v1
+
+DESCRIPTION:
+    Teapot is a vessel for tea.
+
+FIELDS:
+  apiVersion	<string>
+  kind	<string>
+  metadata	<ObjectMeta>
+    name	<string>
+  spec	<Object>
+    cups	<integer>`,
+  )
+})

@@ -36,6 +36,8 @@ export interface ExtensionServer extends AsyncDisposable {
   behave: ((request: HttpRequest, reply: HttpReply) => boolean) | undefined
   /** Whether there is a discovery document of everything, or only a list for the version. */
   isAggregated: boolean
+  /** Whether there are OpenAPI documents of version 3. */
+  hasOpenApiV3: boolean
   /** Watches that are open. */
   readonly watches: Set<ReplyStream>
 }
@@ -207,6 +209,7 @@ export async function startExtension(options: ExtensionOptions = {}): Promise<Ex
     asked,
     behave: undefined,
     isAggregated: true,
+    hasOpenApiV3: true,
     watches,
     async [Symbol.asyncDispose]() {
       await http.close(AbortSignal.abort())
@@ -235,11 +238,11 @@ export async function startExtension(options: ExtensionOptions = {}): Promise<Ex
         return json(reply, 200, { ...list, resources: plainResources })
       }
       if (path === '/openapi/v2') return json(reply, 200, openApiV2)
-      if (path === '/openapi/v3') {
+      if (path === '/openapi/v3' && server.hasOpenApiV3) {
         const serverRelativeURL = `/openapi/v3${kitchen}?hash=K1`
         return json(reply, 200, { paths: { [kitchen.slice(1)]: { serverRelativeURL } } })
       }
-      if (path === `/openapi/v3${kitchen}`) return json(reply, 200, openApiV3)
+      if (path === `/openapi/v3${kitchen}` && server.hasOpenApiV3) return json(reply, 200, openApiV3)
       const place = new RegExp(`^${kitchen}(?:/namespaces/([^/]+))?/teapots(?:/([^/]+))?$`).exec(path)
       if (place !== null) return answerPots(request, reply, place[1], place[2])
       refuse(reply, 404, 'NotFound', 'no such path')

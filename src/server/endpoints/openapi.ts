@@ -10,6 +10,7 @@ import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
 import type { Exchange } from '../exchange.ts'
 import { Document, documentReply } from './document.ts'
 import type { Backend } from '../extensions/aggregation/backend.ts'
+import { toOpenApiV3 } from '../extensions/aggregation/openApiConversion.ts'
 import { withParts, type OpenApiPart } from '../extensions/aggregation/openApiPart.ts'
 import { passOn } from '../extensions/aggregation/passOn.ts'
 import type { Registrations } from '../extensions/aggregation/registrations.ts'
@@ -85,7 +86,11 @@ export class OpenApiDocuments {
   /** One document of version 3, such as `apis/apps/v1`; undefined when there is none of this name. */
   part(name: string): Promise<Document | undefined> {
     const make = async (): Promise<object | undefined> => {
-      const document = openApiV3(name, this.#served, await descriptions(), kubernetesVersion)
+      const converted = this.#convertible(name)
+      const document =
+        converted === undefined
+          ? openApiV3(name, this.#served, await descriptions(), kubernetesVersion)
+          : toOpenApiV3(converted)
       if (document !== undefined) this.hashOf(name)
       return document
     }
@@ -97,7 +102,7 @@ export class OpenApiDocuments {
     this.#refresh()
     let known = this.#hashes.get(name)
     if (known === undefined) {
-      const part = this.#described.filter(({ kind }) => documentOf(kind) === name)
+      const part = this.#convertible(name) ?? this.#described.filter(({ kind }) => documentOf(kind) === name)
       known = hash(`${kubernetesVersion} ${name} ${JSON.stringify(part)}`)
       this.#hashes.set(name, known)
     }
@@ -106,17 +111,30 @@ export class OpenApiDocuments {
 
   /** Where another server has its own document of version 3, under the name of the one that is asked for here. */
   backendOf(name: string): Backend | undefined {
-    const [root, group = '', version = ''] = name.split('/')
-    const backend = root === 'apis' ? this.#registrations.find(group, version) : undefined
+    const backend = this.#findBackend(name)
     return backend?.documents.openApiV3 === undefined ? undefined : backend
+  }
+
+  #findBackend(name: string): Backend | undefined {
+    const [root, group = '', version = ''] = name.split('/')
+    return root === 'apis' ? this.#registrations.find(group, version) : undefined
+  }
+
+  /** What another server only says in a document of version 2. */
+  #convertible(name: string): OpenApiPart | undefined {
+    const { openApiV3: own, openApiV2: older } = this.#findBackend(name)?.documents ?? {}
+    return own === undefined ? older?.part : undefined
   }
 
   #index(): JsonObject {
     const { paths } = openApiV3Index(this.#served, (name) => this.hashOf(name)) as { readonly paths: JsonObject }
     const all = { ...paths }
     for (const { group, version, documents } of this.#registrations.backends()) {
-      if (documents.openApiV3 === undefined) continue
-      all[`apis/${group}/${version}`] = { serverRelativeURL: documents.openApiV3 }
+      const name = `apis/${group}/${version}`
+      if (documents.openApiV3 !== undefined) all[name] = { serverRelativeURL: documents.openApiV3 }
+      else if (documents.openApiV2 !== undefined) {
+        all[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${this.hashOf(name)}` }
+      }
     }
     return { paths: Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1))) }
   }

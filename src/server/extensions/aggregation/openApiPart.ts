@@ -5,6 +5,8 @@ import { isObject, type JsonObject } from '#machinery/schema/model.ts'
 
 /** What of a document belongs to one version of a group. */
 export interface OpenApiPart {
+  /** The name and the version of the document. */
+  readonly info: JsonObject
   readonly paths: JsonObject
   /** By the section of the document and the name in it: what the paths refer to, and what that refers to. */
   readonly shared: Readonly<Record<Section, JsonObject>>
@@ -32,7 +34,9 @@ export function openApiPart(document: JsonObject, group: string, version: string
       waiting.push(source[name])
     })
   }
-  return { paths, shared }
+  const { title, version: edition } = isObject(document['info']) ? document['info'] : {}
+  const info = { title: typeof title === 'string' ? title : '', version: typeof edition === 'string' ? edition : '' }
+  return { info, paths, shared }
 }
 
 const reference = /^#\/(definitions|parameters|responses)\/(.+)$/
