@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { endpoints } from '#api/core/v1/endpoints.ts'
+import { SimulatedClock } from '#lib/clock.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
 import { startBoth, until } from './aggregationFixture.ts'
 import { kitchen, registration, registrations, startExtension, teapots, whenSaid } from './extensionServer.ts'
@@ -103,6 +104,31 @@ test('a registration says why its server cannot be reached, until it can', async
   assert.equal('service' in kept.spec, false)
   assert.equal(await said('Local'), 'True: Local APIServices are always available')
   assert.equal((await it.ask('GET', teapots)).code, 404)
+})
+
+test('a server that does not say what it serves is given five seconds, and asked again', async () => {
+  const clock = new SimulatedClock()
+  await using it = await startBoth(undefined, clock)
+  const { server, extension } = it
+  extension.behave = () => true
+  await it.register({})
+  const asked = (times: number) => until(() => (extension.asked.length === times ? true : undefined))
+  await asked(5)
+  await clock.advance(4_999)
+  const at = `${registrations}/v1.kitchen.example.com`
+  assert.equal(JSON.parse((await it.ask('GET', at)).text).status.conditions, undefined)
+  await clock.advance(1)
+  const { message } = await whenSaid(server, 'FailedDiscoveryCheck')
+  const url = `https://localhost:${extension.port}${kitchen}`
+  const late = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+  assert.equal(message, `failing or missing response from ${url}: Get "${url}": ${late}`)
+  extension.behave = undefined
+  await clock.advance(10)
+  await whenSaid(server, 'Passed')
+  // From then on every half minute.
+  extension.asked.length = 0
+  await clock.advance(30_000)
+  await until(() => (extension.asked.some(({ path }) => path === kitchen) ? true : undefined))
 })
 
 const problem = (why: string): string => `error trying to reach service: ${why}\n`

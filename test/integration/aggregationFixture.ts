@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { systemClock } from '#lib/clock.ts'
+import { systemClock, type Clock } from '#lib/clock.ts'
 import { HttpClient } from '#lib/http/client.ts'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
 import { startServer } from './apiServerFixture.ts'
@@ -17,12 +17,12 @@ export async function until<T>(find: () => T | undefined | Promise<T | undefined
 }
 
 /** A server and another one that extends its API, which is registered when there is a `spec` beside its authority. */
-export async function startBoth(spec?: object) {
+export async function startBoth(spec?: object, clock: Clock = systemClock) {
   const proxy = startFrontProxy()
   const tokenAuthenticators = [
     staticTokens('root,root,1,"system:masters"\n', ['https://kubernetes.default.svc.cluster.local']),
   ]
-  const server = await startServer({ clock: systemClock, roles: true, aggregation: proxy.options, tokenAuthenticators })
+  const server = await startServer({ clock, roles: true, aggregation: proxy.options, tokenAuthenticators })
   const extension = await startExtension({ clientAuthority: proxy.authority })
   const http = await listen(server.server)
   const registerIt = (more: object) => register(server, extension, { caBundle: extension.caBundle, ...more })
