@@ -8,10 +8,14 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { parseYaml } from '#lib/encoding/yaml.ts'
 import { HttpClient } from '#lib/http/client.ts'
+import { startFrontProxy } from './frontProxy.ts'
 
 const program = join(import.meta.dirname, '../../bin/k8ts.js')
 
 interface RunningServer extends AsyncDisposable {
+  readonly url: string
+  /** PEM of the authority of its certificate. */
+  readonly authority: string
   /** Asks as the administrator, or with a token. */
   ask(method: string, path: string, options?: { readonly token?: string; readonly body?: object }): Promise<Answer>
   /** Ends it as a service manager does; its exit code. */
@@ -53,6 +57,8 @@ async function startCommand(folder: string, settings: object): Promise<RunningSe
     return ended
   }
   return {
+    url,
+    authority,
     async ask(method, path, { token, body } = {}) {
       const response = await (token === undefined ? administrator : anybody).request({
         method,
@@ -151,6 +157,49 @@ test('the command serves what its file says, and keeps it', async () => {
   const { text: metrics } = await server.ask('GET', '/metrics')
   assert.match(metrics, /^apiserver_storage_size_bytes\{storage_cluster_id="store"\} [1-9]/m)
   assert.match(metrics, /^process_cpu_seconds_total [0-9.e-]+$/m)
+})
+
+test('a server knows those that may ask in the name of others, and says so', async () => {
+  using folder = newFolder()
+  const frontProxy = startFrontProxy()
+  const authorityFile = join(folder.path, 'front-proxy-ca.crt')
+  writeFileSync(authorityFile, frontProxy.authority.trim())
+  const settings = {
+    dataDirectory: join(folder.path, 'data'),
+    store: { engine: 'memory' },
+    listen: { address: '127.0.0.1', port: 0 },
+    authentication: {
+      frontProxy: { authorityFile, allowedNames: ['gate'], usernameHeaders: ['X-User', 'X-Other'] },
+    },
+  }
+  await using server = await startCommand(folder.path, settings)
+  const credentials = frontProxy.issue('frontProxy', 'gate')
+  const client = new HttpClient({ url: server.url, tls: { authority: server.authority, ...credentials } })
+  try {
+    const asked = (headers: Record<string, string>) =>
+      client.request({
+        method: 'POST',
+        path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: '{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}',
+      })
+    const known = await asked({ 'x-other': 'eve', 'x-remote-group': 'cooks' })
+    const { status } = JSON.parse((await known.readBody(10_000)).toString()) as { readonly status: object }
+    assert.deepEqual(status, { userInfo: { username: 'eve', groups: ['cooks', 'system:authenticated'] } })
+    const unknown = await asked({ 'x-remote-user': 'eve' })
+    assert.equal(unknown.status, 401)
+    unknown.discard()
+  } finally {
+    client.close()
+  }
+  const path = '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication'
+  let map = await server.ask('GET', path)
+  while (map.code === 404) map = await server.ask('GET', path)
+  const { data } = JSON.parse(map.text) as { readonly data: Readonly<Record<string, string>> }
+  assert.equal(data['requestheader-client-ca-file'], frontProxy.authority)
+  assert.equal(data['requestheader-allowed-names'], '["gate"]')
+  assert.equal(data['requestheader-username-headers'], '["X-User","X-Other"]')
+  assert.match(data['client-ca-file']!, /^-----BEGIN CERTIFICATE-----/)
 })
 
 const run = (
