@@ -15,7 +15,6 @@ const fields: Readonly<Record<string, Type>> = {
   driver: stringType,
   attributes: byName(dynType),
   capacity: byName(quantityType),
-  allowMultipleAllocations: boolType,
 }
 
 let cache: ExpressionCache | undefined

@@ -8,7 +8,7 @@ import type {
 import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkEach, checkUnique } from './lists.ts'
-import { checkAttributeName, checkFullAttributeName, checkWord, entryOf } from './names.ts'
+import { checkFullAttributeName, checkWord } from './names.ts'
 import { checkConfiguration, checkSelectors, checkTolerations, mostConfigurations } from './selection.ts'
 
 export const mostRequests = 32
@@ -27,14 +27,7 @@ export function checkClaimSpec({ devices = {} }: ResourceClaimSpec, report: Repo
     checkRequestNames(constraint.requests ?? [], names, one.at('requests'))
     if (matchAttribute !== undefined) checkFullAttributeName(matchAttribute, one.at('matchAttribute'))
     else if (distinctAttribute !== undefined) checkFullAttributeName(distinctAttribute, one.at('distinctAttribute'))
-    else
-      one.required('exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are unset')
-    if (matchAttribute !== undefined && distinctAttribute !== undefined) {
-      one.invalid(
-        null,
-        'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
-      )
-    }
+    else one.at('matchAttribute').required()
   })
   checkEach(config, mostConfigurations, place.at('config'), (one, at) => {
     checkRequestNames(one.requests ?? [], names, at.at('requests'))
@@ -87,7 +80,7 @@ function checkRequest(request: DeviceRequest, report: Report): void {
 }
 
 function checkDevices(request: ExactDeviceRequest | DeviceSubRequest, report: Report): void {
-  const { deviceClassName = '', selectors = [], allocationMode, count = 0, tolerations = [], capacity } = request
+  const { deviceClassName = '', selectors = [], allocationMode, count = 0, tolerations = [] } = request
   const place = report.at('deviceClassName')
   if (deviceClassName === '') place.required()
   else place.invalidBecause(deviceClassName, dnsSubdomainProblems(deviceClassName))
@@ -98,8 +91,12 @@ function checkDevices(request: ExactDeviceRequest | DeviceSubRequest, report: Re
     report.at('allocationMode').notSupported(allocationMode ?? '', ['All', 'ExactCount'])
   } else if (count <= 0) report.at('count').invalid(count, 'must be greater than zero')
   checkTolerations(tolerations, report.at('tolerations'))
-  for (const name of Object.keys(capacity?.requests ?? {})) {
-    checkAttributeName(name, entryOf(report.at('capacity', 'requests'), name))
+}
+
+/** Clears what features say that are off: parts of the capacity of devices. */
+export function dropClaimSpec({ devices }: ResourceClaimSpec): void {
+  for (const { exactly, firstAvailable = [] } of devices?.requests ?? []) {
+    for (const request of [...(exactly === undefined ? [] : [exactly]), ...firstAvailable]) delete request.capacity
   }
 }
 

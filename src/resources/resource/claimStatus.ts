@@ -39,6 +39,27 @@ export function checkClaimStatus(claim: ResourceClaim, old: ResourceClaim, repor
   }
 }
 
+/**
+ * Clears what features say that are off, shares of devices and conditions for their use, and what is said of devices that
+ * the claim no longer has.
+ */
+export function dropClaimStatus({ status }: ResourceClaim, old: ResourceClaim): void {
+  if (status === undefined) return
+  delete status.allocation?.allocationTimestamp
+  const results = status.allocation?.devices?.results ?? []
+  for (const result of results) {
+    for (const name of ['bindingConditions', 'bindingFailureConditions', 'shareID', 'consumedCapacity'] as const) {
+      delete result[name]
+    }
+  }
+  const gone = new Set((old.status?.allocation?.devices?.results ?? []).map(deviceKey))
+  for (const result of results) gone.delete(deviceKey(result))
+  const left = (status.devices ?? []).filter((device) => !gone.has(deviceKey(device)))
+  for (const device of left) delete device.shareID
+  if (left.length === 0) delete status.devices
+  else status.devices = left
+}
+
 /** Names a device, or a share of it, in the whole cluster. */
 function deviceKey(device: { driver?: string; pool?: string; device?: string; shareID?: string }): string {
   const { driver = '', pool = '', device: name = '', shareID } = device

@@ -1,7 +1,6 @@
 import { deviceClasses, type DeviceClass } from '#api/resource/v1/deviceClass.ts'
 import { deviceClasses as betaClasses } from '#api/resource/v1beta1/deviceClass.ts'
 import { deviceClasses as secondBetaClasses } from '#api/resource/v1beta2/deviceClass.ts'
-import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { checkEach } from './lists.ts'
@@ -14,16 +13,13 @@ export const deviceClassStrategy: Strategy<DeviceClass> = {
   unconditionalUpdate: true,
   answersDeleted: true,
   columns: [nameColumn, ageColumn],
-  validate({ spec: { selectors = [], config = [], extendedResourceName } }, _old, report) {
+  // Names by which pods ask for devices as for other resources are a feature that is off.
+  prepare({ spec }) {
+    delete spec.extendedResourceName
+  },
+  validate({ spec: { selectors = [], config = [] } }, _old, report) {
     const place = report.at('spec')
     checkSelectors(selectors, place.at('selectors'))
     checkEach(config, mostConfigurations, place.at('config'), ({ opaque }, one) => checkConfiguration(opaque, one))
-    if (extendedResourceName === undefined) return
-    const name = place.at('extendedResourceName')
-    name.invalidBecause(extendedResourceName, qualifiedNameProblems(extendedResourceName))
-    const isOwn = !extendedResourceName.includes('/') || /^([^/]*\.)?kubernetes\.io\//.test(extendedResourceName)
-    if (isOwn || extendedResourceName.startsWith('requests.')) {
-      name.invalid(extendedResourceName, 'must be a valid extended resource name')
-    }
   },
 }

@@ -4,7 +4,9 @@ import type { ResourceClaim, ResourceClaimSpec, ResourceClaimStatus } from '#api
 import type { Device, ResourceSliceSpec } from '#api/resource/v1/resourceSlice.ts'
 import { createReport, problemMessage, type Report } from '#machinery/validate/report.ts'
 import { servingContext } from '#resources/testReport.ts'
+import { deviceClassStrategy } from './deviceClass.ts'
 import { resourceClaimStrategy } from './resourceClaim.ts'
+import { resourceClaimTemplateStrategy } from './resourceClaimTemplate.ts'
 import { resourceSliceStrategy } from './resourceSlice.ts'
 
 function refusals(check: (report: Report) => void): string[] {
@@ -52,6 +54,40 @@ describe('a claim of devices', () => {
       ],
     ],
     [
+      'that joins by nothing',
+      {
+        requests: [{ name: 'a', exactly }],
+        constraints: [{}, { distinctAttribute: 'a.b/c', matchAttribute: 'd.e/f' }],
+      },
+      ['spec.devices.constraints[0].matchAttribute: Required value'],
+    ],
+    [
+      'with as many tolerations as one likes',
+      {
+        requests: [
+          {
+            name: 'a',
+            exactly: { ...exactly, tolerations: Array.from({ length: 20 }, () => ({ operator: 'Exists' as const })) },
+          },
+        ],
+      },
+      [],
+    ],
+    [
+      'with a condition on a feature that is off',
+      {
+        requests: [
+          {
+            name: 'a',
+            exactly: { ...exactly, selectors: [{ cel: { expression: 'device.allowMultipleAllocations' } }] },
+          },
+        ],
+      },
+      [
+        'spec.devices.requests[0].exactly.selectors[0].cel.expression: Invalid value: "device.allowMultipleAllocations": compilation failed: ERROR: <input>:1:7: undefined field \'allowMultipleAllocations\'\n | device.allowMultipleAllocations\n | ......^',
+      ],
+    ],
+    [
       'with a condition on what devices do not have',
       { requests: [{ name: 'a', exactly: { ...exactly, selectors: [{ cel: { expression: 'device.driver' } }] } }] },
       [
@@ -61,9 +97,7 @@ describe('a claim of devices', () => {
     [
       'with parameters that are no object',
       { requests: [{ name: 'a', exactly }], config: [{ opaque: { driver: 'd', parameters: [] as never } }] },
-      [
-        'spec.devices.config[0].opaque.parameters: Invalid value: "<value omitted>": parameters must be a valid JSON object',
-      ],
+      ['spec.devices.config[0].opaque.parameters: Invalid value: "<value omitted>": must be a valid JSON object'],
     ],
   ]
   for (const [name, devices, expected] of rows) {
@@ -142,15 +176,10 @@ describe('a slice of devices', () => {
       ...own,
     },
   })
-  const counters = { memory: { value: '1Gi' } }
-  const sharedCounters = [{ name: 'c', counters }]
   const rows: readonly [string, ReturnType<typeof slice>, readonly string[]][] = [
     [
       'that is right',
-      slice(
-        { attributes: { 'a.b/c': { version: '1.2.3' } }, consumesCounters: [{ counterSet: 'c', counters }] },
-        { sharedCounters },
-      ),
+      slice({ attributes: { 'a.b/c': { version: '1.2.3' } }, capacity: { memory: { value: '1Gi' } } }),
       [],
     ],
     [
@@ -163,10 +192,21 @@ describe('a slice of devices', () => {
       ],
     ],
     [
-      'that draws on counters that there are not',
-      slice({ consumesCounters: [{ counterSet: 'x', counters }] }),
+      'with a version that is long, too',
+      slice({ attributes: { a: { version: `v${'1'.repeat(64)}` }, b: { string: 'ä'.repeat(33) } } }),
       [
-        'spec.devices[0].consumesCounters[0].counterSet: Invalid value: "x": must reference a counterSet defined in the ResourceSlice sharedCounters',
+        `spec.devices[0].attributes[a].version: Invalid value: "v${'1'.repeat(64)}": must be a string compatible with semver.org spec 2.0.0`,
+        'spec.devices[0].attributes[a].version: Too long: may not be more than 64 bytes',
+        'spec.devices[0].attributes[b].string: Too long: may not be more than 64 bytes',
+      ],
+    ],
+    [
+      'of nodes of one sort or another',
+      slice({}, { nodeName: '', allNodes: false }),
+      [
+        'spec.nodeName: Invalid value: "": must be either unset or set to a non-empty string',
+        'spec.allNodes: Invalid value: false: must be either unset or set to true',
+        'spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required',
       ],
     ],
     [
@@ -185,4 +225,84 @@ describe('a slice of devices', () => {
       )
     })
   }
+})
+
+describe('what features say that are off is cleared', () => {
+  const prepared = <T extends object>(
+    strategy: { prepare?(object: T, old: undefined, context: any): void },
+    one: T,
+  ): T => {
+    const copy = structuredClone(one)
+    strategy.prepare?.(copy, undefined, servingContext)
+    return copy
+  }
+  const capacity = { requests: { memory: '1Gi' } }
+
+  test('of claims and their templates', () => {
+    const devices = (own: object) => ({
+      requests: [
+        { name: 'a', exactly: { ...exactly, ...own } },
+        { name: 'b', firstAvailable: [{ name: 'c', ...exactly, ...own }] },
+      ],
+      constraints: [{ distinctAttribute: 'a.b/c' }],
+    })
+    const claim = { ...names, spec: { devices: devices({ capacity }) } }
+    assert.deepEqual(prepared(resourceClaimStrategy, claim).spec.devices, devices({}))
+    const template = { ...names, spec: { spec: claim.spec } }
+    assert.deepEqual(prepared(resourceClaimTemplateStrategy, template).spec.spec.devices, devices({}))
+  })
+
+  test('of what was given to a claim, with what is said of devices that it has no more', () => {
+    const { prepare } = resourceClaimStrategy.subresources!['status']!
+    const claim = (status: ResourceClaimStatus): ResourceClaim => ({ ...names, spec: { devices: {} }, status })
+    const result = (device: string) => ({ request: 'r', driver: 'd', pool: 'p', device })
+    const [g, h] = ['g', 'h'].map((device) => ({ driver: 'd', pool: 'p', device }))
+    const more = {
+      shareID: 'x',
+      consumedCapacity: { memory: '1Gi' },
+      bindingConditions: ['a/b'],
+      bindingFailureConditions: ['a/c'],
+    }
+    const before = claim({ allocation: { devices: { results: [result('g'), result('h')] } }, devices: [g!, h!] })
+    const now = claim({
+      allocation: { allocationTimestamp: '2026-01-01T00:00:00Z', devices: { results: [{ ...result('g'), ...more }] } },
+      devices: [{ ...g!, shareID: 'x' }, h!],
+    })
+    prepare?.(now, before, servingContext)
+    assert.deepEqual(now.status, { allocation: { devices: { results: [result('g')] } }, devices: [g] })
+    const none = claim({ devices: [g!] })
+    prepare?.(none, before, servingContext)
+    assert.deepEqual(none.status, {})
+  })
+
+  test('of slices', () => {
+    const device = { name: 'g', capacity: { memory: { value: '1Gi' } } }
+    const spec = { driver: 'd', nodeName: 'n', pool: { name: 'n', generation: 1, resourceSliceCount: 1 } }
+    const more = {
+      taints: [{ key: 'a', effect: 'NoExecute' as const }],
+      consumesCounters: [{ counterSet: 'c', counters: {} }],
+      nodeName: 'n',
+      allNodes: true,
+      bindingConditions: ['a/b'],
+      bindingFailureConditions: ['a/c'],
+      bindsToNode: true,
+      allowMultipleAllocations: true,
+      capacity: { memory: { value: '1Gi', requestPolicy: { default: '1Gi' } } },
+    }
+    const slice = {
+      ...names,
+      spec: {
+        ...spec,
+        sharedCounters: [{ name: 'c', counters: {} }],
+        perDeviceNodeSelection: true,
+        devices: [{ ...device, ...more }],
+      },
+    }
+    assert.deepEqual(prepared(resourceSliceStrategy, slice).spec, { ...spec, devices: [device] })
+  })
+
+  test('of classes', () => {
+    const one = { ...names, spec: { extendedResourceName: 'a.b/c' } }
+    assert.deepEqual(prepared(deviceClassStrategy, one).spec, {})
+  })
 })

@@ -6,8 +6,8 @@ import { goForm } from '#resources/goForm.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { betaClaims } from './beta.ts'
-import { checkClaimSpec, defaultClaimSpec } from './claimRules.ts'
-import { checkClaimStatus } from './claimStatus.ts'
+import { checkClaimSpec, defaultClaimSpec, dropClaimSpec } from './claimRules.ts'
+import { checkClaimStatus, dropClaimStatus } from './claimStatus.ts'
 
 /** Claims: devices that pods ask for. */
 export const resourceClaimStrategy: Strategy<ResourceClaim> = {
@@ -25,16 +25,18 @@ export const resourceClaimStrategy: Strategy<ResourceClaim> = {
   subresources: {
     status: {
       ...statusAlone,
+      prepare: dropClaimStatus,
       validate: (claim, old, report) => checkClaimStatus(claim, old, report.at('status')),
     },
   },
   default: ({ spec }) => defaultClaimSpec(spec),
+  prepare: ({ spec }) => dropClaimSpec(spec),
   validate({ spec }, old, report) {
     const place = report.at('spec')
+    checkClaimSpec(spec, place)
     if (old !== undefined && !sameJson(spec, old.spec)) {
       place.invalid(goForm('io.k8s.api.resource.v1.ResourceClaimSpec', spec), 'field is immutable')
     }
-    checkClaimSpec(spec, place)
   },
 }
 

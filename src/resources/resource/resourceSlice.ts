@@ -1,11 +1,10 @@
 import { resourceSlices, type ResourceSlice } from '#api/resource/v1/resourceSlice.ts'
 import { resourceSlices as secondBetaSlices } from '#api/resource/v1beta2/resourceSlice.ts'
-import { timeText } from '#machinery/time.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { betaSlices } from './beta.ts'
-import { checkSliceSpec } from './sliceRules.ts'
+import { checkSliceSpec, dropSliceSpec } from './sliceRules.ts'
 
 /** Slices: the devices that drivers offer. */
 export const resourceSliceStrategy: Strategy<ResourceSlice> = {
@@ -24,9 +23,7 @@ export const resourceSliceStrategy: Strategy<ResourceSlice> = {
     { name: 'Pool', description: 'The pool of the devices.', value: ({ spec }) => spec.pool.name },
     ageColumn,
   ],
-  prepare({ spec }, _old, { now }) {
-    for (const taint of (spec.devices ?? []).flatMap(({ taints = [] }) => taints)) taint.timeAdded ??= timeText(now)
-  },
+  prepare: ({ spec }) => dropSliceSpec(spec),
   validate({ spec }, old, report) {
     const place = report.at('spec')
     checkSliceSpec(spec, place, () => {

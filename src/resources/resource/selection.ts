@@ -54,7 +54,7 @@ export function checkConfiguration(opaque: OpaqueDeviceConfiguration | undefined
 export function checkRaw(value: unknown, longest: number, report: Report): void {
   if (value === undefined || value === null) report.required()
   else if (encoder.encode(JSON.stringify(value)).length > longest) report.tooLong(longest)
-  else if (!isObject(value)) report.invalid('<value omitted>', 'parameters must be a valid JSON object')
+  else if (!isObject(value)) report.invalid('<value omitted>', 'must be a valid JSON object')
 }
 
 const effects = ['NoExecute', 'NoSchedule']
@@ -67,11 +67,9 @@ export function checkTaint({ key = '', value = '', effect }: DeviceTaint, report
   else checkOneOf(report.at('effect'), effects, effect)
 }
 
-const mostTolerations = 16
-
 /** Taints that do not matter. */
 export function checkTolerations(tolerations: readonly DeviceToleration[], report: Report): void {
-  checkEach(tolerations, mostTolerations, report, ({ key = '', operator, value = '', effect }, place) => {
+  checkEach(tolerations, Infinity, report, ({ key = '', operator, value = '', effect }, place) => {
     if (key !== '') place.at('key').invalidBecause(key, qualifiedNameProblems(key))
     if (operator === 'Exists') {
       if (value !== '') place.at('value').invalid(value, 'must be empty for operator `Exists`')
