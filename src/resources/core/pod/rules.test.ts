@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Container } from '#api/core/v1/container.ts'
+import type { PodAffinityTerm } from '#api/core/v1/affinity.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
-import { refusals } from '#resources/testReport.ts'
+import { dnsSubdomainProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import { refusals, servingContext } from '#resources/testReport.ts'
 import { dropDisabledFields } from './disabledFields.ts'
 import { podStrategy } from './strategy.ts'
 
@@ -287,4 +289,132 @@ describe('an update of a pod behind gates', () => {
       )
     })
   }
+})
+
+describe('where a pod goes', () => {
+  const at = 'spec.topologySpreadConstraints[0]'
+  const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' } as const
+  const labelSelector = { matchLabels: { a: '1' } }
+  const term = 'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0]'
+  const near = (own: Partial<PodAffinityTerm>): Partial<PodSpec> => ({
+    affinity: {
+      podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'zone', ...own }] },
+    },
+  })
+  const rows: readonly [string, Partial<PodSpec>, readonly string[]][] = [
+    [
+      'by all that constraints say',
+      {
+        topologySpreadConstraints: [
+          {
+            ...spread,
+            topologyKey: 'any thing',
+            minDomains: 1,
+            nodeAffinityPolicy: 'Honor',
+            nodeTaintsPolicy: 'Ignore',
+            labelSelector,
+            matchLabelKeys: ['b'],
+          },
+        ],
+      },
+      [],
+    ],
+    [
+      'by constraints that say nothing right',
+      {
+        topologySpreadConstraints: [
+          {
+            maxSkew: 0,
+            topologyKey: '',
+            whenUnsatisfiable: 'No' as never,
+            minDomains: 0,
+            nodeAffinityPolicy: 'No' as never,
+            nodeTaintsPolicy: '' as never,
+            matchLabelKeys: ['b'],
+          },
+        ],
+      },
+      [
+        `${at}.maxSkew: Invalid value: 0: must be greater than zero`,
+        `${at}.topologyKey: Required value: can not be empty`,
+        `${at}.whenUnsatisfiable: Unsupported value: "No": supported values: "DoNotSchedule", "ScheduleAnyway"`,
+        `${at}.minDomains: Invalid value: 0: must be greater than zero`,
+        `${at}.minDomains: Invalid value: 0: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not No`,
+        `${at}.nodeAffinityPolicy: Unsupported value: "No": supported values: "Honor", "Ignore"`,
+        `${at}.nodeTaintsPolicy: Unsupported value: "": supported values: "Honor", "Ignore"`,
+        `${at}.matchLabelKeys: Forbidden: must not be specified when labelSelector is not set`,
+      ],
+    ],
+    [
+      'by one constraint twice',
+      { topologySpreadConstraints: [spread, { ...spread, whenUnsatisfiable: 'ScheduleAnyway' }, spread] },
+      [`${at}.{topologyKey, whenUnsatisfiable}: Duplicate value: "{zone, DoNotSchedule}"`],
+    ],
+    [
+      'by labels of its own that the selector names, too',
+      { topologySpreadConstraints: [{ ...spread, labelSelector, matchLabelKeys: ['-', 'a'] }] },
+      [
+        `${at}.matchLabelKeys[0]: Invalid value: "-": ${qualifiedNameProblems('-').join('; ')}`,
+        `${at}[1]: Invalid value: "a": exists in both matchLabelKeys and labelSelector`,
+      ],
+    ],
+    [
+      'near others like and unlike itself',
+      near({ labelSelector, matchLabelKeys: ['b', 'c'], mismatchLabelKeys: ['c'] }),
+      [
+        `${term}[1]: Invalid value: "c": exists in both matchLabelKeys and labelSelector`,
+        `${term}.matchLabelKeys[1]: Invalid value: "c": exists in both matchLabelKeys and mismatchLabelKeys`,
+      ],
+    ],
+    [
+      'near others without a selector',
+      near({ mismatchLabelKeys: ['c'] }),
+      [`${term}.mismatchLabelKeys: Forbidden: must not be specified when labelSelector is not set`],
+    ],
+    [
+      'on nodes whose names there cannot be',
+      {
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['A'] }] }],
+            },
+          },
+        },
+      },
+      [
+        `spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values[0]: Invalid value: "A": ${dnsSubdomainProblems('A').join('; ')}`,
+      ],
+    ],
+  ]
+  for (const [name, own, expected] of rows) test(name, () => assert.deepEqual(created(placed(own)), expected))
+
+  /** As it is when it is checked. */
+  function placed(own: Partial<PodSpec>): Partial<PodSpec> {
+    const one = pod(structuredClone(own))
+    one.metadata.labels = { a: '1', b: '2', c: '3' }
+    podStrategy.prepare!(one, undefined, servingContext)
+    return one.spec
+  }
+
+  test('the labels of a new pod get into the selectors that go by them', () => {
+    const selector = () => ({ matchLabels: { x: 'y' } })
+    const own = near({ labelSelector: selector(), matchLabelKeys: ['a', 'gone'], mismatchLabelKeys: ['b'] })
+    own.topologySpreadConstraints = [
+      { ...spread, labelSelector: selector(), matchLabelKeys: ['c'] },
+      { ...spread, matchLabelKeys: ['c'] },
+    ]
+    const { affinity, topologySpreadConstraints } = placed(own)
+    assert.deepEqual(affinity!.podAffinity!.requiredDuringSchedulingIgnoredDuringExecution![0]!.labelSelector, {
+      matchLabels: { x: 'y' },
+      matchExpressions: [
+        { key: 'a', operator: 'In', values: ['1'] },
+        { key: 'b', operator: 'NotIn', values: ['2'] },
+      ],
+    })
+    assert.deepEqual(
+      topologySpreadConstraints!.map((one) => one.labelSelector),
+      [{ matchLabels: { x: 'y' }, matchExpressions: [{ key: 'c', operator: 'In', values: ['3'] }] }, undefined],
+    )
+  })
 })

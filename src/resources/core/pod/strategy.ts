@@ -5,6 +5,7 @@ import { podColumns } from './columns.ts'
 import { defaultPod } from './defaults.ts'
 import { checkPodSpec } from './rules.ts'
 import { dropDisabledFields } from './disabledFields.ts'
+import { mergeLabelKeys } from './labelKeys.ts'
 import { checkEphemeralUpdate } from './ephemeral.ts'
 import { checkResize, keepResize } from './resize.ts'
 import { checkPodUpdate, mirrorAnnotation } from './update.ts'
@@ -69,6 +70,7 @@ export const podStrategy: Strategy<Pod> = {
       const message = 'Scheduling is blocked due to non-empty scheduling gates'
       pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message }]
     }
+    mergeLabelKeys(pod)
   },
   validate(pod, old, report) {
     const spec = report.at('spec')

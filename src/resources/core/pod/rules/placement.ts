@@ -8,7 +8,12 @@ import type {
 } from '#api/core/v1/affinity.ts'
 import type { Toleration, TopologySpreadConstraint } from '#api/core/v1/scheduling.ts'
 import { goForm } from '#resources/goForm.ts'
-import { dnsLabelProblems, labelValueProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
+import {
+  dnsLabelProblems,
+  dnsSubdomainProblems,
+  labelValueProblems,
+  qualifiedNameProblems,
+} from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkSelector } from '#resources/selector.ts'
 
@@ -96,6 +101,11 @@ function checkNodeTerm({ matchExpressions = [], matchFields = [] }: NodeSelector
       place.at('values').required("must be only one value when `operator` is 'In' or 'NotIn' for node field selector")
     }
     if (key !== 'metadata.name') place.at('key').invalid(key, 'not a valid field selector key')
+    else {
+      for (const [at, value] of values.entries()) {
+        place.at('values', at).invalidBecause(value, dnsSubdomainProblems(value))
+      }
+    }
   }
 }
 
@@ -134,40 +144,79 @@ function checkPodAffinity(affinity: PodAffinity, report: Report): void {
   }
 }
 
-function checkPodTerm(
-  { labelSelector, namespaceSelector, namespaces = [], topologyKey = '' }: Partial<PodAffinityTerm>,
-  report: Report,
-): void {
+function checkPodTerm(term: Partial<PodAffinityTerm>, report: Report): void {
+  const { labelSelector, namespaceSelector, namespaces = [], topologyKey = '' } = term
   if (labelSelector !== undefined) checkSelector(labelSelector, report.at('labelSelector'))
   if (namespaceSelector !== undefined) checkSelector(namespaceSelector, report.at('namespaceSelector'))
   for (const name of namespaces) report.at('namespace').invalidBecause(name, dnsLabelProblems(name))
+  checkLabelKeys(term, report)
   if (topologyKey === '') report.at('topologyKey').required('can not be empty')
   report.at('topologyKey').invalidBecause(topologyKey, qualifiedNameProblems(topologyKey))
 }
 
 const whenUnsatisfiable: readonly string[] = ['DoNotSchedule', 'ScheduleAnyway']
 
+const policies: readonly string[] = ['Honor', 'Ignore']
+
 /** The rules of how a pod's siblings are spread. */
 export function checkSpreadConstraints(constraints: readonly TopologySpreadConstraint[], report: Report): void {
-  const seen = new Set<string>()
+  const pairOf = ({ topologyKey = '', whenUnsatisfiable: action = '' as never }: TopologySpreadConstraint): string =>
+    `{${topologyKey}, ${action}}`
+  const last = new Map(constraints.map((constraint, index) => [pairOf(constraint), index]))
   for (const [index, constraint] of constraints.entries()) {
     const { maxSkew, topologyKey = '', minDomains, labelSelector } = constraint
     const action = (constraint.whenUnsatisfiable ?? '') as string
     const place = report.at(index)
     if (maxSkew <= 0) place.at('maxSkew').invalid(maxSkew, 'must be greater than zero')
     if (topologyKey === '') place.at('topologyKey').required('can not be empty')
-    else place.at('topologyKey').invalidBecause(topologyKey, qualifiedNameProblems(topologyKey))
     if (!whenUnsatisfiable.includes(action)) place.at('whenUnsatisfiable').notSupported(action, whenUnsatisfiable)
-    const pair = `{${topologyKey}, ${action}}`
-    if (seen.has(pair)) place.at('{topologyKey, whenUnsatisfiable}').duplicate(pair)
-    seen.add(pair)
+    const pair = pairOf(constraint)
+    if (last.get(pair)! > index) place.at('{topologyKey, whenUnsatisfiable}').duplicate(pair)
     if (minDomains !== undefined) {
-      if (minDomains <= 0) place.at('minDomains').invalid(minDomains, 'must be greater than 0')
-      else if (action !== 'DoNotSchedule') {
+      if (minDomains <= 0) place.at('minDomains').invalid(minDomains, 'must be greater than zero')
+      if (action !== 'DoNotSchedule') {
         const problem = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action}`
         place.at('minDomains').invalid(minDomains, problem)
       }
     }
+    for (const member of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
+      const policy = constraint[member]
+      if (policy !== undefined && !policies.includes(policy)) place.at(member).notSupported(policy, policies)
+    }
+    checkLabelKeys(constraint, place)
     if (labelSelector !== undefined) checkSelector(labelSelector, place.at('labelSelector'))
+  }
+}
+
+/** Labels by which a selector goes that the pod itself has: not those that the selector names already. */
+function checkLabelKeys(
+  {
+    labelSelector,
+    matchLabelKeys = [],
+    mismatchLabelKeys = [],
+  }: Pick<PodAffinityTerm, 'labelSelector' | 'matchLabelKeys' | 'mismatchLabelKeys'>,
+  report: Report,
+): void {
+  for (const [member, keys] of [
+    ['matchLabelKeys', matchLabelKeys],
+    ['mismatchLabelKeys', mismatchLabelKeys],
+  ] as const) {
+    const place = report.at(member)
+    if (keys.length > 0 && labelSelector === undefined) {
+      place.forbidden('must not be specified when labelSelector is not set')
+      continue
+    }
+    for (const [index, key] of keys.entries()) place.at(index).invalidBecause(key, qualifiedNameProblems(key))
+  }
+  // The selector has got what the keys say: a key that stands there twice was named by both.
+  const named = new Set(Object.keys(labelSelector?.matchLabels ?? {}))
+  for (const { key } of labelSelector?.matchExpressions ?? []) {
+    const index = matchLabelKeys.lastIndexOf(key)
+    if (index >= 0 && named.has(key)) report.at(index).invalid(key, 'exists in both matchLabelKeys and labelSelector')
+    named.add(key)
+  }
+  for (const [index, key] of matchLabelKeys.entries()) {
+    if (!mismatchLabelKeys.includes(key)) continue
+    report.at('matchLabelKeys', index).invalid(key, 'exists in both matchLabelKeys and mismatchLabelKeys')
   }
 }
