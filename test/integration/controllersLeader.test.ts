@@ -75,3 +75,24 @@ test('a leader that cannot reach the server stops before another one leads', asy
   await cluster.clock.advance('100ms')
   await b.ended
 })
+
+test('every term has a larger fence than the one before, also when the lease was deleted', async () => {
+  await using cluster = await startCluster({ controllers: [] })
+  const { client, clock, random } = cluster
+  const fences: number[] = []
+  for (const identity of ['a', 'b', 'c']) {
+    const options = { client, clock, random, namespace: 'kube-system', name: 'manager', identity }
+    await runAsLeader(
+      options,
+      (_, leadership) => {
+        assert.equal(leadership.identity, identity)
+        fences.push(leadership.fence)
+        return Promise.resolve()
+      },
+      new AbortController().signal,
+    )
+    if (identity === 'b') await client.delete(leases, { namespace: 'kube-system', name: 'manager' })
+  }
+  assert.equal(fences.length, 3)
+  assert.ok(fences[0]! < fences[1]! && fences[1]! < fences[2]!, String(fences))
+})

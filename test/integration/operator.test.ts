@@ -1,9 +1,11 @@
 // The example operator against a server in this process: what a user of the kind sees, and what the operator does about it.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { deployments } from '#api/apps/v1/deployment.ts'
 import { leases } from '#api/coordination/v1/lease.ts'
 import { configMaps } from '#api/core/v1/configMap.ts'
@@ -267,6 +269,23 @@ test('the ledger takes an entry once, and none of a term that is over', async ()
     // What a writer left who was killed in the middle of it is nothing.
     writeFileSync(join(folder, 'draft.three.1'), '{')
     assert.equal(await (await openLedger(folder, 'four')).append(entry('m3', 1, 10)), 'known')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('the example runs in a project of its own, with the package beside it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'k8ts-example-'))
+  const root = join(import.meta.dirname, '../..')
+  try {
+    cpSync(join(root, 'examples/operator'), folder, { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(root, join(folder, 'node_modules/k8ts'))
+    const env = { ...process.env, KUBECONFIG: join(folder, 'none') }
+    const run = promisify(execFile)(process.execPath, ['main.ts'], { cwd: folder, env })
+    // Everything was found and loaded; what is missing is a cluster.
+    await assert.rejects(run, /Cannot find a cluster: there is no file .*none; set KUBECONFIG to a kubeconfig/)
   } finally {
     rmSync(folder, { recursive: true })
   }
