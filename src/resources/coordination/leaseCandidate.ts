@@ -14,6 +14,7 @@ import type { Strategy } from '#server/strategy.ts'
 /** Candidates for leases that the control plane assigns. */
 export const leaseCandidateStrategy: Strategy<LeaseCandidate> = {
   resource: leaseCandidates,
+  createOnUpdate: true,
   versions: [{ resource: alphaCandidates }],
   nameRule: configKeyProblems,
   generation: false,

@@ -13,6 +13,7 @@ const mostShown = 3
 export const endpointsStrategy: Strategy<Endpoints> = {
   resource: endpoints,
   unconditionalUpdate: true,
+  createOnUpdate: true,
   generation: false,
   columns: [
     nameColumn,

@@ -10,6 +10,7 @@ import type { Strategy } from '#server/strategy.ts'
 export const limitRangeStrategy: Strategy<LimitRange> = {
   resource: limitRanges,
   unconditionalUpdate: true,
+  createOnUpdate: true,
   generation: false,
   columns: [
     nameColumn,

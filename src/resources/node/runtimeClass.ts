@@ -14,6 +14,7 @@ import type { Strategy } from '#server/strategy.ts'
 /** Runtime classes: ways in which nodes can run containers. */
 export const runtimeClassStrategy: Strategy<RuntimeClass> = {
   resource: runtimeClasses,
+  createOnUpdate: true,
   generation: false,
   columns: [
     nameColumn,

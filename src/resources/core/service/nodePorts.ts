@@ -2,6 +2,7 @@ import type { ServicePort, ServiceSpec } from '#api/core/v1/service.ts'
 import { Bitmap } from '#lib/net/bitmap.ts'
 import type { Random } from '#lib/random.ts'
 import type { Report } from '#machinery/validate/report.ts'
+import { hasHealthPort } from './rules.ts'
 import type { Allocation } from '#server/strategy.ts'
 
 /** Hands out the ports that nodes open for services. */
@@ -24,7 +25,6 @@ export function nodePortAllocator([first, last]: readonly [number, number]): Nod
   return {
     allocate(spec, old, random, report) {
       const before = new Set(portsOf(old))
-      const now = new Set(portsOf(spec))
       const taken = new Set<number>()
       if (opensNodePorts(spec)) {
         for (const [index, port] of (spec.ports ?? []).entries()) {
@@ -53,6 +53,23 @@ export function nodePortAllocator([first, last]: readonly [number, number]): Nod
           if (shared === undefined) taken.add(port.nodePort)
         }
       }
+      if (hasHealthPort(spec)) {
+        const wanted = spec.healthCheckNodePort ?? 0
+        const place = report.at('spec', 'healthCheckNodePort')
+        if (wanted === 0) {
+          const chosen = bitmap.takeNext(random)
+          if (chosen === undefined) {
+            place.problem('InternalError', 'failed to allocate a HealthCheck NodePort 0: range is full')
+          } else taken.add((spec.healthCheckNodePort = chosen + first))
+        } else if (!before.has(wanted)) {
+          const why = inRange(wanted)
+            ? 'provided port is already allocated'
+            : `provided port is not in the valid range. The range of valid ports is ${first}-${last}`
+          if (inRange(wanted) && bitmap.take(wanted - first)) taken.add(wanted)
+          else place.problem('InternalError', `failed to allocate requested HealthCheck NodePort ${wanted}: ${why}`)
+        }
+      }
+      const now = new Set(portsOf(spec))
       const givenUp = [...before].filter((port) => !now.has(port))
       return { commit: () => free(givenUp), release: () => free(taken) }
     },
@@ -71,7 +88,8 @@ function sameNumber(ports: readonly ServicePort[], port: ServicePort): number | 
 }
 
 function portsOf(spec: ServiceSpec | undefined): readonly number[] {
-  return (spec?.ports ?? []).map(({ nodePort = 0 }) => nodePort).filter((port) => port !== 0)
+  const own = spec !== undefined && hasHealthPort(spec) ? (spec.healthCheckNodePort ?? 0) : 0
+  return [...(spec?.ports ?? []).map(({ nodePort = 0 }) => nodePort), own].filter((port) => port !== 0)
 }
 
 /** Whether services of this type open a port on every node. */

@@ -1,4 +1,4 @@
-import type { ServicePort, ServiceSpec } from '#api/core/v1/service.ts'
+import type { Service, ServicePort, ServiceSpec } from '#api/core/v1/service.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
 import { parseIp } from '#lib/net/ip.ts'
 import {
@@ -11,52 +11,84 @@ import type { Report } from '#machinery/validate/report.ts'
 import { checkLabels } from '#resources/metadata.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
-import { sameJson } from '#lib/encoding/sameJson.ts'
 
 const types: readonly string[] = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinities: readonly string[] = ['ClientIP', 'None']
 const policies: readonly string[] = ['Cluster', 'Local']
 const families: readonly string[] = ['IPv4', 'IPv6']
+const familyPolicies: readonly string[] = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
+const distributions: readonly string[] = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
 const longestAffinity = 86_400
 const mustBeIp = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 
+const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints'
+const modeAnnotation = 'service.kubernetes.io/topology-mode'
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges'
+
 /** The rules of a service, in upstream's order. */
-export function checkServiceSpec(spec: ServiceSpec, report: Report, _ranges: { readonly addresses: string }): void {
-  const { type = '', clusterIP = '', ports = [] } = spec
-  const headless = clusterIP === 'None'
+export function checkService(service: Service, old: Service | undefined, root: Report): void {
+  const { spec, metadata } = service
+  const { annotations = {} } = metadata
+  const [hints, mode] = [annotations[hintsAnnotation], annotations[modeAnnotation]]
+  if (hints !== undefined && mode !== undefined && hints !== mode) {
+    const place = root.at('metadata', 'annotations').key(modeAnnotation)
+    place.invalid(mode, `must match annotations[${hintsAnnotation}] when both are specified`)
+  }
+  const report = root.at('spec')
+  const { type = '', ports = [] } = spec
   const place = report.at('ports')
-  if (ports.length === 0 && !headless && type !== 'ExternalName') place.required()
+  if (ports.length === 0 && !isHeadless(spec) && type !== 'ExternalName') place.required()
   checkTypeNeeds(spec, report)
   const names = new Set<string>()
-  for (const [index, port] of ports.entries()) checkPort(port, ports.length > 1, headless, names, place.at(index))
+  for (const [index, port] of ports.entries()) checkPort(port, ports.length > 1, names, place.at(index))
   checkLabels(spec.selector, report.at('selector'))
   if (!affinities.includes(spec.sessionAffinity ?? '')) {
     if ((spec.sessionAffinity ?? '') === '') report.at('sessionAffinity').required()
     else report.at('sessionAffinity').notSupported(spec.sessionAffinity, affinities)
   }
-  if (spec.sessionAffinity === 'ClientIP') {
-    const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds
-    if (seconds === undefined || seconds <= 0 || seconds > longestAffinity) {
-      const at = report.at('sessionAffinityConfig', 'clientIP', 'timeoutSeconds')
-      at.invalid(seconds ?? 0, `must be greater than 0 and less than ${longestAffinity}`)
-    }
-  }
-  checkClusterAddresses(spec, report)
+  if (spec.sessionAffinity === 'ClientIP') checkAffinity(spec, report.at('sessionAffinityConfig'))
+  if (type !== 'ExternalName') checkClusterAddresses(spec, old?.spec.clusterIPs ?? [], report)
   for (const [index, address] of (spec.externalIPs ?? []).entries())
     checkEndpointAddress(address, report.at('externalIPs', index))
   if (type === '') report.at('type').required()
   else if (!types.includes(type)) report.at('type').notSupported(type, types)
   checkNodePortUse(spec, place)
   checkRepeatedPorts(ports, place)
-  checkSourceRanges(spec, report)
+  checkSourceRanges(service, old, root)
+  if (spec.allocateLoadBalancerNodePorts !== undefined && type !== 'LoadBalancer') {
+    report.at('allocateLoadBalancerNodePorts').forbidden("may only be used when `type` is 'LoadBalancer'")
+  }
+  const { loadBalancerClass } = spec
+  if (loadBalancerClass !== undefined) {
+    const at = report.at('loadBalancerClass')
+    if (type !== 'LoadBalancer') at.forbidden("may only be used when `type` is 'LoadBalancer'")
+    else at.invalidBecause(loadBalancerClass, qualifiedNameProblems(loadBalancerClass))
+  }
   checkTrafficPolicies(spec, report)
 }
 
+/** Whether a service has no address of its own. */
+function isHeadless({ clusterIPs = [] }: ServiceSpec): boolean {
+  return clusterIPs.length === 1 && clusterIPs[0] === 'None'
+}
+
+function checkAffinity({ sessionAffinityConfig }: ServiceSpec, report: Report): void {
+  const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds
+  const when = 'when session affinity type is ClientIP'
+  if (sessionAffinityConfig === undefined) report.required(when)
+  else if (sessionAffinityConfig.clientIP === undefined) report.at('clientIP').required(when)
+  else if (seconds === undefined) report.at('clientIP', 'timeoutSeconds').required(when)
+  else if (seconds <= 0 || seconds > longestAffinity) {
+    const at = report.at('clientIP', 'timeoutSeconds')
+    at.invalid(seconds, `must be greater than 0 and less than ${longestAffinity}`)
+  }
+}
+
 function checkTypeNeeds(spec: ServiceSpec, report: Report): void {
-  if (spec.type === 'LoadBalancer' && spec.clusterIP === 'None') {
+  if (spec.type === 'LoadBalancer' && isHeadless(spec)) {
     report.at('clusterIPs', 0).invalid('None', "may not be set to 'None' for LoadBalancer services")
   }
-  if (spec.type === 'NodePort' && spec.clusterIP === 'None') {
+  if (spec.type === 'NodePort' && isHeadless(spec)) {
     report.at('clusterIPs', 0).invalid('None', "may not be set to 'None' for NodePort services")
   }
   if (spec.type !== 'ExternalName') return
@@ -70,7 +102,7 @@ function checkTypeNeeds(spec: ServiceSpec, report: Report): void {
   else report.at('externalName').invalidBecause(name, dnsSubdomainProblems(name.replace(/\.$/, '')))
 }
 
-function checkPort(port: ServicePort, several: boolean, headless: boolean, names: Set<string>, report: Report): void {
+function checkPort(port: ServicePort, several: boolean, names: Set<string>, report: Report): void {
   const { name = '', targetPort, appProtocol } = port
   if (several && name === '') report.at('name').required()
   else if (name !== '') {
@@ -84,39 +116,72 @@ function checkPort(port: ServicePort, several: boolean, headless: boolean, names
   else if (targetPort !== undefined) checkPortNumber(targetPort, report.at('targetPort'))
   if (appProtocol !== undefined)
     report.at('appProtocol').invalidBecause(appProtocol, qualifiedNameProblems(appProtocol))
-  // Clients of a headless service speak to the pods' own ports, so another target would never be seen.
-  if (headless && (port.nodePort ?? 0) !== 0)
-    report.at('nodePort').forbidden("may not be used when `clusterIP` is 'None'")
 }
 
-function checkClusterAddresses(spec: ServiceSpec, report: Report): void {
-  for (const [index, address] of (spec.clusterIPs ?? []).entries()) {
-    if (address === 'None') {
-      if (index > 0) report.at('clusterIPs', index).invalid(address, "'None' must be the first and only value")
-    } else if (parseIp(address) === undefined) report.at('clusterIPs', index).invalid(address, mustBeIp)
+function checkClusterAddresses(spec: ServiceSpec, before: readonly string[], report: Report): void {
+  const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec
+  const place = report.at('clusterIPs')
+  if (clusterIP !== '') {
+    if (clusterIPs.length === 0) place.required()
+    else if (clusterIPs[0] !== clusterIP) place.invalid(clusterIPs, 'first value must match `clusterIP`')
+  } else if (clusterIPs.length > 0) place.invalid(clusterIPs, 'must be empty when `clusterIP` is not specified')
+  for (const [index, family] of ipFamilies.entries()) {
+    const at = report.at('ipFamilies', index)
+    if (!families.includes(family)) at.notSupported(family, families)
+    if (ipFamilies.indexOf(family) < index) at.duplicate(family)
   }
-  if (spec.clusterIPs !== undefined && (spec.clusterIP ?? '') !== spec.clusterIPs[0]) {
-    report.at('clusterIPs').invalid(spec.clusterIPs, 'first value must match `clusterIP`')
+  if (ipFamilyPolicy !== undefined && !familyPolicies.includes(ipFamilyPolicy)) {
+    report.at('ipFamilyPolicy').notSupported(ipFamilyPolicy, familyPolicies)
   }
-  for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
-    if (!families.includes(family)) report.at('ipFamilies', index).notSupported(family, families)
-    else if (family === 'IPv6' && spec.clusterIP !== 'None') {
-      report.at('ipFamilies', index).invalid(family, 'not configured on this cluster')
+  let isWrong = false
+  for (const [index, address] of clusterIPs.entries()) {
+    if (index === 0 && address === 'None') {
+      if (clusterIPs.length === 1) continue
+      isWrong = true
+      place.invalid(clusterIPs, "'None' must be the first and only value")
+    } else if (!before.includes(address) && parseIp(address) === undefined) {
+      isWrong = true
+      place.at(index).invalid(address, mustBeIp)
     }
   }
-  if (spec.ipFamilyPolicy === 'RequireDualStack' && spec.clusterIP !== 'None') {
-    report.at('ipFamilyPolicy').invalid(spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services')
+  if (clusterIPs.length > 2) place.invalid(clusterIPs, 'may only hold up to 2 values')
+  if (!isWrong) checkAddressFamilies(spec, report)
+  if (isHeadless(spec)) return
+  // A cluster has one block of addresses, of IPv4.
+  for (const [index, family] of ipFamilies.entries()) {
+    if (family === 'IPv6') report.at('ipFamilies', index).invalid(family, 'not configured on this cluster')
+  }
+  if (ipFamilyPolicy === 'RequireDualStack') {
+    report.at('ipFamilyPolicy').invalid(ipFamilyPolicy, 'this cluster is not configured for dual-stack services')
+  }
+}
+
+/** Two addresses are of two families, each of the one that stands at its place. */
+function checkAddressFamilies(spec: ServiceSpec, report: Report): void {
+  const { clusterIPs = [], ipFamilies = [] } = spec
+  const found = clusterIPs.map((address) => (address.includes(':') ? 'IPv6' : 'IPv4'))
+  if (clusterIPs.length > 1 && new Set(found).size < 2) {
+    report.at('clusterIPs').invalid(clusterIPs, 'may specify no more than one IP for each IP family')
+  }
+  if (isHeadless(spec)) return
+  for (const [index, address] of clusterIPs.entries()) {
+    const family = ipFamilies[index]
+    if (family === undefined || !families.includes(family) || family === found[index]) continue
+    const problem = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``
+    report.at('clusterIPs', index).invalid(address, problem)
   }
 }
 
 function checkNodePortUse({ type, ports = [] }: ServiceSpec, report: Report): void {
   const seen = new Set<string>()
-  for (const [index, { nodePort = 0, protocol }] of ports.entries()) {
+  for (const [index, { nodePort = 0 }] of ports.entries()) {
     if (nodePort === 0) continue
     if (type === 'ClusterIP' || type === 'ExternalName') {
       report.at(index, 'nodePort').forbidden(`may not be used when \`type\` is '${type}'`)
-      continue
     }
+  }
+  for (const [index, { nodePort = 0, protocol }] of ports.entries()) {
+    if (nodePort === 0) continue
     const key = `${protocol}/${nodePort}`
     if (seen.has(key)) report.at(index, 'nodePort').duplicate(nodePort)
     seen.add(key)
@@ -132,45 +197,122 @@ function checkRepeatedPorts(ports: readonly ServicePort[], report: Report): void
   }
 }
 
-function checkSourceRanges({ type, loadBalancerSourceRanges: ranges = [] }: ServiceSpec, report: Report): void {
-  if (ranges.length === 0) return
-  const place = report.at('LoadBalancerSourceRanges')
-  if (type !== 'LoadBalancer') place.forbidden("may only be used when `type` is 'LoadBalancer'")
-  for (const [index, range] of ranges.entries()) {
-    if (parseCidr(range.trim()) === undefined) {
-      report
-        .at('loadBalancerSourceRanges', index)
-        .invalid(range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')
-    }
+/** From where a load balancer may be reached; an annotation said it before there was a field. */
+function checkSourceRanges({ spec, metadata }: Service, old: Service | undefined, root: Report): void {
+  const { type, loadBalancerSourceRanges: ranges = [] } = spec
+  const check = (text: string, before: readonly string[], report: Report): void => {
+    const range = text.trim()
+    if (before.includes(range) || parseCidr(range) !== undefined) return
+    report.invalid(range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')
   }
+  const only = "may only be used when `type` is 'LoadBalancer'"
+  if (ranges.length > 0) {
+    const place = root.at('spec', 'LoadBalancerSourceRanges')
+    if (type !== 'LoadBalancer') place.forbidden(only)
+    const before = (old?.spec.loadBalancerSourceRanges ?? []).map((range) => range.trim())
+    for (const [index, range] of ranges.entries()) check(range, before, place.at(index))
+    return
+  }
+  const text = metadata.annotations?.[rangesAnnotation]
+  if (text === undefined) return
+  const place = root.at('metadata', 'annotations').key(rangesAnnotation)
+  if (type !== 'LoadBalancer') place.forbidden(only)
+  if (old?.metadata.annotations?.[rangesAnnotation] === text || text.trim() === '') return
+  for (const range of text.trim().split(',')) check(range, [], place)
 }
 
 function checkTrafficPolicies(spec: ServiceSpec, report: Report): void {
-  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0
+  const external =
+    spec.type === 'NodePort' ||
+    spec.type === 'LoadBalancer' ||
+    (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0)
   const policy = spec.externalTrafficPolicy as string | undefined
   const place = report.at('externalTrafficPolicy')
   if (policy !== undefined && policy !== '') {
     if (!external) place.invalid(policy, 'may only be set for externally-accessible services')
     else if (!policies.includes(policy)) place.notSupported(policy, policies)
   } else if (external) place.required()
-  if ((spec.healthCheckNodePort ?? 0) !== 0 && !(spec.type === 'LoadBalancer' && policy === 'Local')) {
+  const { healthCheckNodePort = 0 } = spec
+  if (healthCheckNodePort !== 0) {
     const problem = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
-    report.at('healthCheckNodePort').invalid(spec.healthCheckNodePort, problem)
-  }
-  if (spec.type !== 'LoadBalancer') {
-    for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
-      if (spec[field] !== undefined) report.at(field).forbidden("may only be used when `type` is 'LoadBalancer'")
-    }
+    const at = report.at('healthCheckNodePort')
+    if (hasHealthPort(spec)) checkPortNumber(healthCheckNodePort, at)
+    else at.invalid(healthCheckNodePort, problem)
   }
   const internal = spec.internalTrafficPolicy as string | undefined
   if (internal !== undefined && !policies.includes(internal))
     report.at('internalTrafficPolicy').notSupported(internal, policies)
+  const { trafficDistribution } = spec
+  if (trafficDistribution !== undefined && !distributions.includes(trafficDistribution)) {
+    report.at('trafficDistribution').notSupported(trafficDistribution, distributions)
+  }
+}
+
+/** Whether nodes tell on a port of its own whether they have pods of the service. */
+export function hasHealthPort({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local'
 }
 
 /** What of a service may not change while it lives. */
 export function checkServiceUpdate(spec: ServiceSpec, old: ServiceSpec, report: Report): void {
-  if (old.type === 'ExternalName' || spec.type === 'ExternalName') return
-  if ((old.clusterIP ?? '') !== '' && !sameJson(spec.clusterIPs, old.clusterIPs)) {
-    report.at('clusterIPs', 0).invalid(spec.clusterIPs ?? null, 'may not change once set')
+  if (old.type !== 'ExternalName' && spec.type !== 'ExternalName') {
+    if (!isHeadless(spec) || !isHeadless(old)) checkSteady('clusterIPs', spec, old, report)
+    if (!isHeadless(spec) && !isHeadless(old)) checkSteady('ipFamilies', spec, old, report)
+  }
+  const areBalanced = old.type === 'LoadBalancer' && spec.type === 'LoadBalancer'
+  if (areBalanced && spec.loadBalancerClass !== old.loadBalancerClass) {
+    report.at('loadBalancerClass').invalid(spec.loadBalancerClass ?? null, 'may not change once set')
+  }
+  if (hasHealthPort(old) && hasHealthPort(spec) && spec.healthCheckNodePort !== old.healthCheckNodePort) {
+    report.at('healthCheckNodePort').forbidden('field is immutable')
+  }
+}
+
+/** The second address, or its family, may come and go, not the first. */
+function checkSteady(member: 'clusterIPs' | 'ipFamilies', spec: ServiceSpec, old: ServiceSpec, report: Report): void {
+  const [now, before] = [spec[member] ?? [], old[member] ?? []] as [readonly string[], readonly string[]]
+  const word = member === 'clusterIPs' ? 'clusterIP' : 'ipFamily'
+  if (now.length === before.length) {
+    for (const [index, one] of before.entries()) {
+      // Upstream always names the first family.
+      const at = report.at(member, member === 'clusterIPs' ? index : 0)
+      if (one !== now[index]) at.invalid(now, 'may not change once set')
+    }
+    return
+  }
+  if (now.length < before.length && (spec.clusterIPs ?? []).length === 0) {
+    report.at(member, 0).invalid(now, `primary ${word} can not be unset`)
+  }
+  if (now.length > 0 && before.length > 0 && now[0] !== before[0]) {
+    report.at(member, 0).invalid(spec.clusterIPs ?? null, 'may not change once set')
+  }
+  if (now.length === 1 && before.length > 1 && spec.ipFamilyPolicy !== 'SingleStack') {
+    const problem = `must be set to 'SingleStack' when releasing the secondary ${word}`
+    report.at('ipFamilyPolicy').invalid(spec.ipFamilyPolicy ?? null, problem)
+  }
+}
+
+const mustBeName = 'must be a DNS name, not an IP address'
+const modes: readonly string[] = ['Proxy', 'VIP']
+
+/** What a load balancer tells of itself. */
+export function checkServiceStatus({ spec, status }: Service, old: Service, report: Report): void {
+  const { ingress = [] } = status?.loadBalancer ?? {}
+  const place = report.at('status', 'loadBalancer', 'ingress')
+  if (spec.type !== 'LoadBalancer' && ingress.length > 0) {
+    place.forbidden("may only be used when `spec.type` is 'LoadBalancer'")
+    return
+  }
+  const before = (old.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip)
+  for (const [index, { ip = '', ipMode, hostname = '' }] of ingress.entries()) {
+    const at = place.at(index)
+    if (ip !== '' && !before.includes(ip) && parseIp(ip) === undefined) at.at('ip').invalid(ip, mustBeIp)
+    if (ipMode === undefined) {
+      if (ip !== '') at.at('ipMode').required('must be specified when `ip` is set')
+    } else if (ip === '') at.at('ipMode').forbidden('may not be specified when `ip` is not set')
+    else if (!modes.includes(ipMode)) at.at('ipMode').notSupported(ipMode, modes)
+    if (hostname === '') continue
+    at.at('hostname').invalidBecause(hostname, dnsSubdomainProblems(hostname))
+    if (parseIp(hostname) !== undefined) at.at('hostname').invalid(hostname, mustBeName)
   }
 }

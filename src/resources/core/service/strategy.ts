@@ -3,7 +3,7 @@ import { ageOf } from '#machinery/humanDuration.ts'
 import { formatLabels, nameColumn } from '#resources/columns.ts'
 import { addressAllocator, type AddressAllocator } from './addresses.ts'
 import { nodePortAllocator, opensNodePorts, type NodePortAllocator } from './nodePorts.ts'
-import { checkServiceSpec, checkServiceUpdate } from './rules.ts'
+import { checkService, checkServiceStatus, checkServiceUpdate, hasHealthPort } from './rules.ts'
 import { serviceWarnings } from './warnings.ts'
 import { loadBalancerWarnings } from '#resources/addresses.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -29,6 +29,7 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
     nameRule: 'dns-1035-label',
     reserved: ['status'],
     unconditionalUpdate: true,
+    createOnUpdate: true,
     answersDeleted: true,
     generation: false,
     selectableFields: {
@@ -64,12 +65,17 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
     subresources: {
       status: {
         ...statusSubresource,
+        validate: checkServiceStatus,
         warnings: ({ status }) => loadBalancerWarnings(status?.loadBalancer?.ingress),
       },
       proxy: { verbs: ['connect'] },
     },
     warnings: serviceWarnings,
-    default: ({ spec }) => defaultServiceSpec(spec),
+    default({ spec, status }) {
+      defaultServiceSpec(spec)
+      if (spec.type !== 'LoadBalancer') return
+      for (const ingress of status?.loadBalancer?.ingress ?? []) if ((ingress.ip ?? '') !== '') ingress.ipMode ??= 'VIP'
+    },
     prepare(service, old) {
       if (old === undefined) service.status = { loadBalancer: {} }
       else {
@@ -78,9 +84,9 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
         dropUnused(service, old)
       }
     },
-    validate({ spec }, old, report) {
-      checkServiceSpec(spec, report.at('spec'), ranges)
-      if (old !== undefined) checkServiceUpdate(spec, old.spec, report.at('spec'))
+    validate(service, old, report) {
+      if (old !== undefined) checkServiceUpdate(service.spec, old.spec, report.at('spec'))
+      checkService(service, old, report)
     },
     allocate(service, old, { dryRun, random }, report) {
       const allocations = [
@@ -147,6 +153,9 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
     if (old.clusterIP !== undefined) spec.clusterIP = old.clusterIP
     if (old.clusterIPs !== undefined) spec.clusterIPs = [...old.clusterIPs]
   }
+  if (hasHealthPort(spec) && hasHealthPort(old) && (spec.healthCheckNodePort ?? 0) === 0) {
+    if (old.healthCheckNodePort !== undefined) spec.healthCheckNodePort = old.healthCheckNodePort
+  }
   if (!opensNodePorts(spec) || !opensNodePorts(old)) return
   const taken = new Set((spec.ports ?? []).map(({ nodePort, protocol }) => `${protocol}/${nodePort ?? 0}`))
   for (const port of spec.ports ?? []) {
@@ -191,10 +200,6 @@ function dropUnused(service: Service, old: Service): void {
   }
   if (isReachableFromOutside(before) && !isReachableFromOutside(spec)) drop('externalTrafficPolicy')
   if (spec.type !== 'LoadBalancer' && service.status !== undefined) service.status.loadBalancer = {}
-}
-
-function hasHealthPort({ type, externalTrafficPolicy }: ServiceSpec): boolean {
-  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local'
 }
 
 function isReachableFromOutside(spec: ServiceSpec): boolean {
