@@ -1,7 +1,8 @@
 /**
  * test/scripts: executable sessions with the real kubectl. `sessions/*.session` are what a person types and sees; this
  * file reads them, `match.ts` compares what was expected with what came, `play.ts` plays one session, `run.ts` is the
- * command line, `sessions.test.ts` plays all of them on a cluster of their own.
+ * command line, `sessions.test.ts` plays all of them on a cluster of their own, `kubectlVersions.test.ts` some of them with
+ * every kubectl of the machine on clusters without containers (`playedCluster.ts`).
  *
  * A session file:
  *
