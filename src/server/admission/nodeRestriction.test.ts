@@ -42,7 +42,51 @@ const token = (name: string, uid: string, audiences: readonly string[] = []): ob
 })
 const tokenVolume = { volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }] }
 
-const cluster = clusterWith({ nodes: [node('a')], pods: [podOn('a', tokenVolume), podOn('b')] })
+const volumesOf = (...sources: readonly object[]): object => ({
+  volumes: sources.map((source, index) => ({ name: `v${index}`, ...source })),
+})
+const podNamed = (name: string, more: object): object => ({
+  metadata: { name, namespace: 'n', uid: `uid-${name}` },
+  spec: { nodeName: 'a', containers: [], ...more },
+})
+const claimOf = (name: string, volumeName: string): object => ({
+  metadata: { name, namespace: 'n' },
+  spec: { volumeName },
+})
+const driver = (name: string, ...audiences: readonly string[]): object => ({
+  metadata: { name },
+  spec: { tokenRequests: audiences.map((audience) => ({ audience })) },
+})
+
+const cluster = clusterWith({
+  nodes: [node('a')],
+  pods: [
+    podOn('a', tokenVolume),
+    podOn('b'),
+    podNamed('inline', volumesOf({ csi: { driver: 'd' } })),
+    podNamed('claiming', volumesOf({ persistentVolumeClaim: { claimName: 'bound' } })),
+    podNamed('old', volumesOf({ persistentVolumeClaim: { claimName: 'disk' } })),
+    podNamed('scratch', volumesOf({ ephemeral: { volumeClaimTemplate: { spec: {} } } })),
+    podNamed('waiting', volumesOf({ persistentVolumeClaim: { claimName: 'c' } }, { csi: { driver: 'none' } })),
+  ],
+  persistentvolumeclaims: [
+    claimOf('bound', 'pv'),
+    claimOf('scratch-v0', 'pv'),
+    claimOf('disk', 'pv-disk'),
+    claimOf('c', ''),
+  ],
+  persistentvolumes: [
+    { metadata: { name: 'pv' }, spec: { csi: { driver: 'd' } } },
+    { metadata: { name: 'pv-disk' }, spec: { gcePersistentDisk: { pdName: 'x' } } },
+  ],
+  csidrivers: [driver('d', 'vault'), driver('pd.csi.storage.gke.io', 'gcp')],
+})
+/** Tells nodes that they may ask for tokens for `granted`, and cannot tell about `unclear`. */
+const restriction = nodeRestriction((caller, { verb, resource, namespace, name }) => {
+  const asked = `${caller.name} ${verb} ${namespace}/${name}`
+  assert.equal(asked, 'system:node:a request-serviceaccounts-token-audience n/default')
+  return { allowed: resource === 'granted', reason: '', ...(resource === 'unclear' ? { error: 'no idea' } : {}) }
+})
 
 const rows: readonly {
   readonly name: string
@@ -179,7 +223,42 @@ const rows: readonly {
     name: 'get a token for another audience',
     resource: serviceAccounts,
     ask: { object: token('on-a', 'uid-a', ['vault']), subresource: 'token' },
-    not: 'serviceaccounts "default" is forbidden: audience "vault" not found in pod spec volume',
+    not: 'serviceaccounts "default" is forbidden: audience "vault" not found in pod spec volume, system:node:a is not authorized to request tokens for this audience',
+  },
+  ...(
+    [
+      ['inline', 'vault', undefined],
+      ['claiming', 'vault', undefined],
+      ['scratch', 'vault', undefined],
+      ['old', 'gcp', undefined],
+      ['inline', 'granted', undefined],
+      [
+        'claiming',
+        'gcp',
+        'audience "gcp" not found in pod spec volume, system:node:a is not authorized to request tokens for this audience',
+      ],
+      [
+        'inline',
+        'unclear',
+        'audience "unclear" not found in pod spec volume, error authorizing system:node:a to request tokens for this audience: no idea',
+      ],
+      [
+        'waiting',
+        'vault',
+        'error validating audience "vault": [persistentvolume "" not found, csidriver.storage.k8s.io "none" not found]',
+      ],
+    ] as const
+  ).map(([pod, audience, not]) => ({
+    name: `get a token of pod ${pod} for ${audience}`,
+    resource: serviceAccounts,
+    ask: { object: token(pod, `uid-${pod}`, [audience]), subresource: 'token' },
+    ...(not === undefined ? {} : { not: `serviceaccounts "default" is forbidden: ${not}` }),
+  })),
+  {
+    name: 'get a token for two audiences',
+    resource: serviceAccounts,
+    ask: { object: token('inline', 'uid-inline', ['vault', 'gcp']), subresource: 'token' },
+    not: 'serviceaccounts "default" is forbidden: node may only request 0 or 1 audiences',
   },
   {
     name: 'get a token for a pod elsewhere',
@@ -215,14 +294,14 @@ const rows: readonly {
 
 for (const { name, resource, ask: sketch, not } of rows) {
   test(`a node may ${not === undefined ? '' : 'not '}${name}`, async () => {
-    const verdict = await ask(nodeRestriction, resource, { caller: agent, ...sketch }, cluster)
+    const verdict = await ask(restriction, resource, { caller: agent, ...sketch }, cluster)
     assert.equal(verdict.refused, not)
   })
 }
 
 test('others are not restricted, and who is no node in particular may do nothing', async () => {
   const refusedFor = async (name: string, groups: string[]): Promise<string | undefined> =>
-    (await ask(nodeRestriction, nodes, { caller: { name, groups }, object: node('z') }, cluster)).refused
+    (await ask(restriction, nodes, { caller: { name, groups }, object: node('z') }, cluster)).refused
   assert.equal(await refusedFor('admin', []), undefined)
   assert.equal(await refusedFor('system:node:a', []), undefined)
   assert.equal(

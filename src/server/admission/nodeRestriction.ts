@@ -13,6 +13,8 @@ import { podReferences } from '#machinery/podReferences.ts'
 import { notFound, type StatusError } from '#machinery/status.ts'
 import { nodeOf } from '../authenticate/nodeIdentity.ts'
 import { nameOf, refusal, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
+import type { AskAccess } from './policies/input.ts'
+import { audienceProblem } from './tokenAudiences.ts'
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const leaseNamespace = 'kube-node-lease'
@@ -21,21 +23,23 @@ const leaseNamespace = 'kube-node-lease'
 type Ruling = string | StatusError | undefined
 
 /** Keeps nodes to themselves. */
-export const nodeRestriction: AdmissionPlugin = {
-  name: 'NodeRestriction',
-  admit(request, cluster) {
-    if (request.operation === 'CONNECT') return
-    const node = nodeOf(request.caller)
-    if (node === undefined) return
-    const ruling =
-      node === ''
-        ? `could not determine node from user ${JSON.stringify(request.caller.name)}`
-        : rulingOn(request, node, cluster)
-    if (ruling !== undefined) throw typeof ruling === 'string' ? refusal(request, ruling) : ruling
-  },
+export function nodeRestriction(access: AskAccess): AdmissionPlugin {
+  return {
+    name: 'NodeRestriction',
+    admit(request, cluster) {
+      if (request.operation === 'CONNECT') return
+      const node = nodeOf(request.caller)
+      if (node === undefined) return
+      const ruling =
+        node === ''
+          ? `could not determine node from user ${JSON.stringify(request.caller.name)}`
+          : rulingOn(request, node, cluster, access)
+      if (ruling !== undefined) throw typeof ruling === 'string' ? refusal(request, ruling) : ruling
+    },
+  }
 }
 
-function rulingOn(request: AdmissionRequest, node: string, cluster: ClusterView): Ruling {
+function rulingOn(request: AdmissionRequest, node: string, cluster: ClusterView, access: AskAccess): Ruling {
   const { operation, resource, subresource } = request
   switch (`${resource.plural}.${resource.group}`) {
     case `${pods.plural}.`:
@@ -45,7 +49,7 @@ function rulingOn(request: AdmissionRequest, node: string, cluster: ClusterView)
     case `${persistentVolumeClaims.plural}.`:
       return subresource === 'status' ? claimRuling(request, node) : 'may only update PVC status'
     case `${serviceAccounts.plural}.`:
-      return operation === 'CREATE' && subresource === 'token' ? tokenRuling(request, node, cluster) : undefined
+      return operation === 'CREATE' && subresource === 'token' ? tokenRuling(request, node, cluster, access) : undefined
     case `${leases.plural}.${leases.group}`:
       if (request.namespace !== leaseNamespace)
         return `can only access leases in the "${leaseNamespace}" system namespace`
@@ -207,8 +211,9 @@ function claimRuling({ operation, object, old }: AdmissionRequest, node: string)
 }
 
 /** A node gets tokens only for pods that it runs, and for audiences that those pods ask for. */
-function tokenRuling({ object, namespace }: AdmissionRequest, node: string, cluster: ClusterView): Ruling {
-  const { boundObjectRef: reference, audiences = [] } = (object as TokenRequest).spec
+function tokenRuling(request: AdmissionRequest, node: string, cluster: ClusterView, access: AskAccess): Ruling {
+  const { object, namespace } = request
+  const { boundObjectRef: reference } = (object as TokenRequest).spec
   const { apiVersion, kind, name = '', uid = '' } = reference ?? {}
   if (apiVersion !== 'v1' || kind !== 'Pod' || name === '') return 'node requested token not bound to a pod'
   if (uid === '') return 'node requested token with a pod binding without a uid'
@@ -218,15 +223,5 @@ function tokenRuling({ object, namespace }: AdmissionRequest, node: string, clus
     return `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`
   }
   if (pod.spec.nodeName !== node) return 'node requested token bound to a pod scheduled on a different node'
-  if (audiences.length > 1) return 'node may only request 0 or 1 audiences'
-  const audience = audiences[0] ?? ''
-  const isAskedFor = (pod.spec.volumes ?? []).some(({ projected, csi, persistentVolumeClaim, ephemeral }) => {
-    // Drivers of volumes have audiences of their own.
-    if (csi !== undefined || persistentVolumeClaim !== undefined || ephemeral !== undefined) return true
-    return projected?.sources?.some(
-      ({ serviceAccountToken }) =>
-        serviceAccountToken !== undefined && (serviceAccountToken.audience ?? '') === audience,
-    )
-  })
-  return isAskedFor ? undefined : `audience ${JSON.stringify(audience)} not found in pod spec volume`
+  return audienceProblem(request, pod, cluster, access)
 }

@@ -62,7 +62,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     namespaceLifecycle,
     limitRanger,
     serviceAccount,
-    nodeRestriction,
+    nodeRestriction(access),
     taintNodesByCondition,
     podSecurity(options.podSecurity, metrics),
     priority,
