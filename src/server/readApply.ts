@@ -1,7 +1,8 @@
 // The body of an apply: what a client wants to have of an object, in YAML or JSON.
 import { apiVersionOf } from '#api/resource.ts'
 import { yieldToEventLoop } from '#lib/async/yield.ts'
-import { decodeJson } from '#lib/encoding/json.ts'
+import { decodeJson, defaultMaxDepth } from '#lib/encoding/json.ts'
+import { exceedsDepth } from '#lib/encoding/jsonDepth.ts'
 import { decodeYaml } from '#lib/encoding/yaml.ts'
 import type { Shape } from '#machinery/patch/fieldShape.ts'
 import { fieldProblems } from '#machinery/patch/mergeFields.ts'
@@ -58,7 +59,13 @@ interface ReadObject {
 
 async function readObject(exchange: Exchange): Promise<ReadObject> {
   const { request } = exchange
-  if ('object' in request.body) return { value: request.body.object, duplicates: undefined }
+  if ('object' in request.body) {
+    const value = request.body.object
+    if (exceedsDepth(value, defaultMaxDepth)) {
+      throw badRequest(`error decoding YAML: exceeded max depth of ${defaultMaxDepth}`)
+    }
+    return { value, duplicates: undefined }
+  }
   const bytes = await readBody(exchange)
   // What most clients send is JSON, which is YAML too but quicker to read.
   const json = bytes[0] === 0x7b ? decodeJson(bytes) : undefined

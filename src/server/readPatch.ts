@@ -1,5 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
-import { decodeJson } from '#lib/encoding/json.ts'
+import { decodeJson, defaultMaxDepth } from '#lib/encoding/json.ts'
+import { exceedsDepth } from '#lib/encoding/jsonDepth.ts'
 import { setOwn } from '#lib/encoding/setOwn.ts'
 import { strictProblem, type Mismatched } from '#machinery/codec/body.ts'
 import { isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
@@ -105,8 +106,12 @@ async function readChange(exchange: Exchange): Promise<{ readonly change: PatchC
   }
   const { request } = exchange
   if ('object' in request.body) {
-    exchange.audit?.patched(request.body.object)
-    return { change: read({ value: request.body.object, duplicates: () => [] }), size: 0 }
+    const value = request.body.object
+    const body = exceedsDepth(value, defaultMaxDepth)
+      ? { problem: `exceeded max depth of ${defaultMaxDepth}` }
+      : { value, duplicates: () => [] }
+    if ('value' in body) exchange.audit?.patched(value)
+    return { change: read(body), size: 0 }
   }
   const bytes = await readBody(exchange)
   const body = decodeJson(bytes)

@@ -29,6 +29,7 @@ import { maySignBy } from './authorize/signers.ts'
 import type { BootstrapObject } from './authorize/bootstrap/policy.ts'
 import { PolicyKeeper } from './authorize/bootstrap/policyKeeper.ts'
 import { checkEscalation } from './authorize/escalation.ts'
+import { checkPolicyParams } from './authorize/policyParams.ts'
 import { createClusterView } from './clusterView.ts'
 import { Discovery } from './endpoints/discovery.ts'
 import { OpenApiDocuments } from './endpoints/openapi.ts'
@@ -176,6 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       meter: counts.admission,
     },
     guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
+    guardChecked: (write) => checkPolicyParams(authorization.authorizers, cluster, write),
   }
   const aggregation = new Aggregation({ kinds, registry, metrics: counts.aggregation, onBug, ...options.aggregation })
   const context: ServerContext = {

@@ -185,3 +185,38 @@ test('input that is hostile or huge is refused before it does harm', async () =>
   }
   assert.deepEqual(fixture.bugs, [])
 })
+
+test('what comes without a connection may be no deeper than what comes over one', async () => {
+  await using fixture = await startServer()
+  const path = '/apis/apps/v1/namespaces/default/controllerrevisions'
+  const nested = (depth: number): unknown => {
+    let value: unknown = 1
+    for (let level = 0; level < depth; level++) value = [value]
+    return value
+  }
+  const revision = (name: string, depth: number) => ({ metadata: { name }, revision: 1, data: { a: nested(depth) } })
+  await fixture.transport.send({ method: 'POST', path, body: revision('a', 510) })
+  const rows: readonly (readonly ['POST' | 'PATCH', string, unknown, string?])[] = [
+    ['POST', path, revision('b', 511)],
+    ['POST', path, revision('b', 20_000)],
+    ['PATCH', `${path}/a`, { data: { b: nested(20_000) } }, 'application/merge-patch+json'],
+    ['PATCH', `${path}/a`, { data: { b: nested(20_000) } }, 'application/strategic-merge-patch+json'],
+    ['PATCH', `${path}/a?fieldManager=x`, revision('a', 20_000), 'application/apply-patch+yaml'],
+  ]
+  for (const [method, at, body, contentType] of rows) {
+    const sent = fixture.transport.send({
+      method,
+      path: at.split('?')[0]!,
+      ...(at.includes('?') ? { query: { fieldManager: 'x' } } : {}),
+      body,
+      ...(contentType === undefined ? {} : { contentType }),
+    })
+    await assert.rejects(sent, { code: 400, message: /exceeded max depth of 512/ }, `${method} ${contentType}`)
+  }
+  // Each patch may be shallow and what comes of it not.
+  const value = Array.from({ length: 3 }, (_, at) => ({ op: 'add', path: `/data/a${'/0'.repeat(509)}/0`, value: [at] }))
+  const contentType = 'application/json-patch+json'
+  const patched = fixture.transport.send({ method: 'PATCH', path: `${path}/a`, body: value, contentType })
+  await assert.rejects(patched, { code: 422, message: /exceeded max depth of 512/ })
+  assert.deepEqual(fixture.bugs, [])
+})

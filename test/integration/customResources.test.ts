@@ -102,6 +102,21 @@ test('strict reading names the fields that the schema does not have', () =>
     assert.deepEqual(warnings, ['unknown field "more"', 'unknown field "spec.bogus"'])
   }))
 
+test('metadata of a definition goes with its status, and what is wanted does not', () =>
+  withServer(async (client) => {
+    const defined = await define(client)
+    const { metadata, spec } = defined
+    const { status } = await client.updateStatus(customResourceDefinitions, {
+      ...defined,
+      metadata: { ...metadata, labels: { seen: 'yes' }, annotations: { by: 'me' } },
+      spec: { ...spec, names: { ...spec.names, shortNames: ['x'] } },
+    })
+    assert.deepEqual(status?.storedVersions, ['v1'])
+    const after = await client.get(customResourceDefinitions, { name: metadata.name })
+    assert.deepEqual([after.metadata.labels, after.metadata.annotations], [{ seen: 'yes' }, { by: 'me' }])
+    assert.deepEqual([after.spec.names.shortNames, after.metadata.generation], [['wd'], 1])
+  }))
+
 test('status and scale are parts of their own, and only changes of what is wanted are counted', () =>
   withServer(async (client, { transport }) => {
     await define(client)

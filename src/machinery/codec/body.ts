@@ -3,7 +3,8 @@
 import { apiVersionOf } from '#api/resource.ts'
 import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { copyJson } from '#lib/encoding/copyJson.ts'
-import { decodeJson } from '#lib/encoding/json.ts'
+import { decodeJson, defaultMaxDepth } from '#lib/encoding/json.ts'
+import { exceedsDepth } from '#lib/encoding/jsonDepth.ts'
 import type { KeyPath } from '#lib/encoding/jsonScan.ts'
 import { decodeYaml } from '#lib/encoding/yaml.ts'
 import { definitionNamed, schemaOfKind } from '#machinery/schema/load.ts'
@@ -80,10 +81,16 @@ function readBody(bytes: Uint8Array, options: BodyOptions): () => DecodedBody {
 /** Reads a value that was parsed already, such as the result of a patch, with the same refusals. */
 export function decodeParsed(value: unknown, options: Omit<BodyOptions, 'mediaType' | 'maxBytes'>): DecodedBody {
   const full: BodyOptions = { ...options, mediaType: 'json' }
+  if (exceedsDepth(value, defaultMaxDepth)) {
+    if (options.refuse !== undefined) throw options.refuse({ problem: tooDeep })
+    throw unrecognized(options.kind, new Uint8Array(), `couldn't get version/kind; json parse error: ${tooDeep}`)
+  }
   const kind = kindOfBody(value, new Uint8Array(), full)
   checkKind(kind, full)
   return decodeObject(value, kind, () => [], full)
 }
+
+const tooDeep = `exceeded max depth of ${defaultMaxDepth}`
 
 interface Parsed {
   readonly value: unknown

@@ -23,8 +23,7 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
   subresources: {
     status: {
       ...statusSubresource,
-      // Who cleans up says so and lets go with one write.
-      writes: ['status', 'metadata.finalizers'],
+      // Metadata goes with it: upstream means to keep it, and copies the new one over itself (statusStrategy).
       validate: (definition, _old, report) => checkStatus(definition, report),
     },
   },

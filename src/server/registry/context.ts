@@ -21,6 +21,8 @@ export interface RegistryContext {
   readonly kinds: Kinds
   /** Refuses roles and bindings that give more than the caller has. */
   readonly guard: (write: GuardedWrite) => void | Promise<void>
+  /** Refuses what is right in itself but reaches for objects that the caller may not read. */
+  readonly guardChecked: (write: GuardedWrite) => void
 }
 
 /** A write before it is checked, as mutating admission left it. */

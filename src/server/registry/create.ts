@@ -83,6 +83,7 @@ export async function createObject(
   const allocation = checkObject(kind, object, undefined, serving, options.warn)
   try {
     if (isLarge) await yieldToEventLoop()
+    context.guardChecked({ resource, object, old: undefined, caller: options.caller })
     await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
     const written = await commitNew(context, kind, object, namespace, owners, options.dryRun)
     if (written !== undefined) {

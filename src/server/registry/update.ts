@@ -141,6 +141,7 @@ async function tryUpdate(
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
     if (isLarge) await yieldToEventLoop()
+    context.guardChecked({ resource: kind.resource, object: wanted, old, caller: options.caller })
     if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
     const pending = toStore(kind, wanted, rule)
     const { canonical, encoded } = pending instanceof Promise ? await pending : pending
