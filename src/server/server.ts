@@ -17,7 +17,7 @@ import type { Random } from '#lib/random.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
 import type { Store } from '#storage/store.ts'
 import { admissionPlugins, type AdmissionConfiguration } from './admission/plugins.ts'
-import type { AdmissionPlugin, ClusterView } from './admission/chain.ts'
+import { admissionChain, type AdmissionPlugin, type ClusterView } from './admission/chain.ts'
 import { Audit, type AuditOptions } from './audit/audit.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
@@ -164,9 +164,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     cluster,
     kinds,
     leases,
-    admission: {
-      plugins:
-        options.admission ??
+    admission: admissionChain(
+      options.admission ??
         admissionPlugins({
           ...options.admissionConfiguration,
           webhooks,
@@ -174,8 +173,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           maySign: maySignBy(authorization),
           access: accessOf(authorization.authorizers),
         }),
-      meter: counts.admission,
-    },
+      counts.admission,
+    ),
     guard: (write) => checkEscalation(authorization, { ...write, current: () => cluster.current() }),
     guardChecked: (write) => checkPolicyParams(authorization.authorizers, cluster, write),
   }

@@ -110,37 +110,40 @@ export interface AdmissionPlugin {
 
 export type AdmissionStep = 'admit' | 'validate'
 
-/** Told what plugins take, in milliseconds. */
+/** Told what plugins take, in milliseconds. `asked` are all that take part in the step. */
 export interface AdmissionMeter {
   /** All let a request pass. */
-  passed(
-    plugins: readonly AdmissionPlugin[],
-    operation: AdmissionRequest['operation'],
-    step: AdmissionStep,
-    milliseconds: number,
-  ): void
+  passed(asked: readonly AdmissionPlugin[], operation: Operation, step: AdmissionStep, milliseconds: number): void
   /** One answered later. */
   waited(
-    plugins: readonly AdmissionPlugin[],
+    asked: readonly AdmissionPlugin[],
     plugin: AdmissionPlugin,
-    operation: AdmissionRequest['operation'],
+    operation: Operation,
     step: AdmissionStep,
     milliseconds: number,
   ): void
-  /** The one at this place refused a request. */
-  refused(
-    plugins: readonly AdmissionPlugin[],
-    at: number,
-    operation: AdmissionRequest['operation'],
-    step: AdmissionStep,
-    milliseconds: number,
-  ): void
+  /** One refused a request. */
+  refused(plugin: AdmissionPlugin, operation: Operation, step: AdmissionStep, milliseconds: number): void
 }
+
+type Operation = AdmissionRequest['operation']
 
 /** The plugins in their order, and who is told what they take. */
 export interface AdmissionChain {
   readonly plugins: readonly AdmissionPlugin[]
-  readonly meter?: AdmissionMeter
+  /** Those that take part in each step. */
+  readonly admit: readonly AdmissionPlugin[]
+  readonly validate: readonly AdmissionPlugin[]
+  readonly meter: AdmissionMeter
+}
+
+export function admissionChain(plugins: readonly AdmissionPlugin[], meter: AdmissionMeter): AdmissionChain {
+  return {
+    plugins,
+    admit: plugins.filter((plugin) => plugin.admit !== undefined),
+    validate: plugins.filter((plugin) => plugin.validate !== undefined),
+    meter,
+  }
 }
 
 /** Lets plugins edit and judge what is not stored itself: a request to a part of an object, or for a connection. */
@@ -169,27 +172,27 @@ export async function validateAdmission(
 }
 
 async function ask(
-  { plugins, meter }: AdmissionChain,
+  chain: AdmissionChain,
   step: AdmissionStep,
   request: AdmissionRequest,
   cluster: ClusterView,
 ): Promise<void> {
+  const { meter, [step]: asked } = chain
   const { operation } = request
   const began = cluster.now
   let at = 0
   try {
-    for (const plugin of plugins) {
-      const pending = plugin[step]?.(request, cluster)
-      if (pending !== undefined) {
-        const since = cluster.now
-        await pending
-        meter?.waited(plugins, plugin, operation, step, cluster.now - since)
-      }
-      at++
+    for (; at < asked.length; at++) {
+      const plugin = asked[at]!
+      const pending = step === 'admit' ? plugin.admit!(request, cluster) : plugin.validate!(request, cluster)
+      if (pending === undefined) continue
+      const since = cluster.now
+      await pending
+      meter.waited(asked, plugin, operation, step, cluster.now - since)
     }
   } catch (error) {
-    meter?.refused(plugins, at, operation, step, cluster.now - began)
+    meter.refused(asked[at]!, operation, step, cluster.now - began)
     throw error
   }
-  meter?.passed(plugins, operation, step, cluster.now - began)
+  meter.passed(asked, operation, step, cluster.now - began)
 }

@@ -38,7 +38,7 @@ export class AdmissionMetrics implements AdmissionMeter, PluginMetrics {
   readonly #policyChecks: Counter
   readonly #evaluations: Counter
   readonly #exemptions: Counter
-  readonly #kept = new Map<string, StepSeries>()
+  readonly #kept = { admit: new Map<Operation, StepSeries>(), validate: new Map<Operation, StepSeries>() }
 
   constructor(registry: MetricRegistry) {
     this.#steps = registry.histogram({
@@ -111,16 +111,10 @@ export class AdmissionMetrics implements AdmissionMeter, PluginMetrics {
     series.passed.observe(milliseconds / 1_000)
   }
 
-  refused(
-    plugins: readonly AdmissionPlugin[],
-    at: number,
-    operation: Operation,
-    type: AdmissionStep,
-    milliseconds: number,
-  ): void {
+  refused({ name }: AdmissionPlugin, operation: Operation, type: AdmissionStep, milliseconds: number): void {
     const seconds = milliseconds / 1_000
     this.#steps.with(operation, 'true', type).observe(seconds)
-    this.#plugins.with(plugins[at]!.name, operation, 'true', type).observe(seconds)
+    this.#plugins.with(name, operation, 'true', type).observe(seconds)
   }
 
   webhookAsked({ name, type, operation, milliseconds, code, result }: WebhookOutcome): void {
@@ -148,25 +142,23 @@ export class AdmissionMetrics implements AdmissionMeter, PluginMetrics {
     this.#exemptions.with(...ofPodSecurity(request)).inc()
   }
 
-  #stepOf(plugins: readonly AdmissionPlugin[], operation: Operation, type: AdmissionStep): StepSeries {
-    const key = `${operation} ${type}`
-    let step = this.#kept.get(key)
-    if (step === undefined) {
-      const own = plugins
-        .filter((plugin) => plugin[type] !== undefined)
-        .map(
-          (plugin) =>
-            [plugin, { passed: this.#plugins.with(plugin.name, operation, 'false', type), measured: 0 }] as const,
-        )
-      step = { passed: this.#steps.with(operation, 'false', type), passes: 0, told: 0, plugins: new Map(own) }
-      this.#kept.set(key, step)
-    }
+  #stepOf(asked: readonly AdmissionPlugin[], operation: Operation, type: AdmissionStep): StepSeries {
+    const known = this.#kept[type].get(operation)
+    if (known !== undefined) return known
+    const plugins = new Map(
+      asked.map((plugin) => [
+        plugin,
+        { passed: this.#plugins.with(plugin.name, operation, 'false', type), measured: 0 },
+      ]),
+    )
+    const step = { passed: this.#steps.with(operation, 'false', type), passes: 0, told: 0, plugins }
+    this.#kept[type].set(operation, step)
     return step
   }
 
   /** Plugins that never waited took part in every step that passed. */
   #tellPasses(): void {
-    for (const step of this.#kept.values()) {
+    for (const step of [...this.#kept.admit.values(), ...this.#kept.validate.values()]) {
       const passes = step.passes - step.told
       for (const series of step.plugins.values()) {
         const unmeasured = passes - series.measured
