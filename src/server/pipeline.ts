@@ -81,7 +81,9 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
   const { requests } = server.metrics
   const answered = answeredRequest(exchange)
   const sizes = requests.done(answered, reply.code, took, exchange.outside)
-  if (reply.type === 'taken' || reply.type === 'stream') reply = whileItLasts(reply, () => requests.begins(answered))
+  if ((reply.type === 'taken' || reply.type === 'stream') && isLongRunning(exchange.info)) {
+    reply = whileItLasts(reply, () => requests.begins(answered))
+  }
   return { ...reply, wanted: exchange.wanted, sizes }
 }
 

@@ -17,12 +17,16 @@ export async function until<T>(find: () => T | undefined | Promise<T | undefined
 }
 
 /** A server and another one that extends its API, which is registered when there is a `spec` beside its authority. */
-export async function startBoth(spec?: object, clock: Clock = systemClock) {
+export async function startBoth(
+  spec?: object,
+  clock: Clock = systemClock,
+  settings: NonNullable<Parameters<typeof startServer>[0]>['settings'] = {},
+) {
   const proxy = startFrontProxy()
   const tokenAuthenticators = [
     staticTokens('root,root,1,"system:masters"\n', ['https://kubernetes.default.svc.cluster.local']),
   ]
-  const server = await startServer({ clock, roles: true, aggregation: proxy.options, tokenAuthenticators })
+  const server = await startServer({ clock, roles: true, aggregation: proxy.options, tokenAuthenticators, settings })
   const extension = await startExtension({ clientAuthority: proxy.authority })
   const http = await listen(server.server)
   const registerIt = (more: object) => register(server, extension, { caBundle: extension.caBundle, ...more })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SimulatedClock } from '#lib/clock.ts'
+import { SimulatedClock, systemClock } from '#lib/clock.ts'
 import { readSettings } from '#lib/settings/settingsFile.ts'
 import { auditPolicySettings } from '#server/audit/policy.ts'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
+import { startBoth } from './aggregationFixture.ts'
+import { teapots, whenSaid } from './extensionServer.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
 import { listen, userHeader, type HttpFixture } from './apiServerHttp.ts'
 
@@ -242,6 +244,32 @@ test('what cannot be noted is not done, and counted', async () => {
   assert.match(answer.text, /failed to store audit event/)
   assert.equal(await count('apiserver_audit_requests_rejected_total'), 1)
   assert.equal(await count('apiserver_audit_error_total\\{plugin="log"\\}'), 1)
+})
+
+test('a request that another server answers is called the same there', async () => {
+  const events: Event[] = []
+  const sink = { name: 'log', write: (line: string) => events.push(JSON.parse(line) as Event) > 0 }
+  const content = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules: [{ level: RequestResponse, resources: [{ group: kitchen.example.com, resources: [teapots] }] }]
+`
+  const policy = readSettings(auditPolicySettings, content, 'p')
+  await using it = await startBoth({}, systemClock, { audit: { policy, sinks: [sink] } })
+  await whenSaid(it.server, 'Passed')
+  it.extension.asked.length = 0
+  const answer = await it.ask('GET', `${teapots}/brown`)
+  const { auditID, objectRef, responseStatus } = events[0]!
+  assert.equal(it.extension.asked[0]!.headers['audit-id'], auditID)
+  assert.equal(answer.headers['audit-id'], auditID)
+  assert.deepEqual(objectRef, {
+    resource: 'teapots',
+    namespace: 'default',
+    name: 'brown',
+    apiGroup: 'kitchen.example.com',
+    apiVersion: 'v1',
+  })
+  assert.deepEqual(responseStatus, { metadata: {}, code: 200 })
 })
 
 test('without an audit log answers carry no id', async () => {

@@ -79,6 +79,8 @@ function target({ request }: Exchange): string {
 function headersFor(exchange: Exchange): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = forwardedHeaders(exchange)
   for (const name of Object.keys(headers)) if (isIdentityHeader(name)) delete headers[name]
+  // Both servers call the request the same.
+  if (exchange.auditId !== '') headers['audit-id'] = exchange.auditId
   return Object.assign(headers, identityHeaders(exchange.caller))
 }
 
