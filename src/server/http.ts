@@ -6,7 +6,6 @@ import { badRequest, requestTooLarge } from '#machinery/status.ts'
 import { headersOf } from './encode/headers.ts'
 import { encodeReply, replyType } from './encode/reply.ts'
 import { sendWatch } from './encode/watch.ts'
-import { sendWatchMessages } from './encode/watchMessages.ts'
 import type { Query } from './options.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { ApiServer } from './server.ts'
@@ -29,9 +28,6 @@ async function sendReply(
     case 'taken':
       return answer.run()
     case 'watch':
-      if (request.upgrade?.protocol === 'websocket') {
-        return sendWatchMessages(server, request, request.upgrade, answer)
-      }
       return sendWatch(server, request, reply, answer)
     case 'stream':
       await reply.sendPieces(answer.code, { ...headersOf(answer), 'content-type': answer.contentType }, answer.pieces)

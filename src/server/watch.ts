@@ -25,8 +25,6 @@ export interface WatchPlace {
   readonly deadline: number
   /** To be called when it is cut off because its client takes nothing. */
   readonly onCut: () => void
-  /** To be called when a connection that was taken over ends: nobody else would notice. */
-  readonly onGone: () => void
 }
 
 export interface WatchOptions {
@@ -41,11 +39,15 @@ export interface WatchOptions {
   /** Mark the end of the initial objects with an annotated bookmark. */
   readonly markInitialEvents: boolean
   readonly bookmarks: boolean
+  /** Whether the reader turns objects into something else, which takes longer. */
+  readonly isTransformed: boolean
   readonly signal: AbortSignal
 }
 
 /** Initial objects per batch, so that a long list neither holds the loop nor fills the socket's buffer. */
 const initialBatch = 500
+/** The same where each object is turned into something else. */
+const transformedBatch = 100
 /** Events per batch. */
 const largestBatch = 1_000
 const bookmarkEveryMs = 60_000
@@ -67,8 +69,9 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     place.position = window.next
     const revision = cache.revision
     const initial = cache.entries.list(selection.prefix)
-    for (let at = 0; at < initial.length; at += initialBatch) {
-      const batch = initial.slice(at, at + initialBatch)
+    const size = options.isTransformed ? transformedBatch : initialBatch
+    for (let at = 0; at < initial.length; at += size) {
+      const batch = initial.slice(at, at + size)
       if (!plain) await selection.view?.prepare(batch)
       const items = (plain ? batch : batch.filter((stored) => selects(selection, stored))).map((object): WatchItem => ({
         type: 'ADDED',

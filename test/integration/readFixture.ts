@@ -6,6 +6,16 @@ import type { HttpAnswer, HttpFixture } from './apiServerHttp.ts'
 
 export const path = '/api/v1/namespaces/default/configmaps'
 
+/** Lets the server write what it writes by itself some time after its start, or after new kinds: revisions stand still then. */
+export async function settle(clock: SimulatedClock, { store }: { readonly store: Store }): Promise<void> {
+  for (let before = -1; ;) {
+    await clock.advance('5s')
+    const now = await store.revision()
+    if (now === before) return
+    before = now
+  }
+}
+
 /** Waits for an answer that takes simulated time. */
 export async function answered<T>(clock: SimulatedClock, promise: Promise<T>): Promise<T> {
   let done = false

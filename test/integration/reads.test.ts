@@ -5,7 +5,7 @@ import { SimulatedClock } from '#lib/clock.ts'
 import { openMemoryStore } from '#storage/memory.ts'
 import { startServer } from './apiServerFixture.ts'
 import { listen, type HttpFixture } from './apiServerHttp.ts'
-import { answered, LaggingStore, path, refusalOf } from './readFixture.ts'
+import { answered, LaggingStore, path, refusalOf, settle } from './readFixture.ts'
 
 interface List {
   readonly metadata: {
@@ -82,6 +82,7 @@ const invalid = 'ListOptions.meta.k8s.io "" is invalid: '
 test('options that contradict each other are refused as upstream refuses them', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const forbidden = (field: string, why: string): string => `${field}: Forbidden: ${why}`
   const match = (why: string): string => forbidden('resourceVersionMatch', why)
@@ -160,6 +161,7 @@ test('options that contradict each other are refused as upstream refuses them', 
 test('a revision that is yet to come is waited for, and refused with a hint when it does not', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const current = Number(await create(http, 'a'))
   const queries = [
@@ -202,6 +204,7 @@ test('what was written before a read is in it, even while the cache lags behind'
   await using store = openMemoryStore({ clock })
   const lagging = new LaggingStore(store)
   await using fixture = await startServer({ clock, store: lagging.store })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const old = await create(http, 'old')
   lagging.hold()

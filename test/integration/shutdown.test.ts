@@ -7,7 +7,7 @@ import { SimulatedClock } from '#lib/clock.ts'
 import { openMemoryStore } from '#storage/memory.ts'
 import { startServer } from './apiServerFixture.ts'
 import { listen, userHeader, type HttpFixture } from './apiServerHttp.ts'
-import { path, type WatchEvent } from './readFixture.ts'
+import { path, settle, type WatchEvent } from './readFixture.ts'
 
 /** Begins a request; the caller ends it. */
 function begin(http: HttpFixture, method: string, where: string, headers: Record<string, string> = {}): ClientRequest {
@@ -37,6 +37,7 @@ test('a server ends in order, and nothing that it has begun is lost', async () =
     settings: { shutdownDelay: 5_000 },
     drain: () => http!.close(),
   })
+  await settle(clock, fixture)
   http = await listen(fixture.server)
   const watch = begin(http, 'GET', `${path}?watch=true`).end()
   const watched = read(watch)

@@ -9,7 +9,7 @@ import { decodeProtobuf } from '#machinery/codec/protobuf.ts'
 import { startServer } from './apiServerFixture.ts'
 import { listen, type HttpAnswer } from './apiServerHttp.ts'
 import { define, path as widgetPath, widget, widgets } from './customResourcesFixture.ts'
-import { answered, path, protobufEvents, refusalOf, watchEvents } from './readFixture.ts'
+import { answered, path, protobufEvents, refusalOf, settle, watchEvents } from './readFixture.ts'
 
 const as = (kind: string, type = 'application/json'): string => `${type};as=${kind};v=v1;g=meta.k8s.io`
 const protobuf = 'application/vnd.kubernetes.protobuf'
@@ -37,6 +37,7 @@ function decoded({ bytes }: HttpAnswer, kind: string): Shown {
 test('a watch of a table says once what its columns are, and shows as much of the objects as wanted', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   for (const name of ['a', 'b']) await http.ask('POST', path, { body: { metadata: { name }, data: { k: 'v' } } })
   const start = await fixture.store.revision()
@@ -115,9 +116,11 @@ test('what cannot be had as a table or as metadata is refused in words', async (
 test('metadata alone is what every verb answers to whoever asks for that, in JSON and in protobuf', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const client = clientOver(fixture.transport)
   await define(client)
+  await settle(clock, fixture)
   await client.create(widgets, {
     ...widget('a', { size: 1 }),
     metadata: { name: 'a', namespace: 'default', finalizers: ['example.com/hold'] },

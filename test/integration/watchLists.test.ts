@@ -6,7 +6,7 @@ import { clientOver } from '#client/client.ts'
 import { startServer } from './apiServerFixture.ts'
 import { listen, type HttpFixture } from './apiServerHttp.ts'
 import { define, path as widgetPath, widget, widgets } from './customResourcesFixture.ts'
-import { answered, describeEvent, path, protobufEvents, watchEvents, type WatchEvent } from './readFixture.ts'
+import { answered, describeEvent, path, protobufEvents, settle, watchEvents, type WatchEvent } from './readFixture.ts'
 
 const streaming = 'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true'
 const brief = 'timeoutSeconds=1'
@@ -20,6 +20,7 @@ async function create(http: HttpFixture, name: string): Promise<string> {
 test('a watch begins where its options say', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const first = await create(http, 'a')
   await create(http, 'b')
@@ -63,6 +64,7 @@ test('a watch begins where its options say', async () => {
 test('after its initial events a watch goes on without a gap', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   await create(http, 'a')
   const seen: string[] = []
@@ -83,6 +85,7 @@ test('after its initial events a watch goes on without a gap', async () => {
 test('a refusal after the watch was understood is an event of it', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock, windowEvents: 8 })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const first = Number(await create(http, 'first'))
   for (let index = 0; index < 40; index++) await create(http, `m${index}`)
@@ -136,6 +139,7 @@ test('a refusal after the watch was understood is an event of it', async () => {
 test('the mark at the end of initial events has the form of the other events', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   await create(http, 'a')
   const revision = String(await fixture.store.revision())
@@ -199,9 +203,11 @@ test('the mark at the end of initial events has the form of the other events', a
 test('custom objects are streamed in every form that they have', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const client = clientOver(fixture.transport)
   await define(client)
+  await settle(clock, fixture)
   await client.create(widgets, widget('a', { size: 1 }))
   const revision = String(await fixture.store.revision())
   const where = `${widgetPath}?${streaming}&${brief}`
@@ -232,6 +238,7 @@ test('custom objects are streamed in every form that they have', async () => {
 test('bookmarks come about every minute in every form', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const start = await create(http, 'a')
   await create(http, 'b')
@@ -260,6 +267,7 @@ test('bookmarks come about every minute in every form', async () => {
 test('the columns of every kind can show a bookmark', async () => {
   const clock = new SimulatedClock()
   await using fixture = await startServer({ clock })
+  await settle(clock, fixture)
   await using http = await listen(fixture.server)
   const { text } = await http.ask('GET', '/apis', {
     headers: { accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' },

@@ -59,7 +59,7 @@ export function bearerToken(request: ServerRequest): string | undefined {
 }
 
 /** Browsers cannot set headers on a WebSocket; they send the token as a subprotocol, which begins with this. */
-export const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
+const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
 /** Whether a WebSocket's subprotocol is really a token. */
 export const isTokenProtocol = (protocol: string): boolean => protocol.startsWith(websocketTokenPrefix)

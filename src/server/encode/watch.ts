@@ -35,7 +35,10 @@ export async function sendWatch(
         : isInitial(items)
           ? initialBytes(answer.kind, items, isProtobuf)
           : sharedBytes(answer.kind, items, isProtobuf, encode)
-    if (stream.write(bytes)) continue
+    const hasRoom = stream.write(bytes)
+    // Others have their turn between the batches of a long list.
+    if (isInitial(items)) await new Promise((resolve) => setImmediate(resolve))
+    if (hasRoom) continue
     if (await waitForReader(stream.drained(), answer.kind.cache, answer.place, server.clock)) continue
     answer.place.onCut()
     reply.destroy()
@@ -54,7 +57,8 @@ async function sendMessages(
   const transformation = transformationOf(answer.kind, answer, request.query, () => server.now())
   const { kind, place } = answer
   const { clock } = server
-  const protocol = offeredProtocols(request).find((offered) => !isTokenProtocol(offered)) ?? ''
+  // Browsers give up when none of what they offer is taken. Their token may be among it, which is no protocol.
+  const protocol = offeredProtocols(request).find((name) => !isTokenProtocol(name)) ?? ''
   const connection = await acceptWebSocket(request.upgrade!, protocol, { clock })
   // What clients say is of no interest, only that they are there.
   connection.onMessage(() => undefined)
@@ -64,6 +68,7 @@ async function sendMessages(
       const message = isProtobuf ? bytes.subarray(frameLength) : bytes.toString()
       const sent = new Promise<void>((resolve) => connection.send(message, () => resolve()))
       if (!connection.full || (await waitForReader(sent, kind.cache, place, clock))) continue
+      place.onCut()
       return connection.terminate()
     }
   }
@@ -108,7 +113,7 @@ function joined(items: readonly WatchItem[], encode: (item: WatchItem) => Buffer
 }
 
 /** One event as it stands in a stream. */
-export function encodeItem(
+function encodeItem(
   item: WatchItem,
   kind: Kind,
   transformation: Transformation | undefined,

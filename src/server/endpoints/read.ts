@@ -62,12 +62,10 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       ? options.timeoutSeconds * 1_000
       : server.minRequestTimeoutMs * (1 + random.next())
   // From here on refusals are events of a watch, so that a client that has one open knows one way to learn of them.
-  const gone = request.upgrade === undefined ? undefined : new AbortController()
   const place: WatchPlace = {
     position: kind.cache.window.next,
     deadline: clock.now() + timeoutMs,
     onCut: () => server.metrics.requests.watcherCut(kind),
-    onGone: () => gone?.abort(),
   }
   const reply = (watch: AsyncGenerator<readonly WatchItem[], void, void>): ServerReply => ({
     type: 'watch',
@@ -97,11 +95,11 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       ...(from === undefined ? {} : { from }),
       markInitialEvents: options.sendInitialEvents === true && options.bookmarks,
       bookmarks: options.bookmarks,
+      isTransformed: exchange.wanted.as !== undefined,
       signal: AbortSignal.any([
         request.signal,
         server.closing,
         ...(kind.custom === undefined ? [] : [kind.custom.retired]),
-        ...(gone === undefined ? [] : [gone.signal]),
       ]),
     }),
   )
