@@ -87,7 +87,7 @@ describe('an update of a claim', () => {
       resources: { requests: { storage: size } },
       ...own,
     },
-    status: { phase },
+    status: { phase, capacity: { storage: '1Gi' } },
   })
   const fixed = 'spec: spec is immutable after creation'
   const rows: readonly [string, PersistentVolumeClaim, PersistentVolumeClaim, readonly string[]][] = [

@@ -1,9 +1,14 @@
+import { posix } from 'node:path'
 import { persistentVolumes, type PersistentVolume, type PersistentVolumeSpec } from '#api/core/v1/persistentVolume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from './storage.ts'
+import { checkNodeSelector } from './pod/rules/placement.ts'
+import { checkHostPath, checkNfs } from './pod/rules/volumes.ts'
+import { goForm } from '#resources/goForm.ts'
+import { checkDriverName } from '#resources/storage/rules.ts'
 import { nodeExpressionWarnings } from '#resources/nodeLabels.ts'
 import { checkImmutable, checkOneOf } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -101,12 +106,20 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
     const place = report.at('spec')
     checkVolumeSpec(spec, place)
     if (old === undefined) return
-    const [now, before] = [sourcesOf(spec), sourcesOf(old.spec)]
+    const [now, before] = [sourcesOf(withoutNewSecret(spec, old.spec)), sourcesOf(old.spec)]
     if (!sameJson(now, before)) {
       const text = `spec.persistentvolumesource is immutable after creation\n${difference(now, before)}`
       place.at('persistentvolumesource').forbidden(text)
     }
-    checkImmutable(place.at('volumeMode'), spec.volumeMode, old.spec.volumeMode)
+    checkImmutable(report.at('volumeMode'), spec.volumeMode, old.spec.volumeMode)
+    if (old.spec.nodeAffinity !== undefined && !sameJson(spec.nodeAffinity, old.spec.nodeAffinity)) {
+      const shown =
+        spec.nodeAffinity === undefined ? null : goForm('io.k8s.api.core.v1.VolumeNodeAffinity', spec.nodeAffinity)
+      report.at('nodeAffinity').invalid(shown, 'field is immutable, except for updating from beta label to GA')
+    }
+    if (old.spec.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined) {
+      place.at('volumeAttributesClassName').forbidden('update from non-nil value to nil is forbidden')
+    }
   },
 }
 
@@ -146,6 +159,13 @@ function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
   return warnings
 }
 
+/** The secret with which a volume grows may be named later. */
+function withoutNewSecret(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): PersistentVolumeSpec {
+  if (spec.csi === undefined || old.csi === undefined || old.csi.controllerExpandSecretRef !== undefined) return spec
+  const { controllerExpandSecretRef: _, ...csi } = spec.csi
+  return { ...spec, csi }
+}
+
 function sourcesOf(spec: PersistentVolumeSpec): object {
   return Object.fromEntries(sources.map((source) => [source, spec[source]]))
 }
@@ -156,31 +176,73 @@ function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
   else checkAccessModes(spec.accessModes ?? [], modes)
   const capacity = report.at('capacity')
   const storage = spec.capacity?.['storage']
-  if (spec.capacity === undefined) capacity.required()
+  if (Object.keys(spec.capacity ?? {}).length === 0) capacity.required()
   if (storage === undefined || Object.keys(spec.capacity ?? {}).length > 1)
     capacity.problem('NotSupported', 'supported values: "storage"', spec.capacity ?? null)
-  if (storage !== undefined && compareQuantities(storage, '0') <= 0)
-    capacity.key('storage').invalid(storage, 'must be greater than zero')
-  const given = sources.filter((source) => spec[source] !== undefined)
-  if (given.length === 0) report.required('must specify a volume type')
-  for (const source of given.slice(1)) report.at(source).forbidden('may not specify more than 1 volume type')
-  if (spec.hostPath !== undefined) {
-    if (spec.hostPath.path === '') report.at('hostPath', 'path').required()
-    checkNoBacksteps(spec.hostPath.path, report.at('hostPath', 'path'))
-  }
-  if (spec.local !== undefined) {
-    if (spec.local.path === '') report.at('local', 'path').required()
-    checkNoBacksteps(spec.local.path, report.at('local', 'path'))
-    if (spec.nodeAffinity?.required === undefined)
-      report.at('nodeAffinity').required('Local volume requires node affinity')
+  for (const [name, quantity] of Object.entries(spec.capacity ?? {})) {
+    if (compareQuantities(quantity, '0') <= 0) capacity.key(name).invalid(quantity, 'must be greater than zero')
   }
   checkOneOf(
     report.at('persistentVolumeReclaimPolicy'),
     ['Delete', 'Recycle', 'Retain'],
     spec.persistentVolumeReclaimPolicy,
   )
+  if (spec.nodeAffinity !== undefined) {
+    const required = report.at('nodeAffinity', 'required')
+    if (spec.nodeAffinity.required === undefined) required.required('must specify required node constraints')
+    else checkNodeSelector(spec.nodeAffinity.required, required)
+  }
+  checkSources(spec, report)
+  const isRoot = spec.hostPath !== undefined && posix.normalize(spec.hostPath.path).replace(/(.)\/$/, '$1') === '/'
+  if (isRoot && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    report.at('persistentVolumeReclaimPolicy').forbidden("may not be 'recycle' for a hostPath mount of '/'")
+  }
   if ((spec.storageClassName ?? '') !== '') {
     report.at('storageClassName').invalidBecause(spec.storageClassName, dnsSubdomainProblems(spec.storageClassName!))
   }
   checkVolumeMode(spec.volumeMode, report.at('volumeMode'))
+  const { volumeAttributesClassName } = spec
+  if (volumeAttributesClassName === undefined) return
+  const place = report.at('volumeAttributesClassName')
+  if (volumeAttributesClassName === '') place.required('an empty string is disallowed')
+  else place.invalidBecause(volumeAttributesClassName, dnsSubdomainProblems(volumeAttributesClassName))
+  if (spec.csi === undefined) report.at('csi').required('has to be specified when using volumeAttributesClassName')
+}
+
+/** Where the data is: in one place. */
+function checkSources(spec: PersistentVolumeSpec, report: Report): void {
+  const [first, ...others] = sources.filter((source) => spec[source] !== undefined)
+  if (first === undefined) report.required('must specify a volume type')
+  else checkSource(first, spec, report.at(first), report)
+  for (const source of others) report.at(source).forbidden('may not specify more than 1 volume type')
+}
+
+const secrets = [
+  'controllerPublishSecretRef',
+  'controllerExpandSecretRef',
+  'nodePublishSecretRef',
+  'nodeExpandSecretRef',
+] as const
+
+function checkSource(kind: (typeof sources)[number], spec: PersistentVolumeSpec, place: Report, report: Report): void {
+  const { hostPath, local, nfs, csi } = spec
+  if (kind === 'hostPath' && hostPath !== undefined) checkHostPath(hostPath, place)
+  if (kind === 'nfs' && nfs !== undefined) checkNfs(nfs, place)
+  if (kind === 'local' && local !== undefined) {
+    if (local.path === '') place.at('path').required()
+    else checkNoBacksteps(local.path, place.at('path'))
+    if (spec.nodeAffinity === undefined) report.at('nodeAffinity').required('Local volume requires node affinity')
+  }
+  if (kind !== 'csi' || csi === undefined) return
+  checkDriverName(csi.driver, place.at('driver'))
+  if (csi.volumeHandle === '') place.at('volumeHandle').required()
+  for (const member of secrets) {
+    const secret = csi[member]
+    if (secret === undefined) continue
+    const { name = '', namespace = '' } = secret
+    if (name === '') place.at(member, 'name').required()
+    else place.at(member, 'name').invalidBecause(name, dnsSubdomainProblems(name))
+    if (namespace === '') place.at(member, 'namespace').required()
+    else place.at(member, 'namespace').invalidBecause(namespace, dnsLabelProblems(namespace))
+  }
 }

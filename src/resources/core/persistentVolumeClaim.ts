@@ -4,12 +4,13 @@ import {
   type PersistentVolumeClaimSpec,
 } from '#api/core/v1/persistentVolumeClaim.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { dnsSubdomainProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, checkAccessModes, checkVolumeMode } from './storage.ts'
 import { difference } from '#resources/difference.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { checkImmutable } from '#resources/rules.ts'
 import { checkSelector } from '#resources/selector.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { claimWarnings } from './pod/warnings.ts'
@@ -60,6 +61,7 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
   default: ({ spec }) => defaultClaimSpec(spec),
   prepare(claim, old) {
     if (old === undefined) claim.status = { phase: 'Pending' }
+    alignSources(claim.spec, old?.spec)
   },
   warnings: ({ metadata, spec }) => [
     ...(metadata.annotations?.[betaClass] === undefined
@@ -67,34 +69,99 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
       : [`metadata.annotations[${betaClass}]: deprecated since v1.8; use "storageClassName" attribute instead`]),
     ...claimWarnings(spec, 'spec'),
   ],
-  validate({ spec }, old, report) {
+  validate({ metadata, spec }, old, report) {
     const place = report.at('spec')
     checkClaimSpec(spec, place)
     if (old === undefined) return
+    const before = old.metadata.annotations?.[betaClass]
+    const isSettledClass = isClassOfAnnotation(spec, metadata.annotations?.[betaClass], old)
+    if (!isSettledClass && (metadata.annotations?.[betaClass] ?? '') !== (before ?? '')) {
+      const at = report.at('metadata', 'annotations', betaClass)
+      at.invalid(metadata.annotations?.[betaClass] ?? '', 'field is immutable')
+    }
     const fixed = withoutAllowedChanges(spec, old)
-    if (!sameJson(fixed, old.spec)) {
+    // Stored objects may be older than the second field.
+    const stored = withBothSources(old.spec)
+    if (!sameJson(fixed, stored)) {
       const text =
         'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
-      place.forbidden(`${text}\n${difference(fixed, old.spec)}`)
+      place.forbidden(`${text}\n${difference(fixed, stored)}`)
     }
-    const [asked, before] = [spec.resources?.requests?.['storage'], old.spec.resources?.requests?.['storage']]
-    if (asked !== undefined && before !== undefined && compareQuantities(asked, before) < 0) {
+    const [asked, had] = [spec.resources?.requests?.['storage'], old.spec.resources?.requests?.['storage']]
+    const given = old.status?.capacity?.['storage'] ?? '0'
+    // Whoever asked for more than there is may ask for less, but not for less than there is.
+    const isLess = asked !== undefined && had !== undefined && compareQuantities(asked, had) < 0
+    if (isLess && compareQuantities(asked, given) <= 0) {
       place.at('resources', 'requests', 'storage').forbidden('field can not be less than status.capacity')
     }
+    checkImmutable(report.at('volumeMode'), spec.volumeMode, old.spec.volumeMode)
+    checkClassChange(spec.volumeAttributesClassName, old, place.at('volumeAttributesClassName'))
   },
+}
+
+/** The class of a volume's attributes can be exchanged, not given up. */
+function checkClassChange(name: string | undefined, { spec, status }: PersistentVolumeClaim, report: Report): void {
+  if (name === spec.volumeAttributesClassName || status?.currentVolumeAttributesClassName === undefined) return
+  if (name !== undefined && name !== '') return
+  const what = name === undefined ? 'nil' : 'empty string'
+  report.forbidden(`update to ${what} is forbidden when status.currentVolumeAttributesClassName is not nil`)
+}
+
+/** Whether a claim whose class was told by an annotation now tells it in its field. */
+function isClassOfAnnotation(
+  { storageClassName }: PersistentVolumeClaimSpec,
+  annotation: string | undefined,
+  { metadata, spec }: PersistentVolumeClaim,
+): boolean {
+  const before = metadata.annotations?.[betaClass]
+  if (before === undefined || spec.storageClassName !== undefined) return false
+  return storageClassName === before && (annotation === undefined || annotation === before)
+}
+
+const snapshotGroup = 'snapshot.storage.k8s.io'
+
+/**
+ * What a new volume is filled from can be said in two fields, of which one follows the other (KEP-1495). What the older does
+ * not know is ignored there, and what is in another namespace altogether: that is a feature which is off.
+ */
+function alignSources(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec | undefined): void {
+  if ((spec.dataSourceRef?.namespace ?? '') !== '' && old?.dataSourceRef === undefined) delete spec.dataSourceRef
+  const { dataSource, dataSourceRef } = spec
+  if (old?.dataSource === undefined && old?.dataSourceRef === undefined && dataSourceRef === undefined) {
+    const [kind, group] = [dataSource?.kind, dataSource?.apiGroup ?? '']
+    const isKnown =
+      (kind === 'PersistentVolumeClaim' && group === '') || (kind === 'VolumeSnapshot' && group === snapshotGroup)
+    if (!isKnown) delete spec.dataSource
+  }
+  const { dataSource: one, dataSourceRef: other } = withBothSources(spec)
+  if (one !== undefined) spec.dataSource = one
+  if (other !== undefined) spec.dataSourceRef = other
+}
+
+function withBothSources(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
+  const { dataSource, dataSourceRef } = spec
+  if (dataSource !== undefined) return { ...spec, dataSourceRef: dataSourceRef ?? { ...dataSource } }
+  if (dataSourceRef === undefined || (dataSourceRef.namespace ?? '') !== '') return spec
+  const { namespace: _, ...rest } = dataSourceRef
+  return { ...spec, dataSource: rest }
 }
 
 /** The claim with what may change as it was: a claim may get a volume, once; one that has it may ask for more. */
 function withoutAllowedChanges(
   spec: PersistentVolumeClaimSpec,
-  { spec: before, status }: PersistentVolumeClaim,
+  { metadata, spec: before, status }: PersistentVolumeClaim,
 ): PersistentVolumeClaimSpec {
   const fixed = { ...spec }
-  const keep = (field: 'volumeName' | 'volumeAttributesClassName'): void => {
+  const keep = (field: 'volumeName' | 'volumeAttributesClassName' | 'storageClassName'): void => {
     if (before[field] === undefined) delete fixed[field]
     else fixed[field] = before[field]
   }
   if ((before.volumeName ?? '') === '') keep('volumeName')
+  // A class is found for a claim that names none; one that an annotation named is written where it belongs.
+  const annotation = metadata.annotations?.[betaClass]
+  if (before.storageClassName === undefined && (annotation === undefined || annotation === spec.storageClassName)) {
+    keep('storageClassName')
+  }
   if (status?.phase !== 'Bound') return fixed
   const storage = before.resources?.requests?.['storage']
   if (storage !== undefined && spec.resources?.requests !== undefined) {
@@ -123,4 +190,36 @@ export function checkClaimSpec(spec: PersistentVolumeClaimSpec, report: Report):
     report.at('storageClassName').invalidBecause(spec.storageClassName, dnsSubdomainProblems(spec.storageClassName!))
   }
   checkVolumeMode(spec.volumeMode, report.at('volumeMode'))
+  checkSources(spec, report)
+  const { volumeAttributesClassName = '' } = spec
+  if (volumeAttributesClassName !== '') {
+    const at = report.at('volumeAttributesClassName')
+    at.invalidBecause(volumeAttributesClassName, dnsSubdomainProblems(volumeAttributesClassName))
+  }
+}
+
+function checkSources({ dataSource, dataSourceRef }: PersistentVolumeClaimSpec, report: Report): void {
+  for (const [member, source] of [
+    ['dataSource', dataSource],
+    ['dataSourceRef', dataSourceRef],
+  ] as const) {
+    if (source === undefined) continue
+    const { name = '', kind = '', apiGroup = '' } = source
+    const place = report.at(member)
+    if (name === '') place.at('name').required()
+    if (kind === '') place.at('kind').required()
+    if (apiGroup === '' && kind !== 'PersistentVolumeClaim') {
+      place.invalid(kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup")
+    }
+    if (apiGroup !== '') place.at('apiGroup').invalidBecause(apiGroup, dnsSubdomainProblems(apiGroup))
+  }
+  const namespace = dataSourceRef?.namespace ?? ''
+  if (namespace !== '') {
+    report.at('dataSourceRef', 'namespace').invalidBecause(namespace, dnsLabelProblems(namespace))
+    if (dataSource !== undefined) {
+      report.invalid(`${report.path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified')
+    }
+  } else if (dataSource !== undefined && dataSourceRef !== undefined && !sameJson(dataSource, dataSourceRef)) {
+    report.invalid(`${report.path}.dataSource`, 'must match dataSourceRef')
+  }
 }

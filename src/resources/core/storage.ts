@@ -22,7 +22,8 @@ export function accessModesText(modes: readonly string[] | undefined): string {
 /** Known modes; the one for a single pod goes with no other. */
 export function checkAccessModes(modes: readonly string[], report: Report): void {
   for (const mode of modes) if (!accessModes.includes(mode)) report.notSupported(mode, accessModes)
-  if (modes.length > 1 && modes.includes('ReadWriteOncePod')) {
+  const known = modes.filter((mode) => accessModes.includes(mode))
+  if (known.includes('ReadWriteOncePod') && known.some((mode) => mode !== 'ReadWriteOncePod')) {
     report.forbidden('may not use ReadWriteOncePod with other access modes')
   }
 }

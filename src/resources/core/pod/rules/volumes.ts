@@ -1,5 +1,6 @@
 import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from '#api/core/v1/projectedVolume.ts'
-import type { Volume } from '#api/core/v1/volume.ts'
+import type { NFSVolumeSource } from '#api/core/v1/networkVolume.ts'
+import type { HostPathVolumeSource, Volume } from '#api/core/v1/volume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
 import { dnsLabelProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
@@ -35,6 +36,20 @@ const hostPathTypes: readonly string[] = [
   'Socket',
 ]
 
+/** A place on the node. */
+export function checkHostPath({ path, type }: HostPathVolumeSource, report: Report): void {
+  if (path === '') return report.at('path').required()
+  checkNoBacksteps(path, report.at('path'))
+  if (type !== undefined && !hostPathTypes.includes(type)) report.at('type').notSupported(type, hostPathTypes)
+}
+
+/** A place on another host. */
+export function checkNfs({ server, path }: NFSVolumeSource, report: Report): void {
+  if (server === '') report.at('server').required()
+  if (path === '') report.at('path').required()
+  if (!path.startsWith('/')) report.at('path').invalid(path, 'must be an absolute path')
+}
+
 /** The rules of each kind of volume that has some, in the order in which upstream asks. */
 const sourceRules: { readonly [Kind in keyof Volume]?: (source: NonNullable<Volume[Kind]>, report: Report) => void } = {
   emptyDir({ sizeLimit }, report) {
@@ -42,21 +57,13 @@ const sourceRules: { readonly [Kind in keyof Volume]?: (source: NonNullable<Volu
       report.at('sizeLimit').forbidden('SizeLimit field must be a valid resource quantity')
     }
   },
-  hostPath({ path, type }, report) {
-    if (path === '') return report.at('path').required()
-    checkNoBacksteps(path, report.at('path'))
-    if (type !== undefined && !hostPathTypes.includes(type)) report.at('type').notSupported(type, hostPathTypes)
-  },
+  hostPath: checkHostPath,
   secret({ secretName = '', defaultMode, items = [] }, report) {
     if (secretName === '') report.at('secretName').required()
     checkMode(defaultMode, report.at('defaultMode'))
     checkItems(items, report.at('items'))
   },
-  nfs({ server, path }, report) {
-    if (server === '') report.at('server').required()
-    if (path === '') report.at('path').required()
-    else if (!path.startsWith('/')) report.at('path').invalid(path, 'must be an absolute path')
-  },
+  nfs: checkNfs,
   persistentVolumeClaim({ claimName = '' }, report) {
     if (claimName === '') report.at('claimName').required()
   },
