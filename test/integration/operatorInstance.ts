@@ -124,7 +124,7 @@ await runOperator(
     election: {
       namespace: 'default',
       identity,
-      leaseMilliseconds: 6_000,
+      leaseMilliseconds: 8_000,
       renewMilliseconds: 4_000,
       retryMilliseconds: 500,
       onLeader: () => process.stdout.write('leads\n'),
