@@ -11,6 +11,7 @@ import { listen, type HttpAnswer, type HttpFixture } from './apiServerHttp.ts'
 import { define } from './customResourcesFixture.ts'
 
 const aggregated = 'g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+const protobufV3 = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf'
 const get = (http: HttpFixture, path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> =>
   http.ask('GET', path, { headers: { accept: 'application/json', ...headers } })
 
@@ -68,6 +69,13 @@ test('every document of version 3 is under an address that never changes', async
     assert.deepEqual([unnamed.headers.etag, unnamed.headers['cache-control']], [etag, 'no-cache, private'])
     assert.equal(unnamed.headers.expires, undefined)
     assert.equal(unnamed.text, answer.text)
+    for (const type of [protobufV3, protobufV3.replace('v3.v1', 'v3@v1')]) {
+      const inProtobuf = await get(http, address, { accept: type })
+      const { 'content-type': contentType, etag: tag } = inProtobuf.headers
+      assert.deepEqual([inProtobuf.code, contentType, tag], [200, protobufV3, etag])
+      // The first field: the version, of five bytes.
+      assert.equal(inProtobuf.bytes.toString('latin1', 0, 7), '\n\x053.0.0')
+    }
     for (const known of [etag!, `W/${etag}`, `"other", ${etag}`, '*']) {
       const same = await get(http, address, { 'if-none-match': known })
       assert.deepEqual([same.code, same.text, same.headers['cache-control']], [304, '', 'public, immutable'], known)

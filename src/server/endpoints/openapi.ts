@@ -4,6 +4,7 @@ import { descriptions } from '#machinery/schema/load.ts'
 import type { JsonObject } from '#machinery/schema/model.ts'
 import type { ServedResource } from '#machinery/schema/openapiModel.ts'
 import { encodeOpenApiV2, openApiProtobufType, openApiProtobufTypes } from '#machinery/schema/openapiProtobuf.ts'
+import { encodeOpenApiV3, openApiV3ProtobufType, openApiV3ProtobufTypes } from '#machinery/schema/openapiProtobufV3.ts'
 import { documentOf } from '#machinery/schema/openapiPaths.ts'
 import { openApiV2 } from '#machinery/schema/openapiV2.ts'
 import { openApiV3, openApiV3Index } from '#machinery/schema/openapiV3.ts'
@@ -53,7 +54,7 @@ export class OpenApiDocuments {
     this.#hashes.clear()
     // Kinds that come and go are in one group each: the documents of all others stay.
     for (const name of this.#documents.keys()) {
-      const part = name.replace(/^v3\//, '')
+      const part = partNamed(name)
       if (part === name || before.get(part) !== this.hashOf(part)) this.#documents.delete(name)
     }
   }
@@ -65,7 +66,11 @@ export class OpenApiDocuments {
 
   /** The same in protobuf, the only form that client-go takes. */
   wholeInProtobuf(): Promise<Document> {
-    return this.#document('v2 protobuf', () => this.#wholeEncoded(), writeProtobuf)
+    return this.#document(
+      'v2 protobuf',
+      () => this.#wholeEncoded(),
+      (bytes) => writeProtobuf(bytes, openApiProtobufType),
+    )
   }
 
   /** What others say may not fit into the form of protobuf; then they are left out. */
@@ -95,6 +100,18 @@ export class OpenApiDocuments {
       return document
     }
     return this.#document(`v3/${name}`, make, writeJson)
+  }
+
+  /** The same in protobuf; what other servers say has no such form. */
+  partInProtobuf(name: string): Promise<Document | undefined> {
+    if (this.#convertible(name) !== undefined) return Promise.resolve(undefined)
+    const make = async (): Promise<Uint8Array | undefined> => {
+      const document = openApiV3(name, this.#served, await descriptions(), kubernetesVersion)
+      if (document === undefined) return undefined
+      this.hashOf(name)
+      return encodeOpenApiV3(document)
+    }
+    return this.#document(`v3 protobuf/${name}`, make, (bytes) => writeProtobuf(bytes, openApiV3ProtobufType))
   }
 
   /** Changes whenever a document might: clients keep documents under it. */
@@ -177,7 +194,7 @@ export class OpenApiDocuments {
         }
         const [bytes, contentType] = write(value)
         // What is named by a hash is tagged with it.
-        return new Document(bytes, contentType, `"${this.#hashes.get(name.replace(/^v3\//, '')) ?? hash(bytes)}"`)
+        return new Document(bytes, contentType, `"${this.#hashes.get(partNamed(name)) ?? hash(bytes)}"`)
       })
       this.#documents.set(name, document)
     }
@@ -185,12 +202,17 @@ export class OpenApiDocuments {
   }
 }
 
+/** The name that a document of version 3 has for clients. */
+function partNamed(name: string): string {
+  return name.replace(/^v3( protobuf)?\//, '')
+}
+
 function writeJson(value: object): readonly [Buffer, string] {
   return [Buffer.from(JSON.stringify(value)), 'application/json']
 }
 
-function writeProtobuf(bytes: Uint8Array): readonly [Buffer, string] {
-  return [Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), openApiProtobufType]
+function writeProtobuf(bytes: Uint8Array, contentType: string): readonly [Buffer, string] {
+  return [Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), contentType]
 }
 
 function hash(data: string | Buffer): string {
@@ -222,18 +244,20 @@ export async function openApiEndpoint(exchange: Exchange, rest: readonly string[
   const [version, ...parts] = rest
   if (version === 'v2' && parts.length === 0) {
     const accept = request.header('accept')
-    const isProtobuf = prefersProtobuf(accept)
+    const isProtobuf = prefersOne(accept, openApiProtobufTypes)
     if (!isProtobuf && !acceptsJson(accept)) return refusal()
     const document = await (isProtobuf ? openApi.wholeInProtobuf() : openApi.whole())
     return documentReply(request, document, byAccept, compressAbove)
   }
   if (version !== 'v3') return undefined
-  if (!acceptsJson(request.header('accept'))) return refusal()
-  if (parts.length === 0) return documentReply(request, await openApi.index(), byAccept, compressAbove)
+  const accept = request.header('accept')
   const name = parts.join('/')
+  const isProtobuf = parts.length > 0 && prefersOne(accept, openApiV3ProtobufTypes)
+  if (!isProtobuf && !acceptsJson(accept)) return refusal()
+  if (parts.length === 0) return documentReply(request, await openApi.index(), byAccept, compressAbove)
   const backend = openApi.backendOf(name)
   if (backend !== undefined) return passOn(exchange, backend)
-  const document = await openApi.part(name)
+  const document = await (isProtobuf ? openApi.partInProtobuf(name) : openApi.part(name))
   if (document === undefined) return undefined
   const asked = request.query.get('hash')
   if (asked === null || asked === '') return documentReply(request, document, byAccept, compressAbove)
@@ -259,9 +283,9 @@ const byAccept = { vary: 'Accept' }
 const compressAbove = 1_400
 
 /** Whether the form in protobuf is asked for first. Its older name is no valid media type, so names are compared as text. */
-function prefersProtobuf(accept: string | undefined): boolean {
+function prefersOne(accept: string | undefined, types: readonly string[]): boolean {
   const first = accept?.split(/[,;]/)[0]?.trim() ?? ''
-  return openApiProtobufTypes.includes(first)
+  return types.includes(first)
 }
 
 function acceptsJson(accept: string | undefined): boolean {
