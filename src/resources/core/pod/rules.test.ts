@@ -291,6 +291,49 @@ describe('an update of a pod behind gates', () => {
   }
 })
 
+describe('the volumes of a pod', () => {
+  const at = 'spec.volumes[0]'
+  const spec = { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } }
+  const rows: readonly [string, Partial<PodSpec>, readonly string[]][] = [
+    ['of claims of its own', { volumes: [{ name: 'e', ephemeral: { volumeClaimTemplate: { spec } } }] }, []],
+    [
+      'of claims that ask for nothing, with names',
+      {
+        volumes: [
+          { name: 'e', ephemeral: { volumeClaimTemplate: { metadata: { name: 'x', labels: { '-': '' } }, spec: {} } } },
+        ],
+      },
+      [
+        `${at}.ephemeral.volumeClaimTemplate.metadata.labels: Invalid value: "-": ${qualifiedNameProblems('-').join('; ')}`,
+        `${at}.ephemeral.volumeClaimTemplate.metadata.name: Forbidden: cannot be set`,
+        `${at}.ephemeral.volumeClaimTemplate.spec.accessModes: Required value: at least 1 access mode is required`,
+        `${at}.ephemeral.volumeClaimTemplate.spec.resources[storage]: Required value`,
+      ],
+    ],
+    [
+      'of a claim that is only made for it',
+      {
+        volumes: [
+          { name: 'e', ephemeral: { volumeClaimTemplate: { spec } } },
+          { name: 'c', persistentVolumeClaim: { claimName: 'p-e' } },
+        ],
+      },
+      [
+        'spec.volumes[1].persistentVolumeClaim.claimName: Invalid value: "p-e": must not reference a PVC that gets created for an ephemeral volume',
+      ],
+    ],
+    [
+      'of a driver that there cannot be',
+      { volumes: [{ name: 'd', csi: { driver: 'A_', nodePublishSecretRef: { name: 'B' } } }] },
+      [
+        `${at}.csi.driver: Invalid value: "A_": ${dnsSubdomainProblems('a_').join('; ')}`,
+        `${at}.csi.name: Invalid value: "B": ${dnsSubdomainProblems('B').join('; ')}`,
+      ],
+    ],
+  ]
+  for (const [name, own, expected] of rows) test(name, () => assert.deepEqual(created(own), expected))
+})
+
 describe('where a pod goes', () => {
   const at = 'spec.topologySpreadConstraints[0]'
   const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' } as const

@@ -19,6 +19,8 @@ const mostInt32 = 2 ** 31 - 1
 export interface PodSpecOptions {
   /** Of a pod more is asked than of a template, which may be older than a rule. */
   readonly isPod?: boolean
+  /** Claims that are made for it have its name in theirs. */
+  readonly podName?: string
   /** Claims that become volumes beside those of the spec. */
   readonly furtherVolumes?: readonly string[]
 }
@@ -31,9 +33,9 @@ export function checkPodSpec(
   spec: PodSpec,
   old: PodSpec | undefined,
   report: Report,
-  { isPod = false, furtherVolumes }: PodSpecOptions = {},
+  { isPod = false, podName = '', furtherVolumes }: PodSpecOptions = {},
 ): void {
-  let volumes = checkVolumes(spec.volumes ?? [], report.at('volumes'))
+  let volumes = checkVolumes(spec.volumes ?? [], podName, report.at('volumes'))
   if (furtherVolumes !== undefined && furtherVolumes.length > 0) {
     volumes = new Map([...volumes, ...furtherVolumes.map((name) => [name, undefined] as const)])
   }

@@ -75,7 +75,7 @@ export const podStrategy: Strategy<Pod> = {
   validate(pod, old, report) {
     const spec = report.at('spec')
     checkPodAnnotations(pod, old, report.at('metadata', 'annotations'))
-    checkPodSpec(pod.spec, old?.spec, spec, { isPod: true })
+    checkPodSpec(pod.spec, old?.spec, spec, { isPod: true, podName: pod.metadata.name })
     if (old === undefined) checkCreate(pod.spec, spec)
     else checkPodUpdate(pod, old, report)
   },

@@ -2,17 +2,25 @@ import type { DownwardAPIVolumeFile, KeyToPath, VolumeProjection } from '#api/co
 import type { NFSVolumeSource } from '#api/core/v1/networkVolume.ts'
 import type { HostPathVolumeSource, Volume } from '#api/core/v1/volume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { dnsLabelProblems } from '#machinery/validate/names.ts'
+import { dnsLabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkFieldRef, checkResourceFieldRef } from './environment.ts'
+import { checkClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
 import { checkNoBacksteps, checkRelativePath } from '#resources/core/storage.ts'
+import { checkAnnotations, checkLabels } from '#resources/metadata.ts'
+import { checkDriverName } from '#resources/storage/rules.ts'
 
 /** A pod's volumes by name, for the mounts that refer to them; undefined is one that will be made of a claim. */
 export type KnownVolumes = ReadonlyMap<string, Volume | undefined>
 
-/** The rules of a pod's volumes. Returns those with which nothing is wrong. */
-export function checkVolumes(volumes: readonly Volume[], report: Report): KnownVolumes {
+/** The rules of a pod's volumes. Returns those with which nothing is wrong. `podName` is not known of templates. */
+export function checkVolumes(volumes: readonly Volume[], podName: string, report: Report): KnownVolumes {
   const known = new Map<string, Volume>()
+  const made = new Set(
+    podName === ''
+      ? []
+      : volumes.flatMap(({ name, ephemeral }) => (ephemeral === undefined ? [] : `${podName}-${name}`)),
+  )
   for (const [index, volume] of volumes.entries()) {
     const place = report.at(index)
     const name = (volume.name ?? '') as string
@@ -21,6 +29,11 @@ export function checkVolumes(volumes: readonly Volume[], report: Report): KnownV
     else place.at('name').invalidBecause(name, dnsLabelProblems(name))
     if (known.has(name)) place.at('name').duplicate(name)
     else if (!place.isReported()) known.set(name, volume)
+    const claimName = volume.persistentVolumeClaim?.claimName
+    if (claimName !== undefined && made.has(claimName)) {
+      const problem = 'must not reference a PVC that gets created for an ephemeral volume'
+      place.at('persistentVolumeClaim', 'claimName').invalid(claimName, problem)
+    }
   }
   return known
 }
@@ -80,11 +93,21 @@ const sourceRules: { readonly [Kind in keyof Volume]?: (source: NonNullable<Volu
     checkMode(defaultMode, report.at('defaultMode'))
     checkProjections(sources, report.at('sources'))
   },
-  csi({ driver = '' }, report) {
-    if (driver === '') report.at('driver').required()
+  csi({ driver = '', nodePublishSecretRef }, report) {
+    checkDriverName(driver, report.at('driver'))
+    if (nodePublishSecretRef === undefined) return
+    const { name = '' } = nodePublishSecretRef
+    if (name === '') report.at('nodePublishSecretRef', 'name').required()
+    else report.at('name').invalidBecause(name, dnsSubdomainProblems(name))
   },
-  ephemeral({ volumeClaimTemplate }, report) {
-    if (volumeClaimTemplate === undefined) report.at('volumeClaimTemplate').required()
+  ephemeral({ volumeClaimTemplate: template }, report) {
+    const place = report.at('volumeClaimTemplate')
+    if (template === undefined) return place.required()
+    const { annotations, labels, ...others } = template.metadata ?? {}
+    checkAnnotations(annotations, place.at('metadata', 'annotations'))
+    checkLabels(labels, place.at('metadata', 'labels'))
+    for (const name of Object.keys(others)) place.at('metadata', name).forbidden('cannot be set')
+    checkClaimSpec(template.spec, place.at('spec'))
   },
   image({ reference = '' }, report) {
     if (reference === '') report.at('reference').required()
