@@ -7,100 +7,20 @@ import { pods } from '#api/core/v1/pod.ts'
 import { clientOver } from '#client/client.ts'
 import { Channels, channelFormat } from '#lib/http/channels.ts'
 import { HttpClient } from '#lib/http/client.ts'
-import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
-import { HttpServer } from '#lib/http/server.ts'
-import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
+import { SpdySession } from '#lib/http/spdy.ts'
 import { connectWebSocket, type WebSocketConnection } from '#lib/http/webSocket.ts'
-import type { NodeConnector } from '#server/nodeProxy.ts'
 import { startServer } from './apiServerFixture.ts'
 import { listen, userHeader } from './apiServerHttp.ts'
-
-/** A kubelet whose only command writes its arguments, then gives back its input in capitals and ends with 7. */
-interface Kubelet extends AsyncDisposable {
-  readonly connector: NodeConnector
-  /** Paths that were asked for. */
-  readonly asked: string[]
-}
-
-async function startKubelet(): Promise<Kubelet> {
-  const asked: string[] = []
-  const server = new HttpServer({
-    handler(request, reply) {
-      asked.push(`${request.path}?${request.search}`)
-      if (request.path.startsWith('/containerLogs/')) return sendLog(request, reply)
-      if (request.path.endsWith('/broken')) return reply.send(404, {}, 'container not found ("broken")')
-      if (request.path.endsWith('/moved')) return reply.send(302, { location: 'http://127.0.0.1:1/' }, '')
-      const { socket, head } = request.upgrade!.take()
-      const protocol = request.headerValues('x-stream-protocol-version')[0]!
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
-      )
-      const serve = request.path.startsWith('/portForward/') ? forwardPort : runCommand(request)
-      new SpdySession(socket, { role: 'server', onStream: serve }, head)
-    },
-  })
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
-  const client = new HttpClient({ url: `http://127.0.0.1:${port}` })
-  return {
-    asked,
-    connector: {
-      request: (_node, request, signal) => client.request({ ...request, signal }),
-      upgrade: (_node, request, signal) => client.upgrade({ ...request, signal }),
-    },
-    async [Symbol.asyncDispose]() {
-      client.close()
-      await server.close(AbortSignal.abort())
-    },
-  }
-}
-
-function sendLog(request: HttpRequest, reply: HttpReply): void {
-  if (request.query.get('previous') === 'true') {
-    return reply.send(400, {}, 'previous terminated container "c" in pod "p" not found')
-  }
-  reply.send(200, { 'content-type': 'text/plain' }, `tail ${request.query.get('tailLines')}\n`)
-}
-
-/** The streams come one by one; the command runs once error, stdin and stdout are there. */
-function runCommand(request: HttpRequest): (stream: SpdyStream) => boolean {
-  const streams = new Map<string, SpdyStream>()
-  let runs = false
-  return (stream) => {
-    streams.set(stream.header('streamtype') ?? '', stream)
-    const [error, stdin, stdout] = ['error', 'stdin', 'stdout'].map((name) => streams.get(name))
-    if (runs || error === undefined || stdin === undefined || stdout === undefined) return true
-    runs = true
-    stdout.write(`${request.query.getAll('command').join(' ')}\n`)
-    stdin.on('data', (bytes: Buffer) => stdout.write(bytes.toString().toUpperCase()))
-    stdin.on('end', () => {
-      stdout.end()
-      streams.get('stderr')?.end('done\n')
-      error.end(
-        '{"metadata":{},"status":"Failure","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"7"}]}}',
-      )
-    })
-    return true
-  }
-}
-
-/** Every port gives back what it is sent, with its number before it. */
-function forwardPort(stream: SpdyStream): boolean {
-  if (stream.header('streamtype') === 'error') stream.end()
-  else {
-    stream.write(`port ${stream.header('port')}: `)
-    stream.pipe(stream)
-  }
-  return true
-}
+import { playKubelet, type PlayedKubelet } from './playedKubelet.ts'
 
 async function withPod(): Promise<{
-  readonly kubelet: Kubelet
+  readonly kubelet: PlayedKubelet
   readonly port: number
   readonly ask: Awaited<ReturnType<typeof listen>>['ask']
   readonly stack: AsyncDisposableStack
 }> {
   const stack = new AsyncDisposableStack()
-  const kubelet = stack.use(await startKubelet())
+  const kubelet = stack.use(await playKubelet())
   const fixture = stack.use(await startServer({ nodes: kubelet.connector }))
   const http = stack.use(await listen(fixture.server))
   const client = clientOver(fixture.transport)

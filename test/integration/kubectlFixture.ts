@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
-import { ensureKubectl } from '../../tools/kubectl.ts'
+import { ensureKubectl, type Kubectl } from '../../tools/kubectl.ts'
+import type { NodeConnector } from '#server/nodeProxy.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
 import { listenSecurely, testAudience, testUsers } from './secureServer.ts'
 
@@ -12,8 +13,8 @@ export interface KubectlFixture extends AsyncDisposable {
   readonly fixture: ServerFixture
   /** A folder for files; it goes with the fixture. */
   readonly folder: string
-  /** What kubectl prints, errors too; `root` may do everything, `jane` what anybody may. */
-  say(user: string, words: string): Promise<string>
+  /** What kubectl prints, errors too, when it reads `input`; `root` may do everything, `jane` what anybody may. */
+  say(user: string, words: string, input?: string): Promise<string>
   /** Writes a file of JSON into the folder; returns its path. */
   file(name: string, content: object): string
   /** A kubectl that runs until it is killed. */
@@ -21,11 +22,14 @@ export interface KubectlFixture extends AsyncDisposable {
 }
 
 /** Starts a server with the bootstrap roles. */
-export async function startForKubectl(): Promise<KubectlFixture> {
-  const kubectl = await ensureKubectl((line) => console.log(line))
+export async function startForKubectl(
+  options: { readonly kubectl?: Kubectl; readonly nodes?: NodeConnector } = {},
+): Promise<KubectlFixture> {
+  const kubectl = options.kubectl ?? (await ensureKubectl((line) => console.log(line)))
   const stack = new AsyncDisposableStack()
   const tokens = staticTokens(testUsers, [testAudience])
-  const fixture = stack.use(await startServer({ roles: true, tokenAuthenticators: [tokens] }))
+  const nodes = options.nodes === undefined ? {} : { nodes: options.nodes }
+  const fixture = stack.use(await startServer({ roles: true, tokenAuthenticators: [tokens], ...nodes }))
   const { port } = stack.use(await listenSecurely(fixture.server))
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-kubectl-'))
   stack.defer(() => rmSync(folder, { recursive: true }))
@@ -40,11 +44,12 @@ export async function startForKubectl(): Promise<KubectlFixture> {
       writeFileSync(path, JSON.stringify(content))
       return path
     },
-    say: (user, words) =>
+    say: (user, words, input = '') =>
       new Promise((resolve) => {
-        execFile(kubectl.path, line(user, words), (_error, stdout, stderr) =>
+        const child = execFile(kubectl.path, line(user, words), (_error, stdout, stderr) =>
           resolve((stdout + stderr).replace(/[ \t]+$/gm, '').trim()),
         )
+        child.stdin!.end(input)
       }),
     start: (user, words) => spawn(kubectl.path, line(user, words), { stdio: ['ignore', 'pipe', 'inherit'] }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
