@@ -259,6 +259,8 @@ export class HttpClient {
     const { signal, body } = options
     return new Promise((resolve, reject) => {
       const request = this.#send1(method, options, headers, true)
+      // Node does not expect a body with DELETE: without this it would send one that nobody can tell from the next request.
+      if (body !== undefined && headers['content-length'] === undefined) request.useChunkedEncodingByDefault = true
       const abort = (): void => void request.destroy(signal!.reason as Error)
       signal?.addEventListener('abort', abort, { once: true })
       request.once('close', () => signal?.removeEventListener('abort', abort))
