@@ -62,14 +62,14 @@ describe('the command line', () => {
       'podRange: 10.0.0.0/8\nserviceRange: 10.96.0.0/12\n',
       /podRange 10\.0\.0\.0\/8 and serviceRange 10\.96\.0\.0\/12 overlap/,
     ],
-    ['- a\n', /must hold settings by name/],
+    ['- a\n', /config\.yaml: the file is \["a"\]; it must hold name, workers, /],
     ['history: {megabytes: 0}\n', /history\.megabytes is 0/],
-    [Buffer.from([0xff, 0xfe, 0x00]), /must hold settings by name/],
+    [Buffer.from([0xff, 0xfe, 0x00]), /config\.yaml: the file is "[^"]*"; it must hold name, workers, /],
     [
       `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c]\n`,
       /excessive aliasing/,
     ],
-    ['a'.repeat(70_000), /larger than 65536 bytes/],
+    ['a'.repeat(300_000), /larger than 262144 bytes/],
   ]
   for (const [text, says] of files) {
     it(`refuses the file ${JSON.stringify(text.toString().slice(0, 30))}`, async () => {

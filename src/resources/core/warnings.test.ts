@@ -26,7 +26,16 @@ const annotated = (annotations: Record<string, string>): typeof meta => ({
 
 describe('who writes a service is told', () => {
   const rows: readonly [string, ServiceSpec, readonly string[]][] = [
-    ['nothing', { type: 'ClusterIP', clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1'], sessionAffinity: 'None' }, []],
+    [
+      'nothing of an ordinary one',
+      { type: 'ClusterIP', clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1'], sessionAffinity: 'None' },
+      [],
+    ],
+    [
+      'nothing of a headless one',
+      { type: 'ClusterIP', clusterIP: 'None', clusterIPs: ['None'], sessionAffinity: 'None' },
+      [],
+    ],
     [
       'what a headless one ignores',
       {

@@ -16,7 +16,8 @@ export function serviceWarnings({ metadata, spec }: Service): string[] {
     const ignored = 'is ignored for headless services'
     if (loadBalancerIP !== '') warnings.push(`spec.loadBalancerIP ${ignored}`)
     if (externalIPs.length > 0) warnings.push(`spec.externalIPs ${ignored}`)
-    if ((spec.sessionAffinity ?? '') !== '') warnings.push(`spec.SessionAffinity ${ignored}`)
+    // Not for `None`, which every service has that says nothing (kubernetes#134054, since v1.34.2).
+    if ((spec.sessionAffinity ?? 'None') !== 'None') warnings.push(`spec.SessionAffinity ${ignored}`)
   }
   warnOfAddresses(externalIPs, 'spec.externalIPs', warnings)
   if (loadBalancerIP !== '') warnings.push(...olderAddressWarnings(loadBalancerIP, 'spec.loadBalancerIP'))
