@@ -9,7 +9,8 @@ process.exitCode =
   (await runSteps(
     [
       nodeStep('tests on a real node', '--test', '--test-concurrency=1', 'test/node/**/*.test.ts'),
-      nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=1', 'test/scripts/**/*.test.ts'),
+      // The longest of them mostly wait.
+      nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
     ],
     { show: true },
   ))

@@ -11,8 +11,11 @@ export interface PlayedKubelet extends AsyncDisposable {
   readonly asked: string[]
 }
 
-/** Starts one on a port of the loopback interface. */
-export async function playKubelet(): Promise<PlayedKubelet> {
+/**
+ * Starts one on a port of the loopback interface. `waits`: commands write nothing before their first input. Some kubectls
+ * drop output that comes before they listen, and input tells that they do.
+ */
+export async function playKubelet({ waits = false } = {}): Promise<PlayedKubelet> {
   const asked: string[] = []
   const server = new HttpServer({
     handler(request, reply) {
@@ -25,7 +28,7 @@ export async function playKubelet(): Promise<PlayedKubelet> {
       socket.write(
         `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
       )
-      const serve = request.path.startsWith('/portForward/') ? forwardPort : runCommand(request)
+      const serve = request.path.startsWith('/portForward/') ? forwardPort : runCommand(request, waits)
       new SpdySession(socket, { role: 'server', onStream: serve }, head)
     },
   })
@@ -52,7 +55,7 @@ function sendLog(request: HttpRequest, reply: HttpReply): void {
 }
 
 /** The streams come one by one; the command runs once error, stdin and stdout are there. */
-function runCommand(request: HttpRequest): (stream: SpdyStream) => boolean {
+function runCommand(request: HttpRequest, waits: boolean): (stream: SpdyStream) => boolean {
   const streams = new Map<string, SpdyStream>()
   let runs = false
   return (stream) => {
@@ -60,8 +63,10 @@ function runCommand(request: HttpRequest): (stream: SpdyStream) => boolean {
     const [error, stdin, stdout] = ['error', 'stdin', 'stdout'].map((name) => streams.get(name))
     if (runs || error === undefined || stdin === undefined || stdout === undefined) return true
     runs = true
+    const greet = (): void => void stdout.write(`${request.query.getAll('command').join(' ')}\n`)
     // Once the stream has been answered: clients drop what comes earlier.
-    queueMicrotask(() => stdout.write(`${request.query.getAll('command').join(' ')}\n`))
+    if (waits) stdin.once('data', greet)
+    else queueMicrotask(greet)
     stdin.on('data', (bytes: Buffer) => stdout.write(bytes.toString().toUpperCase()))
     stdin.on('end', () => {
       stdout.end()

@@ -24,7 +24,7 @@ async function forwardedPort({ stdout }: ChildProcess): Promise<number> {
 describe(`streams with ${describeKubectls(kubectls)}`, { concurrency: 2 }, () => {
   for (const kubectl of kubectls) {
     it(kubectl.version, async () => {
-      await using kubelet = await playKubelet()
+      await using kubelet = await playKubelet({ waits: true })
       await using server = await startForKubectl({ kubectl, nodes: kubelet.connector })
       const client = clientOver(server.fixture.transport)
       await client.create(pods, { metadata: at, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'x' }] } })
