@@ -1,27 +1,11 @@
 /** How soon discovery and OpenAPI are answered over TLS once they were asked for, and what the first answer costs. */
-import { spawn } from 'node:child_process'
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request as httpsRequest } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { fileURLToPath } from 'node:url'
-import { systemClock } from '#lib/clock.ts'
-import { HttpServer } from '#lib/http/server.ts'
-import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
-import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
-import { systemRandom } from '#lib/random.ts'
-import { allStrategies } from '#resources/index.ts'
-import { httpHandler } from '#server/http.ts'
-import { createApiServer } from '#server/server.ts'
-import { openMemoryStore } from '#storage/memory.ts'
+import { startServer, type Address } from './apiServer.ts'
 import { median, quantile, renderMeasurements, type Measurement } from './measurement.ts'
-
-interface Address {
-  readonly port: number
-  readonly authority: string
-  readonly certificate: string
-  readonly key: string
-}
 
 interface Answered {
   /** Milliseconds until the head of the answer was there. */
@@ -53,17 +37,15 @@ const documents: readonly (readonly [name: string, path: string, headers: Record
 
 /** The server runs in a process of its own, so that the load does not take its core. */
 export async function run(): Promise<Measurement[]> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'serve'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'))
   try {
-    const [first] = (await once(child.stdout, 'data')) as [Buffer]
-    const ask = asker(JSON.parse(first.toString()) as Address)
+    await using server = await startServer(directory)
+    const ask = asker(server.address)
     const results: Measurement[] = []
     for (const [name, path, headers] of documents) results.push(...(await measure(ask, name, path, headers)))
     return results
   } finally {
-    child.kill()
+    rmSync(directory, { recursive: true })
   }
 }
 
@@ -105,59 +87,4 @@ function asker({ port, authority, certificate, key }: Address): Ask {
     })
 }
 
-async function serve(): Promise<void> {
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const unreachable = (): Promise<never> => Promise.reject(new Error('There are no nodes'))
-  const server = createApiServer({
-    store: openMemoryStore({ clock: systemClock }),
-    strategies: allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }),
-    clock: systemClock,
-    random: systemRandom,
-    newUid: randomUUID,
-    tokens: {
-      signer: new TokenSigner(keys.privateKey),
-      verifier: new TokenVerifier({ keys: [keys.publicKey], issuers: ['bench'] }),
-      issuer: 'bench',
-      audiences: ['bench'],
-    },
-    nodes: () => ({ request: unreachable, upgrade: unreachable }),
-    serverAddress: '127.0.0.1:6443',
-    onBug: (error) => console.error(error),
-  })
-  const ready = Promise.withResolvers<void>()
-  server.run(ready.resolve, new AbortController().signal).catch(console.error)
-  await ready.promise
-  const validity = { notBefore: Date.now() - 3_600_000, notAfter: Date.now() + 86_400_000 }
-  const authority = createAuthority({ commonName: 'bench' }, validity)
-  const own = generateKey()
-  const certificate = issueCertificate(authority, {
-    subject: { commonName: 'server' },
-    publicKey: own.publicKey,
-    extendedUsages: ['serverAuth'],
-    addresses: ['127.0.0.1'],
-    ...validity,
-  })
-  const theirs = generateKey()
-  const client = issueCertificate(authority, {
-    subject: { commonName: 'admin', organizations: ['system:masters'] },
-    publicKey: theirs.publicKey,
-    extendedUsages: ['clientAuth'],
-    ...validity,
-  })
-  const clientAuthority = certificatePem(authority.certificate)
-  const http = new HttpServer({
-    handler: httpHandler(server),
-    tls: { certificate: certificatePem(certificate), key: privateKeyPem(own.privateKey), clientAuthority },
-  })
-  const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
-  const address: Address = {
-    port,
-    authority: clientAuthority,
-    certificate: certificatePem(client),
-    key: privateKeyPem(theirs.privateKey),
-  }
-  process.stdout.write(JSON.stringify(address))
-}
-
-if (process.argv[2] === 'serve') await serve()
-else if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)
+if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)
