@@ -3,7 +3,18 @@
 // Runs on the pinned Node.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { accessSync, constants, existsSync, globSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +37,11 @@ function cacheFolder() {
     accessSync(shared, constants.W_OK)
     return shared
   } catch {
-    const own = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'k8ts', createHash('sha256').update(root).digest('hex').slice(0, 8))
+    const own = join(
+      process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
+      'k8ts',
+      createHash('sha256').update(root).digest('hex').slice(0, 8),
+    )
     mkdirSync(own, { recursive: true })
     return own
   }

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stamp = join(root, 'node_modules', '.k8ts-lock')
-const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const lock = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   const major = Number(process.versions.node.split('.')[0])
@@ -17,9 +19,14 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
     process.exit(1)
   }
   console.error('k8ts: installing packages (npm ci), about half a minute the first time ...')
-  const done = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const done = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   if (done.status !== 0) {
-    console.error('k8ts: "npm ci" failed; see its message above. Without a network, copy node_modules from a machine that has one')
+    console.error(
+      'k8ts: "npm ci" failed; see its message above. Without a network, copy node_modules from a machine that has one',
+    )
     process.exit(1)
   }
   mkdirSync(dirname(stamp), { recursive: true })

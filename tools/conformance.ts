@@ -12,20 +12,20 @@ import { root } from './steps.ts'
 export interface ConformanceTest {
   /** Without tags, such as `[sig-node] Lease lease API should be available`. */
   readonly name: string
-  /** What it needs: `api` a server, `controllers` the loops too. */
+  /** What it needs: `api` a server, `controllers` the loops too, with `+pods` pods that run, `scheduler+pods` a scheduler that places them. */
   readonly tier: string
   /** The release that brought it, with those that changed it. */
   readonly release: string
 }
 
-/** The last minor release whose tests count, and the tiers that need no pods to run. */
+/** The last minor release whose tests count, and the tiers that look at nothing inside of a pod. */
 const lastMinor = 34
-const tiers: readonly string[] = ['api', 'controllers']
+const tiers: readonly string[] = ['api', 'controllers', 'controllers+pods', 'scheduler+pods']
 
 const listPath = join(root, 'test/conformance/list.json')
 const documentPath = join(root, 'docs/conformance.md')
 
-/** The tests of a list that a server of the release has to pass without pods. */
+/** The tests of a list that a cluster of the release has to pass, whatever its pods are made of. */
 export function selectTests(all: readonly ConformanceTest[]): readonly ConformanceTest[] {
   return all
     .filter(({ tier, release }) => tiers.includes(tier) && Number(/^v1\.(\d+)/.exec(release)?.[1]) <= lastMinor)
@@ -48,9 +48,9 @@ export function renderConformance(
   const counts = tiers.map((tier) => `${inTier(found, tier)} of ${inTier(tests, tier)} of tier \`${tier}\``).join(', ')
   const parts = [
     '# Conformance',
-    `Kubernetes' conformance tests up to v1.${lastMinor} that need a server alone (tier \`api\`) or its controllers too
-(\`controllers\`), each with the test of ours that asks the same of the API. Written by \`npm run generate\`; the tests run
-with \`npm run test:unit -- --slow\`.`,
+    `Kubernetes' conformance tests up to v1.${lastMinor} that need a server alone (tier \`api\`), its controllers too
+(\`controllers\`) or pods that run (\`controllers+pods\`, \`scheduler+pods\`; here on simulated nodes), each with the test
+of ours that asks the same of the API. Written by \`npm run generate\`; the tests run with \`npm run test:unit -- --slow\`.`,
     `Shown: ${counts}.`,
     table(
       ['conformance test', 'tier', 'release', 'our test'],
