@@ -15,7 +15,8 @@ export const checkSteps: readonly Step[] = [
   nodeStep('the conformance document is up to date', 'tools/conformance.ts', '--check'),
   nodeStep('the settings of the server are documented', 'tools/serverSettings.ts', '--check'),
   { name: 'types', command: ['tsc', '--incremental', '--tsBuildInfoFile', typesCache] },
-  nodeStep('unit tests', 'tools/testUnit.ts'),
+  nodeStep('unit tests, first half', 'tools/testUnit.ts', '--shard', '1/2'),
+  nodeStep('unit tests, second half', 'tools/testUnit.ts', '--shard', '2/2'),
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
 ]
 

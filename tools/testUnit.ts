@@ -2,23 +2,32 @@
 //   npm run test:unit                     those beside the sources, which take seconds
 //   npm run test:unit -- --slow           the others: whole clusters in simulated time, a store that is killed, random input
 //   npm run test:unit -- PATTERN ...      those of these files
+// `--shard 1/2` takes every second file, for as many processes as there are cores.
 import { globSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { root } from './steps.ts'
 
 const beside = ['src/**/*.test.ts', 'tools/**/*.test.ts']
 const slow = ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts', 'tools/compare/**/*.test.ts']
 
-const args = process.argv.slice(2)
+const { values, positionals } = parseArgs({
+  options: { slow: { type: 'boolean', default: false }, shard: { type: 'string', default: '1/1' } },
+  allowPositionals: true,
+})
+const [index, total] = values.shard.split('/').map(Number)
 const find = (patterns: readonly string[]): readonly string[] => globSync(patterns, { cwd: root })
-const files =
-  args.length === 0
-    ? find(beside).filter((file) => !find(slow).includes(file))
-    : find(args[0] === '--slow' && args.length === 1 ? slow : args)
+const chosen =
+  positionals.length > 0
+    ? find(positionals)
+    : values.slow
+      ? find(slow)
+      : find(beside).filter((file) => !find(slow).includes(file))
+const files = chosen.filter((_, at) => at % total! === index! - 1)
 if (files.length === 0) {
-  console.error(`no test matches ${args.join(' ')}`)
+  console.error(`no test matches ${process.argv.slice(2).join(' ')}`)
   process.exit(1)
 }
 const stream = run({ files: files.map((file) => join(root, file)), isolation: 'none', concurrency: true })
