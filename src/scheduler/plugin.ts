@@ -29,10 +29,29 @@ export type RejectionCause =
   | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
   | { readonly kind: 'gate'; readonly gates: readonly string[] }
 
+/** The kinds whose changes may let a waiting pod fit, by the plural name of the resource. */
+export type WatchedResource =
+  | 'nodes'
+  | 'pods'
+  | 'namespaces'
+  | 'persistentvolumeclaims'
+  | 'persistentvolumes'
+  | 'storageclasses'
+  | 'csinodes'
+  | 'csidrivers'
+  | 'csistoragecapacities'
+  | 'volumeattachments'
+
 /** Something in the cluster changed; `pods` means pods that are on a node, or the waiting pod itself for `update`. */
 export interface ClusterEvent {
-  readonly resource: 'nodes' | 'pods'
+  readonly resource: WatchedResource
   readonly action: 'add' | 'update' | 'delete'
+}
+
+/** Pods that come to a node and pods that leave it, in a world that is only considered. */
+export interface PodsOfNodeChange {
+  readonly added: readonly Pod[]
+  readonly removed: readonly Pod[]
 }
 
 /**
@@ -55,6 +74,12 @@ export interface Plugin<S = unknown> {
   gate?(pod: Pod): Rejection | undefined
   /** Computes what the pod needs, once for all nodes; `skip` leaves this plugin out of `filter` and `score`. */
   prepare?(pod: Pod, cluster: ClusterView): S | Rejection | 'skip'
+  /**
+   * The state that `prepare` would give if those pods were on that node, or were not; `state` stays as it is. Absent where
+   * the state does not depend on pods of nodes. `node` may be the view before or after the change: its pods are not looked
+   * at. The result is for `filter` alone.
+   */
+  adjust?(state: S, pod: Pod, node: NodeView, change: PodsOfNodeChange): S
   filter?(pod: Pod, node: NodeView, state: S): Rejection | undefined
   /** 0 to 100, before `normalize` and the plugin's weight. `position` is where the node stands in the cluster's list. */
   score?(pod: Pod, node: NodeView, state: S, position: number): number
@@ -75,11 +100,17 @@ export interface WakeRule {
   helps?(change: WakeChange): boolean
 }
 
-/** A change as seen by one waiting pod. */
+/** A change as seen by one waiting pod. What is absent was or is not there: `oldNode` of an added node, `node` of a deleted one. */
 export interface WakeChange {
-  /** The pod that waits. */
+  /** The pod that waits, as it now is. */
   readonly pod: Pod
   /** The node that changed, for events of nodes. */
   readonly node?: Node
   readonly oldNode?: Node
+  /** The pod that changed, for events of pods: one on a node, or the waiting pod itself (the same uid as that of `pod`). */
+  readonly changedPod?: Pod
+  readonly oldChangedPod?: Pod
+  /** The object that changed, for events of any other resource; the resource of the event says of which kind it is. */
+  readonly object?: unknown
+  readonly oldObject?: unknown
 }
