@@ -5,7 +5,13 @@ import { nodeStep, runSteps } from './steps.ts'
 
 process.exitCode =
   (await runSteps(checkSteps, { atOnce: availableParallelism() })) ||
-  (await runSteps([nodeStep('tests of the parts together', 'tools/testUnit.ts', '--slow')])) ||
+  (await runSteps(
+    [
+      nodeStep('tests of the parts together, first half', 'tools/testUnit.ts', '--slow', '--shard', '1/2'),
+      nodeStep('tests of the parts together, second half', 'tools/testUnit.ts', '--slow', '--shard', '2/2'),
+    ],
+    { atOnce: availableParallelism() },
+  )) ||
   (await runSteps(
     [
       nodeStep('tests on a real node', '--test', '--test-concurrency=1', 'test/node/**/*.test.ts'),
