@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '#lib/random.ts'
 import { decider } from './cycle.ts'
-import { failureMessage } from './diagnosis.ts'
+import { failureMessage, preemptionText } from './diagnosis.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { clusterOf, podOf, type NodeSketch, type PodSketch } from './testObjects.ts'
 
@@ -161,7 +161,10 @@ for (const { name, pod, nodes, pods, wanted } of rows) {
   test(`decide: ${name}`, () => {
     const subject = podOf(pod)
     const decision = decider(plugins)(subject, clusterOf(nodes, pods), seededRandom(1))
-    assert.equal(decision.node ?? failureMessage(subject, decision.diagnosis), wanted)
+    assert.equal(
+      decision.node ?? failureMessage(decision.diagnosis, preemptionText(subject, decision.diagnosis)),
+      wanted,
+    )
   })
 }
 

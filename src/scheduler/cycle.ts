@@ -27,16 +27,50 @@ export interface Diagnosis {
 /** Picks the best node for a pod, or says why there is none. */
 export type Decide = (pod: Pod, cluster: ClusterView, random: Random) => Decision
 
+/** The nodes that would do for one pod. */
+export interface Fitting {
+  readonly nodes: readonly NodeView[]
+  /** The plugins that take part for this pod, with what they prepared. */
+  readonly hooks: readonly Hook[]
+  readonly verdicts: Verdicts
+  /** Where the nodes that fit stand among `nodes`, ascending. Valid until the next pod is looked at. */
+  readonly positions: Int32Array
+  /** Why there is none; said only then. */
+  readonly diagnosis: Diagnosis
+}
+
+/** Tests a node once more that every plugin accepts. */
+export type AlsoTest = (node: NodeView, hooks: readonly Hook[]) => NodeRejection | undefined
+
+/** The two halves of a decision, for those who have to do something in between. */
+export interface Placement {
+  /** Tests every node. */
+  findFitting(pod: Pod, cluster: ClusterView, alsoTest?: AlsoTest): Fitting
+  /** The best of the nodes at `positions`, of which there is at least one. `further` are scores to add, in the same order. */
+  choose(pod: Pod, fitting: Omit<Fitting, 'diagnosis'>, random: Random, further?: Float64Array): NodeView
+}
+
 /**
  * Decides by these plugins. Every node is considered for every pod, and the decision depends on nothing but the arguments
  * (and the draw among equals); what was computed for one pod is only remembered for the next (`Plugin.looksAt`).
  */
 export function decider(plugins: readonly WeightedPlugin[]): Decide {
+  const placement = placementBy(plugins)
+  return (pod, cluster, random) => {
+    const fitting = placement.findFitting(pod, cluster)
+    const feasible = fitting.positions.length
+    if (feasible === 0) return { diagnosis: fitting.diagnosis }
+    return { node: placement.choose(pod, fitting, random).name, feasible }
+  }
+}
+
+/** Like `decider`, in two halves. */
+export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
   const verdictsOf = verdictsByLikeness(plugins)
   let scores = new Float64Array()
   let totals = new Float64Array()
   let feasible = new Int32Array()
-  return (pod, cluster, random) => {
+  const findFitting: Placement['findFitting'] = (pod, cluster, alsoTest) => {
     const { nodes } = cluster
     const verdicts = verdictsOf(pod)
     const hooks: Hook[] = []
@@ -46,7 +80,8 @@ export function decider(plugins: readonly WeightedPlugin[]): Decide {
       if (state === 'skip') continue
       if (isRejection(state)) {
         const whole = { plugin: plugin.name, rejection: state }
-        return { diagnosis: { nodes: nodes.length, rejections: [], whole } }
+        const diagnosis = { nodes: nodes.length, rejections: [], whole }
+        return { nodes, hooks, verdicts, positions: noPositions, diagnosis }
       }
       hooks.push({ order, plugin, weight, state })
     }
@@ -64,18 +99,26 @@ export function decider(plugins: readonly WeightedPlugin[]): Decide {
     const rejections: NodeRejection[] = []
     let count = 0
     for (let at = 0; at < nodes.length; at++) {
-      const rejected = rejectionOf(pod, nodes[at]!, at, verdicts, askedEachTime)
+      const node = nodes[at]!
+      const rejected = rejectionOf(pod, node, at, verdicts, askedEachTime) ?? alsoTest?.(node, hooks)
       if (rejected === undefined) feasible[count++] = at
       else rejections.push(rejected)
     }
-    if (count === 0) return { diagnosis: { nodes: nodes.length, rejections } }
-    if (count === 1) return { node: nodes[feasible[0]!]!.name, feasible: 1 }
-    const positions = feasible.subarray(0, count)
+    const diagnosis = { nodes: nodes.length, rejections }
+    return { nodes, hooks, verdicts, positions: feasible.subarray(0, count), diagnosis }
+  }
+  const choose: Placement['choose'] = (pod, { nodes, hooks, verdicts, positions }, random, further) => {
+    const count = positions.length
+    if (count === 1) return nodes[positions[0]!]!
     const sums = totals.subarray(0, count).fill(0)
     addScores(pod, nodes, positions, hooks, verdicts, scores.subarray(0, count), sums)
-    return { node: nodes[positions[pickBest(sums, random)]!]!.name, feasible: count }
+    if (further !== undefined) for (let i = 0; i < count; i++) sums[i]! += further[i]!
+    return nodes[positions[pickBest(sums, random)]!]!
   }
+  return { findFitting, choose }
 }
+
+const noPositions = new Int32Array()
 
 function isRejection(state: unknown): state is Rejection {
   return typeof state === 'object' && state !== null && typeof (state as Rejection).reason === 'string'

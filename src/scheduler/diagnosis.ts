@@ -1,8 +1,8 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Diagnosis } from './cycle.ts'
 
-/** The text of the `FailedScheduling` event and of the `PodScheduled` condition. */
-export function failureMessage(pod: Pod, diagnosis: Diagnosis): string {
+/** The text of the `FailedScheduling` event and of the `PodScheduled` condition; `afterwards` tells what preemption came to. */
+export function failureMessage(diagnosis: Diagnosis, afterwards?: string): string {
   if (diagnosis.nodes === 0) return 'no nodes available to schedule pods'
   const available = `0/${diagnosis.nodes} nodes are available`
   const reasons =
@@ -11,11 +11,11 @@ export function failureMessage(pod: Pod, diagnosis: Diagnosis): string {
           diagnosis.rejections.flatMap(({ rejection }) => [rejection.reason, ...(rejection.furtherReasons ?? [])]),
         )
       : diagnosis.whole.rejection.reason
-  return `${available}: ${reasons}. ${preemptionText(pod, diagnosis)}`
+  return `${available}: ${reasons}.${afterwards === undefined ? '' : ` ${afterwards}`}`
 }
 
 /** What the preemption that follows a failed attempt found: `1 Preemption is not helpful for scheduling, …`. */
-function preemptionText(pod: Pod, diagnosis: Diagnosis): string {
+export function preemptionText(pod: Pod, diagnosis: Diagnosis): string {
   if (pod.spec.preemptionPolicy === 'Never') {
     return 'no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.'
   }

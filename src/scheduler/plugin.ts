@@ -85,10 +85,23 @@ export interface Plugin<S = unknown> {
   score?(pod: Pod, node: NodeView, state: S, position: number): number
   /** Brings the raw scores of all feasible nodes, in the same order, into 0 to 100. */
   normalize?(scores: Float64Array, state: S): void
+  /**
+   * Sets aside what the pod needs on the chosen node, before the next pod is looked at. Synchronous, and without writes to
+   * the API. A rejection, or an error thrown, ends the attempt. Not asked when `prepare` said `skip`; nor are the hooks below.
+   */
   reserve?(pod: Pod, node: string, state: S): Rejection | undefined
+  /**
+   * Takes `reserve` back, after anything failed from `reserve` on. Runs in reverse order of the plugins, for those too whose
+   * `reserve` was not reached or refused; it must not throw.
+   */
   unreserve?(pod: Pod, node: string, state: S): void
-  permit?(pod: Pod, node: string, signal: AbortSignal): Promise<Rejection | undefined>
-  preBind?(pod: Pod, node: string, signal: AbortSignal): Promise<void>
+  /** Holds a pod back that has its node. A rejection makes it unschedulable. The signal aborts when the pod or the scheduler ends. */
+  permit?(pod: Pod, node: string, state: S, signal: AbortSignal): Promise<Rejection | undefined>
+  /**
+   * Does in the cluster what must be done before the pod is bound, such as binding its volumes. It runs beside the loop and
+   * may take minutes. What it throws is an error to retry after the back-off (`SchedulerError`), never a rejection.
+   */
+  preBind?(pod: Pod, node: string, state: S, signal: AbortSignal): Promise<void>
   /** Events that may make a pod which this plugin rejected fit. */
   readonly wakesOn?: readonly WakeRule[]
 }

@@ -131,9 +131,10 @@ export class SchedulingQueue {
     else known.place = { at: 'unschedulable', rejectedBy, when: this.#clock.now() }
   }
 
-  /** Looks which rejected pods a change may help. */
-  changed(change: ClusterChange): void {
+  /** Looks which rejected pods a change may help, except the one that made it. */
+  changed(change: ClusterChange, except?: Pod): void {
     for (const waiting of this.#waiting.values()) {
+      if (except !== undefined && waiting.queued.pod.metadata.uid === except.metadata.uid) continue
       const { place } = waiting
       if (place.at === 'taken') {
         if (place.changes.length < mostChanges) place.changes.push(change)

@@ -18,10 +18,11 @@ import type { Component } from '#lib/component.ts'
 import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import { SchedulerCache } from './cache.ts'
-import { decider, type Decide, type Diagnosis } from './cycle.ts'
-import { failureMessage } from './diagnosis.ts'
+import { placementBy, type Diagnosis, type Placement } from './cycle.ts'
+import { failureMessage, preemptionText } from './diagnosis.ts'
 import { defaultPlugins, type WeightedPlugin } from '#scheduler/plugins/index.ts'
 import { SchedulingQueue, type QueuedPod } from './queue.ts'
+import { failed, Reservation, type Setback } from './reservation.ts'
 import { siblingFinder } from './siblings.ts'
 
 export interface SchedulerOptions {
@@ -53,11 +54,16 @@ class Scheduler {
   readonly #name: string
   readonly #cache = new SchedulerCache()
   readonly #plugins: readonly WeightedPlugin[]
-  readonly #decide: Decide
+  readonly #placement: Placement
   readonly #queue: SchedulingQueue
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
+  /** Bindings that are being written. */
   readonly #bindings = new Set<Promise<void>>()
+  /** All that goes on beside the loop. */
+  readonly #background = new Set<Promise<void>>()
+  /** Ends what waits between the decision and the binding, by the uid of the pod. */
+  readonly #waits = new Map<string, AbortController>()
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -65,7 +71,7 @@ class Scheduler {
     this.#pods = options.informers.of(pods)
     this.#nodes = options.informers.of(nodes)
     this.#plugins = defaultPlugins(siblingFinder(options.informers))
-    this.#decide = decider(this.#plugins)
+    this.#placement = placementBy(this.#plugins)
     const rules = new Map(this.#plugins.map(({ plugin }) => [plugin.name, plugin.wakesOn ?? []]))
     this.#queue = new SchedulingQueue(options.clock, rules)
   }
@@ -84,7 +90,8 @@ class Scheduler {
       this.#schedule(next, signal)
       while (this.#bindings.size >= mostBindings) await Promise.race(this.#bindings)
     }
-    await Promise.all(this.#bindings)
+    for (const wait of this.#waits.values()) wait.abort(signal.reason)
+    await Promise.all(this.#background)
   }
 
   #nodeChanged({ old, new: node }: Change<Node>): void {
@@ -116,6 +123,7 @@ class Scheduler {
 
   #podGone(pod: Pod): void {
     this.#queue.remove(pod)
+    this.#waits.get(pod.metadata.uid!)?.abort(new Error(`pod "${pod.metadata.name}" does not exist any more`))
     this.#cache.removePod(pod)
     if ((pod.spec.nodeName ?? '') !== '') this.#queue.changed({ resource: 'pods', action: 'delete' })
   }
@@ -130,43 +138,94 @@ class Scheduler {
 
   /** One attempt for one pod: decide now, write later, so that the next pod need not wait for the store. */
   #schedule({ pod }: QueuedPod, signal: AbortSignal): void {
-    const decision = this.#decide(pod, this.#cache.snapshot(), this.#options.random)
-    if (decision.node === undefined) {
-      this.#inBackground(this.#unschedulable(pod, decision.diagnosis), pod)
+    const fitting = this.#placement.findFitting(pod, this.#cache.snapshot())
+    if (fitting.positions.length === 0) {
+      this.#inBackground(this.#unschedulable(pod, fitting.diagnosis), pod)
       return
     }
-    this.#cache.assume(pod, decision.node)
-    this.#inBackground(this.#bind(pod, decision.node, signal), pod)
+    const node = this.#placement.choose(pod, fitting, this.#options.random)
+    this.#cache.assume(pod, node.name)
+    const reservation = new Reservation(pod, node.name, fitting.hooks)
+    const setback = reservation.reserve()
+    if (setback !== undefined) {
+      reservation.unreserve()
+      this.#cache.forget(pod)
+      this.#inBackground(this.#setBack(pod, setback), pod)
+    } else if (reservation.waits) this.#inBackground(this.#bindAfterWaiting(reservation, signal), pod)
+    else this.#inBackground(this.#bind(reservation, signal), pod)
   }
 
-  async #bind(pod: Pod, node: string, signal: AbortSignal): Promise<void> {
-    const { name, namespace, uid } = pod.metadata
+  /** Binds a pod once its plugins let it go and have prepared what it needs. */
+  async #bindAfterWaiting(reservation: Reservation, signal: AbortSignal): Promise<void> {
+    const { pod } = reservation
+    const wait = new AbortController()
+    this.#waits.set(pod.metadata.uid!, wait)
+    if (signal.aborted) wait.abort(signal.reason)
+    let setback: Setback | undefined
     try {
-      await this.#options.client.createSubresource(
-        pods,
-        { name, namespace: namespace! },
-        'binding',
-        {
-          apiVersion: 'v1',
-          kind: bindings.kind,
-          metadata: { name, namespace: namespace!, uid: uid! },
-          target: { kind: 'Node', name: node },
-        },
-        { signal },
-      )
+      setback = (await reservation.permit(wait.signal)) ?? (await reservation.preBind(wait.signal))
+    } finally {
+      this.#waits.delete(pod.metadata.uid!)
+    }
+    if (setback === undefined && !wait.signal.aborted) return this.#bind(reservation, signal)
+    await this.#takeBack(reservation, wait.signal.aborted ? undefined : setback, signal)
+  }
+
+  async #bind(reservation: Reservation, signal: AbortSignal): Promise<void> {
+    const { pod, node } = reservation
+    const writing: Promise<void> = this.#writeBinding(pod, node, signal).finally(() => this.#bindings.delete(writing))
+    this.#bindings.add(writing)
+    try {
+      await writing
     } catch (error) {
-      this.#cache.forget(pod)
-      if (signal.aborted || isReason(error, 'NotFound')) return this.#queue.remove(pod)
-      this.#queue.putBack(pod, new Set())
-      this.#record(pod, 'Warning', 'FailedScheduling', `binding rejected: ${(error as Error).message}`)
-      return
+      const setback = isReason(error, 'NotFound') ? undefined : failed('running Bind', 'DefaultBinder', error)
+      return this.#takeBack(reservation, setback, signal)
     }
     this.#queue.remove(pod)
+    const { name, namespace } = pod.metadata
     this.#record(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`)
   }
 
-  async #unschedulable(pod: Pod, diagnosis: Diagnosis): Promise<void> {
-    const message = failureMessage(pod, diagnosis)
+  async #writeBinding({ metadata }: Pod, node: string, signal: AbortSignal): Promise<void> {
+    const { name, namespace = '', uid } = metadata
+    await this.#options.client.createSubresource(
+      pods,
+      { name, namespace },
+      'binding',
+      {
+        apiVersion: 'v1',
+        kind: bindings.kind,
+        metadata: { name, namespace, uid: uid! },
+        target: { kind: 'Node', name: node },
+      },
+      { signal },
+    )
+  }
+
+  /** Frees a node again for which a pod was meant; without a setback the pod is gone, or the scheduler stops. */
+  async #takeBack(reservation: Reservation, setback: Setback | undefined, signal: AbortSignal): Promise<void> {
+    const { pod } = reservation
+    reservation.unreserve()
+    this.#cache.forget(pod)
+    if (setback === undefined || signal.aborted) return this.#queue.remove(pod)
+    const told = this.#setBack(pod, setback)
+    // What it held is free again, as if it had been deleted. It waits itself already and must not be woken by that.
+    this.#queue.changed({ resource: 'pods', action: 'delete' }, pod)
+    await told
+  }
+
+  /** Puts a pod back whose node was chosen, and says why it did not get there. */
+  #setBack(pod: Pod, setback: Setback): Promise<void> {
+    if ('rejection' in setback) return this.#unschedulable(pod, { nodes: 1, rejections: [setback.rejection] }, false)
+    const { message } = setback.error
+    this.#queue.putBack(pod, new Set())
+    this.#record(pod, 'Warning', 'FailedScheduling', message)
+    return this.#writeCondition(pod, { reason: 'SchedulerError', message })
+  }
+
+  /** `preempts`: whether the pod may make room for itself, as it may not once it had a node. */
+  async #unschedulable(pod: Pod, diagnosis: Diagnosis, preempts = true): Promise<void> {
+    const message = failureMessage(diagnosis, preempts ? preemptionText(pod, diagnosis) : undefined)
     const rejectedBy = new Set(diagnosis.rejections.map(({ plugin }) => plugin))
     if (diagnosis.whole !== undefined) rejectedBy.add(diagnosis.whole.plugin)
     // Without a single node any new one may do.
@@ -215,8 +274,8 @@ class Scheduler {
       .catch((error: unknown) =>
         this.#options.report?.(`Cannot schedule pod ${pod.metadata.namespace}/${pod.metadata.name}`, error),
       )
-      .finally(() => this.#bindings.delete(ended))
-    this.#bindings.add(ended)
+      .finally(() => this.#background.delete(ended))
+    this.#background.add(ended)
   }
 }
 
