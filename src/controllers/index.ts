@@ -17,6 +17,7 @@ import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
 import { podGarbageCollector } from './podGarbageCollector/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
+import { replicationController } from './replicationController/controller.ts'
 import { resourceQuotaController } from './resourceQuota/controller.ts'
 import { rootCertificateController } from './rootCertificate/controller.ts'
 import { serviceAddressController } from './serviceAddresses/controller.ts'
@@ -34,6 +35,7 @@ import {
 export const controllers: readonly MakeController[] = [
   deploymentController,
   replicaSetController,
+  replicationController,
   namespaceController,
   serviceAccountController,
   serviceAccountTokenController,

@@ -1,6 +1,8 @@
-import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
+import { replicaSets } from '#api/apps/v1/replicaSet.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
-import type { Controller } from '#client/controller.ts'
+import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
+import type { Resource } from '#api/resource.ts'
+import type { Controller, Permission } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
@@ -14,56 +16,78 @@ import type { ControllerContext } from '../context.ts'
 import { podLikeness } from '../podAvailability.ts'
 import { podFromTemplate } from '../podTemplate.ts'
 import { PodWrites } from '../podWrites.ts'
-import { computeStatus, planReplicas, type ReplicaFailure, type ReplicaPlan } from './plan.ts'
+import { computeStatus, planReplicas, type ReplicaFailure, type ReplicaOwner, type ReplicaPlan } from './plan.ts'
 
 /** Of a set with thousands of pods some change all the time: its status is written less often. In milliseconds. */
 const quietFor = (pods: number): number => Math.min(100, pods / 50)
 
+/** A kind whose objects own equal pods. */
+export interface ReplicaKind<O extends ReplicaOwner> {
+  readonly resource: Resource<O>
+  /** The name of the controller and of the events' source. */
+  readonly component: string
+  readonly permissions: readonly Permission[]
+  selectorOf(owner: O): LabelSelector | undefined
+}
+
 /** Keeps as many pods as each ReplicaSet asks for. */
 export function replicaSetController(context: ControllerContext): Controller {
-  const { client, clock, causes } = context
-  const setCopies = context.informers.of(replicaSets)
-  const podCopies = context.informers.of(pods)
-  setCopies.addIndex(byController, controllerIndex)
-  podCopies.addIndex(byController, controllerIndex, podLikeness)
-  const expectations = new Expectations(clock, podCopies)
-  const writes = new PodWrites(client, context.events.recorder('replicaset-controller'), expectations)
-
-  /** The pods of all sets of the same Deployment: a node that has many of them can spare one. */
-  const relatedPods = (set: ReplicaSet): readonly Pod[] => {
-    const owner = controllerOf(set)?.uid
-    const sets = owner === undefined ? [set] : setCopies.byIndex(byController, owner)
-    return sets.flatMap((each) => podCopies.byIndex(byController, each.metadata.uid ?? ''))
-  }
-
-  /** Carries a plan out as far as it goes. */
-  const apply = async (set: ReplicaSet, plan: ReplicaPlan, signal: AbortSignal): Promise<unknown> => {
-    const about = referenceTo(replicaSets, set)
-    const key = keyOf(set.metadata)
-    if (plan.do === 'delete') return writes.deleteAll(key, about, plan.pods, signal)
-    if (plan.do === 'nothing' || set.spec.template === undefined) return undefined
-    const pod = podFromTemplate(set.spec.template, { resource: replicaSets, object: set })
-    return writes.create(key, about, pod, plan.count, signal)
-  }
-
-  return {
-    name: 'replicaset-controller',
+  return replicaController(context, {
+    resource: replicaSets,
+    component: 'replicaset-controller',
     permissions: [
       { groups: ['apps'], resources: ['replicasets'], verbs: ['get', 'list', 'watch', 'update'] },
       { groups: ['apps'], resources: ['replicasets/status'], verbs: ['update', 'patch'] },
       { groups: ['apps'], resources: ['replicasets/finalizers'], verbs: ['update'] },
       { groups: [''], resources: ['pods'], verbs: ['create', 'delete', 'list', 'patch', 'watch'] },
     ],
+    selectorOf: ({ spec }) => spec.selector,
+  })
+}
+
+/** Keeps as many pods as each object of a kind asks for. */
+export function replicaController<O extends ReplicaOwner>(
+  context: ControllerContext,
+  { resource, component, permissions, selectorOf }: ReplicaKind<O>,
+): Controller {
+  const { client, clock, causes } = context
+  const setCopies = context.informers.of(resource)
+  const podCopies = context.informers.of(pods)
+  setCopies.addIndex(byController, controllerIndex)
+  podCopies.addIndex(byController, controllerIndex, podLikeness)
+  const expectations = new Expectations(clock, podCopies)
+  const writes = new PodWrites(client, context.events.recorder(component), expectations)
+
+  /** The pods of all sets of the same Deployment: a node that has many of them can spare one. */
+  const relatedPods = (set: O): readonly Pod[] => {
+    const owner = controllerOf(set)?.uid
+    const sets = owner === undefined ? [set] : setCopies.byIndex(byController, owner)
+    return sets.flatMap((each) => podCopies.byIndex(byController, each.metadata.uid ?? ''))
+  }
+
+  /** Carries a plan out as far as it goes. */
+  const apply = async (set: O, plan: ReplicaPlan, signal: AbortSignal): Promise<unknown> => {
+    const about = referenceTo(resource, set)
+    const key = keyOf(set.metadata)
+    if (plan.do === 'delete') return writes.deleteAll(key, about, plan.pods, signal)
+    if (plan.do === 'nothing' || set.spec.template === undefined) return undefined
+    const pod = podFromTemplate(set.spec.template, { resource, object: set })
+    return writes.create(key, about, pod, plan.count, signal)
+  }
+
+  return {
+    name: component,
+    permissions,
     watch(on) {
       on(setCopies, (set) => [keyOf(set.metadata)])
       on(podCopies, (pod) => {
         const owner = controllerOf(pod)
         if (owner !== undefined) {
-          return owner.kind === replicaSets.kind ? [`${pod.metadata.namespace}/${owner.name}`] : []
+          return owner.kind === resource.kind ? [`${pod.metadata.namespace}/${owner.name}`] : []
         }
         const selecting = setCopies.list({
           namespace: pod.metadata.namespace ?? '',
-          matches: (set) => matchesLabelSelector(set.spec.selector, pod.metadata.labels),
+          matches: (set) => matchesLabelSelector(selectorOf(set), pod.metadata.labels),
         })
         return selecting.map((set) => keyOf(set.metadata))
       })
@@ -77,16 +101,16 @@ export function replicaSetController(context: ControllerContext): Controller {
       const candidates = [set.metadata.uid ?? '', orphans(set.metadata.namespace)].flatMap((value) =>
         podCopies.groups(byController, value),
       )
-      const claims = planClaims(set, set.spec.selector, candidates)
-      const owned = await applyClaims(client, pods, { resource: replicaSets, object: set }, claims, signal)
+      const claims = planClaims(set, selectorOf(set), candidates)
+      const owned = await applyClaims(client, pods, { resource, object: set }, claims, signal)
       const plan: ReplicaPlan = upToDate ? planReplicas(set, owned, () => relatedPods(set), now) : { do: 'nothing' }
       const error = await apply(set, plan, signal)
       const failure = failureOf(plan, error)
-      const subject = { kind: replicaSets.kind, ...set.metadata }
-      if (failure === undefined) causes.clear(subject, 'replicaset-controller')
-      else causes.record(subject, 'replicaset-controller', failure)
+      const subject = { kind: resource.kind, ...set.metadata }
+      if (failure === undefined) causes.clear(subject, component)
+      else causes.record(subject, component, failure)
       const { status, recheckAt } = computeStatus(set, owned, failure, now)
-      await unlessGone(writeStatus(client, replicaSets, set, status, signal))
+      await unlessGone(writeStatus(client, resource, set, status, signal))
       if (error !== undefined) throw error
       const quiet = quietFor(status.replicas)
       const after = Math.min(

@@ -1,10 +1,17 @@
-import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/apps/v1/replicaSet.ts'
+import type { ReplicaSetCondition, ReplicaSetSpec, ReplicaSetStatus } from '#api/apps/v1/replicaSet.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { KubeObject } from '#api/resource.ts'
 import type { Group } from '#client/index.ts'
 import { timeText } from '#machinery/time.ts'
 import { conditionOf, withCondition, withoutCondition } from '#machinery/conditions.ts'
 import { availableAt, isActive, isReady } from '../podAvailability.ts'
 import { choosePodsToDelete } from '../podReplacement.ts'
+
+/** An owner of equal pods: a ReplicaSet or a ReplicationController. */
+export interface ReplicaOwner extends KubeObject {
+  readonly spec: Pick<ReplicaSetSpec, 'replicas' | 'minReadySeconds' | 'template'>
+  readonly status?: ReplicaSetStatus
+}
 
 /** The most pods that one look at a set creates or deletes; the next look does the rest. */
 const mostAtOnce = 500
@@ -19,7 +26,7 @@ export type ReplicaPlan =
  * asks for; asks for `related` pods only to choose.
  */
 export function planReplicas(
-  set: ReplicaSet,
+  set: ReplicaOwner,
   owned: readonly Group<Pod>[],
   related: () => readonly Pod[],
   now: number,
@@ -43,7 +50,7 @@ export interface ReplicaFailure {
  * becomes available without any change.
  */
 export function computeStatus(
-  set: ReplicaSet,
+  set: ReplicaOwner,
   owned: readonly Group<Pod>[],
   failure: ReplicaFailure | undefined,
   now: number,
