@@ -15,6 +15,7 @@ import { garbageCollector } from './garbageCollector/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
+import { persistentVolumeBinder } from './persistentVolumeBinder/controller.ts'
 import { podGarbageCollector } from './podGarbageCollector/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
 import { replicationController } from './replicationController/controller.ts'
@@ -52,6 +53,7 @@ export const controllers: readonly MakeController[] = [
   podGarbageCollector,
   disruptionController,
   resourceQuotaController,
+  persistentVolumeBinder,
   claimProtectionController,
   volumeProtectionController,
   attributesClassProtectionController,

@@ -1,6 +1,6 @@
 // Which other objects of its namespace a pod needs, by what its template says.
 import type { Container } from '#api/core/v1/container.ts'
-import type { PodSpec } from '#api/core/v1/pod.ts'
+import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
 
 /** Names, each once. */
@@ -57,4 +57,15 @@ function volumeSecrets(volume: Volume): readonly (string | undefined)[] {
 /** The name of the claim that is made for an ephemeral volume of a pod. */
 export function ephemeralClaimName(pod: string, volume: string): string {
   return `${pod}-${volume}`
+}
+
+/** The claims that a pod names and those that are made for it, as `namespace/name`. */
+export function claimsOf({ metadata, spec }: Pod): readonly string[] {
+  if (spec.volumes === undefined) return []
+  const keys: string[] = []
+  for (const { name, persistentVolumeClaim, ephemeral } of spec.volumes) {
+    const claim = ephemeral === undefined ? persistentVolumeClaim?.claimName : ephemeralClaimName(metadata.name, name)
+    if (claim !== undefined) keys.push(`${metadata.namespace ?? ''}/${claim}`)
+  }
+  return keys
 }

@@ -2,18 +2,12 @@ import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
 import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { KubeObject } from '#api/resource.ts'
-import { ephemeralClaimName } from '#machinery/podReferences.ts'
+import { claimsOf } from '#machinery/podReferences.ts'
 
 /** The claims that a pod on a node may be using, as `namespace/name`. */
-export function claimsInUse({ metadata, spec }: Pod): readonly string[] {
+export function claimsInUse(pod: Pod): readonly string[] {
   // A kubelet does not start what refers to a claim that is going: only pods that have a node can hold one.
-  if ((spec.nodeName ?? '') === '' || spec.volumes === undefined) return []
-  const keys: string[] = []
-  for (const { name, persistentVolumeClaim, ephemeral } of spec.volumes) {
-    const claim = ephemeral === undefined ? persistentVolumeClaim?.claimName : ephemeralClaimName(metadata.name, name)
-    if (claim !== undefined) keys.push(`${metadata.namespace ?? ''}/${claim}`)
-  }
-  return keys
+  return (pod.spec.nodeName ?? '') === '' ? [] : claimsOf(pod)
 }
 
 /** The volume attributes classes that a claim is of, was of, or is about to be of. */

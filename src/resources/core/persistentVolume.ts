@@ -1,10 +1,17 @@
 import { posix } from 'node:path'
 import { persistentVolumes, type PersistentVolume, type PersistentVolumeSpec } from '#api/core/v1/persistentVolume.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
+import { timeText } from '#machinery/time.ts'
 import { dnsLabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { accessModesText, checkAccessModes, checkNoBacksteps, checkVolumeMode } from './storage.ts'
+import {
+  accessModesText,
+  attributesClassColumn,
+  checkAccessModes,
+  checkNoBacksteps,
+  checkVolumeMode,
+} from './storage.ts'
 import { checkNodeSelector } from './pod/rules/placement.ts'
 import { checkHostPath, checkNfs } from './pod/rules/volumes.ts'
 import { goForm } from '#resources/goForm.ts'
@@ -14,7 +21,7 @@ import { checkImmutable, checkOneOf } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { difference } from '#resources/difference.ts'
 import { statusSubresource } from '#resources/status.ts'
-import type { Strategy } from '#server/strategy.ts'
+import type { ServingContext, Strategy } from '#server/strategy.ts'
 
 /** The fields of a volume that say where its data is. */
 const sources = [
@@ -79,6 +86,7 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
       description: 'Class of storage that it belongs to.',
       value: ({ spec }) => spec.storageClassName ?? '',
     },
+    attributesClassColumn,
     { name: 'Reason', description: 'Why it is in a bad state.', value: ({ status }) => status?.reason ?? '' },
     ageColumn,
     {
@@ -88,7 +96,7 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
       value: ({ spec }) => spec.volumeMode ?? '<unset>',
     },
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: { ...statusSubresource, prepare: noteTransition } },
   default({ spec }) {
     spec.persistentVolumeReclaimPolicy ??= 'Retain'
     spec.volumeMode ??= 'Filesystem'
@@ -98,8 +106,8 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
       spec.claimRef.apiVersion ??= 'v1'
     }
   },
-  prepare(volume, old) {
-    if (old === undefined) volume.status = { phase: 'Pending' }
+  prepare(volume, old, { now }) {
+    if (old === undefined) volume.status = { phase: 'Pending', lastPhaseTransitionTime: timeText(now) }
   },
   warnings: volumeWarnings,
   validate({ spec }, old, report) {
@@ -245,4 +253,11 @@ function checkSource(kind: (typeof sources)[number], spec: PersistentVolumeSpec,
     if (namespace === '') place.at(member, 'namespace').required()
     else place.at(member, 'namespace').invalidBecause(namespace, dnsLabelProblems(namespace))
   }
+}
+
+/** When the phase changes, that is noted, unless whoever writes says himself when it did (KEP-3762). */
+function noteTransition({ status }: PersistentVolume, old: PersistentVolume, { now }: ServingContext): void {
+  if (status === undefined || status.phase === old.status?.phase) return
+  const isTold = status.lastPhaseTransitionTime !== old.status?.lastPhaseTransitionTime
+  if (status.lastPhaseTransitionTime === undefined || !isTold) status.lastPhaseTransitionTime = timeText(now)
 }

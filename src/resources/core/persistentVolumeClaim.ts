@@ -7,7 +7,7 @@ import { compareQuantities } from '#machinery/quantity.ts'
 import { dnsLabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { accessModesText, checkAccessModes, checkVolumeMode } from './storage.ts'
+import { accessModesText, attributesClassColumn, checkAccessModes, checkVolumeMode } from './storage.ts'
 import { difference } from '#resources/difference.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { checkImmutable } from '#resources/rules.ts'
@@ -49,6 +49,7 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
       description: 'Class of storage asked for.',
       value: ({ spec }) => spec.storageClassName ?? '',
     },
+    attributesClassColumn,
     ageColumn,
     {
       name: 'VolumeMode',

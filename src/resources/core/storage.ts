@@ -1,4 +1,6 @@
+import type { KubeObject } from '#api/resource.ts'
 import type { Report } from '#machinery/validate/report.ts'
+import type { Column } from '#server/strategy.ts'
 
 // What volumes and claims share.
 
@@ -8,6 +10,13 @@ const abbreviations: Readonly<Record<string, string>> = {
   ReadOnlyMany: 'ROX',
   ReadWriteMany: 'RWX',
   ReadWriteOncePod: 'RWOP',
+}
+
+/** The attributes that a volume has, or that a claim asks for. */
+export const attributesClassColumn: Column<KubeObject & { spec: { volumeAttributesClassName?: string } }> = {
+  name: 'VolumeAttributesClass',
+  description: 'Class of attributes of the volume.',
+  value: ({ spec }) => spec.volumeAttributesClassName ?? '<unset>',
 }
 
 /** `RWO,ROX`: each mode once, in a fixed order. */
