@@ -69,7 +69,7 @@ function findShown(tests: readonly ConformanceTest[]): ReadonlyMap<string, strin
   const shown = new Map<string, string>()
   for (const file of globSync('test/conformance/**/*.test.ts', { cwd: root }).toSorted()) {
     const text = readFileSync(join(root, file), 'utf8')
-    for (const { name } of tests) if (text.includes(`'${name}'`)) shown.set(name, file)
+    for (const { name } of tests) if (text.includes(`'${name}'`) || text.includes(`"${name}"`)) shown.set(name, file)
   }
   return shown
 }
