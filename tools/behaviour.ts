@@ -58,7 +58,15 @@ const looks: readonly (readonly number[])[] = [
 const stagger = 0.6
 
 /** The kinds whose behaviour is compared; cases with others are left out unless they are named. */
-const compared = new Set(['Pod', 'ConfigMap', 'Service', 'Deployment', 'ReplicaSet', 'ReplicationController'])
+const compared = new Set([
+  'Pod',
+  'ConfigMap',
+  'Service',
+  'Deployment',
+  'ReplicaSet',
+  'DaemonSet',
+  'ReplicationController',
+])
 
 interface Answer {
   readonly code: number

@@ -6,6 +6,7 @@ import type { MakeController } from './context.ts'
 import { tokenCleaner } from './bootstrapToken/controller.ts'
 import { bootstrapSigner } from './bootstrapToken/signer.ts'
 import { clusterRoleAggregation } from './clusterRoleAggregation/controller.ts'
+import { daemonSetController } from './daemonSet/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
@@ -37,6 +38,7 @@ export const controllers: readonly MakeController[] = [
   deploymentController,
   replicaSetController,
   replicationController,
+  daemonSetController,
   namespaceController,
   serviceAccountController,
   serviceAccountTokenController,

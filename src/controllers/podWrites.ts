@@ -27,9 +27,20 @@ export class PodWrites {
     count: number,
     signal: AbortSignal,
   ): Promise<unknown> {
-    const { error } = await runSlowStart(count, async () => {
+    return this.createEach(key, owner, count, () => pod, signal)
+  }
+
+  /** As `create`, of pods that are each another. */
+  async createEach(
+    key: string,
+    owner: ObjectReference,
+    count: number,
+    podAt: (index: number) => Draft<Pod>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { error } = await runSlowStart(count, async (index) => {
       try {
-        const created = await this.#client.create(pods, pod, { signal })
+        const created = await this.#client.create(pods, podAt(index), { signal })
         this.#expectations.wrote(key, created)
         const message = `Created pod: ${created.metadata.name}`
         this.#events.record(owner, { type: 'Normal', reason: 'SuccessfulCreate', message })

@@ -4,12 +4,13 @@
  */
 export async function runSlowStart(
   count: number,
-  work: () => Promise<void>,
+  work: (index: number) => Promise<void>,
 ): Promise<{ readonly succeeded: number; readonly error?: unknown }> {
   let succeeded = 0
   for (let batch = 1; succeeded < count; batch *= 2) {
-    const size = Math.min(batch, count - succeeded)
-    const results = await Promise.allSettled(Array.from({ length: size }, work))
+    const done = succeeded
+    const size = Math.min(batch, count - done)
+    const results = await Promise.allSettled(Array.from({ length: size }, (_, at) => work(done + at)))
     const failure = results.find((result) => result.status === 'rejected')
     succeeded += results.filter((result) => result.status === 'fulfilled').length
     if (failure !== undefined) return { succeeded, error: failure.reason }

@@ -9,7 +9,12 @@ const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
  */
 export function podTemplateHash(template: PodTemplateSpec, collisions = 0): string {
   const hash = fnv1a(`${canonicalJson(template)}${collisions === 0 ? '' : collisions}`)
-  return [...String(hash)].map((digit) => alphabet[digit.charCodeAt(0) % alphabet.length]).join('')
+  return safeEnding(hash)
+}
+
+/** A number as the ending of a name. */
+export function safeEnding(number: number): string {
+  return [...String(number)].map((digit) => alphabet[digit.charCodeAt(0) % alphabet.length]).join('')
 }
 
 /** JSON with sorted keys and without absent fields, so that equal values have equal text. */
