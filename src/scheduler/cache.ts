@@ -24,7 +24,7 @@ interface Entry {
   forScore: { milliCpu: number; memory: number }
   /** How many of its pods take ports of the node. */
   portTakers: number
-  /** Where it stands in the list of nodes of the newest snapshot. */
+  /** Where it stands in the list of nodes, as long as it has a node. */
   position: number
   /** Made when somebody looks, thrown away when something changes. */
   view: NodeView | undefined
@@ -43,17 +43,20 @@ export class SchedulerCache {
   readonly #assumed = new Set<string>()
   readonly #imageNodes = new Map<string, number>()
   #snapshot: ClusterView | undefined
-  /** Of the newest snapshot; undefined when nodes came or went since. */
-  #nodes: readonly NodeView[] | undefined
-  /** What changed since then. */
+  /** Of the newest snapshot. */
+  #nodes: readonly NodeView[] = []
+  /** The entries that have a node, by position. */
+  readonly #placed: Entry[] = []
+  /** What changed since the newest snapshot. */
   readonly #changed = new Set<Entry>()
+  readonly #log = new ChangeLog()
 
   /** Takes in a node as it now is. */
   setNode(node: Node): void {
     const entry = this.#entry(node.metadata.name!)
     this.#countImages(entry.node, -1)
     this.#countImages(node, 1)
-    if (entry.node === undefined) this.#nodes = undefined
+    if (entry.node === undefined) entry.position = this.#placed.push(entry) - 1
     entry.node = node
     entry.facts = factsOf(node)
     this.#touch(entry)
@@ -63,8 +66,15 @@ export class SchedulerCache {
     const entry = this.#entries.get(name)
     if (entry === undefined) return
     this.#countImages(entry.node, -1)
+    if (entry.node !== undefined) {
+      const last = this.#placed.pop()!
+      if (last !== entry) {
+        this.#placed[entry.position] = last
+        last.position = entry.position
+        this.#touch(last)
+      }
+    }
     entry.node = undefined
-    this.#nodes = undefined
     this.#touch(entry)
     if (entry.pods.size === 0) this.#entries.delete(name)
   }
@@ -98,25 +108,31 @@ export class SchedulerCache {
   /** The cluster at this moment. Later changes do not show in it. */
   snapshot(): ClusterView {
     if (this.#snapshot !== undefined) return this.#snapshot
-    const nodes = this.#nodes === undefined ? this.#allViews() : this.#nodes.slice()
+    const nodes = this.#nodes.slice(0, this.#placed.length)
     for (const entry of this.#changed) {
-      if (entry.node !== undefined) nodes[entry.position] = entry.view ??= viewOf(entry.node, entry)
+      if (entry.node === undefined) continue
+      // An entry may have moved, and a position may be new: the places between are those of other changed entries.
+      while (nodes.length <= entry.position) nodes.push(undefined as never)
+      nodes[entry.position] = entry.view ??= viewOf(entry.node, entry)
+      this.#log.add(entry.position)
     }
     this.#changed.clear()
     this.#nodes = nodes
     const imageNodes = this.#imageNodes
-    this.#snapshot = { nodes, nodesWithImage: (name) => imageNodes.get(name) ?? 0 }
-    return this.#snapshot
-  }
-
-  #allViews(): NodeView[] {
-    const nodes: NodeView[] = []
-    for (const entry of this.#entries.values()) {
-      if (entry.node === undefined) continue
-      entry.position = nodes.length
-      nodes.push((entry.view ??= viewOf(entry.node, entry)))
+    const log = this.#log
+    this.#snapshot = {
+      nodes,
+      source: this,
+      generation: log.length,
+      changedSince: (generation) => log.since(generation),
+      positionOf: (name) => {
+        const entry = this.#entries.get(name)
+        // What was added since does not show.
+        return entry?.node !== undefined && nodes[entry.position]?.name === name ? entry.position : undefined
+      },
+      nodesWithImage: (name) => imageNodes.get(name) ?? 0,
     }
-    return nodes
+    return this.#snapshot
   }
 
   #entry(name: string): Entry {
@@ -200,6 +216,32 @@ export class SchedulerCache {
         else this.#imageNodes.delete(name)
       }
     }
+  }
+}
+
+/** So many changes are kept at least, so that who looks rarely need not look at everything. */
+const leastKept = 4_096
+
+/** The positions that changed, in the order of the changes. */
+class ChangeLog {
+  #positions: number[] = []
+  /** How many changes were dropped before the first that is kept. */
+  #dropped = 0
+
+  get length(): number {
+    return this.#dropped + this.#positions.length
+  }
+
+  add(position: number): void {
+    this.#positions.push(position)
+    if (this.#positions.length < 2 * leastKept) return
+    this.#dropped += leastKept
+    this.#positions = this.#positions.slice(leastKept)
+  }
+
+  since(generation: number): readonly number[] | undefined {
+    if (generation < this.#dropped || generation > this.length) return undefined
+    return this.#positions.slice(generation - this.#dropped)
   }
 }
 

@@ -152,9 +152,12 @@ const rows: readonly Row[] = [
   },
 ]
 
-const plugins = defaultPlugins((pod) => {
-  const app = pod.metadata.labels?.['app']
-  return app === undefined ? undefined : { key: app, includes: ({ metadata }) => metadata.labels?.['app'] === app }
+const plugins = defaultPlugins({
+  siblingsOf: (pod) => {
+    const app = pod.metadata.labels?.['app']
+    return app === undefined ? undefined : { key: app, includes: ({ metadata }) => metadata.labels?.['app'] === app }
+  },
+  namespaces: { version: 0, names: [], labelsOf: () => undefined },
 })
 
 for (const { name, pod, nodes, pods, wanted } of rows) {

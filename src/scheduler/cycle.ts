@@ -3,7 +3,7 @@ import { randomInteger, type Random } from '#lib/random.ts'
 import type { Rejection } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
-import { verdictsByLikeness, type Hook, type Verdicts } from './verdicts.ts'
+import { firstRejection, verdictsByLikeness, type Hook, type Verdicts } from './verdicts.ts'
 
 /** Why one node will not do: what the first plugin that objected said. */
 export interface NodeRejection {
@@ -27,15 +27,21 @@ export interface Diagnosis {
 /** Picks the best node for a pod, or says why there is none. */
 export type Decide = (pod: Pod, cluster: ClusterView, random: Random) => Decision
 
-/** The nodes that would do for one pod. */
-export interface Fitting {
+/** What was found out of all nodes for one pod. */
+export interface Considered {
+  readonly cluster: ClusterView
   readonly nodes: readonly NodeView[]
   /** The plugins that take part for this pod, with what they prepared. */
   readonly hooks: readonly Hook[]
-  readonly verdicts: Verdicts
+  /** What is remembered of pods like it; absent where only few nodes come into question, which are asked anew. */
+  readonly verdicts: Verdicts | undefined
   /** Where the nodes that fit stand among `nodes`, ascending. Valid until the next pod is looked at. */
   readonly positions: Int32Array
-  /** Why there is none; said only then. */
+}
+
+/** The nodes that would do for one pod. */
+export interface Fitting extends Considered {
+  /** Why the other nodes will not do. Found out when it is asked for, which must be before the next pod is looked at. */
   readonly diagnosis: Diagnosis
 }
 
@@ -47,7 +53,7 @@ export interface Placement {
   /** Tests every node. */
   findFitting(pod: Pod, cluster: ClusterView, alsoTest?: AlsoTest): Fitting
   /** The best of the nodes at `positions`, of which there is at least one. `further` are scores to add, in the same order. */
-  choose(pod: Pod, fitting: Omit<Fitting, 'diagnosis'>, random: Random, further?: Float64Array): NodeView
+  choose(pod: Pod, considered: Considered, random: Random, further?: Float64Array): NodeView
 }
 
 /**
@@ -70,99 +76,192 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
   let scores = new Float64Array()
   let totals = new Float64Array()
   let feasible = new Int32Array()
+  let rejected = new Uint8Array()
   const findFitting: Placement['findFitting'] = (pod, cluster, alsoTest) => {
     const { nodes } = cluster
-    const verdicts = verdictsOf(pod)
-    const hooks: Hook[] = []
-    for (const [order, { plugin, weight }] of plugins.entries()) {
-      const prepare = (): unknown => plugin.prepare?.(pod, cluster)
-      const state = plugin.looksAt === undefined ? prepare() : verdicts.prepared(order, prepare)
-      if (state === 'skip') continue
-      if (isRejection(state)) {
-        const whole = { plugin: plugin.name, rejection: state }
-        const diagnosis = { nodes: nodes.length, rejections: [], whole }
-        return { nodes, hooks, verdicts, positions: noPositions, diagnosis }
-      }
-      hooks.push({ order, plugin, weight, state })
-    }
-    verdicts.follow(
-      pod,
-      hooks.filter(({ plugin }) => plugin.looksAt !== undefined),
-      nodes,
-    )
     if (feasible.length < nodes.length) {
       feasible = new Int32Array(nodes.length)
+      rejected = new Uint8Array(nodes.length)
       scores = new Float64Array(nodes.length)
       totals = new Float64Array(nodes.length)
     }
-    const askedEachTime = hooks.filter(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
-    const rejections: NodeRejection[] = []
-    let count = 0
-    for (let at = 0; at < nodes.length; at++) {
-      const node = nodes[at]!
-      const rejected = rejectionOf(pod, node, at, verdicts, askedEachTime) ?? alsoTest?.(node, hooks)
-      if (rejected === undefined) feasible[count++] = at
-      else rejections.push(rejected)
+    const named = namedBy(plugins, pod)
+    const verdicts = named === undefined ? verdictsOf(pod) : undefined
+    const hooks: Hook[] = []
+    const fitting = new Finding(pod, cluster, hooks, verdicts, named)
+    for (const [order, { plugin, weight }] of plugins.entries()) {
+      const prepare = (): unknown => plugin.prepare?.(pod, cluster)
+      const isRemembered = verdicts !== undefined && plugin.looksAt !== undefined
+      const state = isRemembered ? verdicts.prepared(order, prepare) : prepare()
+      if (state === 'skip') continue
+      if (isRejection(state)) {
+        fitting.whole = { plugin: plugin.name, rejection: state }
+        return fitting
+      }
+      hooks.push({ order, plugin, weight, state })
     }
-    const diagnosis = { nodes: nodes.length, rejections }
-    return { nodes, hooks, verdicts, positions: feasible.subarray(0, count), diagnosis }
+    if (named?.names.size === 0) {
+      fitting.whole = { plugin: named.plugins[0]!, rejection: contradiction(named) }
+      return fitting
+    }
+    let count = 0
+    const test = (at: number): void => {
+      const further = alsoTest?.(nodes[at]!, hooks)
+      if (further === undefined) feasible[count++] = at
+      else fitting.further.set(at, further)
+    }
+    if (verdicts === undefined) {
+      for (const at of positionsOf(named!.names, cluster)) {
+        if (firstRejection(pod, hooks, nodes[at]!) === undefined) test(at)
+      }
+    } else {
+      verdicts.follow(pod, hooks, cluster)
+      verdicts.markRejected(rejected, nodes.length)
+      for (const { plugin, state } of hooks) {
+        if (plugin.looksAt !== undefined) continue
+        if (plugin.sieve !== undefined) plugin.sieve(pod, cluster, state, rejected)
+        else if (plugin.filter !== undefined) {
+          for (let at = 0; at < nodes.length; at++) {
+            if (rejected[at] === 0 && plugin.filter(pod, nodes[at]!, state) !== undefined) rejected[at] = 1
+          }
+        }
+      }
+      if (alsoTest === undefined) {
+        for (let at = 0; at < nodes.length; at++) if (rejected[at] === 0) feasible[count++] = at
+      } else for (let at = 0; at < nodes.length; at++) if (rejected[at] === 0) test(at)
+    }
+    fitting.positions = feasible.subarray(0, count)
+    return fitting
   }
-  const choose: Placement['choose'] = (pod, { nodes, hooks, verdicts, positions }, random, further) => {
+  const choose: Placement['choose'] = (pod, considered, random, further) => {
+    const { nodes, positions } = considered
     const count = positions.length
     if (count === 1) return nodes[positions[0]!]!
     const sums = totals.subarray(0, count).fill(0)
-    addScores(pod, nodes, positions, hooks, verdicts, scores.subarray(0, count), sums)
+    addScores(pod, considered, scores.subarray(0, count), sums)
     if (further !== undefined) for (let i = 0; i < count; i++) sums[i]! += further[i]!
     return nodes[positions[pickBest(sums, random)]!]!
   }
   return { findFitting, choose }
 }
 
-const noPositions = new Int32Array()
+class Finding implements Fitting {
+  readonly cluster: ClusterView
+  readonly hooks: readonly Hook[]
+  readonly verdicts: Verdicts | undefined
+  positions = new Int32Array()
+  /** Why a plugin turned the pod down for the whole cluster. */
+  whole: Diagnosis['whole']
+  /** What `alsoTest` said, by position. */
+  readonly further = new Map<number, NodeRejection>()
+  readonly #pod: Pod
+  readonly #named: Named | undefined
+
+  constructor(
+    pod: Pod,
+    cluster: ClusterView,
+    hooks: readonly Hook[],
+    verdicts: Verdicts | undefined,
+    named: Named | undefined,
+  ) {
+    this.#pod = pod
+    this.cluster = cluster
+    this.hooks = hooks
+    this.verdicts = verdicts
+    this.#named = named
+  }
+
+  get nodes(): readonly NodeView[] {
+    return this.cluster.nodes
+  }
+
+  get diagnosis(): Diagnosis {
+    const { nodes, whole, further } = this
+    if (whole !== undefined) return { nodes: nodes.length, rejections: [], whole }
+    const askedEachTime = this.hooks.filter(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+    const rejections: NodeRejection[] = []
+    for (const [at, node] of nodes.entries()) {
+      const rejection = this.#rejectionOf(node, at, askedEachTime) ?? further.get(at)
+      if (rejection !== undefined) rejections.push(rejection)
+    }
+    return { nodes: nodes.length, rejections }
+  }
+
+  /** What the first plugin that objects says, whether it was asked now or its answer is remembered. */
+  #rejectionOf(node: NodeView, at: number, askedEachTime: readonly Hook[]): NodeRejection | undefined {
+    if (this.#named !== undefined) {
+      if (this.#named.names.has(node.name)) return firstRejection(this.#pod, this.hooks, node)?.told
+      const reason = `node(s) didn't satisfy plugin(s) [${this.#named.plugins.join(' ')}]`
+      const rejection: Rejection = { reason, forever: true, cause: { kind: 'selector' } }
+      return { node: node.name, plugin: this.#named.plugins[0]!, rejection }
+    }
+    const remembered = this.verdicts?.rejectionAt(at)
+    for (const { order, plugin, state } of askedEachTime) {
+      if (remembered !== undefined && remembered.order < order) break
+      const rejection = plugin.filter!(this.#pod, node, state)
+      if (rejection !== undefined) return { node: node.name, plugin: plugin.name, rejection }
+    }
+    return remembered?.told
+  }
+}
+
+/** The nodes that a pod names, and the plugins that read the names. */
+interface Named {
+  readonly names: ReadonlySet<string>
+  readonly plugins: readonly string[]
+}
+
+function namedBy(plugins: readonly WeightedPlugin[], pod: Pod): Named | undefined {
+  let names: ReadonlySet<string> | undefined
+  const readers: string[] = []
+  for (const { plugin } of plugins) {
+    const own = plugin.names?.(pod)
+    if (own === undefined) continue
+    names = names === undefined ? own : new Set([...names].filter((name) => own.has(name)))
+    readers.push(plugin.name)
+  }
+  return names === undefined ? undefined : { names, plugins: readers.sort() }
+}
+
+function contradiction({ plugins }: Named): Rejection {
+  const reason =
+    plugins.length === 1
+      ? `node(s) didn't satisfy plugin ${plugins[0]}`
+      : `node(s) didn't satisfy plugin(s) [${plugins.join(' ')}] simultaneously`
+  return { reason, forever: true, cause: { kind: 'selector' } }
+}
+
+function positionsOf(names: ReadonlySet<string>, cluster: ClusterView): readonly number[] {
+  const positions: number[] = []
+  for (const name of names) {
+    const position = cluster.positionOf(name)
+    if (position !== undefined) positions.push(position)
+  }
+  return positions.sort((a, b) => a - b)
+}
 
 function isRejection(state: unknown): state is Rejection {
   return typeof state === 'object' && state !== null && typeof (state as Rejection).reason === 'string'
 }
 
-/** What the first plugin that objects says, whether it was asked now or its answer is remembered. */
-function rejectionOf(
-  pod: Pod,
-  node: NodeView,
-  at: number,
-  verdicts: Verdicts,
-  askedEachTime: readonly Hook[],
-): NodeRejection | undefined {
-  const remembered = verdicts.rejectionAt(at)
-  for (const { order, plugin, state } of askedEachTime) {
-    if (remembered !== undefined && remembered.order < order) break
-    const rejection = plugin.filter!(pod, node, state)
-    if (rejection !== undefined) return { node: node.name, plugin: plugin.name, rejection }
-  }
-  return remembered?.told
-}
-
 /** Adds up the weighted scores of all plugins, for each of the nodes at `positions` in order. `scores` is overwritten. */
-function addScores(
-  pod: Pod,
-  nodes: readonly NodeView[],
-  positions: Int32Array,
-  hooks: readonly Hook[],
-  verdicts: Verdicts,
-  scores: Float64Array,
-  sums: Float64Array,
-): void {
+function addScores(pod: Pod, considered: Considered, scores: Float64Array, sums: Float64Array): void {
+  const { cluster, nodes, hooks, verdicts, positions } = considered
   for (const { order, plugin, weight, state } of hooks) {
-    if (plugin.score === undefined || weight === 0) continue
-    if (plugin.looksAt === undefined) {
+    if (weight === 0) continue
+    if (plugin.scoreAll !== undefined) {
+      if (!plugin.scoreAll(pod, cluster, state, positions, scores)) continue
+    } else if (plugin.score === undefined) continue
+    else if (verdicts !== undefined && plugin.looksAt !== undefined) {
+      const remembered = verdicts.scoresOf(order)
+      for (let i = 0; i < positions.length; i++) scores[i] = remembered[positions[i]!]!
+    } else {
       for (let i = 0; i < positions.length; i++) {
         const at = positions[i]!
         scores[i] = plugin.score(pod, nodes[at]!, state, at)
       }
-    } else {
-      const remembered = verdicts.scoresOf(order)
-      for (let i = 0; i < positions.length; i++) scores[i] = remembered[positions[i]!]!
     }
-    plugin.normalize?.(scores, state)
+    if (plugin.scoreAll === undefined) plugin.normalize?.(scores, state)
     for (let i = 0; i < sums.length; i++) sums[i]! += scores[i]! * weight
   }
 }
@@ -171,7 +270,8 @@ function addScores(
 function pickBest(sums: Float64Array, random: Random): number {
   let highest = -Infinity
   let equals = 0
-  for (const sum of sums) {
+  for (let i = 0; i < sums.length; i++) {
+    const sum = sums[i]!
     if (sum > highest) {
       highest = sum
       equals = 1

@@ -7,7 +7,7 @@ import { randomInteger, seededRandom, type Random } from '#lib/random.ts'
 import { SchedulerCache } from './cache.ts'
 import { decider, type Decision, type NodeRejection } from './cycle.ts'
 import type { Plugin, Rejection } from './plugin.ts'
-import type { SiblingsOf } from '#scheduler/plugins/defaultSpreading.ts'
+import type { SiblingsOf } from '#scheduler/plugins/spreadConstraints.ts'
 import { defaultPlugins, type WeightedPlugin } from '#scheduler/plugins/index.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
 import { nodeOf, podOf } from './testObjects.ts'
@@ -33,7 +33,12 @@ const refusing: Plugin<undefined> = {
 }
 
 function makePlugins(): readonly WeightedPlugin[] {
-  const plugins = [...defaultPlugins(siblingsOf)]
+  const plugins = [
+    ...defaultPlugins({
+      siblingsOf,
+      namespaces: { version: 0, names: [], labelsOf: () => undefined },
+    }),
+  ]
   plugins.splice(4, 0, { plugin: picky, weight: 5 }, { plugin: refusing, weight: 0 })
   return plugins
 }
@@ -66,8 +71,10 @@ function decideAnew(pod: Pod, plugins: readonly WeightedPlugin[], cluster: Clust
   }
   if (feasible.length === 0) return { diagnosis: { nodes: cluster.nodes.length, rejections } }
   for (const [{ plugin, weight }, state] of states) {
-    if (plugin.score === undefined || weight === 0) continue
-    const scores = Float64Array.from(feasible, ({ node, position }) => plugin.score!(pod, node, state, position))
+    if ((plugin.score ?? plugin.scoreAll) === undefined || weight === 0) continue
+    const scores = Float64Array.from(feasible, ({ node, position }) => plugin.score?.(pod, node, state, position) ?? 0)
+    const positions = Int32Array.from(feasible, ({ position }) => position)
+    if (plugin.scoreAll?.(pod, cluster, state, positions, scores) === false) continue
     plugin.normalize?.(scores, state)
     for (const [i, each] of feasible.entries()) each.sum += scores[i]! * weight
   }

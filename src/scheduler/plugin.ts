@@ -28,6 +28,28 @@ export type RejectionCause =
   | { readonly kind: 'unschedulable' }
   | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
   | { readonly kind: 'gate'; readonly gates: readonly string[] }
+  /** No pod that a required term is about is in the node's domain; without `value` the node has no such label. */
+  | { readonly kind: 'affinity'; readonly topologyKey: string; readonly value?: string }
+  /** So many pods in the node's domain would have to go: ones that the pod avoids, or (`existing`) ones that avoid it. */
+  | {
+      readonly kind: 'antiAffinity'
+      readonly topologyKey: string
+      readonly value: string
+      readonly pods: number
+      readonly existing: boolean
+    }
+  /**
+   * The node's domain would have `skew` pods more than the emptiest, of at most `maxSkew`; without `value` the node has no
+   * such label. `excess`: so many pods less in the domain, or more in the emptiest ones, would do.
+   */
+  | {
+      readonly kind: 'spread'
+      readonly topologyKey: string
+      readonly value?: string
+      readonly skew?: number
+      readonly maxSkew?: number
+      readonly excess?: number
+    }
 
 /** The kinds whose changes may let a waiting pod fit, by the plural name of the resource. */
 export type WatchedResource =
@@ -60,7 +82,8 @@ export interface PodsOfNodeChange {
  *
  * Every node is considered for every pod. That is cheap for plugins with `looksAt`: pods of one template get the answers
  * that were given to the first of them, and only nodes that changed since are asked again. A plugin without it is asked
- * about every node each time, so it should have done its counting in `prepare`.
+ * about every node each time, so it should have done its counting in `prepare`, and answer for all nodes in one go
+ * (`sieve`, `scoreAll`).
  */
 export interface Plugin<S = unknown> {
   readonly name: string
@@ -81,10 +104,19 @@ export interface Plugin<S = unknown> {
    */
   adjust?(state: S, pod: Pod, node: NodeView, change: PodsOfNodeChange): S
   filter?(pod: Pod, node: NodeView, state: S): Rejection | undefined
+  /** The only nodes that may do, by name, where the pod itself says so; `filter` says the same of them. */
+  names?(pod: Pod): ReadonlySet<string> | undefined
+  /** What `filter` says of all nodes at once: sets 1 at each position that it would reject. For plugins without `looksAt`. */
+  sieve?(pod: Pod, cluster: ClusterView, state: S, rejected: Uint8Array): void
   /** 0 to 100, before `normalize` and the plugin's weight. `position` is where the node stands in the cluster's list. */
   score?(pod: Pod, node: NodeView, state: S, position: number): number
   /** Brings the raw scores of all feasible nodes, in the same order, into 0 to 100. */
   normalize?(scores: Float64Array, state: S): void
+  /**
+   * In place of `score` and `normalize` where a score depends on which nodes are feasible: `scores[i]` is to become that of
+   * the node at `positions[i]`, from 0 to 100. False when all are equal, and then they need not be set.
+   */
+  scoreAll?(pod: Pod, cluster: ClusterView, state: S, positions: Int32Array, scores: Float64Array): boolean
   /**
    * Sets aside what the pod needs on the chosen node, before the next pod is looked at. Synchronous, and without writes to
    * the API. A rejection, or an error thrown, ends the attempt. Not asked when `prepare` said `skip`; nor are the hooks below.

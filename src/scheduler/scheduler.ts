@@ -21,6 +21,7 @@ import { SchedulerCache } from './cache.ts'
 import { placementBy, type Diagnosis, type Placement } from './cycle.ts'
 import { failureMessage, preemptionText } from './diagnosis.ts'
 import { defaultPlugins, type WeightedPlugin } from '#scheduler/plugins/index.ts'
+import { namespaceLabels } from './namespaceLabels.ts'
 import { SchedulingQueue, type QueuedPod } from './queue.ts'
 import { failed, Reservation, type Setback } from './reservation.ts'
 import { siblingFinder } from './siblings.ts'
@@ -70,7 +71,10 @@ class Scheduler {
     this.#name = options.name ?? 'default-scheduler'
     this.#pods = options.informers.of(pods)
     this.#nodes = options.informers.of(nodes)
-    this.#plugins = defaultPlugins(siblingFinder(options.informers))
+    this.#plugins = defaultPlugins({
+      siblingsOf: siblingFinder(options.informers),
+      namespaces: namespaceLabels(options.informers),
+    })
     this.#placement = placementBy(this.#plugins)
     const rules = new Map(this.#plugins.map(({ plugin }) => [plugin.name, plugin.wakesOn ?? []]))
     this.#queue = new SchedulingQueue(options.clock, rules)

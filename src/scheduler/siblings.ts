@@ -7,7 +7,7 @@ import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import type { Informers } from '#client/informers.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
-import type { SiblingsOf } from '#scheduler/plugins/defaultSpreading.ts'
+import type { SiblingsOf } from '#scheduler/plugins/spreadConstraints.ts'
 
 /**
  * Finds the pods that should be spread together with a pod: those which all services that select it, and the

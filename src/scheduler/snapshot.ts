@@ -26,9 +26,23 @@ export interface NodeView {
   readonly images: ReadonlyMap<string, number>
 }
 
-/** All nodes at one moment. */
+/**
+ * All nodes at one moment. A node keeps its position in `nodes` for as long as it is there, but for the last one, which
+ * moves to the place of one that is removed.
+ */
 export interface ClusterView {
   readonly nodes: readonly NodeView[]
+  /** Stands for the cluster of which this is a moment: generations of different sources have nothing to do with each other. */
+  readonly source: object
+  /** How many changes there were before this moment. */
+  readonly generation: number
+  /**
+   * The positions, in no order and some of them several times, at which the views of an earlier generation may differ from
+   * those of now; positions beyond either list of nodes may be among them. Undefined when that is too long ago to say.
+   */
+  changedSince(generation: number): readonly number[] | undefined
+  /** Where the node of this name stands in `nodes`. */
+  positionOf(name: string): number | undefined
   /** How many nodes hold an image of this name. */
   nodesWithImage(name: string): number
 }

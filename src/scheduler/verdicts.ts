@@ -1,9 +1,10 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { RecentMap } from '#lib/collections/recentMap.ts'
+import { Follower } from '#scheduler/counts/follower.ts'
 import type { NodeRejection } from './cycle.ts'
 import type { Plugin } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
-import type { NodeView } from './snapshot.ts'
+import type { ClusterView, NodeView } from './snapshot.ts'
 
 /** For so many kinds of pods the answers are remembered; a burst is of a few. */
 const mostRemembered = 16
@@ -30,19 +31,20 @@ export function verdictsByLikeness(plugins: readonly WeightedPlugin[]): (pod: Po
  * What the plugins that look at single nodes say of every node, for pods that are alike to them. By position in the
  * cluster's list of nodes:
  *
- *     versions     [ 7     8     9    ]      of the views that were asked about
+ *     rejected     [ 0     1     0    ]
  *     rejections   [ -     cpu   -    ]      by the first plugin that objected
  *     scores       [ 40    0     35   ]      of one plugin, raw
  *
- * A view with another version than before is asked about again.
+ * A node that changed is asked about again.
  */
 export class Verdicts {
+  readonly #follower = new Follower()
   /** By order of the plugin: `prepare` is asked once, since it would say the same again. */
   readonly #states: unknown[] = []
-  readonly #versions: number[] = []
+  #rejected = new Uint8Array()
   readonly #rejections: (RememberedRejection | undefined)[] = []
   /** By order of the plugin. */
-  readonly #scores: (number[] | undefined)[] = []
+  readonly #scores: (Float64Array | undefined)[] = []
 
   /** What `prepare` of the plugin at this place says. */
   prepared(order: number, prepare: () => unknown): unknown {
@@ -50,23 +52,31 @@ export class Verdicts {
     return this.#states[order]
   }
 
-  /** Asks the hooks about nodes that are new or changed. */
-  follow(pod: Pod, hooks: readonly Hook[], nodes: readonly NodeView[]): void {
-    const versions = this.#versions
-    for (let at = 0; at < nodes.length; at++) {
-      const view = nodes[at]!
-      if (versions[at] === view.version) continue
-      versions[at] = view.version
-      const rejection = firstRejection(pod, hooks, view)
-      this.#rejections[at] = rejection
-      if (rejection !== undefined) continue
-      for (const { order, plugin, weight, state } of hooks) {
-        if (plugin.score === undefined || weight === 0) continue
-        const scores = (this.#scores[order] ??= [])
-        while (scores.length < at) scores.push(0)
-        scores[at] = plugin.score(pod, view, state, at)
-      }
-    }
+  /** Asks those of the hooks that look at single nodes about nodes that are new or changed. */
+  follow(pod: Pod, hooks: readonly Hook[], cluster: ClusterView): void {
+    const lookers = hooks.filter(({ plugin }) => plugin.looksAt !== undefined)
+    const scorers = lookers.filter(({ plugin, weight }) => plugin.score !== undefined && weight !== 0)
+    this.#reserve(cluster.nodes.length, scorers)
+    this.#follower.follow(cluster, {
+      enter: (at, view) => {
+        const rejection = firstRejection(pod, lookers, view)
+        this.#rejected[at] = Number(rejection !== undefined)
+        while (this.#rejections.length <= at) this.#rejections.push(undefined)
+        this.#rejections[at] = rejection
+        if (rejection !== undefined) return
+        for (const { order, plugin, state } of scorers) {
+          this.#scores[order]![at] = plugin.score!(pod, view, state, at)
+        }
+      },
+      leave: (at) => {
+        this.#rejections[at] = undefined
+      },
+    })
+  }
+
+  /** Sets in `rejected`, for each position, whether the node will not do. */
+  markRejected(rejected: Uint8Array, nodes: number): void {
+    rejected.set(this.#rejected.subarray(0, nodes))
   }
 
   /** Why the node at a position will not do, if it will not. */
@@ -75,18 +85,35 @@ export class Verdicts {
   }
 
   /** The raw scores of the plugin at this place; only those of nodes that were not rejected say anything. */
-  scoresOf(order: number): readonly number[] {
+  scoresOf(order: number): Float64Array {
     return this.#scores[order]!
+  }
+
+  #reserve(nodes: number, scorers: readonly Hook[]): void {
+    if (this.#rejected.length < nodes) {
+      const larger = new Uint8Array(nodes + (nodes >> 2))
+      larger.set(this.#rejected)
+      this.#rejected = larger
+    }
+    for (const { order } of scorers) {
+      const scores = this.#scores[order]
+      if (scores !== undefined && scores.length >= nodes) continue
+      const larger = new Float64Array(this.#rejected.length)
+      if (scores !== undefined) larger.set(scores)
+      this.#scores[order] = larger
+    }
   }
 }
 
-interface RememberedRejection {
+/** What the first plugin that objected said of a node. */
+export interface RememberedRejection {
   /** Of the plugin that objected. */
   readonly order: number
   readonly told: NodeRejection
 }
 
-function firstRejection(pod: Pod, hooks: readonly Hook[], node: NodeView): RememberedRejection | undefined {
+/** What the first of the hooks that objects says of a node. */
+export function firstRejection(pod: Pod, hooks: readonly Hook[], node: NodeView): RememberedRejection | undefined {
   for (const { order, plugin, state } of hooks) {
     const rejection = plugin.filter?.(pod, node, state)
     if (rejection !== undefined) return { order, told: { node: node.name, plugin: plugin.name, rejection } }

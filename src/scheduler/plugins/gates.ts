@@ -8,5 +8,10 @@ export const gates: Plugin = {
     if (names.length === 0) return undefined
     return { reason: `waiting for scheduling gates: [${names.join(' ')}]`, cause: { kind: 'gate', gates: names } }
   },
-  wakesOn: [{ event: { resource: 'pods', action: 'update' } }],
+  wakesOn: [
+    {
+      event: { resource: 'pods', action: 'update' },
+      helps: ({ pod, changedPod }) => changedPod === undefined || changedPod.metadata.uid === pod.metadata.uid,
+    },
+  ],
 }

@@ -1,11 +1,19 @@
 import type { Plugin } from '#scheduler/plugin.ts'
-import { defaultSpreading, type SiblingsOf } from './defaultSpreading.ts'
+import type { NamespaceLabels } from './affinityTerms.ts'
 import { gates } from './gates.ts'
 import { imageLocality } from './imageLocality.ts'
-import { nodeAffinity } from './nodeAffinity.ts'
+import { interPodAffinity, type InterPodAffinityArguments } from './interPodAffinity.ts'
+import { nodeAffinity, type NodeAffinityArguments } from './nodeAffinity.ts'
 import { nodeName } from './nodeName.ts'
+import { podTopologySpread } from './podTopologySpread.ts'
 import { ports } from './ports.ts'
-import { balancedAllocation, resourcesFit } from './resources.ts'
+import {
+  balancedAllocation,
+  resourcesFit,
+  type BalancedAllocationArguments,
+  type NodeResourcesFitArguments,
+} from './resources.ts'
+import type { PodTopologySpreadArguments, SiblingsOf } from './spreadConstraints.ts'
 import { taints } from './taints.ts'
 import { unschedulable } from './unschedulable.ts'
 
@@ -16,18 +24,38 @@ export interface WeightedPlugin {
   readonly weight: number
 }
 
+/** The arguments of plugins by name, as in `pluginConfig` of a profile; upstream's defaults where one is absent. */
+export interface PluginArguments {
+  readonly NodeAffinity?: NodeAffinityArguments
+  readonly NodeResourcesFit?: NodeResourcesFitArguments
+  readonly NodeResourcesBalancedAllocation?: BalancedAllocationArguments
+  readonly PodTopologySpread?: PodTopologySpreadArguments
+  readonly InterPodAffinity?: InterPodAffinityArguments
+}
+
+export interface PluginOptions {
+  readonly siblingsOf: SiblingsOf
+  readonly namespaces: NamespaceLabels
+  readonly arguments?: PluginArguments
+}
+
 /** Every plugin of the default scheduler, in the order in which a node is tested, with upstream's weights. */
-export function defaultPlugins(siblingsOf: SiblingsOf): readonly WeightedPlugin[] {
+export function defaultPlugins({
+  siblingsOf,
+  namespaces,
+  arguments: given = {},
+}: PluginOptions): readonly WeightedPlugin[] {
   return [
     { plugin: gates, weight: 0 },
     { plugin: unschedulable, weight: 0 },
     { plugin: nodeName, weight: 0 },
     { plugin: taints, weight: 3 },
-    { plugin: nodeAffinity, weight: 2 },
+    { plugin: nodeAffinity(given.NodeAffinity), weight: 2 },
     { plugin: ports, weight: 0 },
-    { plugin: resourcesFit, weight: 1 },
-    { plugin: defaultSpreading(siblingsOf), weight: 2 },
-    { plugin: balancedAllocation, weight: 1 },
+    { plugin: resourcesFit(given.NodeResourcesFit), weight: 1 },
+    { plugin: podTopologySpread(siblingsOf, given.PodTopologySpread), weight: 2 },
+    { plugin: interPodAffinity(namespaces, given.InterPodAffinity), weight: 2 },
+    { plugin: balancedAllocation(given.NodeResourcesBalancedAllocation), weight: 1 },
     { plugin: imageLocality, weight: 1 },
   ]
 }

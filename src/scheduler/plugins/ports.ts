@@ -34,6 +34,18 @@ function clash(wanted: readonly HostPort[], node: NodeView): HostPort | undefine
   })
 }
 
+/** Whether a pod on a node had a port that the waiting one wants. */
+function freesPort(pod: Pod, gone: Pod): boolean {
+  if ((gone.spec.nodeName ?? '') === '') return false
+  const held = hostPortsOf(gone)
+  return hostPortsOf(pod).some(({ key, address }) =>
+    held.some(
+      (other) =>
+        other.key === key && (address === other.address || address === everyAddress || other.address === everyAddress),
+    ),
+  )
+}
+
 /** Keeps a pod off nodes where one of its host ports is taken. */
 export const ports: Plugin<readonly HostPort[]> = {
   name: 'NodePorts',
@@ -51,5 +63,11 @@ export const ports: Plugin<readonly HostPort[]> = {
       cause: { kind: 'port', protocol, port },
     }
   },
-  wakesOn: [{ event: { resource: 'pods', action: 'delete' } }, { event: { resource: 'nodes', action: 'add' } }],
+  wakesOn: [
+    {
+      event: { resource: 'pods', action: 'delete' },
+      helps: ({ pod, oldChangedPod }) => oldChangedPod === undefined || freesPort(pod, oldChangedPod),
+    },
+    { event: { resource: 'nodes', action: 'add' } },
+  ],
 }

@@ -1,55 +1,114 @@
+import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { podRequests, podRequestsForScore, readResources, type PodResources } from '#machinery/podResources.ts'
-import type { Plugin, Rejection } from '#scheduler/plugin.ts'
-import { mostScore } from './normalize.ts'
+import { quantityValue } from '#machinery/quantity.ts'
+import type { Plugin, Rejection, WakeChange } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
+import { scorerOf, usageOf, type ResourceSpec, type ScoringStrategy } from './resourceScores.ts'
+import { mostScore } from './normalize.ts'
 
-/** Keeps pods off nodes without the room they ask for, and prefers those with the most room left. */
-export const resourcesFit: Plugin<PodResources> = {
-  name: 'NodeResourcesFit',
-  looksAt: requestsOf,
-  prepare: (pod) => podRequests(pod),
-  filter: (_pod, node, wanted) => (fits(wanted, node) ? undefined : rejectionOf(shortages(wanted, node))),
-  score: (pod, node) => leastAllocated(pod, node),
-  wakesOn: [
-    { event: { resource: 'pods', action: 'delete' } },
-    { event: { resource: 'pods', action: 'update' } },
-    {
-      event: { resource: 'nodes', action: 'add' },
-      helps: ({ pod, node }) => couldHold(pod, node?.status?.allocatable),
-    },
-    {
-      event: { resource: 'nodes', action: 'update' },
-      helps: ({ pod, node }) => couldHold(pod, node?.status?.allocatable),
-    },
-  ],
+/** As in `NodeResourcesFitArgs` of a KubeSchedulerConfiguration. */
+export interface NodeResourcesFitArguments {
+  /** Extended resources that are not tested. */
+  readonly ignoredResources?: readonly string[]
+  /** The same for all resources with this prefix, such as `example.com`. */
+  readonly ignoredResourceGroups?: readonly string[]
+  /** By default least allocated, of CPU and memory alike. */
+  readonly scoringStrategy?: ScoringStrategy
 }
 
-/** Prefers nodes whose CPU and memory would be used in the same proportion. */
-export const balancedAllocation: Plugin = {
-  name: 'NodeResourcesBalancedAllocation',
-  looksAt: requestsOf,
-  prepare: (pod) => {
-    const { milliCpu, memory } = podRequests(pod)
-    return milliCpu === 0 && memory === 0 ? 'skip' : undefined
-  },
-  score(pod, node) {
-    const wanted = podRequests(pod)
-    const fractions: number[] = []
-    const add = (requested: number, allocatable: number): void => {
-      if (allocatable > 0) fractions.push(Math.min(1, requested / allocatable))
-    }
-    add(node.requested.milliCpu + wanted.milliCpu, node.allocatable.milliCpu)
-    add(node.requested.memory + wanted.memory, node.allocatable.memory)
-    const deviation = fractions.length === 2 ? Math.abs((fractions[0]! - fractions[1]!) / 2) : 0
-    return Math.trunc((1 - deviation) * mostScore)
-  },
+/** As in `NodeResourcesBalancedAllocationArgs` of a KubeSchedulerConfiguration. */
+export interface BalancedAllocationArguments {
+  /** Whose use is to be balanced; CPU and memory by default. Weights do not count. */
+  readonly resources?: readonly ResourceSpec[]
+}
+
+const cpuAndMemory: readonly ResourceSpec[] = [{ name: 'cpu' }, { name: 'memory' }]
+
+/** Keeps pods off nodes without the room they ask for, and scores what is left by a strategy. */
+export function resourcesFit({
+  ignoredResources = [],
+  ignoredResourceGroups = [],
+  scoringStrategy = { type: 'LeastAllocated' },
+}: NodeResourcesFitArguments = {}): Plugin<PodResources> {
+  const isIgnored = (resource: string): boolean =>
+    isExtended(resource) &&
+    (ignoredResources.includes(resource) || ignoredResourceGroups.includes(resource.split('/', 1)[0]!))
+  const resources = scoringStrategy.resources ?? cpuAndMemory
+  const scoreOf = scorerOf(scoringStrategy)
+  return {
+    name: 'NodeResourcesFit',
+    looksAt: requestsOf,
+    prepare(pod) {
+      const requests = podRequests(pod)
+      if (![...requests.others.keys()].some(isIgnored)) return requests
+      return { ...requests, others: new Map([...requests.others].filter(([name]) => !isIgnored(name))) }
+    },
+    filter: (_pod, node, wanted) => (fits(wanted, node) ? undefined : rejectionOf(shortages(wanted, node))),
+    score: (pod, node) => scoreOf(resources.map(({ name }) => usageOf(name, pod, node, 'forScore'))),
+    wakesOn: [
+      { event: { resource: 'pods', action: 'delete' }, helps: ({ oldChangedPod }) => heldRoom(oldChangedPod) },
+      { event: { resource: 'pods', action: 'update' }, helps: scaledDown },
+      {
+        event: { resource: 'nodes', action: 'add' },
+        helps: ({ pod, node }) => node !== undefined && couldHold(pod, node),
+      },
+      {
+        event: { resource: 'nodes', action: 'update' },
+        helps: ({ pod, node, oldNode }) =>
+          node !== undefined && couldHold(pod, node) && (oldNode === undefined || offersMore(pod, oldNode, node)),
+      },
+    ],
+  }
+}
+
+/** Prefers nodes whose resources would be used in the same proportion. */
+export function balancedAllocation({ resources = cpuAndMemory }: BalancedAllocationArguments = {}): Plugin {
+  return {
+    name: 'NodeResourcesBalancedAllocation',
+    looksAt: requestsOf,
+    prepare(pod) {
+      const { milliCpu, memory, ephemeralStorage, others } = podRequests(pod)
+      const asks = ({ name }: ResourceSpec): boolean =>
+        (new Map([...others, ['cpu', milliCpu], ['memory', memory], ['ephemeral-storage', ephemeralStorage]]).get(
+          name,
+        ) ?? 0) > 0
+      return resources.some(asks) ? undefined : 'skip'
+    },
+    score(pod, node) {
+      const fractions: number[] = []
+      for (const { name } of resources) {
+        const { requested, allocatable } = usageOf(name, pod, node, 'exact')
+        if (allocatable > 0) fractions.push(Math.min(1, requested / allocatable))
+      }
+      return Math.trunc((1 - deviationOf(fractions)) * mostScore)
+    },
+  }
+}
+
+function deviationOf(fractions: readonly number[]): number {
+  if (fractions.length < 2) return 0
+  if (fractions.length === 2) return Math.abs((fractions[0]! - fractions[1]!) / 2)
+  const mean = fractions.reduce((sum, each) => sum + each, 0) / fractions.length
+  const squares = fractions.reduce((sum, each) => sum + (each - mean) * (each - mean), 0)
+  return Math.sqrt(squares / fractions.length)
 }
 
 /** All that both plugins here look at. */
 function requestsOf(pod: Pod): unknown {
   const { others, ...requests } = podRequests(pod)
   return [requests, [...others], podRequestsForScore(pod)]
+}
+
+/** Whether a resource is one of somebody's own, such as `example.com/gpu`. */
+function isExtended(resource: string): boolean {
+  const [group] = resource.split('/', 1)
+  return (
+    resource.includes('/') &&
+    group !== 'kubernetes.io' &&
+    !group!.endsWith('.kubernetes.io') &&
+    !resource.startsWith('requests.')
+  )
 }
 
 /** Whether nothing falls short: the answer for most nodes, without a list of reasons. */
@@ -104,20 +163,53 @@ function rejectionOf(short: readonly Shortage[]): Rejection | undefined {
   }
 }
 
-function leastAllocated(pod: Pod, node: NodeView): number {
-  const wanted = podRequestsForScore(pod)
-  const free = (requested: number, allocatable: number): number =>
-    allocatable === 0 || requested > allocatable ? 0 : Math.trunc(((allocatable - requested) * mostScore) / allocatable)
-  const cpu = free(node.requestedForScore.milliCpu + wanted.milliCpu, node.allocatable.milliCpu)
-  const memory = free(node.requestedForScore.memory + wanted.memory, node.allocatable.memory)
-  return Math.trunc((cpu + memory) / 2)
+/** Whether a node could hold the pod if it were empty. */
+function couldHold(pod: Pod, { status }: Node): boolean {
+  const wanted = podRequests(pod)
+  const size = readResources(status?.allocatable)
+  return (
+    podLimitOf(status) > 0 &&
+    wanted.milliCpu <= size.milliCpu &&
+    wanted.memory <= size.memory &&
+    wanted.ephemeralStorage <= size.ephemeralStorage &&
+    [...wanted.others].every(([name, amount]) => amount <= (size.others.get(name) ?? 0))
+  )
 }
 
-/** Whether a node of this size could hold the pod if it were empty. */
-function couldHold(pod: Pod, allocatable: Parameters<typeof readResources>[0]): boolean {
-  const wanted = podRequests(pod)
-  const size = readResources(allocatable)
+function podLimitOf(status: Node['status']): number {
+  const pods = status?.allocatable?.['pods']
+  return pods === undefined ? 0 : quantityValue(String(pods))
+}
+
+/** Whether a node has more than before of something that the pod asks for. */
+function offersMore(pod: Pod, { status: before }: Node, { status: after }: Node): boolean {
   return (
-    wanted.milliCpu <= size.milliCpu && wanted.memory <= size.memory && wanted.ephemeralStorage <= size.ephemeralStorage
+    podLimitOf(after) > podLimitOf(before) ||
+    takesLess(pod, readResources(after?.allocatable), readResources(before?.allocatable))
   )
+}
+
+/** Whether `less` is less than `more` in something that the pod asks for. */
+function takesLess(pod: Pod, more: PodResources, less: PodResources): boolean {
+  const wanted = podRequests(pod)
+  return (
+    (wanted.milliCpu > 0 && less.milliCpu < more.milliCpu) ||
+    (wanted.memory > 0 && less.memory < more.memory) ||
+    (wanted.ephemeralStorage > 0 && less.ephemeralStorage < more.ephemeralStorage) ||
+    [...wanted.others].some(
+      ([name, amount]) => amount > 0 && (less.others.get(name) ?? 0) < (more.others.get(name) ?? 0),
+    )
+  )
+}
+
+function heldRoom(pod: Pod | undefined): boolean {
+  return pod === undefined || (pod.spec.nodeName ?? '') !== '' || (pod.status?.nominatedNodeName ?? '') !== ''
+}
+
+/** Whether the waiting pod asks for less, or a pod on a node does of something that the waiting one asks for (KEP-1287). */
+function scaledDown({ pod, changedPod, oldChangedPod }: WakeChange): boolean {
+  if (changedPod === undefined || oldChangedPod === undefined) return true
+  const [before, after] = [podRequests(oldChangedPod), podRequests(changedPod)]
+  if (changedPod.metadata.uid === pod.metadata.uid) return takesLess(oldChangedPod, before, after)
+  return (changedPod.spec.nodeName ?? '') !== '' && takesLess(pod, before, after)
 }

@@ -1,7 +1,8 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { findUntolerated, tolerates } from '#machinery/taints.ts'
-import type { Plugin } from '../plugin.ts'
+import type { Plugin, WakeChange } from '../plugin.ts'
 import { normalizeScores } from './normalize.ts'
 
 type Tolerations = NonNullable<Pod['spec']['tolerations']>
@@ -37,7 +38,7 @@ export const taints: Plugin<Tolerations> = {
   },
   normalize: (scores) => normalizeScores(scores, { reverse: true }),
   wakesOn: [
-    { event: { resource: 'nodes', action: 'add' } },
+    { event: { resource: 'nodes', action: 'add' }, helps: ({ pod, node }) => findForbidding(node, pod) === undefined },
     {
       event: { resource: 'nodes', action: 'update' },
       helps: ({ pod, node, oldNode }) =>
@@ -45,8 +46,15 @@ export const taints: Plugin<Tolerations> = {
         (oldNode === undefined || findForbidding(oldNode, pod) !== undefined),
     },
     // The waiting pod itself may have got another toleration.
-    { event: { resource: 'pods', action: 'update' } },
+    { event: { resource: 'pods', action: 'update' }, helps: toleratesOther },
   ],
+}
+
+/** Whether the change is one of the waiting pod's own tolerations. */
+export function toleratesOther({ pod, changedPod, oldChangedPod }: WakeChange): boolean {
+  if (changedPod === undefined || oldChangedPod === undefined) return true
+  const isItself = changedPod.metadata.uid === pod.metadata.uid
+  return isItself && !sameJson(changedPod.spec.tolerations, oldChangedPod.spec.tolerations)
 }
 
 function findForbidding(node: Node | undefined, pod: Pod): ReturnType<typeof findUntolerated> {

@@ -1,5 +1,6 @@
 import { tolerates } from '#machinery/taints.ts'
 import type { Plugin } from '#scheduler/plugin.ts'
+import { toleratesOther } from './taints.ts'
 
 const cordoned = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
 
@@ -13,10 +14,12 @@ export const unschedulable: Plugin = {
     return { reason: 'node(s) were unschedulable', forever: true, cause: { kind: 'unschedulable' } }
   },
   wakesOn: [
-    { event: { resource: 'nodes', action: 'add' } },
+    { event: { resource: 'nodes', action: 'add' }, helps: ({ node }) => node?.spec?.unschedulable !== true },
     {
       event: { resource: 'nodes', action: 'update' },
       helps: ({ node, oldNode }) => oldNode?.spec?.unschedulable === true && node?.spec?.unschedulable !== true,
     },
+    // The waiting pod itself may have got the toleration.
+    { event: { resource: 'pods', action: 'update' }, helps: toleratesOther },
   ],
 }

@@ -1,0 +1,128 @@
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
+import { Follower, type NodeCounter } from './follower.ts'
+import { noDomain, type Topology } from './topology.ts'
+
+/** Which pods a table counts, and on which nodes. */
+export interface Counted {
+  includes(pod: Pod): boolean
+  /** Nodes whose pods count in their domain, and which make a domain one at all; absent: all. */
+  takesPart?(node: NodeView): boolean
+}
+
+/**
+ * How many pods of one sort are in each domain of a topology, kept up to date by counting changed nodes anew.
+ *
+ *     position   0   1   2   3
+ *     domains    0   1   0   -
+ *     onNode     2   1   0   4        domain   0   1
+ *                                     counts   2   1
+ *                                     nodes    2   1      that take part
+ */
+export class PodTable implements NodeCounter {
+  readonly topology: Topology
+  /** Domains by position, `noDomain` without the label. */
+  readonly domains: number[] = []
+  /** Pods by position, whether or not the node takes part. */
+  readonly onNode: number[] = []
+  /** Pods by domain. */
+  readonly counts: number[] = []
+  readonly #counted: Counted
+  readonly #follower = new Follower()
+  /** By position: whether the node takes part. */
+  readonly #takesPart: boolean[] = []
+  /** By domain: how many nodes take part. */
+  readonly #nodes: number[] = []
+  /** How many domains have so many pods, of those with a node that takes part. */
+  readonly #spread = new Map<number, number>()
+  #domainCount = 0
+  #total = 0
+
+  constructor(topology: Topology, counted: Counted) {
+    this.topology = topology
+    this.#counted = counted
+  }
+
+  /** The topology must have followed this moment already. */
+  follow(cluster: ClusterView): void {
+    this.#follower.follow(cluster, this)
+  }
+
+  /** Pods in all domains. */
+  get total(): number {
+    return this.#total
+  }
+
+  /** How many domains have a node that takes part. */
+  get domainCount(): number {
+    return this.#domainCount
+  }
+
+  /** Pods in the domain of a node; undefined without the label. */
+  countAt(node: Node): number | undefined {
+    const domain = this.topology.of(node)
+    return domain === noDomain ? undefined : (this.counts[domain] ?? 0)
+  }
+
+  /** Pods in the emptiest domain, if some domains had other counts than they have; Infinity without a domain. */
+  leastWith(other: ReadonlyMap<number, number> = noChanges): number {
+    let changed: Map<number, number> | undefined
+    for (const [domain, count] of other) {
+      if ((this.#nodes[domain] ?? 0) === 0) continue
+      changed ??= new Map(this.#spread)
+      changed.set(this.counts[domain]!, changed.get(this.counts[domain]!)! - 1)
+      changed.set(count, (changed.get(count) ?? 0) + 1)
+    }
+    let least = Infinity
+    for (const [count, domains] of changed ?? this.#spread) if (domains > 0 && count < least) least = count
+    return least
+  }
+
+  enter(at: number, view: NodeView): void {
+    let count = 0
+    for (const pod of view.pods) if (this.#counted.includes(pod)) count++
+    const takesPart = this.#counted.takesPart?.(view) ?? true
+    const domain = this.topology.ofNode[at]!
+    while (this.domains.length <= at) {
+      this.domains.push(noDomain)
+      this.onNode.push(0)
+      this.#takesPart.push(false)
+    }
+    this.domains[at] = domain
+    this.onNode[at] = count
+    this.#takesPart[at] = takesPart
+    while (this.counts.length <= domain) {
+      this.counts.push(0)
+      this.#nodes.push(0)
+    }
+    if (domain === noDomain || !takesPart) return
+    this.#put(domain, this.#nodes[domain]! + 1, this.counts[domain]! + count)
+  }
+
+  leave(at: number): void {
+    const domain = this.domains[at]!
+    if (domain !== noDomain && this.#takesPart[at]!) {
+      this.#put(domain, this.#nodes[domain]! - 1, this.counts[domain]! - this.onNode[at]!)
+    }
+    this.domains[at] = noDomain
+    this.onNode[at] = 0
+    this.#takesPart[at] = false
+  }
+
+  #put(domain: number, nodes: number, count: number): void {
+    const [nodesBefore, countBefore] = [this.#nodes[domain]!, this.counts[domain]!]
+    this.#nodes[domain] = nodes
+    this.counts[domain] = count
+    this.#total += count - countBefore
+    if (nodesBefore > 0) {
+      const others = this.#spread.get(countBefore)! - 1
+      if (others > 0) this.#spread.set(countBefore, others)
+      else this.#spread.delete(countBefore)
+    }
+    if (nodes > 0) this.#spread.set(count, (this.#spread.get(count) ?? 0) + 1)
+    this.#domainCount += Number(nodes > 0) - Number(nodesBefore > 0)
+  }
+}
+
+const noChanges: ReadonlyMap<number, number> = new Map()
