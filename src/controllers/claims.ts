@@ -44,25 +44,31 @@ export function planClaims<T extends KubeObject>(
   return { kept, adopt: adopt.flat(), release: release.flat() }
 }
 
-/** Writes the owner references that claims ask for and returns what the owner has then. */
+/**
+ * Writes the owner references that claims ask for and returns what the owner has then. `finalizer` comes with what is
+ * taken and goes with what is let go.
+ */
 export async function applyClaims<T extends KubeObject, O extends KubeObject>(
   client: Client,
   owned: Resource<T>,
   owner: { readonly resource: Resource<O>; readonly object: O },
   claims: Claims<T>,
   signal: AbortSignal,
+  finalizer?: string,
 ): Promise<readonly Group<T>[]> {
+  const put = finalizer === undefined ? {} : { finalizers: [finalizer] }
+  const take = finalizer === undefined ? {} : { '$deleteFromPrimitiveList/finalizers': [finalizer] }
   if (claims.adopt.length > 0) await checkStillThere(client, owner.resource, owner.object, signal)
   const adopted = await Promise.all(
     claims.adopt.map((object) => {
       const ownerReferences = [controllerReference(owner.object, owner.resource)]
-      return patchMetadata(client, owned, object, { ownerReferences, uid: object.metadata.uid }, signal)
+      return patchMetadata(client, owned, object, { ownerReferences, uid: object.metadata.uid, ...put }, signal)
     }),
   )
   await Promise.all(
     claims.release.map((object) => {
       const ownerReferences = [{ $patch: 'delete', uid: owner.object.metadata.uid }]
-      return patchMetadata(client, owned, object, { ownerReferences, uid: object.metadata.uid }, signal)
+      return patchMetadata(client, owned, object, { ownerReferences, uid: object.metadata.uid, ...take }, signal)
     }),
   )
   return [...claims.kept, ...adopted.flatMap((object): Group<T>[] => (object === undefined ? [] : [[object]]))]

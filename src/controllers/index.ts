@@ -6,6 +6,7 @@ import type { MakeController } from './context.ts'
 import { tokenCleaner } from './bootstrapToken/controller.ts'
 import { bootstrapSigner } from './bootstrapToken/signer.ts'
 import { clusterRoleAggregation } from './clusterRoleAggregation/controller.ts'
+import { cronJobController } from './cronJob/controller.ts'
 import { daemonSetController } from './daemonSet/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
@@ -13,6 +14,7 @@ import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceController } from './endpointSlice/controller.ts'
 import { endpointSliceMirroringController } from './endpointSliceMirroring/controller.ts'
 import { garbageCollector } from './garbageCollector/controller.ts'
+import { jobController } from './job/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
@@ -26,6 +28,7 @@ import { serviceAddressController } from './serviceAddresses/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { serviceAccountTokenController } from './serviceAccountToken/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
+import { ttlAfterFinishedController } from './ttlAfterFinished/controller.ts'
 import { validatingPolicyStatusController } from './validatingPolicyStatus/controller.ts'
 import {
   attributesClassProtectionController,
@@ -37,6 +40,9 @@ import {
 export const controllers: readonly MakeController[] = [
   deploymentController,
   replicaSetController,
+  jobController,
+  cronJobController,
+  ttlAfterFinishedController,
   replicationController,
   daemonSetController,
   namespaceController,

@@ -27,18 +27,19 @@ export class PodWrites {
     count: number,
     signal: AbortSignal,
   ): Promise<unknown> {
-    return this.createEach(key, owner, count, () => pod, signal)
+    const { error } = await this.createEach(key, owner, count, () => pod, signal)
+    return error
   }
 
-  /** As `create`, of pods that are each another. */
+  /** As `create`, of pods that are each another; also says how many could be made. */
   async createEach(
     key: string,
     owner: ObjectReference,
     count: number,
     podAt: (index: number) => Draft<Pod>,
     signal: AbortSignal,
-  ): Promise<unknown> {
-    const { error } = await runSlowStart(count, async (index) => {
+  ): Promise<{ readonly created: number; readonly error?: unknown }> {
+    const { succeeded, error } = await runSlowStart(count, async (index) => {
       try {
         const created = await this.#client.create(pods, podAt(index), { signal })
         this.#expectations.wrote(key, created)
@@ -53,29 +54,30 @@ export class PodWrites {
       }
     })
     // In a namespace that ends nothing can be made any more, and nothing needs to be.
-    return isNamespaceEnding(error) ? undefined : error
+    return error === undefined || isNamespaceEnding(error) ? { created: succeeded } : { created: succeeded, error }
   }
 
   /** Deletes these pods side by side. Returns the first failure. */
   async deleteAll(key: string, owner: ObjectReference, chosen: readonly Pod[], signal: AbortSignal): Promise<unknown> {
-    const results = await Promise.allSettled(
-      chosen.map(async (pod) => {
-        const { name, uid } = pod.metadata
-        try {
-          const preconditions = uid === undefined ? {} : { preconditions: { uid } }
-          await this.#client.delete(pods, pod.metadata, { ...preconditions, signal })
-        } catch (error) {
-          // Gone, or another one under its name: what was wanted has happened.
-          if (isReason(error, 'NotFound') || isReason(error, 'Conflict')) return
-          const message = `Error deleting: ${messageOf(error)}`
-          this.#events.record(owner, { type: 'Warning', reason: 'FailedDelete', message })
-          throw error
-        }
-        this.#expectations.deleted(key, pod)
-        this.#events.record(owner, { type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${name}` })
-      }),
-    )
+    const results = await Promise.allSettled(chosen.map((pod) => this.delete(key, owner, pod, signal)))
     return results.find((result) => result.status === 'rejected')?.reason
+  }
+
+  /** Deletes a pod; one that is gone is no failure. */
+  async delete(key: string, owner: ObjectReference, pod: Pod, signal: AbortSignal): Promise<void> {
+    const { name, uid } = pod.metadata
+    try {
+      const preconditions = uid === undefined ? {} : { preconditions: { uid } }
+      await this.#client.delete(pods, pod.metadata, { ...preconditions, signal })
+    } catch (error) {
+      // Gone, or another one under its name: what was wanted has happened.
+      if (isReason(error, 'NotFound') || isReason(error, 'Conflict')) return
+      const message = `Error deleting: ${messageOf(error)}`
+      this.#events.record(owner, { type: 'Warning', reason: 'FailedDelete', message })
+      throw error
+    }
+    this.#expectations.deleted(key, pod)
+    this.#events.record(owner, { type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${name}` })
   }
 }
 

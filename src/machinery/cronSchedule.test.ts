@@ -145,6 +145,57 @@ describe('the next time', () => {
   }
 })
 
+describe('the next times, in UTC', () => {
+  const thursday = '2025-12-25T08:52:17Z'
+  const rows: readonly [string, string, readonly string[]][] = [
+    ['* * * * *', thursday, ['2025-12-25T08:53', '2025-12-25T08:54', '2025-12-25T08:55']],
+    ['5 20 * * *', thursday, ['2025-12-25T20:05', '2025-12-26T20:05']],
+    ['0 23 * * 0,6', thursday, ['2025-12-27T23:00', '2025-12-28T23:00', '2026-01-03T23:00']],
+    ['*/5 * * * *', thursday, ['2025-12-25T08:55', '2025-12-25T09:00', '2025-12-25T09:05']],
+    [
+      '0 9-17/2 * * *',
+      thursday,
+      [
+        '2025-12-25T09:00',
+        '2025-12-25T11:00',
+        '2025-12-25T13:00',
+        '2025-12-25T15:00',
+        '2025-12-25T17:00',
+        '2025-12-26T09:00',
+      ],
+    ],
+    [
+      '0 0 1-15 * 1-5',
+      thursday,
+      ['2025-12-26T00:00', '2025-12-29T00:00', '2025-12-30T00:00', '2025-12-31T00:00', '2026-01-01T00:00'],
+    ],
+    [
+      '0 0 1-15 * 1-5',
+      '2026-01-10T00:00:30Z',
+      [
+        '2026-01-11T00:00',
+        '2026-01-12T00:00',
+        '2026-01-13T00:00',
+        '2026-01-14T00:00',
+        '2026-01-15T00:00',
+        '2026-01-16T00:00',
+        '2026-01-19T00:00',
+      ],
+    ],
+  ]
+  for (const [text, from, expected] of rows) {
+    test(`${text} from ${from}`, () => {
+      const schedule = read(text)
+      let time = Date.parse(from)
+      const times = expected.map(() => {
+        time = nextCronTime(schedule, time)!
+        return new Date(time).toISOString().slice(0, 16)
+      })
+      assert.deepEqual(times, expected)
+    })
+  }
+})
+
 describe('names of time zones', () => {
   const rows: readonly [string, boolean][] = [
     ['UTC', true],

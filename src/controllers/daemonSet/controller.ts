@@ -96,9 +96,9 @@ export function daemonSetController(context: ControllerContext): Controller {
     for (const node of plan.failed) failedPods.removed(key, set, node, clock.now())
     const podFor = podsForNodes(set, hash)
     const { create, remove } = plan
-    const created = await writes.createEach(key, about, create.length, (index) => podFor(create[index]!), signal)
+    const { error } = await writes.createEach(key, about, create.length, (index) => podFor(create[index]!), signal)
     const deleted = await writes.deleteAll(key, about, remove, signal)
-    return created ?? deleted
+    return error ?? deleted
   }
 
   return {
