@@ -135,7 +135,7 @@ function scheduler({ clientOf, informers, events, causes, clock, random, logOf }
   return schedulerComponent({
     client: clientOf('system:kube-scheduler'),
     informers,
-    events: events.recorder('default-scheduler'),
+    events,
     causes,
     clock,
     random,

@@ -262,6 +262,32 @@ function viewOf(node: Node, entry: Entry): NodeView {
   }
 }
 
+/** The view of a node in a world where these were its pods. */
+export function viewWithPods({ name, node, allocatable, podLimit, images }: NodeView, pods: readonly Pod[]): NodeView {
+  let requested = noResources
+  let [milliCpu, memory] = [0, 0]
+  let takesPorts = false
+  for (const pod of pods) {
+    requested = addResources(requested, podRequests(pod))
+    const forScore = podRequestsForScore(pod)
+    milliCpu += forScore.milliCpu
+    memory += forScore.memory
+    takesPorts ||= hostPortsOf(pod).length > 0
+  }
+  return {
+    name,
+    version: ++viewsMade,
+    node,
+    pods,
+    requested,
+    requestedForScore: { milliCpu, memory },
+    allocatable,
+    podLimit,
+    hostPorts: takesPorts ? portsOf(pods) : noPorts,
+    images,
+  }
+}
+
 function portsOf(pods: Iterable<Pod>): NodeView['hostPorts'] {
   const hostPorts = new Map<string, Set<string>>()
   for (const pod of pods) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '#lib/random.ts'
-import { decider } from './cycle.ts'
-import { failureMessage, preemptionText } from './diagnosis.ts'
+import { decider, placementBy } from './cycle.ts'
+import { failureMessage, preemptionMessage } from './diagnosis.ts'
+import { Nominations } from './nominations.ts'
+import { planPreemption, usualPreemption } from './preemption/plan.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { clusterOf, podOf, type NodeSketch, type PodSketch } from './testObjects.ts'
 
@@ -163,11 +165,17 @@ const plugins = defaultPlugins({
 for (const { name, pod, nodes, pods, wanted } of rows) {
   test(`decide: ${name}`, () => {
     const subject = podOf(pod)
-    const decision = decider(plugins)(subject, clusterOf(nodes, pods), seededRandom(1))
-    assert.equal(
-      decision.node ?? failureMessage(decision.diagnosis, preemptionText(subject, decision.diagnosis)),
-      wanted,
-    )
+    const placement = placementBy(plugins)
+    const fitting = placement.findFitting(subject, clusterOf(nodes, pods))
+    const random = seededRandom(1)
+    if (fitting.positions.length > 0) {
+      assert.equal(placement.choose(subject, fitting, random).name, wanted)
+      return
+    }
+    const rest = { nominations: new Nominations(), budgets: [], options: usualPreemption, now: 0, random }
+    const plan = planPreemption({ pod: subject, attempt: fitting, ...rest })
+    assert.ok(plan.kind !== 'candidates')
+    assert.equal(failureMessage(fitting.diagnosis, preemptionMessage(plan.message)), wanted)
   })
 }
 

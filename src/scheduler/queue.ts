@@ -7,7 +7,7 @@ import type { ClusterEvent, WakeChange, WakeRule } from './plugin.ts'
 /** A pod on its way to a node. */
 export interface QueuedPod {
   readonly pod: Pod
-  /** When it came into the queue first, in milliseconds since the epoch; ties among equal priorities go by it. */
+  /** When it came into the queue, or back to it, in milliseconds since the epoch; ties among equal priorities go by it. */
   readonly since: number
   readonly attempts: number
 }
@@ -15,21 +15,52 @@ export interface QueuedPod {
 /** A change in the cluster, as told to the queue: a waiting pod is added when a rule asks about it. */
 export interface ClusterChange extends ClusterEvent, Omit<WakeChange, 'pod'> {}
 
+/** Which changes help a pod that a plugin rejected, by the plugin's name. */
+export type WakeRules = ReadonlyMap<string, readonly WakeRule[]>
+
+/** In the place of a plugin: someone outside rejected the pod, so that any change may help. */
+export const outsideRejecter = 'Extender'
+
+export interface SchedulingQueueOptions {
+  readonly clock: Clock
+  /** The rules that count for a pod; the same object for all pods of one scheduler name. */
+  readonly rulesOf: (pod: Pod) => WakeRules
+  /** Back-off after the first failure, doubled after each, up to the most; milliseconds. `most: 0` turns it off. */
+  readonly backoff?: { readonly first: number; readonly most: number }
+}
+
 type Place =
   | { readonly at: 'ready' }
-  | { readonly at: 'backoff'; readonly timer: Disposable }
-  /** Rejected by these plugins, at this time. */
-  | { readonly at: 'unschedulable'; readonly rejectedBy: ReadonlySet<string>; readonly when: number }
+  | { readonly at: 'backoff'; readonly readyAt: number }
+  /** Rejected by these plugins. */
+  | { readonly at: 'unschedulable'; readonly rejectedBy: ReadonlySet<string> }
   | { readonly at: 'gated' }
   /** Being scheduled; what happened meanwhile is remembered. */
   | { readonly at: 'taken'; readonly changes: ClusterChange[] }
+  /** On its way to its node: if it comes back at all, then because something went wrong. */
+  | { readonly at: 'leaving' }
+  | { readonly at: 'gone' }
 
 interface Waiting {
   queued: QueuedPod
   place: Place
+  /** How often plugins rejected it. */
+  rejections: number
+  /** How often in a row something went wrong instead. */
+  errors: number
 }
 
-const backoffDelays = { first: 1_000, most: 10_000 }
+/** Stands in a heap; out of date once the pod is elsewhere. */
+interface Entry {
+  readonly waiting: Waiting
+  /** As it came in: what it is ordered by must not change. */
+  readonly queued: QueuedPod
+  readonly place: Place & { readonly at: 'backoff' }
+}
+
+const usualBackoff = { first: 1_000, most: 10_000 }
+/** Back-offs end together, once a second, so that the most important of those pods goes first (KEP-5142). */
+const backoffWindow = 1_000
 /** A pod that no event woke is tried again after this long, in case an event was not foreseen. */
 const longestWait = 300_000
 const flushInterval = 30_000
@@ -39,66 +70,71 @@ const mostChanges = 1_000
 
 /**
  * Pods waiting for a node. The one with the highest priority, then the longest wait, comes first. A pod that found no
- * node waits until something happens that a plugin which rejected it said may help, and then at least its back-off.
+ * node waits until something happens that a plugin which rejected it said may help. Then it is ready after its back-off, or
+ * as soon as no other pod is ready, whichever is first; a pod whose attempt went wrong always waits for its back-off.
  *
- *     add ─────────────► ready ──take──► taken ──(bound)──► gone
- *                          ▲               │
- *          back-off over   │               │ putBack(rejected by …)
- *     backoff ─────────────┘               ▼
- *        ▲──────── a change that helps ── unschedulable
+ *     set ─────────────► ready ──take──► taken ──leave──► leaving ──remove──► gone
+ *                          ▲               │                 │
+ *          back-off over   │               │ putBack         │ putBack (something went wrong)
+ *     backoff ─────────────┘               ▼                 │
+ *        ▲──────── a change that helps ── unschedulable      │
+ *        └───────────────────────────────────────────────────┘
  */
 export class SchedulingQueue {
   readonly #clock: Clock
-  readonly #rules: ReadonlyMap<string, readonly WakeRule[]>
+  readonly #rulesOf: SchedulingQueueOptions['rulesOf']
+  readonly #delays: { readonly first: number; readonly most: number }
   readonly #waiting = new Map<string, Waiting>()
-  /** May hold pods that have left since; `take` passes them over. */
+  readonly #unschedulable = new Set<Waiting>()
+  readonly #taken = new Set<Waiting>()
+  /** These hold pods that have left since; whoever looks passes them over. */
   readonly #ready = new Heap<Waiting>(comesBefore)
+  readonly #backoff = new Heap<Entry>(endsBefore)
+  readonly #errors = new Heap<Entry>(endsBefore)
   #taker: (() => void) | undefined
   #closed = false
   #flushTimer: Disposable
+  #backoffTimer: (Disposable & { readonly at: number }) | undefined
 
-  constructor(clock: Clock, rules: ReadonlyMap<string, readonly WakeRule[]>) {
+  constructor({ clock, rulesOf, backoff = usualBackoff }: SchedulingQueueOptions) {
     this.#clock = clock
-    this.#rules = rules
+    this.#rulesOf = rulesOf
+    this.#delays = backoff
     this.#flushTimer = clock.after(flushInterval, () => this.#flush())
   }
 
   /** Takes in a pod that has no node, or its newest state; `gated` keeps it aside until it is set again without. */
   set(pod: Pod, gated: boolean): void {
-    const uid = pod.metadata.uid!
-    const known = this.#waiting.get(uid)
+    const known = this.#waiting.get(pod.metadata.uid!)
     if (known === undefined) {
       const waiting: Waiting = {
         queued: { pod, since: this.#clock.now(), attempts: 0 },
         place: { at: 'gated' },
+        rejections: 0,
+        errors: 0,
       }
-      this.#waiting.set(uid, waiting)
+      this.#waiting.set(pod.metadata.uid!, waiting)
       if (!gated) this.#makeReady(waiting)
       return
     }
     const before = known.queued.pod
     known.queued = { ...known.queued, pod }
-    switch (known.place.at) {
-      case 'gated':
-        if (!gated) this.#makeReady(known)
-        break
-      case 'unschedulable':
-        if (asksForOther(before, pod)) this.#wake(known)
-        break
-      case 'taken':
-        if (asksForOther(before, pod)) known.place.changes.push({ resource: 'pods', action: 'update' })
-        break
-      case 'ready':
-      case 'backoff':
-        break
+    const { place } = known
+    if (place.at === 'gated') {
+      if (!gated) this.#makeReady(known)
+      return
     }
+    if (!asksForOther(before, pod)) return
+    const change = { resource: 'pods', action: 'update', changedPod: pod, oldChangedPod: before } as const
+    if (place.at === 'taken') place.changes.push(change)
+    else if (place.at === 'unschedulable' && this.#helps(pod, place.rejectedBy, change)) this.#requeue(known)
   }
 
   /** Drops a pod that is gone or has a node. */
   remove(pod: Pod): void {
     const known = this.#waiting.get(pod.metadata.uid!)
     if (known === undefined) return
-    if (known.place.at === 'backoff') known.place.timer[Symbol.dispose]()
+    this.#move(known, { at: 'gone' })
     this.#waiting.delete(pod.metadata.uid!)
   }
 
@@ -106,64 +142,93 @@ export class SchedulingQueue {
   async take(): Promise<QueuedPod | undefined> {
     for (;;) {
       if (this.#closed) return undefined
-      const next = this.#ready.pop()
+      const next = this.#nextReady() ?? this.#nextBackedOff()
       if (next === undefined) {
         await new Promise<void>((resolve) => (this.#taker = resolve))
         continue
       }
-      if (next.place.at !== 'ready' || this.#waiting.get(next.queued.pod.metadata.uid!) !== next) continue
-      next.place = { at: 'taken', changes: [] }
+      this.#move(next, { at: 'taken', changes: [] })
       next.queued = { ...next.queued, attempts: next.queued.attempts + 1 }
       return next.queued
     }
   }
 
-  /** Gives back a pod that found no node; without `rejectedBy` it failed for another cause and is tried after its back-off. */
+  /** The pod got past everything that may reject it: what happens in the cluster matters no longer to it. */
+  leave(pod: Pod): void {
+    const known = this.#waiting.get(pod.metadata.uid!)
+    if (known?.place.at === 'taken') this.#move(known, { at: 'leaving' })
+  }
+
+  /** Gives back a pod that found no node. Without `rejectedBy` something went wrong, and it is tried after its back-off. */
   putBack(pod: Pod, rejectedBy: ReadonlySet<string>): void {
     const known = this.#waiting.get(pod.metadata.uid!)
-    if (known === undefined || known.place.at !== 'taken') return
-    const { changes } = known.place
+    if (known === undefined) return
+    const { place } = known
+    if (place.at !== 'taken' && place.at !== 'leaving') return
+    known.queued = { ...known.queued, since: this.#clock.now() }
+    if (rejectedBy.size === 0) {
+      known.errors++
+      this.#requeue(known)
+      return
+    }
+    known.errors = 0
+    known.rejections++
+    const changes = place.at === 'taken' ? place.changes : []
     const helped =
-      rejectedBy.size === 0 ||
-      changes.length >= mostChanges ||
-      changes.some((change) => this.#helps(known.queued.pod, rejectedBy, change))
-    if (helped) this.#backOff(known, this.#clock.now())
-    else known.place = { at: 'unschedulable', rejectedBy, when: this.#clock.now() }
+      changes.length >= mostChanges || changes.some((change) => this.#helps(known.queued.pod, rejectedBy, change))
+    if (helped) this.#requeue(known)
+    else this.#move(known, { at: 'unschedulable', rejectedBy })
+  }
+
+  /** Makes a pod ready that waits for a change or for the end of its back-off. */
+  activate(pod: Pod): void {
+    const known = this.#waiting.get(pod.metadata.uid!)
+    if (known?.place.at === 'unschedulable' || known?.place.at === 'backoff') this.#makeReady(known)
+  }
+
+  /** Whether there is any pod to which a change in the cluster may matter. */
+  get awaitsChanges(): boolean {
+    return this.#unschedulable.size + this.#taken.size > 0
   }
 
   /** Looks which rejected pods a change may help, except the one that made it. */
   changed(change: ClusterChange, except?: Pod): void {
-    for (const waiting of this.#waiting.values()) {
-      if (except !== undefined && waiting.queued.pod.metadata.uid === except.metadata.uid) continue
-      const { place } = waiting
-      if (place.at === 'taken') {
-        if (place.changes.length < mostChanges) place.changes.push(change)
-      } else if (place.at === 'unschedulable' && this.#helps(waiting.queued.pod, place.rejectedBy, change)) {
-        this.#wake(waiting)
-      }
+    const made = except === undefined ? undefined : this.#waiting.get(except.metadata.uid!)
+    for (const { place } of this.#taken) {
+      if (place.at === 'taken' && place !== made?.place && place.changes.length < mostChanges)
+        place.changes.push(change)
+    }
+    for (const waiting of this.#unschedulable) {
+      if (waiting === made || waiting.place.at !== 'unschedulable') continue
+      if (this.#helps(waiting.queued.pod, waiting.place.rejectedBy, change)) this.#requeue(waiting)
     }
   }
 
   /** How many pods are where, for metrics. */
-  counts(): Readonly<Record<Place['at'], number>> {
-    const counts = { ready: 0, backoff: 0, unschedulable: 0, gated: 0, taken: 0 }
+  counts(): Readonly<Record<Exclude<Place['at'], 'gone'>, number>> {
+    const counts = { ready: 0, backoff: 0, unschedulable: 0, gated: 0, taken: 0, leaving: 0, gone: 0 }
     for (const { place } of this.#waiting.values()) counts[place.at]++
-    return counts
+    const { gone: _, ...rest } = counts
+    return rest
   }
 
   /** Ends `take`, now and later. */
   close(): void {
     this.#closed = true
     this.#flushTimer[Symbol.dispose]()
-    for (const { place } of this.#waiting.values()) if (place.at === 'backoff') place.timer[Symbol.dispose]()
+    this.#backoffTimer?.[Symbol.dispose]()
     this.#waiting.clear()
-    this.#taker?.()
+    this.#unschedulable.clear()
+    this.#taken.clear()
+    this.#wakeTaker()
   }
 
   #helps(pod: Pod, rejectedBy: ReadonlySet<string>, change: ClusterChange): boolean {
+    if (rejectedBy.has(outsideRejecter)) return true
     const { resource, action, ...rest } = change
+    const rules = this.#rulesOf(pod)
     for (const name of rejectedBy) {
-      for (const { event, helps } of this.#rules.get(name) ?? []) {
+      for (const { event, helps } of rules.get(name) ?? []) {
         if (event.resource !== resource || event.action !== action) continue
         if (helps === undefined || helps({ pod, ...rest })) return true
       }
@@ -171,22 +236,77 @@ export class SchedulingQueue {
     return false
   }
 
-  #wake(waiting: Waiting): void {
-    const rejected = waiting.place.at === 'unschedulable' ? waiting.place.when : this.#clock.now()
-    this.#backOff(waiting, rejected)
-  }
-
-  /** Makes a pod ready once its back-off, counted from `from`, is over. */
-  #backOff(waiting: Waiting, from: number): void {
-    const delay = exponentialDelay(Math.max(0, waiting.queued.attempts - 1), backoffDelays)
-    const left = from + delay - this.#clock.now()
-    if (left <= 0) return this.#makeReady(waiting)
-    waiting.place = { at: 'backoff', timer: this.#clock.after(left, () => this.#makeReady(waiting)) }
+  /** Makes a pod ready once its back-off, counted from when it came back, is over. */
+  #requeue(waiting: Waiting): void {
+    const failures = waiting.errors > 0 ? waiting.errors : waiting.rejections
+    const delay = failures === 0 || this.#delays.most === 0 ? 0 : exponentialDelay(failures - 1, this.#delays)
+    const over = waiting.queued.since + delay
+    const readyAt = delay === 0 ? 0 : over - (over % backoffWindow) + backoffWindow
+    if (readyAt <= this.#clock.now()) return this.#makeReady(waiting)
+    const place = { at: 'backoff', readyAt } as const
+    this.#move(waiting, place)
+    const heap = waiting.errors > 0 ? this.#errors : this.#backoff
+    heap.push({ waiting, queued: waiting.queued, place })
+    this.#setBackoffTimer()
+    if (heap === this.#backoff) this.#wakeTaker()
   }
 
   #makeReady(waiting: Waiting): void {
-    waiting.place = { at: 'ready' }
+    this.#move(waiting, { at: 'ready' })
     this.#ready.push(waiting)
+    this.#wakeTaker()
+  }
+
+  #move(waiting: Waiting, place: Place): void {
+    const { at } = waiting.place
+    if (at === 'unschedulable') this.#unschedulable.delete(waiting)
+    else if (at === 'taken') this.#taken.delete(waiting)
+    waiting.place = place
+    if (place.at === 'unschedulable') this.#unschedulable.add(waiting)
+    else if (place.at === 'taken') this.#taken.add(waiting)
+  }
+
+  #nextReady(): Waiting | undefined {
+    for (let next = this.#ready.pop(); next !== undefined; next = this.#ready.pop()) {
+      if (next.place.at === 'ready') return next
+    }
+    return undefined
+  }
+
+  #nextBackedOff(): Waiting | undefined {
+    dropOutdated(this.#backoff)
+    return this.#backoff.pop()?.waiting
+  }
+
+  #setBackoffTimer(): void {
+    dropOutdated(this.#backoff)
+    dropOutdated(this.#errors)
+    const times = [this.#backoff.peek(), this.#errors.peek()].flatMap((entry) => entry?.place.readyAt ?? [])
+    if (times.length === 0 || this.#closed) return
+    const at = Math.min(...times)
+    if (this.#backoffTimer !== undefined) {
+      if (this.#backoffTimer.at <= at) return
+      this.#backoffTimer[Symbol.dispose]()
+    }
+    const timer = this.#clock.after(at - this.#clock.now(), () => this.#endBackoffs())
+    this.#backoffTimer = { at, [Symbol.dispose]: () => timer[Symbol.dispose]() }
+  }
+
+  #endBackoffs(): void {
+    this.#backoffTimer = undefined
+    for (const heap of [this.#backoff, this.#errors]) {
+      for (;;) {
+        dropOutdated(heap)
+        const next = heap.peek()
+        if (next === undefined || next.place.readyAt > this.#clock.now()) break
+        heap.pop()
+        this.#makeReady(next.waiting)
+      }
+    }
+    this.#setBackoffTimer()
+  }
+
+  #wakeTaker(): void {
     const taker = this.#taker
     this.#taker = undefined
     taker?.()
@@ -194,20 +314,28 @@ export class SchedulingQueue {
 
   #flush(): void {
     const now = this.#clock.now()
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.place.at === 'unschedulable' && now - waiting.place.when > longestWait) this.#wake(waiting)
-    }
+    for (const waiting of this.#unschedulable) if (now - waiting.queued.since > longestWait) this.#requeue(waiting)
     this.#flushTimer = this.#clock.after(flushInterval, () => this.#flush())
   }
 }
 
-function comesBefore(a: Waiting, b: Waiting): boolean {
+function dropOutdated(heap: Heap<Entry>): void {
+  for (let first = heap.peek(); first !== undefined && first.waiting.place !== first.place; first = heap.peek()) {
+    heap.pop()
+  }
+}
+
+function comesBefore(a: Pick<Waiting, 'queued'>, b: Pick<Waiting, 'queued'>): boolean {
   const [left, right] = [a.queued.pod.spec.priority ?? 0, b.queued.pod.spec.priority ?? 0]
   return left !== right ? left > right : a.queued.since < b.queued.since
 }
 
+function endsBefore(a: Entry, b: Entry): boolean {
+  return a.place.readyAt === b.place.readyAt ? comesBefore(a, b) : a.place.readyAt < b.place.readyAt
+}
+
 /** Whether a pod changed in a way that may matter to a plugin; its status alone does not. */
 function asksForOther(before: Pod, after: Pod): boolean {
-  const told = ({ metadata, spec }: Pod): string => JSON.stringify([metadata.labels, spec])
+  const told = ({ metadata, spec }: Pod): string => JSON.stringify([metadata.labels, metadata.annotations, spec])
   return told(before) !== told(after)
 }

@@ -15,7 +15,7 @@ test('a scheduler that is stopped before it has seen the cluster leaves no timer
   const scheduler = schedulerComponent({
     client,
     informers: sharedInformers({ client, clock, random: systemRandom }),
-    events: { record: unused, recordAction: unused },
+    events: { recorder: () => ({ record: unused, recordAction: unused }) },
     causes: new Causes(clock),
     clock,
     random: systemRandom,

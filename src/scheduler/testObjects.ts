@@ -9,15 +9,24 @@ export interface PodSketch {
   readonly labels?: Record<string, string>
   readonly requests?: Record<string, string>
   readonly spec?: Partial<Pod['spec']>
+  readonly status?: Pod['status']
+  readonly deletionTimestamp?: string
 }
 
 /** A pod for tests of the scheduler; its uid is its name. */
-export function podOf({ name, labels = {}, requests = {}, spec = {} }: PodSketch): Pod {
+export function podOf({ name, labels = {}, requests = {}, spec = {}, status, deletionTimestamp }: PodSketch): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'default', uid: name, labels },
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: name,
+      labels,
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    },
     spec: { containers: [{ name: 'c', image: 'busybox:1.35', resources: { requests } }], ...spec },
+    ...(status === undefined ? {} : { status }),
   }
 }
 

@@ -113,7 +113,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const scheduler = schedulerComponent({
     ...shared,
     client: clientOf('system:kube-scheduler'),
-    events: events.recorder('default-scheduler'),
+    events,
   })
   const components: readonly Component[] = [
     { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },

@@ -1,0 +1,67 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import { priorityOf } from './preemption/importance.ts'
+
+/**
+ * Which pods are promised a node that is being freed for them. The promise is known here from the moment it is made; the
+ * pod's `status.nominatedNodeName` follows when it is written.
+ */
+export class Nominations {
+  readonly #byNode = new Map<string, Map<string, Pod>>()
+  /** The node of each promised pod, by uid. */
+  readonly #nodes = new Map<string, string>()
+
+  get isEmpty(): boolean {
+    return this.#nodes.size === 0
+  }
+
+  /** Promises a node to a pod; without a node takes a promise back. */
+  set(pod: Pod, node: string | undefined): void {
+    this.remove(pod)
+    if (node === undefined || node === '') return
+    const uid = pod.metadata.uid!
+    this.#nodes.set(uid, node)
+    const pods = this.#byNode.get(node) ?? new Map<string, Pod>()
+    pods.set(uid, pod)
+    this.#byNode.set(node, pods)
+  }
+
+  /** Takes in a newer state of a pod that waits. While it says nothing of a node, a promise that was made here stands. */
+  follow(before: Pod | undefined, pod: Pod): void {
+    const said = pod.status?.nominatedNodeName ?? ''
+    const saidBefore = before?.status?.nominatedNodeName ?? ''
+    this.set(pod, said === '' && saidBefore === '' ? this.#nodes.get(pod.metadata.uid!) : said)
+  }
+
+  remove({ metadata }: Pod): void {
+    const uid = metadata.uid!
+    const node = this.#nodes.get(uid)
+    if (node === undefined) return
+    this.#nodes.delete(uid)
+    const pods = this.#byNode.get(node)!
+    pods.delete(uid)
+    if (pods.size === 0) this.#byNode.delete(node)
+  }
+
+  /** Where a pod is promised to be. */
+  nodeOf({ metadata }: Pod): string | undefined {
+    return this.#nodes.get(metadata.uid!)
+  }
+
+  /** The pods that a node is promised to and that do not give way to this one: of the same priority or a higher one. */
+  ahead(pod: Pod, node: string): readonly Pod[] {
+    const least = priorityOf(pod)
+    return this.#others(pod, node, (other) => priorityOf(other) >= least)
+  }
+
+  /** The pods of lower priority that a node is promised to. */
+  behind(pod: Pod, node: string): readonly Pod[] {
+    const priority = priorityOf(pod)
+    return this.#others(pod, node, (other) => priorityOf(other) < priority)
+  }
+
+  #others(pod: Pod, node: string, counts: (other: Pod) => boolean): readonly Pod[] {
+    const pods = this.#byNode.get(node)
+    if (pods === undefined) return []
+    return [...pods.values()].filter((other) => other.metadata.uid !== pod.metadata.uid && counts(other))
+  }
+}

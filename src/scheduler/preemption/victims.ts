@@ -1,0 +1,62 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
+import { splitByBudgets } from './budgets.ts'
+import { byImportance, priorityOf } from './importance.ts'
+import type { Trial } from './trial.ts'
+
+/** A node that would do if these pods went. */
+export interface Candidate {
+  readonly node: string
+  /** Most important first; at least one. */
+  readonly victims: readonly Pod[]
+  /** How many of them go against a disruption budget. */
+  readonly violations: number
+}
+
+/** What victims are chosen by. */
+export interface VictimRules {
+  readonly budgets: readonly PodDisruptionBudget[]
+  /** The pods that this node is promised to and that do not give way. */
+  readonly promised: readonly Pod[]
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** Why no choice of victims would do: reasons as in `FailedScheduling`. */
+export interface NoVictims {
+  readonly reasons: readonly string[]
+}
+
+/**
+ * Finds the pods of one node that must go for a pod to fit: all that have a lower priority, except those that can stay, of
+ * which the ones that a budget protects are kept first, and then the more important.
+ */
+export function selectVictims(trial: Trial, { budgets, promised, now }: VictimRules): Candidate | NoVictims {
+  const { pod, view } = trial
+  const lower = view.pods.filter((each) => priorityOf(each) < priorityOf(pod))
+  if (lower.length === 0) return { reasons: ['No preemption victims found for incoming pod'] }
+  let without = trial.with({ removed: lower })
+  const objection = without.objectionBesides(promised)
+  if (objection !== undefined) {
+    const { reason, furtherReasons = [] } = objection.rejection
+    return { reasons: [reason, ...furtherReasons] }
+  }
+  const { violating, allowed } = splitByBudgets(lower.toSorted(byImportance(now)), budgets)
+  const mustGo = (candidates: readonly Pod[]): readonly Pod[] =>
+    candidates.filter((each) => {
+      const kept = without.with({ added: [each] })
+      if (kept.objectionBesides(promised) !== undefined) return true
+      without = kept
+      return false
+    })
+  const violations = mustGo(violating)
+  const victims = [...violations, ...mustGo(allowed)].toSorted(byImportance(now))
+  // The node was refused as it is, so without a victim plugins contradict themselves.
+  if (victims.length === 0) throw new Error(`expected at least one victim pod on node "${view.name}"`)
+  return { node: view.name, victims, violations: violations.length }
+}
+
+/** Whether a node can be freed by the victims found for it. */
+export function isCandidate(found: Candidate | NoVictims): found is Candidate {
+  return 'victims' in found
+}
