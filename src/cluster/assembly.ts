@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto'
 import { nodes } from '#api/core/v1/node.ts'
+import { persistentVolumes } from '#api/core/v1/persistentVolume.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { services } from '#api/core/v1/service.ts'
 import type { Resource } from '#api/resource.ts'
@@ -36,6 +37,7 @@ import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import { makeControllers } from '#controllers/makeControllers.ts'
+import { removerOf } from '#machinery/localVolumes.ts'
 import { definitions } from '#machinery/schema/load.ts'
 import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
@@ -122,13 +124,20 @@ export async function assembleNode(
   const shared = { client: own, clock, random, report: logOf('informers').report }
   const informers = sharedInformers({
     ...shared,
-    ...(controlPlane === undefined ? { clientFor: readAsProxy(clientOf(proxyUser)) } : {}),
+    ...(controlPlane === undefined
+      ? { clientFor: readAsOthers(clientOf(proxyUser), clientOf(removerOf(nodeName))) }
+      : {}),
   })
   const events = eventWriter(shared)
   const causes = new Causes(clock)
   if (controlPlane !== undefined) {
     const { signSecretToken } = controlPlane.server
-    const config = { rootCertificate: authority, podCidrs: [record.config.podRange], signSecretToken }
+    const config = {
+      rootCertificate: authority,
+      podCidrs: [record.config.podRange],
+      signSecretToken,
+      localVolumeFolder: (name: string) => paths.volumeFolder(name),
+    }
     const context = { informers, clock, random, events, causes, config }
     controllers = makeControllers(allControllers, context, (account) =>
       inProcessClient(controlPlane.server, controllerCaller(account), 'kube-controller-manager'),
@@ -156,31 +165,39 @@ export async function assembleNode(
   }
 }
 
-/** The clients of a worker: one with the certificate of its proxy, and one as the node for all else. */
+/** The clients of a worker: with the certificates of its proxy and of its volumes, and as the node for all else. */
 async function remoteClients(
   host: Host,
   { server }: ClusterRecord,
   authority: string,
   folder: string,
 ): Promise<(user: string) => Client> {
-  const clientWith = async (name: string): Promise<Client> => {
+  const clientWith = async (name: keyof typeof managers): Promise<Client> => {
     const { certificate, key } = (await readCredentials(host.files, `${folder}/${name}`))!
     const transport = httpsTransport({
       url: `https://${server.address}:${server.port}`,
       tls: { authority, certificate, key },
       userAgent: 'k8ts-agent',
     })
-    return clientOver(transport, { fieldManager: name === 'proxy' ? 'kube-proxy' : 'kubelet' })
+    return clientOver(transport, { fieldManager: managers[name] })
   }
-  const [node, proxy] = [await clientWith('client'), await clientWith('proxy')]
-  return (user) => (user === proxyUser ? proxy : node)
+  const [node, proxy, volumes] = [await clientWith('client'), await clientWith('proxy'), await clientWith('volumes')]
+  return (user) => (user === proxyUser ? proxy : user.startsWith(removerOf('')) ? volumes : node)
 }
 
-/** Nodes read themselves and their own pods; what others need of the whole cluster is the proxy's to read. */
-function readAsProxy(proxy: Client): (resource: Resource, selection: Selection) => Client | undefined {
+/** By the names of certificates: under which name what is written belongs to its writer. */
+const managers = { client: 'kubelet', proxy: 'kube-proxy', volumes: 'local-volumes' } as const
+
+/** Nodes read themselves and their own pods; volumes, and what others need of the whole cluster, is not theirs to read. */
+function readAsOthers(
+  proxy: Client,
+  volumes: Client,
+): (resource: Resource, selection: Selection) => Client | undefined {
   const ofNodes = new Set([pods.plural, services.plural])
-  return ({ plural }, { fieldSelector }) =>
-    ofNodes.has(plural) || (plural === nodes.plural && fieldSelector !== undefined) ? undefined : proxy
+  return ({ plural }, { fieldSelector }) => {
+    if (plural === persistentVolumes.plural) return volumes
+    return ofNodes.has(plural) || (plural === nodes.plural && fieldSelector !== undefined) ? undefined : proxy
+  }
 }
 
 function inProcessClient(server: ApiServer, caller: Caller | (() => Caller), fieldManager: string): Client {

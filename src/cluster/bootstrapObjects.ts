@@ -6,13 +6,16 @@ import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import { flowSchemas } from '#api/flowcontrol/v1/flowSchema.ts'
 import { priorityLevelConfigurations } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
+import { storageClasses } from '#api/storage/v1/storageClass.ts'
 import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { serviceAddress, type ClusterConfig } from './config.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Component } from '#lib/component.ts'
+import { standardStorageClass } from '#machinery/localVolumes.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason } from '#machinery/status.ts'
 import { autoUpdate, bootstrapFlowSchemas, bootstrapPriorityLevels } from '#resources/flowcontrol/suggested.ts'
@@ -62,6 +65,8 @@ async function ensureFlowControl(client: Client, signal: AbortSignal): Promise<v
 /** Makes what is missing of the objects that a cluster starts with, and corrects the address of the API server. */
 async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
   const { client, config, server, authority } = options
+  // Before all else, for it is made only once: whoever deletes it does not want it.
+  if (authority !== undefined) await makeStandardClass(client, signal)
   for (const name of systemNamespaces) {
     await ensure(client, namespaces, { metadata: { name } }, signal)
   }
@@ -152,6 +157,12 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
     signal,
     ['data'],
   )
+}
+
+/** Gives a new cluster, which has no namespace `default` yet, a storage class by which claims get directories of nodes. */
+async function makeStandardClass(client: Client, signal: AbortSignal): Promise<void> {
+  const known = await unlessGone(client.get(namespaces, { name: 'default' }, { signal }))
+  if (known === undefined) await ensure(client, storageClasses, standardStorageClass, signal)
 }
 
 /** What a machine that wants to join may know before it is trusted. */

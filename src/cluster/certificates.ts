@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Files } from '#lib/host/files.ts'
+import { removerGroup, removerOf } from '#machinery/localVolumes.ts'
 import type { RequestHeaderConfiguration } from '#server/authenticate/requestHeader.ts'
 import {
   certificatePem,
@@ -120,6 +121,11 @@ export function issueNodeClient(signer: Authority, now: number, node: string): C
 /** The identity as which proxy, routes and DNS of a node read services, endpoints and nodes. */
 export function issueProxyClient(signer: Authority, now: number): Credentials {
   return issue(signer, now, { commonName: proxyUser }, 'clientAuth')
+}
+
+/** The identity as which the part of a node that removes directories of volumes reports of them. */
+export function issueVolumesClient(signer: Authority, now: number, node: string): Credentials {
+  return issue(signer, now, { commonName: removerOf(node), organizations: [removerGroup] }, 'clientAuth')
 }
 
 /** What a node's agent shows to the API server when it is asked for logs or to run something. */

@@ -12,9 +12,12 @@ import type { Component } from '#lib/component.ts'
 import { dnsComponent } from '#dns/dns.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import { queueMetrics } from '#lib/async/queueMetrics.ts'
+import { hostDirectories, localVolumeRemover } from '#kubelet/localVolumes/remover.ts'
+import { removerOf } from '#machinery/localVolumes.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { simulatedNodeSpecs, simulatedServerAddress } from '#simulation/simulatedNodeSpecs.ts'
+import { simulatedVolumes } from '#simulation/simulatedVolumes.ts'
 import { simulatedNodes } from '#simulation/simulatedNodes.ts'
 
 /** A part of a process, and which processes have it. */
@@ -40,9 +43,14 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: nodeRoutes },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
   { runsIn: ({ place }) => place !== undefined, make: dns },
+  { runsIn: ({ place }) => place !== undefined, make: localVolumes },
   {
     runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
     make: simulatedNodesPart,
+  },
+  {
+    runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
+    make: simulatedVolumesPart,
   },
   { runsIn: (assembly) => onControlPlane(assembly) && onRealNode(assembly), make: controlPlaneNode },
   { runsIn: onRealNode, make: systemPods },
@@ -179,6 +187,20 @@ function simulatedNodesPart({ clientOf, informers, events, clock, record, logOf 
   return { ...component, needs: [...(component.needs ?? []), 'bootstrap-objects', 'informers'] }
 }
 
+function simulatedVolumesPart({ clientOf, informers, events, clock, record, paths, logOf }: Assembly): Component {
+  const names = simulatedNodeSpecs({ count: record.config.simulatedNodes }).map(({ name }) => name)
+  return simulatedVolumes({
+    clientOf: (name) => clientOf(removerOf(name)),
+    folderOf: (name) => paths.volumeFolder(name),
+    names: () => names,
+    informers,
+    events,
+    clock,
+    report: logOf('simulated-nodes').report,
+    needs: ['bootstrap-objects', 'informers', 'events'],
+  })
+}
+
 function serviceProxy({ host, nodeName, informers, record, logOf }: Assembly): Component {
   return proxyComponent({
     host,
@@ -206,6 +228,22 @@ function dns({ host, informers, random, record, node, resolvConf, logOf }: Assem
     resolvConf: config.outside ? resolvConf : '/dev/null',
     log: logOf('dns').log,
     needs: ['informers'],
+  })
+}
+
+/** Removes directories that claims had on this node. */
+function localVolumes({ clientOf, clock, events, host, informers, nodeName, paths, logOf }: Assembly): Component {
+  const node = {
+    client: clientOf(removerOf(nodeName)),
+    directories: hostDirectories(host, paths.volumeFolder(nodeName)),
+  }
+  return localVolumeRemover({
+    nodeOf: (name) => (name === nodeName ? node : undefined),
+    informers,
+    events,
+    clock,
+    report: logOf('local-volumes').report,
+    needs: ['informers', 'events'],
   })
 }
 

@@ -36,6 +36,8 @@ export interface ClusterPaths extends ClusterLayout {
   /** Logs and state of pods on a node. */
   kubeletFolder(node: string): string
   podLogFolder(node: string): string
+  /** The directories that claims got on a node. */
+  volumeFolder(node: string): string
   /** Certificates and the kubeconfig of one node's agent. */
   nodeFolder(node: string): string
 }
@@ -65,6 +67,7 @@ export function clusterPaths(cluster: string, roots: Roots): ClusterPaths {
     logFile: (node) => `${dataFolder}/logs/${node}.log`,
     kubeletFolder: (node) => `${dataFolder}/kubelet/${node}`,
     podLogFolder: (node) => `${dataFolder}/pod-logs/${node}`,
+    volumeFolder: (node) => `${dataFolder}/volumes/${node}`,
     nodeFolder: (node) => `${dataFolder}/agents/${node}`,
   }
 }

@@ -4,12 +4,14 @@ import { proxyUser } from './certificates.ts'
 import { permissionsOf } from '#controllers/makeControllers.ts'
 import { bootstrapPolicy, type BootstrapObject, type OwnRole } from '#server/authorize/bootstrap/policy.ts'
 import type { NamespaceRole } from '#server/authorize/bootstrap/namespaceRoles.ts'
+import { nodeVolumesRole } from '#server/authorize/bootstrap/nodeVolumesRole.ts'
 import { core, on } from '#server/authorize/bootstrap/rules.ts'
 import { group, user } from '#server/authorize/bootstrap/subjects.ts'
 
 const joining = group('system:bootstrappers:kubeadm:default-node-token')
 
 const ownRoles: readonly OwnRole[] = [
+  nodeVolumesRole,
   {
     // In a node's process DNS reads as the proxy does, with which it shares what it reads.
     name: 'k8ts:node-dns',

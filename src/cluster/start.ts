@@ -5,6 +5,7 @@ import {
   issueNodeClient,
   issueNodeServer,
   issueProxyClient,
+  issueVolumesClient,
   readCredentials,
   writeCredentials,
   type ClusterCertificates,
@@ -132,6 +133,7 @@ async function ensureNodeCredentials(
     const issued: Readonly<Record<string, () => Credentials>> = {
       server: () => issueNodeServer(signer, now, name, address),
       proxy: () => issueProxyClient(signer, now),
+      volumes: () => issueVolumesClient(signer, now, name),
       client: () => issueNodeClient(signer, now, name),
     }
     for (const [what, issue] of Object.entries(issued)) {

@@ -31,6 +31,8 @@ export interface ControllerConfig {
   readonly nodeMonitorGraceMilliseconds?: number
   /** Signs the token of an account that a Secret holds; absent: such Secrets stay empty. */
   readonly signSecretToken?: (secret: Secret, account: ServiceAccount) => Promise<string>
+  /** The folder for directories that claims get on a node; `/var/lib/k8ts/volumes/NODE` when absent. */
+  readonly localVolumeFolder?: (node: string) => string
   /** Finished pods kept in the cluster; 12500 when absent. */
   readonly terminatedPodThreshold?: number
 }

@@ -10,11 +10,13 @@ import { cronJobController } from './cronJob/controller.ts'
 import { daemonSetController } from './daemonSet/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
+import { ephemeralVolumeController } from './ephemeralVolume/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceController } from './endpointSlice/controller.ts'
 import { endpointSliceMirroringController } from './endpointSliceMirroring/controller.ts'
 import { garbageCollector } from './garbageCollector/controller.ts'
 import { jobController } from './job/controller.ts'
+import { localVolumeProvisioner } from './localVolumeProvisioner/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
@@ -30,6 +32,7 @@ import { serviceAccountTokenController } from './serviceAccountToken/controller.
 import { taintEvictionController } from './taintEviction/controller.ts'
 import { ttlAfterFinishedController } from './ttlAfterFinished/controller.ts'
 import { validatingPolicyStatusController } from './validatingPolicyStatus/controller.ts'
+import { volumeExpandController } from './volumeExpand/controller.ts'
 import {
   attributesClassProtectionController,
   claimProtectionController,
@@ -62,6 +65,9 @@ export const controllers: readonly MakeController[] = [
   disruptionController,
   resourceQuotaController,
   persistentVolumeBinder,
+  ephemeralVolumeController,
+  volumeExpandController,
+  localVolumeProvisioner,
   claimProtectionController,
   volumeProtectionController,
   attributesClassProtectionController,

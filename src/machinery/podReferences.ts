@@ -1,7 +1,9 @@
 // Which other objects of its namespace a pod needs, by what its template says.
 import type { Container } from '#api/core/v1/container.ts'
+import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
+import { isControlledBy } from './owners.ts'
 
 /** Names, each once. */
 export interface PodReferences {
@@ -68,4 +70,11 @@ export function claimsOf({ metadata, spec }: Pod): readonly string[] {
     if (claim !== undefined) keys.push(`${metadata.namespace ?? ''}/${claim}`)
   }
   return keys
+}
+
+/** Why a claim is not the one that was made for a volume of this pod, in Kubernetes' words; undefined when it is. */
+export function foreignClaimProblem(pod: Pod, claim: PersistentVolumeClaim): string | undefined {
+  if (claim.metadata.namespace === pod.metadata.namespace && isControlledBy(claim, pod)) return undefined
+  const nameOf = ({ metadata }: Pod | PersistentVolumeClaim): string => `${metadata.namespace ?? ''}/${metadata.name}`
+  return `PVC ${nameOf(claim)} was not created for pod ${nameOf(pod)} (pod is not owner)`
 }

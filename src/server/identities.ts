@@ -1,3 +1,4 @@
+import { removerGroup, removerOf } from '#machinery/localVolumes.ts'
 import { mastersGroup } from './authorize/mastersGroup.ts'
 import type { Caller } from './strategy.ts'
 
@@ -12,6 +13,7 @@ export function componentCaller(name: string): Caller {
 /** By which name the fields belong to a component that it sets: that of the program that does its work elsewhere. */
 export function managerOf(user: string): string {
   if (user === 'system:apiserver') return 'kube-apiserver'
+  if (user.startsWith(removerOf(''))) return 'local-volumes'
   return user.startsWith('system:node:') ? 'kubelet' : user.replace(/^system:/, '')
 }
 
@@ -34,6 +36,7 @@ function groupsOf(name: string): string[] {
   // The server itself, when it writes what belongs to every cluster.
   if (name === 'system:apiserver') return [mastersGroup]
   if (name.startsWith('system:node:')) return ['system:nodes']
+  if (name.startsWith(removerOf(''))) return [removerGroup]
   if (!name.startsWith(serviceAccountPrefix)) return []
   const [namespace = ''] = name.slice(serviceAccountPrefix.length).split(':')
   return accountGroups(namespace)

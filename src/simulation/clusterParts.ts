@@ -1,12 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
+import { storageClasses } from '#api/storage/v1/storageClass.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import { Causes } from '#client/causes.ts'
 import { clientOver, type Client, type Draft } from '#client/client.ts'
 import { controllerComponent, type Controller } from '#client/controller.ts'
 import { eventWriter } from '#client/events.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import type { Transport } from '#client/transport.ts'
 import type { ControllerConfig } from '#controllers/context.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
@@ -16,10 +18,12 @@ import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
+import { removerOf, standardStorageClass } from '#machinery/localVolumes.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
+import { nodeVolumesRole } from '#server/authorize/bootstrap/nodeVolumesRole.ts'
 import { bootstrapPolicy, type BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
 import { componentCaller, controllerCaller, managerOf } from '#server/identities.ts'
@@ -30,6 +34,7 @@ import type { Store } from '#storage/store.ts'
 import type { ContainerBehaviour } from './behaviour.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
 import { simulatedNodes, type SimulatedNodes } from './simulatedNodes.ts'
+import { simulatedVolumes } from './simulatedVolumes.ts'
 import { simulatedNodeSpecs } from './simulatedNodeSpecs.ts'
 
 /** What a cluster without machines consists of. */
@@ -75,7 +80,7 @@ const podBlock = '10.244.0.0/16'
 export function clusterParts(options: ClusterPartsOptions, around: ClusterSurroundings): ClusterParts {
   const { clock, random, report } = around
   let controllers: readonly Controller[] = []
-  const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers)))
+  const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers), [nodeVolumesRole]))
   const clientAs = (caller: Caller | (() => Caller), fieldManager: string): Client =>
     clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
   const clientOf = (name: string): Client => clientAs(componentCaller(name), managerOf(name))
@@ -84,9 +89,10 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const events = eventWriter({ client, clock, random, report })
   const causes = new Causes(clock)
   const shared = { informers, clock, random, causes, report }
-  const config: ControllerConfig = {
+  const config = {
     rootCertificate: 'simulated',
     podCidrs: [podBlock],
+    localVolumeFolder: (node: string) => `/simulated/volumes/${node}`,
     signSecretToken: server.signSecretToken,
     ...options.config,
   }
@@ -110,6 +116,15 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     ...(options.tell === undefined ? {} : { tell: options.tell }),
     ...(options.habits === undefined ? {} : { habits: options.habits }),
   })
+  const volumes = simulatedVolumes({
+    clientOf: (name) => clientOf(removerOf(name)),
+    folderOf: config.localVolumeFolder,
+    names: () => nodes.names(),
+    informers,
+    events,
+    clock,
+    report,
+  })
   const scheduler = schedulerComponent({
     ...shared,
     client: clientOf('system:kube-scheduler'),
@@ -120,10 +135,12 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     systemObjectsComponent(clientOf('system:apiserver')),
     loop('informers', (signal) => informers.run(signal)),
     loop('events', (signal) => events.run(signal)),
-    ...[...controllerParts, ...(options.scheduler === false ? [] : [scheduler]), nodes.component].map((part) => ({
-      ...part,
-      needs: ['system-objects', ...(part.needs ?? [])],
-    })),
+    ...[...controllerParts, ...(options.scheduler === false ? [] : [scheduler]), nodes.component, volumes].map(
+      (part) => ({
+        ...part,
+        needs: ['system-objects', ...(part.needs ?? [])],
+      }),
+    ),
   ]
   const administrator = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
   return { components, server, client: clientAs(administrator, 'kubectl'), informers, causes, nodes }
@@ -187,6 +204,8 @@ function systemObjectsComponent(client: Client): Component {
           if (!isReason(error, 'AlreadyExists')) throw error
         })
       }
+      const isNew = (await unlessGone(client.get(namespaces, { name: 'default' }, { signal }))) === undefined
+      if (isNew) await ensure(storageClasses, standardStorageClass)
       for (const name of systemNamespaces) await ensure(namespaces, { metadata: { name }, spec: {} })
       for (const [name, { value, description }] of Object.entries(systemPriorityClasses)) {
         await ensure(priorityClasses, { metadata: { name }, value, description })

@@ -20,9 +20,9 @@ import {
   storageProvisioner,
 } from '#machinery/volumeBinding.ts'
 import type { ControllerContext } from '../context.ts'
+import { Telling } from '../telling.ts'
 import { boundClaim, claimStatus, planClaim, type ClaimPlan } from './planClaim.ts'
 import { boundVolume, givesUpClaim, planVolume, unboundVolume, type VolumePlan } from './planVolume.ts'
-import { Telling } from './telling.ts'
 
 const name = 'persistent-volume-binder'
 const [byClaim, byClass, byVolume, byUsedClaim] = ['claim', 'freeOfClass', 'boundVolume', 'usedClaims']

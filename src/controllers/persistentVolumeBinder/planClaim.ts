@@ -12,14 +12,8 @@ import {
   selectedNode,
   type Candidates,
 } from '#machinery/volumeBinding.ts'
+import type { Note } from '../telling.ts'
 import { provisionerOf } from './provisioners.ts'
-
-/** What is told about a claim or volume, as an event. */
-export interface Note {
-  readonly type: 'Normal' | 'Warning'
-  readonly reason: string
-  readonly message: string
-}
 
 /** What to do next for a claim. */
 export type ClaimPlan =

@@ -2,7 +2,7 @@ import type { PersistentVolume, PersistentVolumePhase } from '#api/core/v1/persi
 import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import type { ObjectReference } from '#api/core/v1/reference.ts'
 import { boundByController, differInMode, isReservedFor, provisionedBy } from '#machinery/volumeBinding.ts'
-import type { Note } from './planClaim.ts'
+import type { Note } from '../telling.ts'
 import { isDeletedByOthers } from './provisioners.ts'
 
 /** What to do next for a volume. */

@@ -14,6 +14,7 @@ import { notFound, type StatusError } from '#machinery/status.ts'
 import { nodeOf } from '../authenticate/nodeIdentity.ts'
 import { nameOf, refusal, type AdmissionPlugin, type AdmissionRequest, type ClusterView } from './chain.ts'
 import type { AskAccess } from './policies/input.ts'
+import { removerRuling } from './localVolumes.ts'
 import { audienceProblem } from './tokenAudiences.ts'
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
@@ -28,6 +29,8 @@ export function nodeRestriction(access: AskAccess): AdmissionPlugin {
     name: 'NodeRestriction',
     admit(request, cluster) {
       if (request.operation === 'CONNECT') return
+      const why = removerRuling(request)
+      if (why !== undefined) throw refusal(request, why)
       const node = nodeOf(request.caller)
       if (node === undefined) return
       const ruling =

@@ -2,13 +2,19 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Outcome } from '#client/controller.ts'
 import { referenceTo, type EventRecorder } from '#client/events.ts'
 import { keyOf, nameOfKey } from '#client/index.ts'
-import type { ControllerContext } from '../context.ts'
-import type { Note } from './planClaim.ts'
+import type { ControllerContext } from './context.ts'
+
+/** What is told about an object, as an event. */
+export interface Note {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+}
 
 /** Events are kept for an hour: what still holds is said again before it is forgotten. In milliseconds. */
 const repeatAfter = 45 * 60_000
 
-/** Says why claims and volumes are not as asked: as events, once for each change, and as typed causes. */
+/** Says why objects are not as asked: as events, once for each change, and as typed causes. */
 export class Telling {
   readonly #context: Pick<ControllerContext, 'clock' | 'causes'>
   readonly #recorder: EventRecorder
