@@ -64,6 +64,7 @@ const compared = new Set([
   'Service',
   'Deployment',
   'ReplicaSet',
+  'StatefulSet',
   'DaemonSet',
   'ReplicationController',
 ])

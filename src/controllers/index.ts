@@ -29,6 +29,7 @@ import { rootCertificateController } from './rootCertificate/controller.ts'
 import { serviceAddressController } from './serviceAddresses/controller.ts'
 import { serviceAccountController } from './serviceAccount/controller.ts'
 import { serviceAccountTokenController } from './serviceAccountToken/controller.ts'
+import { statefulSetController } from './statefulSet/controller.ts'
 import { taintEvictionController } from './taintEviction/controller.ts'
 import { ttlAfterFinishedController } from './ttlAfterFinished/controller.ts'
 import { validatingPolicyStatusController } from './validatingPolicyStatus/controller.ts'
@@ -48,6 +49,7 @@ export const controllers: readonly MakeController[] = [
   ttlAfterFinishedController,
   replicationController,
   daemonSetController,
+  statefulSetController,
   namespaceController,
   serviceAccountController,
   serviceAccountTokenController,

@@ -1,0 +1,174 @@
+import { controllerRevisions, type ControllerRevision } from '#api/apps/v1/controllerRevision.ts'
+import { statefulSets, type StatefulSet } from '#api/apps/v1/statefulSet.ts'
+import { persistentVolumeClaims, type PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { KubeObject } from '#api/resource.ts'
+import type { Controller } from '#client/controller.ts'
+import { Expectations, recheckExpectations } from '#client/expectations.ts'
+import { keyOf, type Group } from '#client/index.ts'
+import { writeStatus } from '#client/writeStatus.ts'
+import { unlessGone } from '#client/unlessGone.ts'
+import { messageOf } from '#lib/errorText.ts'
+import { matchesLabelSelector } from '#machinery/labelSelector.ts'
+import { controllerOf } from '#machinery/owners.ts'
+import { revisionHash } from '#machinery/revisionHash.ts'
+import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import type { ControllerContext } from '../context.ts'
+import { podLikeness } from '../podAvailability.ts'
+import {
+  claimRevisions,
+  deleteRevisions,
+  draftRevision,
+  planHistory,
+  revisionData,
+  templateOf,
+  writePresent,
+  type HistoryPlan,
+} from '../revisionHistory.ts'
+import { ordinalOf, revisionOf, type Revision } from './identity.ts'
+import { computeStatus, planStatefulSet, type Observed } from './plan.ts'
+import { StatefulWrites } from './writes.ts'
+
+const component = 'statefulset-controller'
+const hashLabel = 'controller.kubernetes.io/hash'
+
+/** Keeps the numbered pods of StatefulSets, with the claims that are theirs. */
+export function statefulSetController(context: ControllerContext): Controller {
+  const { client, clock, causes } = context
+  const setCopies = context.informers.of(statefulSets)
+  const podCopies = context.informers.of(pods)
+  const claimCopies = context.informers.of(persistentVolumeClaims)
+  const revisionCopies = context.informers.of(controllerRevisions)
+  podCopies.addIndex(byController, controllerIndex, podLikeness)
+  revisionCopies.addIndex(byController, controllerIndex)
+  const expectations = new Expectations(clock, podCopies)
+  const writes = new StatefulWrites(client, context.events.recorder(component), expectations)
+
+  const keysOf = (object: KubeObject): readonly string[] => {
+    const { metadata } = object
+    const owner = controllerOf(object)
+    if (owner !== undefined) return owner.kind === statefulSets.kind ? [`${metadata.namespace}/${owner.name}`] : []
+    const matches = ({ spec }: StatefulSet): boolean => matchesLabelSelector(spec.selector, metadata.labels)
+    return setCopies.list({ namespace: metadata.namespace ?? '', matches }).map((set) => keyOf(set.metadata))
+  }
+
+  /** The sets that have a claim of this name: `<template>-<set>-<number>`, in which each dash may be the one between. */
+  const keysOfClaim = ({ metadata: { name, namespace } }: PersistentVolumeClaim): readonly string[] => {
+    const parts = name.split('-')
+    if (parts.length < 3 || !/^\d+$/.test(parts.at(-1)!)) return []
+    return parts.slice(1, -1).flatMap((_, index) => {
+      const key = `${namespace}/${parts.slice(index + 1, -1).join('-')}`
+      const template = parts.slice(0, index + 1).join('-')
+      const templates = setCopies.get(key)?.spec.volumeClaimTemplates ?? []
+      return templates.some(({ metadata }) => metadata.name === template) ? [key] : []
+    })
+  }
+
+  /** The pods that are the set's by owner, labels and name. */
+  const claimPods = async (set: StatefulSet, signal: AbortSignal): Promise<readonly Pod[]> => {
+    const candidates = [set.metadata.uid ?? '', orphans(set.metadata.namespace)]
+      .flatMap((value) => podCopies.groups(byController, value))
+      .flat()
+      .map((pod): Group<Pod> => [pod])
+    const named = planClaims(
+      set,
+      set.spec.selector,
+      candidates.filter(([pod]) => ordinalOf(set, pod) !== undefined),
+    )
+    const strangers = planClaims(
+      set,
+      undefined,
+      candidates.filter(([pod]) => ordinalOf(set, pod) === undefined),
+    )
+    const claims = { ...named, release: [...named.release, ...strangers.release] }
+    return (await applyClaims(client, pods, { resource: statefulSets, object: set }, claims, signal)).flat()
+  }
+
+  return {
+    name: component,
+    permissions: [
+      { groups: ['apps'], resources: ['statefulsets'], verbs: ['get', 'list', 'watch'] },
+      { groups: ['apps'], resources: ['statefulsets/status'], verbs: ['update', 'patch'] },
+      { groups: ['apps'], resources: ['statefulsets/finalizers'], verbs: ['update'] },
+      { groups: [''], resources: ['pods'], verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'] },
+      { groups: [''], resources: ['pods/finalizers'], verbs: ['update'] },
+      {
+        groups: [''],
+        resources: ['persistentvolumeclaims'],
+        verbs: ['create', 'delete', 'get', 'list', 'update', 'watch'],
+      },
+      {
+        groups: ['apps'],
+        resources: ['controllerrevisions'],
+        verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+      },
+    ],
+    watch(on) {
+      on(setCopies, (set) => [keyOf(set.metadata)])
+      on(podCopies, keysOf)
+      on(revisionCopies, keysOf)
+      on(claimCopies, keysOfClaim)
+    },
+    async reconcile(key, signal) {
+      const set = setCopies.get(key)
+      if (set === undefined) return expectations.forget(key)
+      const now = clock.now()
+      // Asked in the same turn in which the pods are read, so that both are of one moment.
+      const upToDate = expectations.satisfied(key)
+      const owner = { resource: statefulSets, object: set }
+      const owned = await claimPods(set, signal)
+      const revisions = await claimRevisions(client, revisionCopies, owner, signal)
+      const history = planHistory(set.spec.template, revisions)
+      // What goes with the set is not made again.
+      if (set.metadata.deletionTimestamp !== undefined && history.present?.revision !== history.number) return
+      const before = set.status?.collisionCount ?? 0
+      const { revision, collisions } = await writePresent(
+        client,
+        history,
+        before,
+        (count) => {
+          const data = revisionData(set.spec.template)
+          const labels = { [hashLabel]: revisionHash(data, before) }
+          return draftRevision(owner, history.number, revisionHash(data, count), labels)
+        },
+        signal,
+      )
+      const update = readRevision(revision)
+      const known = revisions.find(({ metadata }) => metadata.name === set.status?.currentRevision)
+      const current = known === undefined ? update : readRevision(known)
+      const claimAt = (name: string) => claimCopies.get(`${set.metadata.namespace}/${name}`)
+      const observed: Observed = { pods: owned, claimAt, current, update }
+
+      const plan = upToDate ? planStatefulSet(set, observed, now) : undefined
+      const error = plan === undefined ? undefined : await writes.apply(set, plan, signal)
+      const subject = { kind: statefulSets.kind, ...set.metadata }
+      const cause = error === undefined ? plan?.cause : { reason: 'FailedWrite', message: messageOf(error) }
+      if (cause !== undefined) causes.record(subject, component, cause)
+      else if (plan !== undefined) causes.clear(subject, component)
+      const replaced = error === undefined ? plan?.replaced : undefined
+      const look = { collisions, ...(replaced === undefined ? {} : { replaced }) }
+      const { status, recheckAt } = computeStatus(set, observed, look, now)
+      await unlessGone(writeStatus(client, statefulSets, set, status, signal))
+      if (error !== undefined) throw error
+      const live = new Set([current.name, update.name, ...owned.map(revisionOf)])
+      await deleteRevisions(client, surplusRevisions(set, history, live), signal)
+      const after = Math.min((recheckAt ?? Infinity) - now, upToDate ? Infinity : recheckExpectations)
+      return after === Infinity ? undefined : { after }
+    },
+  }
+}
+
+function readRevision(revision: ControllerRevision): Revision {
+  return { name: revision.metadata.name, template: templateOf(revision) }
+}
+
+/** Past revisions beyond the limit, the oldest first; those in use do not count. A negative limit keeps all. */
+function surplusRevisions(
+  { spec }: StatefulSet,
+  { past }: HistoryPlan,
+  live: ReadonlySet<string>,
+): readonly ControllerRevision[] {
+  const limit = spec.revisionHistoryLimit ?? 10
+  const unused = past.filter(({ metadata }) => !live.has(metadata.name))
+  return limit < 0 ? [] : unused.slice(0, Math.max(0, unused.length - limit))
+}

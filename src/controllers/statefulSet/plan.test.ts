@@ -1,0 +1,609 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { StatefulSet, StatefulSetSpec, StatefulSetStatus } from '#api/apps/v1/statefulSet.ts'
+import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
+import { timeText } from '#machinery/time.ts'
+import { claimOwners, claimsFor } from './claims.ts'
+import { ordinalOf, podFor, type Revision } from './identity.ts'
+import { computeStatus, planStatefulSet, type Observed, type Step } from './plan.ts'
+
+const now = Date.UTC(2026, 0, 1, 12)
+const ago = (seconds: number): string => timeText(now - seconds * 1000)
+
+const revision = (name: string): Revision => ({
+  name,
+  template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: name }] } },
+})
+const current = revision('web-old')
+const update = revision('web-new')
+
+const volumeClaimTemplates: PersistentVolumeClaim[] = [
+  {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data', labels: { kind: 'data' } },
+    spec: { accessModes: ['ReadWriteOnce'] },
+  },
+]
+
+function setOf(spec: Partial<StatefulSetSpec> = {}, status?: StatefulSetStatus, ending = false): StatefulSet {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: {
+      name: 'web',
+      namespace: 'default',
+      uid: 'set',
+      generation: 4,
+      ...(ending ? { deletionTimestamp: ago(1) } : {}),
+    },
+    spec: {
+      replicas: 3,
+      serviceName: 'web',
+      selector: { matchLabels: { app: 'web' } },
+      template: update.template,
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  }
+}
+
+const partition = (number: number): StatefulSet =>
+  setOf({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: number } } })
+const parallel = (spec: Partial<StatefulSetSpec> = {}): StatefulSet =>
+  setOf({ podManagementPolicy: 'Parallel', ...spec })
+
+interface PodShape {
+  readonly of?: Revision
+  readonly phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed'
+  readonly ready?: number | false
+  readonly ending?: true
+  readonly label?: string
+  readonly in?: StatefulSet
+}
+
+function pod(ordinal: number, shape: PodShape = {}): Pod {
+  const { of = update, phase = 'Running', ready = phase === 'Running' ? 60 : false, ending, label } = shape
+  const { metadata, spec } = podFor(shape.in ?? setOf(), of, ordinal)
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...metadata,
+      namespace: 'default',
+      uid: `pod-${ordinal}`,
+      labels: { ...metadata.labels, ...(label === undefined ? {} : { 'statefulset.kubernetes.io/pod-name': label }) },
+      ...(ending === undefined ? {} : { deletionTimestamp: ago(1) }),
+    },
+    spec,
+    status: {
+      phase,
+      conditions: [
+        ready === false
+          ? { type: 'Ready', status: 'False' }
+          : { type: 'Ready', status: 'True', lastTransitionTime: ago(ready) },
+      ],
+    },
+  }
+}
+
+const old = (ordinal: number, shape: PodShape = {}): Pod => pod(ordinal, { of: current, ...shape })
+
+function claim(name: string, ownerReferences: readonly OwnerReference[] = [], ending = false): PersistentVolumeClaim {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, ownerReferences: [...ownerReferences], ...(ending ? { deletionTimestamp: ago(1) } : {}) },
+    spec: {},
+  }
+}
+
+const observe = (pods: readonly Pod[], claims: readonly PersistentVolumeClaim[] = []): Observed => ({
+  pods,
+  claimAt: (name) => claims.find(({ metadata }) => metadata.name === name),
+  current,
+  update,
+})
+
+/** A step in a few words: `create web-0 of web-new with data-web-0`. */
+function shown(step: Step): string {
+  const claimsOf = ({
+    create,
+    problems,
+  }: {
+    create: readonly { metadata: { name: string } }[]
+    problems: readonly string[]
+  }) => [...create.map(({ metadata }) => ` with ${metadata.name}`), ...problems.map((each) => ` but ${each}`)].join('')
+  switch (step.do) {
+    case 'create':
+      return `create ${step.pod.metadata.name} of ${step.pod.metadata.labels!['controller-revision-hash']}${claimsOf(step.claims)}`
+    case 'createClaims':
+      return `claims of ${step.pod}${claimsOf(step.claims)}`
+    case 'own':
+      return `own ${step.claims.map(({ claim: { metadata }, owners }) => `${metadata.name} by ${owners?.map(({ kind }) => kind).join() ?? 'as it is'}`).join()}${step.told ? ', told' : ''}`
+    case 'update':
+      return `update ${step.pod.metadata.name}${claimsOf(step.claims)}`
+    case 'delete':
+      return `delete ${step.pod.metadata.name}`
+  }
+}
+
+const three = [pod(0), pod(1), pod(2)]
+const withClaims = setOf({ volumeClaimTemplates })
+const scaledAway = (spec: Partial<StatefulSetSpec> = {}): StatefulSet =>
+  setOf({
+    volumeClaimTemplates,
+    persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' },
+    ...spec,
+  })
+const podOwner = (uid: string): OwnerReference => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  name: 'web-0',
+  uid,
+  controller: true,
+})
+
+const steps: readonly {
+  name: string
+  set?: StatefulSet
+  pods: readonly Pod[]
+  claims?: readonly PersistentVolumeClaim[]
+  /** Rounds of tasks of steps. */
+  does?: readonly (readonly (readonly string[])[])[]
+  waits?: string
+  replaced?: string
+}[] = [
+  {
+    name: 'the first pod comes first',
+    pods: [],
+    does: [[['create web-0 of web-new']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  { name: 'all there', pods: three },
+  {
+    name: 'the next one waits for the one before',
+    pods: [pod(0, { ready: false })],
+    waits: 'Pod "web-0" is waited for: it is not ready',
+  },
+  {
+    name: 'and comes then',
+    pods: [pod(0)],
+    does: [[['create web-1 of web-new']]],
+    waits: 'Pod "web-1" is being created',
+  },
+  {
+    name: 'a pod must be ready long enough',
+    set: setOf({ minReadySeconds: 100 }),
+    pods: [pod(0)],
+    waits: 'Pod "web-0" is waited for: it has not been ready for long enough',
+  },
+  {
+    name: 'a gap is filled before anything goes',
+    set: setOf({ replicas: 2 }),
+    pods: [pod(1), pod(2)],
+    does: [[['create web-0 of web-new']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  {
+    name: 'numbers begin where they should',
+    set: setOf({ replicas: 1, ordinals: { start: 7 } }),
+    pods: [],
+    does: [[['create web-7 of web-new']]],
+    waits: 'Pod "web-7" is being created',
+  },
+  {
+    name: 'a pod below the first number goes',
+    set: setOf({ replicas: 1, ordinals: { start: 1 } }),
+    pods: [pod(0), pod(1)],
+    does: [[['delete web-0']]],
+  },
+  {
+    name: 'a pod that ends keeps its number',
+    pods: [pod(0), pod(1, { ending: true }), pod(2)],
+    waits: 'Pod "web-1" is waited for: it is being deleted',
+  },
+  {
+    name: 'a pod that failed goes',
+    pods: [pod(0), pod(1, { phase: 'Failed' })],
+    does: [[['delete web-1']]],
+    waits: 'Pod "web-1" is waited for: it is not ready',
+  },
+  {
+    name: 'and is not made again before it has gone',
+    pods: [pod(0), pod(1, { phase: 'Succeeded', ending: true })],
+    waits: 'Pod "web-1" is waited for: it is being deleted',
+  },
+  { name: 'the highest goes first', set: setOf({ replicas: 1 }), pods: three, does: [[['delete web-2']]] },
+  {
+    name: 'and the next one once it has gone',
+    set: setOf({ replicas: 1 }),
+    pods: [pod(0), pod(1), pod(2, { ending: true })],
+    waits: 'Pod "web-2" is waited for: it is being deleted',
+  },
+  {
+    name: 'nothing goes while one that stays is not ready',
+    set: setOf({ replicas: 1 }),
+    pods: [pod(0, { ready: false }), pod(1)],
+    waits: 'Pod "web-0" is waited for: it is not ready',
+  },
+  {
+    name: 'nothing goes while a lower one that goes too is not ready',
+    set: setOf({ replicas: 1 }),
+    pods: [pod(0), pod(1, { ready: false }), pod(2, { ready: false })],
+    waits: 'Pod "web-1" is waited for: it is not ready',
+  },
+  {
+    name: 'the only one that is not ready may go',
+    set: setOf({ replicas: 1 }),
+    pods: [pod(0), pod(1), pod(2, { ready: false })],
+    does: [[['delete web-2']]],
+  },
+  { name: 'a set that is being deleted is left alone', set: setOf({}, undefined, true), pods: [pod(0)] },
+  {
+    name: 'a rollout begins at the highest',
+    pods: [old(0), old(1), old(2)],
+    does: [[['delete web-2']]],
+    replaced: 'web-2',
+  },
+  {
+    name: 'and waits for the new one',
+    pods: [old(0), old(1), pod(2, { ready: false })],
+    waits: 'Pod "web-2" is waited for: it is not ready',
+  },
+  { name: 'and goes on', pods: [old(0), old(1), pod(2)], does: [[['delete web-1']]], replaced: 'web-1' },
+  { name: 'down to the partition', set: partition(2), pods: [old(0), old(1), pod(2)] },
+  {
+    name: 'a pod below the partition comes as it was',
+    set: partition(2),
+    pods: [pod(1), pod(2)],
+    does: [[['create web-0 of web-old']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  {
+    name: 'one above it does not',
+    set: partition(2),
+    pods: [old(0), old(1)],
+    does: [[['create web-2 of web-new']]],
+    waits: 'Pod "web-2" is being created',
+  },
+  {
+    name: 'without a partition those not yet replaced come as they were',
+    set: setOf({ updateStrategy: { type: 'RollingUpdate' } }, { replicas: 3, currentReplicas: 1 }),
+    pods: [pod(1), pod(2)],
+    does: [[['create web-0 of web-old']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  {
+    name: 'with OnDelete nothing is replaced',
+    set: setOf({ updateStrategy: { type: 'OnDelete' } }),
+    pods: [old(0), old(1), old(2)],
+  },
+  {
+    name: 'scaling goes before a rollout',
+    set: setOf({ replicas: 2 }),
+    pods: [old(0), old(1), old(2)],
+    does: [[['delete web-2']]],
+  },
+  {
+    name: 'a broken pod of the new template stays broken until it is deleted',
+    pods: [old(0), old(1), pod(2, { ready: false, of: revision('web-broken') })],
+    waits: 'Pod "web-2" is waited for: it is not ready',
+  },
+  { name: 'a pod gets its label back', pods: [pod(0, { label: 'other' }), pod(1), pod(2)], does: [[['update web-0']]] },
+
+  {
+    name: 'parallel: all come at once',
+    set: parallel(),
+    pods: [],
+    does: [[['create web-0 of web-new'], ['create web-1 of web-new'], ['create web-2 of web-new']]],
+  },
+  {
+    name: 'parallel: nobody waits for one that is not ready',
+    set: parallel({ replicas: 2 }),
+    pods: [pod(1, { ready: false }), pod(2), pod(3)],
+    does: [[['create web-0 of web-new']], [['delete web-3'], ['delete web-2']]],
+    waits: 'Pod "web-1" is waited for: it is not ready',
+  },
+  {
+    name: 'parallel: a rollout takes one after the other',
+    set: parallel(),
+    pods: [old(0), old(1), pod(2, { ready: false })],
+    waits: 'Pod "web-2" is waited for: it is not ready',
+  },
+  {
+    name: 'parallel: a failed pod goes and is waited for',
+    set: parallel(),
+    pods: [old(0), old(1), old(2, { phase: 'Failed' })],
+    does: [[['delete web-2']]],
+  },
+
+  {
+    name: 'claims come with their pod',
+    set: withClaims,
+    pods: [],
+    does: [[['create web-0 of web-new with data-web-0']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  {
+    name: 'unless they are there',
+    set: withClaims,
+    pods: [],
+    claims: [claim('data-web-0')],
+    does: [[['create web-0 of web-new']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  {
+    name: 'a claim that is going is in the way',
+    set: withClaims,
+    pods: [],
+    claims: [claim('data-web-0', [], true)],
+    does: [[['create web-0 of web-new but pvc data-web-0 is being deleted']]],
+    waits: 'Pod "web-0" is being created',
+  },
+  {
+    name: 'a pod that waits gets claims that went',
+    set: withClaims,
+    pods: [pod(0, { phase: 'Pending', in: withClaims })],
+    does: [[['claims of web-0 with data-web-0']]],
+    waits: 'Pod "web-0" is waited for: it is not ready',
+  },
+  {
+    name: 'a pod without its volumes is corrected',
+    set: setOf({ volumeClaimTemplates, replicas: 1 }),
+    pods: [pod(0)],
+    claims: [claim('data-web-0')],
+    does: [[['update web-0']]],
+  },
+  {
+    name: 'claims that go with a pod are its own before it goes',
+    set: scaledAway({ replicas: 0 }),
+    pods: [pod(0)],
+    claims: [claim('data-web-0')],
+    does: [[['own data-web-0 by Pod']], [['delete web-0']]],
+  },
+  {
+    name: 'a pod does not come before the claims of the one before have gone',
+    set: scaledAway(),
+    pods: [],
+    claims: [claim('data-web-0', [podOwner('before')])],
+    waits: 'Pod "web-0" waits for the claims of its predecessor to be gone',
+  },
+  {
+    name: 'a new policy reaches the claims of pods that run',
+    set: setOf({ replicas: 1, volumeClaimTemplates, persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' } }),
+    pods: [pod(0, { in: withClaims })],
+    claims: [claim('data-web-0')],
+    does: [[['own data-web-0 by StatefulSet, told']]],
+  },
+]
+
+for (const row of steps) {
+  test(`step: ${row.name}`, () => {
+    const { rounds, cause, replaced } = planStatefulSet(row.set ?? setOf(), observe(row.pods, row.claims), now)
+    assert.deepEqual(
+      {
+        does: rounds.map((round) => round.map((task) => task.map(shown))),
+        waits: cause?.message,
+        replaced: replaced?.metadata.name,
+      },
+      { does: row.does ?? [], waits: row.waits, replaced: row.replaced },
+    )
+  })
+}
+
+test('a pod has its name, its place in the service and its claims from its number', () => {
+  const template = {
+    ...update.template,
+    spec: {
+      ...update.template.spec,
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'tmp', emptyDir: {} },
+      ],
+    },
+  }
+  const { metadata, spec } = podFor(withClaims, { ...update, template }, 4)
+  assert.deepEqual(
+    [metadata.name, metadata.generateName, metadata.labels, spec.hostname, spec.subdomain, spec.volumes],
+    [
+      'web-4',
+      'web-',
+      {
+        app: 'web',
+        'statefulset.kubernetes.io/pod-name': 'web-4',
+        'apps.kubernetes.io/pod-index': '4',
+        'controller-revision-hash': 'web-new',
+      },
+      'web-4',
+      'web',
+      [
+        { name: 'data', persistentVolumeClaim: { claimName: 'data-web-4' } },
+        { name: 'tmp', emptyDir: {} },
+      ],
+    ],
+  )
+})
+
+test('a claim is called after its template, the set and the number, and has the labels of template and selector', () => {
+  assert.deepEqual(claimsFor(withClaims, 4), [
+    {
+      metadata: { name: 'data-web-4', namespace: 'default', labels: { kind: 'data', app: 'web' } },
+      spec: { accessModes: ['ReadWriteOnce'] },
+    },
+  ])
+})
+
+const numbers: readonly [name: string, ordinal: number | undefined][] = [
+  ['web-0', 0],
+  ['web-12', 12],
+  ['web', undefined],
+  ['web-a', undefined],
+  ['other-1', undefined],
+  ['web-1-2', undefined],
+  ['web-99999999999', undefined],
+]
+for (const [name, ordinal] of numbers) {
+  test(`number of ${name}`, () => {
+    assert.equal(ordinalOf(setOf(), { ...pod(0), metadata: { name } }), ordinal)
+  })
+}
+
+const setOwner: OwnerReference = {
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  name: 'web',
+  uid: 'set',
+  controller: true,
+  blockOwnerDeletion: true,
+}
+const ownPod: OwnerReference = { ...podOwner('pod-0'), blockOwnerDeletion: true }
+const foreignOwner: OwnerReference = {
+  apiVersion: 'example.com/v1',
+  kind: 'Backup',
+  name: 'b',
+  uid: 'b',
+  controller: true,
+}
+const owners: readonly {
+  name: string
+  policy: { whenDeleted?: 'Delete'; whenScaled?: 'Delete' }
+  wanted?: false
+  has: readonly OwnerReference[]
+  /** Absent: it stays as it is. */
+  gets?: readonly OwnerReference[]
+  foreign?: true
+}[] = [
+  { name: 'kept', policy: {}, has: [] },
+  { name: 'kept again', policy: {}, has: [setOwner], gets: [] },
+  { name: 'kept beside an owner of another kind', policy: {}, has: [foreignOwner] },
+  { name: 'goes with the set', policy: { whenDeleted: 'Delete' }, has: [], gets: [setOwner] },
+  {
+    name: 'goes with the set, even when scaled away',
+    policy: { whenDeleted: 'Delete' },
+    wanted: false,
+    has: [setOwner],
+  },
+  { name: 'goes with the pod, but not while that is wanted', policy: { whenScaled: 'Delete' }, has: [] },
+  { name: 'goes with the pod', policy: { whenScaled: 'Delete' }, wanted: false, has: [], gets: [ownPod] },
+  {
+    name: 'goes with both, while the pod is wanted',
+    policy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
+    has: [],
+    gets: [setOwner],
+  },
+  {
+    name: 'goes with both',
+    policy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
+    wanted: false,
+    has: [setOwner],
+    gets: [ownPod],
+  },
+  {
+    name: 'owned without being controlled',
+    policy: { whenDeleted: 'Delete' },
+    has: [{ ...setOwner, controller: false }],
+    gets: [setOwner],
+  },
+  {
+    name: 'of an earlier set',
+    policy: { whenDeleted: 'Delete' },
+    has: [{ ...setOwner, uid: 'before' }],
+    foreign: true,
+  },
+  { name: 'of another controller', policy: { whenDeleted: 'Delete' }, has: [foreignOwner], foreign: true },
+  {
+    name: 'of another controller too',
+    policy: { whenDeleted: 'Delete' },
+    has: [foreignOwner, setOwner],
+    gets: [foreignOwner],
+    foreign: true,
+  },
+]
+
+for (const row of owners) {
+  test(`owners of a claim: ${row.name}`, () => {
+    const set = setOf({ volumeClaimTemplates, persistentVolumeClaimRetentionPolicy: row.policy })
+    const held = claim('data-web-0', row.has)
+    const judged = claimOwners(set, pod(0), 0, row.wanted ?? true, () => held)
+    assert.deepEqual(judged, [
+      { claim: held, foreign: row.foreign ?? false, ...(row.gets === undefined ? {} : { owners: row.gets }) },
+    ])
+  })
+}
+
+const revisions = { currentRevision: 'web-old', updateRevision: 'web-new', collisionCount: 0 }
+const statuses: readonly {
+  name: string
+  set?: StatefulSet
+  pods: readonly Pod[]
+  result: unknown
+}[] = [
+  {
+    name: 'nothing',
+    pods: [],
+    result: { status: { observedGeneration: 4, replicas: 0, ...revisions, availableReplicas: 0 } },
+  },
+  {
+    name: 'in the middle of a rollout',
+    pods: [old(0), old(1), pod(2, { ready: false })],
+    result: {
+      status: {
+        observedGeneration: 4,
+        replicas: 3,
+        readyReplicas: 2,
+        currentReplicas: 2,
+        updatedReplicas: 1,
+        ...revisions,
+        availableReplicas: 2,
+      },
+    },
+  },
+  {
+    name: 'a rollout that is over',
+    pods: three,
+    result: {
+      status: {
+        observedGeneration: 4,
+        replicas: 3,
+        readyReplicas: 3,
+        currentReplicas: 3,
+        updatedReplicas: 3,
+        ...revisions,
+        currentRevision: 'web-new',
+        availableReplicas: 3,
+      },
+    },
+  },
+  {
+    name: 'waits for pods to be ready long enough',
+    set: setOf({ minReadySeconds: 100 }),
+    pods: [old(0, { ready: 30 }), old(1, { ready: 200 })],
+    result: {
+      status: {
+        observedGeneration: 4,
+        replicas: 2,
+        readyReplicas: 2,
+        currentReplicas: 2,
+        ...revisions,
+        availableReplicas: 1,
+      },
+      recheckAt: now + 70_000,
+    },
+  },
+]
+
+for (const row of statuses) {
+  test(`status: ${row.name}`, () => {
+    assert.deepEqual(computeStatus(row.set ?? setOf(), observe(row.pods), { collisions: 0 }, now), row.result)
+  })
+}
+
+test('status: the pod that a rollout deletes counts no more for its revision', () => {
+  const pods = [old(0), old(1), old(2)]
+  const { status } = computeStatus(setOf(), observe(pods), { collisions: 0, replaced: pods[2]! }, now)
+  assert.deepEqual([status.replicas, status.readyReplicas, status.currentReplicas], [3, 3, 2])
+})
