@@ -78,7 +78,7 @@ export function eventWriter(options: EventWriterOptions): EventWriter {
   }
   const base = (about: ObjectReference, note: EventNote): Pick<Event, 'metadata' | 'involvedObject'> & EventNote => {
     // Unique within a millisecond too; written like the nanoseconds that others put here.
-    const moment = BigInt(clock.now()) * 1_000_000n + BigInt(made++ % 1_000_000)
+    const moment = BigInt(Math.floor(clock.now())) * 1_000_000n + BigInt(made++ % 1_000_000)
     const { annotations, type, reason, message } = note
     return {
       metadata: {

@@ -98,7 +98,9 @@ export function planSimulatedPod(pod: Pod, before: SimulatedPod, place: PodPlace
     let changed = false
     for (const action of plan.actions) if (steps.perform(action)) changed = true
     if (changed) continue
-    const { state: next, remove, recheckAt, events } = steps
+    const { state: next, recheckAt, events } = steps
+    // Again, until the object says that it may go: a write before it may have failed.
+    const remove = steps.remove || (next.removed && pod.metadata.deletionGracePeriodSeconds !== 0)
     return { next, status: plan.status, remove, events, ...(recheckAt === undefined ? {} : { recheckAt }) }
   }
   throw new Error(`Simulated pod ${pod.metadata.namespace}/${pod.metadata.name} does not come to rest`)

@@ -177,9 +177,12 @@ function isAt(path: string, { metadata: { name, namespace } }: KubeObject): bool
 const incidental = new Set(
   (
     'uid resourceVersion creationTimestamp managedFields generation observedGeneration nodeName hostIP hostIPs podIP podIPs ' +
-    'containerID startTime startedAt lastTransitionTime lastUpdateTime lastProbeTime lastHeartbeatTime generateName'
+    'containerID startTime startedAt finishedAt completionTime lastSuccessfulTime lastTransitionTime lastUpdateTime lastProbeTime lastHeartbeatTime generateName'
   ).split(' '),
 )
+
+/** Jobs have their own uid in labels and selectors. */
+const uid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 
 /** What an object says, one line for each value, without what is incidental; the names of pods without what chance gave. */
 function comparable(object: KubeObject): string {
@@ -189,7 +192,10 @@ function comparable(object: KubeObject): string {
   const isBehind = observed !== undefined && generation !== undefined && observed !== generation
   const lines: string[] = isBehind ? ['is behind its spec'] : []
   collectLines(object, '', lines)
-  const text = lines.join('\n').replaceAll(/kube-api-access-\w+/g, 'kube-api-access')
+  const text = lines
+    .join('\n')
+    .replaceAll(/kube-api-access-\w+/g, 'kube-api-access')
+    .replaceAll(uid, '(uid)')
   return generateName === undefined ? text : text.replaceAll(name, `${generateName}*`)
 }
 

@@ -388,6 +388,13 @@ describe('the status of a job', () => {
     ],
     ['another start after a pause', { suspend: true }, {}, { startTime: done.startTime }, []],
     [
+      'another start with the end of a pause',
+      {},
+      { startTime: '2025-01-01T00:00:05Z', conditions: [{ type: 'Suspended', status: 'False' }] },
+      { startTime: done.startTime, conditions: is('Suspended') },
+      [],
+    ],
+    [
       'indexes of a job without',
       {},
       { completedIndexes: '0', failedIndexes: '1' },

@@ -171,7 +171,11 @@ function checkProgress(job: Job, old: Job, report: Report): void {
   if (completionTime !== undefined && before.completionTime !== undefined && completionTime !== before.completionTime) {
     report.at('completionTime').invalid(completionTime, 'field is immutable')
   }
-  if (before.startTime !== undefined && before.startTime !== startTime && spec.suspend !== true) {
+  // A job that is resumed begins anew (as of v1.34.2).
+  const suspended = before.conditions?.find(({ type }) => type === 'Suspended')
+  const now = status.conditions?.find(({ type }) => type === 'Suspended')
+  const resumes = suspended?.status === 'True' && now?.status === 'False'
+  if (before.startTime !== undefined && before.startTime !== startTime && spec.suspend !== true && !resumes) {
     report.at('startTime').required('startTime cannot be removed for unsuspended job')
   }
   if (lost('SuccessCriteriaMet')) {
