@@ -54,14 +54,18 @@ export function kubelet(options: KubeletOptions): Kubelet {
 const defaultPort = 10250
 
 async function runKubelet(
-  options: KubeletOptions,
+  given: KubeletOptions,
   offer: (api: KubeletApi) => void,
   ready: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, clock, random, runtime, host, nodeName, directories, addresses } = options
+  const { host } = given
+  await host.files.makeFolder(`${given.directories.root}/pods`, 0o755)
+  // Mounts are listed without links, and what is mounted must be known before anything is removed.
+  const root = (await host.files.realPath(given.directories.root)) ?? given.directories.root
+  const options = { ...given, directories: { ...given.directories, root } }
+  const { client, clock, random, runtime, nodeName, directories, addresses } = options
   const report = options.report ?? (() => {})
-  await host.files.makeFolder(`${directories.root}/pods`, 0o755)
   await host.files.makeFolder(directories.logs, 0o755)
   await mountMemory(options)
   const machine = options.machine ?? (await readMachine(host.files, directories.root))
@@ -113,6 +117,8 @@ async function runKubelet(
       return services.list()
     },
     allocatable: () => reporter.allocatable,
+    node: () => reporter.node,
+    volumeUsers: new Map(),
     hostsFile: async () => (hosts ??= (await host.files.readText('/etc/hosts')) ?? ''),
     report,
   }

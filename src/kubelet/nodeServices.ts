@@ -1,3 +1,4 @@
+import type { Node } from '#api/core/v1/node.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { ResourceList } from '#api/core/v1/container.ts'
 import type { Client } from '#client/client.ts'
@@ -30,6 +31,10 @@ export interface NodeServices {
   /** Every service of the cluster, once they are known. */
   services(signal: AbortSignal): Promise<readonly Service[]>
   allocatable(): ResourceList
+  /** The node itself, once it is registered. */
+  node(): Node | undefined
+  /** Uids of the pods of this node that have a PersistentVolume mounted, by its name. */
+  readonly volumeUsers: Map<string, Set<string>>
   /** The text of the node's own /etc/hosts. */
   hostsFile(): Promise<string>
   readonly report: (problem: string, error?: unknown) => void

@@ -12,6 +12,7 @@ import type { PodState } from './podState.ts'
 import { MountError, PodVolumes } from './podVolumes.ts'
 import { ConfigError } from './runtime/environment.ts'
 import { RuntimeError, type ObservedPod } from './runtime/containerRuntime.ts'
+import { removeUnmounted } from './volumes/removal.ts'
 
 export interface PodActionsObserver {
   note(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void
@@ -31,6 +32,8 @@ export interface ActionContext {
 }
 
 const mountBackoff = { first: 500, most: 122_000 }
+/** How often a pod looks whether its claims are bound by now: a node cannot watch them. */
+const claimBackoff = { first: 1_000, most: 10_000 }
 const sandboxBackoff = { first: 1_000, most: 10_000 }
 /** What cannot be made as it is specified is looked at again after this. */
 const retryConfigAfter = 10_000
@@ -53,7 +56,7 @@ export class PodActions {
     this.#services = services
     this.#state = state
     this.#observer = observer
-    this.#volumes = new PodVolumes(services, podUid)
+    this.#volumes = new PodVolumes(services, podUid, (type, reason, message) => observer.note(type, reason, message))
   }
 
   /** When volumes must be written again at the latest. */
@@ -82,7 +85,7 @@ export class PodActions {
       await this.#volumes.refresh(pod, facts, signal)
     } catch (error) {
       if (!(error instanceof MountError)) throw error
-      this.#observer.note('Warning', 'FailedMount', error.message)
+      this.#observer.note('Warning', error.reason, error.message)
       this.#volumes.refreshLater(this.#services.clock.now() + mountBackoff.most)
     }
   }
@@ -124,8 +127,8 @@ export class PodActions {
 
   #failMount(error: unknown): void {
     if (!(error instanceof MountError)) throw error
-    this.#observer.note('Warning', 'FailedMount', error.message)
-    const delay = exponentialDelay(this.#mountFailures++, mountBackoff)
+    this.#observer.note('Warning', error.reason, error.message)
+    const delay = exponentialDelay(this.#mountFailures++, error.isAwaited ? claimBackoff : mountBackoff)
     this.#state.setVolumes(false)
     this.#state.retryLater('volumes', this.#services.clock.now() + delay)
   }
@@ -307,7 +310,7 @@ export class PodActions {
     const { runtime, host, images } = this.#services
     for (const sandbox of observed.sandboxes) await runtime.removeSandbox(sandbox.id, signal)
     await this.#unmountVolumes(pod)
-    await host.files.remove(podFolder(this.#services, pod.metadata.uid ?? ''))
+    await removeUnmounted(host, podFolder(this.#services, pod.metadata.uid ?? ''))
     await host.files.remove(podLogFolder(this.#services, pod))
     images.forget(pod.metadata.uid ?? '')
   }

@@ -9,7 +9,8 @@ import { computeDns, computeHostname, computeHostsFile } from './runtime/podName
 import { checkNonRoot } from './runtime/securityContext.ts'
 import { computeServiceEnvironment } from './runtime/serviceEnvironment.ts'
 import type { ContainerRequest, MountRequest, SandboxRequest } from './runtime/containerRuntime.ts'
-import { resolveSubPath } from './volumes/subPath.ts'
+import { subPathsFolder } from './volumes/removal.ts'
+import { showSubPath } from './volumes/subPath.ts'
 
 /** All that the runtime must be told for a pod's sandbox. */
 export function prepareSandbox(services: NodeServices, pod: Pod, attempt: number): SandboxRequest {
@@ -117,20 +118,22 @@ async function prepareMounts(
 ): Promise<readonly MountRequest[]> {
   const { host, dns } = services
   const mounts: MountRequest[] = []
-  for (const mount of container.volumeMounts ?? []) {
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const volume = volumes.find(mount.name)
     if (volume === undefined) {
       throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`)
     }
     const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expand(mount.subPathExpr)
-    const hostPath = await resolveSubPath(host.files, volume.path, subPath).catch((error: unknown) => {
-      throw new ConfigError(
-        `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}": ${(error as Error).message}`,
-      )
-    })
+    const target = `${podFolder(services, pod.metadata.uid ?? '')}/${subPathsFolder}/${mount.name}/${container.name}/${index}`
     mounts.push({
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-      hostPath: subPath === '' ? volume.path : hostPath,
+      hostPath:
+        subPath === ''
+          ? volume.path
+          : await prepareSubPath(services, volume.path, subPath, target, {
+              mount: mount.name,
+              container: container.name,
+            }),
       readOnly: mount.readOnly === true || volume.readOnly,
       propagation: propagations[mount.mountPropagation ?? 'None'],
     })
@@ -145,4 +148,25 @@ async function prepareMounts(
     mounts.push({ containerPath: '/etc/hosts', hostPath: file, readOnly: false, propagation: 'private' })
   }
   return mounts
+}
+
+/** The words of refusals are upstream's: more would tell of the node's own files. Those are for the node's log. */
+async function prepareSubPath(
+  { host, report }: NodeServices,
+  volume: string,
+  subPath: string,
+  target: string,
+  names: { readonly mount: string; readonly container: string },
+): Promise<string> {
+  if (subPath.startsWith('/')) throw new ConfigError(`error SubPath \`${subPath}\` must not be an absolute path`)
+  if (subPath.split('/').includes('..')) {
+    throw new ConfigError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`)
+  }
+  try {
+    return await showSubPath(host, volume, subPath, target)
+  } catch (error) {
+    const message = `failed to prepare subPath for volumeMount "${names.mount}" of container "${names.container}"`
+    report(message, error)
+    throw new ConfigError(message)
+  }
 }

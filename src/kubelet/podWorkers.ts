@@ -39,7 +39,8 @@ export class PodWorkers {
   /** What an earlier agent left of a pod that is no more: ended and removed like a deleted pod. */
   removeOrphan({ uid, name, namespace }: PodIdentity): void {
     if (this.#running.has(uid)) return
-    const metadata = { uid, name, namespace }
+    // Nobody can tell any more how long it was to be given.
+    const metadata = { uid, name, namespace, deletionGracePeriodSeconds: 1 }
     const pod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [] } }
     this.#start(pod, undefined).forget()
   }

@@ -104,8 +104,8 @@ export interface NodeFixture extends AsyncDisposable {
   readonly runtime: ContainerRuntime
   readonly kubelet: Kubelet
   readonly problems: string[]
-  /** Ends the agent and starts another one; containers stay. */
-  restart(): Promise<void>
+  /** Ends the agent and starts another one; containers stay. Something may be done while none runs. */
+  restart(between?: () => Promise<void>): Promise<void>
 }
 
 /** Starts an API server and a kubelet in this process, which is inside a place. */
@@ -162,8 +162,9 @@ export async function startNode(place: InsidePlace, nodeName = 'n1'): Promise<No
     get kubelet() {
       return current.agent
     },
-    async restart() {
+    async restart(between) {
       await current.stop()
+      await between?.()
       current = await start()
     },
     async [Symbol.asyncDispose]() {

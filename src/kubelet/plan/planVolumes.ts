@@ -38,10 +38,12 @@ export function computeReferences(pod: Pod): References {
   return { configMaps, secrets }
 }
 
-/** The volumes that some container mounts; the others need not be there before it starts. */
-export function mountedVolumes(pod: Pod): readonly Volume[] {
+/** The volumes that some container mounts or has as a device; the others need not be there before it starts. */
+export function usedVolumes(pod: Pod): readonly Volume[] {
   const names = new Set(
-    allContainers(pod).flatMap(({ container }) => (container.volumeMounts ?? []).map(({ name }) => name)),
+    allContainers(pod).flatMap(({ container }) =>
+      [...(container.volumeMounts ?? []), ...(container.volumeDevices ?? [])].map(({ name }) => name),
+    ),
   )
   return (pod.spec.volumes ?? []).filter((volume) => names.has(volume.name))
 }

@@ -21,7 +21,4 @@ export const emptyDir: VolumeType = {
     }
     return { path: folder, readOnly: false, isLive: false }
   },
-  async unmount({ folder, host }) {
-    await host.mounts.unmount(folder)
-  },
 }

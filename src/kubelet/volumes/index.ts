@@ -1,17 +1,25 @@
-import type { Volume } from '#api/core/v1/volume.ts'
+import type { VolumeSource } from '../plan/planClaims.ts'
 import { emptyDir } from './emptyDir.ts'
 import { configMap, downwardAPI, secret } from './fileVolumes.ts'
 import { hostPath } from './hostPath.ts'
+import { local } from './local.ts'
+import { nfs } from './nfs.ts'
 import { projected } from './projected.ts'
 import type { VolumeType } from './volumeType.ts'
 
 /** Every type of volume that this node can mount. */
-export const volumeTypes: readonly VolumeType[] = [emptyDir, hostPath, configMap, secret, downwardAPI, projected]
+export const volumeTypes: readonly VolumeType[] = [
+  emptyDir,
+  hostPath,
+  configMap,
+  secret,
+  downwardAPI,
+  projected,
+  local,
+  nfs,
+]
 
-/** The type of a volume. Throws in the words of a FailedMount event when there is none for it. */
-export function typeOf(volume: Volume): VolumeType {
-  const type = volumeTypes.find((each) => each.matches(volume))
-  if (type !== undefined) return type
-  const source = Object.keys(volume).find((field) => field !== 'name') ?? 'nothing'
-  throw new Error(`no volume plugin matched: this node cannot mount volumes of type "${source}"`)
+/** The type of a volume; undefined when this node has none for it. */
+export function typeOf(volume: VolumeSource): VolumeType | undefined {
+  return volumeTypes.find((each) => each.matches(volume))
 }

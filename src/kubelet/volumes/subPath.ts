@@ -1,42 +1,29 @@
 import type { Files } from '#lib/host/files.ts'
-
-const mostLinks = 40
+import type { Mounts } from '#lib/host/mount.ts'
+import { statusBehindLinks } from './followLinks.ts'
 
 /**
- * The path of `subPath` within a volume, with every link on the way followed, and the missing end made as folders. A
- * link that leads out of the volume is refused: a container could have put it there to reach the node's own files.
+ * Shows a part of a volume at a path of the node's own, `target`, and returns that. A container could change what the
+ * part's path leads to between a look and a mount: so what was looked at is held open, and that is what is mounted.
  */
-export async function resolveSubPath(files: Files, volume: string, subPath: string): Promise<string> {
-  const outside = new Error(`subPath "${subPath}" leads out of its volume`)
-  const rest = partsOf(subPath)
-  const at: string[] = []
-  let links = 0
-  while (rest.length > 0) {
-    const part = rest.shift()!
-    if (part === '..') {
-      if (at.pop() === undefined) throw outside
-      continue
-    }
-    at.push(part)
-    const path = `${volume}/${at.join('/')}`
-    const found = await files.status(path)
-    if (found === undefined) await files.makeFolder(path, 0o750)
-    else if (found.kind === 'link') {
-      if (++links > mostLinks) throw new Error(`subPath "${subPath}" has too many links`)
-      const target = (await files.readLink(path)) ?? ''
-      at.pop()
-      if (target.startsWith('/')) {
-        if (target !== volume && !target.startsWith(`${volume}/`)) throw outside
-        at.length = 0
-        rest.unshift(...partsOf(target.slice(volume.length)))
-      } else rest.unshift(...partsOf(target))
-    } else if (found.kind !== 'folder' && rest.length > 0) {
-      throw new Error(`subPath "${subPath}" goes through "${part}", which is not a folder`)
-    }
+export async function showSubPath(
+  { files, mounts }: { readonly files: Files; readonly mounts: Mounts },
+  volume: string,
+  subPath: string,
+  target: string,
+): Promise<string> {
+  const root = await files.realPath(volume)
+  const status = await statusBehindLinks(files, volume)
+  if (root === undefined || status === undefined) throw new Error(`there is nothing at "${volume}"`)
+  // What is made belongs to whoever the volume belongs to: it has the same mode.
+  await using held = await files.holdWithin(root, subPath, status.mode)
+  // What an earlier start of the container left may be something else by now.
+  await mounts.unmount(target)
+  if (held.kind === 'folder') await files.makeFolder(target, 0o750)
+  else {
+    await files.makeFolder(target.slice(0, target.lastIndexOf('/')), 0o750)
+    await files.createExclusive(target, '', { mode: 0o640 })
   }
-  return at.length === 0 ? volume : `${volume}/${at.join('/')}`
-}
-
-function partsOf(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.')
+  await mounts.bind(held.path, target, { literal: true })
+  return target
 }

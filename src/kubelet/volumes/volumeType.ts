@@ -1,8 +1,8 @@
 /** What a pod's volumes need of the node; one file for each type beside this one, and `index.ts` has them all. */
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { Volume } from '#api/core/v1/volume.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { OwnFacts } from '../plan/fieldRefs.ts'
+import type { ClaimedVolume, VolumeSource } from '../plan/planClaims.ts'
 import type { ReferencedObjects } from '../runtime/environment.ts'
 
 /** A token for a service account, and until when it is good. */
@@ -19,6 +19,14 @@ export interface VolumeContext {
   readonly host: Pick<Host, 'files' | 'mounts' | 'clock'>
   readonly objects: ReferencedObjects
   readonly facts: OwnFacts
+  /** The claim that the volume is behind; absent for a volume of the pod itself. */
+  readonly claimed?: ClaimedVolume
+  /** The claim is used for reading alone. */
+  readonly readOnly: boolean
+  /** Records an event about the pod. */
+  note(type: 'Normal' | 'Warning', reason: string, message: string): void
+  /** Tells the node's own log of what went wrong and was passed over. */
+  report(problem: string, error?: unknown): void
   /** Asks the API server for a token of the pod's service account, bound to the pod. */
   issueToken(audience: string | undefined, seconds: number, signal: AbortSignal): Promise<IssuedToken>
 }
@@ -26,15 +34,17 @@ export interface VolumeContext {
 export interface VolumeType {
   /** The part of the folder's name that tells the type, such as `configmap`. */
   readonly name: string
-  matches(volume: Volume): boolean
+  matches(volume: VolumeSource): boolean
   /** Its files must never reach a disk: its folder is in memory. */
   readonly isInMemory?: boolean
+  /** Its folder only shows what is kept elsewhere: never to be emptied, only to be unmounted. */
+  readonly isMountPoint?: boolean
+  /** Takes the mount options of a PersistentVolume. */
+  readonly takesMountOptions?: boolean
   /** Throws at once when `mount` is bound to fail; a type without it mounts so quickly that nobody need ask before. */
-  check?(volume: Volume, context: VolumeContext): void
+  check?(volume: VolumeSource, context: VolumeContext): void
   /** Makes the volume ready and returns the path that containers mount. Rejects with the words of a FailedMount event. */
-  mount(volume: Volume, context: VolumeContext, signal: AbortSignal): Promise<MountedVolume>
-  /** Takes away what `mount` attached; the folder itself is removed by the caller. */
-  unmount?(context: Pick<VolumeContext, 'folder' | 'host'>): Promise<void>
+  mount(volume: VolumeSource, context: VolumeContext, signal: AbortSignal): Promise<MountedVolume>
 }
 
 export interface MountedVolume {
@@ -44,6 +54,16 @@ export interface MountedVolume {
   readonly isLive: boolean
   /** Mount again then at the latest, because something in it ends. */
   readonly refreshAt?: number
+}
+
+/** A volume failed before it was set up; `step` is what failed, in the words of the event. */
+export class VolumeStepError extends Error {
+  override name = 'VolumeStepError'
+  readonly step: string
+  constructor(step: string, message: string) {
+    super(message)
+    this.step = step
+  }
 }
 
 /** The user that all containers of a pod run as, if it is one. */

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { fakeFiles } from '#lib/host/files.ts'
 import { fakeMounts } from '#lib/host/mount.ts'
+import { CommandError } from '#lib/host/process.ts'
 import { writeVolumeFiles } from './atomicWriter.ts'
 import { typeOf } from './index.ts'
-import { resolveSubPath } from './subPath.ts'
+import { removeVolumes } from './removal.ts'
+import type { VolumeSource } from '../plan/planClaims.ts'
 import type { VolumeContext } from './volumeType.ts'
 
 const file = (text: string, mode = 0o644) => ({ data: Buffer.from(text), mode })
@@ -50,6 +53,9 @@ function contextOf(pod: Pod = podOf(), initial: Record<string, string> = {}) {
         name === 's' ? { apiVersion: 'v1', kind: 'Secret', metadata: { name }, data: { k: 'dg==' } } : undefined,
     },
     facts: { podIPs: ['10.1.0.2'], hostIPs: ['10.0.0.1'], allocatable: {} },
+    readOnly: false,
+    note: () => {},
+    report: () => {},
     issueToken: async (audience, seconds) => ({ token: `for ${audience ?? 'api'}`, expiresAt: now + seconds * 1000 }),
   }
   return context
@@ -63,8 +69,8 @@ async function contentOf({ host: { files }, folder }: VolumeContext): Promise<Re
   return content
 }
 
-const mount = (volume: Volume, context: VolumeContext) =>
-  typeOf(volume).mount(volume, context, new AbortController().signal)
+const mount = (volume: VolumeSource, context: VolumeContext) =>
+  typeOf(volume)!.mount(volume, context, new AbortController().signal)
 
 const contents: readonly [string, Omit<Volume, 'name'>, Record<string, string>][] = [
   ['configMap', { configMap: { name: 'cm' } }, { k: 'v', bin: '\0\x01' }],
@@ -117,7 +123,6 @@ const problems: readonly [Omit<Volume, 'name'>, string][] = [
   ],
   [{ hostPath: { path: '/file', type: 'Directory' } }, 'hostPath type check failed: /file is not a directory'],
   [{ hostPath: { path: '/none', type: 'File' } }, 'hostPath type check failed: /none is not a file'],
-  [{ nfs: { server: 's', path: '/' } }, 'no volume plugin matched: this node cannot mount volumes of type "nfs"'],
 ]
 for (const [volume, message] of problems) {
   test(`mount is refused: ${message}`, async () => {
@@ -143,8 +148,6 @@ test('an emptyDir in memory is a tmpfs, made once', async () => {
     context.host.mounts.list().map(({ target, type }) => [target, type]),
     [['/v', 'tmpfs']],
   )
-  await typeOf(volume).unmount!(context)
-  assert.deepEqual(context.host.mounts.list(), [])
 })
 
 test('an emptyDir belongs to the group of the pod', async () => {
@@ -154,18 +157,139 @@ test('an emptyDir belongs to the group of the pod', async () => {
   assert.deepEqual([status?.gid, status?.mode], [7, 0o2777])
 })
 
-test('a subPath stays within its volume', async () => {
-  const files = fakeFiles({ '/v/dir/file': '', '/v/x': '' })
-  await files.link('..data/file', '/v/link')
-  await files.link('dir', '/v/..data')
-  await files.link('/etc', '/v/out')
-  await files.link('../../etc', '/v/up')
-  const resolve = (subPath: string) => resolveSubPath(files, '/v', subPath)
-  assert.equal(await resolve('dir/file'), '/v/dir/file')
-  assert.equal(await resolve('link'), '/v/dir/file')
-  assert.equal(await resolve('new/er'), '/v/new/er')
-  assert.equal((await files.status('/v/new/er'))?.kind, 'folder')
-  await assert.rejects(resolve('out/passwd'), { message: 'subPath "out/passwd" leads out of its volume' })
-  await assert.rejects(resolve('up'), { message: 'subPath "up" leads out of its volume' })
-  await assert.rejects(resolve('x/y'), /goes through "x", which is not a folder/)
+const persistent = (spec: PersistentVolume['spec'], annotations: Record<string, string> = {}): VolumeContext => {
+  const volume: PersistentVolume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'pv', annotations },
+    spec,
+  }
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'c', namespace: 'ns', uid: 'claim' },
+    spec: {},
+  } as const
+  const folder = '/k/pods/u/volumes/kubernetes.io~local-volume/pv'
+  return { ...contextOf(podOf({ securityContext: { fsGroup: 7 } })), folder, claimed: { claim, volume } }
+}
+
+const ours = { 'pv.kubernetes.io/provisioned-by': 'k8ts.dev/local' }
+
+test('a local volume is shown in the folder of the pod, and belongs to its group', async () => {
+  const context = persistent({ local: { path: '/data/x' } }, ours)
+  const source = { name: 'pv', local: { path: '/data/x' } }
+  assert.deepEqual(await mount(source, context), { path: context.folder, readOnly: false, isLive: false })
+  await mount(source, context)
+  assert.deepEqual(
+    context.host.mounts.list().map(({ target, root, options }) => [target, root, options]),
+    [[context.folder, '/data/x', ['rw']]],
+  )
+  assert.equal((await context.host.files.status('/data/x'))?.mode, 0o777)
+  assert.equal((await context.host.files.status(context.folder))?.gid, 7)
+})
+
+test('a local volume is mounted with the options of its PersistentVolume, for reading when the claim says so', async () => {
+  const context = persistent({ local: { path: '/data/x' }, mountOptions: ['noexec'] }, ours)
+  await mount({ name: 'pv', local: { path: '/data/x' } }, { ...context, readOnly: true })
+  assert.deepEqual(context.host.mounts.list()[0]?.options, ['ro', 'noexec'])
+  assert.equal((await context.host.files.status(context.folder))?.gid, 0)
+})
+
+test('a local volume that another pod has keeps its group, and the pod is told', async () => {
+  const told: string[] = []
+  const context = {
+    ...persistent({ local: { path: '/data/x' } }, ours),
+    note: (type: string, reason: string, message: string) => void told.push(`${type} ${reason} ${message}`),
+  }
+  await context.host.mounts.bind('/data/x', '/k/pods/other/volumes/kubernetes.io~local-volume/pv')
+  await mount({ name: 'pv', local: { path: '/data/x' } }, context)
+  assert.equal((await context.host.files.status(context.folder))?.gid, 0)
+  assert.deepEqual(told, [
+    'Warning AlreadyMountedVolume The requested fsGroup is 7, but the volume pv has GID 0. The volume may not be shareable.',
+  ])
+})
+
+test('a local volume of somebody else must be there', async () => {
+  const context = persistent({ local: { path: '/data/x' } })
+  await assert.rejects(mount({ name: 'pv', local: { path: '/data/x' } }, context), {
+    step: 'MountVolume.NewMounter initialization',
+    message: 'path "/data/x" does not exist',
+  })
+  await context.host.files.makeFolder('/data')
+  await context.host.files.write('/data/x', '')
+  await assert.rejects(mount({ name: 'pv', local: { path: '/data/x' } }, context), {
+    step: 'MountVolume.NewMounter initialization',
+    message: 'only directory and block device are supported',
+  })
+})
+
+test('a mount of NFS that fails says so as mount(8) does, and what is to be installed', async () => {
+  const context = { ...contextOf(), folder: '/k/pods/u/volumes/kubernetes.io~nfs/pv' }
+  const output =
+    'mount: /f: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.\n'
+  const failing = async (): Promise<void> => {
+    throw new CommandError(['mount'], output, { code: 32, stdout: '', stderr: output })
+  }
+  const host = { ...context.host, mounts: { ...context.host.mounts, mount: failing } }
+  await assert.rejects(mount({ name: 'pv', nfs: { server: 'fd00::1', path: '/e' } }, { ...context, host }), {
+    message: `mount failed: exit status 32
+Mounting command: mount
+Mounting arguments: -t nfs [fd00::1]:/e /k/pods/u/volumes/kubernetes.io~nfs/pv
+Output: ${output}This node has no program to mount NFS (/sbin/mount.nfs): install the package "nfs-common" (Debian, Ubuntu) or "nfs-utils" (others) on it.
+`,
+  })
+  assert.equal(await context.host.files.status(context.folder), undefined)
+  await mount({ name: 'pv', nfs: { server: 's', path: '/e', readOnly: true } }, context)
+  assert.deepEqual(
+    context.host.mounts.list().map(({ source, options }) => [source, options]),
+    [['s:/e', ['ro']]],
+  )
+})
+
+const pod = '/k/pods/u'
+const kept = `${pod}/volumes/kubernetes.io~local-volume/pv`
+
+test('removing the volumes of a pod leaves what is kept elsewhere', async () => {
+  const files = fakeFiles({ [`${pod}/volumes/kubernetes.io~empty-dir/v/file`]: 'x', [`${pod}/etc-hosts`]: '' })
+  const mounts = fakeMounts()
+  await files.makeFolder(kept)
+  await mounts.bind('/data/x', kept)
+  await files.makeFolder(`${pod}/volume-subpaths/v/c`)
+  await files.write(`${pod}/volume-subpaths/v/c/0`, '')
+  await mounts.bind('/proc/1/fd/3', `${pod}/volume-subpaths/v/c/0`)
+  await removeVolumes({ files, mounts }, pod, '/k')
+  assert.deepEqual(mounts.list(), [])
+  assert.deepEqual(await files.list(pod), ['etc-hosts'])
+})
+
+const keepers: readonly [string, Record<string, string>, string][] = [
+  ['a mount point with something in it', { [`${kept}/rows`]: 'data' }, kept],
+  ['a folder of no known type', { [`${pod}/volumes/other~disk/pv/rows`]: 'data' }, `${pod}/volumes/other~disk/pv`],
+  ['a part of a volume', { [`${pod}/volume-subpaths/v/c/0/rows`]: 'data' }, `${pod}/volume-subpaths/v/c/0`],
+]
+for (const [name, initial, folder] of keepers) {
+  test(`${name} is not removed`, async () => {
+    const files = fakeFiles(initial)
+    await assert.rejects(removeVolumes({ files, mounts: fakeMounts() }, pod, '/k'), {
+      message: `Cannot remove "${folder}": something is in it that may be a volume's data`,
+    })
+    for (const [path, text] of Object.entries(initial)) assert.equal(await files.readText(path), text)
+  })
+}
+
+test('a folder in which something stays mounted is not removed', async () => {
+  const files = fakeFiles({ [`${pod}/volumes/kubernetes.io~empty-dir/v/inner/rows`]: 'data' })
+  const mounts = fakeMounts()
+  await mounts.bind('/data/x', `${pod}/volumes/kubernetes.io~empty-dir/v/inner`)
+  const stuck = { ...mounts, unmountBelow: async () => {} }
+  await assert.rejects(removeVolumes({ files, mounts: stuck }, pod, '/k'), /is still mounted$/)
+  assert.equal(await files.readText(`${pod}/volumes/kubernetes.io~empty-dir/v/inner/rows`), 'data')
+})
+
+test('a folder that is reached by a link is not taken for a pod', async () => {
+  const files = fakeFiles({ '/data/volumes/kubernetes.io~empty-dir/v/rows': 'data' })
+  await files.makeFolder('/k/pods')
+  await files.link('/data', pod)
+  await assert.rejects(removeVolumes({ files, mounts: fakeMounts() }, pod, '/k'), /it is not what "\/k" has/)
 })

@@ -3,6 +3,8 @@ import * as fs from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 
 import type { ProcessIdentity, Processes } from './process.ts'
+import { changeGroupBelow, holdWithin, OutsideError, partsOf } from './tree.ts'
+import type { GroupChange, HeldPath } from './tree.ts'
 
 export interface FileStatus {
   readonly kind: 'file' | 'folder' | 'link' | 'socket' | 'blockDevice' | 'characterDevice' | 'pipe'
@@ -44,8 +46,18 @@ export interface Files {
   rename(from: string, to: string): Promise<void>
   link(target: string, path: string): Promise<void>
   readLink(path: string): Promise<string | undefined>
+  /** The same place without any link on the way; undefined when there is nothing. */
+  realPath(path: string): Promise<string | undefined>
   setMode(path: string, mode: number): Promise<void>
   setOwner(path: string, uid: number, gid: number): Promise<void>
+  /** See tree.ts: gives a folder and all below it to a group. */
+  changeGroupBelow: (
+    root: string,
+    change: GroupChange,
+    told: { counted: () => void; failed: (path: string, error: unknown) => void },
+  ) => Promise<void>
+  /** See tree.ts: opens what is at a path within a folder into which others write. */
+  holdWithin: (root: string, path: string, mode: number) => Promise<HeldPath>
   /** Free and total bytes and inodes of the file system that holds the path. */
   space(path: string): Promise<{ freeBytes: number; totalBytes: number; freeInodes: number; totalInodes: number }>
 }
@@ -143,8 +155,11 @@ export const systemFiles: Files = {
   rename: (from, to) => fs.rename(from, to),
   link: (target, path) => fs.symlink(target, path),
   readLink: (path) => unlessMissing(fs.readlink(path)),
+  realPath: (path) => unlessMissing(fs.realpath(path)),
   setMode: (path, mode) => fs.chmod(path, mode),
   setOwner: (path, uid, gid) => fs.lchown(path, uid, gid),
+  changeGroupBelow,
+  holdWithin,
   space: async (path) => {
     const { bsize, bavail, blocks, ffree, files } = await fs.statfs(path)
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: ffree, totalInodes: files }
@@ -315,8 +330,30 @@ export function fakeFiles(initial: Readonly<Record<string, string>> = {}): Files
     },
     link: async (target, path) => void entries.set(plain(path), { ...folder, kind: 'link', mode: 0o777, target }),
     readLink: async (path) => entries.get(plain(path))?.target,
+    realPath: async (path) => {
+      const found = plain(path) === '/' ? folder : entries.get(plain(path))
+      if (found?.target !== undefined) return files.realPath(posix.resolve(posix.dirname(plain(path)), found.target))
+      return found === undefined ? undefined : plain(path)
+    },
     setMode: async (path, mode) => void entries.set(plain(path), { ...existing(path), mode }),
     setOwner: async (path, uid, gid) => void entries.set(plain(path), { ...existing(path), uid, gid }),
+    changeGroupBelow: async (root, { gid, fileMode, folderMode }, { counted }) => {
+      for (const name of below(plain(root))) {
+        const found = existing(name)
+        const bits = found.kind === 'folder' ? folderMode : found.kind === 'link' ? 0 : fileMode
+        entries.set(name, { ...found, gid, mode: found.mode | bits })
+        counted()
+      }
+    },
+    holdWithin: async (root, path, mode) => {
+      const parts = partsOf(path)
+      const at = posix.resolve(root, ...parts)
+      const isOut = at !== plain(root) && !at.startsWith(`${plain(root)}/`)
+      if (isOut || parts.includes('..')) throw new OutsideError(`"${path}" leads out of "${root}"`)
+      if (!entries.has(at)) makeFolder(at, mode)
+      const kind = existing(at).kind === 'folder' ? 'folder' : 'file'
+      return { path: at, kind, [Symbol.asyncDispose]: async () => {} }
+    },
     space: async () => ({ freeBytes: 50e9, totalBytes: 100e9, freeInodes: 1e6, totalInodes: 2e6 }),
   }
   for (const [path, text] of Object.entries(initial)) {

@@ -21,16 +21,41 @@ export interface Mounts {
   list(): readonly Mount[]
   /** A tmpfs with at most `sizeBytes` (half of the memory when absent). */
   mountTmpfs(target: string, options?: { readonly mode?: number; readonly sizeBytes?: number }): Promise<void>
-  bind(
-    source: string,
-    target: string,
-    options?: { readonly readOnly?: boolean; readonly recursive?: boolean },
-  ): Promise<void>
+  /** Shows a file or folder at another path too. */
+  bind(source: string, target: string, options?: BindOptions): Promise<void>
+  /** Mounts a file system by its type, as mount(8) does; rejects with a CommandError that has the program's own words. */
+  mount(request: MountRequest): Promise<void>
   /** Takes away what is mounted at this very path, also when it is in use; nothing happens when nothing is mounted there. */
   unmount(target: string): Promise<void>
   /** Takes away every mount at or below `path`, the deepest first. */
   unmountBelow(path: string): Promise<void>
 }
+
+export interface BindOptions {
+  readonly readOnly?: boolean
+  /** With everything that is mounted below the source. */
+  readonly recursive?: boolean
+  /** Further options of the new mount, such as `noexec`. */
+  readonly options?: readonly string[]
+  /** The source is taken as it is written, so that a path of /proc stays the open file it stands for. */
+  readonly literal?: boolean
+}
+
+export interface MountRequest {
+  readonly type: string
+  readonly source: string
+  readonly target: string
+  readonly options?: readonly string[]
+}
+
+/** The words of the command for `mount`. */
+export const mountArguments = ({ type, source, target, options = [] }: MountRequest): string[] => [
+  '-t',
+  type,
+  ...(options.length === 0 ? [] : ['-o', options.join(',')]),
+  source,
+  target,
+]
 
 /** Undoes the octal escapes of space, tab, newline and backslash in the kernel's mount tables. */
 const unescapePath = (text: string): string =>
@@ -81,9 +106,21 @@ export function systemMounts(processes: Processes): Mounts {
       const size = sizeBytes === undefined ? '' : `,size=${sizeBytes}`
       await runChecked(processes, ['mount', '-t', 'tmpfs', '-o', `mode=${mode.toString(8)}${size}`, 'tmpfs', target])
     },
-    bind: async (source, target, { readOnly = false, recursive = false } = {}) => {
-      await runChecked(processes, ['mount', recursive ? '--rbind' : '--bind', source, target])
-      if (readOnly) await runChecked(processes, ['mount', '-o', 'remount,bind,ro', target])
+    bind: async (source, target, { readOnly = false, recursive = false, options = [], literal = false } = {}) => {
+      const how = [...(literal ? ['--no-canonicalize'] : []), recursive ? '--rbind' : '--bind']
+      await runChecked(processes, ['mount', ...how, source, target])
+      const changes = [...options, ...(readOnly ? ['ro'] : [])]
+      if (changes.length === 0) return
+      try {
+        await runChecked(processes, ['mount', '-o', ['remount', 'bind', ...changes].join(','), target])
+      } catch (error) {
+        // Half of what was asked for is not what was asked for.
+        await detach(target)
+        throw error
+      }
+    },
+    mount: async (request) => {
+      await runChecked(processes, ['mount', ...mountArguments(request)])
     },
     unmount: async (target) => {
       if (list().some((mount) => mount.target === target)) await detach(target)
@@ -103,8 +140,9 @@ export function fakeMounts(initial: readonly Mount[] = []): Mounts {
   return {
     list: () => [...mounts],
     mountTmpfs: async (target) => add(target, 'tmpfs', 'tmpfs', '/', ['rw']),
-    bind: async (source, target, { readOnly = false } = {}) =>
-      add(target, 'none', 'none', source, [readOnly ? 'ro' : 'rw']),
+    bind: async (source, target, { readOnly = false, options = [] } = {}) =>
+      add(target, 'none', 'none', source, [readOnly ? 'ro' : 'rw', ...options]),
+    mount: async ({ type, source, target, options = [] }) => add(target, type, source, '/', [...options]),
     unmount: async (target) => {
       const last = mounts.findLastIndex((mount) => mount.target === target)
       if (last >= 0) mounts.splice(last, 1)

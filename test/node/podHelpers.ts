@@ -1,0 +1,95 @@
+/** What tests of one real node do with pods. */
+import { events } from '#api/core/v1/event.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { systemClock } from '#lib/clock.ts'
+import { isReason } from '#machinery/status.ts'
+import type { NodeFixture } from './kubeletFixture.ts'
+
+export const namespace = 'default'
+
+/** No healthy machine needs so long. */
+const patience = 40_000
+
+export const shell = (script: string) => ({ name: 'c', image: 'busybox:1.35', command: ['sh', '-c', script] })
+
+export const isReady = (pod: Pod): boolean =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
+export const isDone = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+export interface PodHelpers {
+  create(name: string, spec: Partial<Pod['spec']>, metadata?: Partial<Pod['metadata']>): Promise<Pod>
+  /** Follows the pod until it is as wanted. */
+  until(name: string, what: string, isSo: (pod: Pod) => boolean): Promise<Pod>
+  /** What the only container of a pod that runs once said last. */
+  outcome(name: string, spec: Partial<Pod['spec']>): Promise<string>
+  /** `Reason: message` of each event about the pod. */
+  eventsOf(name: string): Promise<readonly string[]>
+  /** Deletes the pod and waits until it is gone. */
+  remove(name: string): Promise<void>
+}
+
+export function podHelpers(node: () => NodeFixture): PodHelpers {
+  const create: PodHelpers['create'] = (name, spec, metadata = {}) =>
+    node().client.create(pods, {
+      metadata: { name, namespace, ...metadata },
+      spec: { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [shell('sleep 600')], ...spec },
+    })
+  const until: PodHelpers['until'] = async (name, what, isSo) => {
+    const stop = new AbortController()
+    using _timer = systemClock.after(patience, () => stop.abort())
+    let last: Pod | undefined
+    const selection = {
+      namespace,
+      fieldSelector: `metadata.name=${name}`,
+      sendInitialEvents: true,
+      allowBookmarks: true,
+    }
+    try {
+      for await (const batch of node().client.watch(pods, selection, stop.signal)) {
+        for (const event of batch) {
+          if (event.type === 'BOOKMARK') continue
+          last = event.object
+          if (isSo(last)) return last
+        }
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
+    }
+    const said = [JSON.stringify(last?.status, undefined, 1), ...(await eventsOf(name)), ...node().problems]
+    throw new Error(`Pod "${name}" is not ${what}: ${said.join('\n')}`)
+  }
+  const eventsOf: PodHelpers['eventsOf'] = async (name) => {
+    const { items } = await node().client.list(events, { namespace, fieldSelector: `involvedObject.name=${name}` })
+    return items.map(({ reason, message }) => `${reason}: ${message}`)
+  }
+  const remove: PodHelpers['remove'] = async (name) => {
+    await node().client.delete(pods, { name, namespace })
+    const deadline = systemClock.now() + patience
+    while (systemClock.now() < deadline) {
+      try {
+        await node().client.get(pods, { name, namespace })
+      } catch (error) {
+        if (isReason(error, 'NotFound')) return
+        throw error
+      }
+      await systemClock.sleep(10)
+    }
+    throw new Error(`Pod "${name}" is not gone: ${node().problems.join('\n')}`)
+  }
+  return {
+    create,
+    until,
+    eventsOf,
+    remove,
+    async outcome(name, spec) {
+      const containers = (spec.containers ?? []).map((container) => ({
+        ...container,
+        terminationMessagePolicy: 'FallbackToLogsOnError' as const,
+      }))
+      await create(name, { restartPolicy: 'Never', ...spec, containers })
+      const pod = await until(name, 'done', isDone)
+      await remove(name)
+      return pod.status?.containerStatuses?.[0]?.state?.terminated?.message ?? ''
+    },
+  }
+}
