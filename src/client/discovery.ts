@@ -21,6 +21,9 @@ export interface Discovery {
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json'
 
+/** What answers said that came before: a server in this process hands out the same one until something changes. */
+const known = new WeakMap<object, Discovery>()
+
 /** Asks a server what it serves: two requests where it can answer in one piece, one for each version where not. */
 export async function discover(transport: Transport, signal?: AbortSignal): Promise<Discovery> {
   const resources: ServedResource[] = []
@@ -28,7 +31,14 @@ export async function discover(transport: Transport, signal?: AbortSignal): Prom
   for (const root of ['/api', '/apis']) {
     const { body } = await transport.send({ method: 'GET', path: root, accept: aggregated }, signal)
     const { kind } = body as { kind?: string }
+    const before = known.get(body as object)
+    if (before !== undefined) {
+      resources.push(...before.resources)
+      failed.push(...before.failed)
+      continue
+    }
     if (kind === 'APIGroupDiscoveryList') {
+      const [resourcesBefore, failedBefore] = [resources.length, failed.length]
       const { items } = body as APIGroupDiscoveryList
       for (const { metadata, versions = [] } of items) {
         for (const [at, version] of versions.entries()) {
@@ -38,6 +48,7 @@ export async function discover(transport: Transport, signal?: AbortSignal): Prom
           resources.push(...fromAggregated(metadata.name ?? '', version, at === 0))
         }
       }
+      known.set(body as object, { resources: resources.slice(resourcesBefore), failed: failed.slice(failedBefore) })
       continue
     }
     for (const { group, version, preferred } of versionsOf(root, body)) {

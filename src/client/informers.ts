@@ -31,6 +31,8 @@ export interface InformersOptions {
   readonly clientFor?: (resource: Resource, selection: Selection) => Client | undefined
   readonly clock: Clock
   readonly random: Random
+  /** How long watches are asked to last, in seconds, at the least; 300 unless told. */
+  readonly watchSeconds?: number
   readonly report?: (problem: string, error: unknown) => void
 }
 

@@ -23,6 +23,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly clock: Clock
   readonly random: Random
   readonly metadataOnly?: boolean
+  /** How long a watch is asked to last, in seconds, at the least; up to twice as long by chance. 300 unless told. */
+  readonly watchSeconds?: number
   /** Told of what went wrong and will be tried again. */
   readonly report?: (problem: string, error: unknown) => void
 }
@@ -171,8 +173,8 @@ async function runWatch<T extends KubeObject>(
         ...selection,
         ...(from === undefined ? { sendInitialEvents: true } : { resourceVersion: from }),
         allowBookmarks: true,
-        // Between five and ten minutes, so that watchers do not come back all at once.
-        timeoutSeconds: Math.floor(jittered(random, 300, 1)),
+        // Some longer than others, so that watchers do not come back all at once.
+        timeoutSeconds: Math.floor(jittered(random, options.watchSeconds ?? 300, 1)),
         ...(metadataOnly === true ? { metadataOnly } : {}),
       },
       signal,

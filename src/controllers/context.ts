@@ -29,12 +29,27 @@ export interface ControllerConfig {
   readonly nodePrefix?: { readonly 4?: number; readonly 6?: number }
   /** A node that was not heard of for so long is `Unknown`; 50 s when absent. */
   readonly nodeMonitorGraceMilliseconds?: number
+  /** What is known of nodes besides their leases and statuses; absent: nothing. */
+  readonly heartbeats?: Heartbeats
+  /** How often kinds are asked for that other servers may have added; 30 s when absent. */
+  readonly discoveryMilliseconds?: number
   /** Signs the token of an account that a Secret holds; absent: such Secrets stay empty. */
   readonly signSecretToken?: (secret: Secret, account: ServiceAccount) => Promise<string>
   /** The folder for directories that claims get on a node; `/var/lib/k8ts/volumes/NODE` when absent. */
   readonly localVolumeFolder?: (node: string) => string
   /** Finished pods kept in the cluster; 12500 when absent. */
   readonly terminatedPodThreshold?: number
+}
+
+/**
+ * Vouches for nodes whose agents are in this process, so that days of simulated time need no lease every ten seconds.
+ * A node that nobody vouches for any more is silent from then on, as if its last lease had been of that moment.
+ */
+export interface Heartbeats {
+  /** `alive`, or when it was last; undefined for a node of somebody else. */
+  lastHeard(node: string): 'alive' | number | undefined
+  /** Calls back when a node that was alive is no more, or is again. */
+  onChange(handle: (node: string) => void): Disposable
 }
 
 /** Builds a controller; each folder here exports one. */

@@ -75,7 +75,7 @@ export class SimulatedClock implements Clock {
 
   /** Moves time forward by `amount` (milliseconds, or text such as `90s`, `10m`, `2h`, `7d`), running all that falls due. */
   async advance(amount: number | string): Promise<void> {
-    const end = this.#now + (typeof amount === 'number' ? amount : parseAmount(amount))
+    const end = this.#now + durationOf(amount)
     await settle()
     for (let timer = this.#timers.at(-1); timer !== undefined && timer.due <= end; timer = this.#timers.at(-1)) {
       this.#timers.pop()
@@ -114,9 +114,11 @@ function settle(): Promise<void> {
 
 const unitMilliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-function parseAmount(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
-  if (match === null) throw new RangeError(`Cannot read duration "${text}": write a number and one of ms, s, m, h, d`)
+/** Milliseconds of a time span: a number of them, or text such as `90s`, `10m`, `2h`, `7d`. Throws for other text. */
+export function durationOf(amount: number | string): number {
+  if (typeof amount === 'number') return amount
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(amount)
+  if (match === null) throw new RangeError(`Cannot read duration "${amount}": write a number and one of ms, s, m, h, d`)
   return Number(match[1]) * unitMilliseconds[match[2]!]!
 }
 

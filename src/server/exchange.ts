@@ -46,6 +46,7 @@ export interface ServerContext {
   readonly version: ServerVersion
   /** How long watches last that do not say it, in milliseconds: between this and twice as long. */
   readonly minRequestTimeoutMs: number
+  readonly bookmarkMs: number
   readonly limits: RequestLimits
   readonly inFlight: InFlight
   /** Whether requests of nobody in particular are looked at. */

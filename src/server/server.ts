@@ -102,6 +102,8 @@ export interface ApiServerOptions {
   readonly windowEvents?: number
   /** How long watches last at least that do not say it themselves, in seconds (`--min-request-timeout`); 1800 when absent. */
   readonly minRequestTimeoutSeconds?: number
+  /** How often a watch in which nothing happens tells how far it is, in seconds; 60 when absent. */
+  readonly bookmarkSeconds?: number
   /** Told of errors that are bugs; the client gets a 500. */
   readonly onBug?: (error: unknown, request: string) => void
 }
@@ -234,6 +236,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         : new Audit(options.audit, { registry: metrics, newId: newUid, now: () => clock.now() }),
     nodes: options.nodes(cluster),
     version: serverVersion(options.build),
+    bookmarkMs: (options.bookmarkSeconds ?? 60) * 1_000,
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
     limits,
     inFlight,

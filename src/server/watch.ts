@@ -39,6 +39,8 @@ export interface WatchOptions {
   /** Mark the end of the initial objects with an annotated bookmark. */
   readonly markInitialEvents: boolean
   readonly bookmarks: boolean
+  /** How often there is one, in milliseconds. */
+  readonly bookmarkMs: number
   /** Whether the reader turns objects into something else, which takes longer. */
   readonly isTransformed: boolean
   readonly signal: AbortSignal
@@ -50,7 +52,6 @@ const initialBatch = 500
 const transformedBatch = 100
 /** Events per batch. */
 const largestBatch = 1_000
-const bookmarkEveryMs = 60_000
 /** The last bookmark is sent this long before the watch times out. */
 const lastBookmarkMs = 2_000
 
@@ -59,7 +60,7 @@ const lastBookmarkMs = 2_000
  * at its own pace, and is ended with 410 when it falls behind the window's end.
  */
 export async function* watchResource(options: WatchOptions): AsyncGenerator<readonly WatchItem[], void, void> {
-  const { cache, selection, clock, random, bookmarks, signal, place } = options
+  const { cache, selection, clock, random, bookmarks, bookmarkMs, signal, place } = options
   const { deadline } = place
   const { window } = cache
   const plain = isPlain(selection)
@@ -95,7 +96,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
 
   using waiter = new Waiter(cache, clock, signal)
   let nextBookmark = bookmarks
-    ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkEveryMs, 0.25))
+    ? Math.min(deadline - lastBookmarkMs, clock.now() + jittered(random, bookmarkMs, 0.25))
     : Infinity
 
   while (!signal.aborted && clock.now() < deadline) {
@@ -128,7 +129,7 @@ export async function* watchResource(options: WatchOptions): AsyncGenerator<read
     if (clock.now() >= nextBookmark) {
       // Also when it is where the last one was: clients take them for a sign of life.
       if (cache.revision > floor) yield [{ type: 'BOOKMARK', revision: cache.revision, endsInitialEvents: false }]
-      const then = clock.now() + bookmarkEveryMs
+      const then = clock.now() + bookmarkMs
       nextBookmark = clock.now() >= deadline - lastBookmarkMs ? Infinity : Math.min(deadline - lastBookmarkMs, then)
       continue
     }

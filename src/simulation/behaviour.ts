@@ -18,11 +18,27 @@ export interface ContainerBehaviour {
   readonly exitRuns: number
   /** From the request to stop to the end. */
   readonly stopAfter: number
+  /** How often its image cannot be pulled before it can. */
+  readonly pullFailures: number
+  /** From its start to the moment from which its readiness probe fails. */
+  readonly unreadyAfter?: number
+  /** From its start to the moment from which its liveness probe fails, and the one of readiness with it. */
+  readonly hangAfter?: number
+  /** How its runs end, one after the other; the last of them stands for all that follow. Goes before the other endings. */
+  readonly runs?: readonly RunBehaviour[]
 }
 
-/** What a pod's annotations ask of its containers. */
+/** How one run ends. */
+export interface RunBehaviour {
+  /** From its start to its end; absent: it runs until it is stopped. */
+  readonly exitAfter?: number
+  readonly exitCode?: number
+}
+
+/** What a pod's annotations, or a test, ask of its containers. */
 export interface PodBehaviour {
-  of(container: string): ContainerBehaviour
+  /** What a container does in its run number `attempt`; the first is 0. */
+  of(container: string, attempt: number): ContainerBehaviour
   /** What could not be read; the behaviour is then as if it were not there. */
   readonly problems: readonly string[]
 }
@@ -30,8 +46,15 @@ export interface PodBehaviour {
 /** Every behaviour is an annotation that begins so: `simulation.k8ts.dev/exit-after: 30s`. */
 const behaviourPrefix = 'simulation.k8ts.dev/'
 
+/** What a test says of a run of a container; goes before what the pod's annotations say. */
+export type DeclaredBehaviour = (
+  pod: Pod,
+  container: string,
+  attempt: number,
+) => Partial<ContainerBehaviour> | undefined
+
 type Field = keyof ContainerBehaviour
-type Reading = { readonly values: Partial<Record<Field, number>> } | { readonly problem: string }
+type Reading = { readonly values: Partial<ContainerBehaviour> } | { readonly problem: string }
 
 interface Behaviour {
   readonly name: string
@@ -50,14 +73,71 @@ export const behaviours: readonly Behaviour[] = [
   {
     name: 'crash',
     meaning: 'Ends at once with code 1: `always`, or so many times before it runs well.',
-    read(text) {
-      const runs = text === 'always' ? Infinity : wholeNumber(text, 1_000_000)
-      if (runs === undefined) return { problem: 'must be "always" or a whole number up to 1000000' }
-      return { values: { exitAfter: 0, exitCode: 1, exitRuns: runs } }
-    },
+    read: (text) => readTimes(text, (times) => ({ exitAfter: 0, exitCode: 1, exitRuns: times })),
   },
   duration('stop-after', 'stopAfter', 'How long it takes to end when asked to; it is killed at the end of its grace.'),
+  {
+    name: 'pull-failures',
+    meaning: 'How often its image cannot be pulled: `always`, or so many times before it can.',
+    read: (text) => readTimes(text, (times) => ({ pullFailures: times })),
+  },
+  duration('unready-after', 'unreadyAfter', 'How long a container runs before it is not ready any more.'),
+  duration(
+    'hang-after',
+    'hangAfter',
+    'How long a container runs before its liveness probe fails, if it has one; it is not ready then either.',
+  ),
+  {
+    name: 'runs',
+    meaning:
+      'How its runs end, in turn: `exit 1 after 5s, exit 0 after 1m, stay`. The last stands for all that follow.',
+    read(text) {
+      const runs = text.split(',').map((each) => readRun(each.trim()))
+      const isRun = (run: RunBehaviour | undefined): run is RunBehaviour => run !== undefined
+      return runs.every(isRun)
+        ? { values: { runs } }
+        : { problem: 'must be a list of "exit CODE after DURATION" and "stay", separated by commas' }
+    },
+  },
 ]
+
+function readRun(text: string): RunBehaviour | undefined {
+  if (text === 'stay') return {}
+  const [, code, after] = /^exit (\d{1,3}) after (\S+)$/.exec(text) ?? []
+  const exitAfter = parseDuration(after ?? '')
+  const exitCode = wholeNumber(code ?? '', 255)
+  return exitAfter === undefined || exitCode === undefined ? undefined : { exitAfter, exitCode }
+}
+
+function readTimes(text: string, values: (times: number) => Partial<ContainerBehaviour>): Reading {
+  const times = text === 'always' ? Infinity : wholeNumber(text, 1_000_000)
+  if (times === undefined) return { problem: 'must be "always" or a whole number up to 1000000' }
+  return { values: values(times) }
+}
+
+/**
+ * The values of behaviours as a program writes them, by their names in camel case: `{ exitAfter: '30s', crash: 2 }`.
+ * Throws for a name that is none and for a value that cannot be read.
+ */
+export function behaviourFrom(
+  values: Readonly<Record<string, string | number | undefined>>,
+): Partial<ContainerBehaviour> {
+  const read = Object.entries(values).flatMap(([field, value]) => {
+    if (value === undefined) return []
+    const found = byName.get(field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`))
+    if (found === undefined) {
+      const known = behaviours.map(({ name }) => name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()))
+      throw new Error(`There is no behaviour "${field}": known are ${known.join(', ')}`)
+    }
+    const reading = found.behaviour.read(String(value))
+    if ('problem' in reading) throw new Error(`Cannot read behaviour ${field} "${value}": it ${reading.problem}`)
+    return [{ order: found.order, values: reading.values }]
+  })
+  return Object.assign(
+    {},
+    ...read.toSorted((a, b) => a.order - b.order).map((each) => each.values),
+  ) as Partial<ContainerBehaviour>
+}
 
 /** Durations are no longer than this, so that times stay times. */
 const longestDuration = 100 * 365 * 86_400_000
@@ -65,17 +145,59 @@ const longestDuration = 100 * 365 * 86_400_000
 const byName = new Map(behaviours.map((behaviour, order) => [behaviour.name, { behaviour, order }]))
 
 /** What containers do of which nothing is asked, unless the nodes have other habits. */
-export const plainBehaviour: ContainerBehaviour = { startAfter: 0, exitCode: 0, exitRuns: Infinity, stopAfter: 0 }
+export const plainBehaviour: ContainerBehaviour = {
+  startAfter: 0,
+  exitCode: 0,
+  exitRuns: Infinity,
+  stopAfter: 0,
+  pullFailures: 0,
+}
 
 const unchanged: PodBehaviour = { of: () => plainBehaviour, problems: [] }
 
-/** Reads what a pod asks for; `habits` are what its containers do unasked. A pod that asks for nothing costs nothing. */
-export function behaviourOf(pod: Pod, habits: ContainerBehaviour = plainBehaviour): PodBehaviour {
+/**
+ * What a pod's containers do: what a test declares, before what the pod's annotations ask for, before `habits`, which are
+ * what its containers do unasked. A pod of which nothing is asked costs nothing.
+ */
+export function behaviourOf(
+  pod: Pod,
+  habits: ContainerBehaviour = plainBehaviour,
+  declared?: DeclaredBehaviour,
+): PodBehaviour {
+  const asked = askedBehaviour(pod, habits)
+  if (declared === undefined && asked.containers === undefined) return asked.behaviour
+  return {
+    of(container, attempt) {
+      const own = declared?.(pod, container, attempt)
+      const common = asked.behaviour.of(container, attempt)
+      if (own === undefined) return inRun(common, attempt)
+      // An ending that a test declares is not undone by runs of an annotation.
+      const { runs: _runs, ...plain } = common
+      return inRun({ ...(own.exitAfter === undefined ? common : plain), ...own }, attempt)
+    },
+    problems: asked.behaviour.problems,
+  }
+}
+
+/** A behaviour with the ending of one run, where runs are told one by one. */
+function inRun(behaviour: ContainerBehaviour, attempt: number): ContainerBehaviour {
+  const { runs, exitAfter: _after, ...common } = behaviour
+  const run = runs?.[Math.min(attempt, runs.length - 1)]
+  if (run === undefined) return behaviour
+  const ends = run.exitAfter === undefined ? {} : { exitAfter: run.exitAfter }
+  return { ...common, ...ends, exitCode: run.exitCode ?? 0, exitRuns: Infinity }
+}
+
+/** What annotations ask for; `containers` is absent when they ask for nothing. */
+function askedBehaviour(
+  pod: Pod,
+  habits: ContainerBehaviour,
+): { readonly behaviour: PodBehaviour; readonly containers?: ReadonlyMap<string, ContainerBehaviour> } {
   const { annotations } = pod.metadata
   const asked = Object.entries(annotations ?? {}).filter(([key]) => key.startsWith(behaviourPrefix))
   const ending = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy !== 'Always')
   if (asked.length === 0 && ending.length === 0) {
-    return habits === plainBehaviour ? unchanged : { of: () => habits, problems: [] }
+    return { behaviour: habits === plainBehaviour ? unchanged : { of: () => habits, problems: [] } }
   }
   // An init container does its work and ends.
   const initHabits: ContainerBehaviour = { ...habits, exitAfter: 0 }
@@ -106,9 +228,8 @@ export function behaviourOf(pod: Pod, habits: ContainerBehaviour = plainBehaviou
     const own = ends.has(name) ? values.filter(({ container }) => container !== undefined) : values
     containers.set(name, Object.assign({}, ends.has(name) ? initHabits : habits, ...own.map((each) => each.values)))
   }
-  return { of: (name) => containers.get(name) ?? habits, problems }
+  return { behaviour: { of: (name) => containers.get(name) ?? habits, problems }, containers }
 }
-
 function shortened(text: string): string {
   return text.length > 64 ? `${text.slice(0, 64)}…` : text
 }

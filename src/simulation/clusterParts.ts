@@ -10,7 +10,7 @@ import { eventWriter } from '#client/events.ts'
 import { sharedInformers, type Informers } from '#client/informers.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import type { Transport } from '#client/transport.ts'
-import type { ControllerConfig } from '#controllers/context.ts'
+import type { ControllerConfig, Heartbeats } from '#controllers/context.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import { makeControllers, permissionsOf } from '#controllers/makeControllers.ts'
 import { untilAborted } from '#lib/async/abort.ts'
@@ -31,7 +31,7 @@ import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { Caller } from '#server/strategy.ts'
 import type { Store } from '#storage/store.ts'
-import type { ContainerBehaviour } from './behaviour.ts'
+import type { ContainerBehaviour, DeclaredBehaviour } from './behaviour.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
 import { simulatedNodes, type SimulatedNodes } from './simulatedNodes.ts'
 import { simulatedVolumes } from './simulatedVolumes.ts'
@@ -46,10 +46,17 @@ export interface ClusterPartsOptions {
   /** False: pods stay without a node. */
   readonly scheduler?: boolean
   readonly config?: Partial<ControllerConfig>
+  /**
+   * How nodes say that they are alive: by `leases` every ten seconds (unless told), or `directly` to the controller that asks,
+   * with a lease every hour; days of simulated time pass quickly then.
+   */
+  readonly heartbeats?: 'leases' | 'directly'
   /** Whether the nodes tell of everything that they do, or of trouble alone (unless told). */
   readonly tell?: 'everything' | 'warnings'
   /** What containers do of which nothing is asked. */
   readonly habits?: ContainerBehaviour
+  /** What a test says that containers do; goes before annotations and habits. Made with the cluster's copies. */
+  readonly declared?: (informers: Informers) => DeclaredBehaviour
 }
 
 /** What it lives in. */
@@ -75,17 +82,23 @@ export interface ClusterParts {
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 const podBlock = '10.244.0.0/16'
+/** The lease of a node that says otherwise that it is alive. */
+const slowLeaseSeconds = 4 * 3_600
+/** Watches within a process need not end to find another server. */
+const slowWatchSeconds = 6 * 3_600
 
 /** Puts a whole cluster together in this process: API server, scheduler, controllers and simulated nodes over one store. */
 export function clusterParts(options: ClusterPartsOptions, around: ClusterSurroundings): ClusterParts {
   const { clock, random, report } = around
+  const isSlow = options.heartbeats === 'directly'
   let controllers: readonly Controller[] = []
-  const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers), [nodeVolumesRole]))
+  const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers), [nodeVolumesRole]), isSlow)
   const clientAs = (caller: Caller | (() => Caller), fieldManager: string): Client =>
     clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
   const clientOf = (name: string): Client => clientAs(componentCaller(name), managerOf(name))
   const client = clientOf('system:kube-controller-manager')
-  const informers = sharedInformers({ client, clock, random, report })
+  const watchSeconds = isSlow ? { watchSeconds: slowWatchSeconds } : {}
+  const informers = sharedInformers({ client, clock, random, report, ...watchSeconds })
   const events = eventWriter({ client, clock, random, report })
   const causes = new Causes(clock)
   const shared = { informers, clock, random, causes, report }
@@ -94,6 +107,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     podCidrs: [podBlock],
     localVolumeFolder: (node: string) => `/simulated/volumes/${node}`,
     signSecretToken: server.signSecretToken,
+    ...(isSlow ? { heartbeats: heartbeatsOf(() => nodes.heartbeats), discoveryMilliseconds: 3_600_000 } : {}),
     ...options.config,
   }
   controllers = makeControllers(allControllers, { ...shared, events, config }, (account) =>
@@ -106,7 +120,8 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     typeof options.nodes === 'object'
       ? options.nodes
       : simulatedNodeSpecs({ count: options.nodes ?? 3, podBlocks: hasIpam ? 'none' : 'own' })
-  const nodes = simulatedNodes({
+  const nodes: SimulatedNodes = simulatedNodes({
+    ...(isSlow ? { leaseSeconds: slowLeaseSeconds } : {}),
     clientOf: (name) => clientOf(`system:node:${name}`),
     informers,
     clock,
@@ -115,6 +130,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     report,
     ...(options.tell === undefined ? {} : { tell: options.tell }),
     ...(options.habits === undefined ? {} : { habits: options.habits }),
+    ...(options.declared === undefined ? {} : { declared: options.declared(informers) }),
   })
   const volumes = simulatedVolumes({
     clientOf: (name) => clientOf(removerOf(name)),
@@ -149,6 +165,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
 function apiServerOver(
   { store, clock, random, onBug }: ClusterSurroundings,
   policy: () => readonly BootstrapObject[],
+  isSlow: boolean,
 ): ApiServer {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const issuer = 'https://kubernetes.default.svc.cluster.local'
@@ -171,6 +188,7 @@ function apiServerOver(
     serverAddress: '127.0.0.1:6443',
     policy,
     onBug,
+    ...(isSlow ? { bookmarkSeconds: slowWatchSeconds } : {}),
   })
 }
 
@@ -214,6 +232,11 @@ function systemObjectsComponent(client: Client): Component {
       await untilAborted(signal)
     },
   }
+}
+
+/** Those of nodes that are yet to be made. */
+function heartbeatsOf(made: () => Heartbeats): Heartbeats {
+  return { lastHeard: (node) => made().lastHeard(node), onChange: (handle) => made().onChange(handle) }
 }
 
 /** A part that is ready as soon as it runs. */

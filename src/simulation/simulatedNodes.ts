@@ -7,8 +7,7 @@
 import { leases, type Lease } from '#api/coordination/v1/lease.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
-import type { PodStatus } from '#api/core/v1/podStatus.ts'
-import type { Client } from '#client/client.ts'
+import type { Client, ObjectName } from '#client/client.ts'
 import { referenceTo, type EventWriter } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
 import type { Change } from '#client/informer.ts'
@@ -16,11 +15,12 @@ import type { Informers } from '#client/informers.ts'
 import { exponentialBackoff } from '#lib/async/backoff.ts'
 import { Turns } from '#lib/async/turns.ts'
 import { WorkQueue } from '#lib/async/workQueue.ts'
+import type { Heartbeats } from '#controllers/context.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { fieldPathOf } from '#kubelet/plan/podView.ts'
 import { isReason } from '#machinery/status.ts'
-import { behaviourOf, type ContainerBehaviour } from './behaviour.ts'
+import { behaviourOf, type ContainerBehaviour, type DeclaredBehaviour } from './behaviour.ts'
 import { PodAddresses } from './podAddresses.ts'
 import {
   computeLease,
@@ -30,6 +30,8 @@ import {
   simulatedLabel,
   type SimulatedNodeSpec,
 } from './simulatedNode.ts'
+import { afterCrash, afterReboot } from './simulatedFaults.ts'
+import { isOver, sameStatus } from './podStatuses.ts'
 import { findPod, planSimulatedPod, type SimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
 
 export interface SimulatedNodesOptions {
@@ -44,6 +46,8 @@ export interface SimulatedNodesOptions {
   readonly tell?: 'everything' | 'warnings'
   /** What containers do of which nothing is asked; run at once, and end as soon as they are told to, unless told. */
   readonly habits?: ContainerBehaviour
+  /** What a test says that containers do; goes before annotations and habits. */
+  readonly declared?: DeclaredBehaviour
   /** How long a node counts as alive without a renewal, in seconds; 40 unless told. Renewed at a quarter of it, as kubelets do. */
   readonly leaseSeconds?: number
   /** Told of what went wrong and will be tried again. */
@@ -57,15 +61,29 @@ export interface SimulatedNodes {
   names(): readonly string[]
   /** Registers more nodes; one whose Node was deleted comes back. */
   add(specs: readonly SimulatedNodeSpec[]): void
-  /** The node falls silent, as if its machine had stopped: no leases, no statuses, no ends of pods. */
+  /** The node falls silent, as if it were cut off: no leases, no statuses, no ends of pods. What runs on it goes on. */
   pause(name: string): void
+  /** Its machine goes off: it falls silent, and what runs on it has ended when it comes back. */
+  stop(name: string): void
+  /** Who of them is alive, for a controller that would else read it off their leases. */
+  readonly heartbeats: Heartbeats
+  /** The node is heard of again, whether it was cut off or off. */
   resume(name: string): void
+  /** Ends a run of a pod's container (of all unless told) as if it had died: with code 1 unless told. Throws when nothing runs. */
+  crash(
+    pod: ObjectName,
+    how?: { readonly container?: string; readonly exitCode?: number; readonly reason?: string },
+  ): void
 }
 
 interface PlayedNode {
   readonly spec: SimulatedNodeSpec
   readonly client: Client
   paused: boolean
+  /** Its machine is off. */
+  stopped: boolean
+  /** Since when it is silent. */
+  silentSince?: number
   /** Where in the renewal interval it renews, from 0 to 1, so that nodes do not do so together. */
   readonly turn: number
   /** Of its Node; absent until it is registered. */
@@ -103,7 +121,13 @@ export function simulatedNodes(options: SimulatedNodesOptions): SimulatedNodes {
     names: () => player.names(),
     add: (specs) => player.add(specs),
     pause: (name) => player.pause(name),
+    stop: (name) => player.stop(name),
     resume: (name) => player.resume(name),
+    crash: (pod, how) => player.crash(pod, how),
+    heartbeats: {
+      lastHeard: (name) => player.lastHeard(name),
+      onChange: (handle) => player.onChange(handle),
+    },
   }
 }
 
@@ -118,6 +142,7 @@ class NodePlayer {
   readonly #registered = Promise.withResolvers<void>()
   #unregistered = 0
   readonly #turns: Turns
+  readonly #listeners = new Set<(name: string) => void>()
 
   constructor(options: SimulatedNodesOptions) {
     const { clock } = options
@@ -140,21 +165,75 @@ class NodePlayer {
       if (this.#played.has(spec.name)) throw new Error(`There is a simulated node "${spec.name}" already`)
       const turn = Math.ceil(((index + 1) / specs.length) * turns) / turns
       const client = this.#options.clientOf(spec.name)
-      this.#played.set(spec.name, { spec, client, paused: false, turn, renewAt: 0, pods: new Set() })
+      this.#played.set(spec.name, { spec, client, paused: false, stopped: false, turn, renewAt: 0, pods: new Set() })
       this.#unregistered++
       this.#nodeQueue.add(spec.name)
     }
   }
 
   pause(name: string): void {
-    this.#find(name).paused = true
+    const node = this.#find(name)
+    node.paused = true
+    node.silentSince ??= this.#options.clock.now()
+    this.#tellOf(name)
+  }
+
+  stop(name: string): void {
+    this.pause(name)
+    this.#find(name).stopped = true
+  }
+
+  lastHeard(name: string): 'alive' | number | undefined {
+    const node = this.#played.get(name)
+    return node?.uid === undefined ? undefined : (node.silentSince ?? 'alive')
+  }
+
+  onChange(handle: (name: string) => void): Disposable {
+    this.#listeners.add(handle)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(handle) }
+  }
+
+  #tellOf(name: string): void {
+    for (const handle of this.#listeners) handle(name)
+  }
+
+  crash(
+    { name, namespace = '' }: ObjectName,
+    how: { container?: string; exitCode?: number; reason?: string } = {},
+  ): void {
+    const key = `${namespace}/${name}`
+    const pod = this.#options.informers.of(pods).get(key)
+    const played = this.#pods.get(pod?.metadata.uid ?? '')
+    const isMeant = (run: { name: string; state: string }): boolean =>
+      run.state === 'running' && (how.container ?? run.name) === run.name
+    if (played === undefined || !played.state.observed.containers.some(isMeant)) {
+      const what = how.container === undefined ? 'No container' : `No container "${how.container}"`
+      throw new Error(`${what} of pod "${key}" runs on a simulated node`)
+    }
+    played.state = afterCrash(played.state, { exitCode: 1, ...how }, this.#options.clock.now())
+    delete played.written
+    this.#podQueue.add(key)
+  }
+
+  #reboot(node: PlayedNode): void {
+    const podCopies = this.#options.informers.of(pods)
+    for (const key of node.pods) {
+      const played = this.#pods.get(podCopies.get(key)?.metadata.uid ?? '')
+      if (played === undefined) continue
+      played.state = afterReboot(played.state, this.#options.clock.now())
+      delete played.written
+    }
   }
 
   resume(name: string): void {
     const node = this.#find(name)
     if (!node.paused) return
     node.paused = false
+    delete node.silentSince
+    this.#tellOf(name)
     node.renewAt = 0
+    if (node.stopped) this.#reboot(node)
+    node.stopped = false
     this.#wake(node)
   }
 
@@ -352,11 +431,11 @@ class NodePlayer {
     const node = pod === undefined ? undefined : this.#played.get(pod.spec.nodeName ?? '')
     if (pod === undefined || node?.uid === undefined || node.paused) return undefined
     const uid = pod.metadata.uid ?? ''
-    const { habits } = this.#options
+    const { habits, declared } = this.#options
     let played = this.#pods.get(uid)
     if (played !== undefined && this.#isSettled(pod, played)) return played.recheckAt
-    if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod, habits), told: '' }))
-    else played.state = { ...played.state, behaviour: behaviourOf(pod, habits) }
+    if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod, habits, declared), told: '' }))
+    else played.state = { ...played.state, behaviour: behaviourOf(pod, habits, declared) }
     const podIps = pod.spec.hostNetwork === true || isOver(pod) ? undefined : node.addresses?.of(uid)
     const place = { addresses: [node.spec.address], ...(podIps === undefined ? {} : { podIps }) }
     const plan = planSimulatedPod(pod, played.state, place, clock.now())
@@ -415,24 +494,4 @@ class NodePlayer {
       recorder.record(referenceTo(pods, pod, fieldPath), { type, reason, message })
     }
   }
-}
-
-function isOver({ status }: Pick<Pod, 'status'>): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
-}
-
-/** Whether two statuses say the same; the API writes times that were never set as null. */
-function sameStatus(a: PodStatus, b: PodStatus | undefined): boolean {
-  return isSame(a, b ?? {})
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
-    return (a ?? undefined) === (b ?? undefined)
-  if (Array.isArray(a) !== Array.isArray(b)) return false
-  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
-  for (const field in left) if (!isSame(left[field], right[field])) return false
-  for (const field in right) if (!(field in left) && (right[field] ?? undefined) !== undefined) return false
-  return true
 }

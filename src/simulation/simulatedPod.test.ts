@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import { timeText } from '#machinery/time.ts'
-import { behaviourOf } from './behaviour.ts'
+import { behaviourOf, behaviours } from './behaviour.ts'
 import { findPod, planSimulatedPod, type SimulatedPod } from './simulatedPod.ts'
 
 const start = Date.UTC(2026, 0, 1)
@@ -212,8 +212,69 @@ test('behaviours that cannot be read are reported and left out', () => {
     'Invalid annotation "simulation.k8ts.dev/start-after": "soon": must be a duration such as 500ms, 2s or 1m30s',
     'Invalid annotation "simulation.k8ts.dev/exit-code": "256": must be a whole number up to 255',
     'Invalid annotation "simulation.k8ts.dev/exit-after.db": "1s": the pod has no container "db"',
-    'Invalid annotation "simulation.k8ts.dev/fly": "yes": there is no behaviour "fly": known are start-after, ready-after, exit-after, exit-code, exit-runs, crash, stop-after',
+    'Invalid annotation "simulation.k8ts.dev/fly": "yes": there is no behaviour "fly": known are ' +
+      behaviours.map(({ name }) => name).join(', '),
     'Invalid annotation "simulation.k8ts.dev/crash": "often": must be "always" or a whole number up to 1000000',
   ])
-  assert.deepEqual(of('web'), { startAfter: 0, exitCode: 0, exitRuns: Infinity, stopAfter: 90_000 })
+  assert.deepEqual(of('web', 0), { startAfter: 0, exitCode: 0, exitRuns: Infinity, stopAfter: 90_000, pullFailures: 0 })
+})
+
+const probe = { periodSeconds: 5, failureThreshold: 2 }
+
+for (const [name, annotations, spec, until, lines] of [
+  [
+    'an image that cannot be pulled twice',
+    { 'pull-failures': '2' },
+    {},
+    60,
+    [
+      '0s Pending, ErrImagePull',
+      '3s Pending, ImagePullBackOff',
+      '10s Pending, ErrImagePull',
+      '13s Pending, ImagePullBackOff',
+      '30s Running, running ready',
+    ],
+  ],
+  [
+    'runs that end in turn, the last for good',
+    { runs: 'exit 3 after 5s, exit 0 after 10s, stay' },
+    {},
+    60,
+    [
+      '0s Running, running ready',
+      '5s Running, running ready x1',
+      '15s Running, Completed 0 x1',
+      '20s Running, CrashLoopBackOff x1',
+      '25s Running, running ready x2',
+    ],
+  ],
+  [
+    'a container that is ready for a while',
+    { 'unready-after': '10s' },
+    {},
+    60,
+    ['0s Running, running ready', '10s Running, running'],
+  ],
+  [
+    'a container that hangs is replaced by its liveness probe',
+    { 'hang-after': '20s' },
+    { containers: [{ name: 'web', image: 'nginx', livenessProbe: probe }] },
+    40,
+    ['0s Running, running ready', '30s Running, running ready x1'],
+  ],
+] as const satisfies readonly (readonly [string, Record<string, string>, unknown, number, readonly string[]])[]) {
+  test(name, () => {
+    const asked = Object.entries(annotations).map(([key, value]) => [`simulation.k8ts.dev/${key}`, String(value)])
+    assert.deepEqual(live(podWith(Object.fromEntries(asked), spec as Partial<Pod['spec']>), until), lines)
+  })
+}
+
+test('what a test declares goes before annotations', () => {
+  const pod = podWith({ 'simulation.k8ts.dev/exit-after': '5s', 'simulation.k8ts.dev/stop-after': '1s' })
+  const { of } = behaviourOf(pod, undefined, (_pod, _container, attempt) =>
+    attempt === 0 ? { exitAfter: 1_000, exitCode: 7 } : undefined,
+  )
+  const [first, second] = [of('web', 0), of('web', 1)]
+  assert.deepEqual([first.exitAfter, first.exitCode, first.stopAfter], [1_000, 7, 1_000])
+  assert.deepEqual([second.exitAfter, second.exitCode], [5_000, 0])
 })

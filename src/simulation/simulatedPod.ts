@@ -2,14 +2,16 @@ import type { Container, EphemeralContainer } from '#api/core/v1/container.ts'
 import type { ContainerState } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodStatus } from '#api/core/v1/podStatus.ts'
+import type { Probe } from '#api/core/v1/probe.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { planPod } from '#kubelet/plan/planPod.ts'
 import type { PodAction } from '#kubelet/plan/podAction.ts'
-import type { ImageState, PodMemory, ProbeVerdicts } from '#kubelet/plan/podMemory.ts'
+import type { ImageState, PodMemory, ProbeVerdicts, StartFailure } from '#kubelet/plan/podMemory.ts'
 import { allContainers, hashOfContainer } from '#kubelet/plan/podView.ts'
 import { backoffKey, raiseBackoff, type RestartBackoff } from '#kubelet/plan/restarts.ts'
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '#kubelet/runtime/containerRuntime.ts'
-import { behaviourOf, type ContainerBehaviour, type PodBehaviour } from './behaviour.ts'
+import { behaviourOf, type ContainerBehaviour, type DeclaredBehaviour, type PodBehaviour } from './behaviour.ts'
+import { tryPull, type FailedPulls } from './simulatedFaults.ts'
 import { containerId, imageDigest, imageName, runtimeScheme, stoppedBy } from './simulatedContainer.ts'
 
 /** Where a simulated pod is. */
@@ -28,7 +30,10 @@ export interface SimulatedPod {
   readonly stops: ReadonlyMap<string, { readonly at: number; readonly exitCode: number }>
   readonly volumesMounted: boolean
   readonly removed: boolean
+  /** Of containers by name: images that are there, and what came of pulling others. */
   readonly images: ReadonlyMap<string, ImageState>
+  readonly pulls: ReadonlyMap<string, FailedPulls>
+  readonly failures: ReadonlyMap<string, StartFailure>
   readonly backoffs: ReadonlyMap<string, RestartBackoff>
   readonly endingSince?: number
 }
@@ -58,12 +63,17 @@ const mostSteps = 100
  * A pod as its node finds it: fresh, or as its status says that it was left by an earlier process.
  * Volumes and images are always there already, so that a fresh pod takes one look and not four.
  */
-export function findPod(pod: Pod, habits?: ContainerBehaviour): SimulatedPod {
-  const images = new Map<string, ImageState>()
-  for (const { container } of allContainers(pod)) images.set(container.name, imageOf(container))
+export function findPod(pod: Pod, habits?: ContainerBehaviour, declared?: DeclaredBehaviour): SimulatedPod {
   const { phase } = pod.status ?? {}
   const isOver = phase === 'Succeeded' || phase === 'Failed'
   const { containers, backoffs } = runsInStatus(pod)
+  const behaviour = behaviourOf(pod, habits, declared)
+  const images = new Map<string, ImageState>()
+  for (const { container } of allContainers(pod)) {
+    const isThere = behaviour.of(container.name, 0).pullFailures === 0
+    if (isThere || containers.some(({ name }) => name === container.name))
+      images.set(container.name, imageOf(container))
+  }
   const sandboxes =
     containers.length === 0
       ? []
@@ -75,12 +85,14 @@ export function findPod(pod: Pod, habits?: ContainerBehaviour): SimulatedPod {
           ),
         ]
   return {
-    behaviour: behaviourOf(pod, habits),
+    behaviour,
     observed: { sandboxes, containers },
     stops: none,
     volumesMounted: !isOver,
     removed: false,
     images,
+    pulls: none,
+    failures: none,
     backoffs,
   }
 }
@@ -133,13 +145,13 @@ class PodSteps {
   }
 
   memory(): PodMemory {
-    const { volumesMounted, removed, images, backoffs, endingSince, stops } = this.state
+    const { volumesMounted, removed, images, failures, backoffs, endingSince, stops } = this.state
     return {
       node: { addresses: this.#place.addresses, runtimeScheme },
       volumesMounted,
       ...(removed ? { removed } : {}),
       retryAt: {},
-      failures: none,
+      failures,
       images,
       backoffs,
       stopping: stops.size === 0 ? none : new Map([...stops].map(([id, { at }]) => [id, at])),
@@ -157,10 +169,8 @@ class PodSteps {
         return this.#set({ volumesMounted: true })
       case 'unmountVolumes':
         return this.#set({ volumesMounted: false })
-      case 'pullImage': {
-        const { container } = allContainers(this.#pod).find((each) => each.container.name === action.container)!
-        return this.#set({ images: new Map(state.images).set(action.container, imageOf(container)) })
-      }
+      case 'pullImage':
+        return this.#pull(action.container)
       case 'createSandbox':
         return this.#createSandbox(action.attempt)
       case 'stopSandbox': {
@@ -205,10 +215,25 @@ class PodSteps {
     return this.#set({ observed: { ...observed, sandboxes: [sandbox, ...observed.sandboxes.slice(0, 1)] } })
   }
 
+  #pull(name: string): true {
+    const { behaviour, images, pulls, failures } = this.state
+    const { container } = allContainers(this.#pod).find((each) => each.container.name === name)!
+    const { pullFailures } = behaviour.of(name, 0)
+    const { image, failed, failure, events } = tryPull(container, pullFailures, pulls.get(name), this.#now)
+    this.events.push(...events)
+    return this.#set({
+      images: image === undefined ? images : new Map(images).set(name, image),
+      pulls: failed === undefined ? pulls : new Map(pulls).set(name, failed),
+      failures: new Map(
+        [...failures].filter(([each]) => each !== name).concat(failure === undefined ? [] : [[name, failure]]),
+      ),
+    })
+  }
+
   #start({ name, attempt, imageRef, endedAt }: Extract<PodAction, { do: 'startContainer' }>): boolean {
     const { observed, behaviour, backoffs } = this.state
     const sandbox = observed.sandboxes[0]!
-    const due = sandbox.createdAt + (attempt === 0 ? behaviour.of(name).startAfter : 0)
+    const due = sandbox.createdAt + (attempt === 0 ? behaviour.of(name, 0).startAfter : 0)
     if (due > this.#now) {
       this.recheck(due)
       return false
@@ -243,9 +268,10 @@ class PodSteps {
   }
 
   #stop(id: string, name: string, graceSeconds: number, why: string): boolean {
+    const attempt = this.state.observed.containers.find((run) => run.id === id)?.attempt ?? 0
     if (!this.state.stops.has(id))
       this.events.push({ type: 'Normal', reason: 'Killing', message: why, container: name })
-    const stop = stoppedBy(this.state.behaviour.of(name), this.#now, graceSeconds)
+    const stop = stoppedBy(this.state.behaviour.of(name, attempt), this.#now, graceSeconds)
     const known = this.state.stops.get(id)
     // Asked again with less grace: the earlier end counts.
     if (known !== undefined && known.at <= stop.at) return false
@@ -285,20 +311,33 @@ class PodSteps {
       if (run.state !== 'running') continue
       const found = allContainers(this.seen).find(({ container }) => container.name === run.name)
       if (found === undefined) continue
-      const { startupProbe, readinessProbe } = found.container
-      if (startupProbe === undefined && readinessProbe === undefined) continue
-      const startup = run.startedAt! + (startupProbe?.initialDelaySeconds ?? 0) * 1_000
-      const delay = this.state.behaviour.of(run.name).readyAfter ?? (readinessProbe?.initialDelaySeconds ?? 0) * 1_000
-      const ready = Math.max(startup, run.startedAt! + delay)
-      for (const at of [startup, ready]) this.recheck(at)
+      const { startupProbe, readinessProbe, livenessProbe } = found.container
+      if (startupProbe === undefined && readinessProbe === undefined && livenessProbe === undefined) continue
+      const { readyAfter, unreadyAfter, hangAfter } = this.state.behaviour.of(run.name, run.attempt)
+      const from = (delay: number): number => run.startedAt! + delay
+      const startup = from((startupProbe?.initialDelaySeconds ?? 0) * 1_000)
+      const ready = Math.max(startup, from(readyAfter ?? (readinessProbe?.initialDelaySeconds ?? 0) * 1_000))
+      const hangs = hangAfter === undefined ? Infinity : from(hangAfter)
+      const unready = Math.min(
+        unreadyAfter === undefined ? Infinity : from(unreadyAfter),
+        hangs + timeToFail(readinessProbe),
+      )
+      const dead = livenessProbe === undefined ? Infinity : hangs + timeToFail(livenessProbe)
+      for (const at of [startup, ready, unready, dead]) if (at < Infinity) this.recheck(at)
       verdicts ??= new Map()
       verdicts.set(run.id, {
         ...(startup <= this.#now ? { startup: 'success' } : {}),
-        readiness: ready <= this.#now ? 'success' : 'failure',
+        readiness: ready <= this.#now && unready > this.#now ? 'success' : 'failure',
+        ...(dead <= this.#now ? { liveness: 'failure' } : {}),
       })
     }
     return verdicts ?? none
   }
+}
+
+/** How long a probe takes to find out that something does not answer any more, in milliseconds. */
+function timeToFail(probe: Probe | undefined): number {
+  return (probe?.failureThreshold ?? 3) * (probe?.periodSeconds ?? 10) * 1_000
 }
 
 /** When and how a run ends: by itself, or because it was asked to. */
@@ -307,7 +346,7 @@ function endOfRun(
   behaviour: PodBehaviour,
   stops: SimulatedPod['stops'],
 ): { readonly at: number; readonly exitCode: number } | undefined {
-  const { exitAfter, exitCode, exitRuns } = behaviour.of(run.name)
+  const { exitAfter, exitCode, exitRuns } = behaviour.of(run.name, run.attempt)
   const stop = stops.get(run.id)
   if (exitAfter === undefined || run.attempt >= exitRuns) return stop
   const own = { at: run.startedAt! + exitAfter, exitCode }
@@ -316,7 +355,10 @@ function endOfRun(
 
 /** A container that shall take its time to be ready is one with a readiness probe, although it has none. */
 function withDelayedReadiness(pod: Pod, behaviour: PodBehaviour): Pod {
-  const isDelayed = (name: string): boolean => behaviour.of(name).readyAfter !== undefined
+  const isDelayed = (name: string): boolean => {
+    const { readyAfter, unreadyAfter } = behaviour.of(name, 0)
+    return readyAfter !== undefined || unreadyAfter !== undefined
+  }
   if (!pod.spec.containers.some(({ name }) => isDelayed(name))) return pod
   const containers = pod.spec.containers.map((container) =>
     container.readinessProbe === undefined && isDelayed(container.name)

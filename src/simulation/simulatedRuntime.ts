@@ -76,7 +76,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
   const stop = async (id: string, graceSeconds: number): Promise<void> => {
     const run = runNamed(id)
     if (run.state !== 'running') return
-    const { at, exitCode } = stoppedBy(behaviourOf(run.pod).of(run.name), clock.now(), graceSeconds)
+    const { at, exitCode } = stoppedBy(behaviourOf(run.pod).of(run.name, run.attempt), clock.now(), graceSeconds)
     if (at <= clock.now()) return end(id, exitCode)
     using _timer = clock.after(at - clock.now(), () => end(id, exitCode))
     await run.ended.promise
@@ -183,7 +183,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
     },
     async startContainer(id, signal) {
       const { pod, name, attempt, sandboxId } = runNamed(id)
-      const { startAfter, exitAfter, exitCode, exitRuns } = behaviourOf(pod).of(name)
+      const { startAfter, exitAfter, exitCode, exitRuns } = behaviourOf(pod).of(name, attempt)
       const wait = attempt === 0 ? sandboxNamed(sandboxId).createdAt + startAfter - clock.now() : 0
       if (wait > 0) await clock.sleep(wait, signal)
       const run = runNamed(id)

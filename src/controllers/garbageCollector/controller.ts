@@ -1,3 +1,4 @@
+import { customResourceDefinitions } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Controller } from '#client/controller.ts'
@@ -11,12 +12,17 @@ import { planItem, type ItemPlan, type OwnerState } from './plan.ts'
 
 /** The key under which the collector asks what the server serves. */
 const lookForKinds = 'kinds'
-/** How often; new kinds come with CustomResourceDefinitions. */
+/** How often unless told: servers that extend the API may serve other kinds at any time. */
 const discoverEvery = 30_000
+/** The kinds of a definition that has just changed are served by then. */
+const discoverSoon = 1_000
 
 /** Deletes what has lost its owners and carries out foreground and orphaning deletions, for every kind that is served. */
 export function garbageCollector(context: ControllerContext): Controller {
-  const { client, causes } = context
+  const { client, causes, clock } = context
+  const definitions = context.informers.of(customResourceDefinitions)
+  /** When a definition last changed. */
+  let changedAt = -Infinity
   const graph = new OwnershipGraph()
   const kinds = new Map<string, Resource>()
   const followed = new Map<string, Followed>()
@@ -113,8 +119,12 @@ export function garbageCollector(context: ControllerContext): Controller {
     permissions: [{ groups: ['*'], resources: ['*'], verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'] }],
     workers: 20,
     initial: [lookForKinds],
-    watch(_on, add) {
+    watch(on, add) {
       lookAt = add
+      on(definitions, () => {
+        changedAt = clock.now()
+        return [lookForKinds]
+      })
     },
     async reconcile(key, signal) {
       if (key === lookForKinds) {
@@ -127,7 +137,8 @@ export function garbageCollector(context: ControllerContext): Controller {
           for (const uid of puzzling) lookAt(uid)
           puzzling.clear()
         }
-        return { after: discoverEvery }
+        const isNew = clock.now() - changedAt < discoverSoon
+        return { after: isNew ? discoverSoon : (context.config.discoveryMilliseconds ?? discoverEvery) }
       }
       // What a kind that was not read yet owns, or is owned by, cannot be told.
       if (![...followed.values()].every(({ informer }) => informer.hasSynced)) return { after: 200 }

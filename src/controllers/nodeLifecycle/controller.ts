@@ -30,6 +30,16 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
   /** Nodes that were greeted, with their uid, to say goodbye to them. */
   const greeted = new Map<string, string>()
 
+  const { heartbeats } = context.config
+
+  /** When a node was last heard of, in whichever way. */
+  const listen = (node: Node): Heard => {
+    const own = hear(node)
+    const vouched = heartbeats?.lastHeard(node.metadata.name)
+    if (vouched === undefined) return own
+    return { ...own, at: Math.max(own.at, vouched === 'alive' ? clock.now() : vouched) }
+  }
+
   const hear = (node: Node): Heard => {
     const { name } = node.metadata
     const { renewTime = '' } = leaseCopies.get(`${leaseNamespace}/${name}`)?.spec ?? {}
@@ -90,7 +100,8 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
       { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
       { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'list', 'watch'] },
     ],
-    watch(on) {
+    watch(on, add) {
+      heartbeats?.onChange(add)
       on(copies, ({ metadata: { name } }) => {
         const node = copies.get(name)
         if (node !== undefined) hear(node)
@@ -109,7 +120,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
       greet(name, known)
       if (known === undefined) return
       const now = clock.now()
-      const health = planHealth(known, hear(known), grace, now)
+      const health = planHealth(known, listen(known), grace, now)
       let node = known
       if (health.conditions !== undefined) {
         node = await writeStatus(client, nodes, known, { ...known.status, conditions: [...health.conditions] }, signal)
@@ -129,6 +140,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
         await client.patch(nodes, node.metadata, { type: 'merge', body }, { signal })
       }
       if (wants && !mayEvict) return { after: monitorPeriod }
+      if (heartbeats?.lastHeard(name) === 'alive') return
       return now <= health.silentAt ? { after: health.silentAt - now + 1 } : undefined
     },
   }

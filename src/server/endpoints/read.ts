@@ -95,6 +95,7 @@ export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
       ...(from === undefined ? {} : { from }),
       markInitialEvents: options.sendInitialEvents === true && options.bookmarks,
       bookmarks: options.bookmarks,
+      bookmarkMs: server.bookmarkMs,
       isTransformed: exchange.wanted.as !== undefined,
       signal: AbortSignal.any([
         request.signal,
