@@ -93,20 +93,21 @@ export class SchedulingQueue {
   readonly #errors = new Heap<Entry>(endsBefore)
   #taker: (() => void) | undefined
   #closed = false
-  #flushTimer: Disposable
+  /** From the first pod on, so that a queue that nobody uses leaves nothing behind. */
+  #flushTimer: Disposable | undefined
   #backoffTimer: (Disposable & { readonly at: number }) | undefined
 
   constructor({ clock, rulesOf, backoff = usualBackoff }: SchedulingQueueOptions) {
     this.#clock = clock
     this.#rulesOf = rulesOf
     this.#delays = backoff
-    this.#flushTimer = clock.after(flushInterval, () => this.#flush())
   }
 
   /** Takes in a pod that has no node, or its newest state; `gated` keeps it aside until it is set again without. */
   set(pod: Pod, gated: boolean): void {
     const known = this.#waiting.get(pod.metadata.uid!)
     if (known === undefined) {
+      this.#flushTimer ??= this.#clock.after(flushInterval, () => this.#flush())
       const waiting: Waiting = {
         queued: { pod, since: this.#clock.now(), attempts: 0 },
         place: { at: 'gated' },
@@ -215,7 +216,7 @@ export class SchedulingQueue {
   /** Ends `take`, now and later. */
   close(): void {
     this.#closed = true
-    this.#flushTimer[Symbol.dispose]()
+    this.#flushTimer?.[Symbol.dispose]()
     this.#backoffTimer?.[Symbol.dispose]()
     this.#waiting.clear()
     this.#unschedulable.clear()
