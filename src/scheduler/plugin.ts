@@ -28,6 +28,8 @@ export type RejectionCause =
   | { readonly kind: 'unschedulable' }
   | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
   | { readonly kind: 'gate'; readonly gates: readonly string[] }
+  /** A volume or claim of the pod; the reason says what is the matter with it. */
+  | { readonly kind: 'volume' }
   /** No pod that a required term is about is in the node's domain; without `value` the node has no such label. */
   | { readonly kind: 'affinity'; readonly topologyKey: string; readonly value?: string }
   /** So many pods in the node's domain would have to go: ones that the pod avoids, or (`existing`) ones that avoid it. */

@@ -34,6 +34,7 @@ import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { SchedulingQueue, type QueuedPod } from './queue.ts'
 import { failed, Reservation, type Setback } from './reservation.ts'
 import { siblingFinder } from './siblings.ts'
+import { volumeObjects } from './volumes/volumeObjects.ts'
 import { followWatched } from './watched.ts'
 
 export interface SchedulerOptions {
@@ -95,7 +96,11 @@ class Scheduler {
     const profiles = options.profiles ?? [
       makeProfile({
         schedulerName: defaultSchedulerName,
-        plugins: defaultPlugins({ siblingsOf: siblingFinder(informers), namespaces: namespaceLabels(informers) }),
+        plugins: defaultPlugins({
+          siblingsOf: siblingFinder(informers),
+          namespaces: namespaceLabels(informers),
+          volumes: volumeObjects(informers, options.client, clock),
+        }),
         preemption: usualPreemption,
       }),
     ]

@@ -141,22 +141,20 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     clock,
     report,
   })
-  const scheduler = schedulerComponent({
-    ...shared,
-    client: clientOf('system:kube-scheduler'),
-    events,
-  })
+  // Not even made where it does not run: it has a timer from the beginning.
+  const schedulers =
+    options.scheduler === false
+      ? []
+      : [schedulerComponent({ ...shared, client: clientOf('system:kube-scheduler'), events })]
   const components: readonly Component[] = [
     { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },
     systemObjectsComponent(clientOf('system:apiserver')),
     loop('informers', (signal) => informers.run(signal)),
     loop('events', (signal) => events.run(signal)),
-    ...[...controllerParts, ...(options.scheduler === false ? [] : [scheduler]), nodes.component, volumes].map(
-      (part) => ({
-        ...part,
-        needs: ['system-objects', ...(part.needs ?? [])],
-      }),
-    ),
+    ...[...controllerParts, ...schedulers, nodes.component, volumes].map((part) => ({
+      ...part,
+      needs: ['system-objects', ...(part.needs ?? [])],
+    })),
   ]
   const administrator = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
   return { components, server, client: clientAs(administrator, 'kubectl'), informers, causes, nodes }

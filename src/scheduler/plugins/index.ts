@@ -1,3 +1,4 @@
+import type { VolumeActions, VolumeObjects } from '#scheduler/volumes/volumeObjects.ts'
 import type { Plugin } from '#scheduler/plugin.ts'
 import type { NamespaceLabels } from './affinityTerms.ts'
 import { gates } from './gates.ts'
@@ -16,6 +17,10 @@ import {
 import type { PodTopologySpreadArguments, SiblingsOf } from './spreadConstraints.ts'
 import { taints } from './taints.ts'
 import { unschedulable } from './unschedulable.ts'
+import { volumeBinding, type VolumeBindingArguments } from './volumeBinding.ts'
+import { volumeLimits } from './volumeLimits.ts'
+import { volumeRestrictions } from './volumeRestrictions.ts'
+import { volumeZone } from './volumeZone.ts'
 
 /** A plugin with its say in the sum of scores. */
 export interface WeightedPlugin {
@@ -31,11 +36,14 @@ export interface PluginArguments {
   readonly NodeResourcesBalancedAllocation?: BalancedAllocationArguments
   readonly PodTopologySpread?: PodTopologySpreadArguments
   readonly InterPodAffinity?: InterPodAffinityArguments
+  readonly VolumeBinding?: VolumeBindingArguments
 }
 
 export interface PluginOptions {
   readonly siblingsOf: SiblingsOf
   readonly namespaces: NamespaceLabels
+  /** Where volumes are known; without them a scheduler knows no volumes. */
+  readonly volumes?: { readonly objects: VolumeObjects; readonly actions: VolumeActions }
   readonly arguments?: PluginArguments
 }
 
@@ -43,6 +51,7 @@ export interface PluginOptions {
 export function defaultPlugins({
   siblingsOf,
   namespaces,
+  volumes,
   arguments: given = {},
 }: PluginOptions): readonly WeightedPlugin[] {
   return [
@@ -53,9 +62,22 @@ export function defaultPlugins({
     { plugin: nodeAffinity(given.NodeAffinity), weight: 2 },
     { plugin: ports, weight: 0 },
     { plugin: resourcesFit(given.NodeResourcesFit), weight: 1 },
+    ...(volumes === undefined ? [] : volumePlugins(volumes, given)),
     { plugin: podTopologySpread(siblingsOf, given.PodTopologySpread), weight: 2 },
     { plugin: interPodAffinity(namespaces, given.InterPodAffinity), weight: 2 },
     { plugin: balancedAllocation(given.NodeResourcesBalancedAllocation), weight: 1 },
     { plugin: imageLocality, weight: 1 },
+  ]
+}
+
+function volumePlugins(
+  { objects, actions }: NonNullable<PluginOptions['volumes']>,
+  given: PluginArguments,
+): readonly WeightedPlugin[] {
+  return [
+    { plugin: volumeRestrictions(objects), weight: 0 },
+    { plugin: volumeLimits(objects), weight: 0 },
+    { plugin: volumeBinding(objects, actions, given.VolumeBinding), weight: 0 },
+    { plugin: volumeZone(objects), weight: 0 },
   ]
 }
