@@ -109,6 +109,7 @@ const volatile = new Set([
   'nodePort',
   'firstTimestamp',
   'lastTimestamp',
+  'lastPhaseTransitionTime',
 ])
 
 /** An object without what is different in every cluster, as recorded answers have it. */
