@@ -21,6 +21,7 @@ import {
 } from './certificates.ts'
 import { ownBuild } from './build.ts'
 import { clusterPolicy } from './roles.ts'
+import type { SchedulerFile } from './schedulerFile.ts'
 import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import type { ClusterConfig } from './config.ts'
@@ -83,6 +84,8 @@ export interface Assembly {
   readonly informers: Informers
   readonly events: EventWriter
   readonly causes: Causes
+  /** What the cluster's KubeSchedulerConfiguration says; read where the control plane runs. */
+  readonly schedulerFile: SchedulerFile | undefined
   /** The log of a component, and how it tells there what went wrong and is tried again. */
   logOf(component: string): { readonly log: Logger; readonly report: (problem: string, error?: unknown) => void }
 }
@@ -160,9 +163,20 @@ export async function assembleNode(
     informers,
     events,
     causes,
+    schedulerFile: controlPlane === undefined ? undefined : await schedulerFileOf(host, record.config),
     controllers,
     logOf,
   }
+}
+
+/** Whoever uses none pays for none. */
+async function schedulerFileOf(
+  { files }: Host,
+  { schedulerConfig }: ClusterConfig,
+): Promise<SchedulerFile | undefined> {
+  if (schedulerConfig === undefined) return undefined
+  const { readSchedulerFile } = await import('./schedulerFile.ts')
+  return readSchedulerFile(files, schedulerConfig)
 }
 
 /** The clients of a worker: with the certificates of its proxy and of its volumes, and as the node for all else. */

@@ -139,7 +139,10 @@ function controllersComponent({ controllers, clock, controlPlane, logOf }: Assem
   }
 }
 
-function scheduler({ clientOf, informers, events, causes, clock, random, logOf }: Assembly): Component {
+function scheduler({ clientOf, informers, events, causes, clock, random, logOf, schedulerFile }: Assembly): Component {
+  const { log, report } = logOf('scheduler')
+  const { withoutEffect = [] } = schedulerFile?.configuration ?? {}
+  if (withoutEffect.length > 0) log.warn('Settings of the scheduler have no effect here', { settings: withoutEffect })
   return schedulerComponent({
     client: clientOf('system:kube-scheduler'),
     informers,
@@ -147,7 +150,8 @@ function scheduler({ clientOf, informers, events, causes, clock, random, logOf }
     causes,
     clock,
     random,
-    report: logOf('scheduler').report,
+    report,
+    ...schedulerFile,
   })
 }
 

@@ -16,6 +16,7 @@ clusterDomain: lab.local
 apiServerPort: 7443
 history: { megabytes: 10, hours: 2 }
 ephemeral: true
+schedulerConfig: /etc/k8ts/scheduler.yaml
 `
   assert.deepEqual(parseConfigFile(text, 'f'), {
     name: 'lab',
@@ -28,6 +29,7 @@ ephemeral: true
     apiServerPort: 7443,
     history: { megabytes: 10, hours: 2 },
     ephemeral: true,
+    schedulerConfig: '/etc/k8ts/scheduler.yaml',
   })
 })
 

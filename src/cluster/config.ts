@@ -18,6 +18,7 @@ import {
   type SettingValue,
 } from '#lib/settings/settings.ts'
 import { readSettings } from '#lib/settings/settingsFile.ts'
+import { withoutAbsent } from '#lib/settings/withoutAbsent.ts'
 
 /** What a person asks for; a file may say all of it, flags some. */
 export interface ClusterConfig {
@@ -40,6 +41,8 @@ export interface ClusterConfig {
   readonly outside: boolean
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
+  /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
+  readonly schedulerConfig?: string
 }
 
 export interface AuthenticationConfig {
@@ -120,6 +123,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   }),
   ephemeral: yesOrNo({ about: 'Whether images and snapshots are kept in memory.' }),
   outside: yesOrNo({ about: 'Whether nodes and pods reach what is outside of this machine.' }),
+  schedulerConfig: absolutePath({ about: 'A file with a KubeSchedulerConfiguration.' }),
   authentication: members('Further ways to say who one is.', {
     tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
     oidc: members('An OpenID Connect provider whose users are known.', {
@@ -147,17 +151,10 @@ export function readPorts(value: string): readonly [number, number] | undefined 
 
 /** Reads a configuration file's text (YAML or JSON); what it does not say is absent. Throws SettingsError. */
 export function parseConfigFile(content: string, name: string): Partial<ClusterConfig> {
-  const said = withoutAbsent(readSettings(clusterSettings, content, name))
+  const said: unknown = withoutAbsent(readSettings(clusterSettings, content, name))
   const { nodePorts, ...rest } = said as Partial<NonNullable<SettingValue<typeof clusterSettings>>>
   const ports = nodePorts === undefined ? {} : { nodePorts: readPorts(nodePorts)! }
   return { ...(rest as Partial<ClusterConfig>), ...ports }
-}
-
-/** A value without the members that say nothing, at every depth. */
-function withoutAbsent(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const said = Object.entries(value).filter(([, each]) => each !== undefined)
-  return Object.fromEntries(said.map(([key, each]) => [key, withoutAbsent(each)]))
 }
 
 function checkNumber(value: number, setting: string, least: number, most: number): void {

@@ -22,7 +22,7 @@ import { removerOf, standardStorageClass } from '#machinery/localVolumes.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
-import { schedulerComponent } from '#scheduler/scheduler.ts'
+import { schedulerComponent, type SchedulerOptions } from '#scheduler/scheduler.ts'
 import { nodeVolumesRole } from '#server/authorize/bootstrap/nodeVolumesRole.ts'
 import { bootstrapPolicy, type BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
@@ -43,8 +43,8 @@ export interface ClusterPartsOptions {
   readonly nodes?: number | readonly SimulatedNodeSpec[]
   /** Names of the controllers to run; all unless told. */
   readonly controllers?: 'all' | readonly string[]
-  /** False: pods stay without a node. */
-  readonly scheduler?: boolean
+  /** False: pods stay without a node. As usual unless told. */
+  readonly scheduler?: boolean | Pick<SchedulerOptions, 'configuration' | 'furtherPlugins'>
   readonly config?: Partial<ControllerConfig>
   /**
    * How nodes say that they are alive: by `leases` every ten seconds (unless told), or `directly` to the controller that asks,
@@ -141,11 +141,11 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     clock,
     report,
   })
-  // Not even made where it does not run: it has a timer from the beginning.
+  const scheduling = { ...shared, client: clientOf('system:kube-scheduler'), events }
   const schedulers =
     options.scheduler === false
       ? []
-      : [schedulerComponent({ ...shared, client: clientOf('system:kube-scheduler'), events })]
+      : [schedulerComponent({ ...scheduling, ...(typeof options.scheduler === 'object' ? options.scheduler : {}) })]
   const components: readonly Component[] = [
     { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },
     systemObjectsComponent(clientOf('system:apiserver')),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { readArgument, step, UsageError, type Command, type Surroundings } from './command.ts'
 import { clusterNameOf, withLock } from './names.ts'
@@ -8,6 +9,7 @@ import { prepareMachine } from '#cluster/machine.ts'
 import { readRecord } from '#cluster/record.ts'
 import { bringUp, describeCluster } from '#cluster/start.ts'
 import { endCluster } from '#cluster/removal.ts'
+import { readSchedulerFile } from '#cluster/schedulerFile.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 
@@ -15,6 +17,7 @@ interface Flags {
   readonly workers?: number
   readonly simulatedNodes?: number
   readonly config?: string
+  readonly schedulerConfig?: string
   readonly apiServerPort?: number
   readonly ephemeral?: boolean
   readonly outside?: boolean
@@ -31,6 +34,7 @@ export const up: Command = {
       .option('--workers <n>', 'worker nodes beside the control plane', readCount)
       .option('--simulated-nodes <n>', 'nodes that run pods without containers', readCount)
       .option('--config <file>', 'settings of the cluster, as YAML or JSON')
+      .option('--scheduler-config <file>', 'a KubeSchedulerConfiguration, as YAML or JSON')
       .option('--api-server-port <port>', 'port of the API server', readCount)
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
       .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
@@ -85,18 +89,22 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     if (error instanceof SettingsError) throw new UsageError(error.message)
     throw error
   }
-  const { workers, simulatedNodes, apiServerPort, ephemeral, outside } = flags
+  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig } = flags
   try {
-    return completeConfig(file, {
+    const config = completeConfig(file, {
       ...(given === undefined ? {} : { name: clusterNameOf(given) }),
       ...(workers === undefined ? {} : { workers }),
       ...(simulatedNodes === undefined ? {} : { simulatedNodes }),
       ...(apiServerPort === undefined ? {} : { apiServerPort }),
       ...(ephemeral === undefined ? {} : { ephemeral }),
       ...(outside === undefined ? {} : { outside }),
+      ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
     })
+    // What is wrong in it is told now, not by a scheduler that does not start.
+    if (config.schedulerConfig !== undefined) await readSchedulerFile(host.files, config.schedulerConfig)
+    return config
   } catch (error) {
-    if (error instanceof ConfigError) throw new UsageError(error.message)
+    if (error instanceof ConfigError || error instanceof SettingsError) throw new UsageError(error.message)
     throw error
   }
 }
@@ -114,6 +122,7 @@ function refuseOtherSettings(
   if (flags.apiServerPort !== undefined) said.push('apiServerPort')
   if (flags.ephemeral !== undefined) said.push('ephemeral')
   if (flags.outside !== undefined) said.push('outside')
+  if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
     if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue

@@ -7,7 +7,7 @@ import { HttpClientError } from '#lib/http/clientError.ts'
 import type { ClusterView } from '../admission/chain.ts'
 import { serviceEndpoint } from './serviceEndpoint.ts'
 import { answerProblem } from './answerProblem.ts'
-import { connectionProblem } from './connectionProblem.ts'
+import { connectionProblem } from '#lib/http/connectionProblem.ts'
 
 export interface WebhookCall {
   readonly config: WebhookClientConfig

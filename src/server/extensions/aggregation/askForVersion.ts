@@ -1,7 +1,7 @@
 import type { Clock } from '#lib/clock.ts'
 import { messageOf } from '#lib/errorText.ts'
 import type { ClusterView } from '../../admission/chain.ts'
-import { connectionProblem } from '../../webhooks/connectionProblem.ts'
+import { connectionProblem } from '#lib/http/connectionProblem.ts'
 import type { Backend, Way } from './backend.ts'
 import { patienceMs } from './documents.ts'
 import { identityHeaders } from './identity.ts'

@@ -7,7 +7,7 @@ import type { Exchange } from '../../exchange.ts'
 import { forwardedHeaders, responseReply } from '../../forward.ts'
 import { searchOf, type ServerReply } from '../../request.ts'
 import { isLongRunning, timeoutOf } from '../../requestLimits.ts'
-import { connectionProblem } from '../../webhooks/connectionProblem.ts'
+import { connectionProblem } from '#lib/http/connectionProblem.ts'
 import type { Backend, Way } from './backend.ts'
 import { identityHeaders, isIdentityHeader } from './identity.ts'
 

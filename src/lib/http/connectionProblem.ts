@@ -1,10 +1,8 @@
-import { HttpClientError } from '#lib/http/clientError.ts'
+import { HttpClientError } from './clientError.ts'
 import { messageOf } from '#lib/errorText.ts'
-import { StatusError } from '#machinery/status.ts'
 
 /** What a Go client would say of a connection that did not work. */
 export function connectionProblem(error: unknown): string {
-  if (error instanceof StatusError) return error.message
   if (!(error instanceof HttpClientError)) return messageOf(error)
   const {
     code = '',

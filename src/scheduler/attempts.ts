@@ -1,0 +1,360 @@
+import { bindings } from '#api/core/v1/binding.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
+import type { Client } from '#client/client.ts'
+import type { EventWriter } from '#client/events.ts'
+import type { Clock } from '#lib/clock.ts'
+import { messageOf } from '#lib/errorText.ts'
+import type { Random } from '#lib/random.ts'
+import { isReason } from '#machinery/status.ts'
+import type { SchedulerCache } from './cache.ts'
+import type { AlsoTest, Diagnosis, Fitting } from './cycle.ts'
+import { failureMessage, preemptionMessage } from './diagnosis.ts'
+import type { Extender } from './extenders/extender.ts'
+import {
+  bindByExtenders,
+  filterByExtenders,
+  preemptByExtenders,
+  scoreByExtenders,
+  type TellIgnored,
+} from './extenders/rounds.ts'
+import type { Nominations } from './nominations.ts'
+import type { Failure, PodReports } from './podReports.ts'
+import { chooseCandidate } from './preemption/choose.ts'
+import { makeRoom } from './preemption/evict.ts'
+import { planPreemption, type PreemptionOptions } from './preemption/plan.ts'
+import { Trial } from './preemption/trial.ts'
+import type { Candidate } from './preemption/victims.ts'
+import { defaultSchedulerName, type Profile } from './profile.ts'
+import type { SchedulingQueue } from './queue.ts'
+import { failed, Reservation, type Setback } from './reservation.ts'
+
+/** How many bindings may be on their way at once. */
+const mostBindings = 64
+
+export interface AttemptContext {
+  readonly client: Client
+  readonly events: Pick<EventWriter, 'recorder'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly cache: SchedulerCache
+  readonly queue: SchedulingQueue
+  readonly nominations: Nominations
+  readonly reports: PodReports
+  readonly budgets: () => readonly PodDisruptionBudget[]
+  readonly extenders: readonly Extender[]
+  readonly report?: (problem: string, error: unknown) => void
+}
+
+/** What a pod waits for between the decision and the binding. */
+interface Wait {
+  readonly abort: AbortController
+  /** Whether plugins still have to let it go. */
+  isHeld: boolean
+}
+
+/** Attempts to give pods their nodes: what was decided in the loop, and what follows from it beside the loop. */
+export class Attempts {
+  readonly #context: AttemptContext
+  /** Aborts when the scheduler ends. */
+  readonly #signal: AbortSignal
+  /** Bindings that are being written. */
+  readonly #bindings = new Set<Promise<void>>()
+  /** All that goes on beside the loop. */
+  readonly #background = new Set<Promise<void>>()
+  /** By the uid of the pod. */
+  readonly #waits = new Map<string, Wait>()
+
+  constructor(context: AttemptContext, signal: AbortSignal) {
+    this.#context = context
+    this.#signal = signal
+  }
+
+  /**
+   * One attempt for one pod: decide now, write later, so that the next pod need not wait for the store. What it returns is
+   * to be waited for before the next pod: somebody outside is asked, or enough bindings are on their way.
+   */
+  attempt(pod: Pod, profile: Profile): Promise<void> | undefined {
+    const fitting = profile.placement.findFitting(pod, this.#context.cache.snapshot(), this.#promiseTest(pod))
+    const extenders = this.#context.extenders.filter((extender) => extender.isInterested(pod))
+    if (extenders.length > 0) return this.#attemptWith(extenders, pod, profile, fitting)
+    if (fitting.positions.length > 0) this.#place(pod, profile, fitting)
+    else void this.#preemptOrWait(pod, profile, fitting, fitting.diagnosis)
+    return this.#bindings.size >= mostBindings ? Promise.race(this.#bindings) : undefined
+  }
+
+  /** The pod is gone: whatever it waited for is given up. */
+  drop(pod: Pod): void {
+    this.#waits.get(pod.metadata.uid!)?.abort.abort(new Error(`pod "${pod.metadata.name}" does not exist any more`))
+  }
+
+  /** Gives up what pods wait for; resolves once nothing goes on any more. */
+  async end(): Promise<void> {
+    for (const { abort } of this.#waits.values()) abort.abort(this.#signal.reason)
+    await Promise.all(this.#background)
+  }
+
+  /** Sees to it that a node is not given away twice: to this pod, and to one that it is promised to. */
+  #promiseTest(pod: Pod): AlsoTest | undefined {
+    const { nominations } = this.#context
+    if (nominations.isEmpty) return undefined
+    return (node, hooks) => {
+      const promised = nominations.ahead(pod, node.name)
+      return promised.length === 0 ? undefined : new Trial(pod, node, hooks).with({ added: promised }).objection()
+    }
+  }
+
+  async #attemptWith(extenders: readonly Extender[], pod: Pod, profile: Profile, fitting: Fitting): Promise<void> {
+    try {
+      const { diagnosis, cluster, hooks, verdicts, nodes } = fitting
+      const filtered = await filterByExtenders(extenders, pod, fitting, this.#tellIgnored)
+      const { positions } = filtered
+      if (positions.length > 0) {
+        const views = [...positions].map((at) => nodes[at]!)
+        const further =
+          views.length === 1 ? undefined : await scoreByExtenders(extenders, pod, views, this.#tellIgnored)
+        this.#place(pod, profile, { cluster, hooks, verdicts, nodes, positions }, further, extenders)
+        return
+      }
+      const rejections = [...diagnosis.rejections, ...filtered.rejections]
+      await this.#preemptOrWait(pod, profile, fitting, { ...diagnosis, rejections }, extenders)
+    } catch (error) {
+      this.#inBackground(this.#setBack(pod, { error: error as Error }), pod)
+    }
+  }
+
+  readonly #tellIgnored: TellIgnored = (extender, error) =>
+    this.#context.report?.(`Extender ${extender.name} failed and is passed over`, error)
+
+  #place(
+    pod: Pod,
+    profile: Profile,
+    considered: Omit<Fitting, 'diagnosis'>,
+    further?: Float64Array,
+    extenders: readonly Extender[] = [],
+  ): void {
+    const { cache, nominations, queue, random } = this.#context
+    const { nodes, positions, hooks } = considered
+    const promised = nominations.nodeOf(pod)
+    const at = promised === undefined ? undefined : positions.find((each) => nodes[each]!.name === promised)
+    const node = at === undefined ? profile.placement.choose(pod, considered, random, further) : nodes[at]!
+    nominations.remove(pod)
+    cache.assume(pod, node.name)
+    const reservation = new Reservation(pod, node.name, hooks)
+    const setback = reservation.reserve()
+    if (setback !== undefined) {
+      reservation.unreserve()
+      cache.forget(pod)
+      this.#inBackground(this.#setBack(pod, setback), pod)
+    } else if (reservation.waits) this.#inBackground(this.#bindAfterWaiting(reservation, extenders), pod)
+    else {
+      queue.leave(pod)
+      this.#inBackground(this.#bind(reservation, extenders), pod)
+    }
+  }
+
+  /** Binds a pod once its plugins let it go and have prepared what it needs. */
+  async #bindAfterWaiting(reservation: Reservation, extenders: readonly Extender[]): Promise<void> {
+    const { pod } = reservation
+    const wait: Wait = { abort: new AbortController(), isHeld: true }
+    this.#waits.set(pod.metadata.uid!, wait)
+    if (this.#signal.aborted) wait.abort.abort(this.#signal.reason)
+    let setback: Setback | undefined
+    try {
+      setback = await reservation.permit(wait.abort.signal)
+      if (setback === undefined && !wait.abort.signal.aborted) {
+        wait.isHeld = false
+        this.#context.queue.leave(pod)
+        setback = await reservation.preBind(wait.abort.signal)
+      }
+    } finally {
+      this.#waits.delete(pod.metadata.uid!)
+    }
+    const { aborted, reason } = wait.abort.signal
+    if (aborted) return this.#takeBack(reservation, reason instanceof Preempted ? reason.setback : undefined)
+    if (setback === undefined) return this.#bind(reservation, extenders)
+    await this.#takeBack(reservation, setback)
+  }
+
+  async #bind(reservation: Reservation, extenders: readonly Extender[]): Promise<void> {
+    const { pod, node } = reservation
+    const writing = this.#letBind(pod, node, extenders).finally(() => this.#bindings.delete(settled))
+    const settled: Promise<void> = writing.then(
+      () => {},
+      () => {},
+    )
+    this.#bindings.add(settled)
+    let setback: Setback | undefined
+    try {
+      setback = await writing
+    } catch (error) {
+      const isGone = isReason(error, 'NotFound')
+      return this.#takeBack(reservation, isGone ? undefined : failed('running Bind', 'DefaultBinder', error))
+    }
+    if (setback !== undefined) return this.#takeBack(reservation, setback)
+    this.#context.queue.remove(pod)
+    this.#context.reports.scheduled(pod, node)
+  }
+
+  /** Binds, by an extender that does so or else by a binding of our own. */
+  async #letBind(pod: Pod, node: string, extenders: readonly Extender[]): Promise<Setback | undefined> {
+    try {
+      if (await bindByExtenders(extenders, pod, node, this.#tellIgnored)) return undefined
+    } catch (error) {
+      return { error: error as Error }
+    }
+    const { name, namespace = '', uid } = pod.metadata
+    await this.#context.client.createSubresource(
+      pods,
+      { name, namespace },
+      'binding',
+      {
+        apiVersion: 'v1',
+        kind: bindings.kind,
+        metadata: { name, namespace, uid: uid! },
+        target: { kind: 'Node', name: node },
+      },
+      { signal: this.#signal },
+    )
+    return undefined
+  }
+
+  /** Frees a node again for which a pod was meant; without a setback the pod is gone, or the scheduler stops. */
+  async #takeBack(reservation: Reservation, setback: Setback | undefined): Promise<void> {
+    const { cache, queue } = this.#context
+    const { pod, node } = reservation
+    reservation.unreserve()
+    cache.forget(pod)
+    if (setback === undefined || this.#signal.aborted) return queue.remove(pod)
+    const told = this.#setBack(pod, setback)
+    // What it held is free again, as if it had been deleted. It waits itself already and must not be woken by that.
+    const gone = { ...pod, spec: { ...pod.spec, nodeName: node } }
+    queue.changed({ resource: 'pods', action: 'delete', oldChangedPod: gone }, pod)
+    await told
+  }
+
+  /** Puts a pod back whose node was chosen, and says why it did not get there. */
+  #setBack(pod: Pod, setback: Setback): Promise<void> {
+    if ('error' in setback) {
+      const failure = { reason: 'SchedulerError', message: messageOf(setback.error), nominated: '' } as const
+      return this.#putBack(pod, new Set(), failure)
+    }
+    const { rejection } = setback
+    const message = failureMessage({ nodes: 1, rejections: [rejection] })
+    return this.#putBack(pod, new Set([rejection.plugin]), { reason: 'Unschedulable', message, nominated: '' })
+  }
+
+  /** A pod fits nowhere: sends others away for it where that helps, or lets it wait. */
+  #preemptOrWait(
+    pod: Pod,
+    profile: Profile,
+    { nodes, hooks, cluster }: Fitting,
+    diagnosis: Diagnosis,
+    extenders: readonly Extender[] = [],
+  ): Promise<void> | undefined {
+    const { clock, random, nominations, budgets } = this.#context
+    const rejectedBy = rejectersOf(diagnosis, profile)
+    const failure = { reason: 'Unschedulable', message: failureMessage(diagnosis) } as const
+    const { preemption } = profile
+    if (preemption === undefined || diagnosis.nodes === 0) {
+      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, nominated: '' }), pod)
+      return undefined
+    }
+    const now = clock.now()
+    const attempt = { nodes, hooks, diagnosis }
+    const rest: { readonly options: PreemptionOptions; readonly now: number } = { options: preemption, now }
+    const plan = planPreemption({ pod, attempt, nominations, budgets: budgets(), random, ...rest })
+    if (plan.kind !== 'candidates') {
+      const message = failureMessage(diagnosis, preemptionMessage(plan.message))
+      const nominated = plan.kind === 'hopeless' ? { nominated: '' } : {}
+      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, message, ...nominated }), pod)
+      return undefined
+    }
+    const preempt = (candidates: readonly Candidate[]): void => {
+      const chosen = chooseCandidate(candidates, now)
+      if (chosen !== undefined) return this.#inBackground(this.#preempt(pod, chosen, rejectedBy, failure), pod)
+      const message = failureMessage(diagnosis, preemptionMessage('no candidate node for preemption'))
+      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, message }), pod)
+    }
+    if (extenders.length === 0) {
+      preempt(plan.candidates)
+      return undefined
+    }
+    const viewOf = (name: string) => nodes[cluster.positionOf(name) ?? -1]
+    return preemptByExtenders(extenders, pod, plan.candidates, viewOf, this.#tellIgnored).then(preempt, (error) => {
+      const message = failureMessage(diagnosis, preemptionMessage(messageOf(error)))
+      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, message }), pod)
+    })
+  }
+
+  /** Sends the victims away. The pod counts as being scheduled until that is done, so it is not tried meanwhile. */
+  async #preempt(pod: Pod, candidate: Candidate, rejectedBy: ReadonlySet<string>, failure: Failure): Promise<void> {
+    const { client, clock, events, nominations, queue, reports } = this.#context
+    const { node } = candidate
+    const lower = nominations.behind(pod, node)
+    nominations.set(pod, node)
+    const told = reports.failed(pod, { ...failure, nominated: node })
+    const context = {
+      client,
+      clock,
+      signal: this.#signal,
+      events: events.recorder(pod.spec.schedulerName ?? defaultSchedulerName),
+      turnAway: (victim: Pod) => this.#turnAway(victim, node),
+    }
+    try {
+      await makeRoom(context, pod, candidate, lower)
+      queue.putBack(pod, rejectedBy)
+    } catch (error) {
+      queue.putBack(pod, rejectedBy)
+      queue.activate(pod)
+      if (!this.#signal.aborted) throw error
+    } finally {
+      await told
+    }
+  }
+
+  /** Refuses a victim the node that it waits to be let go to. */
+  #turnAway(victim: Pod, node: string): boolean {
+    const wait = this.#waits.get(victim.metadata.uid!)
+    if (wait?.isHeld !== true) return false
+    wait.abort.abort(new Preempted(node))
+    return true
+  }
+
+  /** Gives a pod back to the queue and says why; resolves once its status says so too. */
+  #putBack(pod: Pod, rejectedBy: ReadonlySet<string>, failure: Failure): Promise<void> {
+    this.#context.queue.putBack(pod, rejectedBy)
+    if (failure.nominated !== undefined) this.#context.nominations.set(pod, failure.nominated)
+    return this.#context.reports.failed(pod, failure)
+  }
+
+  /** Lets work go on beside the loop; what goes wrong in it is reported, since nobody waits for it. */
+  #inBackground(work: Promise<void>, pod: Pod): void {
+    const ended: Promise<void> = work
+      .catch((error: unknown) =>
+        this.#context.report?.(`Cannot schedule pod ${pod.metadata.namespace}/${pod.metadata.name}`, error),
+      )
+      .finally(() => this.#background.delete(ended))
+    this.#background.add(ended)
+  }
+}
+
+/** Why a pod is refused the node that it waited to be let go to. */
+class Preempted extends Error {
+  override name = 'Preempted'
+  readonly setback: Setback
+
+  constructor(node: string) {
+    super('preempted')
+    this.setback = { rejection: { node, plugin: 'DefaultPreemption', rejection: { reason: 'preempted' } } }
+  }
+}
+
+/** The plugins whose rules say when a rejected pod is to be looked at again. */
+function rejectersOf({ nodes, rejections, whole }: Diagnosis, { plugins }: Profile): ReadonlySet<string> {
+  // Without a single node any new one may do.
+  if (nodes === 0) return new Set(plugins.map(({ plugin }) => plugin.name))
+  const names = new Set(rejections.map(({ plugin }) => plugin))
+  if (whole !== undefined) names.add(whole.plugin)
+  return names
+}
