@@ -23,6 +23,11 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'largeList', about: 'a list of fifty thousand pods', load: () => import('./largeList.ts') },
   { name: 'podStart', about: 'pods beside bare container runtime calls', load: () => import('./podStart.ts') },
   { name: 'simulation', about: 'a thousand simulated nodes', load: () => import('./simulation.ts') },
+  {
+    name: 'scheduling',
+    about: "the workloads of Kubernetes' scheduler benchmark",
+    load: () => import('./scheduling.ts'),
+  },
   { name: 'http', about: 'the HTTP server alone', load: () => import('./http.ts') },
   { name: 'documents', about: 'discovery and OpenAPI', load: () => import('./documents.ts') },
   { name: 'cel', about: 'expressions beside bare functions', load: () => import('./cel.ts') },

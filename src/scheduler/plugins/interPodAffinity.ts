@@ -19,7 +19,7 @@ export interface InterPodAffinityArguments {
   readonly ignorePreferredTermsOfExistingPods?: boolean
 }
 
-/** Pods in each domain that all these terms, or one of them, are about. */
+/** A term, with pods by domain of its topology. */
 interface TermTable {
   readonly term: Term
   readonly table: PodTable
@@ -66,6 +66,8 @@ export function interPodAffinity(
   const areAllAbout = (terms: readonly Term[], pod: Pod): boolean =>
     terms.length > 0 && terms.every((term) => isAboutPod(term, pod))
 
+  const isOwnNeighbour = (pod: Pod): boolean => areAllAbout(termsOf(pod).required, pod)
+
   /** Counts, by a topology, the pods that all the terms are about. */
   const tableOf = (topologyKey: string, terms: readonly Term[], cluster: ClusterView): PodTable => {
     const topology = topologies.of(topologyKey, cluster)
@@ -99,7 +101,7 @@ export function interPodAffinity(
       const ignoresWishes = ignorePreferredTermsOfExistingPods && preferred.length === 0
       return {
         required: required.map((term) => ({ term, table: tableOf(term.topologyKey, required, cluster) })),
-        isOwnNeighbour: areAllAbout(required, pod),
+        isOwnNeighbour: isOwnNeighbour(pod),
         forbidden: forbidden.map((term) => ({ term, table: tableOf(term.topologyKey, [term], cluster) })),
         forbidding: about.filter(({ weight }) => weight === 'forbids'),
         preferred: preferred.map(({ term, weight }) => ({ table: tableOf(term.topologyKey, [term], cluster), weight })),
@@ -166,11 +168,20 @@ export function interPodAffinity(
         event: { resource: 'pods', action: 'update' },
         helps: ({ pod, changedPod, oldChangedPod }) =>
           (isNeeded(pod, changedPod, areAllAbout) && !isNeeded(pod, oldChangedPod, areAllAbout)) ||
-          (isUnwanted(pod, oldChangedPod, isAboutPod) && !isUnwanted(pod, changedPod, isAboutPod)),
+          (isNeeded(pod, oldChangedPod, areAllAbout) &&
+            !isNeeded(pod, changedPod, areAllAbout) &&
+            isOwnNeighbour(pod)) ||
+          (isPlaced(oldChangedPod) &&
+            termsOf(pod).forbidden.some(
+              (term) => isAboutPod(term, oldChangedPod) && !(isPlaced(changedPod) && isAboutPod(term, changedPod)),
+            )),
       },
       {
         event: { resource: 'pods', action: 'delete' },
-        helps: ({ pod, oldChangedPod }) => isUnwanted(pod, oldChangedPod, isAboutPod),
+        // Once the last neighbour is gone, a pod that its own terms are about may be the first again.
+        helps: ({ pod, oldChangedPod }) =>
+          isUnwanted(pod, oldChangedPod, isAboutPod) ||
+          (isNeeded(pod, oldChangedPod, areAllAbout) && isOwnNeighbour(pod)),
       },
       { event: { resource: 'nodes', action: 'add' }, helps: nodeHelps },
       { event: { resource: 'nodes', action: 'update' }, helps: nodeHelps },
@@ -329,7 +340,8 @@ function nodeHelps({ pod, node, oldNode }: WakeChange): boolean {
   const old = oldNode.metadata.labels ?? {}
   if (required.length === 0 && forbidden.length === 0) return !sameJson(labels, old)
   return (
-    required.some(({ topologyKey }) => topologyKey in labels && labels[topologyKey] !== old[topologyKey]) ||
+    // A domain that lost its neighbours matters too: without any the pod may be the first.
+    required.some(({ topologyKey }) => labels[topologyKey] !== old[topologyKey]) ||
     forbidden.some(({ topologyKey }) => topologyKey in old && labels[topologyKey] !== old[topologyKey])
   )
 }

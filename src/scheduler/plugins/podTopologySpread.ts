@@ -86,7 +86,12 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
     if (isItself && !sameJson(changedPod.spec.tolerations, oldChangedPod.spec.tolerations)) {
       if (constraints.some(({ honorsTaints }) => honorsTaints)) return true
     }
-    return constraints.some(({ selected }) => selected.includes(changedPod) !== selected.includes(oldChangedPod))
+    const isEnding = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined
+    return constraints.some(
+      ({ selected }) =>
+        (selected.includes(changedPod) && !isEnding(changedPod)) !==
+        (selected.includes(oldChangedPod) && !isEnding(oldChangedPod)),
+    )
   }
 
   const nodeHelps = ({ pod, node, oldNode }: WakeChange): boolean => {

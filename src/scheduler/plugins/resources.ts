@@ -34,16 +34,17 @@ export function resourcesFit({
   const isIgnored = (resource: string): boolean =>
     isExtended(resource) &&
     (ignoredResources.includes(resource) || ignoredResourceGroups.includes(resource.split('/', 1)[0]!))
+  const testedOf = (pod: Pod): PodResources => {
+    const requests = podRequests(pod)
+    if (![...requests.others.keys()].some(isIgnored)) return requests
+    return { ...requests, others: new Map([...requests.others].filter(([name]) => !isIgnored(name))) }
+  }
   const resources = scoringStrategy.resources ?? cpuAndMemory
   const scoreOf = scorerOf(scoringStrategy)
   return {
     name: 'NodeResourcesFit',
     looksAt: requestsOf,
-    prepare(pod) {
-      const requests = podRequests(pod)
-      if (![...requests.others.keys()].some(isIgnored)) return requests
-      return { ...requests, others: new Map([...requests.others].filter(([name]) => !isIgnored(name))) }
-    },
+    prepare: testedOf,
     filter: (_pod, node, wanted) => (fits(wanted, node) ? undefined : rejectionOf(shortages(wanted, node))),
     score: (pod, node) => scoreOf(resources.map(({ name }) => usageOf(name, pod, node, 'forScore'))),
     wakesOn: [
@@ -51,12 +52,14 @@ export function resourcesFit({
       { event: { resource: 'pods', action: 'update' }, helps: scaledDown },
       {
         event: { resource: 'nodes', action: 'add' },
-        helps: ({ pod, node }) => node !== undefined && couldHold(pod, node),
+        helps: ({ pod, node }) => node !== undefined && couldHold(testedOf(pod), node),
       },
       {
         event: { resource: 'nodes', action: 'update' },
         helps: ({ pod, node, oldNode }) =>
-          node !== undefined && couldHold(pod, node) && (oldNode === undefined || offersMore(pod, oldNode, node)),
+          node !== undefined &&
+          couldHold(testedOf(pod), node) &&
+          (oldNode === undefined || offersMore(testedOf(pod), oldNode, node)),
       },
     ],
   }
@@ -163,9 +166,8 @@ function rejectionOf(short: readonly Shortage[]): Rejection | undefined {
   }
 }
 
-/** Whether a node could hold the pod if it were empty. */
-function couldHold(pod: Pod, { status }: Node): boolean {
-  const wanted = podRequests(pod)
+/** Whether a node could hold a pod that asks for this if it were empty. */
+function couldHold(wanted: PodResources, { status }: Node): boolean {
   const size = readResources(status?.allocatable)
   return (
     podLimitOf(status) > 0 &&
@@ -181,17 +183,16 @@ function podLimitOf(status: Node['status']): number {
   return pods === undefined ? 0 : quantityValue(String(pods))
 }
 
-/** Whether a node has more than before of something that the pod asks for. */
-function offersMore(pod: Pod, { status: before }: Node, { status: after }: Node): boolean {
+/** Whether a node has more than before of something that is wanted. */
+function offersMore(wanted: PodResources, { status: before }: Node, { status: after }: Node): boolean {
   return (
     podLimitOf(after) > podLimitOf(before) ||
-    takesLess(pod, readResources(after?.allocatable), readResources(before?.allocatable))
+    takesLess(wanted, readResources(after?.allocatable), readResources(before?.allocatable))
   )
 }
 
-/** Whether `less` is less than `more` in something that the pod asks for. */
-function takesLess(pod: Pod, more: PodResources, less: PodResources): boolean {
-  const wanted = podRequests(pod)
+/** Whether `less` is less than `more` in something that is wanted. */
+function takesLess(wanted: PodResources, more: PodResources, less: PodResources): boolean {
   return (
     (wanted.milliCpu > 0 && less.milliCpu < more.milliCpu) ||
     (wanted.memory > 0 && less.memory < more.memory) ||
@@ -210,6 +211,6 @@ function heldRoom(pod: Pod | undefined): boolean {
 function scaledDown({ pod, changedPod, oldChangedPod }: WakeChange): boolean {
   if (changedPod === undefined || oldChangedPod === undefined) return true
   const [before, after] = [podRequests(oldChangedPod), podRequests(changedPod)]
-  if (changedPod.metadata.uid === pod.metadata.uid) return takesLess(oldChangedPod, before, after)
-  return (changedPod.spec.nodeName ?? '') !== '' && takesLess(pod, before, after)
+  if (changedPod.metadata.uid === pod.metadata.uid) return takesLess(before, before, after)
+  return (changedPod.spec.nodeName ?? '') !== '' && takesLess(podRequests(pod), before, after)
 }
