@@ -33,6 +33,9 @@ export function nodeOfDirectory(volume: PersistentVolume): string | undefined {
   return isProvisionedDirectory(volume) ? volume.metadata.annotations?.[nodeAnnotation] : undefined
 }
 
+/** The folder for the directories of a node, where a cluster has none of its own. */
+export const usualVolumeFolder = (node: string): string => `/var/lib/k8ts/volumes/${node}`
+
 /** Where the directory of a volume must be, below the folder of its node: nothing else is made, and nothing else removed. */
 export function directoryOf(folder: string, { metadata }: Pick<PersistentVolume, 'metadata'>): string {
   return `${folder}/${metadata.name}`

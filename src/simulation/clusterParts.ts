@@ -18,7 +18,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
-import { removerOf, standardStorageClass } from '#machinery/localVolumes.ts'
+import { removerOf, standardStorageClass, usualVolumeFolder } from '#machinery/localVolumes.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
@@ -105,7 +105,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const config = {
     rootCertificate: 'simulated',
     podCidrs: [podBlock],
-    localVolumeFolder: (node: string) => `/simulated/volumes/${node}`,
+    localVolumeFolder: usualVolumeFolder,
     signSecretToken: server.signSecretToken,
     ...(isSlow ? { heartbeats: heartbeatsOf(() => nodes.heartbeats), discoveryMilliseconds: 3_600_000 } : {}),
     ...options.config,

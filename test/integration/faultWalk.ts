@@ -177,7 +177,7 @@ function isAt(path: string, { metadata: { name, namespace } }: KubeObject): bool
 const incidental = new Set(
   (
     'uid resourceVersion creationTimestamp managedFields generation observedGeneration nodeName hostIP hostIPs podIP podIPs ' +
-    'containerID startTime startedAt finishedAt completionTime lastSuccessfulTime lastTransitionTime lastUpdateTime lastProbeTime lastHeartbeatTime generateName'
+    'containerID startTime startedAt finishedAt completionTime lastSuccessfulTime lastTransitionTime lastPhaseTransitionTime lastUpdateTime lastProbeTime lastHeartbeatTime generateName'
   ).split(' '),
 )
 

@@ -39,7 +39,7 @@ test('a claim of the standard class gets a directory of the chosen node, and it 
     'k8ts.dev/node': 'simulated-2',
     'pv.kubernetes.io/provisioned-by': 'k8ts.dev/local',
   })
-  assert.deepEqual(spec.local, { path: `/simulated/volumes/simulated-2/${name}` })
+  assert.deepEqual(spec.local, { path: `/var/lib/k8ts/volumes/simulated-2/${name}` })
   assert.deepEqual(spec.nodeAffinity?.required?.nodeSelectorTerms, [
     { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['simulated-2'] }] },
   ])

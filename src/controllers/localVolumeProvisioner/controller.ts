@@ -6,7 +6,7 @@ import type { Controller, Outcome } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
 import { unlessGone } from '#client/unlessGone.ts'
-import { localProvisioner, nodeOfDirectory } from '#machinery/localVolumes.ts'
+import { localProvisioner, nodeOfDirectory, usualVolumeFolder } from '#machinery/localVolumes.ts'
 import { isReason } from '#machinery/status.ts'
 import { classOfClaim, selectedNode } from '#machinery/volumeBinding.ts'
 import type { ControllerContext } from '../context.ts'
@@ -31,7 +31,7 @@ export function localVolumeProvisioner(context: ControllerContext): Controller {
   })
   const recorder = context.events.recorder(localProvisioner)
   const telling = new Telling(context, recorder, name)
-  const folderOf = config.localVolumeFolder ?? ((node: string) => `/var/lib/k8ts/volumes/${node}`)
+  const folderOf = config.localVolumeFolder ?? usualVolumeFolder
 
   async function provision(claim: PersistentVolumeClaim, plan: ProvisionPlan, signal: AbortSignal): Promise<Outcome> {
     const about = referenceTo(persistentVolumeClaims, claim)
