@@ -30,12 +30,17 @@ export type ClaimAt = (name: string) => PersistentVolumeClaim | undefined
 
 /** Whether claims of a pod that was scaled away are still to go: its successor must not get hold of them. */
 export function hasStaleClaim(set: StatefulSet, ordinal: number, claimAt: ClaimAt): boolean {
-  if (retentionOf(set).whenScaled === 'Retain') return false
+  if (!goWithPods(set)) return false
   const pod = { metadata: { name: `${set.metadata.name}-${ordinal}` } }
   return claimsFor(set, ordinal).some(({ metadata }) => {
     const claim = claimAt(metadata.name)
     return claim !== undefined && hasStaleReference(claim, pods, pod)
   })
+}
+
+/** Whether claims are deleted with pods that are scaled away. */
+export function goWithPods(set: StatefulSet): boolean {
+  return retentionOf(set).whenScaled === 'Delete'
 }
 
 function retentionOf({ spec }: StatefulSet): { readonly whenDeleted: string; readonly whenScaled: string } {

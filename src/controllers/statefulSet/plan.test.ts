@@ -123,7 +123,7 @@ function shown(step: Step): string {
     case 'createClaims':
       return `claims of ${step.pod}${claimsOf(step.claims)}`
     case 'own':
-      return `own ${step.claims.map(({ claim: { metadata }, owners }) => `${metadata.name} by ${owners?.map(({ kind }) => kind).join() ?? 'as it is'}`).join()}${step.told ? ', told' : ''}`
+      return `own ${step.claims.map(({ claim: { metadata }, owners }) => `${metadata.name} by ${owners?.map(({ kind }) => kind).join() ?? 'as it is'}`).join()}${step.unseen.map((name) => `${name} if it is there`).join()}${step.told ? ', told' : ''}`
     case 'update':
       return `update ${step.pod.metadata.name}${claimsOf(step.claims)}`
     case 'delete':
@@ -364,6 +364,12 @@ const steps: readonly {
     pods: [pod(0)],
     claims: [claim('data-web-0')],
     does: [[['own data-web-0 by Pod']], [['delete web-0']]],
+  },
+  {
+    name: 'also if the copy does not show them',
+    set: scaledAway({ replicas: 0 }),
+    pods: [pod(0)],
+    does: [[['own data-web-0 if it is there']], [['delete web-0']]],
   },
   {
     name: 'a pod does not come before the claims of the one before have gone',

@@ -4,7 +4,15 @@ import type { Cause } from '#client/causes.ts'
 import type { Draft, ObjectName } from '#client/client.ts'
 import { availableAt, isReady } from '../podAvailability.ts'
 import { whyUnavailable } from '../whyUnavailable.ts'
-import { claimOwners, claimsFor, hasStaleClaim, type ClaimAt, type ClaimDraft, type ClaimOwners } from './claims.ts'
+import {
+  claimOwners,
+  claimsFor,
+  goWithPods,
+  hasStaleClaim,
+  type ClaimAt,
+  type ClaimDraft,
+  type ClaimOwners,
+} from './claims.ts'
 import { corrected, isWanted, ordinalOf, ordinalsOf, podFor, podName, revisionOf, type Revision } from './identity.ts'
 
 export interface Observed {
@@ -23,6 +31,17 @@ export interface MissingClaims {
   readonly problems: readonly string[]
 }
 
+/** Gives claims the owners that they should have. */
+export interface OwnClaims {
+  readonly do: 'own'
+  readonly pod: Pod
+  readonly claims: readonly ClaimOwners[]
+  /** Names of claims that are not in the copy, and still have to go with the pod if they are there. */
+  readonly unseen: readonly string[]
+  /** Whether it is told as a change of the pod. */
+  readonly told: boolean
+}
+
 /** One thing to do for one pod. */
 export type Step =
   | {
@@ -31,8 +50,7 @@ export type Step =
       readonly claims: MissingClaims
     }
   | { readonly do: 'createClaims'; readonly pod: string; readonly claims: MissingClaims }
-  /** `told`: as a change of the pod. */
-  | { readonly do: 'own'; readonly pod: string; readonly claims: readonly ClaimOwners[]; readonly told: boolean }
+  | OwnClaims
   | { readonly do: 'update'; readonly pod: Pod; readonly claims: MissingClaims }
   | { readonly do: 'delete'; readonly pod: Pod }
 
@@ -193,9 +211,18 @@ function missingClaims(set: StatefulSet, ordinal: number, claimAt: ClaimAt): Mis
 /** Has the claims of a pod owned as the set's policy says. */
 function fixOwners({ set, observed }: Scene, pod: Pod, told: boolean): Task {
   const ordinal = ordinalOf(set, pod) ?? -1
-  const judged = claimOwners(set, pod, ordinal, isWanted(set, ordinal), observed.claimAt)
-  if (!judged.some(({ owners }) => owners !== undefined)) return []
-  return [{ do: 'own', pod: pod.metadata.name, claims: judged, told }]
+  const wanted = isWanted(set, ordinal)
+  const claims = claimOwners(set, pod, ordinal, wanted, observed.claimAt)
+  // Once the pod has gone nobody would come back for a claim that the copy was too old to show.
+  const unseen = wanted || !goWithPods(set) ? [] : unseenClaims(set, ordinal, observed.claimAt)
+  if (unseen.length === 0 && !claims.some(({ owners }) => owners !== undefined)) return []
+  return [{ do: 'own', pod, claims, unseen, told }]
+}
+
+function unseenClaims(set: StatefulSet, ordinal: number, claimAt: ClaimAt): readonly string[] {
+  return claimsFor(set, ordinal)
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => claimAt(name) === undefined)
 }
 
 /** Deletes the pod with the highest number that is not of the present template; what is not available is waited for first. */

@@ -1,16 +1,18 @@
 import { statefulSets, type StatefulSet } from '#api/apps/v1/statefulSet.ts'
-import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
+import { persistentVolumeClaims, type PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Client } from '#client/client.ts'
 import { referenceTo, type EventRecorder } from '#client/events.ts'
 import type { Expectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
+import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { isReason } from '#machinery/status.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
 import { runSlowStart } from '../slowStart.ts'
-import type { ClaimOwners } from './claims.ts'
-import type { MissingClaims, StatefulPlan, Step } from './plan.ts'
+import { claimOwners, type ClaimOwners } from './claims.ts'
+import { ordinalOf } from './identity.ts'
+import type { MissingClaims, OwnClaims, StatefulPlan, Step } from './plan.ts'
 
 type Verb = 'create' | 'update' | 'delete'
 
@@ -45,7 +47,7 @@ export class StatefulWrites {
       case 'createClaims':
         return this.#createClaims(set, step.pod, step.claims, signal)
       case 'own':
-        return this.#own(set, step.pod, step.claims, step.told, signal)
+        return this.#own(set, step, signal)
       case 'update':
         return this.#told(set, 'update', step.pod.metadata.name, async () => {
           await this.#createClaims(set, step.pod.metadata.name, step.claims, signal)
@@ -98,30 +100,43 @@ export class StatefulWrites {
     if (problems.length > 0) throw new Error(problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`)
   }
 
-  async #own(
-    set: StatefulSet,
-    pod: string,
-    judged: readonly ClaimOwners[],
-    told: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #own(set: StatefulSet, { pod, claims, unseen, told }: OwnClaims, signal: AbortSignal): Promise<void> {
+    const { name } = pod.metadata
     try {
-      for (const { claim, foreign, owners } of judged) {
-        const { name } = claim.metadata
-        if (foreign) {
-          const message = `PersistentVolumeClaim ${name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`
-          const note = { type: 'Warning', reason: 'ConflictingController', message } as const
-          this.#events.record(referenceTo(statefulSets, set), note)
-        }
-        if (owners === undefined) continue
-        const metadata = { ...claim.metadata, ownerReferences: [...owners] }
-        await this.#client.update(persistentVolumeClaims, { ...claim, metadata }, { signal })
-      }
-      if (told) this.#tell(set, 'update', pod)
+      const found = await this.#findClaims(set, unseen, signal)
+      const judged = claimOwners(set, pod, ordinalOf(set, pod) ?? -1, false, (claim) => found.get(claim))
+      for (const each of [...claims, ...judged]) await this.#ownClaim(set, each, signal)
+      if (told) this.#tell(set, 'update', name)
     } catch (error) {
-      if (!signal.aborted && !isReason(error, 'Conflict')) this.#tell(set, 'update', pod, error)
+      if (!signal.aborted && !isReason(error, 'Conflict')) this.#tell(set, 'update', name, error)
       throw error
     }
+  }
+
+  /** Asks the server for claims. */
+  async #findClaims(
+    { metadata: { namespace = '' } }: StatefulSet,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, PersistentVolumeClaim>> {
+    const found = new Map<string, PersistentVolumeClaim>()
+    for (const name of names) {
+      const claim = await unlessGone(this.#client.get(persistentVolumeClaims, { name, namespace }, { signal }))
+      if (claim !== undefined) found.set(name, claim)
+    }
+    return found
+  }
+
+  async #ownClaim(set: StatefulSet, { claim, foreign, owners }: ClaimOwners, signal: AbortSignal): Promise<void> {
+    const { name } = claim.metadata
+    if (foreign) {
+      const message = `PersistentVolumeClaim ${name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`
+      const note = { type: 'Warning', reason: 'ConflictingController', message } as const
+      this.#events.record(referenceTo(statefulSets, set), note)
+    }
+    if (owners === undefined) return
+    const metadata = { ...claim.metadata, ownerReferences: [...owners] }
+    await unlessGone(this.#client.update(persistentVolumeClaims, { ...claim, metadata }, { signal }))
   }
 
   async #told(set: StatefulSet, verb: Verb, pod: string, work: () => Promise<void>): Promise<void> {
