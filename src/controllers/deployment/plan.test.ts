@@ -70,7 +70,7 @@ function inShort(plan: RolloutPlan): unknown {
       ? {}
       : { change: Object.fromEntries(plan.change.map((each) => [image(each.set), each.replicas ?? 'same size'])) }),
     ...(plan.remove.length === 0 ? {} : { remove: plan.remove.map(image) }),
-    ...(plan.revision === undefined ? {} : { revision: plan.revision }),
+    ...(plan.revision === undefined ? {} : { revision: Number(plan.revision) }),
     progressing: conditionOf(plan.status.conditions, 'Progressing')?.reason,
     ...(plan.cause === undefined ? {} : { cause: plan.cause.reason }),
   }
@@ -328,7 +328,7 @@ test('the whole plan for a Deployment without sets', () => {
         },
       ],
     },
-    revision: 1,
+    revision: 1n,
     recheckAt: now + 601_000,
   })
 })
@@ -344,6 +344,13 @@ test('the revisions of a set that comes back are its history', () => {
     'deployment.kubernetes.io/revision': '3',
     'deployment.kubernetes.io/revision-history': '1',
   })
+})
+
+test('revisions are numbers of 64 bits', () => {
+  const set = setOf('v1', { size: 3 })
+  const annotations = { 'deployment.kubernetes.io/revision': '3546343826724305832' }
+  const sets = [{ ...set, metadata: { ...set.metadata, annotations } }]
+  assert.equal(planRollout(deployment('v2'), { sets, withPods: new Set() }, now).revision, 3546343826724305833n)
 })
 
 test('each set takes its share when a rollout is scaled, the largest what is left', () => {

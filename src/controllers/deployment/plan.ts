@@ -5,8 +5,10 @@ import { conditionOf } from '#machinery/conditions.ts'
 import {
   annotationsFor,
   byAge,
+  compareRevisions,
   desiredReplicasAnnotation,
   findNewSet,
+  highest,
   newSetFor,
   nextRevision,
   revisionOf,
@@ -44,7 +46,7 @@ export interface RolloutPlan {
   readonly remove: readonly ReplicaSet[]
   readonly status: DeploymentStatus
   /** The revision that the Deployment itself has to carry. */
-  readonly revision?: number
+  readonly revision?: bigint
   /** Look again then even if nothing changes: a deadline passes. */
   readonly recheckAt?: number
   /** Why the rollout does not go on. */
@@ -73,7 +75,7 @@ export function planRollout(deployment: Deployment, observed: Observed, now: num
   const waits = !still && waitsForOldPods(deployment, known, oldSets, observed)
   const create = known === undefined && !still && !waits && !isBeingScaled(deployment, sets)
   const newSet = known ?? (create ? sizedNewSet(deployment, oldSets) : undefined)
-  const revision = newSet === undefined ? undefined : Math.max(nextRevision(oldSets), revisionOf(newSet))
+  const revision = newSet === undefined ? undefined : highest([nextRevision(oldSets), revisionOf(newSet)])
   const sizes = ending ? new Map<string, number>() : planSizes(deployment, newSet, oldSets, sets, waits)
   const change = planChanges(deployment, known, sets, sizes, revision)
 
@@ -123,7 +125,7 @@ function sizedNewSet(deployment: Deployment, oldSets: readonly ReplicaSet[]): Re
   return { ...set, spec: { ...set.spec, replicas: newSetSize(deployment, set, oldSets) } }
 }
 
-function withRevision(deployment: Deployment, set: ReplicaSet, revision: number): ReplicaSet {
+function withRevision(deployment: Deployment, set: ReplicaSet, revision: bigint): ReplicaSet {
   const { replicas, surge } = boundsOf(deployment)
   const annotations = { ...annotationsFor(deployment, undefined, revision), ...sizeAnnotations(replicas, surge) }
   return { ...set, metadata: { ...set.metadata, annotations } }
@@ -153,7 +155,7 @@ function planChanges(
   newSet: ReplicaSet | undefined,
   sets: readonly ReplicaSet[],
   sizes: Sizes,
-  revision: number | undefined,
+  revision: bigint | undefined,
 ): readonly SetChange[] {
   const { replicas, surge } = boundsOf(deployment)
   const changes: SetChange[] = []
@@ -241,7 +243,7 @@ function planRemovals(deployment: Deployment, oldSets: readonly ReplicaSet[]): r
   const surplus = kept.length - limit
   if (surplus <= 0) return []
   return byAge(kept)
-    .toSorted((a, b) => revisionOf(a) - revisionOf(b))
+    .toSorted(compareRevisions)
     .slice(0, surplus)
     .filter((set) => {
       const settled = (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0)

@@ -47,13 +47,29 @@ function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
   return { ...template, metadata: { ...template.metadata, labels } }
 }
 
-/** The revision written on a set or Deployment; 0 when there is none. */
-export function revisionOf(object: { readonly metadata: { readonly annotations?: Record<string, string> } }): number {
-  return wholeNumber(object.metadata.annotations?.[revisionAnnotation]) ?? 0
+/** The revision written on a set or Deployment, of 64 bits; 0 when there is none. */
+export function revisionOf(object: { readonly metadata: { readonly annotations?: Record<string, string> } }): bigint {
+  return revisionIn(object.metadata.annotations?.[revisionAnnotation])
 }
 
-export function nextRevision(oldSets: readonly ReplicaSet[]): number {
-  return oldSets.reduce((highest, set) => Math.max(highest, revisionOf(set)), 0) + 1
+function revisionIn(text = ''): bigint {
+  const revision = /^[+-]?\d{1,19}$/.test(text) ? BigInt(text) : 0n
+  return BigInt.asIntN(64, revision) === revision ? revision : 0n
+}
+
+export function nextRevision(oldSets: readonly ReplicaSet[]): bigint {
+  return highest(oldSets.map(revisionOf)) + 1n
+}
+
+/** The lower revision first. */
+export function compareRevisions(a: ReplicaSet, b: ReplicaSet): number {
+  const difference = revisionOf(a) - revisionOf(b)
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0
+}
+
+/** The highest of some revisions; 0 when there is none above. */
+export function highest(revisions: readonly bigint[]): bigint {
+  return revisions.reduce((a, b) => (a > b ? a : b), 0n)
 }
 
 export function wholeNumber(text: string | undefined): number | undefined {
@@ -64,14 +80,14 @@ export function wholeNumber(text: string | undefined): number | undefined {
 export function annotationsFor(
   deployment: Deployment,
   set: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const annotations = { ...set?.metadata.annotations }
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!notCopied.has(name)) annotations[name] = value
   }
   const before = annotations[revisionAnnotation]
-  if ((wholeNumber(before) ?? 0) >= revision) return annotations
+  if (revisionIn(before) >= revision) return annotations
   annotations[revisionAnnotation] = String(revision)
   if (before !== undefined && before !== '') {
     annotations[revisionHistoryAnnotation] = historyWith(annotations[revisionHistoryAnnotation] ?? '', before)
