@@ -39,10 +39,14 @@ import type { Random } from '#lib/random.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import { makeControllers } from '#controllers/makeControllers.ts'
 import { removerOf } from '#machinery/localVolumes.ts'
+import { metricsObjects } from '#metrics/api.ts'
+import { scrapeInterval } from '#metrics/scrape.ts'
+import { MetricsStore } from '#metrics/store.ts'
+import { firstThatKnows, type UsageSource } from '#metrics/usage.ts'
 import { definitions } from '#machinery/schema/load.ts'
 import { allStrategies } from '#resources/index.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
-import { httpsNodeConnector } from '#server/nodeProxy.ts'
+import { httpsNodeConnector, type NodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
@@ -57,6 +61,17 @@ export interface ControlPlane {
   readonly store: Store
   readonly server: ApiServer
   readonly certificates: ClusterCertificates
+  /** What nodes and pods use; absent where the cluster does not tell. */
+  readonly metrics?: ClusterMetrics
+}
+
+/** What is read of all nodes, and where else their use is known. */
+export interface ClusterMetrics {
+  readonly store: MetricsStore
+  /** Those that know of nodes which are not asked over the network, beside the store. */
+  readonly others: UsageSource[]
+  /** Asks the kubelet of a node. */
+  readonly nodes: NodeConnector & Disposable
 }
 
 /** Everything that the components of one node's process are made from. */
@@ -239,7 +254,21 @@ async function openControlPlane(
   const tokenAuthenticators = await furtherTokens(surroundings, config)
   const tokenKey = createPrivateKey(certificates.tokenKey)
   const { certificate, key } = certificates.kubeletClient
-  const strategies = allStrategies({ addresses: config.serviceRange, nodePorts: config.nodePorts })
+  const usage: Pick<ClusterMetrics, 'store' | 'others'> | undefined = config.metrics
+    ? { store: new MetricsStore(scrapeInterval), others: [] }
+    : undefined
+  const strategies = allStrategies({
+    addresses: config.serviceRange,
+    nodePorts: config.nodePorts,
+    ...(usage === undefined
+      ? {}
+      : {
+          metrics: metricsObjects(
+            firstThatKnows(() => [...usage.others, usage.store]),
+            clock,
+          ),
+        }),
+  })
   // Parsed while the store's thread starts; whatever is served needs them.
   definitions()
   const store = await opening
@@ -271,7 +300,9 @@ async function openControlPlane(
       }),
   })
   addStoreMetrics(server.metrics, paths.storeFolder)
-  return { store, server, certificates }
+  if (usage === undefined) return { store, server, certificates }
+  const nodes = httpsNodeConnector(server.cluster, { authority: certificates.authority, certificate, key })
+  return { store, server, certificates, metrics: { ...usage, nodes } }
 }
 
 /** The kinds of tokens that the configuration adds. Whoever uses none pays for none. */

@@ -2,6 +2,7 @@ import type { Assembly } from './assembly.ts'
 import { bootstrapComponent } from './bootstrapObjects.ts'
 import { serviceAddress } from './config.ts'
 import { kubeletPart } from './kubeletPart.ts'
+import { readKubelet } from './nodeUsage.ts'
 import { nodeRoutesComponent } from './nodeRoutes.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
@@ -16,6 +17,8 @@ import { hostDirectories, localVolumeRemover } from '#kubelet/localVolumes/remov
 import { removerOf } from '#machinery/localVolumes.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
+import { metricsComponent } from '#metrics/scrape.ts'
+import { simulatedLoad } from '#simulation/load.ts'
 import { simulatedNodeSpecs, simulatedServerAddress } from '#simulation/simulatedNodeSpecs.ts'
 import { simulatedVolumes } from '#simulation/simulatedVolumes.ts'
 import { simulatedNodes } from '#simulation/simulatedNodes.ts'
@@ -38,6 +41,7 @@ export const components: readonly Part[] = [
   { runsIn: () => true, make: eventsComponent },
   { runsIn: onControlPlane, make: controllersComponent },
   { runsIn: onControlPlane, make: scheduler },
+  { runsIn: ({ controlPlane }) => controlPlane?.metrics !== undefined, make: metrics },
   { runsIn: ({ place }) => place !== undefined, make: containerdComponent },
   { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
   { runsIn: ({ place }) => place !== undefined, make: nodeRoutes },
@@ -155,6 +159,29 @@ function scheduler({ clientOf, informers, events, causes, clock, random, logOf, 
   })
 }
 
+/** Asks all kubelets what is used. Simulated nodes have none. */
+function metrics({ controlPlane, informers, clock, logOf }: Assembly): Component {
+  const { store, others, nodes } = controlPlane!.metrics!
+  const component = metricsComponent({
+    store,
+    informers,
+    clock,
+    needs: ['informers'],
+    report: logOf('metrics').report,
+    async read(node, signal) {
+      if (others.some((other) => other.node(node) !== undefined)) return undefined
+      return readKubelet(nodes, node, clock, signal)
+    },
+  })
+  return {
+    ...component,
+    async run(ready, signal) {
+      using _ = nodes
+      await component.run(ready, signal)
+    },
+  }
+}
+
 /** Keeps the node's containerd alive. It outlives this process, and so do the containers. */
 function containerdComponent({ host, place, logOf }: Assembly): Component {
   const { log } = logOf('containerd')
@@ -178,8 +205,8 @@ function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, log
   })
 }
 
-function simulatedNodesPart({ clientOf, informers, events, clock, record, logOf }: Assembly): Component {
-  const { component } = simulatedNodes({
+function simulatedNodesPart({ clientOf, informers, events, clock, record, controlPlane, logOf }: Assembly): Component {
+  const nodes = simulatedNodes({
     clientOf: (name) => clientOf(`system:node:${name}`),
     informers,
     events,
@@ -188,6 +215,8 @@ function simulatedNodesPart({ clientOf, informers, events, clock, record, logOf 
     tell: 'warnings',
     report: logOf('simulated-nodes').report,
   })
+  controlPlane!.metrics?.others.push(simulatedLoad({ informers, clock, nodes }))
+  const { component } = nodes
   return { ...component, needs: [...(component.needs ?? []), 'bootstrap-objects', 'informers'] }
 }
 

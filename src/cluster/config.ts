@@ -39,6 +39,8 @@ export interface ClusterConfig {
   readonly ephemeral: boolean
   /** Whether nodes and pods reach what is outside of this machine, such as registries, under its address. */
   readonly outside: boolean
+  /** Whether the cluster tells what nodes and pods use (`kubectl top`, autoscaling by cpu and memory). */
+  readonly metrics: boolean
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
@@ -75,6 +77,7 @@ export const defaultConfig: ClusterConfig = {
   history: { megabytes: 256, hours: 24 },
   ephemeral: false,
   outside: false,
+  metrics: true,
 }
 
 /** A configuration that cannot be used; the message names the setting, the value and what would be right. */
@@ -124,6 +127,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   ephemeral: yesOrNo({ about: 'Whether images and snapshots are kept in memory.' }),
   outside: yesOrNo({ about: 'Whether nodes and pods reach what is outside of this machine.' }),
   schedulerConfig: absolutePath({ about: 'A file with a KubeSchedulerConfiguration.' }),
+  metrics: yesOrNo({ about: 'Whether the cluster tells what nodes and pods use.' }),
   authentication: members('Further ways to say who one is.', {
     tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
     oidc: members('An OpenID Connect provider whose users are known.', {

@@ -32,6 +32,13 @@ const ownRoles: readonly OwnRole[] = [
     role: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
     subjects: [group('system:nodes')],
   },
+  {
+    // Whoever may look at pods may see what they use.
+    name: 'system:aggregated-metrics-reader',
+    rules: [on('metrics.k8s.io', 'nodes pods', 'get list watch')],
+    isPartOf: ['view', 'edit', 'admin'],
+    subjects: [],
+  },
   { name: 'kubeadm:get-nodes', rules: [on(core, 'nodes', 'get')], subjects: [joining] },
 ]
 

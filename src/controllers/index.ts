@@ -17,6 +17,7 @@ import { endpointSliceMirroringController } from './endpointSliceMirroring/contr
 import { garbageCollector } from './garbageCollector/controller.ts'
 import { jobController } from './job/controller.ts'
 import { localVolumeProvisioner } from './localVolumeProvisioner/controller.ts'
+import { horizontalPodAutoscalerController } from './horizontalPodAutoscaler/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
@@ -65,6 +66,7 @@ export const controllers: readonly MakeController[] = [
   taintEvictionController,
   podGarbageCollector,
   disruptionController,
+  horizontalPodAutoscalerController,
   resourceQuotaController,
   persistentVolumeBinder,
   ephemeralVolumeController,

@@ -224,3 +224,8 @@ export function quantityOf(units: number, format: QuantityFormat = 'DecimalSI'):
 export function milliQuantityOf(milliUnits: number): string {
   return formatQuantity({ nanos: BigInt(Math.trunc(milliUnits)) * 1_000_000n, format: 'DecimalSI' })
 }
+
+/** The canonical quantity of a whole number of billionths, as measures of cpu are written: `180867234n`. */
+export function nanoQuantityOf(nanoUnits: number): string {
+  return formatQuantity({ nanos: BigInt(Math.trunc(nanoUnits)), format: 'DecimalSI' })
+}

@@ -43,6 +43,7 @@ import { secretStrategy } from '#resources/core/secret.ts'
 import { serviceStrategy, type ServiceRanges } from '#resources/core/service/strategy.ts'
 import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
 import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
+import { nodeMetricsStrategy, podMetricsStrategy, type MetricsObjects } from '#resources/metrics/metrics.ts'
 import { runtimeClassStrategy } from '#resources/node/runtimeClass.ts'
 import { ingressStrategy } from '#resources/networking/ingress.ts'
 import { ingressClassStrategy } from '#resources/networking/ingressClass.ts'
@@ -81,10 +82,12 @@ export type { ServiceRanges } from '#resources/core/service/strategy.ts'
 export interface StrategyOptions extends ServiceRanges {
   /** How long events are kept, in seconds; an hour when absent. */
   readonly eventSeconds?: number
+  /** What nodes and pods use; absent: the server does not say. */
+  readonly metrics?: MetricsObjects
 }
 
 /** Every kind that is served, in the order of discovery. A strategy with ranges keeps them: one call for one server. */
-export function allStrategies({ eventSeconds, ...ranges }: StrategyOptions): readonly Strategy<any>[] {
+export function allStrategies({ eventSeconds, metrics, ...ranges }: StrategyOptions): readonly Strategy<any>[] {
   return [
     bindingStrategy,
     componentStatusStrategy,
@@ -158,5 +161,6 @@ export function allStrategies({ eventSeconds, ...ranges }: StrategyOptions): rea
     priorityLevelConfigurationStrategy,
     storageVersionStrategy,
     storageVersionMigrationStrategy,
+    ...(metrics === undefined ? [] : [nodeMetricsStrategy(metrics), podMetricsStrategy(metrics)]),
   ]
 }

@@ -162,7 +162,7 @@ export class StoredObject {
   /** Encodings other than JSON, by media type. */
   #encodings: Map<string, Buffer> | undefined
 
-  constructor(key: string, revision: Revision, value: Buffer) {
+  constructor(key: string, revision: Revision, value: Buffer | undefined) {
     this.key = key
     this.revision = revision
     this.#value = value
@@ -191,6 +191,13 @@ export class StoredObject {
     return stored
   }
 
+  /** An object that is stored nowhere: it has no revision, and bytes only once somebody asks for them. */
+  static made(key: string, object: KubeObject): StoredObject {
+    const made = new StoredObject(key, 0, undefined)
+    made.#object = deepFreeze(object)
+    return made
+  }
+
   /** The last part of the key. */
   get name(): string {
     return this.key.slice(this.key.lastIndexOf('/') + 1)
@@ -208,13 +215,13 @@ export class StoredObject {
 
   /** How many bytes the JSON has. Like `copyJson`, it makes nothing that would be kept. */
   get jsonLength(): number {
-    return this.#line === undefined ? this.#value!.length + this.#revisionText.length : this.#line.length - 1
+    return this.#line === undefined ? this.#bytes.length + this.#revisionText.length : this.#line.length - 1
   }
 
   /** Copies the JSON, from the position `from` on, to `target` at `at`, as far as there is room; returns how many bytes. */
   copyJson(target: Buffer, at: number, from: number): number {
     if (this.#line !== undefined) return this.#line.copy(target, at, from, this.#line.length - 1)
-    const value = this.#value!
+    const value = this.#bytes
     const splice = (this.#splice ??= spliceOf(value))
     let copied = from < splice ? value.copy(target, at, from, splice) : 0
     if (from + copied < splice) return copied
@@ -252,12 +259,22 @@ export class StoredObject {
     )
   }
 
+  /** Without the revision, until the line is made. */
+  get #bytes(): Buffer {
+    if (this.#value === undefined) {
+      const { value, splice } = encodeObject(this.#object!)
+      this.#value = value
+      this.#splice = splice
+    }
+    return this.#value
+  }
+
   get #revisionText(): string {
     return this.revision === 0 ? '' : `,"resourceVersion":"${this.revision}"`
   }
 
   #makeLine(): Buffer {
-    const value = this.#value!
+    const value = this.#bytes
     const splice = this.#splice ?? spliceOf(value)
     const revision = this.#revisionText
     // Kept for long, so not a slice of the shared pool.

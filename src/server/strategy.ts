@@ -1,6 +1,7 @@
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Random } from '#lib/random.ts'
 import type { Report } from '#machinery/validate/report.ts'
+import type { ClusterView } from './admission/chain.ts'
 
 /** Who sends a request, as authentication found it. */
 export interface Caller {
@@ -32,6 +33,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Other versions, or kinds of other groups, in which the same stored objects are served. */
   readonly versions?: readonly OtherVersion<T, any>[]
   readonly columns?: readonly Column<T>[]
+  /** Where its objects come from, when nobody writes them: they are made when they are asked for, and stored nowhere. */
+  readonly computed?: ComputedObjects<T>
   /** The verbs of the kind; all when absent. Kinds that are only asked (reviews) have `create`. */
   readonly verbs?: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
   /** Rule of `metadata.name`, or what tells what is wrong with one; DNS subdomain when absent. */
@@ -99,6 +102,14 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly orphans?: { readonly warning: string }
   /** A deletion that is done at once answers with the object instead of a Status. */
   readonly answersDeleted?: boolean
+}
+
+/** Objects that say something of others. They can be read and listed; labels and fields select them as they do others. */
+export interface ComputedObjects<T extends KubeObject = KubeObject> {
+  /** Throws a NotFound when there is none. */
+  get(cluster: Pick<ClusterView, 'get'>, namespace: string, name: string): T
+  /** Those of a namespace, or of all, in the order of their names. */
+  list(cluster: Pick<ClusterView, 'list'>, namespace: string): readonly T[]
 }
 
 /** What two versions of a kind say in their own ways: all but the names. Metadata that is left out stays as it is. */

@@ -1,4 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
+import { readAmount, type Amount } from './amount.ts'
 
 /**
  * What a simulated container does with its life. Times are in milliseconds.
@@ -26,6 +27,12 @@ export interface ContainerBehaviour {
   readonly hangAfter?: number
   /** How its runs end, one after the other; the last of them stands for all that follow. Goes before the other endings. */
   readonly runs?: readonly RunBehaviour[]
+  /** How much cpu it uses, since its start; next to nothing when absent. */
+  readonly cpu?: Amount
+  /** How much cpu it uses beside for each request a second that reaches its pod (`load.ts`). */
+  readonly cpuPerRequest?: Amount
+  /** How much memory it uses, since its start. */
+  readonly memory?: Amount
 }
 
 /** How one run ends. */
@@ -99,6 +106,13 @@ export const behaviours: readonly Behaviour[] = [
         : { problem: 'must be a list of "exit CODE after DURATION" and "stay", separated by commas' }
     },
   },
+  amount('cpu', 'cpu', 'How much cpu a container uses: `250m`, `0s=100m, 5m=900m` or `100m..900m every 24h`.'),
+  amount('memory', 'memory', 'How much memory a container uses, written in the same ways.'),
+  amount(
+    'cpu-per-request',
+    'cpuPerRequest',
+    'How much cpu a container uses beside for each request a second: those of `simulation.k8ts.dev/traffic` of a service, shared by its ready endpoints.',
+  ),
 ]
 
 function readRun(text: string): RunBehaviour | undefined {
@@ -254,6 +268,17 @@ function number(name: string, field: Field, most: number, meaning: string): Beha
     read(text) {
       const value = wholeNumber(text, most)
       return value === undefined ? { problem: `must be a whole number up to ${most}` } : { values: { [field]: value } }
+    },
+  }
+}
+
+function amount(name: string, field: Field, meaning: string): Behaviour {
+  return {
+    name,
+    meaning,
+    read(text) {
+      const read = readAmount(text)
+      return 'problem' in read ? read : { values: { [field]: read } }
     },
   }
 }

@@ -20,6 +20,8 @@ import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
 import { removerOf, standardStorageClass, usualVolumeFolder } from '#machinery/localVolumes.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
+import { metricsObjects, type MetricsObjects } from '#metrics/api.ts'
+import { firstThatKnows, type UsageSource } from '#metrics/usage.ts'
 import { isReason, unavailable } from '#machinery/status.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent, type SchedulerOptions } from '#scheduler/scheduler.ts'
@@ -32,6 +34,7 @@ import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { Caller } from '#server/strategy.ts'
 import type { Store } from '#storage/store.ts'
 import type { ContainerBehaviour, DeclaredBehaviour } from './behaviour.ts'
+import { simulatedLoad } from './load.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
 import { simulatedNodes, type SimulatedNodes } from './simulatedNodes.ts'
 import { simulatedVolumes } from './simulatedVolumes.ts'
@@ -57,6 +60,8 @@ export interface ClusterPartsOptions {
   readonly habits?: ContainerBehaviour
   /** What a test says that containers do; goes before annotations and habits. Made with the cluster's copies. */
   readonly declared?: (informers: Informers) => DeclaredBehaviour
+  /** False: the cluster does not tell what nodes and pods use. */
+  readonly metrics?: boolean
 }
 
 /** What it lives in. */
@@ -92,7 +97,16 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const { clock, random, report } = around
   const isSlow = options.heartbeats === 'directly'
   let controllers: readonly Controller[] = []
-  const server = apiServerOver(around, () => bootstrapPolicy(permissionsOf(controllers), [nodeVolumesRole]), isSlow)
+  const usage: UsageSource[] = []
+  const metrics =
+    options.metrics === false
+      ? undefined
+      : metricsObjects(
+          firstThatKnows(() => usage),
+          clock,
+        )
+  const policy = () => bootstrapPolicy(permissionsOf(controllers), [nodeVolumesRole])
+  const server = apiServerOver(around, metrics, policy, isSlow)
   const clientAs = (caller: Caller | (() => Caller), fieldManager: string): Client =>
     clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
   const clientOf = (name: string): Client => clientAs(componentCaller(name), managerOf(name))
@@ -146,6 +160,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     options.scheduler === false
       ? []
       : [schedulerComponent({ ...scheduling, ...(typeof options.scheduler === 'object' ? options.scheduler : {}) })]
+  usage.push(simulatedLoad({ informers, clock, nodes }))
   const components: readonly Component[] = [
     { name: 'api-server', run: (ready, signal) => server.run(ready, signal) },
     systemObjectsComponent(clientOf('system:apiserver')),
@@ -162,6 +177,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
 
 function apiServerOver(
   { store, clock, random, onBug }: ClusterSurroundings,
+  metrics: MetricsObjects | undefined,
   policy: () => readonly BootstrapObject[],
   isSlow: boolean,
 ): ApiServer {
@@ -172,7 +188,11 @@ function apiServerOver(
   }
   return createApiServer({
     store,
-    strategies: allStrategies({ addresses: '10.96.0.0/12', nodePorts: [30_000, 32_767] }),
+    strategies: allStrategies({
+      addresses: '10.96.0.0/12',
+      nodePorts: [30_000, 32_767],
+      ...(metrics === undefined ? {} : { metrics }),
+    }),
     clock,
     random,
     newUid: () => uidFrom(random),

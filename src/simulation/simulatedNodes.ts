@@ -20,7 +20,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { fieldPathOf } from '#kubelet/plan/podView.ts'
 import { isReason } from '#machinery/status.ts'
-import { behaviourOf, type ContainerBehaviour, type DeclaredBehaviour } from './behaviour.ts'
+import { behaviourOf, type ContainerBehaviour, type DeclaredBehaviour, type PodBehaviour } from './behaviour.ts'
 import { PodAddresses } from './podAddresses.ts'
 import {
   computeLease,
@@ -32,7 +32,8 @@ import {
 } from './simulatedNode.ts'
 import { afterCrash, afterReboot } from './simulatedFaults.ts'
 import { isOver, sameStatus } from './podStatuses.ts'
-import { findPod, planSimulatedPod, type SimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
+import type { PlayedNode, PlayedPod } from './played.ts'
+import { findPod, planSimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
 
 export interface SimulatedNodesOptions {
   /** A client that acts as the agent of a node. */
@@ -59,6 +60,10 @@ export interface SimulatedNodes {
   readonly component: Component
   /** Names of the nodes that are played, also while paused. */
   names(): readonly string[]
+  /** Whether it would answer if it were asked what it uses. */
+  answers(name: string): boolean
+  /** What the containers of a pod do; undefined for one that runs on no simulated node, or on one that is silent. */
+  behaviourOf(pod: Pod): PodBehaviour | undefined
   /** Registers more nodes; one whose Node was deleted comes back. */
   add(specs: readonly SimulatedNodeSpec[]): void
   /** The node falls silent, as if it were cut off: no leases, no statuses, no ends of pods. What runs on it goes on. */
@@ -76,35 +81,6 @@ export interface SimulatedNodes {
   ): void
 }
 
-interface PlayedNode {
-  readonly spec: SimulatedNodeSpec
-  readonly client: Client
-  paused: boolean
-  /** Its machine is off. */
-  stopped: boolean
-  /** Since when it is silent. */
-  silentSince?: number
-  /** Where in the renewal interval it renews, from 0 to 1, so that nodes do not do so together. */
-  readonly turn: number
-  /** Of its Node; absent until it is registered. */
-  uid?: string
-  lease?: Lease
-  renewAt: number
-  addresses?: PodAddresses
-  /** Keys of the pods bound to it. */
-  readonly pods: Set<string>
-}
-
-interface PlayedPod {
-  state: SimulatedPod
-  /** When there will be something to do for it although nothing changes. */
-  recheckAt?: number
-  /** The revision that its last status was written as: nothing new when it comes back. */
-  written?: string
-  /** The problems of its annotations that were told. */
-  told: string
-}
-
 /** Nodes renew in so many groups: together enough to wake the process seldom, apart enough not to hold it up. */
 const turns = 100
 const podsAtOnce = 32
@@ -119,6 +95,8 @@ export function simulatedNodes(options: SimulatedNodesOptions): SimulatedNodes {
   return {
     component: { name: 'simulated-nodes', needs: ['api-server'], run: (ready, signal) => player.run(ready, signal) },
     names: () => player.names(),
+    answers: (name) => player.answers(name),
+    behaviourOf: (pod) => player.behaviourOf(pod),
     add: (specs) => player.add(specs),
     pause: (name) => player.pause(name),
     stop: (name) => player.stop(name),
@@ -158,6 +136,14 @@ class NodePlayer {
 
   names(): readonly string[] {
     return [...this.#played.keys()]
+  }
+
+  behaviourOf({ spec, metadata }: Pod): PodBehaviour | undefined {
+    return this.answers(spec.nodeName ?? '') ? this.#pods.get(metadata.uid ?? '')?.state.behaviour : undefined
+  }
+
+  answers(name: string): boolean {
+    return this.#played.get(name)?.paused === false
   }
 
   add(specs: readonly SimulatedNodeSpec[]): void {

@@ -21,6 +21,8 @@ interface Flags {
   readonly apiServerPort?: number
   readonly ephemeral?: boolean
   readonly outside?: boolean
+  /** False when it is to be without. */
+  readonly metrics?: boolean
   readonly foreground?: boolean
 }
 
@@ -38,6 +40,7 @@ export const up: Command = {
       .option('--api-server-port <port>', 'port of the API server', readCount)
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
       .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
+      .option('--no-metrics', 'do not tell what nodes and pods use')
       .option('--foreground', 'stay, and end the cluster when interrupted')
       .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
   },
@@ -89,7 +92,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     if (error instanceof SettingsError) throw new UsageError(error.message)
     throw error
   }
-  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig } = flags
+  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig, metrics } = flags
   try {
     const config = completeConfig(file, {
       ...(given === undefined ? {} : { name: clusterNameOf(given) }),
@@ -99,6 +102,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(ephemeral === undefined ? {} : { ephemeral }),
       ...(outside === undefined ? {} : { outside }),
       ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
+      ...(metrics === false ? { metrics } : {}),
     })
     // What is wrong in it is told now, not by a scheduler that does not start.
     if (config.schedulerConfig !== undefined) await readSchedulerFile(host.files, config.schedulerConfig)
@@ -123,6 +127,7 @@ function refuseOtherSettings(
   if (flags.ephemeral !== undefined) said.push('ephemeral')
   if (flags.outside !== undefined) said.push('outside')
   if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')
+  if (flags.metrics === false) said.push('metrics')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
     if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue

@@ -1,27 +1,17 @@
-import { deployments } from '#api/apps/v1/deployment.ts'
 import { replicaSets } from '#api/apps/v1/replicaSet.ts'
-import { statefulSets } from '#api/apps/v1/statefulSet.ts'
 import type { Scale } from '#api/autoscaling/v1/scale.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { replicationControllers } from '#api/core/v1/replicationController.ts'
 import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
-import type { KubeObject, Resource } from '#api/resource.ts'
+import type { KubeObject } from '#api/resource.ts'
 import type { Client } from '#client/client.ts'
 import { discover } from '#client/discovery.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { controllerOf } from '#machinery/owners.ts'
 import { qualifiedName } from '#machinery/status.ts'
+import { scaledKinds } from '../scaledKinds.ts'
 
 interface Scaled extends KubeObject {
   readonly spec?: { readonly replicas?: number }
-}
-
-/** Owners of pods that say themselves how many they want, by group and kind. */
-const known: Readonly<Record<string, Resource<any>>> = {
-  '/ReplicationController': replicationControllers,
-  'apps/ReplicaSet': replicaSets,
-  'apps/StatefulSet': statefulSets,
-  'apps/Deployment': deployments,
 }
 
 /** How many pods the owners of these want together. Throws when an owner cannot be asked. */
@@ -48,7 +38,7 @@ async function scaleOf(
   signal: AbortSignal,
 ): Promise<{ readonly uid: string; readonly scale: number } | undefined> {
   const group = owner.apiVersion.includes('/') ? owner.apiVersion.slice(0, owner.apiVersion.indexOf('/')) : ''
-  const resource = known[`${group}/${owner.kind}`]
+  const resource = scaledKinds[`${group}/${owner.kind}`]
   if (resource === undefined) return scaleOfOther(client, owner, group, namespace, signal)
   const found: Scaled | undefined = await unlessGone(client.get(resource, { name: owner.name, namespace }, { signal }))
   if (found === undefined || found.metadata.uid !== owner.uid) return undefined

@@ -5,9 +5,11 @@ import { valueOf } from '../authorize/attributes.ts'
 import { parseRevision } from '../errors.ts'
 import { answeredRequest, type Exchange } from '../exchange.ts'
 import { keyOf, type Kind } from '../kind.ts'
-import { parseListOptions } from '../options.ts'
+import { parseListOptions, type ListOptions } from '../options.ts'
 import { listObjects, selectionOf } from '../registry/list.ts'
+import { selects } from '../selection.ts'
 import { StoredObject } from '../storedObject.ts'
+import type { ComputedObjects } from '../strategy.ts'
 import { watchResource, type WatchItem, type WatchPlace } from '../watch.ts'
 import type { Store } from '#storage/store.ts'
 import { checkName } from './names.ts'
@@ -15,6 +17,11 @@ import { checkName } from './names.ts'
 /** The newest state of one object, or one that is not older than `resourceVersion`. */
 export async function readObject({ server, info, request }: Exchange, kind: Kind): Promise<StoredObject> {
   checkName(info.name)
+  const { computed } = kind.strategy
+  if (computed !== undefined) {
+    const object = computed.get(server.registry.cluster, info.namespace, info.name)
+    return StoredObject.made(keyOf(kind, info.namespace, info.name), object)
+  }
   const revision = parseRevision(request.query.get('resourceVersion') ?? '')
   const { cache, store } = server.registry
   const key = keyOf(kind, info.namespace, info.name)
@@ -46,8 +53,25 @@ export async function getEndpoint(exchange: Exchange, kind: Kind): Promise<Serve
 export async function listEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
   const { server, info, request } = exchange
   const options = parseListOptions(request.query, kind)
+  const { computed } = kind.strategy
+  if (computed !== undefined) return listComputed(exchange, kind, computed, options)
   const { items, metadata } = await listObjects(server.registry, kind, info.namespace, options)
   return { type: 'list', code: 200, kind, items, metadata }
+}
+
+/** What is made for each request is not told in pages: there would be nothing to go on in. */
+function listComputed(
+  { server, info }: Exchange,
+  kind: Kind,
+  computed: ComputedObjects,
+  options: ListOptions,
+): ServerReply {
+  const selection = selectionOf(kind, info.namespace, options)
+  const items = computed
+    .list(server.registry.cluster, info.namespace)
+    .map((object) => StoredObject.made(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), object))
+    .filter((item) => selects(selection, item))
+  return { type: 'list', code: 200, kind, items, metadata: {} }
 }
 
 export async function watchEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {

@@ -16,15 +16,15 @@ export interface BootstrapRole {
   readonly rules: readonly PolicyRule[]
   /** Its rules are gathered from the roles that are part of it. */
   readonly gathers?: true
-  /** The role for people of whose rules these are part. */
-  readonly isPartOf?: string
+  /** The roles for people of whose rules these are part. */
+  readonly isPartOf?: string | readonly string[]
 }
 
-/** A cluster role of this cluster's own, and who has it; or who has another role. */
+/** A cluster role of this cluster's own, and who has it; or who has another role. Nobody has one that is part of others. */
 export type OwnRole = {
   readonly name: string
   readonly subjects: readonly BootstrapSubject[]
-} & ({ readonly rules: readonly PolicyRule[] } | { readonly role: string })
+} & (Pick<BootstrapRole, 'rules' | 'isPartOf'> | { readonly role: string })
 
 /** What a controller that runs here may do. */
 export interface ControllerPermissions {
@@ -73,7 +73,9 @@ export function bootstrapPolicy(
     ...own.flatMap((each) => ('rules' in each ? [clusterRole(each.name, each)] : [])),
     ...Object.entries(boundTo).map(([name, subjects]) => clusterRoleBinding(name, subjects)),
     ...[...rulesOfControllers.keys()].map((name) => clusterRoleBinding(`system:controller:${name}`, [account(name)])),
-    ...own.map((each) => clusterRoleBinding(each.name, each.subjects, 'role' in each ? each.role : each.name)),
+    ...own
+      .filter(({ subjects }) => subjects.length > 0)
+      .map((each) => clusterRoleBinding(each.name, each.subjects, 'role' in each ? each.role : each.name)),
     ...[...namespaceRoles, ...ownOfNamespaces].flatMap(
       ({ namespace, name, rules, subjects, binding = name }): BootstrapObject[] => [
         { apiVersion, kind: 'Role', metadata: { ...metadataOf(name), namespace }, rules: [...rules] },
@@ -118,7 +120,7 @@ const partLabel = (name: string): Record<string, string> => ({ [`${apiGroup}/agg
 
 function clusterRole(name: string, { rules, gathers, isPartOf }: BootstrapRole): ClusterRole {
   const metadata = metadataOf(name)
-  if (isPartOf !== undefined) Object.assign(metadata.labels!, partLabel(isPartOf))
+  for (const whole of isPartOf === undefined ? [] : [isPartOf].flat()) Object.assign(metadata.labels!, partLabel(whole))
   return {
     apiVersion,
     kind: 'ClusterRole',

@@ -99,3 +99,30 @@ for (const { present, differs, wanted, start, later } of cases) {
     assert.deepEqual(plans, [start, later])
   })
 }
+
+test('a registration of what nodes use that leads to another server is left to its owner', () => {
+  const wanted = wantedServices([{ group: 'metrics.k8s.io', version: 'v1beta1' }], [])
+  const name = 'v1beta1.metrics.k8s.io'
+  const own = wanted.get(name)!.spec
+  assert.deepEqual([own.groupPriorityMinimum, own.versionPriority], [100, 100])
+  const service = { namespace: 'kube-system', name: 'metrics-server' }
+  const registered = (spec: object): ReadonlyMap<string, APIService> =>
+    new Map([
+      [
+        name,
+        {
+          kind: 'APIService',
+          apiVersion: 'apiregistration.k8s.io/v1',
+          metadata: { name, labels: { [managedLabel]: 'onstart' } },
+          spec: { ...own, ...spec },
+        },
+      ],
+    ])
+  const plan = (present: ReadonlyMap<string, APIService>, served = wanted) =>
+    planServices({ wanted: served, present, isStart: true }).map((action) => action.do)
+  assert.deepEqual(plan(new Map()), ['create'])
+  assert.deepEqual(plan(registered({ versionPriority: 7 })), ['update'])
+  assert.deepEqual(plan(registered({ service })), [])
+  assert.deepEqual(plan(registered({ service }), new Map()), [])
+  assert.deepEqual(plan(registered({}), new Map()), ['delete'])
+})

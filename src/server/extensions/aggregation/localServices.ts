@@ -21,6 +21,11 @@ interface GroupVersion {
   readonly version: string
 }
 
+/** Groups of which another server may be in charge: a registration that leads there is its owner's. */
+const replaceable: ReadonlySet<string | undefined> = new Set(['metrics.k8s.io'])
+
+const isReplaced = ({ spec }: APIService): boolean => spec.service !== undefined && replaceable.has(spec.group)
+
 export const serviceNameOf = ({ group, version }: GroupVersion): string => `${version}.${group}`
 
 /** The registrations of all that is served here: built-in versions, then those of definitions. */
@@ -72,6 +77,7 @@ export interface Registrations {
  *     not the server's     –                  –                     –
  *     at the start         delete (start)     correct (start)       correct (start)
  *     always               delete             correct (start)       correct
+ *     another server's     –                  –                     –
  */
 export function planServices({ wanted, present, isStart }: Registrations): readonly ServiceAction[] {
   const actions: ServiceAction[] = []
@@ -81,13 +87,13 @@ export function planServices({ wanted, present, isStart }: Registrations): reado
       if (isStart || service.management === 'true') actions.push({ do: 'create', service })
       continue
     }
-    const management = managementOf(found)
+    const management = isReplaced(found) ? undefined : managementOf(found)
     if (management === undefined || found.metadata.deletionTimestamp !== undefined) continue
     const isKept = management === 'true' && service.management === 'true'
     if ((isStart || isKept) && !sameJson(found.spec, service.spec)) actions.push({ do: 'update', service })
   }
   for (const [name, found] of present) {
-    if (wanted.has(name)) continue
+    if (wanted.has(name) || isReplaced(found)) continue
     const management = managementOf(found)
     if (management === 'true' || (management === 'onstart' && isStart)) actions.push({ do: 'delete', name })
   }

@@ -31,6 +31,8 @@ const groups: Readonly<Record<string, readonly [number, Readonly<Record<string, 
   'flowcontrol.apiserver.k8s.io': [16_100, { v1: 21 }],
   'internal.apiserver.k8s.io': [16_000, { v1alpha1: 9 }],
   'storagemigration.k8s.io': [15_800, { v1alpha1: 9 }],
+  // As metrics-server registers itself.
+  'metrics.k8s.io': [100, { v1beta1: 100 }],
 }
 
 /** The group of the registrations themselves: served by nobody else, so nothing registers it, and before all but the core. */

@@ -1,0 +1,298 @@
+import type { Scale } from '#api/autoscaling/v1/scale.ts'
+import { horizontalPodAutoscalers, type HorizontalPodAutoscaler } from '#api/autoscaling/v2/horizontalPodAutoscaler.ts'
+import { pods } from '#api/core/v1/pod.ts'
+import type { Resource } from '#api/resource.ts'
+import type { Controller } from '#client/controller.ts'
+import { referenceTo, type EventNote } from '#client/events.ts'
+import { keyOf, nameOfKey } from '#client/index.ts'
+import { unlessGone } from '#client/unlessGone.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
+import { messageOf } from '#lib/errorText.ts'
+import {
+  matchesRequirements,
+  parseLabelSelector,
+  SelectorError,
+  type LabelRequirements,
+} from '#machinery/labelSelector.ts'
+import { isReason } from '#machinery/status.ts'
+import type { ControllerContext } from '../context.ts'
+import { newHistory, withChange, type History } from './limits.ts'
+import type { Measured } from './measures.ts'
+import { MetricsApis } from './metricsApis.ts'
+import {
+  needsMeasures,
+  planReplicas,
+  statusAfter,
+  warning,
+  withFact,
+  type Decision,
+  type SelectorProblem,
+  type TargetScale,
+} from './plan.ts'
+import { ServedKinds } from './servedKinds.ts'
+
+/** How long an autoscaler waits for each look, in milliseconds. */
+const interval = 15_000
+const component = 'horizontal-pod-autoscaler'
+const mostTries = 5
+
+/** What is remembered of one autoscaler between two looks. */
+interface Memory {
+  history?: History
+  /** Which pods its target has. */
+  requirements?: LabelRequirements
+}
+
+/** The target of an autoscaler: its kind, and its scale as it was read. */
+interface Found {
+  readonly resource: Resource
+  readonly scale: Scale
+}
+
+/** Sets the number of replicas of each autoscaler's target by what is measured. */
+export function horizontalPodAutoscalerController(context: ControllerContext): Controller {
+  const { client, clock, causes, informers } = context
+  const copies = informers.of(horizontalPodAutoscalers)
+  const podCopies = informers.of(pods)
+  const events = context.events.recorder(component)
+  const kinds = new ServedKinds(client, clock)
+  const apis = new MetricsApis(client, kinds)
+  const memories = new Map<string, Memory>()
+
+  const findTarget = async ({ metadata, spec }: HorizontalPodAutoscaler, signal: AbortSignal): Promise<Found> => {
+    const { apiVersion = '', kind, name } = spec.scaleTargetRef
+    const parts = apiVersion.split('/')
+    if (parts.length > 2) throw new Error(`unexpected GroupVersion string: ${apiVersion}`)
+    const group = parts.length === 2 ? parts[0]! : ''
+    const found = await kinds.find(group, kind, signal)
+    if (found.length === 0)
+      throw new Error(`no matches for kind ${JSON.stringify(kind)} in group ${JSON.stringify(group)}`)
+    const at = { name, namespace: metadata.namespace ?? '' }
+    let first: unknown
+    // A kind may have a scale in one version and none in another.
+    for (const resource of found) {
+      try {
+        return { resource, scale: await client.getSubresource<Scale>(resource, at, 'scale', { signal }) }
+      } catch (error) {
+        signal.throwIfAborted()
+        first ??= error
+      }
+    }
+    throw first
+  }
+
+  /** Reads a target's selector; nothing can be measured by one that is missing, broken, or shared with others. */
+  const readSelector = (key: string, memory: Memory, selector: string): LabelRequirements | SelectorProblem => {
+    const invalid = (event: string, message: string, told = message): SelectorProblem => ({
+      event: { reason: event, message },
+      condition: { reason: 'InvalidSelector', message: told },
+    })
+    if (selector === '') {
+      return invalid('SelectorRequired', 'selector is required', "the HPA target's scale is missing a selector")
+    }
+    let requirements: LabelRequirements
+    try {
+      requirements = parseLabelSelector(selector)
+    } catch (error) {
+      if (!(error instanceof SelectorError)) throw error
+      return invalid(
+        'InvalidSelector',
+        `couldn't convert selector into a corresponding internal selector object: ${error.message}`,
+      )
+    }
+    memory.requirements = requirements
+    const rivals = rivalsOf(key, requirements)
+    if (rivals.length === 0) return requirements
+    const all = [key, ...rivals].sort().join(' ')
+    const message = `pods by selector ${selector} are controlled by multiple HPAs: [${all}]`
+    const ambiguous = { reason: 'AmbiguousSelector', message }
+    return { event: ambiguous, condition: ambiguous }
+  }
+
+  const podsOf = (namespace: string, requirements: LabelRequirements) =>
+    podCopies.list({ namespace, matches: ({ metadata }) => matchesRequirements(requirements, metadata.labels) })
+
+  /** Other autoscalers of the namespace that count some of the same pods. */
+  const rivalsOf = (key: string, requirements: LabelRequirements): string[] => {
+    const { namespace = '' } = nameOfKey(key)
+    const others = [...memories].filter(
+      ([other, memory]) =>
+        other !== key && nameOfKey(other).namespace === namespace && memory.requirements !== undefined,
+    )
+    if (others.length === 0) return []
+    const own = podsOf(namespace, requirements)
+    return others
+      .filter(([, memory]) => own.some(({ metadata }) => matchesRequirements(memory.requirements!, metadata.labels)))
+      .map(([other]) => other)
+  }
+
+  const writeStatus = async (
+    autoscaler: HorizontalPodAutoscaler,
+    status: NonNullable<HorizontalPodAutoscaler['status']>,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    if (sameJson(withoutNulls(status), withoutNulls(autoscaler.status ?? {}))) return
+    try {
+      await unlessGone(client.updateStatus(horizontalPodAutoscalers, { ...autoscaler, status }, { signal }))
+    } catch (error) {
+      signal.throwIfAborted()
+      tell(autoscaler, [warning('FailedUpdateStatus', messageOf(error))])
+      if (!isReason(error, 'Conflict')) throw error
+    }
+  }
+
+  const tell = (autoscaler: HorizontalPodAutoscaler, notes: readonly EventNote[]): void => {
+    const about = referenceTo(horizontalPodAutoscalers, autoscaler)
+    for (const note of notes) events.record(about, note)
+  }
+
+  /** Records why nothing is done about an autoscaler; undefined when there is no reason left. */
+  const explain = (autoscaler: HorizontalPodAutoscaler, reason: string, message: string | undefined): void => {
+    const subject = { kind: horizontalPodAutoscalers.kind, ...autoscaler.metadata }
+    if (message === undefined) causes.clear(subject, component)
+    else causes.record(subject, component, { reason, message })
+  }
+
+  /** Sets the number of replicas; somebody else's change of the target in between is no hindrance. */
+  const rescale = async (target: Found, replicas: number, signal: AbortSignal): Promise<void> => {
+    let { scale } = target
+    const at = { name: scale.metadata.name, namespace: scale.metadata.namespace ?? '' }
+    for (let tried = 1; ; tried++) {
+      try {
+        const body = { ...scale, spec: { ...scale.spec, replicas } }
+        await client.updateSubresource<Scale>(target.resource, at, 'scale', body, { signal })
+        return
+      } catch (error) {
+        if (!isReason(error, 'Conflict') || tried >= mostTries) throw error
+        scale = await client.getSubresource<Scale>(target.resource, at, 'scale', { signal })
+      }
+    }
+  }
+
+  const lookAt = async (key: string, autoscaler: HorizontalPodAutoscaler, signal: AbortSignal): Promise<void> => {
+    const memory = memories.get(key)!
+    const { namespace = '' } = autoscaler.metadata
+    let target: Found
+    try {
+      target = await findTarget(autoscaler, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      const why = messageOf(error)
+      tell(autoscaler, [warning('FailedGetScale', why)])
+      const message = `the HPA controller was unable to get the target's current scale: ${why}`
+      explain(autoscaler, 'FailedGetScale', message)
+      const fact = { reason: 'FailedGetScale', message }
+      const conditions = withFact(autoscaler.status?.conditions, 'AbleToScale', false, fact, clock.now())
+      const status = {
+        desiredReplicas: 0,
+        currentMetrics: null as never,
+        ...autoscaler.status,
+        conditions: [...conditions],
+      }
+      return writeStatus(autoscaler, status, signal)
+    }
+    const scale: TargetScale = {
+      replicas: target.scale.spec?.replicas ?? 0,
+      present: target.scale.status?.replicas ?? 0,
+      selector: target.scale.status?.selector ?? '',
+    }
+    const history = (memory.history ??= newHistory(scale.replicas, clock.now()))
+    let measured: readonly Measured[] | SelectorProblem | undefined
+    let requirements: LabelRequirements | undefined
+    if (needsMeasures(autoscaler, scale)) {
+      const selector = readSelector(key, memory, scale.selector)
+      if ('event' in selector) measured = selector
+      else {
+        requirements = selector
+        const question = { namespace, selector: scale.selector }
+        measured = await apis.measure(autoscaler.spec.metrics ?? [], question, signal)
+      }
+    }
+    const now = clock.now()
+    const decision = planReplicas(autoscaler, {
+      scale,
+      pods: requirements === undefined ? [] : podsOf(namespace, requirements),
+      history,
+      now,
+      ...(measured === undefined ? {} : { measured }),
+    })
+    memory.history = decision.history
+    tell(autoscaler, decision.notes)
+    explain(autoscaler, 'FailedComputeMetricsReplicas', decision.problem)
+    await carryOut(autoscaler, target, scale, decision, memory, signal)
+  }
+
+  const carryOut = async (
+    autoscaler: HorizontalPodAutoscaler,
+    target: Found,
+    { replicas: current }: TargetScale,
+    decision: Decision,
+    memory: Memory,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const now = clock.now()
+    const { rescale: wanted, conditions, metrics } = decision
+    if (wanted === undefined)
+      return writeStatus(autoscaler, statusAfter(autoscaler, decision, current, false, now), signal)
+    try {
+      await rescale(target, wanted.replicas, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      const why = messageOf(error)
+      tell(autoscaler, [
+        warning('FailedRescale', `New size: ${wanted.replicas}; reason: ${wanted.reason}; error: ${why}`),
+      ])
+      const message = `the HPA controller was unable to update the target scale: ${why}`
+      explain(autoscaler, 'FailedUpdateScale', message)
+      const failed = withFact(conditions, 'AbleToScale', false, { reason: 'FailedUpdateScale', message }, now)
+      const after = { conditions: failed, ...(metrics === undefined ? {} : { metrics }) }
+      return writeStatus(autoscaler, statusAfter(autoscaler, after, current, false, now), signal)
+    }
+    const message = `the HPA controller was able to update the target scale to ${wanted.replicas}`
+    const done = withFact(conditions, 'AbleToScale', true, { reason: 'SucceededRescale', message }, now)
+    tell(autoscaler, [
+      {
+        type: 'Normal',
+        reason: 'SuccessfulRescale',
+        message: `New size: ${wanted.replicas}; reason: ${wanted.reason}`,
+      },
+    ])
+    if (autoscaler.spec.behavior !== undefined) {
+      memory.history = withChange(memory.history!, current, wanted.replicas, now)
+    }
+    const status = statusAfter(autoscaler, { ...decision, conditions: done }, current, true, now)
+    await writeStatus(autoscaler, status, signal)
+  }
+
+  return {
+    name: 'horizontal-pod-autoscaler-controller',
+    account: 'horizontal-pod-autoscaler',
+    permissions: [
+      { groups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['get', 'list', 'watch'] },
+      { groups: ['autoscaling'], resources: ['horizontalpodautoscalers/status'], verbs: ['update'] },
+      { groups: ['*'], resources: ['*/scale'], verbs: ['get', 'update'] },
+      { groups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+      { groups: ['metrics.k8s.io'], resources: ['pods'], verbs: ['list'] },
+      { groups: ['custom.metrics.k8s.io', 'external.metrics.k8s.io'], resources: ['*'], verbs: ['get', 'list'] },
+    ],
+    watch(on) {
+      on(copies, ({ metadata }) => [keyOf(metadata)])
+    },
+    async reconcile(key, signal) {
+      const autoscaler = copies.get(key)
+      if (autoscaler === undefined) {
+        memories.delete(key)
+        return undefined
+      }
+      if (memories.has(key)) await lookAt(key, autoscaler, signal)
+      else memories.set(key, {})
+      // Whatever changes is looked at with the next look: each waits for the whole interval.
+      return { after: interval, quiet: interval }
+    },
+  }
+}
+
+/** What is not there and what is null are the same to the API. */
+function withoutNulls(status: object): object {
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== null))
+}

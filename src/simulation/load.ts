@@ -1,0 +1,163 @@
+// What simulated containers use: as they declare it (`behaviour.ts`), and by the traffic of services.
+import type { Container } from '#api/core/v1/container.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { services, type Service } from '#api/core/v1/service.ts'
+import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { keyOf } from '#client/index.ts'
+import type { Informers } from '#client/informers.ts'
+import type { Clock } from '#lib/clock.ts'
+import { quantityMilliValue } from '#machinery/quantity.ts'
+import { millisecondsOf } from '#machinery/time.ts'
+import { scrapeInterval } from '#metrics/scrape.ts'
+import type { PodUsage, Usage, UsageSource } from '#metrics/usage.ts'
+import { averageOf, readAmount, type Amount } from './amount.ts'
+import type { SimulatedNodes } from './simulatedNodes.ts'
+
+/** The load that a service takes, in requests a second; its ready endpoints share it. */
+const trafficAnnotation = 'simulation.k8ts.dev/traffic'
+
+/** What is used where nothing is said, in thousandths. */
+const usual = {
+  cpu: { at: () => 1 },
+  memory: { at: () => 16 * 2 ** 20 * 1_000 },
+} as const
+
+export interface SimulatedLoadOptions {
+  readonly informers: Informers
+  readonly clock: Clock
+  readonly nodes: Pick<SimulatedNodes, 'answers' | 'behaviourOf'>
+}
+
+interface Moment {
+  readonly at: number
+  readonly before: number
+}
+
+const byNode = 'load of a node'
+const byTraffic = 'services with traffic'
+const byService = 'slices of a service'
+
+/**
+ * Knows what simulated nodes and their pods use, as if they were asked every 15 seconds. Nothing runs in between: what was
+ * used follows from what is declared and from the moment.
+ */
+export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions): UsageSource {
+  const [podCopies, serviceCopies, sliceCopies] = [
+    informers.of(pods),
+    informers.of(services),
+    informers.of(endpointSlices),
+  ]
+  podCopies.addIndex(byNode, ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]))
+  serviceCopies.addIndex(byTraffic, ({ metadata }) =>
+    metadata.annotations?.[trafficAnnotation] === undefined ? [] : [metadata.namespace ?? ''],
+  )
+  sliceCopies.addIndex(byService, ({ metadata }) => {
+    const service = metadata.labels?.['kubernetes.io/service-name']
+    return service === undefined ? [] : [`${metadata.namespace}/${service}`]
+  })
+  const began = clock.now()
+  /** Which pods share the traffic of a service, at a moment. */
+  const shares = new WeakMap<Service, { readonly at: number; readonly ready: ReadonlySet<string> }>()
+
+  /** The last time that nodes would have been asked, and the one before. */
+  const moment = (): Moment => {
+    const at = began + Math.floor((clock.now() - began) / scrapeInterval) * scrapeInterval
+    return { at, before: at - scrapeInterval }
+  }
+
+  const readyPods = (service: Service, at: number): ReadonlySet<string> => {
+    const known = shares.get(service)
+    if (known?.at === at) return known.ready
+    const ready = new Set<string>()
+    for (const { endpoints } of sliceCopies.byIndex(byService, keyOf(service.metadata))) {
+      for (const { conditions, targetRef } of endpoints ?? []) {
+        if (conditions?.ready !== false && targetRef?.uid !== undefined) ready.add(targetRef.uid)
+      }
+    }
+    shares.set(service, { at, ready })
+    return ready
+  }
+
+  /** Requests a second that reach a pod, in thousandths. */
+  const trafficOf = ({ metadata }: Pod, from: number, to: number): number => {
+    let sum = 0
+    for (const service of serviceCopies.byIndex(byTraffic, metadata.namespace ?? '')) {
+      const ready = readyPods(service, to)
+      if (ready.has(metadata.uid ?? '')) sum += trafficOfService(service, from, to) / ready.size
+    }
+    return sum
+  }
+
+  const usageOf = (pod: Pod, { at, before }: Moment): PodUsage | undefined => {
+    const behaviour = nodes.behaviourOf(pod)
+    if (behaviour === undefined) return undefined
+    const containers: PodUsage['containers'][number][] = []
+    let window = 0
+    const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {}
+    for (const { name, state, restartCount } of [...initContainerStatuses, ...containerStatuses]) {
+      const started = millisecondsOf(state?.running?.startedAt)
+      if (started === undefined || started >= at) continue
+      // As with real nodes: a container is told of from its second reading on, or once it runs for ten seconds.
+      const isFresh = started > before
+      if (isFresh && at - started < leastAge) return undefined
+      const from = isFresh ? started : before
+      window = Math.max(window, at - from)
+      const { cpu = usual.cpu, memory = usual.memory, cpuPerRequest } = behaviour.of(name, restartCount)
+      const traffic =
+        cpuPerRequest === undefined
+          ? 0
+          : (trafficOf(pod, from, at) * averageOf(cpuPerRequest, started, from, at)) / 1_000
+      const wanted = averageOf(cpu, started, from, at) + traffic
+      const { initContainers = [] } = pod.spec
+      const container = [...initContainers, ...pod.spec.containers].find((each) => each.name === name)
+      containers.push({
+        name,
+        cpuNanoCores: Math.round(Math.min(wanted, cpuLimit(container)) * 1e6),
+        memoryBytes: Math.round(memory.at(at - started, at) / 1_000),
+      })
+    }
+    return containers.length === 0 ? undefined : { at, window, containers }
+  }
+
+  return {
+    node(name): Usage | undefined {
+      if (!nodes.answers(name)) return undefined
+      const now = moment()
+      if (now.before < began) return undefined
+      let [cpuNanoCores, memoryBytes] = [0, 0]
+      for (const pod of podCopies.byIndex(byNode, name)) {
+        for (const container of usageOf(pod, now)?.containers ?? []) {
+          cpuNanoCores += container.cpuNanoCores
+          memoryBytes += container.memoryBytes
+        }
+      }
+      return { at: now.at, window: scrapeInterval, cpuNanoCores, memoryBytes }
+    },
+    pod(key) {
+      const pod = podCopies.get(key)
+      if (pod === undefined) return undefined
+      const now = moment()
+      return now.at <= began ? undefined : usageOf(pod, now)
+    },
+  }
+}
+
+/** Milliseconds that a container must have run to be told of after one reading alone. */
+const leastAge = 10_000
+
+/** A container is slowed down at its limit. */
+function cpuLimit(container: Container | undefined): number {
+  const limit = container?.resources?.limits?.['cpu']
+  return limit === undefined ? Infinity : quantityMilliValue(String(limit))
+}
+
+const traffics = new WeakMap<Service, Amount | undefined>()
+
+function trafficOfService(service: Service, from: number, to: number): number {
+  if (!traffics.has(service)) {
+    const read = readAmount(service.metadata.annotations?.[trafficAnnotation] ?? '')
+    traffics.set(service, 'problem' in read ? undefined : read)
+  }
+  const amount = traffics.get(service)
+  return amount === undefined ? 0 : averageOf(amount, millisecondsOf(service.metadata.creationTimestamp) ?? 0, from, to)
+}
