@@ -14,6 +14,7 @@ export const checkSteps: readonly Step[] = [
   nodeStep('the map names every kind', 'tools/whereIs.ts', '--check'),
   nodeStep('the conformance document is up to date', 'tools/conformance.ts', '--check'),
   nodeStep('the settings of the server are documented', 'tools/serverSettings.ts', '--check'),
+  nodeStep('the behaviours of simulated containers are documented', 'tools/behaviourTable.ts', '--check'),
   { name: 'types', command: ['tsc', '--incremental', '--tsBuildInfoFile', typesCache] },
   nodeStep('unit tests, first half', 'tools/testUnit.ts', '--shard', '1/2'),
   nodeStep('unit tests, second half', 'tools/testUnit.ts', '--shard', '2/2'),

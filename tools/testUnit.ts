@@ -11,7 +11,12 @@ import { parseArgs } from 'node:util'
 import { root } from './steps.ts'
 
 const beside = ['src/**/*.test.ts', 'tools/**/*.test.ts']
-const slow = ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts', 'tools/compare/**/*.test.ts']
+const slow = [
+  'test/integration/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'test/conformance/**/*.test.ts',
+  'tools/compare/**/*.test.ts',
+]
 
 const { values, positionals } = parseArgs({
   options: { slow: { type: 'boolean', default: false }, shard: { type: 'string', default: '1/1' } },

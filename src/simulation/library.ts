@@ -4,6 +4,6 @@
  */
 export { cluster, real, simulated, type Cluster, type ClusterNodes, type ClusterOptions } from './testing/cluster.ts'
 export type { Behaviour, BehaviourOf, Behaviours, Run } from './testing/behaviours.ts'
-export type { Manifest, Manifested } from './testing/manifests.ts'
+export type { Manifest } from './testing/manifests.ts'
 export type { SimulatedNodeSpec } from './simulatedNode.ts'
 export type { Cause, CauseSubject, RecordedCause } from '#client/causes.ts'

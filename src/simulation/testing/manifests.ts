@@ -4,10 +4,10 @@ import { discover, type ServedResource } from '#client/discovery.ts'
 import { decodeYaml } from '#lib/encoding/yaml.ts'
 
 /** Objects as programs write them, or the text of a manifest: YAML or JSON, any number of documents. */
-export type Manifest = string | Manifested | readonly Manifested[]
+export type Manifest = string | object | readonly object[]
 
-/** At least what an object needs to be found. */
-export interface Manifested {
+/** What of an object is needed to find its kind and its place. */
+interface Manifested {
   readonly apiVersion?: string
   readonly kind?: string
   readonly metadata?: { readonly name?: string; readonly namespace?: string }
@@ -53,7 +53,7 @@ export async function applyManifest(
 }
 
 function objectsOf(manifest: Manifest): readonly Manifested[] {
-  if (typeof manifest !== 'string') return Array.isArray(manifest) ? manifest : [manifest as Manifested]
+  if (typeof manifest !== 'string') return Array.isArray(manifest) ? (manifest as Manifested[]) : [manifest as Manifested]
   const decoded = decodeYaml(manifest)
   if ('problem' in decoded) throw new Error(`Cannot read the manifest: ${decoded.problem}`)
   return decoded.documents.flatMap((each) => {
