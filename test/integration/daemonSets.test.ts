@@ -168,11 +168,8 @@ test('a rollout that cannot go on stops after its first pods, says why, and goes
     const kept = (await podsOf(cluster)).filter(({ metadata }) => before.has(metadata.uid))
     assert.equal(kept.length, 2)
     const [cause] = cluster.causes.of({ kind: 'DaemonSet', ...at('agent') })
-    assert.equal(cause?.reason, 'PodNotAvailable')
-    assert.match(
-      cause.message,
-      /^The rollout waits for pod "agent-\w{5}" on node "simulated-\d": container "c" waits: CrashLoopBackOff/,
-    )
+    assert.equal(cause?.reason, 'CrashLoopBackOff')
+    assert.match(cause.message, /^The container "c" of pod "agent-\w{5}" ends again and again, last with exit code 1/)
     await client.patch(
       daemonSets,
       at('agent'),

@@ -15,7 +15,8 @@ import { controllerOf } from '#machinery/owners.ts'
 import { podTemplateHash } from '#machinery/podTemplateHash.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
-import { podLikeness } from '../podAvailability.ts'
+import { isReady, podLikeness } from '../podAvailability.ts'
+import { rolloutTrouble } from '../podTrouble.ts'
 import { PodWrites } from '../podWrites.ts'
 import {
   claimRevisions,
@@ -154,13 +155,19 @@ export function daemonSetController(context: ControllerContext): Controller {
       const error = plan === undefined ? undefined : await apply(key, set, plan, hash, signal)
       if (upToDate) await deleteRevisions(client, surplusRevisions(set, history, owned), signal)
       const subject = { kind: daemonSets.kind, ...set.metadata }
-      const cause = error === undefined ? plan?.cause : { reason: 'FailedCreate', message: messageOf(error) }
+      const trouble = rolloutTrouble(
+        owned.filter((pod) => !isReady(pod)),
+        ({ metadata }) => causes.of({ kind: pods.kind, ...metadata }),
+        now,
+      )
+      const cause =
+        error === undefined ? (trouble?.cause ?? plan?.cause) : { reason: 'FailedCreate', message: messageOf(error) }
       if (cause !== undefined) causes.record(subject, component, cause)
       else if (plan !== undefined) causes.clear(subject, component)
       const { status, recheckAt } = computeStatus(set, observed, { upToDate, collisions }, now)
       await unlessGone(writeStatus(client, daemonSets, set, status, signal))
       if (error !== undefined) throw error
-      const again = Math.min(recheckAt ?? Infinity, plan?.recheckAt ?? Infinity) - now
+      const again = Math.min(recheckAt ?? Infinity, plan?.recheckAt ?? Infinity, trouble?.recheckAt ?? Infinity) - now
       const after = Math.min(again, upToDate ? Infinity : recheckExpectations)
       const quiet = quietFor(status.desiredNumberScheduled)
       return after === Infinity ? { quiet } : { quiet, after }

@@ -12,14 +12,17 @@ import { controllerOf, isControlledBy } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
-import { podLikeness } from '../podAvailability.ts'
+import { isActive, isReady, podLikeness } from '../podAvailability.ts'
+import { isInTrouble, rolloutTrouble, type PodTrouble } from '../podTrouble.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
 import { planRollout, type Observed, type RolloutPlan, type SetChange } from './plan.ts'
-import { isSameTemplate, revisionAnnotation } from './replicaSets.ts'
+import { isSameTemplate, revisionAnnotation, revisionOf } from './replicaSets.ts'
 import { sizeOf } from './sizes.ts'
 import { deadlineOf, reasons, setCondition } from './status.ts'
 
 const component = 'deployment-controller'
+/** The index of pods that are not ready, by the uid of their controller. */
+const unreadyByController = 'unready by controller'
 
 /** Brings Deployments from one template to the next by making and sizing ReplicaSets. */
 export function deploymentController(context: ControllerContext): Controller {
@@ -29,7 +32,17 @@ export function deploymentController(context: ControllerContext): Controller {
   const podCopies = context.informers.of(pods)
   setCopies.addIndex(byController, controllerIndex)
   podCopies.addIndex(byController, controllerIndex, podLikeness)
+  podCopies.addIndex(unreadyByController, (pod) => (isActive(pod) && !isReady(pod) ? controllerIndex(pod) : []))
   const events = context.events.recorder(component)
+
+  /** What is wrong with the pods of a Deployment, those of its newest set first. */
+  const troubleOf = (sets: readonly ReplicaSet[], now: number): PodTrouble | undefined => {
+    const unready = sets
+      .toSorted((a, b) => (revisionOf(b) < revisionOf(a) ? -1 : 1))
+      .flatMap(({ metadata }) => podCopies.byIndex(unreadyByController, metadata.uid ?? ''))
+    if (unready.length === 0) return undefined
+    return rolloutTrouble(unready, ({ metadata }) => causes.of({ kind: pods.kind, ...metadata }), now)
+  }
 
   const scaled = (deployment: Deployment, name: string, from: number, to: number): void => {
     const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`
@@ -134,11 +147,12 @@ export function deploymentController(context: ControllerContext): Controller {
         return copies.list({ namespace: set.metadata.namespace ?? '', matches }).map((each) => keyOf(each.metadata))
       })
       on(podCopies, (pod) => {
-        // Only a Deployment that waits for its old pods to end looks at pods.
+        // A Deployment looks at pods that hold it up, and at all while it waits for its old ones to end.
         const set = setCopies.get(`${pod.metadata.namespace}/${controllerOf(pod)?.name ?? ''}`)
         const owner =
           set === undefined ? undefined : copies.get(`${pod.metadata.namespace}/${controllerOf(set)?.name ?? ''}`)
-        return owner?.spec.strategy?.type === 'Recreate' ? [keyOf(owner.metadata)] : []
+        if (owner === undefined) return []
+        return owner.spec.strategy?.type === 'Recreate' || isInTrouble(pod) ? [keyOf(owner.metadata)] : []
       })
     },
     async reconcile(key, signal) {
@@ -161,10 +175,13 @@ export function deploymentController(context: ControllerContext): Controller {
       const sets = (await applyClaims(client, replicaSets, owner, claims, signal)).flat()
       const plan = planRollout(deployment, observe(sets), now)
       const subject = { kind: deployments.kind, ...deployment.metadata }
-      if (plan.cause === undefined) causes.clear(subject, component)
-      else causes.record(subject, component, plan.cause)
+      const trouble = troubleOf(sets, now)
+      const cause = plan.cause?.reason === 'ReplicaFailure' ? plan.cause : (trouble?.cause ?? plan.cause)
+      if (cause === undefined) causes.clear(subject, component)
+      else causes.record(subject, component, cause)
       await apply(deployment, plan, signal)
-      return plan.recheckAt === undefined ? undefined : { after: Math.max(0, plan.recheckAt - now) }
+      const recheckAt = Math.min(plan.recheckAt ?? Infinity, trouble?.recheckAt ?? Infinity)
+      return recheckAt === Infinity ? undefined : { after: Math.max(0, recheckAt - now) }
     },
   }
 }

@@ -14,7 +14,8 @@ import { controllerOf } from '#machinery/owners.ts'
 import { revisionHash } from '#machinery/revisionHash.ts'
 import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
-import { podLikeness } from '../podAvailability.ts'
+import { isReady, podLikeness } from '../podAvailability.ts'
+import { rolloutTrouble } from '../podTrouble.ts'
 import {
   claimRevisions,
   deleteRevisions,
@@ -142,7 +143,13 @@ export function statefulSetController(context: ControllerContext): Controller {
       const plan = upToDate ? planStatefulSet(set, observed, now) : undefined
       const error = plan === undefined ? undefined : await writes.apply(set, plan, signal)
       const subject = { kind: statefulSets.kind, ...set.metadata }
-      const cause = error === undefined ? plan?.cause : { reason: 'FailedWrite', message: messageOf(error) }
+      const trouble = rolloutTrouble(
+        owned.filter((pod) => !isReady(pod)),
+        ({ metadata }) => causes.of({ kind: pods.kind, ...metadata }),
+        now,
+      )
+      const cause =
+        error === undefined ? (trouble?.cause ?? plan?.cause) : { reason: 'FailedWrite', message: messageOf(error) }
       if (cause !== undefined) causes.record(subject, component, cause)
       else if (plan !== undefined) causes.clear(subject, component)
       const replaced = error === undefined ? plan?.replaced : undefined
@@ -152,7 +159,8 @@ export function statefulSetController(context: ControllerContext): Controller {
       if (error !== undefined) throw error
       const live = new Set([current.name, update.name, ...owned.map(revisionOf)])
       await deleteRevisions(client, surplusRevisions(set, history, live), signal)
-      const after = Math.min((recheckAt ?? Infinity) - now, upToDate ? Infinity : recheckExpectations)
+      const again = Math.min(recheckAt ?? Infinity, trouble?.recheckAt ?? Infinity) - now
+      const after = Math.min(again, upToDate ? Infinity : recheckExpectations)
       return after === Infinity ? undefined : { after }
     },
   }

@@ -44,7 +44,10 @@ export interface Run {
   readonly attempt: number
 }
 
-/** A behaviour of all containers that run on, or a function that is asked for each run. */
+/**
+ * A behaviour of all containers that run on, or a function that is asked at every look at a run of any container: for the
+ * same run it must give the same answer.
+ */
 export type BehaviourOf = Behaviour | ((pod: Pod, run: Run) => Behaviour | undefined)
 
 /**

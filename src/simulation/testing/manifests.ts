@@ -53,7 +53,8 @@ export async function applyManifest(
 }
 
 function objectsOf(manifest: Manifest): readonly Manifested[] {
-  if (typeof manifest !== 'string') return Array.isArray(manifest) ? (manifest as Manifested[]) : [manifest as Manifested]
+  if (typeof manifest !== 'string')
+    return Array.isArray(manifest) ? (manifest as Manifested[]) : [manifest as Manifested]
   const decoded = decodeYaml(manifest)
   if ('problem' in decoded) throw new Error(`Cannot read the manifest: ${decoded.problem}`)
   return decoded.documents.flatMap((each) => {
