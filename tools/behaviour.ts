@@ -67,6 +67,8 @@ const compared = new Set([
   'StatefulSet',
   'DaemonSet',
   'ReplicationController',
+  'Job',
+  'CronJob',
 ])
 
 interface Answer {

@@ -229,6 +229,30 @@ describe('whether a job is made', () => {
   }
 })
 
+test('a year of working days in Berlin, with two changes of the clocks', () => {
+  const year = at('2026-01-01T00:00:00Z')
+  const made: string[] = []
+  let status: CronJobStatus = {}
+  for (let now: number | undefined = year; now !== undefined && now < at('2027-01-01T00:00:00Z');) {
+    const given = cronJob({ schedule: '30 8 * * mon-fri', timeZone: 'Europe/Berlin' }, status)
+    const { start, recheckAt } = planStart(
+      { ...given, metadata: { ...given.metadata, creationTimestamp: shown(year)! } },
+      0,
+      now,
+    )
+    if (start !== undefined) {
+      assert.equal(start, now, 'it is made when it is due')
+      made.push(shown(start)!)
+      status = { lastScheduleTime: shown(start)! }
+    }
+    now = recheckAt
+  }
+  assert.equal(made.length, 261)
+  const summer = made.filter((time) => time.endsWith('T06:30:00Z'))
+  assert.equal(made.filter((time) => time.endsWith('T07:30:00Z')).length, made.length - summer.length)
+  assert.deepEqual([summer[0], summer.at(-1)], ['2026-03-30T06:30:00Z', '2026-10-23T06:30:00Z'])
+})
+
 test('a schedule that never fires has a cause for those who ask', () => {
   const { never } = planStart(cronJob({ schedule: '0 0 31 2 *' }), 0, at('2026-01-01T09:00:00Z'))
   assert.deepEqual(never, {
