@@ -17,6 +17,24 @@ export interface Cause {
   readonly remedy?: string
   /** Other objects that have to do with it. */
   readonly involves?: readonly CauseSubject[]
+  /** What each of several objects has to do with it, such as nodes that will not take a pod; those nearest to it first. */
+  readonly parts?: readonly CausePart[]
+}
+
+/** What one object has to do with a cause. */
+export interface CausePart {
+  readonly subject: CauseSubject
+  /** Everything about it that would have to change, at least one. */
+  readonly obstacles: readonly Obstacle[]
+}
+
+export interface Obstacle {
+  /** A few words for a person, such as `Insufficient cpu`. */
+  readonly message: string
+  /** What would remove it, as an action of the reader: `free 500m cpu on node-2`. */
+  readonly remedy?: string
+  /** The same for a program, by names that go with `kind`. */
+  readonly facts?: Readonly<Record<string, string | number | boolean>>
 }
 
 export interface RecordedCause extends Cause {

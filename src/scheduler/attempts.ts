@@ -1,6 +1,7 @@
 import { bindings } from '#api/core/v1/binding.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
+import type { Cause } from '#client/causes.ts'
 import type { Client } from '#client/client.ts'
 import type { EventWriter } from '#client/events.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -10,6 +11,7 @@ import { isReason } from '#machinery/status.ts'
 import type { SchedulerCache } from './cache.ts'
 import type { AlsoTest, Diagnosis, Fitting } from './cycle.ts'
 import { failureMessage, preemptionMessage } from './diagnosis.ts'
+import { explain } from './explanation/explain.ts'
 import type { Extender } from './extenders/extender.ts'
 import {
   bindByExtenders,
@@ -254,27 +256,30 @@ export class Attempts {
   ): Promise<void> | undefined {
     const { clock, random, nominations, budgets } = this.#context
     const rejectedBy = rejectersOf(diagnosis, profile)
-    const failure = { reason: 'Unschedulable', message: failureMessage(diagnosis) } as const
+    const attempt = { nodes, hooks, diagnosis }
+    const because = (message: string): Failure => {
+      return { reason: 'Unschedulable', message, cause: explain(pod, attempt, message) }
+    }
+    const plain = failureMessage(diagnosis)
     const { preemption } = profile
     if (preemption === undefined || diagnosis.nodes === 0) {
-      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, nominated: '' }), pod)
+      this.#inBackground(this.#putBack(pod, rejectedBy, { ...because(plain), nominated: '' }), pod)
       return undefined
     }
     const now = clock.now()
-    const attempt = { nodes, hooks, diagnosis }
     const rest: { readonly options: PreemptionOptions; readonly now: number } = { options: preemption, now }
     const plan = planPreemption({ pod, attempt, nominations, budgets: budgets(), random, ...rest })
     if (plan.kind !== 'candidates') {
       const message = failureMessage(diagnosis, preemptionMessage(plan.message))
       const nominated = plan.kind === 'hopeless' ? { nominated: '' } : {}
-      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, message, ...nominated }), pod)
+      this.#inBackground(this.#putBack(pod, rejectedBy, { ...because(message), ...nominated }), pod)
       return undefined
     }
     const preempt = (candidates: readonly Candidate[]): void => {
       const chosen = chooseCandidate(candidates, now)
-      if (chosen !== undefined) return this.#inBackground(this.#preempt(pod, chosen, rejectedBy, failure), pod)
+      if (chosen !== undefined) return this.#inBackground(this.#preempt(pod, chosen, rejectedBy, plain), pod)
       const message = failureMessage(diagnosis, preemptionMessage('no candidate node for preemption'))
-      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, message }), pod)
+      this.#inBackground(this.#putBack(pod, rejectedBy, because(message)), pod)
     }
     if (extenders.length === 0) {
       preempt(plan.candidates)
@@ -283,17 +288,18 @@ export class Attempts {
     const viewOf = (name: string) => nodes[cluster.positionOf(name) ?? -1]
     return preemptByExtenders(extenders, pod, plan.candidates, viewOf, this.#tellIgnored).then(preempt, (error) => {
       const message = failureMessage(diagnosis, preemptionMessage(messageOf(error)))
-      this.#inBackground(this.#putBack(pod, rejectedBy, { ...failure, message }), pod)
+      this.#inBackground(this.#putBack(pod, rejectedBy, because(message)), pod)
     })
   }
 
   /** Sends the victims away. The pod counts as being scheduled until that is done, so it is not tried meanwhile. */
-  async #preempt(pod: Pod, candidate: Candidate, rejectedBy: ReadonlySet<string>, failure: Failure): Promise<void> {
+  async #preempt(pod: Pod, candidate: Candidate, rejectedBy: ReadonlySet<string>, message: string): Promise<void> {
     const { client, clock, events, nominations, queue, reports } = this.#context
     const { node } = candidate
     const lower = nominations.behind(pod, node)
     nominations.set(pod, node)
-    const told = reports.failed(pod, { ...failure, nominated: node })
+    const cause = waitingFor(candidate)
+    const told = reports.failed(pod, { reason: 'Unschedulable', message, nominated: node, cause })
     const context = {
       client,
       clock,
@@ -348,6 +354,15 @@ class Preempted extends Error {
     super('preempted')
     this.setback = { rejection: { node, plugin: 'DefaultPreemption', rejection: { reason: 'preempted' } } }
   }
+}
+
+/** What a pod waits for whose place is being freed. */
+function waitingFor({ node, victims }: Candidate): Cause {
+  const message = `waits for the end of ${victims.length === 1 ? 'a pod' : `${victims.length} pods`} of lower priority on ${node}`
+  const involves = victims.map(({ metadata }) => {
+    return { kind: 'Pod', namespace: metadata.namespace ?? '', name: metadata.name }
+  })
+  return { reason: 'Preempting', message, involves: [{ kind: 'Node', name: node }, ...involves] }
 }
 
 /** The plugins whose rules say when a rejected pod is to be looked at again. */

@@ -11,6 +11,8 @@ export interface Rejection {
   readonly forever?: boolean
   /** What would change the answer, for `why`: a typed cause with its figures. */
   readonly cause?: RejectionCause
+  /** Causes beside the first, when one plugin finds several. */
+  readonly furtherCauses?: readonly RejectionCause[]
 }
 
 /** The machine-readable side of a rejection. */

@@ -207,3 +207,30 @@ test('an extender has its say over HTTP: where pods go, and why they go nowhere'
     server.close()
   }
 })
+
+test('a pod that fits nowhere is explained: what stands in the way where, and the smallest change', async () => {
+  await using cluster = await start(2, true)
+  const asking = (cpu: string) => ({ containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] })
+  await create(cluster, 'one', asking('4'))
+  await create(cluster, 'two', asking('3'))
+  await cluster.until(
+    async () => (await nodeOf(cluster, 'one')) !== undefined && (await nodeOf(cluster, 'two')) !== undefined,
+  )
+  await create(cluster, 'waiting', asking('1500m'))
+  await cluster.until(async () => (await scheduledOf(cluster, 'waiting'))?.message)
+  const [roomier, full] = [await nodeOf(cluster, 'two'), await nodeOf(cluster, 'one')]
+  const causes = cluster.causes.of({ kind: 'Pod', namespace, name: 'waiting' })
+  assert.equal(causes.length, 1)
+  const { component, reason, remedy, parts } = causes[0]!
+  assert.deepEqual([component, reason, remedy], ['default-scheduler', 'Unschedulable', `free 500m cpu on ${roomier}`])
+  assert.deepEqual(
+    parts?.map(({ subject, obstacles }) => [subject.name, obstacles.map(({ remedy: own }) => own)]),
+    [
+      [roomier, [`free 500m cpu on ${roomier}`]],
+      [full, [`free 1500m cpu on ${full}`]],
+    ],
+  )
+  await cluster.client.delete(pods, { name: 'two', namespace })
+  await cluster.until(() => nodeOf(cluster, 'waiting'))
+  assert.deepEqual(cluster.causes.of({ kind: 'Pod', namespace, name: 'waiting' }), [])
+})

@@ -158,11 +158,13 @@ function shortages(wanted: PodResources, node: NodeView): readonly Shortage[] {
 function rejectionOf(short: readonly Shortage[]): Rejection | undefined {
   if (short.length === 0) return undefined
   const reasons = short.map(({ resource }) => (resource === 'pods' ? 'Too many pods' : `Insufficient ${resource}`))
+  const furtherCauses = short.slice(1).map((each) => ({ kind: 'resource', ...each }) as const)
   return {
     reason: reasons[0]!,
     ...(reasons.length > 1 ? { furtherReasons: reasons.slice(1) } : {}),
     forever: short.some(({ resource, requested, capacity }) => resource !== 'pods' && requested > capacity),
     cause: { kind: 'resource', ...short[0]! },
+    ...(furtherCauses.length === 0 ? {} : { furtherCauses }),
   }
 }
 
