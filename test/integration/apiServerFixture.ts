@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { SimulatedClock, type Clock } from '#lib/clock.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { seededRandom, type Random } from '#lib/random.ts'
-import { allStrategies } from '#resources/index.ts'
+import { allStrategies, type StrategyOptions } from '#resources/index.ts'
 import { bootstrapPolicy } from '#server/authorize/bootstrap/policy.ts'
 import type { Authenticator } from '#server/authenticate/authenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
@@ -73,6 +73,10 @@ export async function startServer(
     /** What the server waits for when it stops, as its connections. */
     readonly drain?: () => Promise<void>
     readonly aggregation?: AggregationOptions
+    /** The roles that are there, where those of Kubernetes alone are not enough. */
+    readonly policy?: NonNullable<ApiServerOptions['policy']>
+    /** What nodes and pods use. */
+    readonly metrics?: StrategyOptions['metrics']
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -82,7 +86,11 @@ export async function startServer(
   let uids = 0
   const server = createApiServer({
     store,
-    strategies: allStrategies({ addresses: '10.96.0.0/16', nodePorts: [30_000, 32_767] }),
+    strategies: allStrategies({
+      addresses: '10.96.0.0/16',
+      nodePorts: [30_000, 32_767],
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    }),
     clock,
     random: options.random ?? seededRandom(7),
     newUid: () => `00000000-0000-4000-8000-${String(++uids).padStart(12, '0')}`,
@@ -98,7 +106,7 @@ export async function startServer(
     authenticators: [headerUser],
     ...(options.tokenAuthenticators === undefined ? {} : { tokenAuthenticators: options.tokenAuthenticators }),
     ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
-    ...(options.roles === true ? { policy: () => bootstrapPolicy() } : {}),
+    ...(options.roles === true ? { policy: options.policy ?? (() => bootstrapPolicy()) } : {}),
     ...options.settings,
     onBug: (error) => bugs.push(error),
   })

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
 import { ensureKubectl, type Kubectl } from '../../tools/kubectl.ts'
-import type { NodeConnector } from '#server/nodeProxy.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
 import { listenSecurely, testAudience, testUsers } from './secureServer.ts'
 
@@ -23,13 +22,16 @@ export interface KubectlFixture extends AsyncDisposable {
 
 /** Starts a server with the bootstrap roles. */
 export async function startForKubectl(
-  options: { readonly kubectl?: Kubectl; readonly nodes?: NodeConnector } = {},
+  options: { readonly kubectl?: Kubectl } & Pick<
+    NonNullable<Parameters<typeof startServer>[0]>,
+    'nodes' | 'metrics' | 'policy'
+  > = {},
 ): Promise<KubectlFixture> {
-  const kubectl = options.kubectl ?? (await ensureKubectl((line) => console.log(line)))
+  const { kubectl: given, ...rest } = options
+  const kubectl = given ?? (await ensureKubectl((line) => console.log(line)))
   const stack = new AsyncDisposableStack()
   const tokens = staticTokens(testUsers, [testAudience])
-  const nodes = options.nodes === undefined ? {} : { nodes: options.nodes }
-  const fixture = stack.use(await startServer({ roles: true, tokenAuthenticators: [tokens], ...nodes }))
+  const fixture = stack.use(await startServer({ roles: true, tokenAuthenticators: [tokens], ...rest }))
   const { port } = stack.use(await listenSecurely(fixture.server))
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-kubectl-'))
   stack.defer(() => rmSync(folder, { recursive: true }))
