@@ -132,8 +132,14 @@ function renamer(objects: readonly SeenObject[], node: string): (value: unknown)
       hash: new RegExp(`-(${tail}{6,10})$`).exec(metadata.name)?.[1],
       revision: metadata.annotations?.['deployment.kubernetes.io/revision'],
     }))
+  // Jobs of cron jobs are named by their minutes: the first is `w-(1)`, as revisions are.
+  const minutes = objects
+    .filter(({ kind }) => kind === 'Job')
+    .flatMap(({ metadata }) => /^w-(\d{8})$/.exec(metadata.name)?.[1] ?? [])
+    .toSorted()
   const rename = (text: string): string => {
     let renamed = text
+    for (const [index, minute] of minutes.entries()) renamed = renamed.replaceAll(`w-${minute}`, `w-(${index + 1})`)
     for (const { hash, revision } of revisions) {
       if (hash !== undefined && revision !== undefined) renamed = renamed.replaceAll(hash, `(${revision})`)
     }
@@ -145,7 +151,7 @@ function renamer(objects: readonly SeenObject[], node: string): (value: unknown)
       .replaceAll(/\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+/g, '(service ip)')
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '(time)')
       .replaceAll(new RegExp(`\\bw-${tail}{6,10}-${tail}{5}\\b`, 'g'), 'w-(old)-(x5)')
-      .replaceAll(new RegExp(`(?<=\\bw-(?:\\(\\d+\\)-)?)${tail}{5}\\b`, 'g'), '(x5)')
+      .replaceAll(new RegExp(`(?<=\\bw-(?:\\(\\d+\\)-|\\d+-)?)${tail}{5}\\b`, 'g'), '(x5)')
       .replaceAll(new RegExp(`\\bs-${tail}{5}\\b`, 'g'), 's-(x5)')
       .replace(new RegExp(`(?<= to )${node}$`), '(node)')
   }
