@@ -137,7 +137,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     const { nodes, positions } = considered
     const count = positions.length
     if (count === 1) return nodes[positions[0]!]!
-    const sums = totals.subarray(0, count).fill(0)
+    const sums = totals.subarray(0, count)
     addScores(pod, considered, scores.subarray(0, count), sums)
     if (further !== undefined) for (let i = 0; i < count; i++) sums[i]! += further[i]!
     return nodes[positions[pickBest(sums, random)]!]!
@@ -244,24 +244,35 @@ function isRejection(state: unknown): state is Rejection {
   return typeof state === 'object' && state !== null && typeof (state as Rejection).reason === 'string'
 }
 
-/** Adds up the weighted scores of all plugins, for each of the nodes at `positions` in order. `scores` is overwritten. */
+/**
+ * Adds up the weighted scores of all plugins, for each of the nodes at `positions` in order. `scores` is overwritten. Plugins
+ * that score all nodes alike are left out: they make no difference.
+ */
 function addScores(pod: Pod, considered: Considered, scores: Float64Array, sums: Float64Array): void {
   const { cluster, nodes, hooks, verdicts, positions } = considered
+  if (verdicts === undefined) sums.fill(0)
+  else {
+    const remembered = verdicts.sums
+    for (let i = 0; i < positions.length; i++) sums[i] = remembered[positions[i]!]!
+  }
   for (const { order, plugin, weight, state } of hooks) {
     if (weight === 0) continue
     if (plugin.scoreAll !== undefined) {
       if (!plugin.scoreAll(pod, cluster, state, positions, scores)) continue
     } else if (plugin.score === undefined) continue
     else if (verdicts !== undefined && plugin.looksAt !== undefined) {
+      if (plugin.normalize === undefined) continue
       const remembered = verdicts.scoresOf(order)
+      if (remembered === undefined) continue
       for (let i = 0; i < positions.length; i++) scores[i] = remembered[positions[i]!]!
+      plugin.normalize(scores, state)
     } else {
       for (let i = 0; i < positions.length; i++) {
         const at = positions[i]!
         scores[i] = plugin.score(pod, nodes[at]!, state, at)
       }
+      plugin.normalize?.(scores, state)
     }
-    if (plugin.scoreAll === undefined) plugin.normalize?.(scores, state)
     for (let i = 0; i < sums.length; i++) sums[i]! += scores[i]! * weight
   }
 }

@@ -33,7 +33,8 @@ export function verdictsByLikeness(plugins: readonly WeightedPlugin[]): (pod: Po
  *
  *     rejected     [ 0     1     0    ]
  *     rejections   [ -     cpu   -    ]      by the first plugin that objected
- *     scores       [ 40    0     35   ]      of one plugin, raw
+ *     scores       [ 4     0     7    ]      of one plugin that normalizes them, raw; 0 where the node was rejected
+ *     sums         [ 140   0     135  ]      of the weighted scores of all plugins that do not
  *
  * A node that changed is asked about again.
  */
@@ -44,7 +45,8 @@ export class Verdicts {
   #rejected = new Uint8Array()
   readonly #rejections: (RememberedRejection | undefined)[] = []
   /** By order of the plugin. */
-  readonly #scores: (Float64Array | undefined)[] = []
+  readonly #scores: (RememberedScores | undefined)[] = []
+  #sums = new Float64Array()
 
   /** What `prepare` of the plugin at this place says. */
   prepared(order: number, prepare: () => unknown): unknown {
@@ -64,12 +66,26 @@ export class Verdicts {
         while (this.#rejections.length <= at) this.#rejections.push(undefined)
         this.#rejections[at] = rejection
         if (rejection !== undefined) return
-        for (const { order, plugin, state } of scorers) {
-          this.#scores[order]![at] = plugin.score!(pod, view, state, at)
+        let sum = 0
+        for (const { order, plugin, weight, state } of scorers) {
+          const score = plugin.score!(pod, view, state, at)
+          if (plugin.normalize === undefined) sum += weight * score
+          else if (score !== 0) {
+            const remembered = this.#scores[order]!
+            remembered.raw[at] = score
+            remembered.others++
+          }
         }
+        this.#sums[at] = sum
       },
       leave: (at) => {
         this.#rejections[at] = undefined
+        this.#sums[at] = 0
+        for (const remembered of this.#scores) {
+          if (remembered === undefined || remembered.raw[at] === 0) continue
+          remembered.raw[at] = 0
+          remembered.others--
+        }
       },
     })
   }
@@ -84,25 +100,41 @@ export class Verdicts {
     return this.#rejections[position]
   }
 
-  /** The raw scores of the plugin at this place; only those of nodes that were not rejected say anything. */
-  scoresOf(order: number): Float64Array {
-    return this.#scores[order]!
+  /** The weighted scores of plugins that do not normalize them, by position. */
+  get sums(): Float64Array {
+    return this.#sums
+  }
+
+  /** The raw scores of the plugin at this place by position; undefined when all are 0, and so equal. */
+  scoresOf(order: number): Float64Array | undefined {
+    const remembered = this.#scores[order]
+    return remembered === undefined || remembered.others === 0 ? undefined : remembered.raw
   }
 
   #reserve(nodes: number, scorers: readonly Hook[]): void {
     if (this.#rejected.length < nodes) {
-      const larger = new Uint8Array(nodes + (nodes >> 2))
-      larger.set(this.#rejected)
-      this.#rejected = larger
+      const size = nodes + (nodes >> 2)
+      const [rejected, sums] = [new Uint8Array(size), new Float64Array(size)]
+      rejected.set(this.#rejected)
+      sums.set(this.#sums)
+      this.#rejected = rejected
+      this.#sums = sums
     }
-    for (const { order } of scorers) {
-      const scores = this.#scores[order]
-      if (scores !== undefined && scores.length >= nodes) continue
-      const larger = new Float64Array(this.#rejected.length)
-      if (scores !== undefined) larger.set(scores)
-      this.#scores[order] = larger
+    for (const { order, plugin } of scorers) {
+      if (plugin.normalize === undefined) continue
+      const remembered = this.#scores[order]
+      if (remembered !== undefined && remembered.raw.length >= nodes) continue
+      const raw = new Float64Array(this.#rejected.length)
+      if (remembered !== undefined) raw.set(remembered.raw)
+      this.#scores[order] = { raw, others: remembered?.others ?? 0 }
     }
   }
+}
+
+interface RememberedScores {
+  readonly raw: Float64Array
+  /** How many of them are not 0. */
+  others: number
 }
 
 /** What the first plugin that objected said of a node. */

@@ -81,6 +81,7 @@ export class HeldTerms implements NodeCounter {
   enter(at: number, { pods }: NodeView): void {
     let held: Held[] | undefined
     for (const pod of pods) {
+      if (pod.spec.affinity === undefined) continue
       const { required, forbidden, preferred } = termsOf(pod)
       if (required.length === 0 && forbidden.length === 0 && preferred.length === 0) continue
       held ??= []
