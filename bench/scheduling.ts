@@ -7,7 +7,7 @@
  * `--scale` multiplies the numbers of pods (not of nodes); names are those of `schedulingWorkloads.ts`, or parts of them.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -41,6 +41,8 @@ interface Result {
   readonly podsPerSecond: number
   /** Processor time of all threads for a pod, in microseconds. */
   readonly processorOfPod: number
+  /** The same of the thread that runs the cluster: on a machine of its own it is all that a pod takes. */
+  readonly mainThreadOfPod: number
   readonly longestTurn: number
   readonly load: number
 }
@@ -49,7 +51,10 @@ export async function run(scale = usualScale, wanted: readonly string[] = []): P
   const measurements: Measurement[] = []
   for (const workload of workloads) {
     if (wanted.length > 0 && !wanted.some((part) => workload.name.includes(part))) continue
-    const { podsPerSecond, processorOfPod, longestTurn, load } = await measureApart(workload.name, scale)
+    const { podsPerSecond, processorOfPod, mainThreadOfPod, longestTurn, load } = await measureApart(
+      workload.name,
+      scale,
+    )
     measurements.push(
       {
         name: workload.name,
@@ -59,6 +64,7 @@ export async function run(scale = usualScale, wanted: readonly string[] = []): P
         beside: { name: "upstream's threshold", value: workload.threshold },
       },
       { name: '  processor time for each', value: processorOfPod, unit: 'µs' },
+      { name: '  of which in the main thread', value: mainThreadOfPod, unit: 'µs' },
       { name: '  longest turn of the event loop', value: longestTurn, unit: 'ms' },
       { name: '  load average', value: load, unit: '' },
     )
@@ -98,10 +104,12 @@ async function measure(workload: Workload, scale: number): Promise<Result> {
   const delays = monitorEventLoopDelay({ resolution: delayResolution })
   delays.enable()
   const cpuBefore = process.cpuUsage()
+  const mainBefore = mainThreadTime()
   const began = performance.now()
   const { length: count } = await bench.createPods('measured', workload.measured)
   const milliseconds = performance.now() - began
   const cpu = process.cpuUsage(cpuBefore)
+  const main = mainThreadTime() - mainBefore
   for (const stop of stops) stop[Symbol.dispose]()
   abort.abort()
   await ended.catch((error: unknown) => {
@@ -112,9 +120,15 @@ async function measure(workload: Workload, scale: number): Promise<Result> {
   return {
     podsPerSecond: (count * 1_000) / milliseconds,
     processorOfPod: (cpu.user + cpu.system) / count,
+    mainThreadOfPod: main / count,
     longestTurn: delays.max / 1e6 - delayResolution,
     load: loadavg()[0]!,
   }
+}
+
+/** Microseconds for which the main thread had a processor. */
+function mainThreadTime(): number {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ', 1)[0]) / 1_000
 }
 
 /** What a benchmark does to a cluster. */

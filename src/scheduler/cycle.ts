@@ -76,11 +76,13 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
   let scores = new Float64Array()
   let totals = new Float64Array()
   let feasible = new Int32Array()
+  let ties = new Int32Array()
   let rejected = new Uint8Array()
   const findFitting: Placement['findFitting'] = (pod, cluster, alsoTest) => {
     const { nodes } = cluster
     if (feasible.length < nodes.length) {
       feasible = new Int32Array(nodes.length)
+      ties = new Int32Array(nodes.length)
       rejected = new Uint8Array(nodes.length)
       scores = new Float64Array(nodes.length)
       totals = new Float64Array(nodes.length)
@@ -127,7 +129,11 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
         }
       }
       if (alsoTest === undefined) {
-        for (let at = 0; at < nodes.length; at++) if (rejected[at] === 0) feasible[count++] = at
+        for (let at = 0; at < nodes.length; at++) {
+          // Without a branch, which would be guessed wrong as often as not.
+          feasible[count] = at
+          count += Number(rejected[at] === 0)
+        }
       } else for (let at = 0; at < nodes.length; at++) if (rejected[at] === 0) test(at)
     }
     fitting.positions = feasible.subarray(0, count)
@@ -140,7 +146,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     const sums = totals.subarray(0, count)
     addScores(pod, considered, scores.subarray(0, count), sums)
     if (further !== undefined) for (let i = 0; i < count; i++) sums[i]! += further[i]!
-    return nodes[positions[pickBest(sums, random)]!]!
+    return nodes[positions[pickBest(sums, ties, random)]!]!
   }
   return { findFitting, choose }
 }
@@ -277,17 +283,15 @@ function addScores(pod: Pod, considered: Considered, scores: Float64Array, sums:
   }
 }
 
-/** The place of one of the highest sums, each as likely as the others. */
-function pickBest(sums: Float64Array, random: Random): number {
+/** The place of one of the highest sums, each as likely as the others. `ties` is overwritten. */
+function pickBest(sums: Float64Array, ties: Int32Array, random: Random): number {
   let highest = -Infinity
-  let equals = 0
+  for (let i = 0; i < sums.length; i++) if (sums[i]! > highest) highest = sums[i]!
+  let count = 0
   for (let i = 0; i < sums.length; i++) {
-    const sum = sums[i]!
-    if (sum > highest) {
-      highest = sum
-      equals = 1
-    } else if (sum === highest) equals++
+    // Without a branch, which would be guessed wrong as often as not.
+    ties[count] = i
+    count += Number(sums[i] === highest)
   }
-  let skip = equals === 1 ? 0 : randomInteger(random, equals)
-  for (let i = 0; ; i++) if (sums[i] === highest && skip-- === 0) return i
+  return ties[count === 1 ? 0 : randomInteger(random, count)]!
 }

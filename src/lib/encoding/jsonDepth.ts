@@ -3,9 +3,16 @@ export function exceedsDepth(value: unknown, most: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (most === 0) return true
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length; at++) if (exceedsDepth(value[at], most - 1)) return true
+    for (let at = 0; at < value.length; at++) {
+      const item: unknown = value[at]
+      if (typeof item === 'object' && item !== null && exceedsDepth(item, most - 1)) return true
+    }
     return false
   }
-  for (const key in value) if (exceedsDepth((value as Record<string, unknown>)[key], most - 1)) return true
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key]
+    // Most members are no objects, and need no call of their own.
+    if (typeof member === 'object' && member !== null && exceedsDepth(member, most - 1)) return true
+  }
   return false
 }

@@ -1,9 +1,10 @@
+import { grown } from './grown.ts'
 import type { Topology } from './topology.ts'
 
 /** With more domains than this a table by domain is smaller and quicker than a map. */
 const mostSparse = 64
 
-let scratch = new Int32Array()
+let scratch: Int32Array = new Int32Array()
 
 /** Whole numbers by domain of a topology, small while few domains have one: most templates are in few places. */
 export class DomainCounts {
@@ -30,7 +31,7 @@ export class DomainCounts {
     const after = before + step
     this.#size += Number(after !== 0) - Number(before !== 0)
     if (this.#sparse === undefined) {
-      if (domain >= this.#dense.length) this.#dense = grown(this.#dense, domain + 1)
+      this.#dense = grown(this.#dense, domain + 1)
       this.#dense[domain] = after
     } else if (after === 0) this.#sparse.delete(domain)
     else {
@@ -43,7 +44,7 @@ export class DomainCounts {
   table(): Int32Array {
     const { size } = this.#topology
     if (this.#sparse === undefined) {
-      if (this.#dense.length < size) this.#dense = grown(this.#dense, size)
+      this.#dense = grown(this.#dense, size)
       return this.#dense
     }
     if (scratch.length < size) scratch = new Int32Array(2 * size)
@@ -57,10 +58,4 @@ export class DomainCounts {
     for (const [domain, count] of sparse) this.#dense[domain] = count
     this.#sparse = undefined
   }
-}
-
-function grown(table: Int32Array, least: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(Math.max(least, table.length + (table.length >> 1)))
-  larger.set(table)
-  return larger
 }

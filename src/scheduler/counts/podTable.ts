@@ -2,6 +2,7 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
 import { Follower, type NodeCounter } from './follower.ts'
+import { grown } from './grown.ts'
 import { noDomain, type Topology } from './topology.ts'
 
 /** Which pods a table counts, and on which nodes. */
@@ -15,25 +16,25 @@ export interface Counted {
  * How many pods of one sort are in each domain of a topology, kept up to date by counting changed nodes anew.
  *
  *     position   0   1   2   3
- *     domains    0   1   0   -
- *     onNode     2   1   0   4        domain   0   1
- *                                     counts   2   1
- *                                     nodes    2   1      that take part
+ *     domains    1   2   1   -
+ *     onNode     2   1   0   4        domain   -   1   2
+ *                                     counts   0   2   1
+ *                                     nodes    0   2   1      that take part
  */
 export class PodTable implements NodeCounter {
   readonly topology: Topology
   /** Domains by position, `noDomain` without the label. */
-  readonly domains: number[] = []
+  domains: Int32Array = new Int32Array()
   /** Pods by position, whether or not the node takes part. */
-  readonly onNode: number[] = []
-  /** Pods by domain. */
-  readonly counts: number[] = []
+  onNode: Int32Array = new Int32Array()
+  /** Pods by domain, for every number of the topology. */
+  counts: Int32Array = new Int32Array(1)
   readonly #counted: Counted
   readonly #follower = new Follower()
   /** By position: whether the node takes part. */
-  readonly #takesPart: boolean[] = []
+  #takesPart: Int32Array = new Int32Array()
   /** By domain: how many nodes take part. */
-  readonly #nodes: number[] = []
+  #nodes: Int32Array = new Int32Array(1)
   /** How many domains have so many pods, of those with a node that takes part. */
   readonly #spread = new Map<number, number>()
   #domainCount = 0
@@ -84,30 +85,26 @@ export class PodTable implements NodeCounter {
     for (const pod of view.pods) if (this.#counted.includes(pod)) count++
     const takesPart = this.#counted.takesPart?.(view) ?? true
     const domain = this.topology.ofNode[at]!
-    while (this.domains.length <= at) {
-      this.domains.push(noDomain)
-      this.onNode.push(0)
-      this.#takesPart.push(false)
-    }
+    this.domains = grown(this.domains, at + 1)
+    this.onNode = grown(this.onNode, at + 1)
+    this.#takesPart = grown(this.#takesPart, at + 1)
+    this.counts = grown(this.counts, domain + 1)
+    this.#nodes = grown(this.#nodes, domain + 1)
     this.domains[at] = domain
     this.onNode[at] = count
-    this.#takesPart[at] = takesPart
-    while (this.counts.length <= domain) {
-      this.counts.push(0)
-      this.#nodes.push(0)
-    }
+    this.#takesPart[at] = Number(takesPart)
     if (domain === noDomain || !takesPart) return
     this.#put(domain, this.#nodes[domain]! + 1, this.counts[domain]! + count)
   }
 
   leave(at: number): void {
     const domain = this.domains[at]!
-    if (domain !== noDomain && this.#takesPart[at]!) {
+    if (domain !== noDomain && this.#takesPart[at] === 1) {
       this.#put(domain, this.#nodes[domain]! - 1, this.counts[domain]! - this.onNode[at]!)
     }
     this.domains[at] = noDomain
     this.onNode[at] = 0
-    this.#takesPart[at] = false
+    this.#takesPart[at] = 0
   }
 
   #put(domain: number, nodes: number, count: number): void {

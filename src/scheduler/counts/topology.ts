@@ -1,9 +1,10 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
 import { Follower, type NodeCounter } from './follower.ts'
+import { grown } from './grown.ts'
 
-/** The number of a node without the label. */
-export const noDomain = -1
+/** The number of a node without the label, which no domain has. Nothing counts there, so loops need not ask. */
+export const noDomain = 0
 
 /**
  * The domains of one topology key, such as zones, as small numbers by which tables count. A number is given again once no
@@ -11,17 +12,17 @@ export const noDomain = -1
  *
  *     node        a       b       c       d
  *     zone        east    west    east    –
- *     number      0       1       0       noDomain
+ *     number      1       2       1       noDomain
  */
 export class Topology implements NodeCounter {
   readonly key: string
   /** The domain of each node by position. */
-  readonly ofNode: number[] = []
+  ofNode: Int32Array = new Int32Array()
   readonly #follower = new Follower()
   readonly #numbers = new Map<string, number>()
   /** By number. */
-  readonly #values: string[] = []
-  readonly #nodes: number[] = []
+  readonly #values: string[] = ['']
+  readonly #nodes: number[] = [0]
   readonly #free: number[] = []
 
   constructor(key: string) {
@@ -46,7 +47,7 @@ export class Topology implements NodeCounter {
 
   enter(at: number, { node }: NodeView): void {
     const { labels } = node.metadata
-    while (this.ofNode.length <= at) this.ofNode.push(noDomain)
+    this.ofNode = grown(this.ofNode, at + 1)
     if (labels === undefined || !Object.hasOwn(labels, this.key)) {
       this.ofNode[at] = noDomain
       return

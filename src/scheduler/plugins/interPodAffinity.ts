@@ -116,26 +116,19 @@ export function interPodAffinity(
       const anyLabelled = isOwnNeighbour && !hasNeighbours(state)
       for (const { table } of required) {
         const { domains, counts } = table
-        for (let at = 0; at < nodes.length; at++) {
-          const domain = domains[at]!
-          if (domain === noDomain || (!anyLabelled && counts[domain] === 0)) rejected[at] = 1
-        }
+        if (anyLabelled) {
+          for (let at = 0; at < nodes.length; at++) rejected[at]! |= Number(domains[at] === noDomain)
+        } else for (let at = 0; at < nodes.length; at++) rejected[at]! |= Number(counts[domains[at]!] === 0)
       }
       for (const { table } of forbidden) {
         if (table.total === 0) continue
         const { domains, counts } = table
-        for (let at = 0; at < nodes.length; at++) {
-          const domain = domains[at]!
-          if (domain !== noDomain && counts[domain]! > 0) rejected[at] = 1
-        }
+        for (let at = 0; at < nodes.length; at++) rejected[at]! |= Number(counts[domains[at]!]! > 0)
       }
       for (const { topology, holders } of forbidding) {
         const counts = holders.table()
         const domains = topology.ofNode
-        for (let at = 0; at < nodes.length; at++) {
-          const domain = domains[at]!
-          if (domain !== noDomain && counts[domain]! > 0) rejected[at] = 1
-        }
+        for (let at = 0; at < nodes.length; at++) rejected[at]! |= Number(counts[domains[at]!]! > 0)
       }
     },
     scoreAll(_pod, _cluster, { preferred, wanting }, positions, scores) {
@@ -144,18 +137,13 @@ export function interPodAffinity(
       for (const { table, weight } of preferred) {
         if (table.total === 0) continue
         const { domains, counts } = table
-        for (let i = 0; i < positions.length; i++) {
-          const domain = domains[positions[i]!]!
-          if (domain !== noDomain) scores[i]! += counts[domain]! * weight
-        }
+        for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * weight
       }
       for (const { topology, holders, weight } of wanting) {
         const counts = holders.table()
         const domains = topology.ofNode
-        for (let i = 0; i < positions.length; i++) {
-          const domain = domains[positions[i]!]!
-          if (domain !== noDomain) scores[i]! += counts[domain]! * (weight as number)
-        }
+        const points = weight as number
+        for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * points
       }
       return stretch(scores)
     },
@@ -330,18 +318,12 @@ function isUnwanted(pod: Pod, other: Pod | undefined, isAboutPod: (term: Term, p
 }
 
 /**
- * Whether a node that came, or moved to another domain, may be one with a wanted neighbour or without an unwanted one. A pod
- * without terms is turned down by those of others, whose domains are not looked up here: any change of labels may help it.
+ * Whether a node that came, or moved to another domain, may be one with a wanted neighbour or without an unwanted one. The
+ * terms of pods on nodes are not looked up here, nor what is left in a domain that a node left: any change of labels may help.
  */
 function nodeHelps({ pod, node, oldNode }: WakeChange): boolean {
-  const { required, forbidden } = termsOf(pod)
   const labels = node?.metadata.labels ?? {}
-  if (oldNode === undefined) return required.length === 0 || required.some(({ topologyKey }) => topologyKey in labels)
-  const old = oldNode.metadata.labels ?? {}
-  if (required.length === 0 && forbidden.length === 0) return !sameJson(labels, old)
-  return (
-    // A domain that lost its neighbours matters too: without any the pod may be the first.
-    required.some(({ topologyKey }) => labels[topologyKey] !== old[topologyKey]) ||
-    forbidden.some(({ topologyKey }) => topologyKey in old && labels[topologyKey] !== old[topologyKey])
-  )
+  if (oldNode !== undefined) return !sameJson(labels, oldNode.metadata.labels ?? {})
+  const { required } = termsOf(pod)
+  return required.length === 0 || required.some(({ topologyKey }) => topologyKey in labels)
 }

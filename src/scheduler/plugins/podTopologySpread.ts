@@ -152,7 +152,7 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
         const { domains, counts } = table
         for (let at = 0; at < nodes.length; at++) {
           const domain = domains[at]!
-          if (domain === noDomain || counts[domain]! > most) rejected[at] = 1
+          rejected[at]! |= Number(domain === noDomain) | Number(counts[domain]! > most)
         }
       }
     },
@@ -237,10 +237,16 @@ function score(soft: readonly Counted[], needAllLabels: boolean, positions: Int3
     const weight = Math.log(size + 2)
     const base = constraint.maxSkew - 1
     const { counts, onNode } = table
-    for (let i = 0; i < positions.length; i++) {
-      const at = positions[i]!
-      const domain = domains[at]!
-      if (domain !== noDomain) scores[i]! += (isHostname ? onNode[at]! : counts[domain]!) * weight + base
+    if (isHostname) {
+      for (let i = 0; i < positions.length; i++) {
+        const at = positions[i]!
+        scores[i]! += (onNode[at]! * weight + base) * Number(domains[at] !== noDomain)
+      }
+    } else {
+      for (let i = 0; i < positions.length; i++) {
+        const domain = domains[positions[i]!]!
+        scores[i]! += (counts[domain]! * weight + base) * Number(domain !== noDomain)
+      }
     }
   }
   let [least, most] = [Infinity, 0]
@@ -281,16 +287,14 @@ let seen = new Uint8Array()
 
 /** How many domains the feasible nodes are in; all those without the label count as in one more. */
 function domainsAmong({ domains, topology }: PodTable, positions: Int32Array, ignored: Uint8Array | undefined): number {
-  if (seen.length < topology.size + 1) seen = new Uint8Array(2 * topology.size + 1)
-  else seen.fill(0, 0, topology.size + 1)
+  if (seen.length < topology.size) seen = new Uint8Array(2 * topology.size)
+  else seen.fill(0, 0, topology.size)
   let count = 0
   for (let i = 0; i < positions.length; i++) {
     if (ignored?.[i] === 1) continue
-    const domain = domains[positions[i]!]! + 1
-    if (seen[domain] === 0) {
-      seen[domain] = 1
-      count++
-    }
+    const domain = domains[positions[i]!]!
+    count += 1 - seen[domain]!
+    seen[domain] = 1
   }
   return count
 }
