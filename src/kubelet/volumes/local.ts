@@ -1,13 +1,11 @@
 import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
 import type { Files } from '#lib/host/files.ts'
 import type { Mounts } from '#lib/host/mount.ts'
+import { isProvisionedDirectory } from '#machinery/localVolumes.ts'
 import { statusBehindLinks } from './followLinks.ts'
 import { setOwnership } from './ownership.ts'
 import { VolumeStepError, type VolumeContext, type VolumeType } from './volumeType.ts'
 
-const provisionedBy = 'pv.kubernetes.io/provisioned-by'
-/** Who provisions folders of nodes in this cluster. */
-const ownProvisioner = 'k8ts.dev/local'
 
 /**
  * A folder of this node that outlives pods. It is shown in the pod's folder by a bind mount of its own, so that each pod
@@ -50,7 +48,7 @@ export function isMountPoint(mounts: Pick<Mounts, 'list'>, path: string): boolea
 async function prepareSource(files: Files, path: string, volume: PersistentVolume | undefined): Promise<void> {
   const found = await statusBehindLinks(files, path)
   if (found === undefined) {
-    if (volume?.metadata.annotations?.[provisionedBy] !== ownProvisioner) {
+    if (volume === undefined || !isProvisionedDirectory(volume)) {
       throw new VolumeStepError('MountVolume.NewMounter initialization', `path "${path}" does not exist`)
     }
     // Like other provisioners of local folders: whoever the containers run as may write.
