@@ -3,7 +3,15 @@ import { persistentVolumes } from '#api/core/v1/persistentVolume.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
 import type { Client } from '#client/client.ts'
-import { bindingProblem, claimProblem, modeProblem, ownerProblem, type ClaimedVolume } from './plan/planClaims.ts'
+import {
+  bindingProblem,
+  claimNameOf,
+  claimProblem,
+  modeProblem,
+  ownerProblem,
+  type ClaimedVolume,
+} from './plan/planClaims.ts'
+import { usedVolumes } from './plan/planVolumes.ts'
 
 /** What a volume stands for cannot be found out, or not be used yet; the message is part of a FailedMount event. */
 export class UnprocessedError extends Error {
@@ -45,4 +53,24 @@ export async function findClaimed(
   refuse(bindingProblem(claim, volume))
   refuse(modeProblem(pod, volumeName, volume.spec), asIs)
   return { claim, volume }
+}
+
+/** Why claims of a pod cannot be used now, by the names of volumes. */
+export async function findUnprocessed(
+  client: Client,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const problems = new Map<string, string>()
+  for (const volume of usedVolumes(pod)) {
+    const claimName = claimNameOf(pod, volume)
+    if (claimName === undefined) continue
+    try {
+      await findClaimed(client, pod, volume, claimName, signal)
+    } catch (error) {
+      if (!(error instanceof UnprocessedError)) throw error
+      problems.set(volume.name, error.message)
+    }
+  }
+  return problems
 }

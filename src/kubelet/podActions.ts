@@ -6,10 +6,11 @@ import { runHook, type HookTarget } from './lifecycleHooks.ts'
 import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
 import type { PodAction } from './plan/podAction.ts'
+import { claimBackoff } from './plan/planClaims.ts'
 import { containerNamed } from './plan/podView.ts'
 import { prepareContainer, prepareFolders, prepareSandbox } from './podStart.ts'
 import type { PodState } from './podState.ts'
-import { MountError, PodVolumes } from './podVolumes.ts'
+import { MountError, PodVolumes, type PodVolume } from './podVolumes.ts'
 import { ConfigError } from './runtime/environment.ts'
 import { RuntimeError, type ObservedPod } from './runtime/containerRuntime.ts'
 import { removeUnmounted } from './volumes/removal.ts'
@@ -32,8 +33,6 @@ export interface ActionContext {
 }
 
 const mountBackoff = { first: 500, most: 122_000 }
-/** How often a pod looks whether its claims are bound by now: a node cannot watch them. */
-const claimBackoff = { first: 1_000, most: 10_000 }
 const sandboxBackoff = { first: 1_000, most: 10_000 }
 /** What cannot be made as it is specified is looked at again after this. */
 const retryConfigAfter = 10_000
@@ -57,6 +56,11 @@ export class PodActions {
     this.#state = state
     this.#observer = observer
     this.#volumes = new PodVolumes(services, podUid, (type, reason, message) => observer.note(type, reason, message))
+  }
+
+  /** What is mounted, by the names of volumes. */
+  get volumes(): ReadonlyMap<string, PodVolume> {
+    return this.#volumes.mounted()
   }
 
   /** When volumes must be written again at the latest. */

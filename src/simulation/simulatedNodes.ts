@@ -33,6 +33,7 @@ import {
 import { afterCrash, afterReboot } from './simulatedFaults.ts'
 import { isOver, sameStatus } from './podStatuses.ts'
 import type { PlayedNode, PlayedPod } from './played.ts'
+import { findUnreadyVolumes } from './simulatedClaims.ts'
 import { findPod, planSimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
 
 export interface SimulatedNodesOptions {
@@ -423,7 +424,8 @@ class NodePlayer {
     if (played === undefined) this.#pods.set(uid, (played = { state: findPod(pod, habits, declared), told: '' }))
     else played.state = { ...played.state, behaviour: behaviourOf(pod, habits, declared) }
     const podIps = pod.spec.hostNetwork === true || isOver(pod) ? undefined : node.addresses?.of(uid)
-    const place = { addresses: [node.spec.address], ...(podIps === undefined ? {} : { podIps }) }
+    const unready = await findUnreadyVolumes(node.client, pod, played.state, clock.now(), signal)
+    const place = { addresses: [node.spec.address], ...(podIps === undefined ? {} : { podIps }), ...unready }
     const plan = planSimulatedPod(pod, played.state, place, clock.now())
     played.state = plan.next
     delete played.recheckAt

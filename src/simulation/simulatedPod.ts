@@ -3,7 +3,9 @@ import type { ContainerState } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodStatus } from '#api/core/v1/podStatus.ts'
 import type { Probe } from '#api/core/v1/probe.ts'
+import { exponentialDelay } from '#lib/async/backoff.ts'
 import { millisecondsOf } from '#machinery/time.ts'
+import { claimBackoff, hasClaims, unprocessedMessage } from '#kubelet/plan/planClaims.ts'
 import { planPod } from '#kubelet/plan/planPod.ts'
 import type { PodAction } from '#kubelet/plan/podAction.ts'
 import type { ImageState, PodMemory, ProbeVerdicts, StartFailure } from '#kubelet/plan/podMemory.ts'
@@ -20,6 +22,8 @@ export interface PodPlace {
   readonly addresses: readonly string[]
   /** The pod's own; absent while its node has none to give: then it waits. */
   readonly podIps?: readonly string[]
+  /** Why volumes cannot be used yet, by their names in the pod; looked for while they are not mounted. */
+  readonly unreadyVolumes?: ReadonlyMap<string, string>
 }
 
 /** All there is of a pod on its simulated node: what a runtime would have of it, and what a kubelet would remember. */
@@ -29,6 +33,8 @@ export interface SimulatedPod {
   /** When runs that were asked to stop end, and with which code, by container id. */
   readonly stops: ReadonlyMap<string, { readonly at: number; readonly exitCode: number }>
   readonly volumesMounted: boolean
+  /** Claims were not bound: how often that was seen, and when to look again. */
+  readonly unready?: { readonly times: number; readonly retryAt: number }
   readonly removed: boolean
   /** Of containers by name: images that are there, and what came of pulling others. */
   readonly images: ReadonlyMap<string, ImageState>
@@ -61,7 +67,7 @@ const mostSteps = 100
 
 /**
  * A pod as its node finds it: fresh, or as its status says that it was left by an earlier process.
- * Volumes and images are always there already, so that a fresh pod takes one look and not four.
+ * Volumes without claims and images are there already, so that a fresh pod takes one look and not four.
  */
 export function findPod(pod: Pod, habits?: ContainerBehaviour, declared?: DeclaredBehaviour): SimulatedPod {
   const { phase } = pod.status ?? {}
@@ -88,7 +94,7 @@ export function findPod(pod: Pod, habits?: ContainerBehaviour, declared?: Declar
     behaviour,
     observed: { sandboxes, containers },
     stops: none,
-    volumesMounted: !isOver,
+    volumesMounted: !isOver && (containers.length > 0 || !hasClaims(pod)),
     removed: false,
     images,
     pulls: none,
@@ -145,12 +151,12 @@ class PodSteps {
   }
 
   memory(): PodMemory {
-    const { volumesMounted, removed, images, failures, backoffs, endingSince, stops } = this.state
+    const { volumesMounted, unready, removed, images, failures, backoffs, endingSince, stops } = this.state
     return {
       node: { addresses: this.#place.addresses, runtimeScheme },
       volumesMounted,
       ...(removed ? { removed } : {}),
-      retryAt: {},
+      retryAt: unready === undefined ? {} : { volumes: unready.retryAt },
       failures,
       images,
       backoffs,
@@ -166,7 +172,7 @@ class PodSteps {
     const { state } = this
     switch (action.do) {
       case 'mountVolumes':
-        return this.#set({ volumesMounted: true })
+        return this.#mountVolumes()
       case 'unmountVolumes':
         return this.#set({ volumesMounted: false })
       case 'pullImage':
@@ -196,6 +202,14 @@ class PodSteps {
         this.remove = true
         return this.#set({ removed: true })
     }
+  }
+
+  #mountVolumes(): true {
+    const { unreadyVolumes: problems } = this.#place
+    if (problems === undefined || problems.size === 0) return this.#set({ volumesMounted: true })
+    this.events.push({ type: 'Warning', reason: 'FailedMount', message: unprocessedMessage(problems) })
+    const times = this.state.unready?.times ?? 0
+    return this.#set({ unready: { times: times + 1, retryAt: this.#now + exponentialDelay(times, claimBackoff) } })
   }
 
   #set(change: Partial<SimulatedPod>): true {

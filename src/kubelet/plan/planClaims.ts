@@ -6,6 +6,7 @@ import type { LocalVolumeSource } from '#api/core/v1/persistentVolume.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
 import { matchesNodeTerm } from '#machinery/nodeSelector.ts'
 import { ephemeralClaimName } from '#machinery/podReferences.ts'
+import { usedVolumes } from './planVolumes.ts'
 import { allContainers } from './podView.ts'
 
 /** What is to be mounted: a volume of the pod itself, or what stands behind its claim. Has the name that events say. */
@@ -24,6 +25,14 @@ export function claimNameOf(pod: Pod, volume: Volume): string | undefined {
   if (volume.persistentVolumeClaim !== undefined) return volume.persistentVolumeClaim.claimName
   return volume.ephemeral === undefined ? undefined : ephemeralClaimName(pod.metadata.name, volume.name)
 }
+
+/** Whether some volume that containers use is behind a claim. */
+export function hasClaims(pod: Pod): boolean {
+  return usedVolumes(pod).some((volume) => claimNameOf(pod, volume) !== undefined)
+}
+
+/** How often a pod looks whether its claims are bound by now: a node cannot watch them. Milliseconds. */
+export const claimBackoff = { first: 1_000, most: 10_000 }
 
 /** Why a pod may not start with this claim yet; undefined when it may. */
 export function claimProblem(claim: PersistentVolumeClaim): string | undefined {
