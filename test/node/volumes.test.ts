@@ -121,6 +121,7 @@ function insideTests(): void {
     const path = await bind('orphaned')
     const { metadata } = await create('orphan', withClaim('orphaned', 'echo row > /v/row; exec sleep 600'))
     await until('orphan', 'running', isReady)
+    await eventually('the row is written', () => fs.existsSync(`${path}/row`))
     await node.restart(async () => {
       await node.client.delete(pods, { name: 'orphan', namespace }, { gracePeriodSeconds: 0 })
       assert.ok(fs.existsSync(`${podsFolder}/${metadata.uid}/volumes/kubernetes.io~local-volume/orphaned/row`))
