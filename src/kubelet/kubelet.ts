@@ -14,6 +14,7 @@ import { kubeletApi, type KubeletApi } from './api/kubeletApi.ts'
 import { rotateLogs, type RotatedLog } from './api/logRotation.ts'
 import { startKubeletServer } from './api/server.ts'
 import { nodeStats } from './api/stats.ts'
+import { volumeStats } from './api/volumeStats.ts'
 import { PodCgroups } from './cgroups/podCgroups.ts'
 import { ImagePuller } from './images/imagePuller.ts'
 import { readMachine, readMachineState } from './node/machine.ts'
@@ -131,6 +132,7 @@ async function runKubelet(
     podCgroups: node.cgroups,
     nodeCgroup: options.cgroupRoot,
     workers: () => workers.all(),
+    volumes: volumeStats({ files: host.files, clock, pods: () => workers.all() }),
   })
   const server =
     options.server === undefined ? undefined : await startKubeletServer(options.server, { api, stats, clock }, report)

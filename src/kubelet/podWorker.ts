@@ -13,6 +13,7 @@ import { kubeletConditions } from './plan/podConditions.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
 import type { NodeServices } from './nodeServices.ts'
 import { PodActions, type ActionContext } from './podActions.ts'
+import type { PodVolume } from './podVolumes.ts'
 import { PodState } from './podState.ts'
 import { runProbe } from './probes/handlers.ts'
 import { Prober } from './probes/prober.ts'
@@ -73,6 +74,11 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod
+  }
+
+  /** The volumes that are mounted, by their names. */
+  get volumes(): ReadonlyMap<string, PodVolume> {
+    return this.#actions.volumes
   }
 
   /** What the runtime had of the pod when the worker last looked. */

@@ -73,7 +73,11 @@ before(async () => {
     },
     {
       api,
-      stats: { summary: () => ({ node: {} }), resourceMetrics: () => 'metrics' },
+      stats: {
+        summary: async () => ({ node: {} }),
+        resourceMetrics: () => 'metrics',
+        volumeMetrics: async () => 'volumes',
+      },
       clock: new SimulatedClock(60_000),
     },
     (problem, error) => assert.fail(`${problem}: ${String(error)}`),
@@ -104,6 +108,7 @@ test('paths of a kubelet', async () => {
   const rows: readonly [string, number, string][] = [
     ['/pods', 200, '{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[]}'],
     ['/stats/summary', 200, '{"node":{}}'],
+    ['/metrics', 200, 'volumes\n'],
     ['/metrics/resource', 200, 'metrics\n'],
     ['/containerLogs/ns/p/c?tailLines=3&previous=true&sinceSeconds=10', 200, 'line\n'],
     ['/containerLogs/ns/none/c', 404, 'pod "none" does not exist\n'],

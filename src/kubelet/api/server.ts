@@ -103,9 +103,10 @@ async function route(
     case 'pods':
       return sendJson(reply, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: api.pods() })
     case 'stats':
-      if (names.length === 1 && names[0] === 'summary') return sendJson(reply, stats.summary())
+      if (names.length === 1 && names[0] === 'summary') return sendJson(reply, await stats.summary())
       break
     case 'metrics':
+      if (names.length === 0) return sendText(reply, 200, await stats.volumeMetrics())
       if (names.length === 1 && names[0] === 'resource') return sendText(reply, 200, stats.resourceMetrics())
       break
   }

@@ -3,11 +3,14 @@ import { microTimeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { PodCgroups } from '../cgroups/podCgroups.ts'
 import type { PodWorker } from '../podWorker.ts'
+import type { VolumeStats } from './volumeStats.ts'
 
 /** What the node and its containers use, in the two forms in which kubelets tell it. */
 export interface NodeStats {
   /** `/stats/summary`. */
-  summary(): object
+  summary(): Promise<object>
+  /** `/metrics`: what is told of volumes behind claims. */
+  volumeMetrics(): Promise<string>
   /** `/metrics/resource`, in Prometheus' text form. */
   resourceMetrics(): string
 }
@@ -20,6 +23,7 @@ export interface NodeStatsOptions {
   /** The control group of everything on the node. */
   readonly nodeCgroup: string
   readonly workers: () => readonly PodWorker[]
+  readonly volumes: VolumeStats
 }
 
 interface Sample {
@@ -32,7 +36,7 @@ const leastWindow = 5_000
 
 /** Reads control groups when asked; nothing runs in between. */
 export function nodeStats(options: NodeStatsOptions): NodeStats {
-  const { nodeName, clock, cgroups, podCgroups, nodeCgroup, workers } = options
+  const { nodeName, clock, cgroups, podCgroups, nodeCgroup, workers, volumes } = options
   /** Of each thing that was read: the sample before, and the newest one that is old enough to follow it. */
   const samples = new Map<string, readonly [Sample, Sample]>()
 
@@ -73,7 +77,7 @@ export function nodeStats(options: NodeStatsOptions): NodeStats {
   }
 
   return {
-    summary() {
+    async summary() {
       const at = clock.now()
       const node = cgroups.usage(nodeCgroup === '' ? '/' : nodeCgroup)
       const seen = new Set<string>(['node'])
@@ -81,9 +85,10 @@ export function nodeStats(options: NodeStatsOptions): NodeStats {
         seen.add(key)
         return usageOf(key, usage, at)
       }
-      const pods = workers().map((worker) => {
+      const pods = workers().map(async (worker) => {
         const { name, namespace, uid = '' } = worker.pod.metadata
         const usage = podCgroups.usage(worker.pod)
+        const volume = await volumes.of(worker)
         return {
           podRef: { name, namespace, uid },
           startTime: worker.status.startTime,
@@ -92,16 +97,18 @@ export function nodeStats(options: NodeStatsOptions): NodeStats {
             startTime: new Date(run.startedAt ?? run.createdAt).toISOString(),
             ...use(run.id, own),
           })),
+          ...(volume.length === 0 ? {} : { volume }),
           ...(usage === undefined ? {} : { ...use(`pod ${uid}`, usage), process_stats: { process_count: usage.pids } }),
         }
       })
       const answer = {
         node: { nodeName, ...(node === undefined ? {} : usageOf('node', node, at)) },
-        pods,
+        pods: await Promise.all(pods),
       }
       for (const key of samples.keys()) if (!seen.has(key)) samples.delete(key)
       return answer
     },
+    volumeMetrics: () => volumes.metrics(),
     resourceMetrics() {
       const at = clock.now()
       const cpu: string[] = []

@@ -4,6 +4,7 @@ import type { VolumeType } from './volumeType.ts'
 /** A folder that lives as long as its pod, on disk or in memory. */
 export const emptyDir: VolumeType = {
   name: 'empty-dir',
+  figures: 'folder',
   matches: (volume) => volume.emptyDir !== undefined,
   async mount(volume, { pod, folder, host: { files, mounts } }) {
     const { medium = '', sizeLimit } = volume.emptyDir!

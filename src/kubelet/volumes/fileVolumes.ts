@@ -8,6 +8,7 @@ const defaultMode = 0o644
 /** Files from a ConfigMap. */
 export const configMap: VolumeType = {
   name: 'configmap',
+  figures: 'folder',
   matches: (volume) => volume.configMap !== undefined,
   mount(volume, context) {
     const source = volume.configMap!
@@ -18,6 +19,7 @@ export const configMap: VolumeType = {
 /** Files from a Secret; in memory, so that they never reach a disk. */
 export const secret: VolumeType = {
   name: 'secret',
+  figures: 'folder',
   isInMemory: true,
   matches: (volume) => volume.secret !== undefined,
   async mount(volume, context) {
@@ -29,6 +31,7 @@ export const secret: VolumeType = {
 /** Files that tell the pod of itself. */
 export const downwardAPI: VolumeType = {
   name: 'downward-api',
+  figures: 'folder',
   matches: (volume) => volume.downwardAPI !== undefined,
   mount(volume, context) {
     const source = volume.downwardAPI!

@@ -6,13 +6,13 @@ import { statusBehindLinks } from './followLinks.ts'
 import { setOwnership } from './ownership.ts'
 import { VolumeStepError, type VolumeContext, type VolumeType } from './volumeType.ts'
 
-
 /**
  * A folder of this node that outlives pods. It is shown in the pod's folder by a bind mount of its own, so that each pod
  * has it with its own options, and a pod's folder never holds the data itself.
  */
 export const local: VolumeType = {
   name: 'local-volume',
+  figures: 'fileSystem',
   isMountPoint: true,
   takesMountOptions: true,
   matches: (volume) => volume.local !== undefined,

@@ -7,6 +7,7 @@ import type { VolumeType } from './volumeType.ts'
 /** A folder of an NFS server. */
 export const nfs: VolumeType = {
   name: 'nfs',
+  figures: 'fileSystem',
   isMountPoint: true,
   takesMountOptions: true,
   matches: (volume) => volume.nfs !== undefined,

@@ -10,6 +10,7 @@ const defaultFileMode = 0o644
 /** Several sources in one folder, among them tokens that the node renews before they end. */
 export const projected: VolumeType = {
   name: 'projected',
+  figures: 'folder',
   isInMemory: true,
   matches: (volume) => volume.projected !== undefined,
   check: (volume, context) => void knownFiles(volume, context),

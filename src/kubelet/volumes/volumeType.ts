@@ -41,6 +41,8 @@ export interface VolumeType {
   readonly isMountPoint?: boolean
   /** Takes the mount options of a PersistentVolume. */
   readonly takesMountOptions?: boolean
+  /** How full it is: as its whole file system, or by the files in its folder. Without: nobody knows. */
+  readonly figures?: 'fileSystem' | 'folder'
   /** Throws at once when `mount` is bound to fail; a type without it mounts so quickly that nobody need ask before. */
   check?(volume: VolumeSource, context: VolumeContext): void
   /** Makes the volume ready and returns the path that containers mount. Rejects with the words of a FailedMount event. */

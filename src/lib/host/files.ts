@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 
 import type { ProcessIdentity, Processes } from './process.ts'
-import { changeGroupBelow, holdWithin, OutsideError, partsOf } from './tree.ts'
+import { changeGroupBelow, holdWithin, OutsideError, partsOf, usageBelow } from './tree.ts'
 import type { GroupChange, HeldPath } from './tree.ts'
 
 export interface FileStatus {
@@ -23,6 +23,14 @@ export interface WriteOptions {
   readonly gid?: number
   /** Whether the bytes and the name are on the disk when the promise resolves. */
   readonly sync?: boolean
+}
+
+export interface FileSystemSpace {
+  readonly freeBytes: number
+  readonly usedBytes: number
+  readonly totalBytes: number
+  readonly freeInodes: number
+  readonly totalInodes: number
 }
 
 export interface Files {
@@ -58,8 +66,10 @@ export interface Files {
   ) => Promise<void>
   /** See tree.ts: opens what is at a path within a folder into which others write. */
   holdWithin: (root: string, path: string, mode: number) => Promise<HeldPath>
-  /** Free and total bytes and inodes of the file system that holds the path. */
-  space(path: string): Promise<{ freeBytes: number; totalBytes: number; freeInodes: number; totalInodes: number }>
+  /** Bytes and inodes of the file system that holds the path; what is free to everybody may be less than what is not used. */
+  space(path: string): Promise<FileSystemSpace>
+  /** See tree.ts: what a folder and all below it, on the same file system, take up. */
+  usage(path: string): Promise<{ bytes: number; inodes: number }>
 }
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
@@ -161,9 +171,16 @@ export const systemFiles: Files = {
   changeGroupBelow,
   holdWithin,
   space: async (path) => {
-    const { bsize, bavail, blocks, ffree, files } = await fs.statfs(path)
-    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: ffree, totalInodes: files }
+    const { bsize, bavail, bfree, blocks, ffree, files } = await fs.statfs(path)
+    return {
+      freeBytes: bavail * bsize,
+      usedBytes: (blocks - bfree) * bsize,
+      totalBytes: blocks * bsize,
+      freeInodes: ffree,
+      totalInodes: files,
+    }
   },
+  usage: usageBelow,
 }
 
 async function writeWhole(path: string, data: string | Uint8Array, options: WriteOptions): Promise<void> {
@@ -354,7 +371,11 @@ export function fakeFiles(initial: Readonly<Record<string, string>> = {}): Files
       const kind = existing(at).kind === 'folder' ? 'folder' : 'file'
       return { path: at, kind, [Symbol.asyncDispose]: async () => {} }
     },
-    space: async () => ({ freeBytes: 50e9, totalBytes: 100e9, freeInodes: 1e6, totalInodes: 2e6 }),
+    space: async () => ({ freeBytes: 50e9, usedBytes: 50e9, totalBytes: 100e9, freeInodes: 1e6, totalInodes: 2e6 }),
+    usage: async (path) => {
+      const names = below(plain(path))
+      return { bytes: names.reduce((sum, name) => sum + existing(name).size, 0), inodes: names.length }
+    },
   }
   for (const [path, text] of Object.entries(initial)) {
     makeFolder(posix.dirname(plain(path)))

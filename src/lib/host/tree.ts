@@ -83,6 +83,27 @@ export async function changeGroupBelow(
   }
 }
 
+/** The size of a block in which the kernel counts what files take up, whatever the file system's own. */
+const statBlock = 512
+
+/** What a folder and all below it take up on their file system; a file with several names counts once. */
+export async function usageBelow(root: string): Promise<{ bytes: number; inodes: number }> {
+  const { dev } = await fs.lstat(root)
+  const counted = new Set<number>()
+  let bytes = 0
+  const visit = async (path: string): Promise<void> => {
+    // Files come and go while they are counted.
+    const found = await fs.lstat(path).catch(() => undefined)
+    if (found === undefined || found.dev !== dev || counted.has(found.ino)) return
+    counted.add(found.ino)
+    bytes += found.blocks * statBlock
+    if (!found.isDirectory()) return
+    for (const name of await fs.readdir(path).catch(() => [])) await visit(`${path}/${name}`)
+  }
+  await visit(root)
+  return { bytes, inodes: counted.size }
+}
+
 const mostLinks = 40
 
 /**
