@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { cronJobs, type CronJobSpec } from '#api/batch/v1/cronJob.ts'
 import { jobs, type Job, type JobSpec } from '#api/batch/v1/job.ts'
 import { events } from '#api/core/v1/event.ts'
+import { namespaces } from '#api/core/v1/namespace.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import type { Patch } from '#client/client.ts'
@@ -275,6 +276,20 @@ test('a pod whose job is gone, and one that was let go, lose the finalizer', asy
   assert.equal(left!.metadata.ownerReferences, undefined)
   assert.equal(left!.metadata.finalizers, undefined)
   assert.equal(left!.status?.phase, 'Running')
+})
+
+test('a namespace goes with its jobs and their pods', async () => {
+  await using here = await cluster()
+  const { client, clock } = here
+  const other = { metadata: { name: 'other' } }
+  await client.create(namespaces, other)
+  await clock.advance('5s')
+  const spec = { parallelism: 3, completions: 5, template: template({}) }
+  await client.create(jobs, { metadata: { name: 'runs', namespace: 'other' }, spec })
+  await client.create(jobs, { metadata: { name: 'fails', namespace: 'other' }, spec: { template: template(fails) } })
+  await clock.advance('5s')
+  await client.delete(namespaces, other.metadata)
+  await here.until(() => isGone(client.get(namespaces, other.metadata)), '1m')
 })
 
 test('at rest nobody writes', async () => {

@@ -32,7 +32,7 @@ const trackedByJob = 'tracked by job'
 const orphanPrefix = 'orphan '
 
 /** Of a job with thousands of pods some change all the time: it is looked at less often. In milliseconds. */
-const quietFor = (pods: number): number => Math.min(100, pods / 50)
+const quietFor = (pods: number): number => Math.min(100, Math.floor(pods / 50))
 
 /** Runs the pods of jobs to their end and counts each once. */
 export function jobController(context: ControllerContext): Controller {
