@@ -4,6 +4,7 @@ import { seededRandom } from '#lib/random.ts'
 import { decider, placementBy } from './cycle.ts'
 import { failureMessage, preemptionMessage } from './diagnosis.ts'
 import { Nominations } from './nominations.ts'
+import type { Plugin } from './plugin.ts'
 import { planPreemption, usualPreemption } from './preemption/plan.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { clusterOf, podOf, type NodeSketch, type PodSketch } from './testObjects.ts'
@@ -190,4 +191,48 @@ test('decide draws evenly among equal nodes', () => {
   }
   assert.deepEqual([...counts.keys()].sort(), ['worker', 'worker2', 'worker3'])
   for (const count of counts.values()) assert.ok(count > 70 && count < 130, `${count} of 300`)
+})
+
+test('decide asks plugins over the whole cluster each time, and tells objections in the order of the plugins', () => {
+  // Even names are too many; nothing is remembered of it.
+  const picky: Plugin<number> = {
+    name: 'Picky',
+    prepare: (_pod, { nodes }) => nodes.length,
+    filter: (_pod, { name }, count) => (name.length % 2 === count % 2 ? { reason: `one of ${count}` } : undefined),
+  }
+  const [first, ...rest] = plugins
+  const placement = placementBy([first!, { plugin: picky, weight: 0 }, ...rest])
+  const reasons = (nodes: readonly NodeSketch[]): readonly (readonly [string, string])[] =>
+    placement
+      .findFitting(podOf({ name: 'p', requests: { cpu: '9' } }), clusterOf(nodes))
+      .diagnosis.rejections.map(({ plugin, rejection }) => [plugin, rejection.reason])
+  assert.deepEqual(
+    [reasons([{ name: 'ab' }, { name: 'abc' }]), reasons([{ name: 'ab' }, { name: 'abc' }, { name: 'abcd' }])],
+    [
+      [
+        ['Picky', 'one of 2'],
+        ['NodeResourcesFit', 'Insufficient cpu'],
+      ],
+      [
+        ['NodeResourcesFit', 'Insufficient cpu'],
+        ['Picky', 'one of 3'],
+        ['NodeResourcesFit', 'Insufficient cpu'],
+      ],
+    ],
+  )
+})
+
+test('a plugin may turn a pod down for the whole cluster', () => {
+  const refusing: Plugin<undefined> = { name: 'Refusing', prepare: () => ({ reason: 'not today' }) }
+  const { positions, diagnosis } = placementBy([...plugins, { plugin: refusing, weight: 0 }]).findFitting(
+    podOf({ name: 'p' }),
+    clusterOf(workers),
+  )
+  assert.deepEqual(
+    { fitting: positions.length, diagnosis },
+    {
+      fitting: 0,
+      diagnosis: { nodes: 3, rejections: [], whole: { plugin: 'Refusing', rejection: { reason: 'not today' } } },
+    },
+  )
 })

@@ -15,6 +15,7 @@ type Preferences = readonly { readonly weight: number; readonly preference: Node
 /** Places pods by `nodeSelector` and node affinity: what is required filters, what is preferred scores. */
 export function nodeAffinity({ addedAffinity = {} }: NodeAffinityArguments = {}): Plugin<Preferences> {
   const enforced: Pick<Pod, 'spec'> = { spec: { containers: [], affinity: { nodeAffinity: addedAffinity } } }
+  const enforces = addedAffinity.requiredDuringSchedulingIgnoredDuringExecution !== undefined
   const alwaysPreferred = preferencesOf(addedAffinity)
   return {
     name: 'NodeAffinity',
@@ -23,6 +24,9 @@ export function nodeAffinity({ addedAffinity = {} }: NodeAffinityArguments = {})
     prepare: (pod) =>
       (conflict(pod) as never) ?? [...alwaysPreferred, ...preferencesOf(pod.spec.affinity?.nodeAffinity)],
     filter(pod, { node }) {
+      // Most pods ask for nothing, and this is asked of every node for every kind of pod.
+      if (!enforces && pod.spec.nodeSelector === undefined && pod.spec.affinity?.nodeAffinity === undefined)
+        return undefined
       if (!matchesNodeSelectors(enforced, node)) {
         return {
           reason: "node(s) didn't match scheduler-enforced node affinity",
