@@ -14,6 +14,7 @@ import { kubeletApi, type KubeletApi } from './api/kubeletApi.ts'
 import { rotateLogs, type RotatedLog } from './api/logRotation.ts'
 import { startKubeletServer } from './api/server.ts'
 import { nodeStats } from './api/stats.ts'
+import { KubeletMetrics } from './kubeletMetrics.ts'
 import { volumeStats } from './api/volumeStats.ts'
 import { PodCgroups } from './cgroups/podCgroups.ts'
 import { ImagePuller } from './images/imagePuller.ts'
@@ -99,6 +100,7 @@ async function runKubelet(
     },
   })
   let hosts: string | undefined
+  const metrics = new KubeletMetrics(nodeName, clock, () => workers.all())
   const node: NodeServices = {
     nodeName,
     client,
@@ -112,6 +114,7 @@ async function runKubelet(
     images: new ImagePuller(runtime, clock),
     objects,
     recorder: events.recorder('kubelet', nodeName),
+    metrics,
     sandboxStarts: new Semaphore(options.sandboxStartsAtOnce ?? 4),
     async services(stop) {
       if (!services.hasSynced) await services.synced(stop)
@@ -128,14 +131,20 @@ async function runKubelet(
   const stats = nodeStats({
     nodeName,
     clock,
+    files: host.files,
+    machine,
     cgroups: host.cgroups,
     podCgroups: node.cgroups,
     nodeCgroup: options.cgroupRoot,
+    folder: directories.root,
+    logFolder: (pod) => podLogFolder(node, pod),
     workers: () => workers.all(),
     volumes: volumeStats({ files: host.files, clock, pods: () => workers.all() }),
   })
   const server =
-    options.server === undefined ? undefined : await startKubeletServer(options.server, { api, stats, clock }, report)
+    options.server === undefined
+      ? undefined
+      : await startKubeletServer(options.server, { api, stats, metrics, clock }, report)
   offer(api)
   const running: Promise<void>[] = [source.run(signal)]
   if (options.events === undefined) running.push(events.run(signal))

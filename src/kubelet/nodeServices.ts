@@ -10,6 +10,7 @@ import type { PodCgroups } from './cgroups/podCgroups.ts'
 import type { ImagePuller } from './images/imagePuller.ts'
 import type { KubeletDirectories, NodeDns } from './options.ts'
 import type { ReferencedObjectsCache } from './referencedObjects.ts'
+import type { KubeletMetrics } from './kubeletMetrics.ts'
 import type { ContainerRuntime } from './runtime/containerRuntime.ts'
 
 /** What the workers of one node share. */
@@ -26,6 +27,7 @@ export interface NodeServices {
   readonly images: ImagePuller
   readonly objects: ReferencedObjectsCache
   readonly recorder: EventRecorder
+  readonly metrics: Pick<KubeletMetrics, 'seen' | 'probed' | 'forget'>
   /** Lets so many sandboxes be made at once, so that those made first are done first. */
   readonly sandboxStarts: Semaphore
   /** Every service of the cluster, once they are known. */

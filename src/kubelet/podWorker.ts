@@ -60,6 +60,7 @@ export class PodWorker {
         const target = { container, containerId: id, podIP: this.#facts().podIPs[0] ?? '', runtime, clock }
         return runProbe(probe, { ...target, userAgent: 'kube-probe/1.34' }, signal)
       },
+      observe: ({ container }, kind, result) => services.metrics.probed(this.#pod, container.name, kind, result),
       note: (container, reason, message) => this.#note('Warning', reason, message, container),
       changed: () => this.poke(),
     })
@@ -162,6 +163,7 @@ export class PodWorker {
     const pod = this.#podAsPlanned()
     const plan = planPod(pod, this.#observed, now, this.#memory())
     this.#planned = plan.status
+    this.#services.metrics.seen(this.#pod, plan.status)
     this.#followProbes(plan.isEnding)
     if (!this.#isGone) this.#status.set(plan.status, signal)
     if (plan.isEnding) this.#state.beginEnding(this.#endingSince(now))

@@ -73,6 +73,7 @@ export class PodWorkers {
       .finally(() => {
         this.#running.delete(uid)
         this.#services.objects.release(uid)
+        this.#services.metrics.forget(uid)
       })
     this.#running.set(uid, { worker, ended })
     return worker

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 
 import { SimulatedClock } from '#lib/clock.ts'
-import { fakeCgroups } from '#lib/host/cgroup.ts'
+import { fakeCgroups } from '#lib/host/fakeCgroups.ts'
 import { fakeFiles } from '#lib/host/files.ts'
 import { fakeHost } from '#lib/host/host.ts'
 import { fakeProcesses } from '#lib/host/process.ts'

@@ -3,6 +3,8 @@ import { HttpClient } from '#lib/http/client.ts'
 import type { HttpReply, HttpRequest, Upgrade } from '#lib/http/message.ts'
 import { HttpServer } from '#lib/http/server.ts'
 import { spliceUpgrade } from '#lib/http/splice.ts'
+import { metricsContentType } from '#lib/metrics.ts'
+import type { KubeletMetrics } from '../kubeletMetrics.ts'
 import type { KubeletServerOptions } from '../options.ts'
 import { RuntimeError } from '../runtime/containerRuntime.ts'
 import { KubeletApiError, type CommandStreams, type KubeletApi } from './kubeletApi.ts'
@@ -18,6 +20,7 @@ export interface KubeletServer {
 export interface KubeletServerContext {
   readonly api: KubeletApi
   readonly stats: NodeStats
+  readonly metrics: Pick<KubeletMetrics, 'text' | 'probesText'>
   readonly clock: Clock
 }
 
@@ -68,7 +71,7 @@ async function route(
   reply: HttpReply,
   signal: AbortSignal,
 ): Promise<void> {
-  const { api, stats } = context
+  const { api, stats, metrics } = context
   const [verb, ...names] = request.path.slice(1).split('/').map(decodeURIComponent)
   const [namespace = '', pod = ''] = names
   // A uid may stand before the container.
@@ -106,8 +109,11 @@ async function route(
       if (names.length === 1 && names[0] === 'summary') return sendJson(reply, await stats.summary())
       break
     case 'metrics':
-      if (names.length === 0) return sendText(reply, 200, await stats.volumeMetrics())
-      if (names.length === 1 && names[0] === 'resource') return sendText(reply, 200, stats.resourceMetrics())
+      if (names.length === 0) return sendMetrics(reply, metrics.text() + (await stats.volumeMetrics()))
+      if (names.length > 1) break
+      if (names[0] === 'resource') return sendMetrics(reply, stats.resourceMetrics())
+      if (names[0] === 'cadvisor') return sendMetrics(reply, await stats.cadvisorMetrics())
+      if (names[0] === 'probes') return sendMetrics(reply, metrics.probesText())
       break
   }
   throw new KubeletApiError('404 page not found', 404)
@@ -115,6 +121,10 @@ async function route(
 
 function sendText(reply: HttpReply, status: number, text: string): void {
   reply.send(status, { 'content-type': 'text/plain; charset=utf-8' }, `${text}\n`)
+}
+
+function sendMetrics(reply: HttpReply, text: string): void {
+  reply.send(200, { 'content-type': metricsContentType }, text.endsWith('\n') ? text : `${text}\n`)
 }
 
 function sendJson(reply: HttpReply, body: object): void {

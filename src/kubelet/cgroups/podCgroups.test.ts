@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { fakeCgroups } from '#lib/host/cgroup.ts'
+import { fakeCgroups } from '#lib/host/fakeCgroups.ts'
 import { computePodLimits, podCgroupPath, PodCgroups } from './podCgroups.ts'
 
 const podOf = (...resources: NonNullable<Pod['spec']['containers'][number]['resources']>[]): Pod => ({

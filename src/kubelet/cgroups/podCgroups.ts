@@ -94,7 +94,12 @@ export class PodCgroups {
 
   /** What one container uses: the runtime names its group by the container's id. */
   containerUsage(pod: Pod, id: string): ReturnType<Cgroups['usage']> {
-    return this.#cgroups.usage(`${this.pathOf(pod)}/${id}`)
+    return this.#cgroups.usage(this.containerPath(pod, id))
+  }
+
+  /** Where a container, or the sandbox, of a pod is accounted for. */
+  containerPath(pod: Pod, id: string): string {
+    return `${this.pathOf(pod)}/${id}`
   }
 
   #prepare(): void {

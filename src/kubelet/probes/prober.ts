@@ -22,6 +22,8 @@ export interface ProbedRun {
 export interface ProberOptions {
   readonly clock: Clock
   readonly probe: (run: ProbedRun, kind: ProbeKind, signal: AbortSignal) => Promise<ProbeOutcome>
+  /** Told of each answer. */
+  readonly observe?: (run: ProbedRun, kind: ProbeKind, result: ProbeOutcome['result']) => void
   readonly note: (container: string, reason: string, message: string) => void
   /** A verdict changed. */
   readonly changed: () => void
@@ -119,6 +121,7 @@ export class Prober {
       outcome = { result: 'unknown', output: (error as Error).message }
     }
     if (stop.signal.aborted) return
+    this.#options.observe?.(run, kind, outcome.result)
     const before = probing.progress.verdict
     const { progress, event } = afterProbe(probing.progress, probeOf(run.container, kind)!, outcome, startedAt)
     probing.progress = progress

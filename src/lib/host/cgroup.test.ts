@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 
 import { systemClock } from '#lib/clock.ts'
 
-import { cgroupsAt, fakeCgroups, findCgroupMounts, weightOfShares } from './cgroup.ts'
+import { cgroupsAt, findCgroupMounts, weightOfShares } from './cgroup.ts'
+import { fakeCgroups } from './fakeCgroups.ts'
 
 const line = (target: string, type: string, options: string): string =>
   `30 20 0:26 / ${target} rw,relatime shared:9 - ${type} cgroup rw,${options}`

@@ -35,6 +35,30 @@ export interface CgroupUsage {
   readonly pids: number
 }
 
+/** What is only told to those who look closely; what a kernel does not count is absent. */
+export interface CgroupDetail {
+  readonly cpuUserNanoseconds: number
+  readonly cpuSystemNanoseconds: number
+  /** How often the group was looked at, and held back, for its limit of processor time. */
+  readonly periods: number
+  readonly throttledPeriods: number
+  readonly throttledNanoseconds: number
+  readonly memoryCacheBytes: number
+  readonly memorySwapBytes?: number
+  /** The most that was ever used. */
+  readonly memoryPeakBytes?: number
+  /** How often the limit of memory was met. */
+  readonly memoryFailures: number
+  readonly oomKills: number
+  /** Infinity: none. */
+  readonly memoryLimitBytes: number
+  /** In the scale of version 1. */
+  readonly cpuShares: number
+  /** -1: none. */
+  readonly cpuQuotaMicros: number
+  readonly cpuPeriodMicros: number
+}
+
 export interface Cgroups {
   readonly version: 1 | 2
   /** The controllers that can be used here, e.g. `cpu`, `memory`, `pids`. */
@@ -46,6 +70,8 @@ export interface Cgroups {
   limit(path: string, limits: CgroupLimits): void
   /** Undefined when there is no such group. */
   usage(path: string): CgroupUsage | undefined
+  /** Undefined when there is no such group. Takes several times as long as `usage`. */
+  detail(path: string): CgroupDetail | undefined
   /** The names of the groups directly below. */
   children(path: string): readonly string[]
   /** The pids in the group and in all below it, zombies included. */
@@ -59,6 +85,9 @@ export interface Cgroups {
 /** Version 1's shares (2..262144) in version 2's weight (1..10000), the mapping of KEP-2254. */
 export const weightOfShares = (shares: number): number =>
   Math.trunc(1 + ((Math.min(Math.max(shares, 2), 262_144) - 2) * 9999) / 262_142)
+
+/** Version 2's weight in version 1's shares: the way back. */
+const sharesOfWeight = (weight: number): number => Math.trunc(2 + ((weight - 1) * 262_142) / 9999)
 
 /** Where the hierarchies are mounted. */
 export interface CgroupMounts {
@@ -127,17 +156,18 @@ export function cgroupsAt(mounts: CgroupMounts, clock: Clock): Cgroups {
   return {
     version: mounts.version,
     controllers,
-    exists: (path) => existsSync(files.mainRoot + checked(path)),
-    create: (path) => files.create(checked(path)),
-    limit: (path, limits) => files.limit(checked(path), limits),
-    usage: (path) => files.usage(checked(path)),
-    children: (path) => folders(files.mainRoot + checked(path)),
-    processes: (path) => [...new Set(allRoots.flatMap((root) => processesBelow(root + checked(path))))],
+    exists: (path) => existsSync(files.mainRoot + checkedGroup(path)),
+    create: (path) => files.create(checkedGroup(path)),
+    limit: (path, limits) => files.limit(checkedGroup(path), limits),
+    usage: (path) => files.usage(checkedGroup(path)),
+    detail: (path) => files.detail(checkedGroup(path)),
+    children: (path) => folders(files.mainRoot + checkedGroup(path)),
+    processes: (path) => [...new Set(allRoots.flatMap((root) => processesBelow(root + checkedGroup(path))))],
     removeIfEmpty: (path) => {
-      for (const root of allRoots) removeFolder(root + checked(path))
+      for (const root of allRoots) removeFolder(root + checkedGroup(path))
     },
     remove: async (path) => {
-      if (checked(path) === '/') throw new TypeError('Cannot remove the root of the control groups')
+      if (checkedGroup(path) === '/') throw new TypeError('Cannot remove the root of the control groups')
       const deadline = clock.now() + 1_000
       for (const root of allRoots) {
         // The kernel lets go of a group a moment after its last process has ended.
@@ -157,6 +187,7 @@ interface Hierarchy {
   create(path: string): void
   limit(path: string, limits: CgroupLimits): void
   usage(path: string): CgroupUsage | undefined
+  detail(path: string): CgroupDetail | undefined
 }
 
 function versionOne(byController: ReadonlyMap<string, string>): Hierarchy {
@@ -189,19 +220,62 @@ function versionOne(byController: ReadonlyMap<string, string>): Hierarchy {
       if (pids !== undefined) writeLimit(fileOf('pids', path, 'pids.max'), pids)
     },
     usage: (path) => {
-      if (!existsSync(mainRoot + path)) return undefined
-      const stat = parseFlatKeys(get('memory', path, 'memory.stat'))
-      const memoryUsageBytes = Number(get('memory', path, 'memory.usage_in_bytes'))
+      const used = get('memory', path, 'memory.usage_in_bytes')
+      if (used === '' && !existsSync(mainRoot + path)) return undefined
+      const stat = get('memory', path, 'memory.stat')
       return {
         cpuNanoseconds: Number(get('cpuacct', path, 'cpuacct.usage')),
-        memoryUsageBytes,
-        memoryWorkingSetBytes: Math.max(0, memoryUsageBytes - (stat.get('total_inactive_file') ?? 0)),
-        memoryRssBytes: stat.get('total_rss') ?? 0,
-        pageFaults: stat.get('total_pgfault') ?? 0,
-        majorPageFaults: stat.get('total_pgmajfault') ?? 0,
+        ...memoryOf(Number(used), stat, 'total_inactive_file', 'total_rss', 'total_pgfault', 'total_pgmajfault'),
         pids: Number(get('pids', path, 'pids.current')),
       }
     },
+    detail: (path) => {
+      if (!existsSync(mainRoot + path)) return undefined
+      const memory = get('memory', path, 'memory.stat')
+      const cpu = get('cpu', path, 'cpu.stat')
+      const acct = get('cpuacct', path, 'cpuacct.stat')
+      const limit = Number(get('memory', path, 'memory.limit_in_bytes'))
+      const swap = flatKey(memory, 'total_swap')
+      return {
+        cpuUserNanoseconds: (flatKey(acct, 'user') ?? 0) * nanosecondsPerTick,
+        cpuSystemNanoseconds: (flatKey(acct, 'system') ?? 0) * nanosecondsPerTick,
+        periods: flatKey(cpu, 'nr_periods') ?? 0,
+        throttledPeriods: flatKey(cpu, 'nr_throttled') ?? 0,
+        throttledNanoseconds: flatKey(cpu, 'throttled_time') ?? 0,
+        memoryCacheBytes: flatKey(memory, 'total_cache') ?? 0,
+        ...(swap === undefined ? {} : { memorySwapBytes: swap }),
+        memoryPeakBytes: Number(get('memory', path, 'memory.max_usage_in_bytes')),
+        memoryFailures: Number(get('memory', path, 'memory.failcnt')),
+        oomKills: flatKey(get('memory', path, 'memory.oom_control'), 'oom_kill') ?? 0,
+        memoryLimitBytes: limit > noLimitFrom ? Infinity : limit,
+        cpuShares: Number(get('cpu', path, 'cpu.shares')),
+        cpuQuotaMicros: Number(get('cpu', path, 'cpu.cfs_quota_us') || -1),
+        cpuPeriodMicros: Number(get('cpu', path, 'cpu.cfs_period_us')),
+      }
+    },
+  }
+}
+
+/** Ticks of a processor, of which there are a hundred in a second (USER_HZ). */
+const nanosecondsPerTick = 1e7
+/** Version 1 writes the largest number of pages where there is no limit. */
+const noLimitFrom = 2 ** 62
+
+/** The memory of a group, from its use and its statistics by the names that they have in its version. */
+function memoryOf(
+  used: number,
+  stat: string,
+  inactive: string,
+  rss: string,
+  faults: string,
+  majorFaults: string,
+): Omit<CgroupUsage, 'cpuNanoseconds' | 'pids'> {
+  return {
+    memoryUsageBytes: used,
+    memoryWorkingSetBytes: Math.max(0, used - (flatKey(stat, inactive) ?? 0)),
+    memoryRssBytes: flatKey(stat, rss) ?? 0,
+    pageFaults: flatKey(stat, faults) ?? 0,
+    majorPageFaults: flatKey(stat, majorFaults) ?? 0,
   }
 }
 
@@ -240,24 +314,45 @@ function versionTwo(root: string): Hierarchy {
       if (pids !== undefined) writeLimit(`${folder}/pids.max`, pids)
     },
     usage: (path) => {
-      if (!existsSync(root + path)) return undefined
-      const stat = parseFlatKeys(get(path, 'memory.stat'))
-      const memoryUsageBytes = Number(get(path, 'memory.current'))
+      const cpu = get(path, 'cpu.stat')
+      if (cpu === '' && !existsSync(root + path)) return undefined
+      const stat = get(path, 'memory.stat')
       return {
-        cpuNanoseconds: (parseFlatKeys(get(path, 'cpu.stat')).get('usage_usec') ?? 0) * 1000,
-        memoryUsageBytes,
-        memoryWorkingSetBytes: Math.max(0, memoryUsageBytes - (stat.get('inactive_file') ?? 0)),
-        memoryRssBytes: stat.get('anon') ?? 0,
-        pageFaults: stat.get('pgfault') ?? 0,
-        majorPageFaults: stat.get('pgmajfault') ?? 0,
+        cpuNanoseconds: (flatKey(cpu, 'usage_usec') ?? 0) * 1000,
+        ...memoryOf(Number(get(path, 'memory.current')), stat, 'inactive_file', 'anon', 'pgfault', 'pgmajfault'),
         pids: Number(get(path, 'pids.current')),
+      }
+    },
+    detail: (path) => {
+      if (!existsSync(root + path)) return undefined
+      const cpu = get(path, 'cpu.stat')
+      const events = get(path, 'memory.events')
+      const [quota = 'max', period = '100000'] = get(path, 'cpu.max').trim().split(' ')
+      const [limit, swap, peak] = ['memory.max', 'memory.swap.current', 'memory.peak'].map((name) =>
+        get(path, name).trim(),
+      )
+      return {
+        cpuUserNanoseconds: (flatKey(cpu, 'user_usec') ?? 0) * 1000,
+        cpuSystemNanoseconds: (flatKey(cpu, 'system_usec') ?? 0) * 1000,
+        periods: flatKey(cpu, 'nr_periods') ?? 0,
+        throttledPeriods: flatKey(cpu, 'nr_throttled') ?? 0,
+        throttledNanoseconds: (flatKey(cpu, 'throttled_usec') ?? 0) * 1000,
+        memoryCacheBytes: flatKey(get(path, 'memory.stat'), 'file') ?? 0,
+        ...(swap === '' ? {} : { memorySwapBytes: Number(swap) }),
+        ...(peak === '' ? {} : { memoryPeakBytes: Number(peak) }),
+        memoryFailures: flatKey(events, 'max') ?? 0,
+        oomKills: flatKey(events, 'oom_kill') ?? 0,
+        memoryLimitBytes: limit === 'max' || limit === '' ? Infinity : Number(limit),
+        cpuShares: sharesOfWeight(Number(get(path, 'cpu.weight') || 100)),
+        cpuQuotaMicros: quota === 'max' || quota === '' ? -1 : Number(quota),
+        cpuPeriodMicros: Number(period),
       }
     },
   }
 }
 
 /** A path must not lead out of its hierarchy. */
-function checked(path: string): string {
+export function checkedGroup(path: string): string {
   if (!path.startsWith('/') || path.split('/').some((part) => part === '.' || part === '..')) {
     throw new TypeError(`Cannot use "${path}" as a control group: it must be absolute and without dots`)
   }
@@ -298,14 +393,14 @@ function inheritCpuset(folder: string): void {
   }
 }
 
-/** Lines of `key number`. */
-function parseFlatKeys(text: string): ReadonlyMap<string, number> {
-  const values = new Map<string, number>()
-  for (const line of text.split('\n')) {
-    const [key, value] = line.split(' ')
-    if (key !== undefined && value !== undefined) values.set(key, Number(value))
+/** The number behind a key in lines of `key number`. Asked of thousands of texts: nothing is made of the other lines. */
+function flatKey(text: string, key: string): number | undefined {
+  for (let at = text.indexOf(key); at >= 0; at = text.indexOf(key, at + 1)) {
+    const end = at + key.length
+    const isKey = (at === 0 || text[at - 1] === '\n') && text[end] === ' '
+    if (isKey) return Number.parseInt(text.slice(end + 1, end + 24), 10)
   }
-  return values
+  return undefined
 }
 
 function folders(folder: string): string[] {
@@ -339,66 +434,5 @@ function removeFolder(folder: string): string | undefined {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'ENOENT' ? undefined : message
-  }
-}
-
-/** Groups that exist only in memory; `setUsage` and `addProcess` play the kernel. */
-export interface FakeCgroups extends Cgroups {
-  limitsOf(path: string): CgroupLimits | undefined
-  setUsage(path: string, usage: Partial<CgroupUsage>): void
-  addProcess(path: string, pid: number): void
-}
-
-/** An empty hierarchy in memory. */
-export function fakeCgroups(version: 1 | 2 = 2): FakeCgroups {
-  const groups = new Map<string, { limits: CgroupLimits; usage: CgroupUsage; pids: number[] }>()
-  const atOrBelow = (path: string) => [...groups].filter(([name]) => name === path || name.startsWith(`${path}/`))
-  const none = {
-    cpuNanoseconds: 0,
-    memoryUsageBytes: 0,
-    memoryWorkingSetBytes: 0,
-    memoryRssBytes: 0,
-    pageFaults: 0,
-    majorPageFaults: 0,
-    pids: 0,
-  }
-  const existing = (path: string) => {
-    const group = groups.get(checked(path))
-    if (group === undefined) throw new Error(`No control group "${path}"`)
-    return group
-  }
-  return {
-    version,
-    controllers: () => ['cpu', 'cpuset', 'memory', 'pids'],
-    exists: (path) => groups.has(checked(path)),
-    create: (path) => {
-      const parts = checked(path).split('/').slice(1)
-      for (let length = 1; length <= parts.length; length++) {
-        const name = `/${parts.slice(0, length).join('/')}`
-        if (!groups.has(name)) groups.set(name, { limits: {}, usage: none, pids: [] })
-      }
-    },
-    limit: (path, limits) => {
-      const group = existing(path)
-      group.limits = { ...group.limits, ...limits }
-    },
-    usage: (path) => groups.get(checked(path))?.usage,
-    children: (path) =>
-      [...groups.keys()]
-        .filter((name) => name.slice(0, name.lastIndexOf('/')) === path)
-        .map((name) => name.slice(path.length + 1)),
-    processes: (path) => atOrBelow(checked(path)).flatMap(([, group]) => group.pids),
-    remove: async (path) => {
-      for (const [name] of atOrBelow(checked(path))) groups.delete(name)
-    },
-    removeIfEmpty: (path) => {
-      if (atOrBelow(checked(path)).length === 1 && existing(path).pids.length === 0) groups.delete(path)
-    },
-    limitsOf: (path) => groups.get(path)?.limits,
-    setUsage: (path, usage) => {
-      const group = existing(path)
-      group.usage = { ...group.usage, ...usage }
-    },
-    addProcess: (path, pid) => void existing(path).pids.push(pid),
   }
 }

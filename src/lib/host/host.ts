@@ -1,7 +1,8 @@
 /** Everything of the operating system that a component may need, as one value to hand in. */
 import type { Clock } from '#lib/clock.ts'
 
-import { fakeCgroups, systemCgroups } from './cgroup.ts'
+import { systemCgroups } from './cgroup.ts'
+import { fakeCgroups } from './fakeCgroups.ts'
 import type { Cgroups } from './cgroup.ts'
 import { fakeFiles, systemFiles } from './files.ts'
 import type { Files } from './files.ts'

@@ -1,0 +1,97 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import type { CgroupDetail, CgroupUsage, Cgroups } from '#lib/host/cgroup.ts'
+import type { Files } from '#lib/host/files.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { PodCgroups } from '../cgroups/podCgroups.ts'
+import type { MachineFacts } from '../node/machine.ts'
+import type { PodWorker } from '../podWorker.ts'
+import type { ObservedContainer } from '../runtime/containerRuntime.ts'
+import type { VolumeStats } from './volumeStats.ts'
+import { parseNetworkDevices, type InterfaceStats } from './network.ts'
+
+export interface NodeStatsOptions {
+  readonly nodeName: string
+  readonly clock: Clock
+  readonly files: Pick<Files, 'readText' | 'space' | 'status' | 'list'>
+  readonly machine: MachineFacts
+  readonly cgroups: Cgroups
+  readonly podCgroups: PodCgroups
+  /** The control group of everything on the node. */
+  readonly nodeCgroup: string
+  /** Where what pods write is kept, and where their logs are. */
+  readonly folder: string
+  readonly logFolder: (pod: Pod) => string
+  readonly workers: () => readonly PodWorker[]
+  readonly volumes: VolumeStats
+}
+
+/** A container that runs, and what it uses. */
+export interface RunningContainer {
+  readonly run: ObservedContainer
+  readonly path: string
+  readonly usage: CgroupUsage
+}
+
+/** What the documents about a node's use are made of. */
+export class StatsSource {
+  readonly options: NodeStatsOptions
+  /** When the node's agent began: what is known of the node is known since then. */
+  readonly startedAt: number
+
+  constructor(options: NodeStatsOptions) {
+    this.options = options
+    this.startedAt = options.clock.now()
+  }
+
+  node(): CgroupUsage | undefined {
+    return this.options.cgroups.usage(this.#root)
+  }
+
+  nodeDetail(): CgroupDetail | undefined {
+    return this.options.cgroups.detail(this.#root)
+  }
+
+  get #root(): string {
+    return this.options.nodeCgroup === '' ? '/' : this.options.nodeCgroup
+  }
+
+  /** Every container of a pod that runs. */
+  *running({ pod, observed }: PodWorker): Iterable<RunningContainer> {
+    const { cgroups, podCgroups } = this.options
+    for (const run of observed.containers) {
+      if (run.state !== 'running') continue
+      const path = podCgroups.containerPath(pod, run.id)
+      const usage = cgroups.usage(path)
+      if (usage !== undefined) yield { run, path, usage }
+    }
+  }
+
+  pod(pod: Pod): CgroupUsage | undefined {
+    return this.options.podCgroups.usage(pod)
+  }
+
+  detail(path: string): CgroupDetail | undefined {
+    return this.options.cgroups.detail(path)
+  }
+
+  /** What went through the network of a pod; nothing for one in the node's own. */
+  async network({ pod, observed }: PodWorker): Promise<readonly InterfaceStats[]> {
+    if (pod.spec.hostNetwork === true) return []
+    const sandbox = observed.sandboxes.find(({ ready }) => ready)
+    if (sandbox === undefined) return []
+    const { cgroups, podCgroups } = this.options
+    const [process] = cgroups.processes(podCgroups.containerPath(pod, sandbox.id))
+    return process === undefined ? [] : this.#devices(`/proc/${process}/net/dev`)
+  }
+
+  /** What went through the node's own network. */
+  nodeNetwork(): Promise<readonly InterfaceStats[]> {
+    return this.#devices('/proc/self/net/dev')
+  }
+
+  async #devices(path: string): Promise<readonly InterfaceStats[]> {
+    // The process may have ended meanwhile.
+    const text = await this.options.files.readText(path).catch(() => undefined)
+    return parseNetworkDevices(text ?? '')
+  }
+}
