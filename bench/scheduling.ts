@@ -16,9 +16,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
+import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
+import { persistentVolumes, type PersistentVolumeAccessMode } from '#api/core/v1/persistentVolume.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
 import { services, type Service } from '#api/core/v1/service.ts'
+import { csiNodes } from '#api/storage/v1/csiNode.ts'
 import type { Client, Draft } from '#client/client.ts'
 import { isAbort } from '#lib/async/abort.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -28,7 +31,7 @@ import { isReason } from '#machinery/status.ts'
 import { clusterParts } from '#simulation/clusterParts.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 import { renderMeasurements, type Measurement } from './measurement.ts'
-import { workloads, type NodeGroup, type PodGroup, type Workload } from './schedulingWorkloads.ts'
+import { workloads, type NodeGroup, type PodGroup, type PodShape, type Workload } from './schedulingWorkloads.ts'
 
 /** Requests that are on their way at once, as of a client that does not wait for each answer. */
 const writers = 64
@@ -97,9 +100,11 @@ async function measure(workload: Workload, scale: number): Promise<Result> {
   await bench.prepare(workload)
   const stops: Disposable[] = []
   for (const [index, group] of workload.before.entries()) {
+    await bench.createVolumes(`before-${index}`, group)
     const created = await bench.createPods(`before-${index}`, group)
     if (group.deletedPerSecond !== undefined) stops.push(bench.deleteSlowly(created, group.deletedPerSecond))
   }
+  await bench.createVolumes('measured', workload.measured)
   if (workload.churn !== undefined) stops.push(bench.churn(workload.churn))
   const delays = monitorEventLoopDelay({ resolution: delayResolution })
   delays.enable()
@@ -172,7 +177,7 @@ class Bench {
     }
   }
 
-  async #createNode(name: string, { labels, capacity, taints }: NodeGroup, index: number): Promise<void> {
+  async #createNode(name: string, { labels, capacity, taints, driver }: NodeGroup, index: number): Promise<void> {
     const room = { cpu: '4', memory: '32Gi', pods: '110', ...capacity }
     await this.#client.create(nodes, {
       metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels?.(index) } },
@@ -181,11 +186,39 @@ class Bench {
     } as unknown as Draft<Node>)
     // A new node has a taint until its controller has seen that it is ready; here is no controller.
     await this.#client.patch(nodes, { name }, { type: 'merge', body: { spec: { taints: taints ?? null } } })
+    if (driver === undefined) return
+    const drivers = [{ name: driver.name, nodeID: name, allocatable: { count: driver.volumes } }]
+    await this.#client.create(csiNodes, { metadata: { name }, spec: { drivers } })
+  }
+
+  #countOf(group: PodGroup): number {
+    return Math.min(group.count, Math.max(fewestPods, Math.round(group.count * this.#scale)))
+  }
+
+  /** Creates the volumes of a group, and claims that are bound to them as by the binder. */
+  async createVolumes(prefix: string, group: PodGroup): Promise<void> {
+    await inParallel(this.#countOf(group), async (i) => {
+      const { namespace, volume } = group.pod(i)
+      if (volume === undefined) return
+      const name = `${prefix}-${i}`
+      const size = { storage: '1Gi' }
+      const accessModes: PersistentVolumeAccessMode[] = ['ReadOnlyMany']
+      const annotations = { 'pv.kubernetes.io/bind-completed': 'true' }
+      const { metadata } = await this.#client.create(persistentVolumeClaims, {
+        metadata: { name, namespace, annotations },
+        spec: { accessModes, resources: { requests: size }, storageClassName: '', volumeName: name },
+      })
+      const claimRef = { name, namespace, uid: metadata.uid! }
+      await this.#client.create(persistentVolumes, {
+        metadata: { name },
+        spec: { accessModes, capacity: size, claimRef, ...volume },
+      })
+    })
   }
 
   /** Creates the pods of a group, and waits until all of them are bound. */
   async createPods(prefix: string, group: PodGroup): Promise<readonly Pod[]> {
-    const count = Math.min(group.count, Math.max(fewestPods, Math.round(group.count * this.#scale)))
+    const count = this.#countOf(group)
     const allBound = new Promise<void>((resolve) => (this.#waiting = { prefix, count, done: resolve }))
     const created: Pod[] = []
     await inParallel(count, async (i) => {
@@ -195,8 +228,9 @@ class Bench {
     return created
   }
 
-  #createPod(name: string, { namespace, labels, spec, finalizers }: ReturnType<PodGroup['pod']>): Promise<Pod> {
+  #createPod(name: string, { namespace, labels, spec, finalizers, volume }: PodShape): Promise<Pod> {
     const size = { cpu: '100m', memory: '500Mi' }
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: name } }]
     return this.#client.create(pods, {
       metadata: { name, namespace, ...(labels && { labels }), ...(finalizers && { finalizers }) },
       spec: {
@@ -209,6 +243,7 @@ class Bench {
             resources: { requests: size, limits: size },
           },
         ],
+        ...(volume === undefined ? {} : { volumes }),
         ...spec,
       },
     } as Draft<Pod>)

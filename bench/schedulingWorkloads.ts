@@ -3,9 +3,10 @@
  * test/integration/scheduler_perf/…/performance-config.yaml (2025–26), as facts. A threshold is the least average number of
  * pods bound in a second, with upstream's API server, etcd and scheduler in one process and no kubelets.
  *
- * Workloads with volumes and preemption belong here too; each is one more entry of `workloads`.
+ * Workloads with preemption belong here too; each is one more entry of `workloads`.
  */
 import type { Affinity, PodAffinityTerm } from '#api/core/v1/affinity.ts'
+import type { PersistentVolumeSpec } from '#api/core/v1/persistentVolume.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 
 /** What is created of a pod, beside its name. */
@@ -14,6 +15,8 @@ export interface PodShape {
   readonly labels?: Readonly<Record<string, string>>
   readonly spec?: Partial<Pod['spec']>
   readonly finalizers?: readonly string[]
+  /** A volume of the pod's own, with a claim that is bound to it. They are there before pods are created. */
+  readonly volume?: Partial<PersistentVolumeSpec>
 }
 
 export interface PodGroup {
@@ -31,6 +34,8 @@ export interface NodeGroup {
   labels?(index: number): Readonly<Record<string, string>>
   readonly capacity?: Readonly<Record<string, string>>
   readonly taints?: readonly { readonly key: string; readonly effect: 'NoSchedule' }[]
+  /** A CSI driver of the nodes, which attaches so many volumes to each. */
+  readonly driver?: { readonly name: string; readonly volumes: number }
 }
 
 export interface NamespaceGroup {
@@ -87,6 +92,14 @@ const withAffinity = (color: string, affinity: Affinity): Omit<PodShape, 'namesp
   labels: { color },
   spec: { affinity },
 })
+const disks = 'ebs.csi.aws.com'
+const onDisk = (count: number, namespace: string, diskOf: (id: string) => Partial<PersistentVolumeSpec>): PodGroup => ({
+  count,
+  pod: (index) => ({ namespace, volume: diskOf(`${namespace}-${index}`) }),
+})
+const ownDisk = (volumeID: string) => ({ awsElasticBlockStore: { volumeID } })
+const driverDisk = (volumeHandle: string) => ({ csi: { driver: disks, volumeHandle } })
+
 const required = (term: PodAffinityTerm): { requiredDuringSchedulingIgnoredDuringExecution: PodAffinityTerm[] } => ({
   requiredDuringSchedulingIgnoredDuringExecution: [term],
 })
@@ -384,5 +397,21 @@ export const workloads: readonly Workload[] = [
     namespaces: hundredNamespaces,
     before: [everywhere(40, inNamespaces.requiredAntiAffinity)],
     measured: group(2_000, first, inNamespaces.requiredAntiAffinity),
+  },
+  {
+    name: 'SchedulingInTreePVs',
+    threshold: 290,
+    wanted: most,
+    nodes: [plain],
+    before: [onDisk(1_000, first, ownDisk)],
+    measured: onDisk(2_000, second, ownDisk),
+  },
+  {
+    name: 'SchedulingCSIPVs',
+    threshold: 100,
+    wanted: most,
+    nodes: [{ ...plain, driver: { name: disks, volumes: 39 } }],
+    before: [onDisk(5_000, first, driverDisk)],
+    measured: onDisk(5_000, second, driverDisk),
   },
 ]
