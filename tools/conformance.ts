@@ -22,6 +22,9 @@ export interface ConformanceTest {
 const lastMinor = 34
 const tiers: readonly string[] = ['api', 'controllers', 'controllers+pods', 'scheduler+pods']
 
+/** Where tests of ours say which conformance test they show; sessions need containers. */
+const places: readonly string[] = ['test/conformance/**/*.test.ts', 'test/scripts/sessions/*.session']
+
 const listPath = join(root, 'test/conformance/list.json')
 const documentPath = join(root, 'docs/conformance.md')
 
@@ -49,8 +52,9 @@ export function renderConformance(
   const parts = [
     '# Conformance',
     `Kubernetes' conformance tests up to v1.${lastMinor} that need a server alone (tier \`api\`), its controllers too
-(\`controllers\`) or pods that run (\`controllers+pods\`, \`scheduler+pods\`; here on simulated nodes), each with the test
-of ours that asks the same of the API. Written by \`npm run generate\`; the tests run with \`npm run test:unit -- --slow\`.`,
+(\`controllers\`) or pods that run (\`controllers+pods\`, \`scheduler+pods\`; on simulated nodes, or in sessions with the
+real kubectl on real ones), each with the test of ours that asks the same. Written by \`npm run generate\`; the tests run
+with \`npm run test:unit -- --slow\`, the sessions with \`npm test\`.`,
     `Shown: ${counts}.`,
     table(
       ['conformance test', 'tier', 'release', 'our test'],
@@ -67,7 +71,7 @@ of ours that asks the same of the API. Written by \`npm run generate\`; the test
 /** The files of our tests by the names that they give, in quotes, of conformance tests. */
 function findShown(tests: readonly ConformanceTest[]): ReadonlyMap<string, string> {
   const shown = new Map<string, string>()
-  for (const file of globSync('test/conformance/**/*.test.ts', { cwd: root }).toSorted()) {
+  for (const file of globSync(places, { cwd: root }).toSorted()) {
     const text = readFileSync(join(root, file), 'utf8')
     for (const { name } of tests) if (text.includes(`'${name}'`) || text.includes(`"${name}"`)) shown.set(name, file)
   }
