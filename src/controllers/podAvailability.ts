@@ -33,3 +33,9 @@ export function availableAt(pod: Pod, minReadySeconds: number): number | undefin
   const since = millisecondsOf(ready.lastTransitionTime)
   return since === undefined ? undefined : since + minReadySeconds * 1000
 }
+
+/** Why a pod is not available, as far as its owner counts; what is wrong with it says `podTrouble`. */
+export function whyUnavailable(pod: Pod): string {
+  if (pod.metadata.deletionTimestamp !== undefined) return 'it is being deleted'
+  return isReady(pod) ? 'it has not been ready for long enough' : 'it is not ready'
+}

@@ -29,7 +29,7 @@ import {
 } from '../revisionHistory.ts'
 import { FailedPods } from './failedPods.ts'
 import { podsForNodes } from './placement.ts'
-import { computeStatus, planDaemonSet, type DaemonPlan, type Observed } from './plan.ts'
+import { computeStatus, planDaemonSet, sceneOf, type DaemonPlan } from './plan.ts'
 
 const component = 'daemonset-controller'
 
@@ -150,8 +150,8 @@ export function daemonSetController(context: ControllerContext): Controller {
       await mergeDuplicates(history, hash, owned, signal)
 
       const failureWait = (node: string): number => failedPods.wait(key, set, node, now)
-      const observed: Observed = { nodes: nodeCopies.list(), pods: owned, hash, failureWait }
-      const plan = upToDate ? planDaemonSet(set, observed, now) : undefined
+      const scene = sceneOf(set, { nodes: nodeCopies.list(), pods: owned, hash, failureWait }, now)
+      const plan = upToDate ? planDaemonSet(scene) : undefined
       const error = plan === undefined ? undefined : await apply(key, set, plan, hash, signal)
       if (upToDate) await deleteRevisions(client, surplusRevisions(set, history, owned), signal)
       const subject = { kind: daemonSets.kind, ...set.metadata }
@@ -164,7 +164,7 @@ export function daemonSetController(context: ControllerContext): Controller {
         error === undefined ? (trouble?.cause ?? plan?.cause) : { reason: 'FailedCreate', message: messageOf(error) }
       if (cause !== undefined) causes.record(subject, component, cause)
       else if (plan !== undefined) causes.clear(subject, component)
-      const { status, recheckAt } = computeStatus(set, observed, { upToDate, collisions }, now)
+      const { status, recheckAt } = computeStatus(scene, { upToDate, collisions })
       await unlessGone(writeStatus(client, daemonSets, set, status, signal))
       if (error !== undefined) throw error
       const again = Math.min(recheckAt ?? Infinity, plan?.recheckAt ?? Infinity, trouble?.recheckAt ?? Infinity) - now

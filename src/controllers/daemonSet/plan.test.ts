@@ -7,7 +7,7 @@ import type { Taint, Toleration } from '#api/core/v1/scheduling.ts'
 import { timeText } from '#machinery/time.ts'
 import { FailedPods } from './failedPods.ts'
 import { eligibilityOf, nodeOf, podsForNodes } from './placement.ts'
-import { computeStatus, planDaemonSet, type Observed } from './plan.ts'
+import { computeStatus, planDaemonSet, sceneOf, type Observed } from './plan.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)
 const ago = (seconds: number): string => timeText(now - seconds * 1000)
@@ -235,7 +235,7 @@ const steps: readonly {
 
 for (const row of steps) {
   test(`step: ${row.name}`, () => {
-    const plan = planDaemonSet(row.set ?? setOf(), observe(row.nodes ?? three, row.pods, row.wait), now)
+    const plan = planDaemonSet(sceneOf(row.set ?? setOf(), observe(row.nodes ?? three, row.pods, row.wait), now))
     assert.deepEqual(
       {
         create: plan.create,
@@ -383,7 +383,7 @@ const statuses: readonly {
 
 for (const row of statuses) {
   test(`status: ${row.name}`, () => {
-    const result = computeStatus(row.set ?? setOf(), observe(row.nodes, row.pods), row.look ?? look, now)
+    const result = computeStatus(sceneOf(row.set ?? setOf(), observe(row.nodes, row.pods), now), row.look ?? look)
     assert.deepEqual(result, row.result)
   })
 }

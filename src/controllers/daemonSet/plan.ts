@@ -23,9 +23,10 @@ export interface Observed {
 }
 
 /** What is decided from, prepared once for each look. */
-export interface Scene {
+export interface Scene extends Pick<Observed, 'hash' | 'failureWait'> {
   readonly set: DaemonSet
-  readonly hash: string
+  /** When it is. */
+  readonly now: number
   /** The pods by the node they are for; those that have ended and are being deleted count no more. */
   readonly byNode: ReadonlyMap<string, readonly Pod[]>
   readonly eligibility: ReadonlyMap<string, Eligibility>
@@ -46,7 +47,7 @@ export interface DaemonPlan {
 }
 
 /** Prepares what there is. */
-export function sceneOf(set: DaemonSet, { nodes, pods, hash }: Observed, now: number): Scene {
+export function sceneOf(set: DaemonSet, { nodes, pods, hash, failureWait }: Observed, now: number): Scene {
   const judge = eligibilityOf(set)
   const byNode = new Map<string, Pod[]>()
   for (const pod of pods) {
@@ -59,7 +60,9 @@ export function sceneOf(set: DaemonSet, { nodes, pods, hash }: Observed, now: nu
   for (const there of byNode.values()) there.sort(compareAge)
   return {
     set,
+    now,
     hash,
+    failureWait,
     byNode,
     eligibility: new Map(nodes.map((node) => [node.metadata.name, judge(node)])),
     isAvailable: (pod) => (availableAt(pod, set.spec.minReadySeconds ?? 0) ?? Infinity) <= now,
@@ -80,8 +83,8 @@ function compareAge(a: Pod, b: Pod): number {
 }
 
 /** Decides which pods come and which go: first so that every node has what it should, then so that all are of the present template. */
-export function planDaemonSet(set: DaemonSet, observed: Observed, now: number): DaemonPlan {
-  const scene = sceneOf(set, observed, now)
+export function planDaemonSet(scene: Scene): DaemonPlan {
+  const { set, now } = scene
   const create: string[] = []
   const remove: Pod[] = []
   const failed: string[] = []
@@ -97,7 +100,7 @@ export function planDaemonSet(set: DaemonSet, observed: Observed, now: number): 
     for (const pod of (there ?? []).filter(isStaying)) {
       const place = `daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ${node}`
       if (pod.status?.phase === 'Failed') {
-        const wait = observed.failureWait(node)
+        const wait = scene.failureWait(node)
         if (wait > 0) {
           recheckAt = Math.min(recheckAt, now + wait)
           cause ??= failureCause(pod, node, wait)
@@ -174,12 +177,9 @@ function surplusOf(running: readonly Pod[], { hash, isAvailable }: Scene): reado
  * available without any change.
  */
 export function computeStatus(
-  set: DaemonSet,
-  observed: Observed,
+  { set, now, hash, byNode, eligibility, isAvailable }: Scene,
   look: { readonly upToDate: boolean; readonly collisions: number },
-  now: number,
 ): { readonly status: DaemonSetStatus; readonly recheckAt?: number } {
-  const { byNode, eligibility, isAvailable } = sceneOf(set, observed, now)
   let [desired, current, misscheduled, ready, updated, available] = [0, 0, 0, 0, 0, 0]
   for (const [node, verdict] of eligibility) {
     const [pod] = byNode.get(node) ?? []
@@ -189,7 +189,7 @@ export function computeStatus(
     current++
     if (isReady(pod)) ready++
     if (isAvailable(pod)) available++
-    if (isUpdated(pod, set, observed.hash)) updated++
+    if (isUpdated(pod, set, hash)) updated++
   }
   const unavailable = desired - available
   const { generation } = set.metadata
@@ -207,9 +207,10 @@ export function computeStatus(
     ...(collisionCount === undefined ? {} : { collisionCount }),
     ...(set.status?.conditions === undefined ? {} : { conditions: set.status.conditions }),
   }
-  const recheckAt = observed.pods
-    .map((pod) => availableAt(pod, set.spec.minReadySeconds ?? 0) ?? Infinity)
-    .filter((time) => time > now)
-    .reduce((a, b) => Math.min(a, b), Infinity)
+  let recheckAt = Infinity
+  for (const pod of [...byNode.values()].flat()) {
+    const time = availableAt(pod, set.spec.minReadySeconds ?? 0) ?? Infinity
+    if (time > now) recheckAt = Math.min(recheckAt, time)
+  }
   return recheckAt === Infinity ? { status } : { status, recheckAt }
 }

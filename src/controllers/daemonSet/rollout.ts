@@ -2,7 +2,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Cause } from '#client/causes.ts'
 import { scaledValueOrZero } from '#machinery/intOrString.ts'
-import { whyUnavailable } from '../whyUnavailable.ts'
+import { whyUnavailable } from '../podAvailability.ts'
 import { isUpdated } from './placement.ts'
 import type { Scene } from './plan.ts'
 

@@ -2,8 +2,7 @@ import type { StatefulSet, StatefulSetStatus } from '#api/apps/v1/statefulSet.ts
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Cause } from '#client/causes.ts'
 import type { Draft, ObjectName } from '#client/client.ts'
-import { availableAt, isReady } from '../podAvailability.ts'
-import { whyUnavailable } from '../whyUnavailable.ts'
+import { availableAt, isReady, whyUnavailable } from '../podAvailability.ts'
 import {
   claimOwners,
   claimsFor,
