@@ -196,8 +196,8 @@ export function cronJobController(context: ControllerContext): Controller {
       const plan = planStart(current, changedAt(key, cronJob, now), now)
       tell(cronJob, ...plan.notes)
       const subject = { kind: cronJobs.kind, ...cronJob.metadata }
-      if (plan.never === undefined) causes.clear(subject, component)
-      else causes.record(subject, component, plan.never)
+      if (plan.cause === undefined) causes.clear(subject, component)
+      else causes.record(subject, component, plan.cause)
       let failure: { readonly error: unknown } | undefined
       if (plan.start !== undefined) {
         try {

@@ -121,6 +121,7 @@ describe('whether a job is made', () => {
     replace?: readonly string[]
     notes?: readonly string[]
     recheckAt?: string
+    cause?: string
   }[] = [
     { name: 'too early', cronJob: cronJob(), now: '2026-01-01T08:30:00Z', recheckAt: nine },
     { name: 'in time', cronJob: cronJob(), start: nine, recheckAt: '2026-01-01T10:00:00Z' },
@@ -160,7 +161,7 @@ describe('whether a job is made', () => {
       changedAt: '2026-01-01T09:00:10Z',
       recheckAt: '2026-01-01T09:01:00Z',
     },
-    { name: 'suspended', cronJob: cronJob({ suspend: true }) },
+    { name: 'suspended', cronJob: cronJob({ suspend: true }), cause: 'Suspended' },
     {
       name: 'beside one that runs',
       cronJob: cronJob({}, { active: [active('other')] }),
@@ -174,6 +175,7 @@ describe('whether a job is made', () => {
         'Normal JobAlreadyActive: Not starting job because prior execution is running and concurrency policy is Forbid',
       ],
       recheckAt: '2026-01-01T10:00:00Z',
+      cause: 'JobAlreadyActive',
     },
     {
       name: 'in the place of one that runs',
@@ -184,6 +186,7 @@ describe('whether a job is made', () => {
     },
     {
       name: 'never',
+      cause: 'InvalidSchedule',
       cronJob: cronJob({ schedule: '0 0 31 2 *' }),
       notes: [
         'Warning InvalidSchedule: invalid schedule: 0 0 31 2 * : time difference between two schedules is less than 1 second',
@@ -191,6 +194,7 @@ describe('whether a job is made', () => {
     },
     {
       name: 'a schedule that cannot be read',
+      cause: 'UnparseableSchedule',
       cronJob: cronJob({ schedule: 'often' }),
       notes: [
         'Warning UnparseableSchedule: unparseable schedule: "often" : expected exactly 5 fields, found 1: [often]',
@@ -198,6 +202,7 @@ describe('whether a job is made', () => {
     },
     {
       name: 'a zone that does not exist, also of a suspended one',
+      cause: 'UnknownTimeZone',
       cronJob: cronJob({ timeZone: 'Nowhere/At_All', suspend: true }),
       notes: ['Warning UnknownTimeZone: invalid timeZone: "Nowhere/At_All": unknown time zone Nowhere/At_All'],
     },
@@ -225,6 +230,7 @@ describe('whether a job is made', () => {
         row.notes ?? [],
       )
       assert.equal(shown(plan.recheckAt), row.recheckAt)
+      assert.equal(plan.cause?.reason, row.cause)
     })
   }
 })
@@ -254,8 +260,8 @@ test('a year of working days in Berlin, with two changes of the clocks', () => {
 })
 
 test('a schedule that never fires has a cause for those who ask', () => {
-  const { never } = planStart(cronJob({ schedule: '0 0 31 2 *' }), 0, at('2026-01-01T09:00:00Z'))
-  assert.deepEqual(never, {
+  const { cause } = planStart(cronJob({ schedule: '0 0 31 2 *' }), 0, at('2026-01-01T09:00:00Z'))
+  assert.deepEqual(cause, {
     reason: 'InvalidSchedule',
     message: 'No date of the next five years suits the schedule "0 0 31 2 *"',
     remedy: 'Correct spec.schedule',

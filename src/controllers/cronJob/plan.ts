@@ -2,6 +2,7 @@ import type { CronJob, CronJobStatus } from '#api/batch/v1/cronJob.ts'
 import type { Job } from '#api/batch/v1/job.ts'
 import { cronJobs } from '#api/batch/v1/cronJob.ts'
 import type { ObjectReference } from '#api/core/v1/reference.ts'
+import type { Cause } from '#client/causes.ts'
 import type { Draft } from '#client/client.ts'
 import type { EventNote } from '#client/events.ts'
 import { isConditionTrue } from '#machinery/conditions.ts'
@@ -94,8 +95,8 @@ export interface StartPlan {
   readonly replace: readonly ObjectReference[]
   /** Look again then, in milliseconds since the epoch. */
   readonly recheckAt?: number
-  /** Why no job will be made, whatever the time. */
-  readonly never?: { readonly reason: string; readonly message: string; readonly remedy: string }
+  /** Why no job is made although it is due, or none will ever be. */
+  readonly cause?: Cause
 }
 
 /**
@@ -108,11 +109,13 @@ export function planStart(cronJob: CronJob, changedAt: number, now: number): Sta
   if (metadata.deletionTimestamp !== undefined) return { notes, replace: [] }
   const times = dueTimesOf(cronJob)
   // A zone is looked at before the job is asked whether it is suspended, a schedule after.
-  if (spec.suspend === true && !('reason' in times && times.reason === 'UnknownTimeZone')) return { notes, replace: [] }
+  if (spec.suspend === true && !('reason' in times && times.reason === 'UnknownTimeZone')) {
+    return { notes, replace: [], cause: suspended }
+  }
   if (spec.schedule.includes('TZ')) notes.push(unsupportedZone(spec.schedule))
   if ('reason' in times) {
     notes.push({ type: 'Warning', ...times })
-    return { notes, replace: [], never: { ...times, remedy: 'Correct spec.schedule or spec.timeZone' } }
+    return { notes, replace: [], cause: { ...times, remedy: 'Correct spec.schedule or spec.timeZone' } }
   }
   const deadline = spec.startingDeadlineSeconds === undefined ? undefined : spec.startingDeadlineSeconds * 1000
   const since = countedSince(cronJob, changedAt)
@@ -125,7 +128,7 @@ export function planStart(cronJob: CronJob, changedAt: number, now: number): Sta
       message: `invalid schedule: ${spec.schedule} : ${problem}`,
     })
     const message = `No date of the next five years suits the schedule "${spec.schedule}"`
-    return { notes, replace: [], never: { reason: 'InvalidSchedule', message, remedy: 'Correct spec.schedule' } }
+    return { notes, replace: [], cause: { reason: 'InvalidSchedule', message, remedy: 'Correct spec.schedule' } }
   }
   const wait = (): StartPlan => ({ notes, replace: [], ...recheck(times, since, now) })
   const { latest, missed } = passed
@@ -136,7 +139,9 @@ export function planStart(cronJob: CronJob, changedAt: number, now: number): Sta
   if (active.some((each) => each.name === name) || millisecondsOf(status?.lastScheduleTime) === latest) return wait()
   if (spec.concurrencyPolicy === 'Forbid' && active.length > 0) {
     notes.push(alreadyActive)
-    return wait()
+    const involves = active.map(({ namespace = '', name: job = '' }) => ({ kind: 'Job', namespace, name: job }))
+    const { reason, message } = alreadyActive
+    return { ...wait(), cause: { reason, message, involves } }
   }
   const replace = spec.concurrencyPolicy === 'Replace' ? active : []
   return { notes, start: latest, replace, ...recheck(times, latest, now) }
@@ -173,6 +178,12 @@ function zonedTime(time: number, zone = 'UTC'): string {
   const zoned = Temporal.Instant.fromEpochMilliseconds(time).toZonedDateTimeISO(zone)
   const text = zoned.toString({ timeZoneName: 'never', smallestUnit: 'second' })
   return zoned.offsetNanoseconds === 0 ? text.replace(/\+00:00$/, 'Z') : text
+}
+
+const suspended: Cause = {
+  reason: 'Suspended',
+  message: 'The cron job is suspended: it makes no jobs',
+  remedy: 'Set spec.suspend to false',
 }
 
 const tooManyMissed: EventNote = {

@@ -252,7 +252,11 @@ export function jobController(context: ControllerContext): Controller {
       if (!writtenPods.satisfied(key) || !writtenJobs.satisfied(key)) return { after: recheckExpectations }
       const job = jobCopies.get(key)
       await letGoOfOthers(key, job, signal)
-      if (job !== undefined && !isFinished(job)) return isOurs(job) ? lookAtJob(job, key, signal) : undefined
+      if (job !== undefined && !isFinished(job)) {
+        if (isOurs(job)) return lookAtJob(job, key, signal)
+        const message = `Somebody else looks after the job: ${job.spec.managedBy}`
+        return causes.record({ kind: jobs.kind, ...job.metadata }, component, { reason: 'ManagedByOther', message })
+      }
       streaks.delete(key)
       if (job === undefined) {
         writtenPods.forget(key)

@@ -380,12 +380,28 @@ describe('when a job is looked at again', () => {
   }
 })
 
-test('a job that waits says why', () => {
-  const { cause } = planJob(job(), [failed('a', { ended: 3 })], noFailures, now)
-  assert.deepEqual(cause, {
-    reason: 'BackOff',
-    message: `No pod is made before ${timeText(now + 7_000)}: 1 of its pods failed in a row`,
-  })
+describe('a job that has fewer pods than it asks for, or does not end, says why', () => {
+  const target: JobStatus = { conditions: [{ type: 'FailureTarget', status: 'True', reason: 'Why', message: '' }] }
+  const rows: readonly [string, Job, readonly JobPod[], string | undefined][] = [
+    ['it goes on', job(), running('a'), undefined],
+    ['suspended', job({ suspend: true }), [], 'The job is suspended: it has no pods'],
+    [
+      'it waits after a failure',
+      job(),
+      [failed('a', { ended: 3 })],
+      `No pod is made before ${timeText(now + 7_000)}: 1 of its pods failed in a row`,
+    ],
+    [
+      'its pods are slow to stop',
+      job({}, target),
+      [jobPod('a', { deleted: 1 })],
+      'Its end is decided (Why); 1 of its pods must stop first',
+    ],
+    ['it ends', job({}, target), [failed('a')], undefined],
+  ]
+  for (const [name, given, pods, message] of rows) {
+    test(name, () => assert.equal(planJob(given, pods, noFailures, now).cause?.message, message))
+  }
 })
 
 describe('the indexes of a job', () => {

@@ -32,7 +32,7 @@ export interface JobPlan {
   readonly streak: FailureStreak
   /** Look again then, in milliseconds since the epoch, even if nothing changes. */
   readonly recheckAt?: number
-  /** Why pods are not made that the job asks for. */
+  /** Why pods are not made that the job asks for, or why it does not end. */
   readonly cause?: Cause
 }
 
@@ -67,7 +67,14 @@ export function planJob(job: Job, pods: readonly JobPod[], before: FailureStreak
   )
   const base = { ...(startTime === undefined ? {} : { startTime }), tally, streak }
   if (verdict !== undefined) {
-    return { ...base, verdict, pods: { do: 'delete', pods: tally.active, letGo: false } }
+    const left = tally.terminating.length
+    const message = `Its end is decided (${verdict.reason}); ${left} of its pods must stop first`
+    return {
+      ...base,
+      verdict,
+      pods: { do: 'delete', pods: tally.active, letGo: false },
+      ...(left === 0 ? {} : { cause: { reason: 'PodsTerminating', message } }),
+    }
   }
   const { pods: what, recheckAt, cause } = planPods(job, tally, streak, now)
   const again = Math.min(deadline ?? Infinity, recheckAt ?? Infinity)
@@ -152,7 +159,7 @@ interface Next {
 function planPods(job: Job, tally: Tally, streak: FailureStreak, now: number): Next {
   const { active } = tally
   if (job.metadata.deletionTimestamp !== undefined) return { pods: { do: 'nothing' } }
-  if (isSuspended(job)) return { pods: removalOf(active) }
+  if (isSuspended(job)) return { pods: removalOf(active), cause: suspended }
   const wanted = wantedPods(job, tally)
   const surplus = choosePodsToRemove(job, active, Math.max(0, active.length - wanted))
   if (surplus.length > 0) return { pods: removalOf(surplus.slice(0, mostAtOnce)) }
@@ -177,7 +184,12 @@ function planPods(job: Job, tally: Tally, streak: FailureStreak, now: number): N
   return next === Infinity ? { pods: { do: 'nothing' } } : waitUntil(next, 'the pods of its indexes failed')
 }
 
-/** Look again a little after the moment that is waited for: what happens later is looked at later. */
+const suspended: Cause = {
+  reason: 'Suspended',
+  message: 'The job is suspended: it has no pods',
+  remedy: 'Set spec.suspend to false',
+}
+
 function waitUntil(next: number, why: string): Next {
   const message = `No pod is made before ${timeText(next)}: ${why}`
   return { pods: { do: 'nothing' }, recheckAt: next, cause: { reason: 'BackOff', message } }
