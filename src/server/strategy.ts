@@ -108,8 +108,15 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 export interface ComputedObjects<T extends KubeObject = KubeObject> {
   /** Throws a NotFound when there is none. */
   get(cluster: Pick<ClusterView, 'get'>, namespace: string, name: string): T
-  /** Those of a namespace, or of all, in the order of their names. */
-  list(cluster: Pick<ClusterView, 'list'>, namespace: string): readonly T[]
+  /**
+   * Those of a namespace, or of all, in the order of their names. What a selector of labels leaves out need not be made:
+   * `mayBeWanted` tells it of labels.
+   */
+  list(
+    cluster: Pick<ClusterView, 'list'>,
+    namespace: string,
+    mayBeWanted: (labels: Readonly<Record<string, string>> | undefined) => boolean,
+  ): readonly T[]
 }
 
 /** What two versions of a kind say in their own ways: all but the names. Metadata that is left out stays as it is. */

@@ -53,7 +53,11 @@ export const nodeMetricsStrategy = (objects: MetricsObjects): Strategy<NodeMetri
       if (found === undefined) throw unknown('nodemetrics', name)
       return found
     },
-    list: (cluster) => cluster.list(nodes, '').flatMap((node) => objects.node(node) ?? []),
+    list: (cluster, _namespace, mayBeWanted) =>
+      cluster
+        .list(nodes, '')
+        .filter(({ metadata }) => mayBeWanted(metadata.labels))
+        .flatMap((node) => objects.node(node) ?? []),
   },
 })
 
@@ -70,6 +74,10 @@ export const podMetricsStrategy = (objects: MetricsObjects): Strategy<PodMetrics
       if (found === undefined) throw unknown('podmetrics', `${namespace}/${name}`)
       return found
     },
-    list: (cluster, namespace) => cluster.list(pods, namespace).flatMap((pod) => objects.pod(pod) ?? []),
+    list: (cluster, namespace, mayBeWanted) =>
+      cluster
+        .list(pods, namespace)
+        .filter(({ metadata }) => mayBeWanted(metadata.labels))
+        .flatMap((pod) => objects.pod(pod) ?? []),
   },
 })

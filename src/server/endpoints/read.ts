@@ -1,3 +1,4 @@
+import { matchesRequirements } from '#machinery/labelSelector.ts'
 import type { ServerReply } from '../request.ts'
 import { badRequest, expired, isReason, notFound, StatusError } from '#machinery/status.ts'
 import type { FieldRequirements } from '#machinery/fieldSelector.ts'
@@ -68,7 +69,7 @@ function listComputed(
 ): ServerReply {
   const selection = selectionOf(kind, info.namespace, options)
   const items = computed
-    .list(server.registry.cluster, info.namespace)
+    .list(server.registry.cluster, info.namespace, (labels) => matchesRequirements(selection.labels, labels))
     .map((object) => StoredObject.made(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), object))
     .filter((item) => selects(selection, item))
   return { type: 'list', code: 200, kind, items, metadata: {} }

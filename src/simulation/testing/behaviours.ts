@@ -33,6 +33,12 @@ export interface Behaviour {
   readonly stopAfter?: string
   /** How often its image cannot be pulled: `always`, or so many times before it can. */
   readonly pullFailures?: number | 'always'
+  /** How much cpu it uses: `250m`, `0s=100m, 5m=900m` since its start, or `100m..900m every 24h`. */
+  readonly cpu?: string
+  /** How much cpu it uses beside for each request a second of the `simulation.k8ts.dev/traffic` of its service. */
+  readonly cpuPerRequest?: string
+  /** How much memory it uses, written as `cpu` is. */
+  readonly memory?: string
   /** Further behaviours, by the names of their annotations in camel case. */
   readonly [further: string]: string | number | undefined
 }

@@ -4,6 +4,7 @@ import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
 import type { KubeObject } from '#api/resource.ts'
 import type { CauseSubject, RecordedCause } from '#client/causes.ts'
 import { clientOver, type Client, type ObjectName } from '#client/client.ts'
+import type { Informers } from '#client/informers.ts'
 import type { Transport } from '#client/transport.ts'
 import { durationOf, SimulatedClock, systemClock, type Clock } from '#lib/clock.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
@@ -58,6 +59,8 @@ export interface Cluster extends AsyncDisposable {
   /** May do everything. */
   readonly client: Client
   readonly nodes: ClusterNodes
+  /** Local copies of any kind, kept up to date. */
+  readonly informers: Informers
   /** What components reported and tried again. */
   readonly problems: readonly string[]
   now(): Date
@@ -179,6 +182,7 @@ export async function cluster(options: ClusterOptions = {}): Promise<Cluster> {
       cutOff: (name) => parts.nodes.pause(name),
       reconnect: (name) => parts.nodes.resume(name),
     },
+    informers: parts.informers,
     problems,
     now: () => new Date(clock.now()),
     clientAs(user, groups = []) {
