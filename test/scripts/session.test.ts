@@ -94,12 +94,13 @@ describe('a session file', () => {
   it('knows its title and its kind', () => {
     const { steps: _, ...session } = parseSession(
       'x',
-      '# S99 Something\n@waits\n@long\n@kubectl 1.30\n@also 1.31 1.32\n# more\n',
+      '# S99 Something\n@waits\n@alone\n@long\n@kubectl 1.30\n@also 1.31 1.32\n# more\n',
     )
     assert.deepEqual(session, {
       name: 'x',
       title: 'S99 Something',
       waits: true,
+      alone: true,
       long: true,
       kubectl: '1.30',
       also: ['1.31', '1.32'],
@@ -111,7 +112,7 @@ describe('a session file', () => {
     [
       'an unknown directive',
       '\n@slow\n',
-      'f:2: "@slow" is none of: @waits, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...',
+      'f:2: "@slow" is none of: @waits, @alone, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...',
     ],
     ['a file without an end', '<<FILE a\nb\n', 'f:1: the file "a" has no end: a line FILE'],
     ['a file elsewhere', '<<FILE ../a\nFILE\n', 'f:1: "../a" leaves the session\'s folder'],

@@ -8,6 +8,7 @@
  *
  *     # A comment. Lines that begin with `#`, `$`, `?`, `@`, `...` or `<<FILE` mean something; `\#` is a `#` of output.
  *     @waits                              most of its time goes by waiting: plays beside the others
+ *     @alone                              changes nodes for everybody: plays when no other does
  *     @long                               plays only on request: takes minutes
  *     @kubectl 1.30                       plays with this version where there is one
  *     @also 1.30 1.32                     plays with these versions too, where there are
@@ -80,6 +81,7 @@ export interface Session {
   /** First comment of the file. */
   readonly title: string
   readonly waits: boolean
+  readonly alone: boolean
   readonly long: boolean
   readonly kubectl?: string
   /** More versions of kubectl with which it must go the same way. */
@@ -100,6 +102,7 @@ export function parseSession(name: string, text: string): Session {
   const steps: Step[] = []
   let title: string | undefined
   let waits = false
+  let alone = false
   let long = false
   let kubectl: string | undefined
   let also: readonly string[] = []
@@ -118,10 +121,11 @@ export function parseSession(name: string, text: string): Session {
       const [word, ...versions] = line.trim().slice(1).split(/\s+/)
       const areVersions = versions.length > 0 && versions.every((version) => /^\d+\.\d+$/.test(version))
       if (word === 'waits' && versions.length === 0) waits = true
+      else if (word === 'alone' && versions.length === 0) alone = true
       else if (word === 'long' && versions.length === 0) long = true
       else if (word === 'kubectl' && areVersions && versions.length === 1) kubectl = versions[0]
       else if (word === 'also' && areVersions) also = versions
-      else fail(index, `"${line}" is none of: @waits, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...`)
+      else fail(index, `"${line}" is none of: @waits, @alone, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...`)
       index++
     } else if (line.startsWith('<<FILE')) {
       const file = /^<<FILE (\S+)$/.exec(line)?.[1] ?? fail(index, 'write "<<FILE NAME"')
@@ -147,7 +151,7 @@ export function parseSession(name: string, text: string): Session {
       fail(index, `expected a command ("$ ..."), not "${line}"`)
     }
   }
-  return { name, title: title ?? name, waits, long, also, steps, ...(kubectl === undefined ? {} : { kubectl }) }
+  return { name, title: title ?? name, waits, alone, long, also, steps, ...(kubectl === undefined ? {} : { kubectl }) }
 }
 
 function parseCommand(

@@ -14,7 +14,7 @@ const waitingAtOnce = 12
 /** Sessions that take minutes play only with `LONG_SESSIONS=1`. */
 const files = readSessions().filter(({ session }) => !session.long || process.env['LONG_SESSIONS'] === '1')
 
-describe('sessions', { concurrency: true }, () => {
+describe('sessions', { concurrency: 1 }, () => {
   let cluster: TestCluster | undefined
   let newest: Kubectl
   let all: readonly Kubectl[]
@@ -46,13 +46,20 @@ describe('sessions', { concurrency: true }, () => {
       })
     }
 
-  describe('those that mostly wait', { concurrency: waitingAtOnce }, () => {
-    for (const { session } of files) if (session.waits) it(`${session.name}: ${session.title}`, play(session))
+  const shown = files.map(({ session }) => session)
+  describe('those that may play together', { concurrency: true }, () => {
+    const together = shown.filter(({ alone }) => !alone)
+    describe('those that mostly wait', { concurrency: waitingAtOnce }, () => {
+      for (const session of together) if (session.waits) it(`${session.name}: ${session.title}`, play(session))
+    })
+    describe('the others', { concurrency: busyAtOnce }, () => {
+      for (const session of together) if (!session.waits) it(`${session.name}: ${session.title}`, play(session))
+      for (const session of together) {
+        for (const version of session.also) it(`${session.name} with kubectl ${version}`, play(session, version))
+      }
+    })
   })
-  describe('the others', { concurrency: busyAtOnce }, () => {
-    for (const { session } of files) if (!session.waits) it(`${session.name}: ${session.title}`, play(session))
-    for (const { session } of files) {
-      for (const version of session.also) it(`${session.name} with kubectl ${version}`, play(session, version))
-    }
+  describe('those that need the nodes for themselves', { concurrency: 1 }, () => {
+    for (const session of shown) if (session.alone) it(`${session.name}: ${session.title}`, play(session))
   })
 })
