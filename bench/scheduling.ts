@@ -21,6 +21,7 @@ import { persistentVolumes, type PersistentVolumeAccessMode } from '#api/core/v1
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
 import { services, type Service } from '#api/core/v1/service.ts'
+import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import { csiNodes } from '#api/storage/v1/csiNode.ts'
 import type { Client, Draft } from '#client/client.ts'
 import { isAbort } from '#lib/async/abort.ts'
@@ -31,7 +32,14 @@ import { isReason } from '#machinery/status.ts'
 import { clusterParts } from '#simulation/clusterParts.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 import { renderMeasurements, type Measurement } from './measurement.ts'
-import { workloads, type NodeGroup, type PodGroup, type PodShape, type Workload } from './schedulingWorkloads.ts'
+import {
+  preemptor,
+  workloads,
+  type NodeGroup,
+  type PodGroup,
+  type PodShape,
+  type Workload,
+} from './schedulingWorkloads.ts'
 
 /** Requests that are on their way at once, as of a client that does not wait for each answer. */
 const writers = 64
@@ -63,8 +71,10 @@ export async function run(scale = usualScale, wanted: readonly string[] = []): P
         name: workload.name,
         value: podsPerSecond,
         unit: 'pods/s',
-        goal: { atLeast: workload.threshold * workload.wanted },
-        beside: { name: "upstream's threshold", value: workload.threshold },
+        goal: { atLeast: (workload.threshold ?? 1) * workload.wanted },
+        ...(workload.threshold === undefined
+          ? {}
+          : { beside: { name: "upstream's threshold", value: workload.threshold } }),
       },
       { name: '  processor time for each', value: processorOfPod, unit: 'µs' },
       { name: '  of which in the main thread', value: mainThreadOfPod, unit: 'µs' },
@@ -159,6 +169,7 @@ class Bench {
   }
 
   async prepare(workload: Workload): Promise<void> {
+    await this.#client.create(priorityClasses, { metadata: { name: 'high' }, value: 10 })
     const names = ['sched-0', 'sched-1']
     const groups = [...names.map((prefix) => ({ prefix, count: 1, labels: {} })), ...(workload.namespaces ?? [])]
     for (const { prefix, count, labels = {} } of groups) {
@@ -192,6 +203,7 @@ class Bench {
   }
 
   #countOf(group: PodGroup): number {
+    if (group.whole === true) return group.count
     return Math.min(group.count, Math.max(fewestPods, Math.round(group.count * this.#scale)))
   }
 
@@ -260,9 +272,10 @@ class Bench {
   churn(what: NonNullable<Workload['churn']>): Disposable {
     const tooLarge = { containers: [{ name: 'pause', image: 'p', resources: { requests: { cpu: '9' } } }] }
     let count = 0
-    if (what === 'unschedulable') {
+    if (what === 'unschedulable' || what === 'preemptors') {
+      const shape = what === 'unschedulable' ? { spec: tooLarge } : preemptor
       return every(200, async () => {
-        await this.#createPod(`churn-${count++}`, { namespace: 'sched-0', spec: tooLarge })
+        await this.#createPod(`churn-${count++}`, { namespace: 'sched-0', ...shape })
       })
     }
     const namespace = 'sched-0'

@@ -3,7 +3,7 @@
  * test/integration/scheduler_perf/…/performance-config.yaml (2025–26), as facts. A threshold is the least average number of
  * pods bound in a second, with upstream's API server, etcd and scheduler in one process and no kubelets.
  *
- * Workloads with preemption belong here too; each is one more entry of `workloads`.
+ * Each is one entry of `workloads`.
  */
 import type { Affinity, PodAffinityTerm } from '#api/core/v1/affinity.ts'
 import type { PersistentVolumeSpec } from '#api/core/v1/persistentVolume.ts'
@@ -22,6 +22,8 @@ export interface PodShape {
 export interface PodGroup {
   readonly count: number
   pod(index: number): PodShape
+  /** All of them are created, whatever the scale: without them the others would find room. */
+  readonly whole?: true
   /** Pods that will not be bound are not waited for. */
   readonly stays?: 'pending'
   /** Deletes so many of the group in each second, from its end to that of the measurement. */
@@ -45,13 +47,13 @@ export interface NamespaceGroup {
 }
 
 /** Something done again and again while pods are bound. */
-export type Churn = 'mixed' | 'unschedulable'
+export type Churn = 'mixed' | 'unschedulable' | 'preemptors'
 
 export interface Workload {
   readonly name: string
-  /** Pods in a second. */
-  readonly threshold: number
-  /** How many times the threshold the project wants. */
+  /** Pods in a second; upstream measures some without one. */
+  readonly threshold?: number
+  /** How many times the threshold the project wants; of pods in a second where there is none. */
   readonly wanted: number
   readonly nodes: readonly NodeGroup[]
   readonly namespaces?: readonly NamespaceGroup[]
@@ -171,6 +173,18 @@ const inZones: Omit<PodShape, 'namespace'> = {
 const gated = { schedulingGates: [{ name: 'test.k8s.io/hold' }] }
 const light = { containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10' }], terminationGracePeriodSeconds: 0 }
 
+/** A pod of 3 CPUs that pods of lower priority make room for, and one of those: four of them fill a node. */
+export const preemptor: Omit<PodShape, 'namespace'> = {
+  spec: { priorityClassName: 'high', containers: [sized('3', '500Mi')] },
+}
+const victim: Omit<PodShape, 'namespace'> = {
+  spec: { terminationGracePeriodSeconds: 0, containers: [sized('900m', '500Mi')] },
+}
+
+function sized(cpu: string, memory: string): Pod['spec']['containers'][number] {
+  return { name: 'pause', image: 'registry.k8s.io/pause:3.10', resources: { requests: { cpu, memory } } }
+}
+
 /** What the project wants of most workloads, of the plainest, and of those about neighbours. */
 const [most, basic, ofNeighbours] = [2, 4, 30]
 
@@ -243,6 +257,29 @@ export const workloads: readonly Workload[] = [
     before: [group(100, first)],
     measured: group(10_000, second),
     churn: 'unschedulable',
+  },
+  {
+    name: 'PreemptionAsync',
+    threshold: 570,
+    wanted: most,
+    nodes: [plain],
+    before: [{ ...group(20_000, first, victim), whole: true }],
+    measured: group(5_000, second),
+    churn: 'preemptors',
+  },
+  {
+    name: 'PreemptionBasic',
+    wanted: 500,
+    nodes: [{ count: 1_000 }],
+    before: [{ ...group(4_000, first, victim), whole: true }],
+    measured: group(1_000, second, preemptor),
+  },
+  {
+    name: 'PreemptionBasicLarge',
+    wanted: 500,
+    nodes: [plain],
+    before: [{ ...group(20_000, first, victim), whole: true }],
+    measured: group(5_000, second, preemptor),
   },
   {
     name: 'SchedulingPodMatchingAntiAffinity',

@@ -12,6 +12,7 @@ import {
 import { quantityValue } from '#machinery/quantity.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { hostPortsOf } from '#scheduler/plugins/ports.ts'
+import type { PodsOfNodeChange } from './plugin.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
 
 /** What is known of one node: the node itself may come later, or go earlier, than its pods. */
@@ -262,29 +263,37 @@ function viewOf(node: Node, entry: Entry): NodeView {
   }
 }
 
-/** The view of a node in a world where these were its pods. */
-export function viewWithPods({ name, node, allocatable, podLimit, images }: NodeView, pods: readonly Pod[]): NodeView {
-  let requested = noResources
-  let [milliCpu, memory] = [0, 0]
-  let takesPorts = false
-  for (const pod of pods) {
+/** The view of a node in a world in which some pods were there and others were not. */
+export function changedView(view: NodeView, { added, removed }: PodsOfNodeChange): NodeView {
+  let { requested } = view
+  let { milliCpu, memory } = view.requestedForScore
+  const takesPorts = (pod: Pod): boolean => hostPortsOf(pod).length > 0
+  for (const pod of added) {
     requested = addResources(requested, podRequests(pod))
     const forScore = podRequestsForScore(pod)
     milliCpu += forScore.milliCpu
     memory += forScore.memory
-    takesPorts ||= hostPortsOf(pod).length > 0
   }
+  for (const pod of removed) {
+    requested = subtractResources(requested, podRequests(pod))
+    const forScore = podRequestsForScore(pod)
+    milliCpu -= forScore.milliCpu
+    memory -= forScore.memory
+  }
+  const rest = removed.length === 0 ? view.pods : view.pods.filter((pod) => !removed.includes(pod))
+  const pods = added.length === 0 ? rest : [...rest, ...added]
+  const samePorts = !added.some(takesPorts) && !removed.some(takesPorts)
   return {
-    name,
+    name: view.name,
     version: ++viewsMade,
-    node,
+    node: view.node,
     pods,
     requested,
     requestedForScore: { milliCpu, memory },
-    allocatable,
-    podLimit,
-    hostPorts: takesPorts ? portsOf(pods) : noPorts,
-    images,
+    allocatable: view.allocatable,
+    podLimit: view.podLimit,
+    hostPorts: samePorts ? view.hostPorts : portsOf(pods),
+    images: view.images,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import { viewWithPods } from '#scheduler/cache.ts'
+import { changedView } from '#scheduler/cache.ts'
 import type { NodeRejection } from '#scheduler/cycle.ts'
 import type { PodsOfNodeChange } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
@@ -21,14 +21,12 @@ export class Trial {
   with({ added = [], removed = [] }: Partial<PodsOfNodeChange>): Trial {
     if (added.length === 0 && removed.length === 0) return this
     const change = { added, removed }
-    const gone = new Set(removed)
-    const view = viewWithPods(this.view, [...this.view.pods.filter((pod) => !gone.has(pod)), ...added])
-    const hooks = this.#hooks.map((hook) =>
+    const adjusted = (hook: Hook): Hook =>
       hook.plugin.adjust === undefined
         ? hook
-        : { ...hook, state: hook.plugin.adjust(hook.state, this.pod, this.view, change) },
-    )
-    return new Trial(this.pod, view, hooks)
+        : { ...hook, state: hook.plugin.adjust(hook.state, this.pod, this.view, change) }
+    const hooks = this.#hooks.some(({ plugin }) => plugin.adjust !== undefined) ? this.#hooks.map(adjusted) : this.#hooks
+    return new Trial(this.pod, changedView(this.view, change), hooks)
   }
 
   /** What the first plugin that objects says; undefined where the pod fits. */
