@@ -77,8 +77,11 @@ export class Attempts {
    * to be waited for before the next pod: somebody outside is asked, or enough bindings are on their way.
    */
   attempt(pod: Pod, profile: Profile): Promise<void> | undefined {
-    const fitting = profile.placement.findFitting(pod, this.#context.cache.snapshot(), this.#promiseTest(pod))
+    const { cache, nominations } = this.#context
     const extenders = this.#context.extenders.filter((extender) => extender.isInterested(pod))
+    // An extender may turn down the node that was promised, and is then asked about the others.
+    const first = extenders.length > 0 ? undefined : nominations.nodeOf(pod)
+    const fitting = profile.placement.findFitting(pod, cache.snapshot(), this.#promiseTest(pod), first)
     if (extenders.length > 0) return this.#attemptWith(extenders, pod, profile, fitting)
     if (fitting.positions.length > 0) this.#place(pod, profile, fitting)
     else void this.#preemptOrWait(pod, profile, fitting, fitting.diagnosis)
@@ -250,13 +253,13 @@ export class Attempts {
   #preemptOrWait(
     pod: Pod,
     profile: Profile,
-    { nodes, hooks, cluster }: Fitting,
+    { nodes, hooks, cluster, verdicts }: Fitting,
     diagnosis: Diagnosis,
     extenders: readonly Extender[] = [],
   ): Promise<void> | undefined {
     const { clock, random, nominations, budgets } = this.#context
     const rejectedBy = rejectersOf(diagnosis, profile)
-    const attempt = { nodes, hooks, diagnosis }
+    const attempt = { cluster, nodes, hooks, verdicts, diagnosis }
     const because = (message: string): Failure => {
       return { reason: 'Unschedulable', message, cause: explain(pod, attempt, message) }
     }

@@ -50,8 +50,8 @@ export type AlsoTest = (node: NodeView, hooks: readonly Hook[]) => NodeRejection
 
 /** The two halves of a decision, for those who have to do something in between. */
 export interface Placement {
-  /** Tests every node. */
-  findFitting(pod: Pod, cluster: ClusterView, alsoTest?: AlsoTest): Fitting
+  /** Tests every node; but if `first`, a node's name, will do, no other. */
+  findFitting(pod: Pod, cluster: ClusterView, alsoTest?: AlsoTest, first?: string): Fitting
   /** The best of the nodes at `positions`, of which there is at least one. `further` are scores to add, in the same order. */
   choose(pod: Pod, considered: Considered, random: Random, further?: Float64Array): NodeView
 }
@@ -78,7 +78,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
   let feasible = new Int32Array()
   let ties = new Int32Array()
   let rejected = new Uint8Array()
-  const findFitting: Placement['findFitting'] = (pod, cluster, alsoTest) => {
+  const findFitting: Placement['findFitting'] = (pod, cluster, alsoTest, first) => {
     const { nodes } = cluster
     if (feasible.length < nodes.length) {
       feasible = new Int32Array(nodes.length)
@@ -105,6 +105,13 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     if (named?.names.size === 0) {
       fitting.whole = { plugin: named.plugins[0]!, rejection: contradiction(named) }
       return fitting
+    }
+    const firstAt = first === undefined ? undefined : cluster.positionOf(first)
+    if (firstAt !== undefined && firstRejection(pod, hooks, nodes[firstAt]!) === undefined) {
+      if (alsoTest?.(nodes[firstAt]!, hooks) === undefined) {
+        fitting.positions = Int32Array.of(firstAt)
+        return fitting
+      }
     }
     let count = 0
     const test = (at: number): void => {

@@ -9,7 +9,7 @@ import type { ContainerRuntime, FoundImage, RuntimeHealth } from '../runtime/con
 import { computeNodeConditions } from './conditions.ts'
 import { isReportDue, keepLease, writeNodeStatus } from './heartbeat.ts'
 import type { MachineFacts, MachineState } from './machine.ts'
-import { computeCapacity, computeNodeStatus, registerNode, type NodeDescription } from './register.ts'
+import { computeCapacity, computeNodeStatus, registerNode, withAdvertised, type NodeDescription } from './register.ts'
 
 export interface NodeReporterOptions {
   readonly client: Client
@@ -143,7 +143,8 @@ export class NodeReporter {
     }
     const health = this.#health.name === '' ? undefined : this.#health
     const conditions = computeNodeConditions(node?.status?.conditions ?? [], await readState(), problems, clock.now())
-    return { ...computeNodeStatus(description, machine, health, this.#images), conditions }
+    const status = computeNodeStatus(description, machine, health, this.#images)
+    return { ...withAdvertised(status, node?.status), conditions }
   }
 
   #pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,26 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { computeImages } from './register.ts'
+import { computeImages, withAdvertised } from './register.ts'
+
+describe('withAdvertised', () => {
+  const own = { capacity: { cpu: '2', memory: '4Gi' }, allocatable: { cpu: '2', memory: '3Gi' } }
+
+  it('keeps what others advertise, all of it for pods, and nothing else that is told', () => {
+    const known = {
+      capacity: { cpu: '64', 'example.com/dongle': '3', 'hugepages-2Mi': '1Gi' },
+      allocatable: { cpu: '64' },
+    }
+    assert.deepEqual(withAdvertised(own, known), {
+      capacity: { cpu: '2', memory: '4Gi', 'example.com/dongle': '3' },
+      allocatable: { cpu: '2', memory: '3Gi', 'example.com/dongle': '3' },
+    })
+  })
+
+  it('is the own status where nobody advertises anything', () => {
+    assert.equal(withAdvertised(own, undefined), own)
+    assert.equal(withAdvertised(own, { capacity: { 'attachable.kubernetes.io/x': '1' } }), own)
+  })
+})
 
 describe('computeImages', () => {
   const image = (sizeBytes: number, ...names: string[]) => ({ ref: names[0]!, names, sizeBytes })

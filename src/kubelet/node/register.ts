@@ -45,6 +45,22 @@ export function computeCapacity(
   return { capacity, allocatable }
 }
 
+/**
+ * A status with the extended resources that others advertise on the node (names with a domain, such as `example.com/dongle`).
+ * Whoever does so writes the capacity; all of it is there for pods.
+ */
+export function withAdvertised<S extends Pick<NodeStatus, 'capacity' | 'allocatable'>>(
+  status: S,
+  known: NodeStatus | undefined,
+): S {
+  const advertised = Object.entries(known?.capacity ?? {}).filter(
+    ([name]) => name.includes('/') && !name.split('/', 1)[0]!.endsWith('kubernetes.io'),
+  )
+  if (advertised.length === 0) return status
+  const more = Object.fromEntries(advertised)
+  return { ...status, capacity: { ...status.capacity, ...more }, allocatable: { ...status.allocatable, ...more } }
+}
+
 /** Labels that every node carries, by its machine. */
 function computeNodeLabels({ name, labels }: NodeDescription, machine: MachineFacts): Record<string, string> {
   return {

@@ -2,13 +2,14 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
 import { conditionOf } from '#machinery/conditions.ts'
-import type { Diagnosis, Fitting } from '#scheduler/cycle.ts'
+import type { Diagnosis, Fitting, NodeRejection } from '#scheduler/cycle.ts'
 import { countedReasons } from '#scheduler/diagnosis.ts'
 import type { Nominations } from '#scheduler/nominations.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
+import type { Verdicts } from '#scheduler/verdicts.ts'
 import { priorityOf } from './importance.ts'
 import { Trial } from './trial.ts'
-import { isCandidate, selectVictims, type Candidate } from './victims.ts'
+import { isCandidate, selectVictims, type Candidate, type NoVictims } from './victims.ts'
 
 /** How many nodes are tried; of `DefaultPreemptionArgs`. */
 export interface PreemptionOptions {
@@ -22,7 +23,7 @@ export const usualPreemption: PreemptionOptions = { minCandidateNodesPercentage:
 export interface PreemptionSituation {
   readonly pod: Pod
   /** The attempt that found no node. */
-  readonly attempt: Pick<Fitting, 'nodes' | 'hooks' | 'diagnosis'>
+  readonly attempt: Pick<Fitting, 'cluster' | 'nodes' | 'hooks' | 'verdicts' | 'diagnosis'>
   readonly nominations: Nominations
   readonly budgets: readonly PodDisruptionBudget[]
   readonly options: PreemptionOptions
@@ -53,8 +54,9 @@ function findIneligibility({ pod, attempt }: PreemptionSituation): string | unde
   if (pod.spec.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.'
   const nominated = pod.status?.nominatedNodeName ?? ''
   if (nominated === '' || isBeyondHelp(attempt.diagnosis, nominated)) return undefined
-  const view = attempt.nodes.find(({ name }) => name === nominated)
-  const leaving = view?.pods.some((other) => priorityOf(other) < priorityOf(pod) && isLeavingForAnother(other))
+  const leaving = viewOf(attempt, nominated)?.pods.some(
+    (other) => priorityOf(other) < priorityOf(pod) && isLeavingForAnother(other),
+  )
   return leaving === true ? 'not eligible due to a terminating pod on the nominated node.' : undefined
 }
 
@@ -79,35 +81,64 @@ function findCandidates(situation: PreemptionSituation): {
   readonly candidates: readonly Candidate[]
   readonly reasons: readonly string[]
 } {
-  const { pod, attempt, nominations, budgets, options, now, random } = situation
-  const { diagnosis, hooks } = attempt
-  const nodes = helpableNodes(attempt)
-  const reasons = Array.from(
-    { length: diagnosis.nodes - nodes.length },
-    () => 'Preemption is not helpful for scheduling',
-  )
-  if (nodes.length === 0) return { candidates: [], reasons }
-  const share = Math.trunc((nodes.length * options.minCandidateNodesPercentage) / 100)
-  const enough = Math.min(nodes.length, Math.max(share, options.minCandidateNodesAbsolute))
-  const offset = randomInteger(random, nodes.length)
+  const { attempt, options, random } = situation
+  const { diagnosis } = attempt
+  // Where the pod was turned down altogether, not every plugin was asked, so nothing can be tried.
+  const helpable = diagnosis.whole === undefined ? diagnosis.rejections.filter(isHelpable) : []
+  const reasons: string[] = []
+  const share = Math.trunc((helpable.length * options.minCandidateNodesPercentage) / 100)
+  const enough = Math.min(helpable.length, Math.max(share, options.minCandidateNodesAbsolute))
+  const offset = helpable.length === 0 ? 0 : randomInteger(random, helpable.length)
   const clean: Candidate[] = []
   const violating: Candidate[] = []
-  for (let i = 0; i < nodes.length; i++) {
+  for (let i = 0; i < helpable.length; i++) {
     if (clean.length > 0 && clean.length + violating.length >= enough) break
-    const view = nodes[(offset + i) % nodes.length]!
-    const promised = nominations.ahead(pod, view.name)
-    const found = selectVictims(new Trial(pod, view, hooks), { budgets, promised, now })
+    const { node } = helpable[(offset + i) % helpable.length]!
+    const found = findVictims(situation, viewOf(attempt, node)!)
     if (!isCandidate(found)) reasons.push(...found.reasons)
     else (found.violations === 0 ? clean : violating).push(found)
   }
-  return { candidates: [...clean, ...violating], reasons }
+  const candidates = [...clean, ...violating]
+  if (candidates.length === 0) {
+    for (let i = helpable.length; i < diagnosis.nodes; i++) reasons.push('Preemption is not helpful for scheduling')
+  }
+  return { candidates, reasons }
 }
 
-/** The nodes that evictions may make fit. */
-function helpableNodes({ nodes, diagnosis }: PreemptionSituation['attempt']): readonly NodeView[] {
-  // Where the pod was turned down altogether, not every plugin was asked, so nothing can be tried.
-  if (diagnosis.whole !== undefined) return []
-  const helpable = new Set<string>()
-  for (const { node, rejection } of diagnosis.rejections) if (rejection.forever !== true) helpable.add(node)
-  return nodes.filter(({ name }) => helpable.has(name))
+const isHelpable = ({ rejection }: NodeRejection): boolean => rejection.forever !== true
+
+function viewOf({ cluster, nodes }: PreemptionSituation['attempt'], name: string): NodeView | undefined {
+  const position = cluster.positionOf(name)
+  return position === undefined ? undefined : nodes[position]
+}
+
+/** What was found for a node, and its pods then: one may be replaced by a later state of itself without a new view. */
+interface Remembered {
+  readonly pods: readonly Pod[]
+  readonly found: Candidate | NoVictims
+}
+
+/** For pods that are alike to all plugins, by their priority. */
+const remembered = new WeakMap<Verdicts, Map<number, WeakMap<NodeView, Remembered>>>()
+
+/** Finds the victims of one node, or remembers them: in a burst of pods of one kind most nodes are as they were. */
+function findVictims(situation: PreemptionSituation, view: NodeView): Candidate | NoVictims {
+  const { pod, attempt, nominations, budgets, now } = situation
+  const { hooks, verdicts } = attempt
+  const promised = nominations.ahead(pod, view.name)
+  const select = (): Candidate | NoVictims => selectVictims(new Trial(pod, view, hooks), { budgets, promised, now })
+  const dependsOnOthers =
+    promised.length > 0 ||
+    budgets.length > 0 ||
+    hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+  if (verdicts === undefined || dependsOnOthers) return select()
+  const byPriority = remembered.get(verdicts) ?? new Map<number, WeakMap<NodeView, Remembered>>()
+  remembered.set(verdicts, byPriority)
+  const byView = byPriority.get(priorityOf(pod)) ?? new WeakMap<NodeView, Remembered>()
+  byPriority.set(priorityOf(pod), byView)
+  const known = byView.get(view)
+  if (known !== undefined && view.pods.every((each, i) => each === known.pods[i])) return known.found
+  const found = select()
+  byView.set(view, { pods: [...view.pods], found })
+  return found
 }

@@ -25,7 +25,9 @@ export class Trial {
       hook.plugin.adjust === undefined
         ? hook
         : { ...hook, state: hook.plugin.adjust(hook.state, this.pod, this.view, change) }
-    const hooks = this.#hooks.some(({ plugin }) => plugin.adjust !== undefined) ? this.#hooks.map(adjusted) : this.#hooks
+    const hooks = this.#hooks.some(({ plugin }) => plugin.adjust !== undefined)
+      ? this.#hooks.map(adjusted)
+      : this.#hooks
     return new Trial(this.pod, changedView(this.view, change), hooks)
   }
 
