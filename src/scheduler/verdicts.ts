@@ -6,8 +6,8 @@ import type { Plugin } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
 
-/** For so many kinds of pods the answers are remembered; a burst is of a few. */
-const mostRemembered = 16
+/** For so many kinds of pods the answers are remembered: as many workloads may come to life side by side without slowing down. */
+const mostRemembered = 128
 
 /** A plugin that takes part for one pod, with what it prepared and its place among all plugins. */
 export interface Hook {

@@ -22,7 +22,7 @@ interface Held {
 }
 
 /** For so many kinds of pods it is remembered which terms are about them. */
-const mostRemembered = 64
+const mostRemembered = 256
 /** So many terms that nobody holds any longer are kept before all are sorted out. */
 const mostUnheld = 256
 

@@ -66,7 +66,7 @@ export function defaultPlugins({
     { plugin: podTopologySpread(siblingsOf, given.PodTopologySpread), weight: 2 },
     { plugin: interPodAffinity(namespaces, given.InterPodAffinity), weight: 2 },
     { plugin: balancedAllocation(given.NodeResourcesBalancedAllocation), weight: 1 },
-    { plugin: imageLocality, weight: 1 },
+    { plugin: imageLocality(), weight: 1 },
   ]
 }
 

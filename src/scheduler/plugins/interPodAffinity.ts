@@ -49,7 +49,7 @@ interface Added {
 }
 
 /** For so many sorts of pods the counts are remembered; those of others are counted anew when they are needed. */
-const mostRemembered = 48
+const mostRemembered = 256
 
 /** Keeps pods near the pods they need and away from those they must not meet, and prefers what they and others prefer. */
 export function interPodAffinity(

@@ -41,7 +41,7 @@ const forbidding = ['NoSchedule', 'NoExecute']
 const reason = "node(s) didn't match pod topology spread constraints"
 
 /** For so many constraints the counts are remembered; those of others are counted anew when they are needed. */
-const mostRemembered = 48
+const mostRemembered = 256
 
 /** Keeps a pod's fellows evenly spread over domains: by constraints of its own, or loosely by those of the cluster. */
 export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySpreadArguments = {}): Plugin<Spread> {
