@@ -143,7 +143,8 @@ function controllersComponent({ controllers, clock, controlPlane, logOf }: Assem
   }
 }
 
-function scheduler({ clientOf, informers, events, causes, clock, random, logOf, schedulerFile }: Assembly): Component {
+function scheduler(assembly: Assembly): Component {
+  const { clientOf, informers, events, causes, clock, random, logOf, schedulerFile, controlPlane } = assembly
   const { log, report } = logOf('scheduler')
   const { withoutEffect = [] } = schedulerFile?.configuration ?? {}
   if (withoutEffect.length > 0) log.warn('Settings of the scheduler have no effect here', { settings: withoutEffect })
@@ -155,6 +156,7 @@ function scheduler({ clientOf, informers, events, causes, clock, random, logOf, 
     clock,
     random,
     report,
+    metrics: controlPlane!.server.metrics,
     ...schedulerFile,
   })
 }

@@ -6,6 +6,7 @@ import { unlessGone } from '#client/unlessGone.ts'
 import type { Clock } from '#lib/clock.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { timeText } from '#machinery/time.ts'
+import type { AttemptResult } from './schedulerMetrics.ts'
 
 /** Why a pod has no node, for its condition. */
 export type FailureReason = 'Unschedulable' | 'SchedulerError'
@@ -25,6 +26,8 @@ export interface PodReportsOptions {
   readonly clock: Clock
   readonly eventsOf: (schedulerName: string) => EventRecorder
   readonly report?: (problem: string, error: unknown) => void
+  /** Told of the end of each attempt. */
+  readonly attempted?: (pod: Pod, result: AttemptResult) => void
 }
 
 /** The most bytes that an event's message may have. */
@@ -40,12 +43,14 @@ export class PodReports {
 
   scheduled(pod: Pod, node: string): void {
     const { name, namespace } = pod.metadata
+    this.#options.attempted?.(pod, 'scheduled')
     this.#record(pod, 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`)
   }
 
   /** Says why an attempt failed; resolves once the pod's status says so too. */
   async failed(pod: Pod, failure: Failure): Promise<void> {
     const { reason, message } = failure
+    this.#options.attempted?.(pod, reason === 'Unschedulable' ? 'unschedulable' : 'error')
     this.#record(pod, 'Warning', 'FailedScheduling', 'Scheduling', shortened(message))
     this.#options.causes.record(subjectOf(pod), pod.spec.schedulerName ?? '', failure.cause ?? { reason, message })
     await this.#writeStatus(pod, failure)

@@ -15,6 +15,7 @@ import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import type { MetricRegistry } from '#lib/metrics.ts'
 import type { Random } from '#lib/random.ts'
 import { Attempts } from './attempts.ts'
 import { SchedulerCache } from './cache.ts'
@@ -28,6 +29,7 @@ import type { Plugin } from './plugin.ts'
 import { defaultSchedulerName, findGate, type Profile } from './profile.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { SchedulingQueue } from './queue.ts'
+import { SchedulerMetrics } from './schedulerMetrics.ts'
 import { siblingFinder } from './siblings.ts'
 import { volumeObjects } from './volumes/volumeObjects.ts'
 import { followWatched } from './watched.ts'
@@ -40,6 +42,8 @@ export interface SchedulerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly report?: (problem: string, error: unknown) => void
+  /** Where it counts what it does; nowhere when absent. */
+  readonly metrics?: MetricRegistry
   /** As usual where absent: one profile, `default-scheduler`. Pods of other scheduler names are left alone. */
   readonly configuration?: Pick<SchedulerConfiguration, 'profiles' | 'extenders' | 'backoff'>
   /** How the extenders of the configuration are trusted, in their order: the files that it names are for others to read. */
@@ -92,7 +96,13 @@ class Scheduler {
     const rulesOf = (pod: Pod) => this.#profileOf(pod)!.rules
     const backoff = configuration === undefined ? {} : { backoff: configuration.backoff }
     this.#queue = new SchedulingQueue({ clock, rulesOf, ...backoff })
-    this.#reports = new PodReports({ ...options, eventsOf: (name) => events.recorder(name) })
+    const metrics =
+      options.metrics === undefined ? undefined : new SchedulerMetrics(options.metrics, this.#queue, clock)
+    this.#reports = new PodReports({
+      ...options,
+      eventsOf: (name) => events.recorder(name),
+      ...(metrics === undefined ? {} : { attempted: (pod, result) => metrics.attempted(pod, result) }),
+    })
     this.#follow = followWatched(informers, made, (change) => this.#queue.changed(change))
   }
 
