@@ -22,7 +22,10 @@ test('an agent counts its pods, their starts and their probes', async () => {
   const metrics = new KubeletMetrics('n1', clock, () => [worker])
   await clock.advance('1s')
   metrics.seen(pod, { phase: 'Pending' })
-  await clock.advance('2s')
+  metrics.noted(pod, 'Pulling')
+  await clock.advance('1500ms')
+  metrics.noted(pod, 'Pulled')
+  await clock.advance('500ms')
   metrics.seen(pod, { phase: 'Running', containerStatuses: [running, { name: 'd', state: { waiting: {} } } as never] })
   metrics.seen(pod, { phase: 'Running', containerStatuses: [running] })
   metrics.seen(pod, { phase: 'Running', containerStatuses: [running] })
@@ -34,6 +37,7 @@ test('an agent counts its pods, their starts and their probes', async () => {
     'kubelet_running_containers{container_state="running"} 1',
     'kubelet_pod_start_total_duration_seconds_count 1',
     'kubelet_pod_start_total_duration_seconds_sum 3',
+    'kubelet_pod_start_sli_duration_seconds_sum 1.5',
     'kubelet_pod_start_duration_seconds_sum 2',
   ]) {
     assert.ok(lines.includes(line), line)

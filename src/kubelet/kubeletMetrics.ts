@@ -23,14 +23,22 @@ const startBuckets = [
   0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600,
 ]
 
+interface Starting {
+  /** Since when the agent knows the pod. */
+  readonly since: number
+  /** From the first pull of an image to the end of the last. */
+  pulls?: { readonly from: number; to: number }
+}
+
 /** What a node's agent counts of itself, under the names that kubelets have. */
 export class KubeletMetrics {
   readonly #clock: Clock
   readonly #registry = new MetricRegistry()
   readonly #sinceCreation: Histogram
+  readonly #withoutPulls: Histogram
   readonly #sinceSeen: Histogram
-  /** Of pods whose containers did not all run yet: since when the agent knows them. */
-  readonly #starting = new Map<string, number>()
+  /** Pods whose containers did not all run yet, by uid. */
+  readonly #starting = new Map<string, Starting>()
   /** By uid of the pod; then how often, by labels. */
   readonly #probes = new Map<string, Map<string, number>>()
 
@@ -44,6 +52,11 @@ export class KubeletMetrics {
     this.#sinceCreation = this.#registry.histogram({
       name: 'kubelet_pod_start_total_duration_seconds',
       help: 'Duration in seconds to start a pod since creation, including time to pull images and run init containers, measured from pod creation timestamp to when all its containers are reported as started and observed via watch',
+      buckets: startBuckets,
+    })
+    this.#withoutPulls = this.#registry.histogram({
+      name: 'kubelet_pod_start_sli_duration_seconds',
+      help: 'Duration in seconds to start a pod, excluding time to pull images and run init containers, measured from pod creation timestamp to when all its containers are reported as started and observed via watch',
       buckets: startBuckets,
     })
     this.#sinceSeen = this.#registry.histogram({
@@ -86,18 +99,32 @@ export class KubeletMetrics {
   /** A status of a pod was decided. */
   seen({ metadata }: Pod, { phase, containerStatuses = [] }: PodStatus): void {
     const uid = metadata.uid ?? ''
-    const since = this.#starting.get(uid)
+    const starting = this.#starting.get(uid)
     const now = this.#clock.now()
     const isUp = phase === 'Running' && containerStatuses.every(({ state }) => state?.running !== undefined)
     if (!isUp) {
-      if (since === undefined && phase === 'Pending') this.#starting.set(uid, now)
+      if (starting === undefined && phase === 'Pending') this.#starting.set(uid, { since: now })
       return
     }
-    if (since === undefined) return
+    if (starting === undefined) return
+    const { since, pulls } = starting
     this.#starting.delete(uid)
     this.#sinceSeen.observe((now - since) / 1000)
     const created = millisecondsOf(metadata.creationTimestamp)
-    if (created !== undefined) this.#sinceCreation.observe(Math.max(0, now - created) / 1000)
+    if (created === undefined) return
+    const took = Math.max(0, now - created)
+    this.#sinceCreation.observe(took / 1000)
+    const pulling = pulls === undefined ? 0 : pulls.to - pulls.from
+    this.#withoutPulls.observe(Math.max(0, took - pulling) / 1000)
+  }
+
+  /** Something was told of a pod: when images are pulled. */
+  noted({ metadata }: Pod, reason: string): void {
+    const starting = this.#starting.get(metadata.uid ?? '')
+    if (starting === undefined) return
+    const now = this.#clock.now()
+    if (reason === 'Pulling') starting.pulls ??= { from: now, to: now }
+    if (reason === 'Pulled' && starting.pulls !== undefined) starting.pulls.to = now
   }
 
   probed({ metadata }: Pod, container: string, kind: ProbeKind, result: ProbeOutcome['result']): void {

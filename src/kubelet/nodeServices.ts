@@ -27,7 +27,7 @@ export interface NodeServices {
   readonly images: ImagePuller
   readonly objects: ReferencedObjectsCache
   readonly recorder: EventRecorder
-  readonly metrics: Pick<KubeletMetrics, 'seen' | 'probed' | 'forget'>
+  readonly metrics: Pick<KubeletMetrics, 'seen' | 'noted' | 'probed' | 'forget'>
   /** Lets so many sandboxes be made at once, so that those made first are done first. */
   readonly sandboxStarts: Semaphore
   /** Every service of the cluster, once they are known. */

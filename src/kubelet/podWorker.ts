@@ -273,6 +273,7 @@ export class PodWorker {
   #note(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
     const path = container === undefined ? undefined : fieldPathOf(this.#pod, container)
     this.#services.recorder.record(referenceTo(pods, this.#pod, path), { type, reason, message })
+    this.#services.metrics.noted(this.#pod, reason)
   }
 
   async #wait(until: number | undefined, signal: AbortSignal): Promise<void> {
