@@ -20,7 +20,7 @@ export function resourceMetrics(source: StatsSource): string {
   const failed = gauge('resource_scrape_error', '1 if there was an error while getting container metrics, 0 otherwise')
   let problems = 0
   for (const worker of source.options.workers()) {
-    const { name, namespace } = worker.pod.metadata
+    const { name, namespace, uid } = worker.pod.metadata
     const pod = `namespace="${namespace}",pod="${name}"`
     try {
       for (const { run, usage } of source.running(worker)) {
@@ -28,9 +28,11 @@ export function resourceMetrics(source: StatsSource): string {
         cpu.add(labels, usage.cpuNanoseconds / 1e9, at)
         memory.add(labels, usage.memoryWorkingSetBytes, at)
         starts.add(labels, (run.startedAt ?? run.createdAt) / 1000)
+        source.rates.note(run.id, usage.cpuNanoseconds, at)
       }
       const usage = source.pod(worker.pod)
       if (usage === undefined) continue
+      source.rates.note(`pod ${uid}`, usage.cpuNanoseconds, at)
       podCpu.add(pod, usage.cpuNanoseconds / 1e9, at)
       podMemory.add(pod, usage.memoryWorkingSetBytes, at)
     } catch {
@@ -40,9 +42,11 @@ export function resourceMetrics(source: StatsSource): string {
   }
   const node = source.node()
   if (node !== undefined) {
+    source.rates.note('node', node.cpuNanoseconds, at)
     nodeCpu.add('', node.cpuNanoseconds / 1e9, at)
     nodeMemory.add('', node.memoryWorkingSetBytes, at)
   }
+  source.rates.settle(at)
   failed.add('', problems > 0 ? 1 : 0)
   return familiesText([cpu, memory, starts, nodeCpu, nodeMemory, podCpu, podMemory, failed])
 }

@@ -120,7 +120,7 @@ test('the resource metrics of containers, pods and the node', () => {
 test('a summary with rates since the one before', async () => {
   const { clock, stats, use } = start()
   use(3)
-  await stats.summary()
+  stats.resourceMetrics()
   await clock.advance('10s')
   use(8)
   const { node, pods } = (await stats.summary()) as { node: Record<string, any>; pods: Record<string, any>[] }

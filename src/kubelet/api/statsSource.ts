@@ -6,6 +6,7 @@ import type { PodCgroups } from '../cgroups/podCgroups.ts'
 import type { MachineFacts } from '../node/machine.ts'
 import type { PodWorker } from '../podWorker.ts'
 import type { ObservedContainer } from '../runtime/containerRuntime.ts'
+import { UsageRates } from './usageRates.ts'
 import type { VolumeStats } from './volumeStats.ts'
 import { parseNetworkDevices, type InterfaceStats } from './network.ts'
 
@@ -37,6 +38,7 @@ export class StatsSource {
   readonly options: NodeStatsOptions
   /** When the node's agent began: what is known of the node is known since then. */
   readonly startedAt: number
+  readonly rates = new UsageRates()
 
   constructor(options: NodeStatsOptions) {
     this.options = options

@@ -5,39 +5,28 @@ import type { PodWorker } from '../podWorker.ts'
 import { networkSummary } from './network.ts'
 import type { RunningContainer, StatsSource } from './statsSource.ts'
 
-interface Sample {
-  readonly at: number
-  readonly cpuNanoseconds: number
-}
-
-/** Rates are taken over at least this, so that two readers in a row do not get noise. */
-const leastWindow = 5_000
-
-/** `/stats/summary`: reads what is used when it is asked; nothing runs in between. */
+/** `/stats/summary`: reads what is used when it is asked. */
 export class StatsSummary {
   readonly #source: StatsSource
-  /** Of each thing that was read: the sample before, and the newest one that is old enough to follow it. */
-  readonly #samples = new Map<string, readonly [Sample, Sample]>()
 
   constructor(source: StatsSource) {
     this.#source = source
   }
 
   async read(): Promise<object> {
-    const seen = new Set<string>()
     const pods: object[] = []
     const { workers, files, folder } = this.#source.options
     const space = await files.space(folder)
     for (const worker of workers()) {
       await yieldToEventLoop()
-      pods.push(await this.#pod(worker, space, seen))
+      pods.push(await this.#pod(worker, space))
     }
-    const node = await this.#node(space, seen)
-    for (const key of this.#samples.keys()) if (!seen.has(key)) this.#samples.delete(key)
+    const node = await this.#node(space)
+    this.#source.rates.settle(this.#source.options.clock.now())
     return { node, pods }
   }
 
-  async #node(space: Space, seen: Set<string>): Promise<object> {
+  async #node(space: Space): Promise<object> {
     const source = this.#source
     const { nodeName, clock, machine, nodeCgroup, cgroups, files } = source.options
     const at = clock.now()
@@ -54,9 +43,9 @@ export class StatsSummary {
       systemContainers:
         podsUsage === undefined
           ? []
-          : [{ name: 'pods', startTime: timeText(source.startedAt), ...this.#use('pods', podsUsage, at, seen) }],
+          : [{ name: 'pods', startTime: timeText(source.startedAt), ...this.#use('pods', podsUsage, at) }],
       startTime: timeText(source.startedAt),
-      ...(usage === undefined ? {} : this.#use('node', usage, at, seen, machine.memoryBytes)),
+      ...(usage === undefined ? {} : this.#use('node', usage, at, machine.memoryBytes)),
       ...(network === undefined ? {} : { network }),
       fs: fileSystem(time, space),
       runtime: { imageFs: fileSystem(time, space), containerFs: fileSystem(time, space) },
@@ -67,7 +56,7 @@ export class StatsSummary {
     }
   }
 
-  async #pod(worker: PodWorker, space: Space, seen: Set<string>): Promise<object> {
+  async #pod(worker: PodWorker, space: Space): Promise<object> {
     const source = this.#source
     const { clock, podCgroups, volumes } = source.options
     const at = clock.now()
@@ -75,8 +64,7 @@ export class StatsSummary {
     const { name, namespace, uid = '' } = worker.pod.metadata
     const usage = source.pod(worker.pod)
     const containers: object[] = []
-    for (const running of source.running(worker))
-      containers.push(await this.#container(worker, running, at, space, seen))
+    for (const running of source.running(worker)) containers.push(await this.#container(worker, running, at, space))
     const network = networkSummary(time, await source.network(worker))
     const swap = source.detail(podCgroups.pathOf(worker.pod))?.memorySwapBytes
     const volume = await volumes.of(worker)
@@ -85,7 +73,7 @@ export class StatsSummary {
       startTime: worker.status.startTime,
       containers,
       ...(volume.length === 0 ? {} : { volume }),
-      ...(usage === undefined ? {} : this.#use(`pod ${uid}`, usage, at, seen)),
+      ...(usage === undefined ? {} : this.#use(`pod ${uid}`, usage, at)),
       ...(network === undefined ? {} : { network }),
       ...(usage === undefined ? {} : { process_stats: { process_count: usage.pids } }),
       ...(swap === undefined ? {} : { swap: { time, swapUsageBytes: swap } }),
@@ -97,7 +85,6 @@ export class StatsSummary {
     { run, path, usage }: RunningContainer,
     at: number,
     space: Space,
-    seen: Set<string>,
   ): Promise<object> {
     const { files, logFolder } = this.#source.options
     const time = microTimeText(at)
@@ -109,20 +96,19 @@ export class StatsSummary {
     return {
       name: run.name,
       startTime: timeText(run.startedAt ?? run.createdAt),
-      ...this.#use(run.id, usage, at, seen),
+      ...this.#use(run.id, usage, at),
       rootfs,
       logs: { ...fileSystem(time, space), usedBytes: logBytes },
       ...(swap === undefined ? {} : { swap: { time, swapUsageBytes: swap } }),
     }
   }
 
-  #use(key: string, usage: CgroupUsage, at: number, seen: Set<string>, memoryBytes?: number): object {
-    seen.add(key)
+  #use(key: string, usage: CgroupUsage, at: number, memoryBytes?: number): object {
     const time = microTimeText(at)
     return {
       cpu: {
         time,
-        usageNanoCores: this.#rate(key, usage.cpuNanoseconds, at),
+        usageNanoCores: this.#source.rates.rate(key, usage.cpuNanoseconds, at),
         usageCoreNanoSeconds: usage.cpuNanoseconds,
       },
       memory: {
@@ -137,16 +123,6 @@ export class StatsSummary {
         majorPageFaults: usage.majorPageFaults,
       },
     }
-  }
-
-  /** Nanoseconds of processor time per second. */
-  #rate(key: string, cpuNanoseconds: number, at: number): number {
-    const now: Sample = { at, cpuNanoseconds }
-    const [before, newest] = this.#samples.get(key) ?? [now, now]
-    const base = at - newest.at >= leastWindow ? newest : before
-    if (at - newest.at >= leastWindow || newest === now) this.#samples.set(key, [newest, now])
-    const span = at - base.at
-    return span <= 0 ? 0 : Math.max(0, Math.round(((cpuNanoseconds - base.cpuNanoseconds) * 1000) / span))
   }
 }
 
