@@ -1,4 +1,5 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
+import { removeUnmounted } from '#kubelet/volumes/removal.ts'
 import { forgetContext } from './kubeconfig.ts'
 import { withKubeconfigLock } from '#cluster/kubeconfigLock.ts'
 import { destroyCluster, destroyPlace, listPlaces } from '#cluster/place/place.ts'
@@ -15,7 +16,8 @@ export async function removeCluster(surroundings: Surroundings, cluster: string)
   const kubeconfig = record?.kubeconfig
   if (kubeconfig !== undefined)
     await withKubeconfigLock(surroundings, () => forgetContext(host.files, kubeconfig, cluster))
-  await host.files.remove(paths.dataFolder)
+  // What a node without a mount namespace of its own has mounted here is kept elsewhere, and not for us to remove.
+  await removeUnmounted(host, (await host.files.realPath(paths.dataFolder)) ?? paths.dataFolder)
   await host.files.remove(paths.runtimeFolder)
 }
 

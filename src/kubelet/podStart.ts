@@ -1,8 +1,9 @@
-import type { Container, EphemeralContainer } from '#api/core/v1/container.ts'
+import type { Container, EphemeralContainer, VolumeMount } from '#api/core/v1/container.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { PodVolumes } from './podVolumes.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
+import { isRecursivelyReadOnly, knowsRecursiveReadOnly } from './plan/planVolumes.ts'
 import { allContainers } from './plan/podView.ts'
 import { ConfigError, computeEnvironment, expandVariables } from './runtime/environment.ts'
 import { computeDns, computeHostname, computeHostsFile } from './runtime/podNames.ts'
@@ -79,6 +80,7 @@ export async function prepareContainer(
   const { files } = host
   // The folders of the others were made with the sandbox.
   if (isEphemeral(pod, container)) await prepareFolders(services, pod)
+  const groups = volumes.groups()
   const [mounts] = await Promise.all([
     prepareMounts(services, volumes, start, expand),
     files.createExclusive(messageFile, '', { mode: 0o666 }),
@@ -96,6 +98,7 @@ export async function prepareContainer(
     arguments: (container.args ?? []).map(expand),
     logPath: `${container.name}/${attempt}.log`,
     terminationMessageFile: messageFile,
+    ...(groups.length === 0 ? {} : { supplementalGroups: groups }),
     ...(start.targetId === undefined ? {} : { targetId: start.targetId }),
   }
 }
@@ -123,6 +126,7 @@ async function prepareMounts(
     if (volume === undefined) {
       throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`)
     }
+    const recursive = resolveRecursion(services, mount)
     const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expand(mount.subPathExpr)
     const target = `${podFolder(services, pod.metadata.uid ?? '')}/${subPathsFolder}/${mount.name}/${container.name}/${index}`
     mounts.push({
@@ -135,6 +139,7 @@ async function prepareMounts(
               container: container.name,
             }),
       readOnly: mount.readOnly === true || volume.readOnly,
+      ...(recursive ? { recursiveReadOnly: true } : {}),
       propagation: propagations[mount.mountPropagation ?? 'None'],
     })
   }
@@ -148,6 +153,14 @@ async function prepareMounts(
     mounts.push({ containerPath: '/etc/hosts', hostPath: file, readOnly: false, propagation: 'private' })
   }
   return mounts
+}
+
+function resolveRecursion(services: NodeServices, mount: VolumeMount): boolean {
+  try {
+    return isRecursivelyReadOnly(mount, knowsRecursiveReadOnly(services.node()))
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
 }
 
 /** The words of refusals are upstream's: more would tell of the node's own files. Those are for the node's log. */

@@ -25,6 +25,9 @@ export class MountError extends Error {
   }
 }
 
+/** On a PersistentVolume: the group that owns its files. */
+const groupAnnotation = 'pv.beta.kubernetes.io/gid'
+
 type Why = Pick<MountError, 'reason' | 'isAwaited'>
 type Note = VolumeContext['note']
 
@@ -110,6 +113,14 @@ export class PodVolumes {
   /** By their names in the pod. */
   mounted(): ReadonlyMap<string, PodVolume> {
     return this.#mounted
+  }
+
+  /** The groups to which mounted volumes say that they belong; containers are in them too. */
+  groups(): readonly number[] {
+    const named = [...this.#mounted.values()].map(
+      ({ claimed }) => claimed?.volume.metadata.annotations?.[groupAnnotation],
+    )
+    return named.flatMap((text) => (text !== undefined && /^\d{1,10}$/.test(text) ? [Number(text)] : []))
   }
 
   /** Takes away everything that is mounted and all that was written; data that claims stand for stays where it is. */

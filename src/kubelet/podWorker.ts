@@ -6,6 +6,7 @@ import { compareResourceVersions } from '#client/resourceVersion.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { isReason } from '#machinery/status.ts'
 import { planPod } from './plan/planPod.ts'
+import { knowsRecursiveReadOnly } from './plan/planVolumes.ts'
 import type { PodAction } from './plan/podAction.ts'
 import type { PodFailure, PodMemory } from './plan/podMemory.ts'
 import { containerNamed, fieldPathOf, hashOfContainer } from './plan/podView.ts'
@@ -47,7 +48,8 @@ export class PodWorker {
     this.#pod = pod
     this.#services = services
     const { clock, client, report, runtime, addresses } = services
-    this.#state = new PodState({ addresses, runtimeScheme: runtime.scheme }, rejection)
+    const recursiveReadOnly = knowsRecursiveReadOnly(services.node())
+    this.#state = new PodState({ addresses, runtimeScheme: runtime.scheme, recursiveReadOnly }, rejection)
     this.#actions = new PodActions(pod.metadata.uid ?? '', services, this.#state, {
       note: (type, reason, message, container) => this.#note(type, reason, message, container),
       changed: () => this.poke(),

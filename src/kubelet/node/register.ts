@@ -115,6 +115,10 @@ export function computeNodeStatus(
       ...(machine.swapBytes === 0 ? {} : { swap: { capacity: machine.swapBytes } }),
     },
     images: computeImages(images),
+    ...(health?.handlers === undefined || health.handlers.length === 0
+      ? {}
+      : { runtimeHandlers: [...health.handlers] }),
+    ...(health?.features === undefined ? {} : { features: health.features }),
   }
 }
 

@@ -32,6 +32,12 @@ const port = (hostPort: number, hostIP?: string): Partial<Pod['spec']> => ({
 })
 
 const rows: readonly [string, Pod, readonly Pod[], string | undefined][] = [
+  [
+    'wants groups that its image does not name',
+    podOf('a', { securityContext: { supplementalGroupsPolicy: 'Strict' } }),
+    [],
+    'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node',
+  ],
   ['fits', podOf('a', asking('1')), [podOf('b', asking('1'))], undefined],
   [
     'asks for too much',

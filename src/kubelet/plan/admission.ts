@@ -13,6 +13,7 @@ import type { PodFailure } from './podMemory.ts'
 export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailure | undefined {
   const active = others.filter((other) => other.metadata.uid !== pod.metadata.uid && isActive(other))
   return (
+    checkGroupsPolicy(pod, node) ??
     checkResources(pod, active, node.status?.allocatable ?? {}) ??
     (matchesNodeSelectors(pod, node)
       ? undefined
@@ -27,6 +28,16 @@ export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailu
 /** How the status of a refused pod tells why. */
 export function rejectionMessage({ message }: PodFailure): string {
   return `Pod was rejected: ${message}`
+}
+
+/** A runtime that does not know the policy would give containers the groups that their image names. */
+function checkGroupsPolicy({ spec }: Pod, { status }: Node): PodFailure | undefined {
+  const policy = spec.securityContext?.supplementalGroupsPolicy
+  if (policy !== 'Strict' || status?.features?.supplementalGroupsPolicy === true) return undefined
+  return {
+    reason: 'SupplementalGroupsPolicyNotSupported',
+    message: `SupplementalGroupsPolicy=${policy} is not supported in this node`,
+  }
 }
 
 function isActive(pod: Pod): boolean {

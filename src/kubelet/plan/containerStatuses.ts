@@ -1,3 +1,4 @@
+import type { RecursiveReadOnlyMode } from '#api/core/v1/container.ts'
 import type { Container } from '#api/core/v1/container.ts'
 import type { ContainerState, ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
@@ -38,15 +39,23 @@ export function ephemeralContainerStatuses(pod: Pod, view: PodView, memory: PodM
     const failure = memory.failures.get(container.name)
     const waiting =
       failure === undefined ? { reason: 'ContainerCreating' } : { reason: failure.reason, message: failure.message }
-    return { ...blankStatus(container), state: { waiting } }
+    return { ...blankStatus(container, memory), state: { waiting } }
   })
 }
 
-function blankStatus(container: Container): ContainerStatus {
+/** What became of a wish in the container. */
+function resolved(wish: RecursiveReadOnlyMode | undefined, isKnown: boolean): RecursiveReadOnlyMode {
+  if (wish === 'IfPossible') return isKnown ? 'Enabled' : 'Disabled'
+  return wish ?? 'Disabled'
+}
+
+function blankStatus(container: Container, { node }: PodMemory): ContainerStatus {
   const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, readOnly, recursiveReadOnly }) => ({
     name,
     mountPath,
-    ...(readOnly === true ? { readOnly, recursiveReadOnly: recursiveReadOnly ?? ('Disabled' as const) } : {}),
+    ...(readOnly === true
+      ? { readOnly, recursiveReadOnly: resolved(recursiveReadOnly, node.recursiveReadOnly === true) }
+      : {}),
   }))
   return {
     name: container.name,
@@ -67,7 +76,7 @@ function statusWithoutRun(
   memory: PodMemory,
   afterInit: boolean,
 ): ContainerStatus {
-  const blank = blankStatus(container)
+  const blank = blankStatus(container, memory)
   const waiting = { waiting: { reason: afterInit ? 'PodInitializing' : 'ContainerCreating' } }
   if (before === undefined) return { ...blank, state: waiting }
   if (before.state?.terminated !== undefined) return before
@@ -96,7 +105,7 @@ function statusOfRun(
   const lastState: ContainerState =
     previous === undefined ? keptLastState(run, before, scheme) : { terminated: terminatedState(previous, scheme) }
   return {
-    ...blankStatus(container),
+    ...blankStatus(container, memory),
     state: stateOf(run, scheme),
     lastState,
     restartCount: run.attempt,

@@ -1,3 +1,5 @@
+import type { VolumeMount } from '#api/core/v1/container.ts'
+import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { KeyToPath } from '#api/core/v1/projectedVolume.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
@@ -46,6 +48,27 @@ export function usedVolumes(pod: Pod): readonly Volume[] {
     ),
   )
   return (pod.spec.volumes ?? []).filter((volume) => names.has(volume.name))
+}
+
+/** Whether containers on this node can have mounts that are read-only with all that is mounted below. */
+export function knowsRecursiveReadOnly(node: Node | undefined): boolean {
+  return node?.status?.runtimeHandlers?.find(({ name = '' }) => name === '')?.features?.recursiveReadOnlyMounts === true
+}
+
+/** Whether a mount is read-only with all that is mounted below. Throws in upstream's words when it must be and cannot. */
+export function isRecursivelyReadOnly(
+  { name, readOnly, recursiveReadOnly, mountPropagation = 'None' }: VolumeMount,
+  isKnown: boolean,
+): boolean {
+  if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return false
+  const refused = (why: string): Error =>
+    new Error(
+      `failed to resolve recursive read-only mode: volume "${name}" requested recursive read-only mode, but it is ${why}`,
+    )
+  if (readOnly !== true) throw refused('not read-only')
+  if (mountPropagation !== 'None') throw refused(`not compatible with propagation "${mountPropagation}"`)
+  if (recursiveReadOnly === 'Enabled' && !isKnown) throw refused('not supported by the runtime')
+  return isKnown
 }
 
 /** One file of a volume, by its path within. */

@@ -27,7 +27,12 @@ export interface PodFailure {
 
 /** What a pod's worker remembers between two looks at it: all that neither the API server nor the runtime can tell. */
 export interface PodMemory {
-  readonly node: { readonly addresses: readonly string[]; readonly runtimeScheme: string }
+  readonly node: {
+    readonly addresses: readonly string[]
+    readonly runtimeScheme: string
+    /** Its containers can have mounts that are read-only with all that is mounted below. */
+    readonly recursiveReadOnly?: boolean
+  }
   /** The node refused the pod: nothing of it was ever started. */
   readonly rejection?: PodFailure
   readonly volumesMounted: boolean

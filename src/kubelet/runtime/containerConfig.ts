@@ -71,6 +71,7 @@ export function sandboxConfig(request: SandboxRequest, node: NodeFacts): PodSand
           ? {}
           : { runAsGroup: { value: shared.runAsGroup } }),
         supplementalGroups: computeGroups(pod),
+        ...(shared.supplementalGroupsPolicy === 'Strict' ? { supplementalGroupsPolicy: 'Strict' as const } : {}),
         privileged: isPrivileged,
         seccomp: computeSeccomp(shared.seccompProfile ?? { type: 'RuntimeDefault' }, node.seccompFolder),
       },
@@ -84,8 +85,14 @@ const propagations = {
   bidirectional: 'PROPAGATION_BIDIRECTIONAL',
 } as const
 
-function mountConfig({ containerPath, hostPath, readOnly, propagation }: MountRequest): CriMount {
-  return { containerPath, hostPath, readonly: readOnly, propagation: propagations[propagation] }
+function mountConfig({ containerPath, hostPath, readOnly, recursiveReadOnly, propagation }: MountRequest): CriMount {
+  return {
+    containerPath,
+    hostPath,
+    readonly: readOnly,
+    ...(recursiveReadOnly === true ? { recursiveReadOnly } : {}),
+    propagation: propagations[propagation],
+  }
 }
 
 /** The CRI's description of one container. Throws when the pod has no container of that name: that is a bug. */

@@ -1,3 +1,4 @@
+import type { NodeFeatures, NodeRuntimeHandler } from '#api/core/v1/nodeStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 
 /** A pod's sandbox: the namespaces its containers share. Times are milliseconds since the epoch. */
@@ -67,6 +68,8 @@ export interface MountRequest {
   readonly containerPath: string
   readonly hostPath: string
   readonly readOnly: boolean
+  /** Also what is mounted below. */
+  readonly recursiveReadOnly?: boolean
   readonly propagation: 'private' | 'hostToContainer' | 'bidirectional'
 }
 
@@ -121,6 +124,9 @@ export interface ExecResult {
 export interface RuntimeHealth {
   readonly name: string
   readonly version: string
+  /** Its handlers and what they can do; absent or empty when it does not say. */
+  readonly handlers?: readonly NodeRuntimeHandler[]
+  readonly features?: NodeFeatures
   /** Why the runtime cannot run pods; absent when it can. */
   readonly problem?: string
   /** Why it cannot make pod networks; absent when it can. */

@@ -39,6 +39,7 @@ enum ContainerState { CONTAINER_CREATED = 0; CONTAINER_RUNNING = 1; CONTAINER_EX
 enum MountPropagation { PROPAGATION_PRIVATE = 0; PROPAGATION_HOST_TO_CONTAINER = 1; PROPAGATION_BIDIRECTIONAL = 2; }
 enum NamespaceMode { POD = 0; CONTAINER = 1; NODE = 2; TARGET = 3; }
 enum PodSandboxState { SANDBOX_READY = 0; SANDBOX_NOTREADY = 1; }
+enum SupplementalGroupsPolicy { Merge = 0; Strict = 1; }
 enum Protocol { TCP = 0; UDP = 1; SCTP = 2; }
 message VersionRequest { string version = 1; }
 message VersionResponse {
@@ -58,7 +59,7 @@ message SecurityProfile {
 message LinuxSandboxSecurityContext {
   NamespaceOption namespace_options = 1; Int64Value run_as_user = 3; Int64Value run_as_group = 8;
   bool readonly_rootfs = 4; repeated int64 supplemental_groups = 5; bool privileged = 6;
-  SecurityProfile seccomp = 9;
+  SecurityProfile seccomp = 9; SupplementalGroupsPolicy supplemental_groups_policy = 11;
 }
 message LinuxContainerResources {
   int64 cpu_period = 1; int64 cpu_quota = 2; int64 cpu_shares = 3; int64 memory_limit_in_bytes = 4;
@@ -113,7 +114,7 @@ message LinuxContainerSecurityContext {
   Capability capabilities = 1; bool privileged = 2; NamespaceOption namespace_options = 3;
   Int64Value run_as_user = 5; Int64Value run_as_group = 12; string run_as_username = 6; bool readonly_rootfs = 7;
   repeated int64 supplemental_groups = 8; bool no_new_privs = 11; repeated string masked_paths = 13; repeated string readonly_paths = 14;
-  SecurityProfile seccomp = 15;
+  SecurityProfile seccomp = 15; SupplementalGroupsPolicy supplemental_groups_policy = 17;
 }
 message LinuxContainerConfig {
   LinuxContainerResources resources = 1; LinuxContainerSecurityContext security_context = 2;
@@ -176,7 +177,12 @@ message PortForwardResponse { string url = 1; }
 message StatusRequest { }
 message RuntimeCondition { string type = 1; bool status = 2; string reason = 3; string message = 4; }
 message RuntimeStatus { repeated RuntimeCondition conditions = 1; }
-message StatusResponse { RuntimeStatus status = 1; }
+message RuntimeHandlerFeatures { bool recursive_read_only_mounts = 1; bool user_namespaces = 2; }
+message RuntimeHandler { string name = 1; RuntimeHandlerFeatures features = 2; }
+message RuntimeFeatures { bool supplemental_groups_policy = 1; }
+message StatusResponse {
+  RuntimeStatus status = 1; repeated RuntimeHandler runtime_handlers = 3; RuntimeFeatures features = 4;
+}
 message ImageFilter { ImageSpec image = 1; }
 message ListImagesRequest { ImageFilter filter = 1; }
 message Image {
@@ -261,6 +267,7 @@ export interface PodSandboxConfig {
       runAsUser?: { value: number }
       runAsGroup?: { value: number }
       supplementalGroups: readonly number[]
+      supplementalGroupsPolicy?: 'Strict'
       privileged: boolean
       seccomp: SecurityProfile
     }
@@ -272,6 +279,7 @@ export interface CriMount {
   containerPath: string
   hostPath: string
   readonly: boolean
+  recursiveReadOnly?: true
   propagation: 'PROPAGATION_PRIVATE' | 'PROPAGATION_HOST_TO_CONTAINER' | 'PROPAGATION_BIDIRECTIONAL'
 }
 
@@ -300,6 +308,7 @@ export interface ContainerConfig {
       runAsUsername?: string
       readonlyRootfs: boolean
       supplementalGroups: readonly number[]
+      supplementalGroupsPolicy?: 'Strict'
       noNewPrivs: boolean
       maskedPaths: readonly string[]
       readonlyPaths: readonly string[]
@@ -358,4 +367,13 @@ export interface CriImage {
   size: string
   uid: { value: string } | null
   username: string
+}
+
+/** What the runtime says of itself besides its conditions; runtimes before CRI's v0.30 and v0.31 leave it out. */
+export interface CriAbilities {
+  runtimeHandlers: readonly {
+    name: string
+    features: { recursiveReadOnlyMounts: boolean; userNamespaces: boolean } | null
+  }[]
+  features: { supplementalGroupsPolicy: boolean } | null
 }

@@ -14,7 +14,7 @@ import {
   type SandboxRequest,
   type StreamRequest,
 } from './containerRuntime.ts'
-import type { CriImage } from './criMessages.ts'
+import type { CriAbilities, CriImage } from './criMessages.ts'
 import { PodRecords } from './podRecords.ts'
 import { followTaskEvents } from './taskEvents.ts'
 
@@ -74,7 +74,8 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
     },
     changes: (signal) => changesOf(options, records, signal),
     async health(signal): Promise<RuntimeHealth> {
-      const answer = await runtime<{ status: { conditions: CriCondition[] } | null }>('Status', {}, quickCall, signal)
+      type Answer = CriAbilities & { status: { conditions: CriCondition[] } | null }
+      const answer = await runtime<Answer>('Status', {}, quickCall, signal)
       version ??= await runtime('Version', {}, quickCall, signal)
       const conditions = answer.status?.conditions ?? []
       const problem = conditionProblem(conditions, 'RuntimeReady', 'runtime')
@@ -82,6 +83,11 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
       return {
         name: version!.runtimeName,
         version: version!.runtimeVersion.replace(/^v/, '').split('~')[0]!,
+        handlers: answer.runtimeHandlers.map(({ name, features }) => ({
+          name,
+          ...(features === null ? {} : { features }),
+        })),
+        ...(answer.features === null ? {} : { features: answer.features }),
         ...(problem === undefined ? {} : { problem }),
         ...(networkProblem === undefined ? {} : { networkProblem }),
       }

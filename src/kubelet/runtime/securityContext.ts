@@ -86,6 +86,7 @@ export function computeSecurityContext(
     ...(group === undefined ? {} : { runAsGroup: { value: group } }),
     readonlyRootfs: own.readOnlyRootFilesystem ?? false,
     supplementalGroups: computeGroups(pod, more.supplementalGroups),
+    ...(shared.supplementalGroupsPolicy === 'Strict' ? { supplementalGroupsPolicy: 'Strict' as const } : {}),
     noNewPrivs: !(mayEscalate || privileged || adds.includes('SYS_ADMIN')),
     maskedPaths: unmasked ? [] : maskedPaths,
     readonlyPaths: unmasked ? [] : readonlyPaths,

@@ -26,15 +26,21 @@ export async function writeVolumeFiles(
   owner: FileOwner,
   now: number,
 ): Promise<boolean> {
-  await files.makeFolder(folder, 0o755)
+  const makeFolder = async (path: string): Promise<void> => {
+    await files.makeFolder(path, 0o755)
+    if (owner.gid === undefined) return
+    await files.setOwner(path, 0, owner.gid)
+    await files.setMode(path, 0o2755)
+  }
+  await makeFolder(folder)
   const oldName = await files.readLink(`${folder}/${dataLink}`)
   if (oldName !== undefined && (await isSame(files, `${folder}/${oldName}`, payload))) return false
   const names = await files.list(folder)
   const newName = freshName(now, names)
-  await files.makeFolder(`${folder}/${newName}`, 0o755)
+  await makeFolder(`${folder}/${newName}`)
   for (const [path, file] of payload) {
     const target = `${folder}/${newName}/${path}`
-    if (path.includes('/')) await files.makeFolder(posix.dirname(target), 0o755)
+    if (path.includes('/')) await makeFolder(posix.dirname(target))
     // A group that owns the volume may always read it.
     const mode = owner.gid === undefined ? file.mode : file.mode | 0o440
     await files.write(target, file.data, { mode, ...owner })

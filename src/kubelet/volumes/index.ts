@@ -1,6 +1,7 @@
 import type { VolumeSource } from '../plan/planClaims.ts'
 import { emptyDir } from './emptyDir.ts'
 import { configMap, downwardAPI, secret } from './fileVolumes.ts'
+import { gitRepo } from './gitRepo.ts'
 import { hostPath } from './hostPath.ts'
 import { local } from './local.ts'
 import { nfs } from './nfs.ts'
@@ -17,6 +18,7 @@ export const volumeTypes: readonly VolumeType[] = [
   projected,
   local,
   nfs,
+  gitRepo,
 ]
 
 /** The type of a volume; undefined when this node has none for it. */

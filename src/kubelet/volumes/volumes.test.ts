@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import * as fs from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
 import { SimulatedClock } from '#lib/clock.ts'
-import { fakeFiles } from '#lib/host/files.ts'
+import { fakeFiles, systemFiles } from '#lib/host/files.ts'
 import { fakeMounts } from '#lib/host/mount.ts'
 import { CommandError } from '#lib/host/process.ts'
 import { writeVolumeFiles } from './atomicWriter.ts'
@@ -120,6 +123,10 @@ const problems: readonly [Omit<Volume, 'name'>, string][] = [
   [
     { configMap: { name: 'cm', items: [{ key: 'k', path: '../y' }] } },
     "invalid path: must be relative and not contain '..': ../y",
+  ],
+  [
+    { gitRepo: { repository: 'https://example.com/x' } },
+    'git-repo volume plugin has been disabled; if necessary, it may be re-enabled by enabling the feature-gate `GitRepoVolumeDriver`',
   ],
   [{ hostPath: { path: '/file', type: 'Directory' } }, 'hostPath type check failed: /file is not a directory'],
   [{ hostPath: { path: '/none', type: 'File' } }, 'hostPath type check failed: /none is not a file'],
@@ -292,4 +299,42 @@ test('a folder that is reached by a link is not taken for a pod', async () => {
   await files.makeFolder('/k/pods')
   await files.link('/data', pod)
   await assert.rejects(removeVolumes({ files, mounts: fakeMounts() }, pod, '/k'), /it is not what "\/k" has/)
+})
+
+test('files for the group of a pod can be read by it, and folders give it what is made in them', async () => {
+  const context = contextOf(podOf({ securityContext: { fsGroup: 7 } }))
+  await mount({ name: 'v', configMap: { name: 'cm', defaultMode: 0o400 } }, context)
+  const { files } = context.host
+  const data = `/v/${await files.readLink('/v/..data')}`
+  const shown = async (path: string): Promise<unknown> => {
+    const { mode, gid } = (await files.status(path))!
+    return [mode, gid]
+  }
+  assert.deepEqual(
+    [await shown('/v'), await shown(data), await shown(`${data}/k`)],
+    [
+      [0o2755, 7],
+      [0o2755, 7],
+      [0o440, 7],
+    ],
+  )
+})
+
+test('files are written beside links that lead elsewhere, and old links go without what they lead to', async () => {
+  const root = await fs.realpath(await fs.mkdtemp(join(tmpdir(), 'writer-')))
+  try {
+    const volume = `${root}/volume`
+    await fs.mkdir(`${root}/node`)
+    await fs.writeFile(`${root}/node/secret`, 'kept')
+    await fs.mkdir(volume)
+    // As a container would have to leave them to reach the node's files (CVE-2017-1002102).
+    for (const name of ['stale', '..2020_01_01', '..data_tmp']) await fs.symlink(`${root}/node`, `${volume}/${name}`)
+    await fs.symlink('../node', `${volume}/..data`)
+    await writeVolumeFiles(systemFiles, volume, new Map([['k', file('v')]]), {}, now)
+    assert.equal(await fs.readFile(`${volume}/k`, 'utf8'), 'v')
+    assert.deepEqual((await fs.readdir(volume)).toSorted(), ['..2026_01_01_12_00_00.0', '..data', 'k'])
+    assert.deepEqual(await fs.readdir(`${root}/node`), ['secret'])
+  } finally {
+    await fs.rm(root, { recursive: true })
+  }
 })
