@@ -2,6 +2,7 @@ import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import type { Controller } from '#client/controller.ts'
 import { unlessGone } from '#client/unlessGone.ts'
+import { writeStatus } from '#client/writeStatus.ts'
 import type { ControllerContext } from '../context.ts'
 import { deletePod, markDisrupted } from '../disruptPod.ts'
 import { planOrphans, planRemovals, type Removal } from './plan.ts'
@@ -23,9 +24,10 @@ export function podGarbageCollector(context: ControllerContext): Controller {
     const { phase } = pod.status ?? {}
     const ended = phase === 'Succeeded' || phase === 'Failed'
     // Whoever counts failures has to see this one: the pod fails before it goes.
-    const marked =
-      cause === undefined || ended
-        ? pod
+    const marked = ended
+      ? pod
+      : cause === undefined
+        ? await unlessGone(writeStatus(client, pods, pod, { ...pod.status, phase: 'Failed' }, signal))
         : await markDisrupted(client, pod, { ...cause, phase: 'Failed' }, clock.now(), signal)
     if (marked !== undefined) await deletePod(client, marked, signal, 0)
   }

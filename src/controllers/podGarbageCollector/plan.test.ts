@@ -19,15 +19,15 @@ const nodeOf = (name: string): Node | undefined => [dead, alive].find(({ metadat
 function pod(
   name: string,
   node: string,
-  shape: { ending?: boolean; phase?: 'Succeeded' | 'Failed' | 'Running'; age?: number } = {},
+  shape: { ending?: boolean; phase?: 'Succeeded' | 'Failed' | 'Running'; age?: number; reason?: string } = {},
 ): Pod {
-  const { ending = false, phase = 'Running', age = 0 } = shape
+  const { ending = false, phase = 'Running', age = 0, reason } = shape
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, creationTimestamp: timeText(now - age * 1000), ...(ending ? { deletionTimestamp: 'x' } : {}) },
     spec: { containers: [], ...(node === '' ? {} : { nodeName: node }) },
-    status: { phase },
+    status: { phase, ...(reason === undefined ? {} : { reason }) },
   }
 }
 
@@ -68,6 +68,15 @@ const rows: readonly {
     ],
     threshold: 1,
     plan: { remove: ['old'] },
+  },
+  {
+    name: 'those that were evicted before older ones',
+    pods: [
+      pod('evicted', 'alive', { phase: 'Failed', age: 1, reason: 'Evicted' }),
+      pod('old', 'alive', { phase: 'Failed', age: 9 }),
+    ],
+    threshold: 1,
+    plan: { remove: ['evicted'] },
   },
 ]
 

@@ -9,7 +9,7 @@ const outOfServiceTaint = 'node.kubernetes.io/out-of-service'
 
 export interface Removal {
   readonly pod: Pod
-  /** What its status says; absent where it has ended by itself or was never placed. */
+  /** What its status says besides that it failed, for the pods of a node that is no more. */
   readonly cause?: { readonly reason: string; readonly message: string }
 }
 
@@ -40,10 +40,7 @@ export function planRemovals(
     }
     const node = nodeOf(nodeName)
     if (node === undefined) missing.set(nodeName, missingBefore.get(nodeName) ?? now)
-    else if (ending && isOutOfService(node)) {
-      const message = `PodGC: node ${nodeName} is out of service`
-      remove.push({ pod, cause: { reason: 'DeletionByPodGC', message } })
-    }
+    else if (ending && isOutOfService(node)) remove.push({ pod })
   }
   const suspects = new Set([...missing].filter(([, since]) => now - since >= quarantine).map(([name]) => name))
   return { remove: [...remove, ...surplus(pods, threshold)], missing, suspects }
@@ -62,13 +59,21 @@ function isOutOfService(node: Node): boolean {
   return declared && !isConditionTrue(node.status?.conditions, 'Ready')
 }
 
-/** The oldest finished pods above the number that is kept. */
+/** The finished pods above the number that is kept: first those that nodes evicted, then the oldest. */
 function surplus(pods: readonly Pod[], threshold: number): readonly Removal[] {
   const finished = pods.filter(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
   if (threshold <= 0 || finished.length <= threshold) return []
   const created = ({ metadata }: Pod): number => millisecondsOf(metadata.creationTimestamp) ?? 0
   return finished
-    .toSorted((a, b) => created(a) - created(b) || (a.metadata.name < b.metadata.name ? -1 : 1))
+    .toSorted(
+      (a, b) =>
+        wasEvicted(b) - wasEvicted(a) || created(a) - created(b) || (a.metadata.name < b.metadata.name ? -1 : 1),
+    )
     .slice(0, finished.length - threshold)
     .map((pod) => ({ pod }))
+}
+
+/** 1 for a pod that its node ended for want of resources: nobody counts on its record. */
+function wasEvicted({ status }: Pod): number {
+  return status?.phase === 'Failed' && status.reason === 'Evicted' ? 1 : 0
 }

@@ -38,10 +38,16 @@ const rows: readonly { name: string; pod: Pod; taints: readonly Taint[]; leaves:
   },
   { name: 'not at all', pod: pod([unreachable(0)]), taints: [taint('unreachable', 100)], leaves: now },
   {
-    name: 'the shortest of several tolerations',
+    name: 'the first of several tolerations',
     pod: pod([unreachable(300), unreachable(60)]),
     taints: [taint('unreachable', 10)],
-    leaves: now + 50_000,
+    leaves: now + 290_000,
+  },
+  {
+    name: 'everything tolerated, before a toleration that ends',
+    pod: pod([{ operator: 'Exists' }, unreachable(60)]),
+    taints: [taint('unreachable', 100)],
+    leaves: undefined,
   },
   {
     name: 'the time runs from when the pod came',

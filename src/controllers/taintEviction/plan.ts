@@ -17,13 +17,13 @@ export function leavesAt(pod: Pod, taints: readonly Taint[], now: number): numbe
   let leaves: number | undefined
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue
-    const tolerations = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint))
-    if (tolerations.length === 0) return now
-    const seconds = tolerations.map(({ tolerationSeconds }) => tolerationSeconds).filter((each) => each !== undefined)
-    if (seconds.length === 0) continue
-    const least = seconds.reduce((a, b) => Math.min(a, b))
+    // Of several tolerations the first counts, as upstream: a pod that tolerates everything before anything else stays.
+    const toleration = (pod.spec.tolerations ?? []).find((each) => tolerates(each, taint))
+    if (toleration === undefined) return now
+    const { tolerationSeconds } = toleration
+    if (tolerationSeconds === undefined) continue
     const since = Math.max(millisecondsOf(taint.timeAdded) ?? now, arrived)
-    const end = least <= 0 ? now : since + least * 1000
+    const end = tolerationSeconds <= 0 ? now : since + tolerationSeconds * 1000
     if (leaves === undefined || end < leaves) leaves = end
   }
   return leaves
