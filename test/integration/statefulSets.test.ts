@@ -5,6 +5,7 @@ import { controllerRevisions } from '#api/apps/v1/controllerRevision.ts'
 import { statefulSets, type StatefulSet } from '#api/apps/v1/statefulSet.ts'
 import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { resourceQuotas } from '#api/core/v1/resourceQuota.ts'
 import type { Draft } from '#client/client.ts'
 import { isReady } from '#controllers/podAvailability.ts'
 import type { SimulatedCluster } from '#simulation/simulatedCluster.ts'
@@ -311,6 +312,30 @@ test('an identity never runs twice: not while its node is silent, and not when t
     cluster.nodes.resume(lost.spec.nodeName!)
     await settled(cluster, 3)
     assert.notEqual((await client.get(pods, at('web-1'))).metadata.uid, lost.metadata.uid)
+  }))
+
+test('what cannot be made is told, and made once it can be', () =>
+  withNodes(async (cluster) => {
+    const { client } = cluster
+    await client.create(resourceQuotas, { metadata: at('few'), spec: { hard: { persistentvolumeclaims: '1' } } })
+    await untilHolds(cluster, resourceQuotas, 'few', ({ status }) => status?.hard !== undefined)
+    const template = templateOf()
+    template.spec.nodeSelector = { is: 'nowhere' }
+    const spec = { podManagementPolicy: 'Parallel', volumeClaimTemplates: claimTemplates, template } as const
+    await client.create(statefulSets, statefulSet({ ...spec, replicas: 2 }))
+    await cluster.clock.advance('3s')
+    const refusal =
+      'persistentvolumeclaims "data-web-1" is forbidden: exceeded quota: few, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=1, limited: persistentvolumeclaims=1'
+    const told = await eventsOf(cluster, 'web')
+    for (const each of [
+      `FailedCreate create Claim data-web-1 for Pod web-1 in StatefulSet web failed error: ${refusal}`,
+      `FailedCreate create Pod web-1 in StatefulSet web failed error: failed to create PVC data-web-1: ${refusal}`,
+    ]) {
+      assert.ok(told.includes(each), [each, ...told].join('\n'))
+    }
+    assert.equal(names(await podsOf(cluster)), 'web-0')
+    await client.delete(resourceQuotas, at('few'))
+    await cluster.until(async () => names(await podsOf(cluster)) === 'web-0,web-1')
   }))
 
 test('a pod of another owner in the way is left alone, and said', () =>
