@@ -5,6 +5,7 @@ import { volumeAttributesClasses } from '#api/storage/v1/volumeAttributesClass.t
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft } from '#client/client.ts'
 import type { Controller } from '#client/controller.ts'
+import { nameOfKey } from '#client/index.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { attributesClassProtection, claimProtection, volumeProtection } from '#machinery/volumeProtection.ts'
 import type { ControllerContext } from '../context.ts'
@@ -17,6 +18,11 @@ export function claimProtectionController({ client, informers }: ControllerConte
   const claims = informers.of(persistentVolumeClaims)
   const users = informers.of(pods)
   users.addIndex(byClaim, claimsInUse)
+  const isInUse = async (key: string, signal: AbortSignal): Promise<boolean> => {
+    const { namespace = '' } = nameOfKey(key)
+    const { items } = await client.listAll(pods, { namespace, signal })
+    return items.some((pod) => claimsInUse(pod).includes(key))
+  }
   return {
     name: 'pvc-protection-controller',
     permissions: [
@@ -31,7 +37,10 @@ export function claimProtectionController({ client, informers }: ControllerConte
       const claim = claims.get(key)
       if (claim === undefined) return
       const finalizers = planFinalizers(claim, claimProtection, () => users.byIndex(byClaim, key).length > 0)
-      if (finalizers !== undefined) await setFinalizers(client, persistentVolumeClaims, claim, finalizers, signal)
+      if (finalizers === undefined) return
+      // A pod may have got its node since the copies were taken, and what goes now is gone.
+      if (claim.metadata.deletionTimestamp !== undefined && (await isInUse(key, signal))) return
+      await setFinalizers(client, persistentVolumeClaims, claim, finalizers, signal)
     },
   }
 }
