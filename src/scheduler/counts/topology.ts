@@ -24,6 +24,7 @@ export class Topology implements NodeCounter {
   readonly #values: string[] = ['']
   readonly #nodes: number[] = [0]
   readonly #free: number[] = []
+  #unlabelled = 0
 
   constructor(key: string) {
     this.key = key
@@ -31,6 +32,16 @@ export class Topology implements NodeCounter {
 
   follow(cluster: ClusterView): void {
     this.#follower.follow(cluster, this)
+  }
+
+  /** How many domains there are. */
+  get domainCount(): number {
+    return this.#numbers.size
+  }
+
+  /** How many nodes are in none. */
+  get unlabelled(): number {
+    return this.#unlabelled
   }
 
   /** Every number is below this. */
@@ -50,6 +61,7 @@ export class Topology implements NodeCounter {
     this.ofNode = grown(this.ofNode, at + 1)
     if (labels === undefined || !Object.hasOwn(labels, this.key)) {
       this.ofNode[at] = noDomain
+      this.#unlabelled++
       return
     }
     const value = labels[this.key]!
@@ -66,7 +78,10 @@ export class Topology implements NodeCounter {
 
   leave(at: number): void {
     const number = this.ofNode[at]!
-    if (number === noDomain) return
+    if (number === noDomain) {
+      this.#unlabelled--
+      return
+    }
     this.ofNode[at] = noDomain
     if (--this.#nodes[number]! > 0) return
     this.#numbers.delete(this.#values[number]!)

@@ -272,6 +272,7 @@ function ignoredOf(
   let marks: Uint8Array | undefined
   let count = 0
   for (const { table } of soft) {
+    if (table.topology.unlabelled === 0) continue
     const { domains } = table
     for (let i = 0; i < positions.length; i++) {
       if (domains[positions[i]!] !== noDomain) continue
@@ -290,7 +291,8 @@ function domainsAmong({ domains, topology }: PodTable, positions: Int32Array, ig
   if (seen.length < topology.size) seen = new Uint8Array(2 * topology.size)
   else seen.fill(0, 0, topology.size)
   let count = 0
-  for (let i = 0; i < positions.length; i++) {
+  const most = topology.domainCount + Math.min(topology.unlabelled, 1)
+  for (let i = 0; i < positions.length && count < most; i++) {
     if (ignored?.[i] === 1) continue
     const domain = domains[positions[i]!]!
     count += 1 - seen[domain]!
