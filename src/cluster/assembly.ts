@@ -254,9 +254,8 @@ async function openControlPlane(
   const tokenAuthenticators = await furtherTokens(surroundings, config)
   const tokenKey = createPrivateKey(certificates.tokenKey)
   const { certificate, key } = certificates.kubeletClient
-  const usage: Pick<ClusterMetrics, 'store' | 'others'> | undefined = config.metrics
-    ? { store: new MetricsStore(scrapeInterval), others: [] }
-    : undefined
+  const usage: Pick<ClusterMetrics, 'store' | 'others'> | undefined =
+    config.metrics === false ? undefined : { store: new MetricsStore(scrapeInterval), others: [] }
   const strategies = allStrategies({
     addresses: config.serviceRange,
     nodePorts: config.nodePorts,

@@ -39,8 +39,8 @@ export interface ClusterConfig {
   readonly ephemeral: boolean
   /** Whether nodes and pods reach what is outside of this machine, such as registries, under its address. */
   readonly outside: boolean
-  /** Whether the cluster tells what nodes and pods use (`kubectl top`, autoscaling by cpu and memory). */
-  readonly metrics: boolean
+  /** Whether the cluster tells what nodes and pods use (`kubectl top`, autoscaling by cpu and memory); true when absent. */
+  readonly metrics?: boolean
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */

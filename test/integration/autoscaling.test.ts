@@ -7,8 +7,11 @@ import {
   type HorizontalPodAutoscaler,
   type HorizontalPodAutoscalerSpec,
 } from '#api/autoscaling/v2/horizontalPodAutoscaler.ts'
+import { customResourceDefinitions } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import { events } from '#api/core/v1/event.ts'
+import { pods } from '#api/core/v1/pod.ts'
 import { services } from '#api/core/v1/service.ts'
+import { resource } from '#api/resource.ts'
 import { simulatedCluster, type SimulatedCluster, type SimulatedClusterOptions } from '#simulation/simulatedCluster.ts'
 
 const at = { name: 'web', namespace: 'default' }
@@ -205,4 +208,83 @@ test('a target that is not there, one that rests, and one that two autoscalers w
   )
   await client.delete(horizontalPodAutoscalers, other)
   await cluster.until(async () => facts(await autoscaler(cluster))['ScalingActive'] === 'True ValidMetricFound')
+})
+
+test('an object of a kind that users defined is scaled through its scale', async () => {
+  await using cluster = await simulatedCluster({ nodes: 1 })
+  const { client } = cluster
+  const racks = resource({
+    group: 'example.com',
+    version: 'v1',
+    kind: 'Rack',
+    plural: 'racks',
+    scope: 'Namespaced',
+  })
+  const object = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+  await client.create(customResourceDefinitions, {
+    metadata: { name: 'racks.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'racks', kind: 'Rack' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec: object, status: object } } as never },
+          subresources: {
+            status: {},
+            scale: {
+              specReplicasPath: '.spec.replicas',
+              statusReplicasPath: '.status.replicas',
+              labelSelectorPath: '.status.selector',
+            },
+          },
+        },
+      ],
+    },
+  })
+  await cluster.until(async () =>
+    (await client.get(customResourceDefinitions, { name: 'racks.example.com' })).status?.conditions?.some(
+      ({ type, status }) => type === 'Established' && status === 'True',
+    ),
+  )
+  const rack = await client.create(racks, { metadata: at, spec: { replicas: 2 } } as never)
+  await client.updateStatus(racks, { ...rack, status: { replicas: 2, selector: 'app=web' } } as never)
+  for (const name of ['a', 'b']) {
+    await client.create(pods, {
+      metadata: { ...at, name, labels, annotations: { [`${load}/cpu.c`]: '200m', [`${load}/cpu`]: '1' } },
+      spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '200m' } } }] },
+    })
+  }
+  await client.create(horizontalPodAutoscalers, {
+    metadata: at,
+    spec: {
+      scaleTargetRef: { apiVersion: 'example.com/v1', kind: 'Rack', name: 'web' },
+      maxReplicas: 10,
+      metrics: [
+        {
+          type: 'ContainerResource',
+          containerResource: { name: 'cpu', container: 'c', target: { type: 'Utilization', averageUtilization: 50 } },
+        },
+      ],
+    },
+  })
+  await cluster.until(
+    async () => ((await client.get(racks, at)) as { spec?: { replicas?: number } }).spec?.replicas === 4,
+  )
+  assert.deepEqual(await told(cluster), [
+    'Normal SuccessfulRescale horizontal-pod-autoscaler: New size: 4; reason: cpu container resource utilization (percentage of request) above target',
+  ])
+  await client.patch(horizontalPodAutoscalers, at, {
+    type: 'merge',
+    body: { spec: { scaleTargetRef: { apiVersion: 'example.com/v1', kind: 'Shelf' } } },
+  })
+  await cluster.until(async () => facts(await autoscaler(cluster))['AbleToScale'] === 'False FailedGetScale')
+  assert.ok(
+    (await told(cluster)).includes(
+      'Warning FailedGetScale horizontal-pod-autoscaler: no matches for kind "Shelf" in group "example.com"',
+    ),
+  )
 })
