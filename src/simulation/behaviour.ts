@@ -180,14 +180,22 @@ export function behaviourOf(
 ): PodBehaviour {
   const asked = askedBehaviour(pod, habits)
   if (declared === undefined && asked.containers === undefined) return asked.behaviour
+  const find = (container: string, attempt: number): ContainerBehaviour => {
+    const own = declared?.(pod, container, attempt)
+    const common = asked.behaviour.of(container, attempt)
+    if (own === undefined) return inRun(common, attempt)
+    // An ending that a test declares is not undone by runs of an annotation.
+    const { runs: _runs, ...plain } = common
+    return inRun({ ...(own.exitAfter === undefined ? common : plain), ...own }, attempt)
+  }
+  // Autoscalers ask four times a minute.
+  const found = new Map<string, ContainerBehaviour>()
   return {
     of(container, attempt) {
-      const own = declared?.(pod, container, attempt)
-      const common = asked.behaviour.of(container, attempt)
-      if (own === undefined) return inRun(common, attempt)
-      // An ending that a test declares is not undone by runs of an annotation.
-      const { runs: _runs, ...plain } = common
-      return inRun({ ...(own.exitAfter === undefined ? common : plain), ...own }, attempt)
+      const run = `${container} ${attempt}`
+      let behaviour = found.get(run)
+      if (behaviour === undefined) found.set(run, (behaviour = find(container, attempt)))
+      return behaviour
     },
     problems: asked.behaviour.problems,
   }
