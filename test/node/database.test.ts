@@ -108,6 +108,14 @@ test(
       assert.equal(await kube('get', 'pod', 'redis-0', '-o', 'jsonpath={.spec.nodeName}'), node)
       await goesOn('the drain of its node')
 
+      const summary = await kube('get', '--raw', `/api/v1/nodes/${node}/proxy/stats/summary`)
+      assert.match(summary, /"name":"data","pvcRef":\{"name":"data-redis-0","namespace":"default"\}/)
+      const metrics = await kube('get', '--raw', `/api/v1/nodes/${node}/proxy/metrics`)
+      assert.match(
+        metrics,
+        /^kubelet_volume_stats_used_bytes\{namespace="default",persistentvolumeclaim="data-redis-0"\} \d+$/m,
+      )
+
       await kube('delete', 'pod', 'writer', '--wait')
       const count = Number(await kube('exec', 'redis-0', '--', 'redis-cli', 'scard', 'rows'))
       console.log(`${count} rows, all that were acknowledged`)

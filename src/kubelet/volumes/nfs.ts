@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import type { Files } from '#lib/host/files.ts'
 import { CommandError } from '#lib/host/process.ts'
 import { mountArguments, type MountRequest } from '#lib/host/mount.ts'
 import { isMountPoint } from './local.ts'
@@ -24,7 +25,7 @@ export const nfs: VolumeType = {
     } catch (error) {
       await host.mounts.unmount(folder)
       await host.files.removeIfEmpty(folder)
-      throw describeFailure(error, request)
+      throw await describeFailure(host.files, error, request)
     }
     return mounted
   },
@@ -34,13 +35,17 @@ function bracketed(server: string): string {
   return isIPv6(server) ? `[${server}]` : server
 }
 
+/** Where mount(8) looks for the program that speaks NFS. */
+const helpers = ['/sbin/mount.nfs', '/usr/sbin/mount.nfs']
+
 /** Kubernetes' words about a mount that failed, and what is missing on the node if that is why. */
-function describeFailure(error: unknown, request: MountRequest): unknown {
+async function describeFailure(files: Files, error: unknown, request: MountRequest): Promise<unknown> {
   if (!(error instanceof CommandError)) return error
   const { result } = error
   const status = result === undefined ? error.message : `exit status ${result.code}`
   const output = `${result?.stdout ?? ''}${result?.stderr ?? ''}`
-  const hint = output.includes('helper program')
+  const found = await Promise.all(helpers.map((path) => files.realPath(path)))
+  const hint = found.every((path) => path === undefined)
     ? 'This node has no program to mount NFS (/sbin/mount.nfs): install the package "nfs-common" (Debian, Ubuntu) or "nfs-utils" (others) on it.\n'
     : ''
   return new Error(

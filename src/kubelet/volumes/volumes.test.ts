@@ -247,6 +247,11 @@ Output: ${output}This node has no program to mount NFS (/sbin/mount.nfs): instal
 `,
   })
   assert.equal(await context.host.files.status(context.folder), undefined)
+  const withHelper = { ...host, files: fakeFiles({ '/usr/sbin/mount.nfs': '' }) }
+  await assert.rejects(
+    mount({ name: 'pv', nfs: { server: 's', path: '/e' } }, { ...context, host: withHelper }),
+    /program\.\n$/,
+  )
   await mount({ name: 'pv', nfs: { server: 's', path: '/e', readOnly: true } }, context)
   assert.deepEqual(
     context.host.mounts.list().map(({ source, options }) => [source, options]),
