@@ -103,9 +103,12 @@ export class Attempts {
   #promiseTest(pod: Pod): AlsoTest | undefined {
     const { nominations } = this.#context
     if (nominations.isEmpty) return undefined
-    return (node, hooks) => {
-      const promised = nominations.ahead(pod, node.name)
-      return promised.length === 0 ? undefined : new Trial(pod, node, hooks).with({ added: promised }).objection()
+    return {
+      nodes: nominations.nodes,
+      test(node, hooks) {
+        const promised = nominations.ahead(pod, node.name)
+        return promised.length === 0 ? undefined : new Trial(pod, node, hooks).with({ added: promised }).objection()
+      },
     }
   }
 

@@ -45,8 +45,12 @@ export interface Fitting extends Considered {
   readonly diagnosis: Diagnosis
 }
 
-/** Tests a node once more that every plugin accepts. */
-export type AlsoTest = (node: NodeView, hooks: readonly Hook[]) => NodeRejection | undefined
+/** Tests some nodes once more, those that every plugin accepts. */
+export interface AlsoTest {
+  /** Their names. */
+  readonly nodes: Iterable<string>
+  test(node: NodeView, hooks: readonly Hook[]): NodeRejection | undefined
+}
 
 /** The two halves of a decision, for those who have to do something in between. */
 export interface Placement {
@@ -108,20 +112,18 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     }
     const firstAt = first === undefined ? undefined : cluster.positionOf(first)
     if (firstAt !== undefined && firstRejection(pod, hooks, nodes[firstAt]!) === undefined) {
-      if (alsoTest?.(nodes[firstAt]!, hooks) === undefined) {
+      if (alsoTest?.test(nodes[firstAt]!, hooks) === undefined) {
         fitting.positions = Int32Array.of(firstAt)
         return fitting
       }
     }
     let count = 0
-    const test = (at: number): void => {
-      const further = alsoTest?.(nodes[at]!, hooks)
-      if (further === undefined) feasible[count++] = at
-      else fitting.further.set(at, further)
-    }
     if (verdicts === undefined) {
       for (const at of positionsOf(named!.names, cluster)) {
-        if (firstRejection(pod, hooks, nodes[at]!) === undefined) test(at)
+        if (firstRejection(pod, hooks, nodes[at]!) !== undefined) continue
+        const further = alsoTest?.test(nodes[at]!, hooks)
+        if (further === undefined) feasible[count++] = at
+        else fitting.further.set(at, further)
       }
     } else {
       verdicts.follow(pod, hooks, cluster)
@@ -135,13 +137,19 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
           }
         }
       }
-      if (alsoTest === undefined) {
-        for (let at = 0; at < nodes.length; at++) {
-          // Without a branch, which would be guessed wrong as often as not.
-          feasible[count] = at
-          count += Number(rejected[at] === 0)
-        }
-      } else for (let at = 0; at < nodes.length; at++) if (rejected[at] === 0) test(at)
+      for (const name of alsoTest?.nodes ?? []) {
+        const at = cluster.positionOf(name)
+        if (at === undefined || rejected[at] === 1) continue
+        const further = alsoTest!.test(nodes[at]!, hooks)
+        if (further === undefined) continue
+        rejected[at] = 1
+        fitting.further.set(at, further)
+      }
+      for (let at = 0; at < nodes.length; at++) {
+        // Without a branch, which would be guessed wrong as often as not.
+        feasible[count] = at
+        count += Number(rejected[at] === 0)
+      }
     }
     fitting.positions = feasible.subarray(0, count)
     return fitting

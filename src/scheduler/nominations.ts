@@ -14,6 +14,11 @@ export class Nominations {
     return this.#nodes.size === 0
   }
 
+  /** The nodes that are promised to any pod. */
+  get nodes(): Iterable<string> {
+    return this.#byNode.keys()
+  }
+
   /** Promises a node to a pod; without a node takes a promise back. */
   set(pod: Pod, node: string | undefined): void {
     this.remove(pod)

@@ -14,7 +14,7 @@ const node: Node = {
       { key: 'busy', effect: 'NoSchedule' },
     ],
   },
-  status: { allocatable: { cpu: '2', memory: '1Gi', pods: '3' } },
+  status: { allocatable: { cpu: '2', memory: '1Gi', pods: '3', 'example.com/gpu': '1' } },
 }
 const tolerations = [{ key: 'gone', operator: 'Exists' as const }]
 const podOf = (uid: string, spec: Partial<Pod['spec']> = {}, phase: 'Running' | 'Succeeded' = 'Running'): Pod => ({
@@ -26,6 +26,9 @@ const podOf = (uid: string, spec: Partial<Pod['spec']> = {}, phase: 'Running' | 
 })
 const asking = (cpu: string): Partial<Pod['spec']> => ({
   containers: [{ name: 'c', resources: { requests: { cpu } } }],
+})
+const wanting = (resource: string): Partial<Pod['spec']> => ({
+  containers: [{ name: 'c', resources: { requests: { [resource]: '1' } } }],
 })
 const port = (hostPort: number, hostIP?: string): Partial<Pod['spec']> => ({
   containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort, ...(hostIP === undefined ? {} : { hostIP }) }] }],
@@ -46,6 +49,13 @@ const rows: readonly [string, Pod, readonly Pod[], string | undefined][] = [
     "OutOfcpu: Node didn't have enough resource: cpu, requested: 1500, used: 600, capacity: 2000",
   ],
   ['those that are done count no more', podOf('a', asking('2')), [podOf('b', asking('2'), 'Succeeded')], undefined],
+  [
+    'a resource of which too little is left',
+    podOf('a', wanting('example.com/gpu')),
+    [podOf('b', wanting('example.com/gpu'))],
+    "OutOfexample.com/gpu: Node didn't have enough resource: example.com/gpu, requested: 1, used: 1, capacity: 1",
+  ],
+  ['a resource that the node knows nothing of', podOf('a', wanting('example.com/dongle')), [], undefined],
   [
     'too many pods',
     podOf('a'),

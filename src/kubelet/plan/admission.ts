@@ -63,9 +63,10 @@ function checkResources(pod: Pod, active: readonly Pod[], allocatable: ResourceL
     ['cpu', (resources) => resources.milliCpu],
     ['memory', (resources) => resources.memory],
     ['ephemeral-storage', (resources) => resources.ephemeralStorage],
-    ...[...request.others.keys()].map(
-      (name) => [name, (resources: PodResources) => resources.others.get(name) ?? 0] as const,
-    ),
+    // What a node does not know of may be a resource of the cluster, or one that was advertised just now.
+    ...[...request.others.keys()]
+      .filter((name) => capacity.others.has(name))
+      .map((name) => [name, (resources: PodResources) => resources.others.get(name) ?? 0] as const),
   ]
   for (const [name, read] of checks) {
     const wanted = read(request)
