@@ -1,6 +1,7 @@
 /** Directories of nodes that claims get, under simulated time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { events } from '#api/core/v1/event.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { persistentVolumeClaims } from '#api/core/v1/persistentVolumeClaim.ts'
 import { persistentVolumes, type PersistentVolume } from '#api/core/v1/persistentVolume.ts'
@@ -175,4 +176,33 @@ test('the part of a node that removes directories may report of its own volumes 
   await assert.rejects(own.delete(persistentVolumes, { name }), /cannot delete resource "persistentvolumes"/)
   await own.patchStatus(persistentVolumes, { name }, report({ reason: 'Tried' }))
   assert.equal((await client.get(persistentVolumes, { name })).status?.reason, 'Tried')
+})
+
+test('a node refuses to remove what is not the directory of the volume, and says so once', async () => {
+  await using cluster = await simulatedCluster(local)
+  const { client } = cluster
+  const annotations = { 'pv.kubernetes.io/provisioned-by': 'k8ts.dev/local', 'k8ts.dev/node': 'simulated-1' }
+  const values = ['simulated-1']
+  const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In' as const, values }]
+  await client.create(persistentVolumes, {
+    metadata: { name: 'by-hand', annotations },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '1Gi' },
+      claimRef: { name: 'gone', namespace: 'default', uid: 'gone' },
+      local: { path: '/etc' },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
+      persistentVolumeReclaimPolicy: 'Delete',
+    },
+  })
+  await cluster.clock.advance('1m')
+  const { status } = await client.get(persistentVolumes, { name: 'by-hand' })
+  const message = '"/etc" is not the directory of this volume: that is "/var/lib/k8ts/volumes/simulated-1/by-hand"'
+  assert.deepEqual([status?.phase, status?.reason, status?.message], ['Released', 'RemovalFailed', message])
+  assert.deepEqual(await said(cluster, 'PersistentVolume'), [`by-hand: Warning VolumeFailedDelete ${message}`])
+  const { items } = await client.list(events, { fieldSelector: 'reason=VolumeFailedDelete' })
+  assert.deepEqual(
+    items.map(({ count }) => count),
+    [1],
+  )
 })

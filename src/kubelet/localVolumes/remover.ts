@@ -36,6 +36,8 @@ export interface LocalVolumeRemoverOptions {
   readonly needs?: readonly string[]
 }
 
+const removalFailed = 'RemovalFailed'
+
 /**
  * Removes the directories of volumes whose claims are gone, and notes that in their status: the provisioner deletes the
  * volume then, which a node may not do itself.
@@ -70,8 +72,10 @@ function removalController({ nodeOf, informers, events }: LocalVolumeRemoverOpti
     message: string,
     signal: AbortSignal,
   ): Promise<void> {
+    // Said once for each change: the write of the status comes back as one.
+    if (volume.status?.reason === removalFailed && volume.status.message === message) return
     recorder.record(referenceTo(persistentVolumes, volume), { type: 'Warning', reason: 'VolumeFailedDelete', message })
-    await note(node, volume, { reason: 'RemovalFailed', message }, signal)
+    await note(node, volume, { reason: removalFailed, message }, signal)
   }
 
   return {
