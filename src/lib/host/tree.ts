@@ -6,8 +6,10 @@
  *     └─ data          opened as /proc/self/fd/<volume>/data, without following links
  *        └─ file       opened as /proc/self/fd/<data>/file, and so on
  */
+import * as sync from 'node:fs'
 import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 
 /** Node has no name for it: a handle that stands for a place and reads nothing of it. */
 const pathOnly = 0o10000000
@@ -17,6 +19,9 @@ export interface HeldPath extends AsyncDisposable {
   readonly path: string
   readonly kind: 'file' | 'folder'
 }
+
+/** Some milliseconds of work, after which others have their turn. */
+const mostWithoutBreak = 200
 
 export interface GroupChange {
   readonly gid: number
@@ -39,17 +44,20 @@ const openPlace = (path: string): Promise<fs.FileHandle> => fs.open(path, pathOn
  * changed is told to `failed` and passed over; `counted` is called for each.
  */
 export async function changeGroupBelow(
-  root: string,
+  top: string,
   change: GroupChange,
   { counted, failed }: { counted: () => void; failed: (path: string, error: unknown) => void },
 ): Promise<void> {
-  const visit = async (handle: fs.FileHandle, shown: string): Promise<void> => {
-    const found = await handle.stat()
+  // A call that waits for a thread costs ten times what the kernel needs for it: so they are made at once, for a while.
+  let sinceBreak = 0
+  const visit = async (descriptor: number, shown: string): Promise<void> => {
+    const path = `/proc/self/fd/${descriptor}`
+    const found = sync.fstatSync(descriptor)
     if (found.isDirectory()) {
-      for (const name of await fs.readdir(pathOf(handle))) {
-        let inner: fs.FileHandle
+      for (const name of sync.readdirSync(path)) {
+        let inner: number
         try {
-          inner = await openPlace(`${pathOf(handle)}/${name}`)
+          inner = sync.openSync(`${path}/${name}`, pathOnly | constants.O_NOFOLLOW)
         } catch (error) {
           // Somebody removed it meanwhile.
           if (codeOf(error) === 'ENOENT') continue
@@ -58,7 +66,7 @@ export async function changeGroupBelow(
         try {
           await visit(inner, `${shown}/${name}`)
         } finally {
-          await inner.close()
+          sync.closeSync(inner)
         }
       }
     }
@@ -66,20 +74,23 @@ export async function changeGroupBelow(
     const bits = found.isDirectory() ? change.folderMode : change.fileMode
     const isRight = found.isSymbolicLink() || (found.mode & bits) === bits
     try {
-      if (found.gid !== change.gid) await fs.chown(pathOf(handle), found.uid, change.gid)
+      if (found.gid !== change.gid) sync.chownSync(path, found.uid, change.gid)
       // A new group takes the set-id bits of files away, so these are given after it.
       if (!isRight || (found.isDirectory() && found.gid !== change.gid)) {
-        await fs.chmod(pathOf(handle), (found.mode & 0o7777) | bits)
+        sync.chmodSync(path, (found.mode & 0o7777) | bits)
       }
     } catch (error) {
       failed(shown, error)
     }
+    if (++sinceBreak < mostWithoutBreak) return
+    sinceBreak = 0
+    await setImmediate()
   }
-  const handle = await openPlace(root)
+  const root = sync.openSync(top, pathOnly | constants.O_NOFOLLOW)
   try {
-    await visit(handle, root)
+    await visit(root, top)
   } finally {
-    await handle.close()
+    sync.closeSync(root)
   }
 }
 
