@@ -13,6 +13,7 @@ import type { Component } from '#lib/component.ts'
 import { kubeletApi, type KubeletApi } from './api/kubeletApi.ts'
 import { rotateLogs, type RotatedLog } from './api/logRotation.ts'
 import { startKubeletServer } from './api/server.ts'
+import { ownUsage } from '#lib/host/ownUsage.ts'
 import { nodeStats } from './api/stats.ts'
 import { KubeletMetrics } from './kubeletMetrics.ts'
 import { volumeStats } from './api/volumeStats.ts'
@@ -136,6 +137,7 @@ async function runKubelet(
     cgroups: host.cgroups,
     podCgroups: node.cgroups,
     nodeCgroup: options.cgroupRoot,
+    own: ownUsage,
     folder: directories.root,
     logFolder: (pod) => podLogFolder(node, pod),
     workers: () => workers.all(),

@@ -88,6 +88,7 @@ function start() {
     cgroups,
     podCgroups,
     nodeCgroup: '/n',
+    own: () => ({ cpuNanoseconds: 0.5e9, residentBytes: 1000 }),
     folder: '/var/kubelet',
     logFolder: () => '/logs',
     workers: () => [worker],
@@ -108,8 +109,8 @@ test('the resource metrics of containers, pods and the node', () => {
       `container_cpu_usage_seconds_total{container="main",namespace="default",pod="web"} 3 ${began}`,
       `container_memory_working_set_bytes{container="main",namespace="default",pod="web"} 7000 ${began}`,
       `container_start_time_seconds{container="main",namespace="default",pod="web"} ${began / 1000 + 1}`,
-      `node_cpu_usage_seconds_total 3 ${began}`,
-      `node_memory_working_set_bytes 7000 ${began}`,
+      `node_cpu_usage_seconds_total 3.5 ${began}`,
+      `node_memory_working_set_bytes 8000 ${began}`,
       `pod_cpu_usage_seconds_total{namespace="default",pod="web"} 3 ${began}`,
       `pod_memory_working_set_bytes{namespace="default",pod="web"} 7000 ${began}`,
       'resource_scrape_error 0',
@@ -149,7 +150,10 @@ test('a summary with rates since the one before', async () => {
       process_stats: { process_count: 2 },
     },
   ])
-  assert.deepEqual([node['nodeName'], node['cpu'], node['memory'].availableBytes], ['n1', cpu, 3000])
+  assert.deepEqual(
+    [node['nodeName'], node['cpu'], node['memory'].availableBytes],
+    ['n1', { ...cpu, usageCoreNanoSeconds: 8.5e9 }, 2000],
+  )
   assert.deepEqual([node['rlimit'], node['fs'].usedBytes], [{ time, maxpid: 32_768, curproc: 250 }, 60])
   assert.deepEqual(node['swap'], { time, swapAvailableBytes: 0, swapUsageBytes: 0 })
 })

@@ -1,5 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { CgroupDetail, CgroupUsage, Cgroups } from '#lib/host/cgroup.ts'
+import type { OwnUsage } from '#lib/host/ownUsage.ts'
 import type { Files } from '#lib/host/files.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { PodCgroups } from '../cgroups/podCgroups.ts'
@@ -17,8 +18,10 @@ export interface NodeStatsOptions {
   readonly machine: MachineFacts
   readonly cgroups: Cgroups
   readonly podCgroups: PodCgroups
-  /** The control group of everything on the node. */
+  /** The control group of the pods of the node, and of what they are below. */
   readonly nodeCgroup: string
+  /** The node's agent, which is in no control group of the node. */
+  readonly own: () => OwnUsage
   /** Where what pods write is kept, and where their logs are. */
   readonly folder: string
   readonly logFolder: (pod: Pod) => string
@@ -45,8 +48,23 @@ export class StatsSource {
     this.startedAt = options.clock.now()
   }
 
+  /** The pods of the node and its agent, which on the first node is the control plane too. */
   node(): CgroupUsage | undefined {
-    return this.options.cgroups.usage(this.#root)
+    const usage = this.options.cgroups.usage(this.#root)
+    return usage === undefined ? undefined : together(usage, this.agent())
+  }
+
+  agent(): CgroupUsage {
+    const { cpuNanoseconds, residentBytes } = this.options.own()
+    return {
+      cpuNanoseconds,
+      memoryUsageBytes: residentBytes,
+      memoryWorkingSetBytes: residentBytes,
+      memoryRssBytes: residentBytes,
+      pageFaults: 0,
+      majorPageFaults: 0,
+      pids: 1,
+    }
   }
 
   nodeDetail(): CgroupDetail | undefined {
@@ -95,5 +113,17 @@ export class StatsSource {
     // The process may have ended meanwhile.
     const text = await this.options.files.readText(path).catch(() => undefined)
     return parseNetworkDevices(text ?? '')
+  }
+}
+
+function together(a: CgroupUsage, b: CgroupUsage): CgroupUsage {
+  return {
+    cpuNanoseconds: a.cpuNanoseconds + b.cpuNanoseconds,
+    memoryUsageBytes: a.memoryUsageBytes + b.memoryUsageBytes,
+    memoryWorkingSetBytes: a.memoryWorkingSetBytes + b.memoryWorkingSetBytes,
+    memoryRssBytes: a.memoryRssBytes + b.memoryRssBytes,
+    pageFaults: a.pageFaults + b.pageFaults,
+    majorPageFaults: a.majorPageFaults + b.majorPageFaults,
+    pids: a.pids + b.pids,
   }
 }

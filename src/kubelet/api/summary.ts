@@ -40,10 +40,12 @@ export class StatsSummary {
     const processes = /\/(\d+) /.exec(load ?? '')?.[1]
     return {
       nodeName,
-      systemContainers:
-        podsUsage === undefined
+      systemContainers: [
+        { name: 'kubelet', startTime: timeText(source.startedAt), ...this.#use('kubelet', source.agent(), at) },
+        ...(podsUsage === undefined
           ? []
-          : [{ name: 'pods', startTime: timeText(source.startedAt), ...this.#use('pods', podsUsage, at) }],
+          : [{ name: 'pods', startTime: timeText(source.startedAt), ...this.#use('pods', podsUsage, at) }]),
+      ],
       startTime: timeText(source.startedAt),
       ...(usage === undefined ? {} : this.#use('node', usage, at, machine.memoryBytes)),
       ...(network === undefined ? {} : { network }),
