@@ -9,7 +9,7 @@ import { messageOf } from '#lib/errorText.ts'
 import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import type { SchedulerCache } from './cache.ts'
-import type { AlsoTest, Diagnosis, Fitting } from './cycle.ts'
+import type { Diagnosis, Fitting } from './cycle.ts'
 import { failureMessage, preemptionMessage } from './diagnosis.ts'
 import { explain } from './explanation/explain.ts'
 import type { Extender } from './extenders/extender.ts'
@@ -25,9 +25,9 @@ import type { Failure, PodReports } from './podReports.ts'
 import { chooseCandidate } from './preemption/choose.ts'
 import { makeRoom } from './preemption/evict.ts'
 import { planPreemption, type PreemptionOptions } from './preemption/plan.ts'
-import { Trial } from './preemption/trial.ts'
 import type { Candidate } from './preemption/victims.ts'
 import { defaultSchedulerName, type Profile } from './profile.ts'
+import { promiseTest } from './promiseTest.ts'
 import type { SchedulingQueue } from './queue.ts'
 import { failed, Reservation, type Setback } from './reservation.ts'
 
@@ -81,7 +81,7 @@ export class Attempts {
     const extenders = this.#context.extenders.filter((extender) => extender.isInterested(pod))
     // An extender may turn down the node that was promised, and is then asked about the others.
     const first = extenders.length > 0 ? undefined : nominations.nodeOf(pod)
-    const fitting = profile.placement.findFitting(pod, cache.snapshot(), this.#promiseTest(pod), first)
+    const fitting = profile.placement.findFitting(pod, cache.snapshot(), promiseTest(pod, nominations), first)
     if (extenders.length > 0) return this.#attemptWith(extenders, pod, profile, fitting)
     if (fitting.positions.length > 0) this.#place(pod, profile, fitting)
     else void this.#preemptOrWait(pod, profile, fitting, fitting.diagnosis)
@@ -97,19 +97,6 @@ export class Attempts {
   async end(): Promise<void> {
     for (const { abort } of this.#waits.values()) abort.abort(this.#signal.reason)
     await Promise.all(this.#background)
-  }
-
-  /** Sees to it that a node is not given away twice: to this pod, and to one that it is promised to. */
-  #promiseTest(pod: Pod): AlsoTest | undefined {
-    const { nominations } = this.#context
-    if (nominations.isEmpty) return undefined
-    return {
-      nodes: nominations.nodes,
-      test(node, hooks) {
-        const promised = nominations.ahead(pod, node.name)
-        return promised.length === 0 ? undefined : new Trial(pod, node, hooks).with({ added: promised }).objection()
-      },
-    }
   }
 
   async #attemptWith(extenders: readonly Extender[], pod: Pod, profile: Profile, fitting: Fitting): Promise<void> {

@@ -49,7 +49,7 @@ export interface Fitting extends Considered {
 export interface AlsoTest {
   /** Their names. */
   readonly nodes: Iterable<string>
-  test(node: NodeView, hooks: readonly Hook[]): NodeRejection | undefined
+  test(node: NodeView, hooks: readonly Hook[], verdicts: Verdicts | undefined): NodeRejection | undefined
 }
 
 /** The two halves of a decision, for those who have to do something in between. */
@@ -112,7 +112,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     }
     const firstAt = first === undefined ? undefined : cluster.positionOf(first)
     if (firstAt !== undefined && firstRejection(pod, hooks, nodes[firstAt]!) === undefined) {
-      if (alsoTest?.test(nodes[firstAt]!, hooks) === undefined) {
+      if (alsoTest?.test(nodes[firstAt]!, hooks, verdicts) === undefined) {
         fitting.positions = Int32Array.of(firstAt)
         return fitting
       }
@@ -121,7 +121,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     if (verdicts === undefined) {
       for (const at of positionsOf(named!.names, cluster)) {
         if (firstRejection(pod, hooks, nodes[at]!) !== undefined) continue
-        const further = alsoTest?.test(nodes[at]!, hooks)
+        const further = alsoTest?.test(nodes[at]!, hooks, verdicts)
         if (further === undefined) feasible[count++] = at
         else fitting.further.set(at, further)
       }
@@ -140,7 +140,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
       for (const name of alsoTest?.nodes ?? []) {
         const at = cluster.positionOf(name)
         if (at === undefined || rejected[at] === 1) continue
-        const further = alsoTest!.test(nodes[at]!, hooks)
+        const further = alsoTest!.test(nodes[at]!, hooks, verdicts)
         if (further === undefined) continue
         rejected[at] = 1
         fitting.further.set(at, further)

@@ -115,6 +115,8 @@ function viewOf({ cluster, nodes }: PreemptionSituation['attempt'], name: string
 /** What was found for a node, and its pods then: one may be replaced by a later state of itself without a new view. */
 interface Remembered {
   readonly pods: readonly Pod[]
+  /** The pods that it was promised to. */
+  readonly promised: readonly Pod[]
   readonly found: Candidate | NoVictims
 }
 
@@ -128,17 +130,19 @@ function findVictims(situation: PreemptionSituation, view: NodeView): Candidate 
   const promised = nominations.ahead(pod, view.name)
   const select = (): Candidate | NoVictims => selectVictims(new Trial(pod, view, hooks), { budgets, promised, now })
   const dependsOnOthers =
-    promised.length > 0 ||
-    budgets.length > 0 ||
-    hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+    budgets.length > 0 || hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
   if (verdicts === undefined || dependsOnOthers) return select()
   const byPriority = remembered.get(verdicts) ?? new Map<number, WeakMap<NodeView, Remembered>>()
   remembered.set(verdicts, byPriority)
   const byView = byPriority.get(priorityOf(pod)) ?? new WeakMap<NodeView, Remembered>()
   byPriority.set(priorityOf(pod), byView)
   const known = byView.get(view)
-  if (known !== undefined && view.pods.every((each, i) => each === known.pods[i])) return known.found
+  if (known !== undefined && areSame(view.pods, known.pods) && areSame(promised, known.promised)) return known.found
   const found = select()
-  byView.set(view, { pods: [...view.pods], found })
+  byView.set(view, { pods: [...view.pods], promised, found })
   return found
+}
+
+function areSame(pods: readonly Pod[], others: readonly Pod[]): boolean {
+  return pods.length === others.length && pods.every((pod, i) => pod === others[i])
 }
