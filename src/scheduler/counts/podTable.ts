@@ -50,6 +50,11 @@ export class PodTable implements NodeCounter {
     this.#follower.follow(cluster, this)
   }
 
+  /** Whether a pod is of the sort that is counted. */
+  includes(pod: Pod): boolean {
+    return this.#counted.includes(pod)
+  }
+
   /** Pods in all domains. */
   get total(): number {
     return this.#total

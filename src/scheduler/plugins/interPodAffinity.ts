@@ -108,7 +108,7 @@ export function interPodAffinity(
         wanting: ignoresWishes ? [] : about.filter(({ weight }) => weight !== 'forbids'),
       }
     },
-    adjust: (state, pod, { node }, change) => adjusted(state, pod, node, change, areAllAbout, isAboutPod),
+    adjust: (state, pod, { node }, change) => adjusted(state, pod, node, change, isAboutPod),
     filter: (_pod, { node }, state) =>
       lacksNeighbour(state, node) ?? meetsForbidden(state, node) ?? isForbidden(state, node),
     sieve(_pod, { nodes }, state, rejected) {
@@ -250,9 +250,10 @@ function adjusted(
   pod: Pod,
   node: Node,
   { added: coming, removed: leaving }: PodsOfNodeChange,
-  areAllAbout: (terms: readonly Term[], pod: Pod) => boolean,
   isAboutPod: (term: Term, pod: Pod) => boolean,
 ): Neighbours {
+  // Terms that say the same share a table, which has each pod once.
+  const tables = new Set([...state.required, ...state.forbidden].map(({ table }) => table))
   const pods = new Map([...(state.added?.pods ?? [])].map(([table, counts]) => [table, new Map(counts)]))
   const forbidding = new Map(state.added?.forbidding)
   const count = (table: PodTable, step: number): void => {
@@ -263,13 +264,7 @@ function adjusted(
     counts.set(domain, (counts.get(domain) ?? 0) + step)
   }
   const take = (other: Pod, step: number): void => {
-    const required = state.required.map(({ term }) => term)
-    // Terms with one topology key share a table, which counts a pod once.
-    if (areAllAbout(required, other))
-      for (const table of new Set(state.required.map((each) => each.table))) count(table, step)
-    for (const table of new Set(state.forbidden.map((each) => each.table))) {
-      if (state.forbidden.some((each) => each.table === table && isAboutPod(each.term, other))) count(table, step)
-    }
+    for (const table of tables) if (table.includes(other)) count(table, step)
     for (const term of termsOf(other).forbidden) {
       const value = node.metadata.labels?.[term.topologyKey]
       if (value === undefined || !isAboutPod(term, pod)) continue
