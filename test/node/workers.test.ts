@@ -1,4 +1,7 @@
-/** A cluster of four nodes loses a worker: the others go on, and take over its pods. Needs root and containerd. */
+/**
+ * A cluster of four nodes loses a worker and gets it back, and another worker is drained: the pods of the others go on, and
+ * take over. Needs root and containerd.
+ */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +15,15 @@ import { host, newPerson, reasonToSkip, roots, run } from './faultsFixture.ts'
 const cluster = 't-workers'
 const images = fileURLToPath(new URL('../images', import.meta.url))
 
-/** Six pods that do not wait long for a lost node, behind a service. */
+/** Of pods that do not wait long for a lost node. */
+const shortly = ['not-ready', 'unreachable'].map((state) => ({
+  key: `node.kubernetes.io/${state}`,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: 2,
+}))
+
+/** Six pods behind a service, one on each worker, and two that nobody makes again. */
 const workload = JSON.stringify({
   apiVersion: 'v1',
   kind: 'List',
@@ -29,12 +40,7 @@ const workload = JSON.stringify({
           spec: {
             terminationGracePeriodSeconds: 1,
             containers: [{ name: 'nginx', image: 'nginx:alpine' }],
-            tolerations: ['not-ready', 'unreachable'].map((state) => ({
-              key: `node.kubernetes.io/${state}`,
-              operator: 'Exists',
-              effect: 'NoExecute',
-              tolerationSeconds: 2,
-            })),
+            tolerations: shortly,
           },
         },
       },
@@ -45,11 +51,30 @@ const workload = JSON.stringify({
       metadata: { name: 'web', namespace: 'default' },
       spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
     },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'agent', namespace: 'default' },
+      spec: {
+        selector: { matchLabels: { app: 'agent' } },
+        template: { metadata: { labels: { app: 'agent' } }, spec: napping() },
+      },
+    },
+    { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'lost', namespace: 'default' }, spec: napping('worker3') },
+    { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'alone', namespace: 'default' }, spec: napping('worker') },
   ],
 })
 
+/** A pod that does nothing, on a node of its own choice or not, and that does not wait long for a lost one. */
+function napping(nodeName?: string): object {
+  const containers = [
+    { name: 'nap', image: 'busybox:1.35', command: ['sh', '-c', 'trap exit TERM; sleep 3600 & wait'] },
+  ]
+  return { ...(nodeName === undefined ? {} : { nodeName }), containers, tolerations: shortly }
+}
+
 test(
-  'pods spread over the workers, reach each other, and move when a worker is lost',
+  'pods spread over the workers, reach each other, and move when a worker is lost or drained',
   { skip: reasonToSkip, timeout: 300_000 },
   async () => {
     await using person = await newPerson()
@@ -77,6 +102,13 @@ test(
       const cells = '{.spec.nodeName} {.status.podIP} {.metadata.deletionTimestamp}{"\\n"}'
       const which = ['-l', 'app=web', '--field-selector=status.phase=Running']
       return kube('get', 'pods', ...which, '-o', `jsonpath={range .items[*]}${cells}{end}`)
+    }
+    const readinessOf = (node: string): Promise<string> =>
+      kube('get', 'node', node, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+    /** The nodes on which the pods of the DaemonSet run. */
+    const agents = (): Promise<string> => {
+      const which = ['-l', 'app=agent', '--field-selector=status.phase=Running', '--sort-by=.spec.nodeName']
+      return kube('get', 'pods', ...which, '-o', 'jsonpath={.items[*].spec.nodeName}')
     }
     const alive = (text: string): string[][] =>
       text
@@ -126,7 +158,7 @@ test(
       host.processes.kill(agent!.pid, 'SIGKILL')
       await until(
         90,
-        () => kube('get', 'node', 'worker3', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'),
+        () => readinessOf('worker3'),
         (seen) => seen === 'Unknown',
       )
       const moved = await until(
@@ -135,6 +167,40 @@ test(
         (seen) => alive(seen).length === 6 && alive(seen).every(([node]) => node !== 'worker3'),
       )
       assert.equal(alive(moved).length, 6)
+      assert.match(await kube('get', 'pod', 'lost', '-o', 'jsonpath={.metadata.deletionTimestamp}'), /^\d{4}-/)
+
+      await person.must('start', cluster)
+      await until(
+        30,
+        () => readinessOf('worker3'),
+        (seen) => seen === 'True',
+      )
+      await until(
+        30,
+        () => kube('get', 'pod', 'lost', '--ignore-not-found', '-o', 'name'),
+        (seen) => seen === '',
+      )
+      assert.equal(alive(await running()).length, 6)
+      await until(30, agents, (seen) => seen === 'worker worker2 worker3')
+
+      const drain = ['drain', 'worker', '--ignore-daemonsets', '--timeout=60s']
+      const refused = await run([kubectl.path, ...drain], { KUBECONFIG: person.kubeconfig })
+      assert.equal(refused.code, 1)
+      assert.match(refused.stdout, /^node\/worker cordoned$/m)
+      const because = /cannot delete Pods that declare no controller \(use --force to override\): default\/alone/
+      assert.match(refused.stderr, because)
+      await kube('delete', 'pod', 'alone')
+      const drained = await kube(...drain)
+      assert.match(drained, /^evicting pod default\/web-/m)
+      assert.match(drained, /^node\/worker drained$/m)
+      assert.match(await kube('get', 'node', 'worker'), /Ready,SchedulingDisabled/)
+      await until(30, running, (seen) => alive(seen).length === 6 && alive(seen).every(([node]) => node !== 'worker'))
+      assert.equal(await agents(), 'worker worker2 worker3')
+      assert.equal(await kube('uncordon', 'worker'), 'node/worker uncordoned')
+      await kube('scale', 'deployment/web', '--replicas=12')
+      await kube('rollout', 'status', 'deployment/web', '--timeout=60s')
+      assert.ok(alive(await running()).some(([node]) => node === 'worker'))
+      assert.equal(await kube('get', 'pods', '-l', '!app', '-o', 'name'), '')
     } finally {
       await person.must('down', cluster)
     }
