@@ -9,15 +9,12 @@ const type = 'DisruptionAllowed'
 /** The reason of the condition while the controller cannot tell how many pods there should be. */
 const syncFailed = 'SyncFailed'
 
-/** Whether a budget is about pods with these labels. One without a selector, or with an empty one, is about none. */
+/** Whether a budget is about pods with these labels: one without a selector is about none, one with an empty one about all. */
 export function isBudgetFor(
   budget: PodDisruptionBudget,
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
-  const { selector } = budget.spec
-  const isEmpty =
-    Object.keys(selector?.matchLabels ?? {}).length === 0 && (selector?.matchExpressions?.length ?? 0) === 0
-  return !isEmpty && matchesLabelSelector(selector, labels)
+  return matchesLabelSelector(budget.spec.selector, labels)
 }
 
 /** The conditions of a status with the one that says whether a pod may go; `now` in milliseconds. */

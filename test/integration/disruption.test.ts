@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deployments } from '#api/apps/v1/deployment.ts'
+import { replicaSets } from '#api/apps/v1/replicaSet.ts'
+import { events } from '#api/core/v1/event.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import type { Resource } from '#api/resource.ts'
 import { podDisruptionBudgets } from '#api/policy/v1/podDisruptionBudget.ts'
@@ -80,5 +82,39 @@ test('a budget whose pods nobody owns is counted by number, and one by share say
     'it is not countable',
     async () => (await statusOf(cluster))?.conditions?.[0]?.reason === 'SyncFailed',
   )
-  assert.match(await evict(cluster, name), /failed sync: found no controllers for pod "odd"$/)
+  assert.match(await evict(cluster, name), /failed sync: no matches for kind "Thing" in version "example.com\/v1"$/)
+})
+
+test('pods of several budgets are told of, and a budget with an empty selector is about all pods', async () => {
+  await using cluster = await startProtected({ minAvailable: 3 })
+  const { client } = cluster
+  await client.create(podDisruptionBudgets, { metadata: at('all'), spec: { selector: {}, minAvailable: 1 } })
+  await cluster.until('all pods count', async () => {
+    const { status } = await client.get(podDisruptionBudgets, at('all'))
+    return status?.expectedPods === 3 && status.disruptionsAllowed === 2
+  })
+  const [pod] = cluster.livePods()
+  const { name } = pod!.metadata
+  await client.patch(pods, at(name), { type: 'merge', body: { metadata: { annotations: { touched: 'yes' } } } })
+  const told = async (): Promise<readonly string[]> =>
+    (await client.list(events, { namespace })).items
+      .filter(({ reason }) => reason === 'MultiplePodDisruptionBudgets')
+      .map(({ type, message, involvedObject }) => `${involvedObject.name} ${type} ${message}`)
+  await cluster.until('it is told', async () => (await told()).length > 0)
+  assert.match(
+    (await told()).find((each) => each.startsWith(name)) ?? '',
+    /^\S+ Warning Pod "default"\/"\S+" matches multiple PodDisruptionBudgets. {2}Chose "(all|b)" arbitrarily\.$/,
+  )
+})
+
+test('a ReplicaSet whose Deployment is gone speaks for its pods', async () => {
+  await using cluster = await startProtected({ maxUnavailable: 1 })
+  const { client } = cluster
+  const [set] = (await client.list(replicaSets, { namespace })).items
+  await client.delete(deployments, at('d'), { propagationPolicy: 'Orphan' })
+  const controller = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd', uid: 'gone', controller: true }
+  const body = { metadata: { ownerReferences: [controller] }, spec: { replicas: 2 } }
+  await client.patch(replicaSets, set!.metadata, { type: 'merge', body })
+  await cluster.until('two are expected', async () => (await statusOf(cluster))?.expectedPods === 2)
+  assert.deepEqual((await statusOf(cluster))?.conditions?.[0]?.reason, 'SufficientPods')
 })

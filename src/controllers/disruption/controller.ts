@@ -7,6 +7,7 @@ import { writeStatus } from '#client/writeStatus.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { withCondition } from '#machinery/conditions.ts'
 import { isBudgetFor } from '#machinery/disruptionBudget.ts'
+import { isReason } from '#machinery/status.ts'
 import { timeText } from '#machinery/time.ts'
 import type { ControllerContext } from '../context.ts'
 import { failedStatus, needsScale, planBudget, selectorText, staleAfter, unmanaged } from './plan.ts'
@@ -26,6 +27,12 @@ export function disruptionController(context: ControllerContext): Controller {
   const keysOfPod = (pod: Pod): readonly string[] => {
     const { namespace = '', name, labels } = pod.metadata
     const concerned = budgets.byIndex('namespace', namespace).filter((budget) => isBudgetFor(budget, labels))
+    const [first, ...others] = concerned
+    // Old states are asked about too: only what the pod is now is told of.
+    if (first !== undefined && others.length > 0 && podCopies.get(`${namespace}/${name}`) === pod) {
+      const message = `Pod ${JSON.stringify(namespace)}/${JSON.stringify(name)} matches multiple PodDisruptionBudgets.  Chose ${JSON.stringify(first.metadata.name)} arbitrarily.`
+      events.record(referenceTo(pods, pod), { type: 'Warning', reason: 'MultiplePodDisruptionBudgets', message })
+    }
     const keys = concerned.map(({ metadata }) => `${namespace}/${metadata.name}`)
     return staleAfter(pod, clock.now()) === undefined ? keys : [...keys, `${podPrefix}${namespace}/${name}`]
   }
@@ -44,12 +51,9 @@ export function disruptionController(context: ControllerContext): Controller {
         scale = await scaleOfOwners(client, matching, signal)
       } catch (error) {
         signal.throwIfAborted()
-        const why = messageOf(error)
-        const message = `Failed to calculate the number of expected pods: ${why}`
+        const message = `Failed to calculate the number of expected pods: ${messageOf(error)}`
         events.record(about, { type: 'Warning', reason: 'CalculateExpectedPodCountFailed', message })
-        const status = failedStatus(budget, why, clock.now())
-        await unlessGone(client.updateStatus(podDisruptionBudgets, { ...budget, status }, { signal }))
-        return
+        throw error
       }
       if (unmanaged(matching).length > 0) {
         events.record(about, { type: 'Warning', reason: 'UnmanagedPods', message: unmanagedText(budget) })
@@ -57,8 +61,9 @@ export function disruptionController(context: ControllerContext): Controller {
     }
     const plan = planBudget(budget, matching, scale, clock.now())
     for (const pod of plan.overdue) {
-      const { namespace, name } = budget.metadata
-      const message = `Pod was expected by PDB ${namespace}/${name} to be deleted but it wasn't`
+      const { namespace } = budget.metadata
+      // Kubernetes writes the namespace in the place of the name too, and whoever reads these texts expects them.
+      const message = `Pod was expected by PDB ${namespace}/${namespace} to be deleted but it wasn't`
       events.record(referenceTo(pods, pod), { type: 'Warning', reason: 'NotDeleted', message })
     }
     if (plan.status !== undefined) {
@@ -67,11 +72,30 @@ export function disruptionController(context: ControllerContext): Controller {
     return plan.after === undefined ? undefined : { after: plan.after }
   }
 
+  /** What goes wrong while a budget is counted is written into it, with nothing allowed, instead of being tried again. */
+  const keepBudget = async (budget: PodDisruptionBudget, signal: AbortSignal): Promise<Outcome> => {
+    try {
+      return await countBudget(budget, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (isReason(error, 'Conflict')) throw error
+      const status = failedStatus(budget, messageOf(error), clock.now())
+      await unlessGone(client.updateStatus(podDisruptionBudgets, { ...budget, status }, { signal }))
+      return undefined
+    }
+  }
+
   const clearStale = async (pod: Pod, signal: AbortSignal): Promise<Outcome> => {
     const left = staleAfter(pod, clock.now())
     if (left === undefined) return undefined
     if (left > 0) return { after: left }
-    const condition = { type: 'DisruptionTarget', status: 'False' as const, lastTransitionTime: timeText(clock.now()) }
+    const { generation } = pod.metadata
+    const condition = {
+      type: 'DisruptionTarget',
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      status: 'False' as const,
+      lastTransitionTime: timeText(clock.now()),
+    }
     const conditions = [...withCondition(pod.status?.conditions, condition)]
     await unlessGone(writeStatus(client, pods, pod, { ...pod.status, conditions }, signal))
     return undefined
@@ -103,7 +127,7 @@ export function disruptionController(context: ControllerContext): Controller {
       }
       const budget = budgets.get(key)
       if (budget === undefined) return undefined
-      return countBudget(budget, signal)
+      return keepBudget(budget, signal)
     },
   }
 }

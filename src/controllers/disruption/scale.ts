@@ -30,21 +30,31 @@ export async function scaleOfOwners(client: Client, pods: readonly Pod[], signal
   return [...scales.values()].reduce((sum, each) => sum + each, 0)
 }
 
-/** The scale of an owner, or of the Deployment behind a ReplicaSet; undefined when it is gone or was replaced. */
+/**
+ * The scale of an owner, or of the Deployment behind a ReplicaSet; undefined when it is gone or was replaced. A ReplicaSet
+ * whose Deployment is gone speaks for itself.
+ */
 async function scaleOf(
   client: Client,
   owner: OwnerReference,
   namespace: string,
   signal: AbortSignal,
 ): Promise<{ readonly uid: string; readonly scale: number } | undefined> {
-  const group = owner.apiVersion.includes('/') ? owner.apiVersion.slice(0, owner.apiVersion.indexOf('/')) : ''
+  const group = groupOf(owner)
   const resource = scaledKinds[`${group}/${owner.kind}`]
   if (resource === undefined) return scaleOfOther(client, owner, group, namespace, signal)
   const found: Scaled | undefined = await unlessGone(client.get(resource, { name: owner.name, namespace }, { signal }))
   if (found === undefined || found.metadata.uid !== owner.uid) return undefined
   const above = controllerOf(found)
-  if (resource === replicaSets && above?.kind === 'Deployment') return scaleOf(client, above, namespace, signal)
+  if (resource === replicaSets && above?.kind === 'Deployment' && groupOf(above) === 'apps') {
+    const scale = await scaleOf(client, above, namespace, signal)
+    if (scale !== undefined) return scale
+  }
   return { uid: owner.uid, scale: found.spec?.replicas ?? 1 }
+}
+
+function groupOf({ apiVersion }: OwnerReference): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
 }
 
 /** Any other kind is asked through its `scale` subresource. */
@@ -56,8 +66,12 @@ async function scaleOfOther(
   signal: AbortSignal,
 ): Promise<{ readonly uid: string; readonly scale: number } | undefined> {
   const { resources } = await discover(client.transport, signal)
-  const resource = resources.find((each) => each.group === group && each.kind === owner.kind && each.preferred)
-  if (resource === undefined) return undefined
+  const versions = resources.filter((each) => each.group === group && each.kind === owner.kind)
+  const named = versions.find(({ version }) => owner.apiVersion === (group === '' ? version : `${group}/${version}`))
+  if (named === undefined) {
+    throw new Error(`no matches for kind ${JSON.stringify(owner.kind)} in version ${JSON.stringify(owner.apiVersion)}`)
+  }
+  const resource = versions.find(({ preferred }) => preferred) ?? named
   if (!Object.hasOwn(resource.subresources, 'scale')) {
     throw new Error(`${qualifiedName(resource)} does not implement the scale subresource`)
   }

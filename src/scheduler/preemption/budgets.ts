@@ -27,10 +27,15 @@ export function splitByBudgets(pods: readonly Pod[], budgets: readonly PodDisrup
   return { violating, allowed }
 }
 
-/** Whether a pod counts against a budget. One whose eviction was granted has been counted, and one without labels is nobody's. */
+/**
+ * Whether a pod counts against a budget. One whose eviction was granted has been counted, and one without labels is nobody's.
+ * Unlike evictions, preemption does not heed budgets whose selector is empty.
+ */
 function isAbout(budget: PodDisruptionBudget, { metadata }: Pod): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = budget.spec.selector ?? {}
   return (
     budget.metadata.namespace === metadata.namespace &&
+    (matchExpressions.length > 0 || Object.keys(matchLabels).length > 0) &&
     Object.keys(metadata.labels ?? {}).length > 0 &&
     isBudgetFor(budget, metadata.labels) &&
     budget.status?.disruptedPods?.[metadata.name] === undefined

@@ -41,7 +41,13 @@ const rows: readonly {
     budgets: [budget({}, { selector: { matchLabels: { app: 'x' } } })],
     is: 'delete',
   },
-  { name: 'with a budget for nobody', pod: pod(true), budgets: [budget({}, { selector: {} })], is: 'delete' },
+  { name: 'with a budget for nobody', pod: pod(true), budgets: [budget({}, { selector: undefined })], is: 'delete' },
+  {
+    name: 'with a budget for everybody',
+    pod: pod(true),
+    budgets: [budget({}, { selector: {} })],
+    is: `429 ${text} The disruption budget b needs 2 healthy pods and has 2 currently`,
+  },
   {
     name: 'of which nothing is left',
     pod: pod(true),
