@@ -4,6 +4,7 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Draft } from '#client/client.ts'
+import { kubernetesVersion } from '#machinery/kubernetesVersion.ts'
 import { microTimeText, timeText } from '#machinery/time.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 
@@ -91,7 +92,7 @@ function computeFacts(spec: SimulatedNodeSpec): NodeStatus {
       kernelVersion: 'simulated',
       osImage: 'Simulated node',
       containerRuntimeVersion: 'simulated://1.0.0',
-      kubeletVersion: spec.kubeletVersion ?? 'v1.34.1',
+      kubeletVersion: spec.kubeletVersion ?? kubernetesVersion,
       kubeProxyVersion: '',
       operatingSystem: 'linux',
       architecture,

@@ -28,7 +28,6 @@ const roleLabel = 'node-role.kubernetes.io/control-plane'
 const nodeSpecs: readonly SimulatedNodeSpec[] = [controlPlane, 'worker', 'worker2', 'worker3'].map((name, index) => ({
   name,
   address: `198.18.0.${index + 1}`,
-  kubeletVersion: 'v1.34.0',
   ...(name === controlPlane ? { taints: [{ key: roleLabel, effect: 'NoSchedule' }] } : {}),
 }))
 

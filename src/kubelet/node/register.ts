@@ -3,12 +3,10 @@ import type { ContainerImage, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { ResourceList } from '#api/core/v1/container.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Client } from '#client/client.ts'
+import { kubernetesVersion } from '#machinery/kubernetesVersion.ts'
 import { isReason } from '#machinery/status.ts'
 import type { FoundImage, RuntimeHealth } from '../runtime/containerRuntime.ts'
 import type { MachineFacts } from './machine.ts'
-
-/** The version whose behaviour this node has. */
-export const kubeletVersion = 'v1.34.0'
 
 export interface NodeDescription {
   readonly name: string
@@ -107,7 +105,7 @@ export function computeNodeStatus(
       kernelVersion: machine.kernelVersion,
       osImage: machine.osImage,
       containerRuntimeVersion: health === undefined ? '' : `${health.name}://${health.version}`,
-      kubeletVersion,
+      kubeletVersion: kubernetesVersion,
       // Deprecated upstream; kept empty since 1.33.
       kubeProxyVersion: '',
       operatingSystem: 'linux',

@@ -18,7 +18,7 @@ import type { Registrations } from '../extensions/aggregation/registrations.ts'
 import type { Kind, Kinds } from '../kind.ts'
 import type { ServerReply } from '../request.ts'
 import { subresourceKind, verbsOf } from './discovery.ts'
-import { kubernetesVersion } from './version.ts'
+import { kubernetesVersion } from '#machinery/kubernetesVersion.ts'
 
 /** The OpenAPI documents of the served kinds. Each is made when it is first asked for, and kept. */
 export class OpenApiDocuments {

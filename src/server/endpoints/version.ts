@@ -1,3 +1,5 @@
+import { kubernetesVersion } from '#machinery/kubernetesVersion.ts'
+
 /** What `/version` says. */
 export interface ServerVersion {
   readonly major: string
@@ -29,9 +31,6 @@ export interface Build {
 const unbuilt: Build = { commit: '0'.repeat(40), treeState: 'dirty', date: '1970-01-01T00:00:00Z' }
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
-
-/** The version of Kubernetes that this server behaves like. */
-export const kubernetesVersion = 'v1.34.2'
 
 /** The version of this server, on this machine. */
 export function serverVersion(build: Build = unbuilt): ServerVersion {
