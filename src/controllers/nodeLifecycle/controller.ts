@@ -8,7 +8,7 @@ import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import type { ControllerContext } from '../context.ts'
-import { needsEviction, planHealth, planTaints, type Heard } from './plan.ts'
+import { needsEviction, planHealth, planLabels, planTaints, signOfLife, type Heard } from './plan.ts'
 import { EvictionPace } from './zones.ts'
 
 const leaseNamespace = 'kube-node-lease'
@@ -29,6 +29,9 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
   const heard = new Map<string, Heard>()
   /** Nodes that were greeted, with their uid, to say goodbye to them. */
   const greeted = new Map<string, string>()
+  /** Silent nodes whose pods still have to be marked. */
+  const unmarked = new Set<string>()
+  let wereAllDown = false
 
   const { heartbeats } = context.config
 
@@ -43,10 +46,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
   const hear = (node: Node): Heard => {
     const { name } = node.metadata
     const { renewTime = '' } = leaseCopies.get(`${leaseNamespace}/${name}`)?.spec ?? {}
-    const sign = [
-      renewTime,
-      ...(node.status?.conditions ?? []).map(({ lastHeartbeatTime }) => lastHeartbeatTime),
-    ].join()
+    const sign = signOfLife(node, renewTime)
     const before = heard.get(name)
     if (before?.sign === sign) return before
     // What a process sees first may be old; a node that never spoke is as old as it is.
@@ -67,14 +67,35 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
     if (node !== undefined && !greeted.has(name)) {
       greeted.set(name, node.metadata.uid ?? '')
       tell(name, 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`)
+      // Whoever noticed its silence may have ended before it had marked all pods.
+      if (conditionOf(node.status?.conditions, 'Ready')?.status === 'Unknown') unmarked.add(name)
     } else if (node === undefined && greeted.has(name)) {
       tell(name, 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`)
       greeted.delete(name)
       heard.delete(name)
+      unmarked.delete(name)
     }
   }
 
-  /** Pods on a node that is not ready are not ready either: services must not lead to them. */
+  /** Notes how a node is. When all nodes come to be down, or do not stay so, every node is looked at again. */
+  const note = (name: string, add: (key: string) => void): void => {
+    const node = copies.get(name)
+    if (node === undefined) pace.forget(name)
+    else {
+      hear(node)
+      pace.see(node)
+    }
+    if (pace.areAllDown === wereAllDown) return
+    wereAllDown = !wereAllDown
+    if (!wereAllDown) {
+      // It was not the nodes that could not be heard: each has all its time again.
+      const at = clock.now()
+      for (const [each, { sign }] of heard) heard.set(each, { sign, at })
+    }
+    for (const each of copies.list()) add(each.metadata.name)
+  }
+
+  /** Pods on a node that fell silent are not ready either: services must not lead to them. */
   const markPods = async (name: string, signal: AbortSignal): Promise<void> => {
     for (const pod of podCopies.byIndex(byNode, name)) {
       const conditions = pod.status?.conditions ?? []
@@ -103,8 +124,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
     watch(on, add) {
       heartbeats?.onChange(add)
       on(copies, ({ metadata: { name } }) => {
-        const node = copies.get(name)
-        if (node !== undefined) hear(node)
+        note(name, add)
         return [name]
       })
       // A renewed lease only moves the time at which its node is silent: noted now, looked at when that time comes.
@@ -124,19 +144,29 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
       let node = known
       if (health.conditions !== undefined) {
         node = await writeStatus(client, nodes, known, { ...known.status, conditions: [...health.conditions] }, signal)
-        tell(name, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
+        if (conditionOf(known.status?.conditions, 'Ready')?.status === 'True') {
+          unmarked.add(name)
+          tell(name, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
+        }
       }
       const ready = conditionOf(node.status?.conditions, 'Ready')
       if (ready !== undefined && ready.status !== 'True') {
         const { reason = '', message = '' } = ready
         causes.record({ kind: nodes.kind, name }, 'node-controller', { reason, message })
-        await markPods(name, signal)
+        if (unmarked.has(name)) await markPods(name, signal)
       } else causes.clear({ kind: nodes.kind, name }, 'node-controller')
-      const wants = needsEviction(node)
-      const mayEvict = wants && pace.tryTake(node, copies.list())
-      const taints = planTaints(node, mayEvict, now)
-      if (taints !== undefined) {
-        const body = { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { taints } }
+      unmarked.delete(name)
+      const areAllDown = pace.areAllDown
+      const wants = !areAllDown && needsEviction(node)
+      const mayEvict = wants && pace.tryTake(node)
+      const taints = planTaints(node, areAllDown ? 'lifted' : mayEvict ? 'allowed' : 'asBefore', now)
+      const labels = planLabels(node)
+      if (taints !== undefined || labels !== undefined) {
+        const { resourceVersion } = node.metadata
+        const body = {
+          metadata: { resourceVersion, ...(labels === undefined ? {} : { labels }) },
+          ...(taints === undefined ? {} : { spec: { taints } }),
+        }
         await client.patch(nodes, node.metadata, { type: 'merge', body }, { signal })
       }
       if (wants && !mayEvict) return { after: monitorPeriod }

@@ -4,8 +4,9 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import { timeText } from '#machinery/time.ts'
-import { planHealth, planTaints } from './plan.ts'
-import { evictionRate, stateOfZone } from './zones.ts'
+import { SimulatedClock } from '#lib/clock.ts'
+import { planHealth, planLabels, planTaints, signOfLife, type Driving } from './plan.ts'
+import { areAllDown, EvictionPace, evictionRate, stateOfZone, zoneOf } from './zones.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)
 const time = timeText(now)
@@ -59,6 +60,12 @@ const health: readonly { name: string; node: Node; ago: number; plan: unknown }[
     ago: 100_000,
     plan: { silentAt: now - 50_000 },
   },
+  {
+    name: 'what readiness said already is not said again for the others',
+    node: node([condition('MemoryPressure', 'False'), unknown('Ready')]),
+    ago: 100_000,
+    plan: { silentAt: now - 50_000 },
+  },
   { name: 'never heard of, still starting', node: node([]), ago: 60_000, plan: { silentAt: now } },
   {
     name: 'never heard of for too long',
@@ -81,7 +88,7 @@ const taint = (key: string, effect: Taint['effect'], timeAdded = time): Taint =>
 })
 const theirs: Taint = { key: 'dedicated', value: 'db', effect: 'NoSchedule' }
 
-const taints: readonly { name: string; node: Node; mayEvict?: boolean; taints: readonly Taint[] | undefined }[] = [
+const taints: readonly { name: string; node: Node; driving?: Driving; taints: readonly Taint[] | undefined }[] = [
   { name: 'a healthy node', node: node(ready('True')), taints: undefined },
   {
     name: 'the taint of a node that has just come stays until it is ready',
@@ -92,13 +99,13 @@ const taints: readonly { name: string; node: Node; mayEvict?: boolean; taints: r
   {
     name: 'not ready: pods are driven out when they may be',
     node: node(ready('False')),
-    mayEvict: true,
+    driving: 'allowed',
     taints: [taint('not-ready', 'NoSchedule'), taint('not-ready', 'NoExecute')],
   },
   {
     name: 'silent, and taints of others stay',
     node: node(ready('Unknown'), { taints: [theirs] }),
-    mayEvict: true,
+    driving: 'allowed',
     taints: [theirs, taint('unreachable', 'NoSchedule'), taint('unreachable', 'NoExecute')],
   },
   {
@@ -130,6 +137,23 @@ const taints: readonly { name: string; node: Node; mayEvict?: boolean; taints: r
     taints: [taint('disk-pressure', 'NoSchedule'), taint('unschedulable', 'NoSchedule')],
   },
   {
+    name: 'in the order of the conditions',
+    node: node([condition('Ready', 'False'), condition('PIDPressure', 'True'), condition('DiskPressure', 'True')]),
+    taints: [
+      taint('not-ready', 'NoSchedule'),
+      taint('pid-pressure', 'NoSchedule'),
+      taint('disk-pressure', 'NoSchedule'),
+    ],
+  },
+  {
+    name: 'no pods are driven out while all nodes are down',
+    node: node(ready('Unknown'), {
+      taints: [taint('unreachable', 'NoSchedule', 'x'), taint('unreachable', 'NoExecute', 'x')],
+    }),
+    driving: 'lifted',
+    taints: [taint('unreachable', 'NoSchedule', 'x')],
+  },
+  {
     name: 'a cordon that was taken back',
     node: node(ready('True'), { taints: [taint('unschedulable', 'NoSchedule', 'x')] }),
     taints: [],
@@ -138,36 +162,95 @@ const taints: readonly { name: string; node: Node; mayEvict?: boolean; taints: r
 
 for (const row of taints) {
   test(`taints: ${row.name}`, () => {
-    assert.deepEqual(planTaints(row.node, row.mayEvict ?? false, now), row.taints)
+    assert.deepEqual(planTaints(row.node, row.driving ?? 'asBefore', now), row.taints)
   })
 }
 
-const zone = (up: number, down: number): Node[] => [
-  ...Array.from({ length: up }, () => node(ready('True'))),
-  ...Array.from({ length: down }, () => node(ready('Unknown'))),
-]
+const zone = (ready: number, unready: number) => ({ ready, unready })
 
 const zones: readonly {
   name: string
-  nodes: readonly Node[]
-  others?: readonly Node[]
+  zone: { ready: number; unready: number }
   state: string
   rate: number
 }[] = [
-  { name: 'one of four', nodes: zone(3, 1), state: 'normal', rate: 0.1 },
-  { name: 'two of three are too few to matter', nodes: zone(1, 2), state: 'normal', rate: 0.1 },
-  { name: 'most of a small zone', nodes: zone(4, 5), state: 'partlyDisrupted', rate: 0 },
-  { name: 'most of a large zone', nodes: zone(40, 60), state: 'partlyDisrupted', rate: 0.01 },
-  { name: 'all of one zone', nodes: zone(0, 3), others: zone(3, 0), state: 'fullyDisrupted', rate: 0.1 },
-  { name: 'all of all zones', nodes: zone(0, 3), others: zone(0, 3), state: 'fullyDisrupted', rate: 0 },
+  { name: 'one of four', zone: zone(3, 1), state: 'normal', rate: 0.1 },
+  { name: 'two of three are too few to matter', zone: zone(1, 2), state: 'normal', rate: 0.1 },
+  { name: 'most of a small zone', zone: zone(4, 5), state: 'partlyDisrupted', rate: 0 },
+  { name: 'most of a large zone', zone: zone(40, 60), state: 'partlyDisrupted', rate: 0.01 },
+  { name: 'all of one zone', zone: zone(0, 3), state: 'fullyDisrupted', rate: 0.1 },
 ]
 
 for (const row of zones) {
   test(`zones: ${row.name}`, () => {
-    const all = new Map([
-      ['a', row.nodes],
-      ['b', row.others ?? row.nodes],
-    ])
-    assert.deepEqual([stateOfZone(row.nodes), evictionRate(row.nodes, all)], [row.state, row.rate])
+    assert.deepEqual([stateOfZone(row.zone), evictionRate(row.zone)], [row.state, row.rate])
+  })
+}
+
+test('zones: all are down when each is, and there is one', () => {
+  const rows = [[], [zone(0, 1)], [zone(0, 3), zone(0, 1)], [zone(0, 3), zone(1, 9)]]
+  assert.deepEqual(rows.map(areAllDown), [false, true, true, false])
+})
+
+test('zones: the labels of before win', () => {
+  const labelled = (labels: Record<string, string>): string => zoneOf({ ...node([]), metadata: { name: 'n', labels } })
+  const beta = { 'failure-domain.beta.kubernetes.io/zone': 'b', 'failure-domain.beta.kubernetes.io/region': 'r' }
+  assert.deepEqual(
+    [
+      labelled({}),
+      labelled({ 'topology.kubernetes.io/zone': 'a' }),
+      labelled({ 'topology.kubernetes.io/zone': 'a', ...beta }),
+    ],
+    [':', ':a', 'r:b'],
+  )
+})
+
+test('zones: nodes are driven empty one after another, and what was used up stays so when the pace changes', async () => {
+  const clock = new SimulatedClock()
+  const pace = new EvictionPace(clock)
+  const called = (name: string, status: NodeCondition['status'], labels: Record<string, string> = {}): Node => ({
+    ...node(ready(status)),
+    metadata: { name, labels },
+  })
+  const down = called('a', 'Unknown')
+  pace.see(down)
+  pace.see(called('x', 'True', { 'node.kubernetes.io/exclude-disruption': '' }))
+  assert.deepEqual([pace.areAllDown, pace.tryTake(down)], [true, false])
+  pace.see(called('b', 'True'))
+  assert.deepEqual([pace.areAllDown, pace.tryTake(down)], [false, false])
+  await clock.advance(10_000)
+  assert.deepEqual([pace.tryTake(down), pace.tryTake(down)], [true, false])
+  pace.forget('b')
+  assert.equal(pace.areAllDown, true)
+})
+
+test('a sign of life is a renewed lease or the heartbeat of readiness, and nothing else', () => {
+  const beat = (type: string, lastHeartbeatTime: string): NodeCondition => ({
+    ...condition(type, 'True'),
+    lastHeartbeatTime,
+  })
+  const of = (conditions: NodeCondition[], renewTime = '1'): string => signOfLife(node(conditions), renewTime)
+  const first = of([beat('Ready', 'a'), beat('NetworkUnavailable', 'a')])
+  assert.equal(of([beat('Ready', 'a'), beat('NetworkUnavailable', 'b')]), first)
+  assert.notEqual(of([beat('Ready', 'b')]), first)
+  assert.notEqual(of([beat('Ready', 'a')], '2'), first)
+  assert.notEqual(of([]), first)
+})
+
+const labels: readonly { name: string; labels: Record<string, string>; changed: object | undefined }[] = [
+  { name: 'none', labels: {}, changed: undefined },
+  { name: 'missing', labels: { 'kubernetes.io/os': 'linux' }, changed: { 'beta.kubernetes.io/os': 'linux' } },
+  {
+    name: 'another value',
+    labels: { 'kubernetes.io/arch': 'arm64', 'beta.kubernetes.io/arch': 'amd64' },
+    changed: { 'beta.kubernetes.io/arch': 'arm64' },
+  },
+  { name: 'only those of before', labels: { 'beta.kubernetes.io/os': 'linux' }, changed: undefined },
+  { name: 'the same', labels: { 'kubernetes.io/os': 'linux', 'beta.kubernetes.io/os': 'linux' }, changed: undefined },
+]
+
+for (const row of labels) {
+  test(`labels of before: ${row.name}`, () => {
+    assert.deepEqual(planLabels({ ...node([]), metadata: { name: 'n', labels: row.labels } }), row.changed)
   })
 }

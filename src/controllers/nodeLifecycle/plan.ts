@@ -9,9 +9,15 @@ const unreachableTaint = 'node.kubernetes.io/unreachable'
 
 /** When a node was last heard of, by this process's own clock. */
 export interface Heard {
-  /** What its kubelet wrote last: the lease's renewal and the conditions' heartbeats. Any change is a sign of life. */
+  /** What its kubelet wrote last. Any change is a sign of life. */
   readonly sign: string
   readonly at: number
+}
+
+/** What is a sign of life of a kubelet: its lease's renewal, and the heartbeat of readiness; others may write the rest. */
+export function signOfLife(node: Node, renewTime: string): string {
+  const ready = conditionOf(node.status?.conditions, 'Ready')
+  return ready === undefined ? renewTime : `${renewTime},${ready.lastHeartbeatTime ?? ''}`
 }
 
 /** A kubelet that was never heard of gets a little longer to start. */
@@ -56,8 +62,9 @@ export function planHealth(node: Node, heard: Heard, grace: number, now: number)
       }
     }
   }
-  const same = conditions.length === before.length && conditions.every((condition, at) => condition === before[at])
-  return { silentAt, ...(same ? {} : { conditions }) }
+  // The others go with readiness: while it says that the node is silent, nothing is left to say.
+  const isTold = conditionOf(conditions, 'Ready') === conditionOf(before, 'Ready')
+  return { silentAt, ...(isTold ? {} : { conditions }) }
 }
 
 /** The taint that a node's readiness asks for. */
@@ -75,34 +82,33 @@ function readinessTaint(node: Node): string | undefined {
   }
 }
 
-/** Conditions other than readiness, by the status that is bad, and the taints that keep new pods away. */
-const pressureTaints: readonly (readonly [condition: string, taint: string])[] = [
+/** Conditions other than readiness that are bad when true, and the taints that keep new pods away. */
+const pressureTaints: ReadonlyMap<string, string> = new Map([
   ['MemoryPressure', 'node.kubernetes.io/memory-pressure'],
   ['DiskPressure', 'node.kubernetes.io/disk-pressure'],
   ['PIDPressure', 'node.kubernetes.io/pid-pressure'],
   ['NetworkUnavailable', 'node.kubernetes.io/network-unavailable'],
-]
+])
 const unschedulableTaint = 'node.kubernetes.io/unschedulable'
 
-const ownKeys = new Set([
-  notReadyTaint,
-  unreachableTaint,
-  unschedulableTaint,
-  ...pressureTaints.map(([, taint]) => taint),
-])
+const ownKeys = new Set([notReadyTaint, unreachableTaint, unschedulableTaint, ...pressureTaints.values()])
+
+/** Whether pods may be driven out of a node that is not ready; `lifted`: those that are being driven out stay. */
+export type Driving = 'allowed' | 'asBefore' | 'lifted'
 
 /**
- * The taints a node has to carry: those that keep new pods away at once, and the one that drives pods out only where
- * `mayEvict`. Taints of others, and those that stay, are kept as they are. Undefined when nothing changes.
+ * The taints a node has to carry: those that keep new pods away at once, in the order of its conditions, and the one that
+ * drives pods out only where that is allowed. Taints of others, and those that stay, are kept as they are. Undefined when
+ * nothing changes.
  */
-export function planTaints(node: Node, mayEvict: boolean, now: number): readonly Taint[] | undefined {
+export function planTaints(node: Node, driving: Driving, now: number): readonly Taint[] | undefined {
   const present = node.spec.taints ?? []
   const known = conditionOf(node.status?.conditions, 'Ready') !== undefined
   const readiness = readinessTaint(node)
   const wanted: { key: string; effect: TaintEffect }[] = []
-  if (readiness !== undefined) wanted.push({ key: readiness, effect: 'NoSchedule' })
-  for (const [condition, key] of pressureTaints) {
-    if (conditionOf(node.status?.conditions, condition)?.status === 'True') wanted.push({ key, effect: 'NoSchedule' })
+  for (const { type, status } of node.status?.conditions ?? []) {
+    const key = type === 'Ready' ? readiness : status === 'True' ? pressureTaints.get(type) : undefined
+    if (key !== undefined) wanted.push({ key, effect: 'NoSchedule' })
   }
   if (node.spec.unschedulable === true) wanted.push({ key: unschedulableTaint, effect: 'NoSchedule' })
   const drives = (taint: { key: string; effect: string }): boolean => taint.effect === 'NoExecute'
@@ -110,8 +116,8 @@ export function planTaints(node: Node, mayEvict: boolean, now: number): readonly
     (taint) => drives(taint) && (taint.key === notReadyTaint || taint.key === unreachableTaint),
   )
   // From one of the two to the other needs no new permission: the pods are being driven out already.
-  if (readiness !== undefined && (mayEvict || drivenBy !== undefined))
-    wanted.push({ key: readiness, effect: 'NoExecute' })
+  const drivesOut = driving === 'allowed' || (driving === 'asBefore' && drivenBy !== undefined)
+  if (readiness !== undefined && drivesOut) wanted.push({ key: readiness, effect: 'NoExecute' })
   const isOwn = (taint: Taint): boolean => {
     if (!ownKeys.has(taint.key)) return false
     if (!known && taint.key === notReadyTaint) return false
@@ -135,4 +141,19 @@ export function needsEviction(node: Node): boolean {
   if (taint === undefined) return false
   const driving = [notReadyTaint, unreachableTaint]
   return node.spec.taints?.some(({ key, effect }) => effect === 'NoExecute' && driving.includes(key)) !== true
+}
+
+/** Labels of before and those that took their place, whose value they follow. */
+const followed: readonly (readonly [label: string, before: string])[] = [
+  ['kubernetes.io/os', 'beta.kubernetes.io/os'],
+  ['kubernetes.io/arch', 'beta.kubernetes.io/arch'],
+]
+
+/** The labels of before that a node lacks or has with another value; undefined when nothing changes. */
+export function planLabels({ metadata: { labels = {} } }: Node): Readonly<Record<string, string>> | undefined {
+  const changed = followed.flatMap(([label, before]) => {
+    const value = labels[label]
+    return value === undefined || labels[before] === value ? [] : [[before, value] as const]
+  })
+  return changed.length === 0 ? undefined : Object.fromEntries(changed)
 }
