@@ -223,11 +223,12 @@ function simulatedNodesPart({ clientOf, informers, events, clock, record, contro
 }
 
 function simulatedVolumesPart({ clientOf, informers, events, clock, record, paths, logOf }: Assembly): Component {
-  const names = simulatedNodeSpecs({ count: record.config.simulatedNodes }).map(({ name }) => name)
+  // Nodes of a running cluster are never turned off.
+  const names = new Set(simulatedNodeSpecs({ count: record.config.simulatedNodes }).map(({ name }) => name))
   return simulatedVolumes({
     clientOf: (name) => clientOf(removerOf(name)),
     folderOf: (name) => paths.volumeFolder(name),
-    names: () => names,
+    answers: (name) => names.has(name),
     informers,
     events,
     clock,

@@ -149,7 +149,8 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
   const volumes = simulatedVolumes({
     clientOf: (name) => clientOf(removerOf(name)),
     folderOf: config.localVolumeFolder,
-    names: () => nodes.names(),
+    answers: (name) => nodes.answers(name),
+    onChange: (handle) => nodes.heartbeats.onChange(handle),
     informers,
     events,
     clock,

@@ -127,6 +127,25 @@ test('a volume whose node is gone for good stays and says why', async () => {
   )
 })
 
+test('a node that is off lets go of its volumes when it is back', async () => {
+  await using cluster = await simulatedCluster(local)
+  const { client, nodes: played } = cluster
+  await client.create(persistentVolumeClaims, claim('data'))
+  await choose(cluster, 'data', 'simulated-3')
+  await cluster.until(async () => (await claimsText(cluster)).includes('Bound'))
+  const name = (await claimOf(cluster, 'data')).spec.volumeName!
+  played.stop('simulated-3')
+  await client.delete(persistentVolumeClaims, { name: 'data', namespace: 'default' })
+  await cluster.clock.advance('10s')
+  const { status } = await client.get(persistentVolumes, { name })
+  assert.deepEqual(
+    [status?.phase, status?.reason, await said(cluster, 'PersistentVolume')],
+    ['Released', undefined, []],
+  )
+  played.resume('simulated-3')
+  await cluster.until(() => isGone(client.get(persistentVolumes, { name })))
+})
+
 test('a claim that no directory can serve says why', async () => {
   await using cluster = await simulatedCluster(local)
   const { client } = cluster

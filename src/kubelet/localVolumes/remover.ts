@@ -27,8 +27,10 @@ export interface NodeWithVolumes {
 }
 
 export interface LocalVolumeRemoverOptions {
-  /** The nodes by name; undefined for those of other processes. */
+  /** The nodes by name; undefined for those of other processes, and while a node is off. */
   nodeOf(name: string): NodeWithVolumes | undefined
+  /** Told of nodes that went off or came back: their volumes are looked at again. */
+  onChange?(handle: (node: string) => void): Disposable
   readonly informers: Informers
   readonly events: EventWriter
   readonly clock: Clock
@@ -50,7 +52,7 @@ export function localVolumeRemover(options: LocalVolumeRemoverOptions): Componen
   return controllerComponent(controller, { clock, report, ...(needs === undefined ? {} : { needs }) })
 }
 
-function removalController({ nodeOf, informers, events }: LocalVolumeRemoverOptions): Controller {
+function removalController({ nodeOf, onChange, informers, events }: LocalVolumeRemoverOptions): Controller {
   const volumes = informers.of(persistentVolumes)
   const recorder = events.recorder('local-volumes')
 
@@ -81,7 +83,10 @@ function removalController({ nodeOf, informers, events }: LocalVolumeRemoverOpti
   return {
     name: 'local-volumes',
     permissions: [],
-    watch(on) {
+    watch(on, add) {
+      onChange?.((node) => {
+        for (const volume of volumes.list()) if (nodeOfDirectory(volume) === node) add(volume.metadata.name)
+      })
       on(volumes, (volume) => {
         const node = nodeOfDirectory(volume)
         return node === undefined || nodeOf(node) === undefined ? [] : [volume.metadata.name]
