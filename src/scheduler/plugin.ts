@@ -15,6 +15,26 @@ export interface Rejection {
   readonly furtherCauses?: readonly RejectionCause[]
 }
 
+/** What is the matter with the volumes or claims of a pod. */
+export type VolumeProblem =
+  /** A claim is not there, or is of no use; the reason says more. */
+  | 'missingClaim'
+  | 'unusableClaim'
+  /** A claim has no volume, and nobody waits for the pod to make it one. */
+  | 'unbound'
+  /** The volume is where other nodes are. */
+  | 'elsewhere'
+  /** No volume is free that the node could use, and none can be made there; or none for lack of room. */
+  | 'noneToBind'
+  | 'noSpace'
+  /** A claim is bound to a volume that is not there. */
+  | 'missingVolume'
+  /** The node has as many volumes of a driver as it can attach. */
+  | 'limit'
+  /** Another pod uses a disk, or a claim, that cannot be shared. */
+  | 'diskInUse'
+  | 'claimInUse'
+
 /** The machine-readable side of a rejection. */
 export type RejectionCause =
   | {
@@ -30,8 +50,8 @@ export type RejectionCause =
   | { readonly kind: 'unschedulable' }
   | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
   | { readonly kind: 'gate'; readonly gates: readonly string[] }
-  /** A volume or claim of the pod; the reason says what is the matter with it. */
-  | { readonly kind: 'volume' }
+  /** A volume or claim of the pod. `driver`: whose limit is reached. */
+  | { readonly kind: 'volume'; readonly problem: VolumeProblem; readonly claim?: string; readonly driver?: string }
   /** No pod that a required term is about is in the node's domain; without `value` the node has no such label. */
   | { readonly kind: 'affinity'; readonly topologyKey: string; readonly value?: string }
   /** So many pods in the node's domain would have to go: ones that the pod avoids, or (`existing`) ones that avoid it. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { placementBy } from '#scheduler/cycle.ts'
+import type { Plugin } from '#scheduler/plugin.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { clusterOf, podOf, type NodeSketch, type PodSketch } from '#scheduler/testObjects.ts'
 import { explain } from './explain.ts'
@@ -217,4 +218,38 @@ test('explain tells of the nearest nodes of many', () => {
   const fitting = placementBy(plugins).findFitting(pod, clusterOf(nodes, pods))
   const cause = explain(pod, { nodes: fitting.nodes, hooks: fitting.hooks, diagnosis: fitting.diagnosis }, 'm')
   assert.deepEqual([cause.remedy, cause.parts?.length], ['free 100m cpu on node-233', 10])
+})
+
+test('explain sends a pod to its volumes, however much stands in the way there, and not its volumes elsewhere', () => {
+  const pod = podOf({ name: 'p', requests: { cpu: '2', memory: '2Gi' } })
+  const held: Plugin<object> = {
+    name: 'VolumeBinding',
+    prepare: () => ({}),
+    filter: (_pod, { name }) =>
+      name === 'near' ? undefined : { reason: 'conflict', cause: { kind: 'volume', problem: 'elsewhere' } },
+    wakesOn: [],
+  }
+  const plugins = [...defaultPlugins({ siblingsOf: () => undefined, namespaces }), { plugin: held, weight: 0 }]
+  const cluster = clusterOf([{ name: 'far' }, { name: 'near' }], { near: using('3', '7Gi') })
+  const { nodes, hooks, diagnosis } = placementBy(plugins).findFitting(pod, cluster)
+  const { parts, remedy } = explain(pod, { nodes, hooks, diagnosis }, 'm')
+  assert.deepEqual(
+    [parts?.map(({ subject }) => subject.name), remedy],
+    [['near', 'far'], 'free 1 cpu on near and free 1Gi memory on near'],
+  )
+})
+
+test('explain says what a claim that is not there asks for', () => {
+  const cause = { kind: 'volume', problem: 'missingClaim', claim: 'data' } as const
+  const reason = 'persistentvolumeclaim "data" not found'
+  const missing: Plugin<object> = { name: 'VolumeRestrictions', prepare: () => ({ reason, cause }), wakesOn: [] }
+  const { nodes, hooks, diagnosis } = placementBy([{ plugin: missing, weight: 0 }]).findFitting(
+    podOf({ name: 'p' }),
+    clusterOf([{ name: 'a' }]),
+  )
+  assert.deepEqual(explain(podOf({ name: 'p' }), { nodes, hooks, diagnosis }, 'm'), {
+    reason: 'Unschedulable',
+    message: 'm',
+    remedy: 'create the claim "data"',
+  })
 })

@@ -4,7 +4,7 @@ import type { Diagnosis, NodeRejection } from '#scheduler/cycle.ts'
 import type { Rejection, RejectionCause } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
 import type { Hook } from '#scheduler/verdicts.ts'
-import { effortOf, remedyOf } from './remedy.ts'
+import { effortOf, isFar, remedyOf, remedyOfWhole } from './remedy.ts'
 
 /** An attempt that found no node. */
 export interface FailedAttempt {
@@ -30,7 +30,10 @@ const mostTold = 10
 export function explain(pod: Pod, { nodes, hooks, diagnosis }: FailedAttempt, message: string): Cause {
   const reason = 'Unschedulable'
   if (diagnosis.nodes === 0) return { reason, message, remedy: 'add a node' }
-  if (diagnosis.whole !== undefined) return { reason, message }
+  if (diagnosis.whole !== undefined) {
+    const remedy = remedyOfWhole(diagnosis.whole.rejection.cause)
+    return { reason, message, ...(remedy === undefined ? {} : { remedy }) }
+  }
   const views = new Map(nodes.map((view) => [view.name, view]))
   const near = nearest(diagnosis.rejections)
     .map(({ node, rejection }) => {
@@ -39,7 +42,12 @@ export function explain(pod: Pod, { nodes, hooks, diagnosis }: FailedAttempt, me
       // What no plugin objects to as it is, somebody outside or a promised node does.
       return { view, found: all.length > 0 ? all : obstaclesOf(rejection, pod, view) }
     })
-    .toSorted((a, b) => a.found.length - b.found.length || worstOf(a.found) - worstOf(b.found))
+    .toSorted(
+      (a, b) =>
+        Number(isFar(worstOf(a.found))) - Number(isFar(worstOf(b.found))) ||
+        a.found.length - b.found.length ||
+        worstOf(a.found) - worstOf(b.found),
+    )
   const parts = near.slice(0, mostTold).map(({ view, found }): CausePart => {
     return { subject: { kind: 'Node', name: view.name }, obstacles: found.map(({ obstacle }) => obstacle) }
   })

@@ -1,16 +1,34 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { milliQuantityOf, quantityOf } from '#machinery/quantity.ts'
-import type { RejectionCause } from '#scheduler/plugin.ts'
+import type { RejectionCause, VolumeProblem } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
 
 /** How much has to be changed, from what passes by itself to what needs another pod, other nodes or other volumes. */
-const efforts = { room: 1, node: 2, pods: 3, pod: 4, larger: 5, unknown: 6 } as const
+const efforts = { room: 1, node: 2, pods: 3, pod: 4, larger: 5, volumes: 6, unknown: 7 } as const
 
 /** Amounts of one kind of effort, between the kinds. */
 const mostAmount = 1_000_000
 
 function effort(kind: keyof typeof efforts, amount: number): number {
   return efforts[kind] * mostAmount + Math.min(amount, mostAmount - 1)
+}
+
+const effortsOfVolumes: Readonly<Record<VolumeProblem, keyof typeof efforts>> = {
+  limit: 'room',
+  diskInUse: 'room',
+  claimInUse: 'pods',
+  missingClaim: 'pod',
+  noSpace: 'larger',
+  noneToBind: 'larger',
+  unbound: 'larger',
+  elsewhere: 'volumes',
+  missingVolume: 'volumes',
+  unusableClaim: 'unknown',
+}
+
+/** Whether that much would have to move that other nodes are nearer, however much stands in the way there. */
+export function isFar(needed: number): boolean {
+  return needed >= effort('volumes', 0)
 }
 
 /** How much of a change would remove an obstacle; the lower, the smaller. */
@@ -37,8 +55,9 @@ export function effortOf(cause: RejectionCause | undefined): number {
       return effort('pods', cause.pods)
     case 'spread':
       return cause.value === undefined ? effort('node', 1) : effort('pods', cause.excess ?? 1)
-    case 'name':
     case 'volume':
+      return effort(effortsOfVolumes[cause.problem], 1)
+    case 'name':
     case undefined:
       return effort('unknown', 1)
   }
@@ -80,9 +99,43 @@ export function remedyOf(cause: RejectionCause | undefined, pod: Pod, { name, no
     }
     case 'gate':
       return `remove the gates ${cause.gates.join(', ')}`
-    case 'name':
     case 'volume':
+      return volumeRemedy(cause, name)
+    case 'name':
     case undefined:
+      return undefined
+  }
+}
+
+/** The same for what a plugin said of the whole cluster. */
+export function remedyOfWhole(cause: RejectionCause | undefined): string | undefined {
+  return cause?.kind === 'volume' ? volumeRemedy(cause, 'a node') : undefined
+}
+
+function volumeRemedy(
+  { problem, claim, driver }: Extract<RejectionCause, { kind: 'volume' }>,
+  node: string,
+): string | undefined {
+  switch (problem) {
+    case 'missingClaim':
+      return `create the claim ${JSON.stringify(claim)}`
+    case 'unbound':
+      return 'add volumes that fit the unbound claims of the pod'
+    case 'noneToBind':
+      return `add volumes on ${node} that fit the unbound claims of the pod`
+    case 'noSpace':
+      return `free storage on ${node} for the unbound claims of the pod`
+    case 'elsewhere':
+      return `move the volumes of the pod to ${node}`
+    case 'missingVolume':
+      return 'restore the volumes that the claims of the pod are bound to'
+    case 'limit':
+      return `end a pod with volumes of ${driver} on ${node}`
+    case 'diskInUse':
+      return `end the pods on ${node} that use the same disk`
+    case 'claimInUse':
+      return 'end the pod that uses the same claim'
+    case 'unusableClaim':
       return undefined
   }
 }

@@ -13,9 +13,16 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { claimsOf } from '#machinery/podReferences.ts'
 import { quantityValue } from '#machinery/quantity.ts'
 import { boundByController, isReservedFor, isUsableFrom, selectedNode } from '#machinery/volumeBinding.ts'
-import type { Plugin, Rejection, WakeRule } from '#scheduler/plugin.ts'
+import type { Plugin, Rejection, RejectionCause, WakeRule } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
-import { claimsOfPod, isBound, limitOf, PodVolumes, unboundImmediate } from '#scheduler/volumes/podVolumes.ts'
+import {
+  claimsOfPod,
+  isBound,
+  limitOf,
+  PodVolumes,
+  problemOfReason,
+  unboundImmediate,
+} from '#scheduler/volumes/podVolumes.ts'
 import type { VolumeActions, VolumeChanges, VolumeObjects } from '#scheduler/volumes/volumeObjects.ts'
 
 export interface VolumeBindingArguments {
@@ -46,10 +53,13 @@ export function volumeBinding(
     name: 'VolumeBinding',
     prepare(pod, { nodes }) {
       const claims = claimsOfPod(pod, objects)
-      if (typeof claims === 'string') return { reason: claims, forever: true, cause: { kind: 'volume' } }
+      if (typeof claims === 'string')
+        return { reason: claims, forever: true, cause: { kind: 'volume', problem: 'unusableClaim' } }
       if (claims.length === 0) return 'skip'
       const volumes = PodVolumes.of(claims, objects)
-      if (volumes === undefined) return { reason: unboundImmediate, forever: true, cause: { kind: 'volume' } }
+      if (volumes === undefined) {
+        return { reason: unboundImmediate, forever: true, cause: { kind: 'volume', problem: 'unbound' } }
+      }
       if (volumes.isSettled && volumes.isSame) return 'skip'
       return { volumes, nodes: volumes.isSettled ? new Map() : nodesByName(nodes) }
     },
@@ -102,10 +112,16 @@ export function volumeBinding(
 const nodesByName = (nodes: readonly NodeView[]): Map<string, Node> =>
   new Map(nodes.map(({ name, node }) => [name, node]))
 
+const causeOf = (reason: string): RejectionCause => ({
+  kind: 'volume',
+  problem: problemOfReason[reason] ?? 'unusableClaim',
+})
+
 function rejectionOf([reason, ...furtherReasons]: readonly string[]): Rejection | undefined {
   if (reason === undefined) return undefined
-  const rejection = { reason, forever: true, cause: { kind: 'volume' } } as const
-  return furtherReasons.length === 0 ? rejection : { ...rejection, furtherReasons }
+  const rejection = { reason, forever: true, cause: causeOf(reason) } as const
+  if (furtherReasons.length === 0) return rejection
+  return { ...rejection, furtherReasons, furtherCauses: furtherReasons.map(causeOf) }
 }
 
 /** A volume that is meant for a claim; the binder does the rest. */

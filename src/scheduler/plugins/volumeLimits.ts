@@ -14,9 +14,10 @@ type DriversOfVolumes = ReadonlyMap<string, string>
 /** Keeps pods off nodes to which a CSI driver cannot attach more volumes. */
 export function volumeLimits(objects: VolumeObjects): Plugin<DriversOfVolumes> {
   const attached = new AttachedVolumes(objects)
-  const exceeded = (view: NodeView, wanted: DriversOfVolumes): boolean => {
+  /** The driver whose limit the node would exceed. */
+  const exceeded = (view: NodeView, wanted: DriversOfVolumes): string | undefined => {
     const limits = limitsOf(objects.csiNode(view.name))
-    if (limits === undefined) return false
+    if (limits === undefined) return undefined
     const there = attached.of(view)
     const counts = new Map<string, number>()
     const count = (driver: string): number => {
@@ -28,9 +29,9 @@ export function volumeLimits(objects: VolumeObjects): Plugin<DriversOfVolumes> {
     for (const [volume, driver] of wanted) {
       if (there.has(volume)) continue
       const limit = limits.get(driver)
-      if (count(driver) > (limit ?? Infinity)) return true
+      if (count(driver) > (limit ?? Infinity)) return driver
     }
-    return false
+    return undefined
   }
   return {
     name: 'NodeVolumeLimits',
@@ -39,10 +40,15 @@ export function volumeLimits(objects: VolumeObjects): Plugin<DriversOfVolumes> {
       const { volumes } = attached.ofPod(pod)
       return volumes.size === 0 ? 'skip' : volumes
     },
-    filter: (_pod, view, wanted): Rejection | undefined =>
-      exceeded(view, wanted) ? { reason: 'node(s) exceed max volume count', cause: { kind: 'volume' } } : undefined,
+    filter(_pod, view, wanted): Rejection | undefined {
+      const driver = exceeded(view, wanted)
+      if (driver === undefined) return undefined
+      return { reason: 'node(s) exceed max volume count', cause: { kind: 'volume', problem: 'limit', driver } }
+    },
     sieve(_pod, { nodes }, wanted, rejected) {
-      for (let at = 0; at < nodes.length; at++) if (rejected[at] === 0 && exceeded(nodes[at]!, wanted)) rejected[at] = 1
+      for (let at = 0; at < nodes.length; at++) {
+        if (rejected[at] === 0 && exceeded(nodes[at]!, wanted) !== undefined) rejected[at] = 1
+      }
     },
     wakesOn: [
       { event: { resource: 'csinodes', action: 'add' } },

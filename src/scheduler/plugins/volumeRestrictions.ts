@@ -28,8 +28,9 @@ export function volumeRestrictions(objects: VolumeObjects): Plugin<State> {
         const key = `${pod.metadata.namespace ?? ''}/${persistentVolumeClaim.claimName}`
         const claim = objects.claim(key)
         if (claim === undefined) {
-          const reason = `persistentvolumeclaim ${JSON.stringify(persistentVolumeClaim.claimName)} not found`
-          return { reason, forever: true, cause: { kind: 'volume' } }
+          const { claimName } = persistentVolumeClaim
+          const reason = `persistentvolumeclaim ${JSON.stringify(claimName)} not found`
+          return { reason, forever: true, cause: { kind: 'volume', problem: 'missingClaim', claim: claimName } }
         }
         if (isExclusive(claim)) exclusive.add(key)
       }
@@ -43,11 +44,11 @@ export function volumeRestrictions(objects: VolumeObjects): Plugin<State> {
     },
     filter(_pod, { pods }, { disks, users }) {
       if (disks.some((disk) => pods.some((pod) => pod.spec.volumes?.some((other) => areInConflict(disk, other))))) {
-        return { reason: 'node(s) had no available disk', cause: { kind: 'volume' } }
+        return { reason: 'node(s) had no available disk', cause: { kind: 'volume', problem: 'diskInUse' } }
       }
       if (users === 0) return undefined
       const reason = 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode'
-      return { reason, cause: { kind: 'volume' } }
+      return { reason, cause: { kind: 'volume', problem: 'claimInUse' } }
     },
     wakesOn: [
       {

@@ -37,7 +37,8 @@ export function volumeZone(objects: VolumeObjects): Plugin<readonly Place[]> {
     },
     filter(_pod, node, places) {
       if (isWithin(node, places)) return undefined
-      return { reason: 'node(s) had no available volume zone', forever: true, cause: { kind: 'volume' } }
+      const cause = { kind: 'volume', problem: 'elsewhere' } as const
+      return { reason: 'node(s) had no available volume zone', forever: true, cause }
     },
     sieve(_pod, { nodes }, places, rejected) {
       for (let at = 0; at < nodes.length; at++)

@@ -18,6 +18,7 @@ import {
   selectedNode,
 } from '#machinery/volumeBinding.ts'
 import { nodeTestOf, VolumeChoice, type NodeTest } from './nodeChoice.ts'
+import type { VolumeProblem } from '#scheduler/plugin.ts'
 import type { VolumeObjects } from './volumeObjects.ts'
 
 /** A claim with the volume that it shall get. */
@@ -38,6 +39,14 @@ const nodeConflict = 'node(s) had volume node affinity conflict'
 const bindConflict = "node(s) didn't find available persistent volumes to bind"
 const notEnoughSpace = 'node(s) did not have enough free storage'
 const volumeMissing = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'
+
+/** What the reasons against a node come from. */
+export const problemOfReason: Readonly<Record<string, VolumeProblem>> = {
+  [nodeConflict]: 'elsewhere',
+  [bindConflict]: 'noneToBind',
+  [notEnoughSpace]: 'noSpace',
+  [volumeMissing]: 'missingVolume',
+}
 
 /** The claims of a pod, or why it cannot be placed anywhere. */
 export function claimsOfPod(pod: Pod, objects: VolumeObjects): readonly PersistentVolumeClaim[] | string {
