@@ -2,13 +2,14 @@ import { endpoints } from '#api/core/v1/endpoints.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import type { Controller } from '#client/controller.ts'
+import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
 import { managedByLabel, serviceNameLabel } from '../endpointSlice/plan.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
-import { controllerName, isMirrored, planMirror } from './plan.ts'
+import { controllerName, isMirrored, mostEndpoints, planMirror } from './plan.ts'
 
 const byMirrored = 'mirrored'
 
@@ -22,6 +23,7 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
   const endpointsCopies = context.informers.of(endpoints)
   const copies = context.informers.of(endpointSlices)
   copies.addIndex(byMirrored, mirroredKeys)
+  const events = context.events.recorder('endpoint-slice-mirroring-controller')
   const expectations = new Expectations(clock, copies)
   return {
     name: 'endpointslicemirroring-controller',
@@ -45,8 +47,13 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
       const original = endpointsCopies.get(key)
       const present = copies.byIndex(byMirrored, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       const mirrored = service !== undefined && original !== undefined && isMirrored(original, service)
-      const plan = mirrored ? planMirror(original, present) : { create: [], update: [], remove: present }
+      const plan = mirrored ? planMirror(original, present) : { create: [], update: [], remove: present, skipped: 0 }
       if (!mirrored && present.length === 0) return expectations.forget(key)
+      if (original !== undefined && plan.skipped > 0) {
+        const message = `A max of ${mostEndpoints} addresses can be mirrored to EndpointSlices per Endpoints subset. ${plan.skipped} addresses were skipped`
+        const note = { type: 'Warning', reason: 'TooManyAddressesToMirror', message } as const
+        events.record(referenceTo(endpoints, original), note)
+      }
       try {
         for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
         for (const slice of plan.update) expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))

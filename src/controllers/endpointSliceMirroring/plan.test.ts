@@ -51,7 +51,7 @@ test('each address family and set of ports has a slice', () => {
     [
       ['IPv4', [80], ['10.0.0.1 true n', '10.0.0.2 false']],
       ['IPv6', [80], ['fd00::1 true']],
-      ['IPv4', [], ['10.0.0.1 true']],
+      ['IPv4', [], ['10.0.0.1 true n']],
     ],
   )
   assert.deepEqual(slices[0]?.metadata, {
@@ -81,14 +81,46 @@ test('what is right already is not written; what changed is, in its place', () =
     ['s-0', undefined, ['10.0.0.2']],
   )
   const other = endpoints([{ addresses: [{ ip: '10.0.0.1' }], ports: [{ port: 81 }] }])
-  assert.deepEqual(counts(planMirror(other, present)), [1, 0, 1])
+  const recycled = planMirror(other, present)
+  assert.deepEqual(counts(recycled), [0, 1, 0])
+  assert.deepEqual([recycled.update[0]?.metadata.name, recycled.update[0]?.ports?.[0]?.port], ['s-0', 81])
+  const six = endpoints([{ addresses: [{ ip: 'fd00::1' }], ports: http }])
+  assert.deepEqual(counts(planMirror(six, present)), [1, 0, 1])
+  const going = { ...six, metadata: { ...six.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }
+  assert.deepEqual(counts(planMirror(going, present)), [0, 0, 1])
   assert.deepEqual(counts(planMirror(endpoints([]), present)), [0, 0, 1])
 })
 
 test('no more than a thousand addresses of a set of ports are mirrored', () => {
   const addresses = Array.from({ length: 1500 }, (_, index) => ({ ip: `10.0.${index >> 8}.${index & 255}` }))
-  const [slice] = planMirror(endpoints([{ addresses, ports: http }]), []).create
-  assert.equal(slice?.endpoints.length, 1000)
+  const { create, skipped } = planMirror(
+    endpoints([{ addresses: addresses.slice(0, 900), notReadyAddresses: addresses.slice(900), ports: http }]),
+    [],
+  )
+  assert.deepEqual([create[0]?.endpoints.length, skipped], [1000, 500])
+  assert.equal(create[0]?.endpoints.filter(({ conditions }) => conditions?.ready).length, 900)
+})
+
+test('subsets are put together: ports of the same addresses, and an address that is not ready somewhere is not', () => {
+  const subsets = [
+    { addresses: [{ ip: '10.0.0.1' }, { ip: '10.0.0.2' }], ports: [{ port: 80 }] },
+    { addresses: [{ ip: '10.0.0.2' }], notReadyAddresses: [{ ip: '10.0.0.1' }], ports: [{ port: 81 }] },
+    { addresses: [{ ip: '10.0.0.2' }, { ip: '10.0.0.1' }], ports: [{ port: 82 }] },
+    { notReadyAddresses: [{ ip: '10.0.0.2' }], ports: [{ port: 81 }] },
+  ]
+  assert.deepEqual(
+    planMirror(endpoints(subsets), []).create.map(({ ports = [], endpoints: list }) => [
+      ports.map(({ port }) => port),
+      list.map(({ addresses, conditions }) => `${addresses.join()} ${conditions?.ready}`),
+    ]),
+    [
+      [
+        [80, 82],
+        ['10.0.0.1 true', '10.0.0.2 true'],
+      ],
+      [[81], ['10.0.0.2 false', '10.0.0.1 false']],
+    ],
+  )
 })
 
 test('what controllers keep or somebody excludes is not mirrored', () => {

@@ -1,4 +1,9 @@
-import { endpoints as endpointsResource, type Endpoints } from '#api/core/v1/endpoints.ts'
+import {
+  endpoints as endpointsResource,
+  type EndpointAddress,
+  type Endpoints,
+  type EndpointSubset,
+} from '#api/core/v1/endpoints.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { AddressType, Endpoint, EndpointPort, EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import type { Draft } from '#client/client.ts'
@@ -12,7 +17,7 @@ import { triggerTimeAnnotation } from '../serviceEndpoints.ts'
 export const controllerName = 'endpointslicemirroring-controller.k8s.io'
 
 /** Addresses of one subset that are mirrored (`--mirroring-max-endpoints-per-subset`), and so in one slice. */
-const mostEndpoints = 1000
+export const mostEndpoints = 1000
 
 const skipLabel = 'endpointslice.kubernetes.io/skip-mirror'
 const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader'
@@ -32,23 +37,48 @@ interface Group {
   readonly endpoints: Endpoint[]
 }
 
-/** Decides how the mirrored slices of Endpoints have to change: one for each address family and set of ports. */
-export function planMirror(endpoints: Endpoints, present: readonly EndpointSlice[]): SlicePlan {
+export interface MirrorPlan extends SlicePlan {
+  /** So many addresses are more than are mirrored. */
+  readonly skipped: number
+}
+
+/**
+ * Decides how the mirrored slices of Endpoints have to change: one for each address family and set of ports. A slice whose
+ * ports nobody asks for any more is used for others before a new one is made.
+ */
+export function planMirror(endpoints: Endpoints, present: readonly EndpointSlice[]): MirrorPlan {
   const plan = { create: [] as Draft<EndpointSlice>[], update: [] as EndpointSlice[], remove: [] as EndpointSlice[] }
   const left = [...present]
-  for (const { addressType, ports, endpoints: wanted } of groupsOf(endpoints)) {
+  const lacking: Group[] = []
+  const { groups, skipped } = groupsOf(endpoints)
+  for (const group of groups) {
+    const { addressType, ports, endpoints: wanted } = group
     const key = portsKey(ports)
     const at = left.findIndex((slice) => slice.addressType === addressType && portsKey(slice.ports ?? []) === key)
     const [slice] = at < 0 ? [] : left.splice(at, 1)
-    const metadata = metadataFor(endpoints, slice)
-    const content = { addressType, endpoints: wanted, ports: [...ports] }
-    if (slice === undefined) plan.create.push({ metadata, ...content })
-    else if (!sameJson(slice.endpoints, wanted) || !sameJson(slice.metadata, metadata)) {
-      plan.update.push({ ...slice, ...content, metadata: { ...metadata, name: slice.metadata.name } })
+    if (slice === undefined) lacking.push(group)
+    else if (!sameJson(slice.endpoints, wanted) || !sameJson(slice.metadata, metadataFor(endpoints, slice))) {
+      plan.update.push(rewritten(slice, endpoints, group))
+    }
+  }
+  for (const group of lacking) {
+    const at = left.findIndex(({ addressType }) => addressType === group.addressType)
+    const [spare] = at < 0 ? [] : left.splice(at, 1)
+    if (spare !== undefined) plan.update.push(rewritten(spare, endpoints, group))
+    // What is being deleted takes its slices with it.
+    else if (endpoints.metadata.deletionTimestamp === undefined) {
+      plan.create.push({ metadata: metadataFor(endpoints, undefined), ...contentOf(group) })
     }
   }
   plan.remove.push(...left)
-  return plan
+  return { ...plan, skipped }
+}
+
+const contentOf = ({ addressType, ports, endpoints }: Group) => ({ addressType, endpoints, ports: [...ports] })
+
+function rewritten(slice: EndpointSlice, endpoints: Endpoints, group: Group): EndpointSlice {
+  const metadata = { ...metadataFor(endpoints, slice), name: slice.metadata.name }
+  return { ...slice, ...contentOf(group), metadata }
 }
 
 function metadataFor(endpoints: Endpoints, slice: EndpointSlice | undefined): Draft<EndpointSlice>['metadata'] {
@@ -63,22 +93,19 @@ function metadataFor(endpoints: Endpoints, slice: EndpointSlice | undefined): Dr
   }
 }
 
-function groupsOf({ subsets = [] }: Endpoints): readonly Group[] {
+function groupsOf({ subsets = [] }: Endpoints): { readonly groups: readonly Group[]; readonly skipped: number } {
   const groups = new Map<string, Group>()
-  for (const { addresses = [], notReadyAddresses = [], ports = [] } of subsets) {
-    const all = [
-      ...addresses.map((address) => ({ address, ready: true })),
-      ...notReadyAddresses.map((address) => ({ address, ready: false })),
-    ]
-    const named = ports.map((port) => ({ ...port, name: port.name ?? '', protocol: port.protocol ?? 'TCP' }))
-    for (const { address, ready } of all.slice(0, mostEndpoints)) {
+  let skipped = 0
+  for (const { addresses, ports } of repacked(subsets)) {
+    const inOrder = addresses.toSorted((a, b) => Number(b.ready) - Number(a.ready))
+    skipped += Math.max(0, inOrder.length - mostEndpoints)
+    for (const { address, ready } of inOrder.slice(0, mostEndpoints)) {
       const { ip, hostname, nodeName, targetRef } = address
       const canonical = canonicalIp(ip) ?? ip
       const addressType = canonical.includes(':') ? 'IPv6' : 'IPv4'
-      const key = `${addressType} ${portsKey(named)}`
-      const group: Group = groups.get(key) ?? { addressType, ports: named, endpoints: [] }
+      const key = `${addressType} ${portsKey(ports)}`
+      const group: Group = groups.get(key) ?? { addressType, ports, endpoints: [] }
       groups.set(key, group)
-      if (group.endpoints.length >= mostEndpoints) continue
       group.endpoints.push({
         addresses: [canonical],
         conditions: { ready },
@@ -88,5 +115,50 @@ function groupsOf({ subsets = [] }: Endpoints): readonly Group[] {
       })
     }
   }
-  return [...groups.values()]
+  return { groups: [...groups.values()], skipped }
+}
+
+interface Placed {
+  readonly address: EndpointAddress
+  readonly ready: boolean
+}
+
+interface Subset {
+  readonly ports: EndpointPort[]
+  readonly addresses: readonly Placed[]
+}
+
+/**
+ * The subsets as Kubernetes canonicalizes them: each port with the addresses that have it, not ready where any subset says
+ * so, and ports with the same addresses together.
+ */
+function repacked(subsets: readonly EndpointSubset[]): readonly Subset[] {
+  const known = new Map<string, EndpointAddress>()
+  const byPort = new Map<string, { readonly port?: EndpointPort; readonly addresses: Map<string, Placed> }>()
+  for (const { addresses = [], notReadyAddresses = [], ports = [] } of subsets) {
+    const named = ports.map((port) => ({ ...port, name: port.name ?? '', protocol: port.protocol ?? 'TCP' }))
+    for (const port of named.length === 0 ? [undefined] : named) {
+      const key = port === undefined ? '' : portsKey([port])
+      const entry = byPort.get(key) ?? { ...(port === undefined ? {} : { port }), addresses: new Map<string, Placed>() }
+      byPort.set(key, entry)
+      const place = (address: EndpointAddress, ready: boolean): void => {
+        const id = `${address.ip} ${address.targetRef?.uid ?? ''}`
+        if (!known.has(id)) known.set(id, address)
+        if (entry.addresses.get(id)?.ready !== false) entry.addresses.set(id, { address: known.get(id)!, ready })
+      }
+      for (const address of addresses) place(address, true)
+      for (const address of notReadyAddresses) place(address, false)
+    }
+  }
+  const together = new Map<string, Subset>()
+  for (const { port, addresses } of byPort.values()) {
+    const key = [...addresses]
+      .map(([id, { ready }]) => `${id} ${ready}`)
+      .toSorted()
+      .join('\n')
+    const subset = together.get(key) ?? { ports: [], addresses: [...addresses.values()] }
+    together.set(key, subset)
+    if (port !== undefined) subset.ports.push(port)
+  }
+  return [...together.values()]
 }
