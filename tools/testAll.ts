@@ -14,7 +14,8 @@ process.exitCode =
   )) ||
   (await runSteps(
     [
-      nodeStep('tests on a real node', '--test', '--test-concurrency=1', 'test/node/**/*.test.ts'),
+      // Each has a cluster of its own, and mostly waits for it.
+      nodeStep('tests on a real node', '--test', '--test-concurrency=2', 'test/node/**/*.test.ts'),
       // The longest of them mostly wait.
       nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
     ],

@@ -1,7 +1,7 @@
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { removeUnmounted } from '#kubelet/volumes/removal.ts'
 import { forgetContext } from './kubeconfig.ts'
-import { withKubeconfigLock } from '#cluster/kubeconfigLock.ts'
+import { changingKubeconfig, whileAlone } from '#cluster/machineLock.ts'
 import { destroyCluster, destroyPlace, listPlaces } from '#cluster/place/place.ts'
 import { findNodeProcess, stopNodeProcess } from './processes.ts'
 import { clusterPaths, readRecord } from './record.ts'
@@ -15,7 +15,7 @@ export async function removeCluster(surroundings: Surroundings, cluster: string)
   const paths = clusterPaths(cluster, roots)
   const kubeconfig = record?.kubeconfig
   if (kubeconfig !== undefined)
-    await withKubeconfigLock(surroundings, () => forgetContext(host.files, kubeconfig, cluster))
+    await whileAlone(surroundings, changingKubeconfig, () => forgetContext(host.files, kubeconfig, cluster))
   // What a node without a mount namespace of its own has mounted here is kept elsewhere, and not for us to remove.
   await removeUnmounted(host, (await host.files.realPath(paths.dataFolder)) ?? paths.dataFolder)
   await host.files.remove(paths.runtimeFolder)

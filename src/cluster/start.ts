@@ -16,7 +16,7 @@ import { architectureOf } from '#cluster/image/build.ts'
 import type { Architecture } from '#cluster/image/pause.ts'
 import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/store.ts'
 import { mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
-import { withKubeconfigLock } from '#cluster/kubeconfigLock.ts'
+import { changingKubeconfig, whileAlone } from '#cluster/machineLock.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { ensureContainerd, startContainerd } from '#cluster/place/containerd.ts'
 import { openOutside } from '#cluster/place/outside.ts'
@@ -68,7 +68,7 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
     }),
   )
   if (record.kubeconfig !== undefined)
-    await withKubeconfigLock(surroundings, () =>
+    await whileAlone(surroundings, changingKubeconfig, () =>
       mergeContext(host.files, record.kubeconfig!, config.name, paths.kubeconfigFile),
     )
   return record

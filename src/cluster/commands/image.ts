@@ -8,6 +8,7 @@ import { adoptArchive, importSavedImages, listImages, listSavedImages } from '#c
 import { findContainerd } from '#cluster/place/containerd.ts'
 import { listPlaces } from '#cluster/place/place.ts'
 import type { Roots } from '#cluster/place/layout.ts'
+import { buildingImages, whileAlone } from '#cluster/machineLock.ts'
 import { listRecords } from '#cluster/record.ts'
 
 /** Where this machine keeps images for its clusters. */
@@ -32,10 +33,11 @@ export const image: Command = {
           const status = await host.files.status(path)
           if (status === undefined) throw new Error(`there is no ${path}`)
           const architecture = architectureOf(process.arch)
-          const built: readonly BuiltImage[] =
+          const build = (): Promise<readonly BuiltImage[]> =>
             status.kind === 'folder'
-              ? await buildFolder(host, path, imageFolders(roots), architecture, signal)
-              : await buildFromFile(host, path, flags.tag ?? [], imageFolders(roots), architecture, signal)
+              ? buildFolder(host, path, imageFolders(roots), architecture, signal)
+              : buildFromFile(host, path, flags.tag ?? [], imageFolders(roots), architecture, signal)
+          const built = await whileAlone(surroundings, buildingImages, build, print)
           for (const { name } of built) print(`built ${name}`)
           await giveToNodes(surroundings, flags.cluster)
           return 0
@@ -71,10 +73,16 @@ async function giveToNodes(surroundings: Surroundings, cluster: string | undefin
   if (surroundings.uid !== 0) return
   const only = cluster === undefined ? undefined : (await existingCluster(surroundings, cluster)).config.name
   for (const place of await listPlaces(host, only, roots)) {
-    // A stopped node gets what it lacks when it starts.
+    // A stopped node needs nothing now: it gets what it lacks when it starts.
     if ((await findContainerd(host, place)) === undefined) continue
-    const imported = await importSavedImages(host, place, imageFolders(roots).images, signal)
-    if (imported.length > 0) print(`${place.cluster}/${place.node}: ${imported.length} new`)
+    try {
+      const imported = await importSavedImages(host, place, imageFolders(roots).images, signal)
+      if (imported.length > 0) print(`${place.cluster}/${place.node}: ${imported.length} new`)
+    } catch (error) {
+      // Nor does one that is being stopped or removed meanwhile.
+      signal.throwIfAborted()
+      if ((await findContainerd(host, place)) !== undefined) throw error
+    }
   }
 }
 
