@@ -54,6 +54,17 @@ test('a Secret gets the token of its account, which is good until one of them is
     uid: account.metadata.uid,
     groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
   })
+  await tokenSecret('listed', 'robot')
+  const named = [{ name: 'listed' }, { name: 'key' }]
+  await client.update(serviceAccounts, { ...account, secrets: named })
+  await cluster.until('it is filled', async () =>
+    Object.hasOwn((await client.get(secrets, { name: 'listed', namespace })).data ?? {}, 'token'),
+  )
+  await client.delete(secrets, { name: 'listed', namespace })
+  await cluster.until('its account lists it no more', async () => {
+    const { secrets: left } = await client.get(serviceAccounts, { name: 'robot', namespace })
+    return left?.map(({ name }) => name).join() === 'key'
+  })
   await client.delete(serviceAccounts, { name: 'robot', namespace })
   await cluster.until('the Secret is gone', () => isGone(cluster, 'key'))
   assert.equal(

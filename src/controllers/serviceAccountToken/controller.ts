@@ -5,26 +5,47 @@ import { keyOf, nameOfKey } from '#client/index.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
-import { accountNameOf, base64, planToken, tokenType } from './plan.ts'
+import { accountNameOf, accountOf, base64, planToken, tokenType, withoutSecret } from './plan.ts'
 
-/** Puts tokens of service accounts into the Secrets that ask for them, and takes Secrets away whose account is gone. */
+/** Keys of Secrets that are gone, with the account they were for; beside those of Secrets. */
+const gonePrefix = 'gone:'
+
+/**
+ * Puts tokens of service accounts into the Secrets that ask for them, takes Secrets away whose account is gone, and takes
+ * Secrets that are gone off the lists of their accounts.
+ */
 export function serviceAccountTokenController(context: ControllerContext): Controller {
   const { client, config } = context
   const accounts = context.informers.of(serviceAccounts)
   const copies = context.informers.of(secrets, { fieldSelector: `type=${tokenType}` })
   const byAccount = 'account'
   copies.addIndex(byAccount, (secret) => [`${secret.metadata.namespace ?? ''}/${accountNameOf(secret)}`])
+  const forget = async (gone: readonly string[], signal: AbortSignal): Promise<void> => {
+    const [namespace = '', secret = '', name = '', uid = ''] = gone
+    const known = accounts.get(`${namespace}/${name}`)
+    if (copies.get(`${namespace}/${secret}`) !== undefined || known === undefined) return
+    if (withoutSecret(known, { name, uid }, secret) === undefined) return
+    const account = await unlessGone(client.get(serviceAccounts, { name, namespace }, { signal }))
+    const changed = account === undefined ? undefined : withoutSecret(account, { name, uid }, secret)
+    if (changed !== undefined) await unlessGone(client.update(serviceAccounts, changed, { signal }))
+  }
   return {
     name: 'service-account-token-controller',
     permissions: [
       { groups: [''], resources: ['secrets'], verbs: ['delete', 'list', 'update', 'watch'] },
-      { groups: [''], resources: ['serviceaccounts'], verbs: ['get', 'list', 'watch'] },
+      { groups: [''], resources: ['serviceaccounts'], verbs: ['get', 'list', 'update', 'watch'] },
     ],
     watch(on) {
-      on(copies, ({ metadata }) => [keyOf(metadata)])
+      on(copies, (secret) => {
+        const key = keyOf(secret.metadata)
+        if (copies.get(key) !== undefined) return [key]
+        const { name, uid } = accountOf(secret)
+        return [`${gonePrefix}${key}/${name}/${uid}`]
+      })
       on(accounts, ({ metadata }) => copies.byIndex(byAccount, keyOf(metadata)).map((secret) => keyOf(secret.metadata)))
     },
     async reconcile(key, signal) {
+      if (key.startsWith(gonePrefix)) return forget(key.slice(gonePrefix.length).split('/'), signal)
       const secret = copies.get(key)
       const { signSecretToken } = config
       if (secret === undefined || signSecretToken === undefined) return

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Secret } from '#api/core/v1/secret.ts'
-import { accountNameOf, base64, planToken } from './plan.ts'
+import { accountNameOf, accountOf, base64, planToken, withoutSecret } from './plan.ts'
 
 const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace: 'a', uid: 'u1' } }
 const name = { 'kubernetes.io/service-account.name': 'robot' }
@@ -34,6 +34,16 @@ const rows: readonly { name: string; secret: Secret; gone?: true; expected: obje
     secret: secret({ ...name, ...uid }, { ...filled, 'ca.crt': base64('old') }),
     expected: { do: 'fill', needsToken: false, secret: secret({ ...name, ...uid }, filled) },
   },
+  {
+    name: 'what else was written there stays',
+    secret: secret(name, { ...filled, namespace: base64('other') }),
+    expected: { do: 'nothing' },
+  },
+  {
+    name: 'a namespace that is missing is added, and who it is for with it',
+    secret: secret(name, { 'ca.crt': filled['ca.crt'], token: filled.token }),
+    expected: { do: 'fill', needsToken: false, secret: secret({ ...name, ...uid }, filled) },
+  },
   { name: 'without its account it goes', secret: secret(name), gone: true, expected: { do: 'delete' } },
   {
     name: 'with another account of the name it goes',
@@ -56,4 +66,15 @@ for (const row of rows) {
 test('Secrets of other types hold no token', () => {
   assert.equal(accountNameOf(secret(name)), 'robot')
   assert.equal(accountNameOf({ ...secret(name), type: 'Opaque' }), '')
+})
+
+test('a Secret that is gone is taken off the list of its account, and of no other that has its name', () => {
+  const listing = { ...account, secrets: [{ name: 's' }, { name: 'other' }] }
+  const of = accountOf(secret({ ...name, ...uid }))
+  assert.deepEqual(of, { name: 'robot', uid: 'u1' })
+  assert.deepEqual(withoutSecret(listing, of, 's')?.secrets, [{ name: 'other' }])
+  assert.deepEqual(withoutSecret(listing, { ...of, uid: '' }, 's')?.secrets, [{ name: 'other' }])
+  assert.equal(withoutSecret(listing, { ...of, uid: 'u0' }, 's'), undefined)
+  assert.equal(withoutSecret(listing, of, 'third'), undefined)
+  assert.equal(withoutSecret(account, of, 's'), undefined)
 })

@@ -25,16 +25,42 @@ export function planToken(secret: Secret, account: ServiceAccount | undefined, r
   const uid = account?.metadata.uid ?? ''
   if (account === undefined || (known !== '' && known !== uid)) return { do: 'delete' }
   const { data = {}, metadata } = secret
-  const wanted = { 'ca.crt': base64(rootCertificate), namespace: base64(metadata.namespace ?? '') }
-  const needsToken = (ownValue(data, 'token') ?? '') === ''
-  const isFilled = Object.entries(wanted).every(([key, value]) => ownValue(data, key) === value)
-  if (isFilled && !needsToken && known === uid) return { do: 'nothing' }
+  const isEmpty = (key: string): boolean => (ownValue(data, key) ?? '') === ''
+  const certificate = base64(rootCertificate)
+  // The certificate follows the cluster's; what else is there already is left to whoever wrote it.
+  const missing = {
+    ...(certificate === '' || ownValue(data, 'ca.crt') === certificate ? {} : { 'ca.crt': certificate }),
+    ...(isEmpty('namespace') ? { namespace: base64(metadata.namespace ?? '') } : {}),
+  }
+  const needsToken = isEmpty('token')
+  if (Object.keys(missing).length === 0 && !needsToken) return { do: 'nothing' }
   const annotations = { ...metadata.annotations, [uidAnnotation]: uid }
   return {
     do: 'fill',
     needsToken,
-    secret: { ...secret, metadata: { ...metadata, annotations }, data: { ...data, ...wanted } },
+    secret: { ...secret, metadata: { ...metadata, annotations }, data: { ...data, ...missing } },
   }
+}
+
+/** The account that a Secret was for, told apart from others that had its name. */
+export interface FormerAccount {
+  readonly name: string
+  readonly uid: string
+}
+
+export function accountOf(secret: Secret): FormerAccount {
+  return { name: accountNameOf(secret), uid: ownValue(secret.metadata.annotations, uidAnnotation) ?? '' }
+}
+
+/** An account without the reference to a Secret that is gone; undefined when nothing changes. */
+export function withoutSecret(
+  account: ServiceAccount,
+  { uid }: FormerAccount,
+  secret: string,
+): ServiceAccount | undefined {
+  if (uid !== '' && uid !== account.metadata.uid) return undefined
+  const secrets = account.secrets?.filter(({ name }) => name !== secret)
+  return secrets === undefined || secrets.length === account.secrets?.length ? undefined : { ...account, secrets }
 }
 
 export const base64 = (text: string): string => Buffer.from(text).toString('base64')
