@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os'
 import { checkSteps } from './check.ts'
 import { nodeStep, runSteps } from './steps.ts'
 
+const longest = 'test/node/workers.test.ts'
+
 process.exitCode =
   (await runSteps(checkSteps, { atOnce: availableParallelism() })) ||
   (await runSteps(
@@ -14,8 +16,8 @@ process.exitCode =
   )) ||
   (await runSteps(
     [
-      // Each has a cluster of its own, and mostly waits for it.
-      nodeStep('tests on a real node', '--test', '--test-concurrency=2', 'test/node/**/*.test.ts'),
+      // Each has a cluster of its own, and mostly waits for it; the longest begins first.
+      nodeStep('tests on a real node', '--test', '--test-concurrency=2', longest, 'test/node/**/*.test.ts'),
       // The longest of them mostly wait.
       nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
     ],
