@@ -2,7 +2,9 @@ import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { unlessGone } from '#client/unlessGone.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
+import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { NodeRanges } from './ranges.ts'
 
@@ -24,6 +26,11 @@ export function nodeIpamController(context: ControllerContext): Controller {
     for (const range of ranges) for (const block of blocks) block.giveBack(range)
   }
 
+  const tell = (node: Node, reason: string): void => {
+    const message = `Node ${node.metadata.name} status is now: ${reason}`
+    events.record(referenceTo(nodes, node), { type: 'Normal', reason, message })
+  }
+
   return {
     name: 'node-ipam-controller',
     account: 'node-controller',
@@ -32,10 +39,14 @@ export function nodeIpamController(context: ControllerContext): Controller {
     watch(on) {
       on(copies, (node) => {
         // Noted as soon as seen, so that no other node is given the same.
+        const { name } = node.metadata
         const ranges = rangesOf(node)
-        if (ranges.length > 0 && !held.has(node.metadata.name)) {
+        const before = held.get(name)
+        if (ranges.length > 0 && !sameJson(before, ranges)) {
+          // Somebody else may have been first.
+          release(before ?? [])
           for (const range of ranges) for (const block of blocks) block.occupy(range)
-          held.set(node.metadata.name, ranges)
+          held.set(name, ranges)
         }
         return [node.metadata.name]
       })
@@ -47,13 +58,12 @@ export function nodeIpamController(context: ControllerContext): Controller {
         held.delete(name)
         return
       }
-      if (blocks.length === 0 || rangesOf(node).length > 0) return
+      if (blocks.length === 0 || rangesOf(node).length > 0 || node.metadata.deletionTimestamp !== undefined) return
       const ranges = held.get(name) ?? blocks.map((block) => block.take())
       const taken = ranges.filter((range) => range !== undefined)
       if (taken.length < blocks.length) {
         release(taken)
-        const message = `Node ${name} status is now: CIDRNotAvailable`
-        events.record(referenceTo(nodes, node), { type: 'Normal', reason: 'CIDRNotAvailable', message })
+        tell(node, 'CIDRNotAvailable')
         return { after: 60_000 }
       }
       held.set(name, taken)
@@ -61,7 +71,18 @@ export function nodeIpamController(context: ControllerContext): Controller {
         metadata: { resourceVersion: node.metadata.resourceVersion },
         spec: { podCIDR: taken[0], podCIDRs: taken },
       }
-      await unlessGone(client.patch(nodes, node.metadata, { type: 'merge', body }, { signal }))
+      try {
+        await unlessGone(client.patch(nodes, node.metadata, { type: 'merge', body }, { signal }))
+      } catch (error) {
+        if (signal.aborted || isReason(error, 'Conflict')) throw error
+        tell(node, 'CIDRAssignmentFailed')
+        // Where nobody knows whether it was written, the range is still the node's.
+        if (!isReason(error, 'ServerTimeout')) {
+          release(taken)
+          held.delete(name)
+        }
+        throw error
+      }
     },
   }
 }

@@ -15,8 +15,11 @@ export class NodeRanges {
     const cidr = parseCidr(block)
     if (cidr === undefined) throw new Error(`Cannot cut node ranges from "${block}": it is not a block of addresses`)
     const bits = prefix - cidr.prefix
-    if (bits < 0 || bits > 16) {
-      throw new Error(`Cannot cut ranges of /${prefix} from "${block}": there must be between 1 and 65536 of them`)
+    const mostBits = cidr.family === 4 ? 32 : 16
+    if (bits < 0 || bits > mostBits) {
+      throw new Error(
+        `Cannot cut ranges of /${prefix} from "${block}": there must be between 1 and ${2 ** mostBits} of them`,
+      )
     }
     this.#block = cidr
     this.#prefix = prefix
