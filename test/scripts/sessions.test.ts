@@ -8,7 +8,7 @@ import { readSessions } from './readSessions.ts'
 import type { Session } from './session.ts'
 
 /** How many sessions play at once: those that mostly wait cost little. */
-const busyAtOnce = 3
+const busyAtOnce = 4
 const waitingAtOnce = 12
 
 /** Sessions that take minutes play only with `LONG_SESSIONS=1`. */
