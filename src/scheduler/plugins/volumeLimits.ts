@@ -11,25 +11,35 @@ import type { VolumeObjects } from '#scheduler/volumes/volumeObjects.ts'
 /** Volumes of CSI drivers, by a name that is theirs alone: the driver of each. */
 type DriversOfVolumes = ReadonlyMap<string, string>
 
+/** Volumes with how many each driver has of them. */
+interface Attached {
+  readonly volumes: DriversOfVolumes
+  readonly counts: ReadonlyMap<string, number>
+}
+
 /** Keeps pods off nodes to which a CSI driver cannot attach more volumes. */
-export function volumeLimits(objects: VolumeObjects): Plugin<DriversOfVolumes> {
+export function volumeLimits(objects: VolumeObjects): Plugin<Attached> {
   const attached = new AttachedVolumes(objects)
+  const limits = new WeakMap<CSINode, Limits>()
+  const limitsAt = (node: string): Limits => {
+    const csiNode = objects.csiNode(node)
+    if (csiNode === undefined) return unlimited
+    let known = limits.get(csiNode)
+    if (known === undefined) limits.set(csiNode, (known = limitsOf(csiNode)))
+    return known
+  }
   /** The driver whose limit the node would exceed. */
-  const exceeded = (view: NodeView, wanted: DriversOfVolumes): string | undefined => {
-    const limits = limitsOf(objects.csiNode(view.name))
-    if (limits === undefined) return undefined
+  const exceeded = (view: NodeView, wanted: Attached): string | undefined => {
+    const most = limitsAt(view.name)
+    if (most.size === 0) return undefined
     const there = attached.of(view)
-    const counts = new Map<string, number>()
-    const count = (driver: string): number => {
-      const next = (counts.get(driver) ?? 0) + 1
-      counts.set(driver, next)
-      return next
-    }
-    for (const driver of there.values()) count(driver)
-    for (const [volume, driver] of wanted) {
-      if (there.has(volume)) continue
-      const limit = limits.get(driver)
-      if (count(driver) > (limit ?? Infinity)) return driver
+    for (const [driver, more] of wanted.counts) {
+      const limit = most.get(driver)
+      if (limit === undefined || (there.counts.get(driver) ?? 0) + more <= limit) continue
+      // Volumes that both have count once, which is looked at only where it can matter.
+      let count = there.counts.get(driver) ?? 0
+      for (const [volume, by] of wanted.volumes) if (by === driver && !there.volumes.has(volume)) count++
+      if (count > limit && count > (there.counts.get(driver) ?? 0)) return driver
     }
     return undefined
   }
@@ -38,7 +48,7 @@ export function volumeLimits(objects: VolumeObjects): Plugin<DriversOfVolumes> {
     prepare(pod) {
       if (!objects.hasCsiNodes || pod.spec.volumes === undefined) return 'skip'
       const { volumes } = attached.ofPod(pod)
-      return volumes.size === 0 ? 'skip' : volumes
+      return volumes.size === 0 ? 'skip' : counted(volumes)
     },
     filter(_pod, view, wanted): Rejection | undefined {
       const driver = exceeded(view, wanted)
@@ -69,17 +79,28 @@ export function volumeLimits(objects: VolumeObjects): Plugin<DriversOfVolumes> {
   }
 }
 
-function limitsOf(csiNode: CSINode | undefined): ReadonlyMap<string, number> | undefined {
-  let limits: Map<string, number> | undefined
-  for (const { name, allocatable } of csiNode?.spec.drivers ?? []) {
-    if (allocatable?.count !== undefined) (limits ??= new Map()).set(name, allocatable.count)
+/** How many volumes each driver can attach, of drivers that say so. */
+type Limits = ReadonlyMap<string, number>
+
+const unlimited: Limits = new Map()
+
+function limitsOf({ spec }: CSINode): Limits {
+  const limits = new Map<string, number>()
+  for (const { name, allocatable } of spec.drivers) {
+    if (allocatable?.count !== undefined) limits.set(name, allocatable.count)
   }
   return limits
 }
 
+function counted(volumes: DriversOfVolumes): Attached {
+  const counts = new Map<string, number>()
+  for (const driver of volumes.values()) counts.set(driver, (counts.get(driver) ?? 0) + 1)
+  return { volumes, counts }
+}
+
 function growsLimit(csiNode: CSINode, old: CSINode): boolean {
   const [now, before] = [limitsOf(csiNode), limitsOf(old)]
-  return [...(before ?? [])].some(([driver, limit]) => (now?.get(driver) ?? Infinity) > limit)
+  return [...before].some(([driver, limit]) => (now.get(driver) ?? Infinity) > limit)
 }
 
 interface PodVolumesOfDrivers {
@@ -91,24 +112,24 @@ interface PodVolumesOfDrivers {
 /** What is attached where, remembered for nodes and pods that stay as they are. */
 class AttachedVolumes {
   readonly #objects: VolumeObjects
-  readonly #byView = new WeakMap<NodeView, DriversOfVolumes>()
+  readonly #byView = new WeakMap<NodeView, Attached>()
   readonly #byPod = new WeakMap<Pod, PodVolumesOfDrivers>()
 
   constructor(objects: VolumeObjects) {
     this.#objects = objects
   }
 
-  of(view: NodeView): DriversOfVolumes {
+  of(view: NodeView): Attached {
     const attachments = this.#objects.attachments(view.name)
     const known = this.#byView.get(view)
     const ofPods = known ?? this.#ofPods(view)
     if (attachments.length === 0) return ofPods
-    const all = new Map(ofPods)
+    const all = new Map(ofPods.volumes)
     for (const { spec } of attachments) {
       const csi = this.#objects.volume(spec.source.persistentVolumeName ?? '')?.spec.csi
       if (csi !== undefined) all.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver)
     }
-    return all
+    return counted(all)
   }
 
   ofPod(pod: Pod): PodVolumesOfDrivers {
@@ -119,7 +140,7 @@ class AttachedVolumes {
     return found
   }
 
-  #ofPods(view: NodeView): DriversOfVolumes {
+  #ofPods(view: NodeView): Attached {
     const all = new Map<string, string>()
     let isFinal = true
     for (const pod of view.pods) {
@@ -128,8 +149,9 @@ class AttachedVolumes {
       isFinal &&= found.isFinal
       for (const [volume, driver] of found.volumes) all.set(volume, driver)
     }
-    if (isFinal) this.#byView.set(view, all)
-    return all
+    const found = counted(all)
+    if (isFinal) this.#byView.set(view, found)
+    return found
   }
 
   #find(pod: Pod): PodVolumesOfDrivers {
