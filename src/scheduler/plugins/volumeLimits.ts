@@ -20,13 +20,15 @@ interface Attached {
 /** Keeps pods off nodes to which a CSI driver cannot attach more volumes. */
 export function volumeLimits(objects: VolumeObjects): Plugin<Attached> {
   const attached = new AttachedVolumes(objects)
-  const limits = new WeakMap<CSINode, Limits>()
+  const limits = new Map<string, { readonly csiNode: CSINode; readonly limits: Limits }>()
   const limitsAt = (node: string): Limits => {
     const csiNode = objects.csiNode(node)
     if (csiNode === undefined) return unlimited
-    let known = limits.get(csiNode)
-    if (known === undefined) limits.set(csiNode, (known = limitsOf(csiNode)))
-    return known
+    const known = limits.get(node)
+    if (known?.csiNode === csiNode) return known.limits
+    const found = limitsOf(csiNode)
+    limits.set(node, { csiNode, limits: found })
+    return found
   }
   /** The driver whose limit the node would exceed. */
   const exceeded = (view: NodeView, wanted: Attached): string | undefined => {
@@ -112,7 +114,8 @@ interface PodVolumesOfDrivers {
 /** What is attached where, remembered for nodes and pods that stay as they are. */
 class AttachedVolumes {
   readonly #objects: VolumeObjects
-  readonly #byView = new WeakMap<NodeView, Attached>()
+  /** Of the last view of each node. A weak map by view would be asked for every node and every pod, and is slower. */
+  readonly #byNode = new Map<string, { readonly view: NodeView; readonly found: Attached }>()
   readonly #byPod = new WeakMap<Pod, PodVolumesOfDrivers>()
 
   constructor(objects: VolumeObjects) {
@@ -121,8 +124,8 @@ class AttachedVolumes {
 
   of(view: NodeView): Attached {
     const attachments = this.#objects.attachments(view.name)
-    const known = this.#byView.get(view)
-    const ofPods = known ?? this.#ofPods(view)
+    const known = this.#byNode.get(view.name)
+    const ofPods = known?.view === view ? known.found : this.#ofPods(view)
     if (attachments.length === 0) return ofPods
     const all = new Map(ofPods.volumes)
     for (const { spec } of attachments) {
@@ -150,7 +153,7 @@ class AttachedVolumes {
       for (const [volume, driver] of found.volumes) all.set(volume, driver)
     }
     const found = counted(all)
-    if (isFinal) this.#byView.set(view, found)
+    if (isFinal) this.#byNode.set(view.name, { view, found })
     return found
   }
 
