@@ -3,8 +3,6 @@ import { availableParallelism } from 'node:os'
 import { checkSteps } from './check.ts'
 import { nodeStep, runSteps } from './steps.ts'
 
-const longest = 'test/node/workers.test.ts'
-
 process.exitCode =
   (await runSteps(checkSteps, { atOnce: availableParallelism() })) ||
   (await runSteps(
@@ -14,12 +12,11 @@ process.exitCode =
     ],
     { atOnce: availableParallelism() },
   )) ||
+  // Both mostly wait, for containers and for time to pass.
   (await runSteps(
     [
-      // Each has a cluster of its own, and mostly waits for it; the longest begins first.
-      nodeStep('tests on a real node', '--test', '--test-concurrency=2', longest, 'test/node/**/*.test.ts'),
-      // The longest of them mostly wait.
       nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
+      nodeStep('tests on a real node', '--test', '--test-concurrency=1', 'test/node/**/*.test.ts'),
     ],
-    { show: true },
+    { show: true, atOnce: 2 },
   ))
