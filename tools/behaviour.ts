@@ -72,6 +72,8 @@ const compared = new Set([
   'PersistentVolumeClaim',
   'PersistentVolume',
   'HorizontalPodAutoscaler',
+  'ResourceQuota',
+  'PodDisruptionBudget',
 ])
 
 interface Answer {
