@@ -12,11 +12,12 @@ process.exitCode =
     ],
     { atOnce: availableParallelism() },
   )) ||
-  // Both mostly wait, for containers and for time to pass.
   (await runSteps(
     [
+      // Each has a cluster of its own, and mostly waits for it.
+      nodeStep('tests on a real node', '--test', '--test-concurrency=2', 'test/node/**/*.test.ts'),
+      // The longest of them mostly wait.
       nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
-      nodeStep('tests on a real node', '--test', '--test-concurrency=1', 'test/node/**/*.test.ts'),
     ],
-    { show: true, atOnce: 2 },
+    { show: true },
   ))
