@@ -4,7 +4,25 @@ import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, ObjectName } from '#client/client.ts'
-import type { Group } from '#client/index.ts'
+import { keyOf, type Group } from '#client/index.ts'
+import type { Informer } from '#client/informer.ts'
+
+/**
+ * Finds the keys of the owners that must look when an object changes: that of the one it has, if it is of this kind, and
+ * while it has none those of all that select it.
+ */
+export function ownerKeys<O extends KubeObject>(
+  owners: Informer<O>,
+  selectorOf: (owner: O) => LabelSelector | undefined,
+): (object: KubeObject) => readonly string[] {
+  return (object) => {
+    const { namespace = '', labels } = object.metadata
+    const owner = controllerOf(object)
+    if (owner !== undefined) return owner.kind === owners.resource.kind ? [`${namespace}/${owner.name}`] : []
+    const selecting = owners.list({ namespace, matches: (each) => matchesLabelSelector(selectorOf(each), labels) })
+    return selecting.map(({ metadata }) => keyOf(metadata))
+  }
+}
 
 /** Which objects an owner has, and what has to be written for that to be so. */
 export interface Claims<T> {

@@ -130,7 +130,7 @@ class NodePlayer {
     this.#podQueue = new WorkQueue({ clock, backoff: exponentialBackoff(retries) })
     this.#renewEvery = (options.leaseSeconds ?? 40) * 250
     this.#turns = new Turns(clock)
-    // Asked for now, so that they are there when all informers are waited for.
+    // Named before the informers run, so that whoever waits for all of them waits for these too.
     options.informers.of(nodes)
     options.informers.of(pods)
   }

@@ -2,7 +2,6 @@ import { controllerRevisions, type ControllerRevision } from '#api/apps/v1/contr
 import { daemonSets, type DaemonSet } from '#api/apps/v1/daemonSet.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
-import type { KubeObject } from '#api/resource.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
@@ -10,10 +9,8 @@ import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
-import { matchesLabelSelector } from '#machinery/labelSelector.ts'
-import { controllerOf } from '#machinery/owners.ts'
 import { podTemplateHash } from '#machinery/podTemplateHash.ts'
-import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import { applyClaims, byController, controllerIndex, orphans, ownerKeys, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
 import { isReady, podLikeness } from '../podAvailability.ts'
 import { rolloutTrouble } from '../podTrouble.ts'
@@ -59,13 +56,7 @@ export function daemonSetController(context: ControllerContext): Controller {
     return true
   }
 
-  const keysOf = (object: KubeObject): readonly string[] => {
-    const { metadata } = object
-    const owner = controllerOf(object)
-    if (owner !== undefined) return owner.kind === daemonSets.kind ? [`${metadata.namespace}/${owner.name}`] : []
-    const matches = ({ spec }: DaemonSet): boolean => matchesLabelSelector(spec.selector, metadata.labels)
-    return setCopies.list({ namespace: metadata.namespace ?? '', matches }).map((set) => keyOf(set.metadata))
-  }
+  const keysOf = ownerKeys(setCopies, ({ spec }) => spec.selector)
 
   const claimPods = async (set: DaemonSet, signal: AbortSignal): Promise<readonly Pod[]> => {
     const candidates = [set.metadata.uid ?? '', orphans(set.metadata.namespace)].flatMap((value) =>

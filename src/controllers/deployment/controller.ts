@@ -7,10 +7,9 @@ import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
-import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf, isControlledBy } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
-import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import { applyClaims, byController, controllerIndex, orphans, planClaims, ownerKeys } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
 import { isActive, isReady, podLikeness } from '../podAvailability.ts'
 import { isInTrouble, rolloutTrouble, type PodTrouble } from '../podTrouble.ts'
@@ -139,13 +138,10 @@ export function deploymentController(context: ControllerContext): Controller {
     ],
     watch(on) {
       on(copies, (deployment) => [keyOf(deployment.metadata)])
-      on(setCopies, (set) => {
-        const owner = controllerOf(set)
-        if (owner !== undefined)
-          return owner.kind === deployments.kind ? [`${set.metadata.namespace}/${owner.name}`] : []
-        const matches = (each: Deployment): boolean => matchesLabelSelector(each.spec.selector, set.metadata.labels)
-        return copies.list({ namespace: set.metadata.namespace ?? '', matches }).map((each) => keyOf(each.metadata))
-      })
+      on(
+        setCopies,
+        ownerKeys(copies, ({ spec }) => spec.selector),
+      )
       on(podCopies, (pod) => {
         // A Deployment looks at pods that hold it up, and at all while it waits for its old ones to end.
         const set = setCopies.get(`${pod.metadata.namespace}/${controllerOf(pod)?.name ?? ''}`)

@@ -9,9 +9,8 @@ import { keyOf } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
-import { matchesLabelSelector } from '#machinery/labelSelector.ts'
 import { controllerOf } from '#machinery/owners.ts'
-import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import { applyClaims, byController, controllerIndex, orphans, planClaims, ownerKeys } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
 import { podLikeness } from '../podAvailability.ts'
 import { podFromTemplate } from '../podTemplate.ts'
@@ -80,17 +79,7 @@ export function replicaController<O extends ReplicaOwner>(
     permissions,
     watch(on) {
       on(setCopies, (set) => [keyOf(set.metadata)])
-      on(podCopies, (pod) => {
-        const owner = controllerOf(pod)
-        if (owner !== undefined) {
-          return owner.kind === resource.kind ? [`${pod.metadata.namespace}/${owner.name}`] : []
-        }
-        const selecting = setCopies.list({
-          namespace: pod.metadata.namespace ?? '',
-          matches: (set) => matchesLabelSelector(selectorOf(set), pod.metadata.labels),
-        })
-        return selecting.map((set) => keyOf(set.metadata))
-      })
+      on(podCopies, ownerKeys(setCopies, selectorOf))
     },
     async reconcile(key, signal) {
       const set = setCopies.get(key)

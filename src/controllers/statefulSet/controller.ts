@@ -2,17 +2,14 @@ import { controllerRevisions, type ControllerRevision } from '#api/apps/v1/contr
 import { statefulSets, type StatefulSet } from '#api/apps/v1/statefulSet.ts'
 import { persistentVolumeClaims, type PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
-import type { KubeObject } from '#api/resource.ts'
 import type { Controller } from '#client/controller.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf, type Group } from '#client/index.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
-import { matchesLabelSelector } from '#machinery/labelSelector.ts'
-import { controllerOf } from '#machinery/owners.ts'
 import { revisionHash } from '#machinery/revisionHash.ts'
-import { applyClaims, byController, controllerIndex, orphans, planClaims } from '../claims.ts'
+import { applyClaims, byController, controllerIndex, orphans, ownerKeys, planClaims } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
 import { isReady, podLikeness } from '../podAvailability.ts'
 import { rolloutTrouble } from '../podTrouble.ts'
@@ -45,13 +42,7 @@ export function statefulSetController(context: ControllerContext): Controller {
   const expectations = new Expectations(clock, podCopies)
   const writes = new StatefulWrites(client, context.events.recorder(component), expectations)
 
-  const keysOf = (object: KubeObject): readonly string[] => {
-    const { metadata } = object
-    const owner = controllerOf(object)
-    if (owner !== undefined) return owner.kind === statefulSets.kind ? [`${metadata.namespace}/${owner.name}`] : []
-    const matches = ({ spec }: StatefulSet): boolean => matchesLabelSelector(spec.selector, metadata.labels)
-    return setCopies.list({ namespace: metadata.namespace ?? '', matches }).map((set) => keyOf(set.metadata))
-  }
+  const keysOf = ownerKeys(setCopies, ({ spec }) => spec.selector)
 
   /** The sets that have a claim of this name: `<template>-<set>-<number>`, in which each dash may be the one between. */
   const keysOfClaim = ({ metadata: { name, namespace } }: PersistentVolumeClaim): readonly string[] => {

@@ -47,7 +47,7 @@ const removalFailed = 'RemovalFailed'
 export function localVolumeRemover(options: LocalVolumeRemoverOptions): Component {
   const { informers, clock, report, needs } = options
   const controller = removalController(options)
-  // Asked for now, so that they are there when all informers are waited for.
+  // Named before the informers run, so that whoever waits for all of them waits for these too.
   informers.of(persistentVolumes)
   return controllerComponent(controller, { clock, report, ...(needs === undefined ? {} : { needs }) })
 }
