@@ -21,7 +21,19 @@ export interface Place {
 }
 
 /** The parts that act on objects; assembly and simulation know every kind and tell nothing. */
-const actors = ['controllers', 'scheduler', 'kubelet', 'proxy', 'dns', 'server/admission', 'server/authenticate']
+const actors = [
+  'controllers',
+  'scheduler',
+  'kubelet',
+  'proxy',
+  'dns',
+  'networkPolicy',
+  'loadBalancer',
+  'ingress',
+  'nodeNetwork',
+  'server/admission',
+  'server/authenticate',
+]
 
 const source = join(root, 'src')
 
