@@ -51,10 +51,11 @@ export class WriteLoad {
     const writers = Array.from({ length: this.#clients }, async (_, writer) => {
       const client = await this.#connect()
       try {
-        while (await this.#write(client, writer)) {
+        let broken: unknown
+        while ((broken = await this.#write(client, writer)) === undefined) {
           if (this.acknowledged >= target) enough.resolve()
         }
-        assert.ok(state.killed, 'a connection broke before anybody was killed')
+        if (!state.killed) throw new Error('a connection broke before anybody was killed', { cause: broken })
       } finally {
         client.close()
       }
@@ -68,8 +69,8 @@ export class WriteLoad {
     watcher.close()
   }
 
-  /** One write of a random kind; false when the connection broke. */
-  async #write(client: HttpClient, writer: number): Promise<boolean> {
+  /** One write of a random kind; why the connection broke, if it did. */
+  async #write(client: HttpClient, writer: number): Promise<unknown> {
     const name = `w${writer}-${randomInteger(this.#random, namesPerClient)}`
     const known = this.#knownOf(name)
     const turn = String(++this.#turns)
@@ -86,9 +87,9 @@ export class WriteLoad {
         : known.turn === undefined
           ? await ask(client, 'POST', path, { metadata: { name }, data: body.data })
           : await ask(client, 'PUT', `${path}/${name}`, body)
-    } catch {
+    } catch (error) {
       this.uncertain++
-      return false
+      return error
     }
     const expected = isDeletion || known.turn !== undefined ? 200 : 201
     assert.equal(answer.status, expected, `${name}: ${answer.text}`)
@@ -98,7 +99,7 @@ export class WriteLoad {
     known.resourceVersion = isDeletion ? undefined : metadata!.resourceVersion
     known.uid = isDeletion ? undefined : metadata!.uid
     known.maybe = undefined
-    return true
+    return undefined
   }
 
   #knownOf(name: string): Known {
