@@ -27,6 +27,8 @@ import type { Surroundings } from '#cluster/commands/command.ts'
 import type { ClusterConfig } from './config.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
 import { logNameOf } from './partLogs.ts'
+import { loadBalancerController } from '#loadBalancer/controller.ts'
+import { loadBalancerPool } from './loadBalancerPool.ts'
 import { controlPlaneName } from './processes.ts'
 import { addStoreMetrics } from './storeMetrics.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from './record.ts'
@@ -37,6 +39,7 @@ import type { Logger } from '#lib/log.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
+import type { MakeController } from '#controllers/context.ts'
 import { makeControllers } from '#controllers/makeControllers.ts'
 import { removerOf } from '#machinery/localVolumes.ts'
 import { metricsObjects } from '#metrics/api.ts'
@@ -157,7 +160,10 @@ export async function assembleNode(
       localVolumeFolder: (name: string) => paths.volumeFolder(name),
     }
     const context = { informers, clock, random, events, causes, config }
-    controllers = makeControllers(allControllers, context, (account) =>
+    const pool = loadBalancerPool(record)
+    const loadBalancers: readonly MakeController[] =
+      pool === undefined ? [] : [(from) => loadBalancerController({ ...from, pool })]
+    controllers = makeControllers([...allControllers, ...loadBalancers], context, (account) =>
       inProcessClient(controlPlane.server, controllerCaller(account), 'kube-controller-manager'),
     )
   }

@@ -3,6 +3,7 @@
  * what there is, `components.ts` which parts run in a process, `commands/` what a person can do. The parts themselves know
  * nothing of each other and live in their own folders.
  */
+import { poolProblem } from './loadBalancerPool.ts'
 import { nameProblem } from '#cluster/place/layout.ts'
 import { defaultPodRange, defaultServiceRange } from '#cluster/place/network.ts'
 import { addressAt, cidrsOverlap, parseCidr } from '#lib/net/cidr.ts'
@@ -43,8 +44,17 @@ export interface ClusterConfig {
   readonly metrics?: boolean
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
+  /** Addresses for services of type LoadBalancer; from the range of nodes when absent. */
+  readonly loadBalancer?: LoadBalancerConfig
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
   readonly schedulerConfig?: string
+}
+
+export interface LoadBalancerConfig {
+  /** Whether such services get addresses of the cluster; true when absent. */
+  readonly enabled?: boolean
+  /** Ranges such as `192.0.2.200-192.0.2.250,192.0.2.16/28`; some of the range of nodes when absent. */
+  readonly pool?: string
 }
 
 export interface AuthenticationConfig {
@@ -127,6 +137,13 @@ const clusterSettings = members('A cluster of k8ts.', {
   ephemeral: yesOrNo({ about: 'Whether images and snapshots are kept in memory.' }),
   outside: yesOrNo({ about: 'Whether nodes and pods reach what is outside of this machine.' }),
   schedulerConfig: absolutePath({ about: 'A file with a KubeSchedulerConfiguration.' }),
+  loadBalancer: members('Addresses for services of type LoadBalancer.', {
+    enabled: yesOrNo({ about: 'Whether such services get addresses of the cluster.' }),
+    pool: text({
+      about: 'Ranges such as 192.0.2.200-192.0.2.250; some of the range of nodes when absent.',
+      rule: poolProblem,
+    }),
+  }),
   metrics: yesOrNo({ about: 'Whether the cluster tells what nodes and pods use.' }),
   authentication: members('Further ways to say who one is.', {
     tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
@@ -174,6 +191,11 @@ export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): Clu
   checkNumber(config.workers, 'workers', 0, mostWorkers)
   checkNumber(config.simulatedNodes, 'simulatedNodes', 0, mostSimulatedNodes)
   checkNumber(config.apiServerPort, 'apiServerPort', 1, 65_535)
+  if (config.loadBalancer?.pool !== undefined) {
+    const poolIs = poolProblem(config.loadBalancer.pool)
+    if (poolIs !== undefined)
+      throw new ConfigError(`loadBalancer.pool is ${JSON.stringify(config.loadBalancer.pool)}; ${poolIs}`)
+  }
   const [podRange, serviceRange] = [parseCidr(config.podRange)!, parseCidr(config.serviceRange)!]
   if (cidrsOverlap(podRange, serviceRange)) {
     throw new ConfigError(`podRange ${config.podRange} and serviceRange ${config.serviceRange} overlap; they must not`)

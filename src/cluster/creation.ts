@@ -10,6 +10,7 @@ import {
 } from '#cluster/place/network.ts'
 import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from './record.ts'
 import { kubeconfigPath } from './kubeconfig.ts'
+import { blocksBeside } from './loadBalancerPool.ts'
 
 /** Decides everything about a cluster that is not there yet and notes it. Nothing of it is made. */
 export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {
@@ -39,6 +40,7 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
   } else {
     record = { config, created, kubeconfig, nodes: [], server: { address: '127.0.0.1', port: config.apiServerPort } }
   }
+  blocksBeside(record)
   await writeRecord(host.files, record, roots)
   return record
 }

@@ -23,6 +23,7 @@ import { openOutside } from '#cluster/place/outside.ts'
 import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
 import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from './processes.ts'
 import { networkOf } from './creation.ts'
+import { blocksBeside, planPoolRoutes } from './loadBalancerPool.ts'
 import { clusterPaths, type ClusterRecord } from './record.ts'
 import { waitForNodes, waitForServer } from './readiness.ts'
 
@@ -80,6 +81,7 @@ async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): 
   const { config, nodes, nodeRange } = record
   const network = networkOf(config, nodeRange!)
   const layout = await ensureCluster(host, config.name, network, roots, signal)
+  await host.ip().batch(planPoolRoutes(layout, blocksBeside(record)), signal)
   const places = await Promise.all(
     nodes.map(async ({ name, address }) => {
       const place: Place = await ensurePlace(

@@ -23,6 +23,9 @@ interface Flags {
   readonly outside?: boolean
   /** False when it is to be without. */
   readonly metrics?: boolean
+  readonly loadBalancerPool?: string
+  /** False when services of type LoadBalancer are to get no addresses. */
+  readonly loadBalancer?: boolean
   readonly foreground?: boolean
 }
 
@@ -41,6 +44,11 @@ export const up: Command = {
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
       .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
       .option('--no-metrics', 'do not tell what nodes and pods use')
+      .option(
+        '--load-balancer-pool <ranges>',
+        "addresses for services of type LoadBalancer (some of the nodes' own range)",
+      )
+      .option('--no-load-balancer', 'give services of type LoadBalancer no addresses')
       .option('--foreground', 'stay, and end the cluster when interrupted')
       .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
   },
@@ -93,6 +101,11 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     throw error
   }
   const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig, metrics } = flags
+  const loadBalancer = {
+    ...file.loadBalancer,
+    ...(flags.loadBalancerPool === undefined ? {} : { pool: flags.loadBalancerPool }),
+    ...(flags.loadBalancer === false ? { enabled: false } : {}),
+  }
   try {
     const config = completeConfig(file, {
       ...(given === undefined ? {} : { name: clusterNameOf(given) }),
@@ -103,6 +116,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(outside === undefined ? {} : { outside }),
       ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
       ...(metrics === false ? { metrics } : {}),
+      ...(Object.keys(loadBalancer).length === 0 ? {} : { loadBalancer }),
     })
     // What is wrong in it is told now, not by a scheduler that does not start.
     if (config.schedulerConfig !== undefined) await readSchedulerFile(host.files, config.schedulerConfig)
@@ -128,6 +142,7 @@ function refuseOtherSettings(
   if (flags.outside !== undefined) said.push('outside')
   if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')
   if (flags.metrics === false) said.push('metrics')
+  if (flags.loadBalancerPool !== undefined || flags.loadBalancer === false) said.push('loadBalancer')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
     if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue
