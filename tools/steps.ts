@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly show?: boolean
   /** How many steps run at the same time; one when absent. */
   readonly atOnce?: number
+  /** Leaves the processor to whatever else wants it. */
+  readonly giveWay?: boolean
   /** Added to the environment of every step. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -30,15 +33,15 @@ export interface RunOptions {
  * begun. Returns the exit code of the first that failed; 0 when all went well.
  */
 export async function runSteps(steps: readonly Step[], options: RunOptions = {}): Promise<number> {
-  const { show = false, atOnce = 1, environment = {} } = options
+  const { atOnce = 1 } = options
   let failure = 0
   const left = [...steps]
   const runNext = async (): Promise<void> => {
     for (let step = left.shift(); step !== undefined && failure === 0; step = left.shift()) {
       const { name, command } = step
       const began = performance.now()
-      if (show) process.stderr.write(`${name} ...\n`)
-      const { code, output } = await runStep(command, show, environment)
+      if (options.show) process.stderr.write(`${name} ...\n`)
+      const { code, output } = await runStep(command, options)
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
       if (code === 0) process.stderr.write(`${name}: ${seconds} s\n`)
       else {
@@ -53,8 +56,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions = {})
 
 function runStep(
   command: Step['command'],
-  show: boolean,
-  environment: Readonly<Record<string, string>>,
+  { show = false, giveWay = false, environment = {} }: RunOptions,
 ): Promise<{ code: number; output: string }> {
   const [program, ...args] = command
   const path = [join(root, 'node_modules', '.bin'), dirname(process.execPath), process.env['PATH']].join(delimiter)
@@ -64,6 +66,7 @@ function runStep(
       env: { ...process.env, PATH: path, ...environment },
       stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
     })
+    if (giveWay && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
     const pieces: Buffer[] = []
     child.stdout?.on('data', (piece: Buffer) => pieces.push(piece))
     child.stderr?.on('data', (piece: Buffer) => pieces.push(piece))
