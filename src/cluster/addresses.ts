@@ -1,5 +1,5 @@
-import { serviceAddress } from './config.ts'
-import type { ClusterRecord } from './record.ts'
+import { serviceAddresses } from './config.ts'
+import { addressesOf, type ClusterRecord } from './record.ts'
 import type { AlternativeNames } from '#lib/pki/certificate.ts'
 
 /** The names of the API server's service, in all lengths, and of this machine to itself. */
@@ -9,9 +9,15 @@ export function serviceNames(clusterDomain: string): string[] {
 }
 
 /** Every name and address under which the API server is reached, inside the cluster and from this machine. */
-export function serverNames({ config, server }: Pick<ClusterRecord, 'config' | 'server'>): AlternativeNames {
+export function serverNames({
+  config,
+  nodes,
+  server,
+}: Pick<ClusterRecord, 'config' | 'nodes' | 'server'>): AlternativeNames {
+  const [controlPlane] = nodes
+  const further = controlPlane === undefined ? [] : addressesOf(controlPlane).slice(1)
   return {
     dnsNames: [...serviceNames(config.clusterDomain), 'control-plane'],
-    addresses: [...new Set([serviceAddress(config, 1), server.address, '127.0.0.1'])],
+    addresses: [...new Set([...serviceAddresses(config, 1), server.address, ...further, '127.0.0.1'])],
   }
 }

@@ -26,6 +26,8 @@ import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import type { ClusterConfig } from './config.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
+import { rangesOf } from '#cluster/place/ranges.ts'
+import { urlHost } from '#lib/net/ip.ts'
 import { logNameOf } from './partLogs.ts'
 import { loadBalancerController } from '#loadBalancer/controller.ts'
 import { loadBalancerPool } from './loadBalancerPool.ts'
@@ -155,7 +157,7 @@ export async function assembleNode(
     const { signSecretToken } = controlPlane.server
     const config = {
       rootCertificate: authority,
-      podCidrs: [record.config.podRange],
+      podCidrs: rangesOf(record.config.podRange),
       signSecretToken,
       localVolumeFolder: (name: string) => paths.volumeFolder(name),
     }
@@ -210,7 +212,7 @@ async function remoteClients(
   const clientWith = async (name: keyof typeof managers): Promise<Client> => {
     const { certificate, key } = (await readCredentials(host.files, `${folder}/${name}`))!
     const transport = httpsTransport({
-      url: `https://${server.address}:${server.port}`,
+      url: `https://${urlHost(server.address)}:${server.port}`,
       tls: { authority, certificate, key },
       userAgent: 'k8ts-agent',
     })
@@ -290,7 +292,7 @@ async function openControlPlane(
       audiences: [issuer],
     },
     nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
-    serverAddress: `${at.address}:${at.port}`,
+    serverAddress: `${urlHost(at.address)}:${at.port}`,
     tokenAuthenticators,
     aggregation: {
       identity: certificates.frontProxyClient,

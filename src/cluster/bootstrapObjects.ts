@@ -12,7 +12,9 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { serviceAddress, type ClusterConfig } from './config.ts'
+import { rangesOf } from '#cluster/place/ranges.ts'
+import { serviceAddress, serviceAddresses, type ClusterConfig } from './config.ts'
+import { urlHost } from '#lib/net/ip.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Component } from '#lib/component.ts'
 import { standardStorageClass } from '#machinery/localVolumes.ts'
@@ -76,7 +78,7 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
   await ensure(
     client,
     serviceCIDRs,
-    { metadata: { name: 'kubernetes' }, spec: { cidrs: [config.serviceRange] } },
+    { metadata: { name: 'kubernetes' }, spec: { cidrs: rangesOf(config.serviceRange) } },
     signal,
   )
   const labels = { component: 'apiserver', provider: 'kubernetes' }
@@ -86,8 +88,9 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
     {
       metadata: { name: 'kubernetes', namespace: 'default', labels },
       spec: {
+        // Of the primary family alone, as those of the endpoints below are.
         clusterIP: serviceAddress(config, 1),
-        ipFamilies: ['IPv4'],
+        ipFamilies: [familyOf(serviceAddress(config, 1))],
         ipFamilyPolicy: 'SingleStack',
         type: 'ClusterIP',
         sessionAffinity: 'None',
@@ -117,7 +120,7 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
     endpointSlices,
     {
       metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-      addressType: 'IPv4',
+      addressType: familyOf(server.address),
       endpoints: [{ addresses: [server.address], conditions: { ready: true } }],
       ports: [{ name: 'https', port: server.port, protocol: 'TCP' }],
     },
@@ -125,6 +128,7 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
     ['endpoints', 'ports'],
   )
   if (authority === undefined) return
+  const dnsAddresses = serviceAddresses(config, 10)
   await ensure(
     client,
     services,
@@ -136,9 +140,10 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
         annotations: { 'prometheus.io/port': '9153', 'prometheus.io/scrape': 'true' },
       },
       spec: {
-        clusterIP: serviceAddress(config, 10),
-        ipFamilies: ['IPv4'],
-        ipFamilyPolicy: 'SingleStack',
+        clusterIP: dnsAddresses[0]!,
+        ...(dnsAddresses.length > 1 ? { clusterIPs: dnsAddresses } : {}),
+        ipFamilies: dnsAddresses.map(familyOf),
+        ipFamilyPolicy: dnsAddresses.length > 1 ? 'PreferDualStack' : 'SingleStack',
         type: 'ClusterIP',
         selector: { 'k8s-app': 'kube-dns' },
         ports: [
@@ -159,6 +164,8 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
   )
 }
 
+const familyOf = (address: string): 'IPv4' | 'IPv6' => (address.includes(':') ? 'IPv6' : 'IPv4')
+
 /** Gives a new cluster, which has no namespace `default` yet, a storage class by which claims get directories of nodes. */
 async function makeStandardClass(client: Client, signal: AbortSignal): Promise<void> {
   const known = await unlessGone(client.get(namespaces, { name: 'default' }, { signal }))
@@ -169,7 +176,7 @@ async function makeStandardClass(client: Client, signal: AbortSignal): Promise<v
 function clusterInfo({ address, port }: BootstrapOptions['server'], authority: string): Record<string, string> {
   const cluster = {
     'certificate-authority-data': Buffer.from(authority).toString('base64'),
-    server: `https://${address}:${port}`,
+    server: `https://${urlHost(address)}:${port}`,
   }
   const kubeconfig = { apiVersion: 'v1', kind: 'Config', clusters: [{ name: '', cluster }] }
   return { kubeconfig: `${JSON.stringify(kubeconfig, null, 2)}\n` }

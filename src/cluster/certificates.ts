@@ -129,10 +129,15 @@ export function issueVolumesClient(signer: Authority, now: number, node: string)
 }
 
 /** What a node's agent shows to the API server when it is asked for logs or to run something. */
-export function issueNodeServer(signer: Authority, now: number, node: string, address: string): Credentials {
+export function issueNodeServer(
+  signer: Authority,
+  now: number,
+  node: string,
+  addresses: readonly string[],
+): Credentials {
   return issue(signer, now, { commonName: `system:node:${node}`, organizations: ['system:nodes'] }, 'serverAuth', {
     dnsNames: [node],
-    addresses: [address],
+    addresses: [...addresses],
   })
 }
 

@@ -1,9 +1,11 @@
 import type { Assembly } from './assembly.ts'
 import { bootstrapComponent } from './bootstrapObjects.ts'
-import { serviceAddress } from './config.ts'
+import { serviceAddresses } from './config.ts'
 import { kubeletPart } from './kubeletPart.ts'
 import { readKubelet } from './nodeUsage.ts'
-import { nodeRoutesComponent } from './nodeRoutes.ts'
+import { rangesOf } from '#cluster/place/ranges.ts'
+import { addressesOf } from './record.ts'
+import { writePodNetwork } from '#cluster/place/podNetwork.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
 import { servingComponent } from './serving.ts'
@@ -15,6 +17,8 @@ import { untilAborted } from '#lib/async/abort.ts'
 import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import { hostDirectories, localVolumeRemover } from '#kubelet/localVolumes/remover.ts'
 import { removerOf } from '#machinery/localVolumes.ts'
+import { nodeNetworkComponent } from '#nodeNetwork/nodeNetwork.ts'
+import { usualTunnels } from '#nodeNetwork/settings.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { schedulerComponent } from '#scheduler/scheduler.ts'
 import { metricsComponent } from '#metrics/scrape.ts'
@@ -44,7 +48,7 @@ export const components: readonly Part[] = [
   { runsIn: ({ controlPlane }) => controlPlane?.metrics !== undefined, make: metrics },
   { runsIn: ({ place }) => place !== undefined, make: containerdComponent },
   { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
-  { runsIn: ({ place }) => place !== undefined, make: nodeRoutes },
+  { runsIn: ({ place }) => place !== undefined, make: nodeNetwork },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
   { runsIn: ({ place }) => place !== undefined, make: dns },
   { runsIn: ({ place }) => place !== undefined, make: localVolumes },
@@ -83,7 +87,7 @@ function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Co
       clientAuthority: `${certificates.authority}${certificates.frontProxyAuthority}`,
     },
     // Inside a place nothing else listens; on a machine's own addresses only the one that was asked for.
-    host: node === undefined ? address : '0.0.0.0',
+    host: node === undefined ? address : node.address.includes(':') || node.furtherAddresses ? '::' : '0.0.0.0',
     port,
     log: logOf('api-server').log,
     advice: `"k8ts down ${record.config.name}", then "up" with another --api-server-port`,
@@ -195,15 +199,30 @@ function containerdComponent({ host, place, logOf }: Assembly): Component {
   }
 }
 
-function nodeRoutes({ host, place, nodeName, informers, clock, controlPlane, logOf }: Assembly): Component {
-  return nodeRoutesComponent({
+/** The pods of this node, and the ways to those of the others. Also tells the machine, from the control plane's place. */
+function nodeNetwork(assembly: Assembly): Component {
+  const { host, place, nodeName, informers, controlPlane, clientOf, record, paths, logOf } = assembly
+  const { layout } = place!
+  const { between = 'auto', tunnels = {} } = record.config
+  return nodeNetworkComponent({
     host,
-    place: place!,
     node: nodeName,
+    client: clientOf(`system:node:${nodeName}`),
     informers,
-    clock,
-    alsoOnHost: controlPlane !== undefined,
-    report: logOf('node-routes').report,
+    between,
+    tunnels: { ...usualTunnels, ...tunnels },
+    keyFile: `${paths.nodeFolder(nodeName)}/wireguard.key`,
+    ...(controlPlane === undefined || place!.kind === 'host'
+      ? {}
+      : {
+          machine: {
+            namespaceFile: layout.hostNetworkNamespace,
+            device: layout.hostLink,
+            metric: layout.podRouteMetric,
+          },
+        }),
+    setPodNetwork: ({ podRanges, podMtu }) => writePodNetwork(host, layout, podRanges, podMtu),
+    report: logOf('node-network').report,
   })
 }
 
@@ -242,8 +261,8 @@ function serviceProxy({ host, nodeName, informers, record, logOf }: Assembly): C
     host,
     nodeName,
     informers,
-    clusterPodRanges: [record.config.podRange],
-    serviceRanges: [record.config.serviceRange],
+    clusterPodRanges: rangesOf(record.config.podRange),
+    serviceRanges: rangesOf(record.config.serviceRange),
     log: logOf('proxy').log,
     needs: ['informers'],
   })
@@ -257,9 +276,9 @@ function dns({ host, informers, random, record, node, resolvConf, logOf }: Assem
     informers,
     random,
     domain: config.clusterDomain,
-    serviceAddresses: [serviceAddress(config, 10)],
-    nodeAddresses: node === undefined ? [] : [node.address],
-    ranges: [config.podRange, config.serviceRange],
+    serviceAddresses: serviceAddresses(config, 10),
+    nodeAddresses: node === undefined ? [] : addressesOf(node),
+    ranges: [...rangesOf(config.podRange), ...rangesOf(config.serviceRange)],
     // Without a way out nobody would answer, and pods would wait for that.
     resolvConf: config.outside ? resolvConf : '/dev/null',
     log: logOf('dns').log,
@@ -292,7 +311,7 @@ function systemPods({ clientOf, clock, node, controlPlane, logOf }: Assembly): C
     client: clientOf(`system:node:${node!.name}`),
     clock,
     node: node!.name,
-    address: node!.address,
+    addresses: addressesOf(node!),
     parts: controlPlane === undefined ? nodeParts : [...controlPlaneParts, ...nodeParts],
     needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects'],
     report: logOf('system-pods').report,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
-import { completeConfig, defaultConfig, parseConfigFile, serviceAddress } from './config.ts'
+import { completeConfig, defaultConfig, parseConfigFile, serviceAddress, serviceAddresses } from './config.ts'
 import { nodeNames } from './creation.ts'
 
 test('parseConfigFile reads every setting', () => {
@@ -42,11 +42,31 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['a number that is a text', 'workers: many', /^f:1: workers is "many"; it must be a whole number from 0 to 200$/],
   ['a negative number', 'workers: -1', /^f:1: workers is -1; it must be a whole number from 0 to 200$/],
-  ['a range that is none', 'podRange: 10.244.0.0', /^f:1: podRange is "10\.244\.0\.0"; it must be an IPv4 range/],
+  ['a range that is none', 'podRange: 10.244.0.0', /^f:1: podRange is "10\.244\.0\.0"; it must be a range such as/],
   [
     'a range that is too small',
     'podRange: 10.244.0.0/28',
     /^f:1: podRange is "10\.244\.0\.0\/28"; it must hold at least 256/,
+  ],
+  [
+    'two ranges of one family',
+    'podRange: 10.244.0.0/16,10.245.0.0/16',
+    /^f:1: podRange is .*; both are IPv4; it must be/,
+  ],
+  [
+    'a range of IPv6 that gives nodes none',
+    'podRange: fd00::/65',
+    /^f:1: podRange is "fd00::\/65"; each node gets a \/64 of it: \/48 to \/64$/,
+  ],
+  [
+    'services that fill a link',
+    'serviceRange: fd00::/56',
+    /^f:1: serviceRange is "fd00::\/56"; it must be a \/64 to \/120$/,
+  ],
+  [
+    'a way that there is not',
+    'between: gre',
+    /^f:1: between is "gre"; it must be one of "auto", "routes", "vxlan", "wireguard"$/,
   ],
   ['ports in the wrong order', 'nodePorts: 32767-30000', /^f:1: nodePorts is "32767-30000"; it must be two ports/],
   ['a name that climbs', 'name: ../etc', /^f:1: name is "\.\.\/etc"; it must consist of lower case letters/],
@@ -73,6 +93,26 @@ test('completeConfig refuses ranges that overlap', () => {
   assert.throws(
     () => completeConfig({ podRange: '10.96.0.0/16' }),
     /podRange 10\.96\.0\.0\/16 and serviceRange 10\.96\.0\.0\/12 overlap/,
+  )
+})
+
+test('completeConfig takes for what is not said ranges of the same families', () => {
+  assert.equal(completeConfig({ podRange: 'fd00:1::/56' }).serviceRange, 'fd00:10:96::/112')
+  assert.equal(completeConfig({ serviceRange: 'fd00:9::/112,10.9.0.0/16' }).podRange, 'fd00:10:244::/56,10.244.0.0/16')
+  assert.deepEqual(serviceAddresses({ serviceRange: '10.96.0.0/12,fd00:10:96::/112' }, 10), [
+    '10.96.0.10',
+    'fd00:10:96::a',
+  ])
+})
+
+test('completeConfig refuses families that differ', () => {
+  assert.throws(
+    () => completeConfig({ podRange: '10.244.0.0/16', serviceRange: 'fd00:10:96::/112' }),
+    /podRange is 10\.244\.0\.0\/16 and serviceRange is fd00:10:96::\/112; they must be of the same families/,
+  )
+  assert.throws(
+    () => completeConfig({ podRange: '10.244.0.0/16,fd00::/64', serviceRange: '10.0.0.0/16,fd00::/112' }),
+    /podRange fd00::\/64 and serviceRange fd00::\/112 overlap/,
   )
 })
 

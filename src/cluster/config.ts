@@ -5,19 +5,21 @@
  */
 import { poolProblem } from './loadBalancerPool.ts'
 import { nameProblem } from '#cluster/place/layout.ts'
-import { defaultPodRange, defaultServiceRange } from '#cluster/place/network.ts'
+import { defaultPodRanges, defaultServiceRanges, familiesOf, rangesOf, rangesProblem } from '#cluster/place/ranges.ts'
 import { addressAt, cidrsOverlap, parseCidr } from '#lib/net/cidr.ts'
 import { formatIp } from '#lib/net/ip.ts'
 import {
   absolutePath,
   defaulting,
   members,
+  oneOf,
   required,
   text,
   wholeNumber,
   yesOrNo,
   type SettingValue,
 } from '#lib/settings/settings.ts'
+import { betweenChoices, type Between, type TunnelSettings } from '#nodeNetwork/settings.ts'
 import { readSettings } from '#lib/settings/settingsFile.ts'
 import { withoutAbsent } from '#lib/settings/withoutAbsent.ts'
 
@@ -28,8 +30,14 @@ export interface ClusterConfig {
   readonly workers: number
   /** Nodes that run pods without containers. */
   readonly simulatedNodes: number
+  /** The addresses of pods: one range, or one of each family with a comma between; the first one's family is the primary. */
   readonly podRange: string
+  /** The addresses of services, of the same families in the same order. */
   readonly serviceRange: string
+  /** How pods of different nodes reach each other; `auto` when absent. */
+  readonly between?: Between
+  /** What tunnels between nodes use instead of what is usual. */
+  readonly tunnels?: Partial<TunnelSettings>
   /** First and last port that nodes open for services. */
   readonly nodePorts: readonly [number, number]
   readonly clusterDomain: string
@@ -79,8 +87,8 @@ export const defaultConfig: ClusterConfig = {
   name: 'k8ts',
   workers: 0,
   simulatedNodes: 0,
-  podRange: defaultPodRange,
-  serviceRange: defaultServiceRange,
+  podRange: defaultPodRanges[4],
+  serviceRange: defaultServiceRanges[4],
   nodePorts: [30_000, 32_767],
   clusterDomain: 'cluster.local',
   apiServerPort: 6443,
@@ -98,16 +106,33 @@ export class ConfigError extends Error {
 const mostWorkers = 200
 const mostSimulatedNodes = 5_000
 
-const range = (about: string) =>
-  text({
-    about,
-    shape: 'an IPv4 range such as 10.244.0.0/16',
-    rule(value) {
-      const cidr = parseCidr(value)
-      if (cidr === undefined || cidr.family !== 4) return 'it must be an IPv4 range such as 10.244.0.0/16'
-      return cidr.prefix > 24 ? 'it must hold at least 256 addresses (/24 or wider)' : undefined
-    },
-  })
+/** How wide a range of IPv6 must be, as first and last prefix, and why. */
+interface Ipv6Width {
+  readonly from: number
+  readonly to: number
+  readonly why: string
+}
+
+const podWidth: Ipv6Width = { from: 48, to: 64, why: 'each node gets a /64 of it: /48 to /64' }
+const serviceWidth: Ipv6Width = { from: 64, to: 120, why: 'it must be a /64 to /120' }
+
+/** Says what is wrong with the ranges of pods or services; undefined when nothing is. */
+function widthProblem(value: string, { from, to, why }: Ipv6Width): string | undefined {
+  const problem = rangesProblem(value)
+  if (problem !== undefined) return problem
+  for (const range of rangesOf(value)) {
+    const { family, prefix } = parseCidr(range)!
+    if (family === 4 && prefix > 24) return 'it must hold at least 256 addresses (/24 or wider)'
+    if (family === 6 && (prefix < from || prefix > to)) return why
+  }
+  return undefined
+}
+
+export const podRangeProblem = (value: string): string | undefined => widthProblem(value, podWidth)
+export const serviceRangeProblem = (value: string): string | undefined => widthProblem(value, serviceWidth)
+
+const range = (about: string, rule: (value: string) => string | undefined) =>
+  text({ about, shape: 'a range such as 10.244.0.0/16, or one of each family', rule })
 
 const usual = defaultConfig.history
 
@@ -116,8 +141,14 @@ const clusterSettings = members('A cluster of k8ts.', {
   name: text({ about: 'What it is called.', rule: nameProblem }),
   workers: wholeNumber({ about: 'Worker nodes beside the control plane.', least: 0, most: mostWorkers }),
   simulatedNodes: wholeNumber({ about: 'Nodes that run pods without containers.', least: 0, most: mostSimulatedNodes }),
-  podRange: range('The addresses of pods.'),
-  serviceRange: range('The addresses of services.'),
+  podRange: range('The addresses of pods.', podRangeProblem),
+  serviceRange: range('The addresses of services.', serviceRangeProblem),
+  between: oneOf({ about: 'How pods of different nodes reach each other.' }, betweenChoices),
+  tunnels: members('What tunnels between nodes use.', {
+    vxlanId: wholeNumber({ about: 'The network identifier of VXLAN.', least: 0, most: 2 ** 24 - 1 }),
+    vxlanPort: wholeNumber({ about: 'The UDP port of VXLAN.', least: 1, most: 65_535 }),
+    wireguardPort: wholeNumber({ about: 'The UDP port of WireGuard.', least: 1, most: 65_535 }),
+  }),
   nodePorts: text({
     about: 'First and last port that nodes open for services.',
     rule: (value) => (readPorts(value) === undefined ? 'it must be two ports such as 30000-32767' : undefined),
@@ -185,7 +216,8 @@ function checkNumber(value: number, setting: string, least: number, most: number
 
 /** The whole configuration: flags win over the file, the file over what is usual. Throws ConfigError. */
 export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): ClusterConfig {
-  const config: ClusterConfig = Object.assign({}, defaultConfig, ...parts)
+  const said: Partial<ClusterConfig> = Object.assign({}, ...parts)
+  const config: ClusterConfig = { ...defaultConfig, ...said, ...usualRanges(said) }
   const problem = nameProblem(config.name)
   if (problem !== undefined) throw new ConfigError(`name is ${JSON.stringify(config.name)}; ${problem}`)
   checkNumber(config.workers, 'workers', 0, mostWorkers)
@@ -196,14 +228,37 @@ export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): Clu
     if (poolIs !== undefined)
       throw new ConfigError(`loadBalancer.pool is ${JSON.stringify(config.loadBalancer.pool)}; ${poolIs}`)
   }
-  const [podRange, serviceRange] = [parseCidr(config.podRange)!, parseCidr(config.serviceRange)!]
-  if (cidrsOverlap(podRange, serviceRange)) {
-    throw new ConfigError(`podRange ${config.podRange} and serviceRange ${config.serviceRange} overlap; they must not`)
+  const { podRange, serviceRange } = config
+  if (familiesOf(podRange).join() !== familiesOf(serviceRange).join()) {
+    throw new ConfigError(
+      `podRange is ${podRange} and serviceRange is ${serviceRange}; they must be of the same families in the same order`,
+    )
+  }
+  for (const pods of rangesOf(podRange)) {
+    for (const services of rangesOf(serviceRange)) {
+      if (!cidrsOverlap(parseCidr(pods)!, parseCidr(services)!)) continue
+      throw new ConfigError(`podRange ${pods} and serviceRange ${services} overlap; they must not`)
+    }
   }
   return config
 }
 
-/** The address at this place of the service range: 1 is the API server's, 10 the DNS server's. */
+/** Ranges that are not said are of the families of those that are. */
+function usualRanges({ podRange, serviceRange }: Partial<ClusterConfig>): Partial<ClusterConfig> {
+  const families = familiesOf(podRange ?? serviceRange ?? defaultConfig.podRange)
+  const usualOf = (ranges: typeof defaultPodRanges): string => families.map((family) => ranges[family]).join(',')
+  return {
+    podRange: podRange ?? usualOf(defaultPodRanges),
+    serviceRange: serviceRange ?? usualOf(defaultServiceRanges),
+  }
+}
+
+/** The addresses at this place of the service ranges, the primary one first: 1 is the API server's, 10 the DNS server's. */
+export function serviceAddresses(config: Pick<ClusterConfig, 'serviceRange'>, index: number): string[] {
+  return rangesOf(config.serviceRange).map((range) => formatIp(addressAt(parseCidr(range)!, index)))
+}
+
+/** The primary one of `serviceAddresses`. */
 export function serviceAddress(config: Pick<ClusterConfig, 'serviceRange'>, index: number): string {
-  return formatIp(addressAt(parseCidr(config.serviceRange)!, index))
+  return serviceAddresses(config, index)[0]!
 }

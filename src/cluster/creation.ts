@@ -4,13 +4,15 @@ import { controlPlaneName } from './processes.ts'
 import {
   checkNetwork,
   chooseNodeRange,
-  nodeAddress,
+  familiesOf,
+  nodeAddresses,
   readBusyRanges,
   type ClusterNetwork,
-} from '#cluster/place/network.ts'
+} from '#cluster/place/ranges.ts'
 import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from './record.ts'
 import { kubeconfigPath } from './kubeconfig.ts'
 import { blocksBeside } from './loadBalancerPool.ts'
+import type { Files } from '#lib/host/files.ts'
 
 /** Decides everything about a cluster that is not there yet and notes it. Nothing of it is made. */
 export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {
@@ -19,16 +21,21 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
   const kubeconfig = kubeconfigPath(environment)
   let record: ClusterRecord
   if (uid === 0) {
-    const nodeRange = chooseNodeRange(clusterPaths(config.name, roots), await readBusyRanges(host.ip(), signal))
+    const families = familiesOf(config.podRange)
+    if (families.includes(6)) await refuseWithoutIpv6(host.files)
+    const busy = await readBusyRanges(host.ip(), signal, families)
+    const nodeRange = chooseNodeRange(clusterPaths(config.name, roots), busy, families)
     if (nodeRange === undefined)
-      throw new Error('no range of addresses for nodes is free below 10.89.0.0/16; remove a cluster first')
+      throw new Error(
+        `no range of addresses for nodes is free below ${families.includes(4) ? '10.89.0.0/16' : 'fd00:10:89::/48'}; remove a cluster first`,
+      )
     const network = networkOf(config, nodeRange)
     checkNetwork(network)
-    const nodes = nodeNames(config.workers).map((name, index): NodeRecord => ({
-      name,
-      role: index === 0 ? 'control-plane' : 'worker',
-      address: nodeAddress(network, index),
-    }))
+    const nodes = nodeNames(config.workers).map((name, index): NodeRecord => {
+      const [address, ...furtherAddresses] = nodeAddresses(network, index)
+      const role = index === 0 ? 'control-plane' : 'worker'
+      return { name, role, address: address!, ...(furtherAddresses.length === 0 ? {} : { furtherAddresses }) }
+    })
     record = {
       config,
       created,
@@ -43,6 +50,15 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
   blocksBeside(record)
   await writeRecord(host.files, record, roots)
   return record
+}
+
+const ipv6Switch = '/proc/sys/net/ipv6/conf/default/disable_ipv6'
+
+async function refuseWithoutIpv6(files: Files): Promise<void> {
+  const off = (await files.readText(ipv6Switch))?.trim()
+  if (off === '0') return
+  const how = off === undefined ? 'its kernel has none' : '"sysctl -w net.ipv6.conf.default.disable_ipv6=0" turns it on'
+  throw new Error(`this machine has no IPv6 (${how}), and the ranges of the cluster ask for it`)
 }
 
 /** `control-plane`, `worker`, `worker2`, `worker3` and so on. */

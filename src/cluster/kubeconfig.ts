@@ -3,6 +3,7 @@ import { isMap, isSeq, parseDocument, stringify, type Document, type YAMLMap, ty
 import type { Credentials } from './certificates.ts'
 import type { ClusterRecord } from './record.ts'
 import type { Files } from '#lib/host/files.ts'
+import { urlHost } from '#lib/net/ip.ts'
 
 /** The file that kubectl reads and that our context goes into: the first of `KUBECONFIG`, else the usual one. */
 export function kubeconfigPath(environment: Readonly<Record<string, string | undefined>>): string {
@@ -75,11 +76,6 @@ export async function writeKubeconfig(
     ],
   }
   await files.write(path, stringify(content, { lineWidth: 0 }), { mode: 0o600, sync: true })
-}
-
-/** An address as it stands in URLs. */
-export function urlHost(address: string): string {
-  return address.includes(':') ? `[${address}]` : address
 }
 
 const mostBytes = 16 * 1024 * 1024

@@ -1,6 +1,7 @@
 import type { Assembly } from './assembly.ts'
 import { kubeletClientName } from './certificates.ts'
-import { serviceAddress } from './config.ts'
+import { serviceAddresses } from './config.ts'
+import { addressesOf } from './record.ts'
 import { partLogFile } from './partLogs.ts'
 import { controlPlaneParts, nodeParts } from './systemPods.ts'
 import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
@@ -47,9 +48,9 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
     random,
     directories: { root: paths.kubeletFolder(name), logs: paths.podLogFolder(name) },
     cgroupRoot: place!.layout.placeCgroup,
-    addresses: [address],
+    addresses: addressesOf(node!),
     dns: {
-      clusterServers: [serviceAddress(record.config, 10)],
+      clusterServers: serviceAddresses(record.config, 10),
       clusterDomain: record.config.clusterDomain,
       nodeResolvConf: (await files.readText(assembly.resolvConf)) ?? '',
     },

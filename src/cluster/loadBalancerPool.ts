@@ -3,7 +3,8 @@ import { addressAt, cidrContains, cidrsOverlap, parseCidr, type Cidr } from '#li
 import { formatIp, ipBytes } from '#lib/net/ip.ts'
 import { formatPool, parsePool, poolBlocks, poolHas, type Pool } from '#loadBalancer/pool.ts'
 import { routeProtocol, type ClusterLayout } from '#cluster/place/layout.ts'
-import type { ClusterRecord } from './record.ts'
+import { rangesOf } from '#cluster/place/ranges.ts'
+import { addressesOf, type ClusterRecord } from './record.ts'
 
 /** What is wrong with the text of a pool; undefined when nothing is. */
 export function poolProblem(text: string): string | undefined {
@@ -22,11 +23,14 @@ export function loadBalancerPool({ config, nodeRange, nodes }: ClusterRecord): P
   if (pool !== undefined) return readPool(pool)
   // Where nodes are only simulated there is nothing to reach.
   if (nodeRange === undefined) return undefined
-  const range = parseCidr(nodeRange)!
-  const taken = new Set(nodes.map(({ address }) => address))
-  let first = firstUsual
-  while (taken.has(formatIp(addressAt(range, first)))) first++
-  return readPool(`${formatIp(addressAt(range, first))}-${formatIp(addressAt(range, lastUsual))}`)
+  const taken = new Set(nodes.flatMap(addressesOf))
+  const usual = rangesOf(nodeRange).map((text) => {
+    const range = parseCidr(text)!
+    let first = firstUsual
+    while (taken.has(formatIp(addressAt(range, first)))) first++
+    return `${formatIp(addressAt(range, first))}-${formatIp(addressAt(range, lastUsual))}`
+  })
+  return readPool(usual.join(','))
 }
 
 function readPool(text: string): Pool {
@@ -43,20 +47,20 @@ export function blocksBeside(record: ClusterRecord): readonly string[] {
   const { config, nodeRange, nodes } = record
   const pool = loadBalancerPool(record)
   if (pool === undefined || nodeRange === undefined) return []
-  const range = parseCidr(nodeRange)!
+  const ranges = rangesOf(nodeRange).map((text) => parseCidr(text)!)
   // The host, the nodes, and the address behind which services lie.
-  const taken = [1, 254].map((index) => formatIp(addressAt(range, index)))
-  for (const address of [...taken, ...nodes.map((node) => node.address)]) {
+  const taken = ranges.flatMap((range) => [1, 254].map((index) => formatIp(addressAt(range, index))))
+  for (const address of [...taken, ...nodes.flatMap(addressesOf)]) {
     if (poolHas(pool, ipBytes(address)))
       throw new TypeError(`Cannot use ${formatPool(pool)} for load balancers: the cluster itself uses ${address}`)
   }
   return poolBlocks(pool).filter((text) => {
     const block = parseCidr(text)!
-    for (const other of [config.podRange, config.serviceRange]) {
+    for (const other of [...rangesOf(config.podRange), ...rangesOf(config.serviceRange)]) {
       if (cidrsOverlap(block, parseCidr(other)!))
         throw new TypeError(`Cannot use ${formatPool(pool)} for load balancers: it overlaps ${other}`)
     }
-    return !isInside(block, range)
+    return !ranges.some((range) => isInside(block, range))
   })
 }
 

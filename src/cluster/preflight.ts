@@ -8,7 +8,14 @@ import type { Host } from '#lib/host/host.ts'
 
 import { findCniPlugins, findProgram } from './place/containerd.ts'
 import { parseContainerdVersion } from './place/containerdConfig.ts'
-import { defaultPodRange, defaultServiceRange, findCollisions, readBusyRanges } from './place/network.ts'
+import {
+  defaultPodRanges,
+  defaultServiceRanges,
+  familiesOf,
+  findCollisions,
+  rangesOf,
+  readBusyRanges,
+} from './place/ranges.ts'
 
 /** What is known about a machine. */
 export interface Facts {
@@ -183,7 +190,7 @@ const withPrograms = [...Object.keys(packageOf), 'crun', 'runc', 'apt-get']
 export async function readFacts(
   host: Host,
   dataFolder: string,
-  ranges: PreflightRanges = { podRange: defaultPodRange, serviceRange: defaultServiceRange },
+  ranges: PreflightRanges = { podRange: defaultPodRanges[4], serviceRange: defaultServiceRanges[4] },
   signal?: AbortSignal,
 ): Promise<Facts> {
   const { platform } = process
@@ -230,9 +237,9 @@ async function findRangeCollisions(
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (!programs.has('ip')) return []
-  const busy = await readBusyRanges(host.ip(), signal)
-  const say = (name: string, range: string): string[] =>
-    findCollisions(range, busy).map((other) => `${name} ${range}: ${other}`)
+  const busy = await readBusyRanges(host.ip(), signal, familiesOf(podRange))
+  const say = (name: string, text: string): string[] =>
+    rangesOf(text).flatMap((range) => findCollisions(range, busy).map((other) => `${name} ${range}: ${other}`))
   return [...say('pod range', podRange), ...say('service range', serviceRange)]
 }
 

@@ -6,8 +6,17 @@ import type { Files } from '#lib/host/files.ts'
 export interface NodeRecord {
   readonly name: string
   readonly role: 'control-plane' | 'worker'
+  /** The primary one. */
   readonly address: string
+  /** Of the other family, in a cluster that has both. */
+  readonly furtherAddresses?: readonly string[]
 }
+
+/** All addresses of a node, the primary one first. */
+export const addressesOf = ({ address, furtherAddresses = [] }: Omit<NodeRecord, 'role' | 'name'>): string[] => [
+  address,
+  ...furtherAddresses,
+]
 
 /** What there is of a cluster on this machine; written before anything of it is made, so that nothing is forgotten. */
 export interface ClusterRecord {

@@ -16,6 +16,7 @@ import { architectureOf } from '#cluster/image/build.ts'
 import type { Architecture } from '#cluster/image/pause.ts'
 import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/store.ts'
 import { mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
+import { urlHost } from '#lib/net/ip.ts'
 import { changingKubeconfig, whileAlone } from '#cluster/machineLock.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { ensureContainerd, startContainerd } from '#cluster/place/containerd.ts'
@@ -24,7 +25,7 @@ import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
 import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from './processes.ts'
 import { networkOf } from './creation.ts'
 import { blocksBeside, planPoolRoutes } from './loadBalancerPool.ts'
-import { clusterPaths, type ClusterRecord } from './record.ts'
+import { addressesOf, clusterPaths, type ClusterRecord } from './record.ts'
 import { waitForNodes, waitForServer } from './readiness.ts'
 
 /** Brings everything of a noted cluster to life that is not alive, and waits until every node is ready. */
@@ -83,10 +84,11 @@ async function ensurePlaces(surroundings: Surroundings, record: ClusterRecord): 
   const layout = await ensureCluster(host, config.name, network, roots, signal)
   await host.ip().batch(planPoolRoutes(layout, blocksBeside(record)), signal)
   const places = await Promise.all(
-    nodes.map(async ({ name, address }) => {
+    nodes.map(async ({ name, address, furtherAddresses }) => {
+      const inside = { address, ...(furtherAddresses === undefined ? {} : { furtherAddresses }), network }
       const place: Place = await ensurePlace(
         host,
-        { cluster: config.name, node: name, inside: { address, network }, ephemeral: config.ephemeral, roots },
+        { cluster: config.name, node: name, inside, ephemeral: config.ephemeral, roots },
         signal,
       )
       await startContainerd(host, place, {}, signal)
@@ -128,12 +130,13 @@ async function ensureNodeCredentials(
   { signer }: ClusterCertificates,
 ): Promise<void> {
   const paths = clusterPaths(config.name, roots)
-  for (const { name, address } of nodes) {
+  for (const node of nodes) {
+    const { name } = node
     const folder = paths.nodeFolder(name)
     await host.files.makeFolder(folder, 0o700)
     const now = clock.now()
     const issued: Readonly<Record<string, () => Credentials>> = {
-      server: () => issueNodeServer(signer, now, name, address),
+      server: () => issueNodeServer(signer, now, name, addressesOf(node)),
       proxy: () => issueProxyClient(signer, now),
       volumes: () => issueVolumesClient(signer, now, name),
       client: () => issueNodeClient(signer, now, name),
@@ -178,7 +181,7 @@ export function describeCluster({ config, nodes, server }: ClusterRecord, millis
       : []),
   ]
   return [
-    `Cluster "${config.name}" is ready after ${(milliseconds / 1000).toFixed(1)} s: ${parts.join(' and ')}, API server at https://${server.address}:${server.port}`,
+    `Cluster "${config.name}" is ready after ${(milliseconds / 1000).toFixed(1)} s: ${parts.join(' and ')}, API server at https://${urlHost(server.address)}:${server.port}`,
     `Try: kubectl get nodes`,
   ]
 }

@@ -31,7 +31,8 @@ export interface SystemPodsOptions {
   readonly client: Client
   readonly clock: Clock
   readonly node: string
-  readonly address: string
+  /** The node's, the primary one first. */
+  readonly addresses: readonly string[]
   readonly parts: readonly SystemPart[]
   /** Components that run before a part counts as running. */
   readonly needs: readonly string[]
@@ -79,7 +80,7 @@ export function systemPodsComponent(options: SystemPodsOptions): Component {
 }
 
 async function ensurePod(
-  { client, address }: SystemPodsOptions,
+  { client, addresses }: SystemPodsOptions,
   part: SystemPart,
   node: Node,
   started: number,
@@ -101,7 +102,7 @@ async function ensurePod(
   await client.patchStatus(
     pods,
     at,
-    { type: 'merge', body: { status: runningStatus(part, address, started) } },
+    { type: 'merge', body: { status: runningStatus(part, addresses, started) } },
     { signal },
   )
 }
@@ -131,7 +132,7 @@ function mirrorPod({ name, labels }: SystemPart, { metadata: node }: Node, start
   }
 }
 
-function runningStatus({ name }: SystemPart, address: string, started: number): Pod['status'] {
+function runningStatus({ name }: SystemPart, addresses: readonly string[], started: number): Pod['status'] {
   const time = timeText(started)
   const condition = (type: string): NonNullable<NonNullable<Pod['status']>['conditions']>[number] => ({
     type,
@@ -141,10 +142,10 @@ function runningStatus({ name }: SystemPart, address: string, started: number): 
   return {
     phase: 'Running',
     startTime: time,
-    hostIP: address,
-    hostIPs: [{ ip: address }],
-    podIP: address,
-    podIPs: [{ ip: address }],
+    hostIP: addresses[0]!,
+    hostIPs: addresses.map((ip) => ({ ip })),
+    podIP: addresses[0]!,
+    podIPs: addresses.map((ip) => ({ ip })),
     qosClass: 'BestEffort',
     conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(condition),
     containerStatuses: [

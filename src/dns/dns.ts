@@ -96,14 +96,11 @@ async function runDns(options: DnsOptions, ready: () => void, signal: AbortSigna
 
   await using stack = new AsyncDisposableStack()
   const ip = host.ip()
-  const version = (address: string): string => (address.includes(':') ? '-6 ' : '')
   const host32 = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`
-  const remove = options.serviceAddresses.map(
-    (address) => `${version(address)}address delete ${host32(address)} dev lo`,
-  )
+  const remove = options.serviceAddresses.map((address) => `address delete ${host32(address)} dev lo`)
   stack.defer(async () => void (await ip.attempt(remove)))
   await ip.batch(
-    options.serviceAddresses.map((address) => `${version(address)}address replace ${host32(address)} dev lo`),
+    options.serviceAddresses.map((address) => `address replace ${host32(address)} dev lo`),
     signal,
   )
   for (const address of addresses) stack.use(await listenPatiently(address, options, respond, signal))

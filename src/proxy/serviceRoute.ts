@@ -16,10 +16,7 @@ export async function ensureServiceRoutes(ip: Ip, ranges: readonly string[], sig
     const source = findSource(links, range.family)
     if (source === undefined) continue
     // Nothing answers there: a packet that no rule takes ends with "host unreachable".
-    await ip.batch(
-      [`${range.family === 6 ? '-6 ' : ''}route add ${text} dev ${source.device} src ${source.address}`],
-      signal,
-    )
+    await ip.batch([`route add ${text} dev ${source.device} src ${source.address}`], signal)
   }
 }
 

@@ -21,7 +21,7 @@ test('a node registers, shows the parts of its process and is marked by the cont
   const marked = Promise.withResolvers<void>()
   const reported: string[] = []
   const showParts = (): Promise<void> => {
-    const about = { node: name, address: '10.0.0.1', parts: controlPlaneParts, needs: [] }
+    const about = { node: name, addresses: ['10.0.0.1'], parts: controlPlaneParts, needs: [] }
     const report = (problem: string): void => void reported.push(problem)
     return systemPodsComponent({ client: own, clock: systemClock, ...about, report }).run(() => {}, stop.signal)
   }

@@ -13,7 +13,7 @@ import { adoptArchive, buildPauseImage, importImages, listImages, saveImage } fr
 import { ensureContainerd } from '#cluster/place/containerd.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { clusterLayout } from '#cluster/place/layout.ts'
-import { chooseNodeRange, nodeAddress, readBusyRanges } from '#cluster/place/network.ts'
+import { chooseNodeRange, nodeAddresses, readBusyRanges } from '#cluster/place/ranges.ts'
 import { destroyCluster, ensureCluster, ensurePlace } from '#cluster/place/place.ts'
 import type { Place } from '#cluster/place/place.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -71,7 +71,7 @@ describe('images', { skip: reasonToSkip }, () => {
     place = await ensurePlace(host, {
       cluster,
       node: 'one',
-      inside: { address: nodeAddress(network, 0), network },
+      inside: { address: nodeAddresses(network, 0)[0]!, network },
       roots,
       ephemeral: true,
     })

@@ -10,7 +10,7 @@ import { buildPauseImage, importImages, saveImage } from '#cluster/image/store.t
 import { ensureContainerd } from '#cluster/place/containerd.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { clusterLayout } from '#cluster/place/layout.ts'
-import { chooseNodeRange, nodeAddress, readBusyRanges } from '#cluster/place/network.ts'
+import { chooseNodeRange, nodeAddresses, readBusyRanges } from '#cluster/place/ranges.ts'
 import { destroyCluster, ensureCluster, ensurePlace } from '#cluster/place/place.ts'
 import { writePodNetwork } from '#cluster/place/podNetwork.ts'
 import { configMaps } from '#api/core/v1/configMap.ts'
@@ -60,10 +60,10 @@ export async function runInsidePlace(
     if (nodeRange === undefined) throw new Error('There is no free range of addresses for a node')
     const network = { nodeRange, podRange: '10.244.0.0/16', serviceRange: '10.96.0.0/12' }
     await ensureCluster(host, cluster, network, roots)
-    const address = nodeAddress(network, 0)
+    const address = nodeAddresses(network, 0)[0]!
     const place = await ensurePlace(host, { cluster, node: 'n1', inside: { address, network }, roots, ephemeral: true })
     await ensureContainerd(host, place)
-    await writePodNetwork(host, place.layout, ['10.244.0.0/24'])
+    await writePodNetwork(host, place.layout, ['10.244.0.0/24'], 1500)
     const images = join(folder, 'images')
     const architecture = architectureOf(process.arch)
     const pause = await buildPauseImage(architecture, pauseImage)

@@ -9,8 +9,8 @@ import { ensureContainerd, findContainerd, stopContainerd } from '#cluster/place
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
 import { isEmptyInventory, takeInventory } from '#cluster/place/inventory.ts'
 import { clusterLayout } from '#cluster/place/layout.ts'
-import { applyPodRoutes, chooseNodeRange, nodeAddress, readBusyRanges } from '#cluster/place/network.ts'
-import type { ClusterNetwork } from '#cluster/place/network.ts'
+import { chooseNodeRange, nodeAddresses, readBusyRanges } from '#cluster/place/ranges.ts'
+import type { ClusterNetwork } from '#cluster/place/ranges.ts'
 import {
   destroyCluster,
   destroyPlace,
@@ -26,6 +26,7 @@ import { buildPauseImage, importImages, listImages, saveImage } from '#cluster/i
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
+import { applyRoutes } from '#nodeNetwork/routes.ts'
 import { busyboxIn } from './busybox.ts'
 
 const host = systemHost(systemClock)
@@ -79,7 +80,7 @@ describe('places', { skip: reasonToSkip }, () => {
       const place = await ensurePlace(host, {
         cluster,
         node,
-        inside: { address: nodeAddress(network, index), network },
+        inside: { address: nodeAddresses(network, index)[0]!, network },
         roots,
         ephemeral: index === 1,
       })
@@ -115,7 +116,7 @@ describe('places', { skip: reasonToSkip }, () => {
       roots,
     })
     assert.deepEqual({ ...again, enter: 0 }, { ...places[0]!, enter: 0 })
-    const other = { address: nodeAddress(network, 9), network }
+    const other = { address: nodeAddresses(network, 9)[0]!, network }
     await assert.rejects(
       ensurePlace(host, { cluster, node: 'one', inside: other, roots }),
       /it exists with other settings/,
@@ -147,20 +148,11 @@ describe('places', { skip: reasonToSkip }, () => {
       (await host.ip().show(['route', 'show', 'dev', hostLink, 'proto', '89'])).map(
         (route) => `${String(route.dst)} via ${String(route.gateway)}`,
       )
-    await applyPodRoutes(
-      host.ip(),
-      [{ podRange: '10.244.201.0/24', nodeAddress: places[0]!.address! }],
-      hostLink,
-      podRouteMetric,
-    )
-    await applyPodRoutes(
-      host.ip(),
-      [{ podRange: '10.244.201.0/24', nodeAddress: places[1]!.address! }],
-      hostLink,
-      podRouteMetric,
-    )
+    const way = (at: number) => ({ range: '10.244.201.0/24', via: places[at]!.address!, device: hostLink })
+    await applyRoutes(host.ip(), [way(0)], podRouteMetric, [4])
+    await applyRoutes(host.ip(), [way(1)], podRouteMetric, [4])
     assert.deepEqual(await routes(), [`10.244.201.0/24 via ${places[1]!.address}`])
-    await applyPodRoutes(host.ip(), [], hostLink, podRouteMetric)
+    await applyRoutes(host.ip(), [], podRouteMetric, [4])
     assert.deepEqual(await routes(), [])
   })
 
@@ -182,7 +174,7 @@ describe('places', { skip: reasonToSkip }, () => {
       'holder',
     )
     assert.equal(started.code, 0, started.stderr)
-    await writePodNetwork(host, places[0]!.layout, ['10.244.1.0/24'])
+    await writePodNetwork(host, places[0]!.layout, ['10.244.1.0/24'], 1500)
   })
 
   it('keep containers when containerd is killed, and adopt them', async () => {
@@ -207,7 +199,7 @@ describe('places', { skip: reasonToSkip }, () => {
   it('keep their images over a stop', async () => {
     await destroyPlace(host, cluster, 'one', { keepData: true, roots })
     assert.equal(await findPlace(host, cluster, 'one', roots), undefined)
-    const inside = { address: nodeAddress(network, 0), network }
+    const inside = { address: nodeAddresses(network, 0)[0]!, network }
     places[0] = await ensurePlace(host, { cluster, node: 'one', inside, roots })
     const running = await ensureContainerd(host, places[0])
     assert.deepEqual(

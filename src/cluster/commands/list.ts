@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { contextName } from '#cluster/kubeconfig.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
 import { listRecords } from '#cluster/record.ts'
+import { urlHost } from '#lib/net/ip.ts'
 
 /** `k8ts list`: every cluster of this machine. */
 export const list: Command = {
@@ -27,7 +28,7 @@ export const list: Command = {
               String(nodes.length),
               String(config.simulatedNodes),
               contextName(config.name),
-              `https://${server.address}:${server.port}`,
+              `https://${urlHost(server.address)}:${server.port}`,
             ])
           }
           for (const line of alignColumns(rows)) surroundings.print(line)

@@ -3,6 +3,7 @@ import { existingCluster } from './names.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
 import { administratorClient } from '#cluster/readiness.ts'
 import type { ClusterRecord } from '#cluster/record.ts'
+import { urlHost } from '#lib/net/ip.ts'
 
 /** `k8ts status [NAME]`: what runs of a cluster; exit code 1 unless all of it does. */
 export const status: Command = {
@@ -16,7 +17,9 @@ export const status: Command = {
           const record = await existingCluster(surroundings, given)
           const server = await serverState(surroundings, record)
           surroundings.print(`cluster         ${record.config.name}`)
-          surroundings.print(`API server      https://${record.server.address}:${record.server.port}  ${server}`)
+          surroundings.print(
+            `API server      https://${urlHost(record.server.address)}:${record.server.port}  ${server}`,
+          )
           const names = record.nodes.length === 0 ? [controlPlaneName] : record.nodes.map(({ name }) => name)
           let whole = server === 'ready'
           for (const name of names) {
@@ -24,7 +27,7 @@ export const status: Command = {
             if (process === undefined) whole = false
             const address = record.nodes.find((node) => node.name === name)?.address ?? ''
             const state = process === undefined ? 'stopped' : `process ${process.pid}`
-            surroundings.print(`${name.padEnd(16)}${address.padEnd(16)}${state}`)
+            surroundings.print(`${name.padEnd(16)}${address.padEnd(15)} ${state}`)
           }
           if (record.config.simulatedNodes > 0)
             surroundings.print(`simulated       ${record.config.simulatedNodes} nodes`)

@@ -1,8 +1,15 @@
 import { resolve } from 'node:path'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { readArgument, step, UsageError, type Command, type Surroundings } from './command.ts'
 import { clusterNameOf, withLock } from './names.ts'
-import { completeConfig, ConfigError, parseConfigFile, type ClusterConfig } from '#cluster/config.ts'
+import {
+  completeConfig,
+  ConfigError,
+  parseConfigFile,
+  podRangeProblem,
+  serviceRangeProblem,
+  type ClusterConfig,
+} from '#cluster/config.ts'
 import { createCluster } from '#cluster/creation.ts'
 import { kubeconfigPath, refuseForeignContext } from '#cluster/kubeconfig.ts'
 import { prepareMachine } from '#cluster/machine.ts'
@@ -11,6 +18,7 @@ import { bringUp, describeCluster } from '#cluster/start.ts'
 import { endCluster } from '#cluster/removal.ts'
 import { readSchedulerFile } from '#cluster/schedulerFile.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
+import { betweenChoices, type Between } from '#nodeNetwork/settings.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 
 interface Flags {
@@ -19,6 +27,9 @@ interface Flags {
   readonly config?: string
   readonly schedulerConfig?: string
   readonly apiServerPort?: number
+  readonly podRange?: string
+  readonly serviceRange?: string
+  readonly between?: Between
   readonly ephemeral?: boolean
   readonly outside?: boolean
   /** False when it is to be without. */
@@ -41,6 +52,13 @@ export const up: Command = {
       .option('--config <file>', 'settings of the cluster, as YAML or JSON')
       .option('--scheduler-config <file>', 'a KubeSchedulerConfiguration, as YAML or JSON')
       .option('--api-server-port <port>', 'port of the API server', readCount)
+      .option(
+        '--pod-range <ranges>',
+        'addresses of pods: 10.244.0.0/16, or fd00:10:244::/56, or both with a comma',
+        ranges(podRangeProblem),
+      )
+      .option('--service-range <ranges>', 'addresses of services, of the same families', ranges(serviceRangeProblem))
+      .addOption(new Option('--between <way>', 'how pods of different nodes reach each other').choices(betweenChoices))
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
       .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
       .option('--no-metrics', 'do not tell what nodes and pods use')
@@ -57,6 +75,15 @@ export const up: Command = {
 function readCount(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
+}
+
+/** Reads an argument that names ranges. */
+function ranges(problemOf: (text: string) => string | undefined): (text: string) => string {
+  return (text) => {
+    const problem = problemOf(text)
+    if (problem !== undefined) throw new InvalidArgumentError(`${problem[0]!.toUpperCase()}${problem.slice(1)}.`)
+    return text
+  }
 }
 
 async function carryOut(surroundings: Surroundings, given: string | undefined, flags: Flags): Promise<number> {
@@ -106,12 +133,16 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     ...(flags.loadBalancerPool === undefined ? {} : { pool: flags.loadBalancerPool }),
     ...(flags.loadBalancer === false ? { enabled: false } : {}),
   }
+  const { podRange, serviceRange, between } = flags
   try {
     const config = completeConfig(file, {
       ...(given === undefined ? {} : { name: clusterNameOf(given) }),
       ...(workers === undefined ? {} : { workers }),
       ...(simulatedNodes === undefined ? {} : { simulatedNodes }),
       ...(apiServerPort === undefined ? {} : { apiServerPort }),
+      ...(podRange === undefined ? {} : { podRange }),
+      ...(serviceRange === undefined ? {} : { serviceRange }),
+      ...(between === undefined ? {} : { between }),
       ...(ephemeral === undefined ? {} : { ephemeral }),
       ...(outside === undefined ? {} : { outside }),
       ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
@@ -138,6 +169,9 @@ function refuseOtherSettings(
   if (flags.workers !== undefined) said.push('workers')
   if (flags.simulatedNodes !== undefined) said.push('simulatedNodes')
   if (flags.apiServerPort !== undefined) said.push('apiServerPort')
+  if (flags.podRange !== undefined) said.push('podRange')
+  if (flags.serviceRange !== undefined) said.push('serviceRange')
+  if (flags.between !== undefined) said.push('between')
   if (flags.ephemeral !== undefined) said.push('ephemeral')
   if (flags.outside !== undefined) said.push('outside')
   if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')

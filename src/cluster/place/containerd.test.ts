@@ -81,7 +81,16 @@ describe('renderContainerdConfig', () => {
 describe('renderPlaceScript', () => {
   it('furnishes a place', () => {
     const network = { nodeRange: '10.89.7.0/24', podRange: '10.244.0.0/16', serviceRange: '10.96.0.0/12' }
-    golden('place.sh.golden', renderPlaceScript(layout, { address: '10.89.7.11', network, ephemeral: true }))
+    golden('place.sh.golden', renderPlaceScript(layout, { addresses: ['10.89.7.11'], network, ephemeral: true }))
+  })
+  it('furnishes a place of both families', () => {
+    const network = {
+      nodeRange: '10.89.7.0/24,fd00:10:89:7::/64',
+      podRange: '10.244.0.0/16,fd00:10:244::/56',
+      serviceRange: '10.96.0.0/12,fd00:10:96::/112',
+    }
+    const addresses = ['10.89.7.11', 'fd00:10:89:7::b']
+    golden('place-dual.sh.golden', renderPlaceScript(layout, { addresses, network, ephemeral: false }))
   })
 })
 
@@ -89,7 +98,7 @@ describe('writePodNetwork', () => {
   it('writes both families once', async () => {
     const files = fakeFiles()
     await files.makeFolder(layout.cniFolder)
-    await writePodNetwork({ files }, layout, ['10.244.1.0/24', 'fd00:1::/64'])
+    await writePodNetwork({ files }, layout, ['10.244.1.0/24', 'fd00:1::/64'], 1500)
     golden('pods.conflist.golden', (await files.readText(`${layout.cniFolder}/10-pods.conflist`))!)
   })
 })

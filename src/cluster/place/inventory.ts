@@ -1,8 +1,9 @@
 /** Everything on the machine that belongs to a cluster, to prove that nothing is left. */
 import type { Host } from '#lib/host/host.ts'
 
-import { clusterLayout, defaultRoots, placeLayout, routeProtocol } from './layout.ts'
+import { clusterLayout, defaultRoots, placeLayout } from './layout.ts'
 import type { Roots } from './layout.ts'
+import { readOwnRoutes } from './network.ts'
 import { findProcessesInside } from './place.ts'
 
 export interface Inventory {
@@ -40,7 +41,7 @@ export async function takeInventory(
   const links = (await ip.show(['link', 'show']))
     .map((link) => String(link.ifname))
     .filter((name) => name === layout.hostLink)
-  const routes = (await ip.show(['-4', 'route', 'show', 'table', 'all', 'protocol', String(routeProtocol)]))
+  const routes = (await readOwnRoutes(ip))
     .filter((route) => route.metric === layout.barrierMetric || route.metric === layout.podRouteMetric)
     .map((route) => [route.type, route.dst, route.gateway, route.metric].filter((word) => word !== undefined).join(' '))
   // Only root can have made tables, and only root can list them.

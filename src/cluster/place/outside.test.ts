@@ -24,6 +24,21 @@ table ip ${layout.hostLink} {
   )
 })
 
+test('renderOutsideTable has a table for each family', () => {
+  const text = renderOutsideTable(layout, { ...network, nodeRange: '10.89.7.0/24,fd00:10:89:7::/64' })
+  assert.match(text, /^table ip k8ts-[0-9a-f]{8} \{$/m)
+  assert.match(text, /^    ip6 saddr fd00:10:89:7::\/64 oifname != "k8ts-[0-9a-f]{8}" masquerade$/m)
+})
+
+test('openOutside says what a machine needs that forwards no IPv6', async () => {
+  const files = fakeFiles({ '/proc/sys/net/ipv6/conf/all/forwarding': '0\n' })
+  const only = { nodeRange: 'fd00:10:89:7::/64', podRange: 'fd00:10:244::/56', serviceRange: 'fd00:10:96::/112' }
+  await assert.rejects(
+    openOutside(fakeHost(new SimulatedClock(), { files }), layout, only, []),
+    /this machine does not forward IPv6; "sysctl -w net\.ipv6\.conf\.all\.forwarding=1"/,
+  )
+})
+
 test('closeOutside does nothing on a machine where nothing was opened', async () => {
   const host = fakeHost(new SimulatedClock(), { files: fakeFiles({ '/proc/sys/net/ipv4/ip_forward': '1\n' }) })
   await closeOutside(host, layout)

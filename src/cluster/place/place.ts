@@ -5,7 +5,7 @@ import { namespaceOfFile, runChecked } from '#lib/host/process.ts'
 import { allClusters, clusterLayout, defaultRoots, placeLayout } from './layout.ts'
 import type { ClusterLayout, PlaceLayout, Roots } from './layout.ts'
 import { ensureClusterNetwork, removeClusterNetwork } from './network.ts'
-import type { ClusterNetwork } from './network.ts'
+import type { ClusterNetwork } from './ranges.ts'
 import { closeOutside } from './outside.ts'
 import { renderPlaceScript } from './placeScript.ts'
 
@@ -15,8 +15,10 @@ export interface PlaceRecord {
   readonly node: string
   /** `namespaces`: a place of its own on a machine; `host`: the machine itself. */
   readonly kind: 'namespaces' | 'host'
-  /** The node's address; absent for the machine itself. */
+  /** The node's primary address; absent for the machine itself. */
   readonly address?: string
+  /** Its address of the other family, in a cluster that has both. */
+  readonly furtherAddresses?: readonly string[]
   readonly network?: ClusterNetwork
   readonly ephemeral: boolean
 }
@@ -27,11 +29,17 @@ export interface Place extends PlaceRecord {
   enter(command: readonly string[]): readonly string[]
 }
 
+/** The addresses of a node: the primary one, and that of the other family in a cluster that has both. */
+export interface PlaceAddresses {
+  readonly address: string
+  readonly furtherAddresses?: readonly string[]
+}
+
 export interface PlaceSpec {
   readonly cluster: string
   readonly node: string
   /** Absent for a place that is the machine itself. */
-  readonly inside?: { readonly address: string; readonly network: ClusterNetwork }
+  readonly inside?: PlaceAddresses & { readonly network: ClusterNetwork }
   /** Images and snapshots in memory; on disk unless told. */
   readonly ephemeral?: boolean
   readonly roots?: Roots
@@ -86,6 +94,12 @@ export async function findPlace(
   return whole ? placeOf(record, layout) : undefined
 }
 
+const placeAddresses = ({ address, furtherAddresses, network }: NonNullable<PlaceSpec['inside']>) => ({
+  address,
+  ...(furtherAddresses === undefined ? {} : { furtherAddresses }),
+  network,
+})
+
 const isNamespace = (file: string): boolean => namespaceOfFile(file) !== undefined
 
 /** Every whole place on this machine, of one cluster or of all, by name. */
@@ -130,7 +144,8 @@ export async function ensurePlace(host: Host, spec: PlaceSpec, signal?: AbortSig
     cluster,
     node,
     kind: inside === undefined ? 'host' : 'namespaces',
-    ...(inside === undefined ? {} : { address: inside.address, network: inside.network }),
+    // In this order: texts are compared.
+    ...(inside === undefined ? {} : placeAddresses(inside)),
     ephemeral,
   }
   const text = `${JSON.stringify(record)}\n`
@@ -167,7 +182,8 @@ export async function ensurePlace(host: Host, spec: PlaceSpec, signal?: AbortSig
     await files.write(layout.networkNamespace, '')
     await files.write(layout.mountNamespace, '')
     const namespaces = [`--net=${layout.networkNamespace}`, `--mount=${layout.mountNamespace}`, '--propagation=slave']
-    const script = renderPlaceScript(layout, { ...inside, ephemeral })
+    const { address, furtherAddresses = [], network } = inside
+    const script = renderPlaceScript(layout, { addresses: [address, ...furtherAddresses], network, ephemeral })
     await runChecked(host.processes, ['unshare', ...namespaces, 'sh', '-c', script], {}, signal)
   }
   host.cgroups.create(layout.placeCgroup)

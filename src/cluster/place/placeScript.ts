@@ -1,28 +1,36 @@
 /** The shell text that furnishes a new place from inside its fresh namespaces. Names in it have been checked; it is data only. */
 import type { PlaceLayout } from './layout.ts'
 import { planNodeLink } from './network.ts'
-import type { ClusterNetwork } from './network.ts'
+import { familiesOf } from './ranges.ts'
+import type { ClusterNetwork } from './ranges.ts'
 
 export interface Furnishing {
-  readonly address: string
+  /** The node's, the primary one first. */
+  readonly addresses: readonly string[]
   readonly network: ClusterNetwork
   /** Whether images and snapshots are kept in memory and vanish with the place. */
   readonly ephemeral: boolean
 }
 
+// Whether a new namespace has IPv6 depends on the machine.
+const ipv6First = `for name in all default; do echo 0 > /proc/sys/net/ipv6/conf/$name/disable_ipv6; done`
+const ipv6Forwarding = `echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+if [ -e /proc/sys/net/bridge/bridge-nf-call-ip6tables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-ip6tables; fi`
+
 /**
  * What runs once in the new network and mount namespaces, as a child of the process that makes the place (whose network
  * namespace is therefore that of $PPID). Everything that it mounts or sets vanishes with the namespaces.
  */
-export function renderPlaceScript(layout: PlaceLayout, { address, network, ephemeral }: Furnishing): string {
+export function renderPlaceScript(layout: PlaceLayout, { addresses, network, ephemeral }: Furnishing): string {
+  const hasIpv6 = familiesOf(network.nodeRange).includes(6)
   return `set -eu
-ip -batch - <<'END'
-${planNodeLink(layout.switchNamespace, layout.switchLink, address, network).join('\n')}
+${hasIpv6 ? `${ipv6First}\n` : ''}ip -batch - <<'END'
+${planNodeLink(layout.switchNamespace, layout.switchLink, addresses, network).join('\n')}
 END
 nsenter --net=${layout.switchNamespace} ip link set ${layout.switchLink} addrgenmode none master bridge0 up
 echo 1 > /proc/sys/net/ipv4/ip_forward
 if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi
-touch ${layout.hostNetworkNamespace}
+${hasIpv6 ? `${ipv6Forwarding}\n` : ''}touch ${layout.hostNetworkNamespace}
 mount --bind /proc/$PPID/ns/net ${layout.hostNetworkNamespace}
 # A copy of another place's namespace file would keep that namespace alive after its place is gone.
 for folder in ${layout.roots.runtime}/*/.ns; do

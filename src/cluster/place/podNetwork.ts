@@ -4,7 +4,7 @@ import type { Host } from '#lib/host/host.ts'
 import type { PlaceLayout } from './layout.ts'
 
 /** The text of the plugin configuration for a node's pod ranges (one, or one of each address family). */
-function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[]): string {
+function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[], mtu: number): string {
   const routes = podRanges.map((range) => ({ dst: range.includes(':') ? '::/0' : '0.0.0.0/0' }))
   const bridge = {
     type: 'bridge',
@@ -13,7 +13,7 @@ function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[]): st
     // Masquerading is the service rules' business.
     ipMasq: false,
     hairpinMode: true,
-    mtu: 1500,
+    mtu,
     ipam: {
       type: 'host-local',
       dataDir: layout.addressFolder,
@@ -24,13 +24,14 @@ function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[]): st
   return `${JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [bridge] }, undefined, 2)}\n`
 }
 
-/** Tells containerd the node's pod ranges; it notices by itself. An unchanged configuration is not written again. */
+/** Tells containerd the node's pod ranges and how large the packets of their links may be; it notices by itself. An unchanged configuration is not written again. */
 export async function writePodNetwork(
   host: Pick<Host, 'files'>,
   layout: PlaceLayout,
   podRanges: readonly string[],
+  mtu: number,
 ): Promise<void> {
   const file = `${layout.cniFolder}/10-pods.conflist`
-  const text = renderPodNetwork(layout, podRanges)
+  const text = renderPodNetwork(layout, podRanges, mtu)
   if ((await host.files.readText(file)) !== text) await host.files.write(file, text)
 }

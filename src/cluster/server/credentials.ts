@@ -1,6 +1,6 @@
 // Certificates and keys of a server alone: those that the configuration names, and for the rest those that it makes.
 import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { serviceAddress } from '#cluster/config.ts'
+import { serviceAddresses } from '#cluster/config.ts'
 import { serviceNames } from '#cluster/addresses.ts'
 import {
   ensureCertificates,
@@ -68,7 +68,12 @@ export async function readCredentials(
             ...certificate.names.filter((each) => parseIp(each) === undefined),
           ],
           addresses: [
-            ...new Set([serviceAddress({ serviceRange: services.addresses }, 1), '127.0.0.1', '::1', ...addresses]),
+            ...new Set([
+              ...serviceAddresses({ serviceRange: services.addresses }, 1),
+              '127.0.0.1',
+              '::1',
+              ...addresses,
+            ]),
           ],
         })
   const identity = await servingIdentity(certificate, made, readFile)

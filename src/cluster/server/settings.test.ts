@@ -125,7 +125,7 @@ const mistakes: readonly (readonly [string, string, string])[] = [
   [
     'a range without a prefix',
     `${given}services: { addresses: 10.96.0.0 }`,
-    'f:2: services.addresses is "10.96.0.0"; it must be an IPv4 range such as 10.96.0.0/12',
+    'f:2: services.addresses is "10.96.0.0"; it must be a range such as 10.244.0.0/16, or one of each family such as 10.244.0.0/16,fd00:10:244::/56',
   ],
   [
     'ports in the wrong order',

@@ -1,7 +1,6 @@
 // Everything that the file of `k8ts server --config` may say. The flags of kube-apiserver that say the same stand beside
 // each setting; the JSON schema and docs/server.md are made from this. Larger parts stand in settings/.
-import { readPorts } from '#cluster/config.ts'
-import { parseCidr } from '#lib/net/cidr.ts'
+import { readPorts, serviceRangeProblem } from '#cluster/config.ts'
 import {
   absolutePath,
   defaulting,
@@ -142,14 +141,10 @@ const kubelets = members('How the server shows itself to kubelets; with a certif
 const services = members('What services get.', {
   addresses: defaulting(
     text({
-      about: 'The block of cluster addresses.',
+      about: 'The block of cluster addresses, or one of each family with a comma.',
       flag: '--service-cluster-ip-range',
-      shape: 'an IPv4 range such as 10.96.0.0/12',
-      rule(value) {
-        const cidr = parseCidr(value)
-        if (cidr === undefined || cidr.family !== 4) return 'it must be an IPv4 range such as 10.96.0.0/12'
-        return cidr.prefix > 24 ? 'it must hold at least 256 addresses (/24 or wider)' : undefined
-      },
+      shape: 'a range such as 10.96.0.0/12, or one of each family',
+      rule: serviceRangeProblem,
     }),
     '10.96.0.0/12',
   ),

@@ -10,17 +10,26 @@ export interface Ip {
   attempt(commands: readonly string[], signal?: AbortSignal): Promise<readonly string[]>
   /** The JSON answer to a `show` command, e.g. `['route', 'show', 'table', 'all']`. */
   show(words: readonly string[], signal?: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** The same for the program `bridge`, which knows the forwarding tables of links. */
+  readonly bridge: Pick<Ip, 'batch' | 'show'>
 }
 
 /** Our own network namespace, or the one bound to `namespaceFile`. */
 export function systemIp(processes: Processes, namespaceFile?: string): Ip {
+  return {
+    ...netlinkProgram('ip', processes, namespaceFile),
+    bridge: netlinkProgram('bridge', processes, namespaceFile),
+  }
+}
+
+function netlinkProgram(program: 'ip' | 'bridge', processes: Processes, namespaceFile?: string): Omit<Ip, 'bridge'> {
   const prefix = namespaceFile === undefined ? [] : ['nsenter', `--net=${namespaceFile}`]
   const runBatch = (commands: readonly string[], force: boolean, signal?: AbortSignal) => {
     for (const command of commands) {
       if (command.includes('\n'))
-        throw new TypeError(`Cannot run ip command ${JSON.stringify(command)}: it contains a line break`)
+        throw new TypeError(`Cannot run ${program} command ${JSON.stringify(command)}: it contains a line break`)
     }
-    const argv = [...prefix, 'ip', ...(force ? ['-force'] : []), '-batch', '-']
+    const argv = [...prefix, program, ...(force ? ['-force'] : []), '-batch', '-']
     return processes.run(argv, { input: `${commands.join('\n')}\n`, timeoutMs: 30_000 }, signal)
   }
   return {
@@ -28,7 +37,7 @@ export function systemIp(processes: Processes, namespaceFile?: string): Ip {
       if (commands.length === 0) return
       const result = await runBatch(commands, false, signal)
       if (result.code !== 0)
-        throw new CommandError(['ip', failedCommand(commands, result.stderr)], explain(result.stderr), result)
+        throw new CommandError([program, failedCommand(commands, result.stderr)], explain(result.stderr), result)
     },
     attempt: async (commands, signal) => {
       if (commands.length === 0) return []
@@ -38,7 +47,7 @@ export function systemIp(processes: Processes, namespaceFile?: string): Ip {
         : result.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Command failed'))
     },
     show: async (words, signal) => {
-      const argv = [...prefix, 'ip', '-json', '-details', ...words]
+      const argv = [...prefix, program, '-json', '-details', ...words]
       const result = await processes.run(argv, { timeoutMs: 30_000 }, signal)
       if (result.code !== 0) throw new CommandError(argv, explain(result.stderr), result)
       return result.stdout.trim() === '' ? [] : (JSON.parse(result.stdout) as Record<string, unknown>[])
@@ -66,6 +75,10 @@ export function fakeIp(
   const remember = (more: readonly string[]): void => void commands.push(...more)
   return {
     commands,
+    bridge: {
+      batch: async (more) => remember(more.map((command) => `bridge ${command}`)),
+      show: async (words) => answers[`bridge ${words.join(' ')}`] ?? [],
+    },
     batch: async (more) => remember(more),
     attempt: async (more) => {
       remember(more)

@@ -100,3 +100,14 @@ function maskByte(prefix: number, index: number): number {
   const bits = Math.min(8, Math.max(0, prefix - index * 8))
   return (0xff << (8 - bits)) & 0xff
 }
+
+/**
+ * Reads one block, or one of each family with a comma between them (`10.96.0.0/12,fd00:10:96::/112`), in the order in which
+ * they stand there; nothing when that is not what the text holds.
+ */
+export function parseCidrs(text: string): readonly [Cidr] | readonly [Cidr, Cidr] | undefined {
+  const [first, second, ...more] = text.split(',').map((part) => parseCidr(part.trim()))
+  if (first === undefined || more.length > 0) return undefined
+  if (!text.includes(',')) return [first]
+  return second === undefined || second.family === first.family ? undefined : [first, second]
+}

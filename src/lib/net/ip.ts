@@ -88,3 +88,8 @@ export function reverseName(ip: Ip): string {
   const digits = Buffer.from(ip).toString('hex')
   return `${[...digits].toReversed().join('.')}.ip6.arpa`
 }
+
+/** An address as it stands in URLs: one of IPv6 in brackets. */
+export function urlHost(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}

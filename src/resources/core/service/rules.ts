@@ -8,6 +8,7 @@ import {
   dnsSubdomainProblems,
 } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
+import { familyOfAddress, type ClusterFamilies, type IpFamily } from './families.ts'
 import { checkLabels } from '#resources/metadata.ts'
 import { goForm } from '#resources/goForm.ts'
 import { checkEndpointAddress, checkPortNumber, checkPortProtocol } from '#resources/network.ts'
@@ -26,7 +27,7 @@ const modeAnnotation = 'service.kubernetes.io/topology-mode'
 const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges'
 
 /** The rules of a service, in upstream's order. */
-export function checkService(service: Service, old: Service | undefined, root: Report): void {
+export function checkService(service: Service, old: Service | undefined, cluster: ClusterFamilies, root: Report): void {
   const { spec, metadata } = service
   const { annotations = {} } = metadata
   const [hints, mode] = [annotations[hintsAnnotation], annotations[modeAnnotation]]
@@ -47,7 +48,7 @@ export function checkService(service: Service, old: Service | undefined, root: R
     else report.at('sessionAffinity').notSupported(spec.sessionAffinity, affinities)
   }
   if (spec.sessionAffinity === 'ClientIP') checkAffinity(spec, report.at('sessionAffinityConfig'))
-  if (type !== 'ExternalName') checkClusterAddresses(spec, old?.spec.clusterIPs ?? [], report)
+  if (type !== 'ExternalName') checkClusterAddresses(spec, old?.spec.clusterIPs ?? [], cluster, report)
   for (const [index, address] of (spec.externalIPs ?? []).entries())
     checkEndpointAddress(address, report.at('externalIPs', index))
   if (type === '') report.at('type').required()
@@ -118,7 +119,12 @@ function checkPort(port: ServicePort, several: boolean, names: Set<string>, repo
     report.at('appProtocol').invalidBecause(appProtocol, qualifiedNameProblems(appProtocol))
 }
 
-function checkClusterAddresses(spec: ServiceSpec, before: readonly string[], report: Report): void {
+function checkClusterAddresses(
+  spec: ServiceSpec,
+  before: readonly string[],
+  cluster: ClusterFamilies,
+  report: Report,
+): void {
   const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec
   const place = report.at('clusterIPs')
   if (clusterIP !== '') {
@@ -145,31 +151,47 @@ function checkClusterAddresses(spec: ServiceSpec, before: readonly string[], rep
     }
   }
   if (clusterIPs.length > 2) place.invalid(clusterIPs, 'may only hold up to 2 values')
-  if (!isWrong) checkAddressFamilies(spec, report)
+  const isFit = !isWrong && checkAddressFamilies(spec, report)
   if (isHeadless(spec)) return
-  // A cluster has one block of addresses, of IPv4.
-  for (const [index, family] of ipFamilies.entries()) {
-    if (family === 'IPv6') report.at('ipFamilies', index).invalid(family, 'not configured on this cluster')
+  const policy = report.at('ipFamilyPolicy')
+  if (isFit && ipFamilyPolicy === 'SingleStack' && (clusterIPs.length === 2 || ipFamilies.length === 2)) {
+    const several = "must be 'RequireDualStack' or 'PreferDualStack' when multiple"
+    if (clusterIPs.length === 2) policy.invalid(ipFamilyPolicy, `${several} cluster IPs are specified`)
+    if (ipFamilies.length === 2) policy.invalid(ipFamilyPolicy, `${several} IP families are specified`)
+    return
   }
-  if (ipFamilyPolicy === 'RequireDualStack') {
-    report.at('ipFamilyPolicy').invalid(ipFamilyPolicy, 'this cluster is not configured for dual-stack services')
+  for (const [index, family] of ipFamilies.entries()) {
+    if (families.includes(family) && !cluster.includes(family as IpFamily))
+      report.at('ipFamilies', index).invalid(family, 'not configured on this cluster')
+  }
+  for (const [index, address] of clusterIPs.entries()) {
+    if (index < ipFamilies.length || parseIp(address) === undefined) continue
+    const family = familyOfAddress(address)
+    if (!cluster.includes(family)) place.at(index).invalid(clusterIPs, `${family} is not configured on this cluster`)
+  }
+  if (ipFamilyPolicy === 'RequireDualStack' && cluster.length === 1) {
+    policy.invalid(ipFamilyPolicy, 'this cluster is not configured for dual-stack services')
   }
 }
 
-/** Two addresses are of two families, each of the one that stands at its place. */
-function checkAddressFamilies(spec: ServiceSpec, report: Report): void {
+/** Two addresses are of two families, each of the one that stands at its place; says whether they are. */
+function checkAddressFamilies(spec: ServiceSpec, report: Report): boolean {
   const { clusterIPs = [], ipFamilies = [] } = spec
+  let isFit = true
   const found = clusterIPs.map((address) => (address.includes(':') ? 'IPv6' : 'IPv4'))
   if (clusterIPs.length > 1 && new Set(found).size < 2) {
     report.at('clusterIPs').invalid(clusterIPs, 'may specify no more than one IP for each IP family')
+    isFit = false
   }
-  if (isHeadless(spec)) return
+  if (isHeadless(spec)) return isFit
   for (const [index, address] of clusterIPs.entries()) {
     const family = ipFamilies[index]
     if (family === undefined || !families.includes(family) || family === found[index]) continue
     const problem = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``
     report.at('clusterIPs', index).invalid(address, problem)
+    isFit = false
   }
+  return isFit
 }
 
 function checkNodePortUse({ type, ports = [] }: ServiceSpec, report: Report): void {

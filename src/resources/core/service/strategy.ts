@@ -2,6 +2,7 @@ import { services, type Service, type ServiceSpec } from '#api/core/v1/service.t
 import { ageOf } from '#machinery/humanDuration.ts'
 import { formatLabels, nameColumn } from '#resources/columns.ts'
 import { addressAllocator, type AddressAllocator } from './addresses.ts'
+import { assignFamilies } from './families.ts'
 import { nodePortAllocator, opensNodePorts, type NodePortAllocator } from './nodePorts.ts'
 import { checkService, checkServiceStatus, checkServiceUpdate, hasHealthPort } from './rules.ts'
 import { serviceWarnings } from './warnings.ts'
@@ -12,7 +13,7 @@ import type { Strategy } from '#server/strategy.ts'
 
 /** Where services get what must be unique in the cluster. */
 export interface ServiceRanges {
-  /** The block of cluster addresses, such as `10.96.0.0/12`. */
+  /** The block of cluster addresses, such as `10.96.0.0/12`, or one of each family with a comma; the first one's is the primary. */
   readonly addresses: string
   /** The first and the last port that nodes open for services. */
   readonly nodePorts: readonly [number, number]
@@ -83,10 +84,11 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
         keepAllocated(service.spec, old.spec)
         dropUnused(service, old)
       }
+      assignFamilies(service.spec, old?.spec, addresses.families)
     },
     validate(service, old, report) {
       if (old !== undefined) checkServiceUpdate(service.spec, old.spec, report.at('spec'))
-      checkService(service, old, report)
+      checkService(service, old, addresses.families, report)
     },
     allocate(service, old, { dryRun, random }, report) {
       const allocations = [
@@ -138,13 +140,6 @@ function defaultServiceSpec(spec: ServiceSpec): void {
   if (spec.clusterIP !== undefined && spec.clusterIP !== '' && spec.clusterIPs === undefined)
     spec.clusterIPs = [spec.clusterIP]
   else if (spec.clusterIPs?.[0] !== undefined) spec.clusterIP ??= spec.clusterIPs[0]
-  if (spec.type !== 'ExternalName' && (spec.clusterIP !== 'None' || Object.keys(spec.selector ?? {}).length > 0)) {
-    spec.ipFamilies ??= ['IPv4']
-    spec.ipFamilyPolicy ??= 'SingleStack'
-  } else if (spec.clusterIP === 'None') {
-    spec.ipFamilies ??= ['IPv4', 'IPv6']
-    spec.ipFamilyPolicy ??= 'RequireDualStack'
-  }
 }
 
 /** An update that leaves out what was handed out keeps it; people apply manifests without addresses and ports. */
