@@ -21,7 +21,8 @@ if (place === undefined) {
     let output = ''
     const file = fileURLToPath(import.meta.url)
     const command = [process.execPath, '--test', '--test-isolation=none', '--test-reporter=spec', file]
-    const code = await runInsidePlace('t-volumes', command, (text) => (output += text))
+    const ended = runInsidePlace('t-volumes', command, (text) => (output += text))
+    const code = await ended.catch((error: unknown) => Promise.reject(new Error(output, { cause: error })))
     assert.equal(code, 0, output)
   })
 } else {
