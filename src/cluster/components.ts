@@ -14,6 +14,10 @@ import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
 import { dnsComponent } from '#dns/dns.ts'
 import { untilAborted } from '#lib/async/abort.ts'
+import { announcerComponent } from '#loadBalancer/announcer.ts'
+import { Neighbours } from '#loadBalancer/neighbours.ts'
+import { probeAgent } from '#loadBalancer/probe.ts'
+import { blocksBeside, loadBalancerPool } from './loadBalancerPool.ts'
 import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import { hostDirectories, localVolumeRemover } from '#kubelet/localVolumes/remover.ts'
 import { removerOf } from '#machinery/localVolumes.ts'
@@ -50,6 +54,7 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
   { runsIn: ({ place }) => place !== undefined, make: nodeNetwork },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
+  { runsIn: ({ place, record }) => place !== undefined && loadBalancerPool(record) !== undefined, make: announcer },
   { runsIn: ({ place }) => place !== undefined, make: dns },
   { runsIn: ({ place }) => place !== undefined, make: localVolumes },
   {
@@ -265,6 +270,36 @@ function serviceProxy({ host, nodeName, informers, record, logOf }: Assembly): C
     serviceRanges: rangesOf(record.config.serviceRange),
     log: logOf('proxy').log,
     needs: ['informers'],
+  })
+}
+
+/** Answers on the nodes' network for addresses of load balancers. */
+function announcer({ host, place, nodeName, node, informers, clock, record, logOf }: Assembly): Component {
+  const { log, report } = logOf('load-balancer')
+  const { kind, layout } = place!
+  return announcerComponent({
+    node: nodeName,
+    informers,
+    clock,
+    pool: loadBalancerPool(record)!,
+    neighbours: new Neighbours({
+      host,
+      nodeAddress: node!.address,
+      blocksBeside: kind === 'host' ? [] : blocksBeside(record),
+      // What else shares the network of places is told by the node that answers; the host may be asked to forget.
+      ...(kind === 'host'
+        ? {}
+        : {
+            async forget(addresses, signal) {
+              const flush = addresses.map((address) => `neigh flush to ${address} dev ${layout.hostLink}`)
+              await host.ip(layout.hostNetworkNamespace).attempt(flush, signal)
+            },
+          }),
+      report,
+    }),
+    probe: probeAgent,
+    isElsewhere: ({ metadata }) => metadata.labels?.['k8ts.dev/simulated'] !== undefined,
+    log,
   })
 }
 
