@@ -1,7 +1,7 @@
 /** The chains of a node's table: the fixed ones, and those that spread connections over a number of slots. */
 import { parseCidr } from '#lib/net/cidr.ts'
 
-import type { Family, Frontend } from './serviceTable.ts'
+import type { Family, Frontend } from './frontend.ts'
 
 /** What of a node its fixed rules depend on; of other families than the table's own nothing is used. */
 export interface NodeRanges {
@@ -69,6 +69,20 @@ export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
       ],
     ],
     ['unserved_node', [`${ip} daddr . ${port} vmap @refused_vips`, `${toNode} ${port} vmap @refused_nodeports`]],
+    [
+      // What claims to come from the loopback, or wants to get there, without having been sent on it. Some hosts route such
+      // packets (net.ipv4.conf.*.route_localnet), and then neighbours would reach what listens on 127.0.0.1 (CVE-2020-8558).
+      'loopback_only',
+      [
+        'type filter hook prerouting priority -300; policy accept;',
+        `iifname != "lo" ${ip} daddr ${loopback} drop`,
+        `iifname != "lo" ${ip} saddr ${loopback} drop`,
+      ],
+    ],
+    // Before the address is changed: afterwards nobody knows at which one a client knocked.
+    ['limited', [`${ip} daddr . ${port} @limited_vips ${ip} daddr . ${port} . ${ip} saddr != @allowed_sources drop`]],
+    ['filter_prerouting', ['type filter hook prerouting priority -110; policy accept;', 'ct state new jump limited']],
+    ['filter_before_nat', ['type filter hook output priority -110; policy accept;', 'ct state new jump limited']],
     ['prerouting', ['type nat hook prerouting priority -100; policy accept;', 'jump services']],
     ['nat_output', ['type nat hook output priority -100; policy accept;', 'jump services']],
     [
@@ -119,16 +133,11 @@ export const dispatchName = ({ place, side, count, affinitySeconds }: Dispatch):
 
 const againName = (place: Dispatch['place'], seconds: number): string => `again_${place}_${seconds}s`
 
-export function addDispatchChains(
-  chains: Map<string, readonly string[]>,
-  dispatch: Dispatch,
-  family: Family,
-  pods: string[],
-) {
-  const name = dispatchName(dispatch)
-  if (chains.has(name)) return
+/** The chain that spreads connections, and the one that it needs with affinity. */
+export function planDispatchChains(dispatch: Dispatch, family: Family, pods: readonly string[]): Chains {
   const { ip } = wordsOf(family)
   const { place, side, count, affinitySeconds } = dispatch
+  const name = dispatchName(dispatch)
   const mark = `ct mark set ct mark or ${masqueradeBit}`
   const lines: string[] = []
   if (side === 'all') lines.push(mark)
@@ -139,27 +148,34 @@ export function addDispatchChains(
     // the client: it keeps its backend until their number changes.
     const spread =
       affinitySeconds === undefined ? `numgen random mod ${count}` : `jhash ${ip} saddr mod ${count} seed 0x1`
-    chains.set(name, [...lines, `meta mark set ${spread}${offset}`, `goto go_${place}`])
-    return
+    return new Map([[name, [...lines, `meta mark set ${spread}${offset}`, `goto go_${place}`]]])
   }
   const draw = `meta mark set numgen random mod ${count}${offset}`
   const client = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`
   const key = `${place === 'vip' ? `${ip} daddr . ` : ''}meta l4proto . th dport . meta mark`
   const remember = `update @affinity { ${client} timeout ${affinitySeconds}s : meta mark }`
   const again = againName(place, affinitySeconds)
-  chains.set(again, [
-    remember,
-    `dnat ${ip} to ${key} map @${place}_backends`,
-    // Still here: that backend is gone.
-    `delete @affinity { ${client} : meta mark }`,
-  ])
-  chains.set(name, [
-    ...lines,
-    `meta mark set ${client} map @affinity jump ${again}`,
-    draw,
-    `meta mark set ${key} map @${place}_numbers`,
-    // A rule of its own: when the map is full the connection goes on without being remembered.
-    remember,
-    `goto go_${place}`,
+  return new Map([
+    [
+      again,
+      [
+        remember,
+        `dnat ${ip} to ${key} map @${place}_backends`,
+        // Still here: that backend is gone.
+        `delete @affinity { ${client} : meta mark }`,
+      ],
+    ],
+    [
+      name,
+      [
+        ...lines,
+        `meta mark set ${client} map @affinity jump ${again}`,
+        draw,
+        `meta mark set ${key} map @${place}_numbers`,
+        // A rule of its own: when the map is full the connection goes on without being remembered.
+        remember,
+        `goto go_${place}`,
+      ],
+    ],
   ])
 }

@@ -6,8 +6,8 @@ import { CommandError } from '#lib/host/process.ts'
 import type { Processes } from '#lib/host/process.ts'
 import { canonicalIp } from '#lib/net/ip.ts'
 
-import { backendName } from './serviceTable.ts'
-import type { Family, Frontend } from './serviceTable.ts'
+import { backendName, familyOf, frontendKey } from './frontend.ts'
+import type { Family, Frontend, FrontendChange } from './frontend.ts'
 
 /** Flows of one frontend to one backend, whoever their clients. */
 export interface Flows {
@@ -31,42 +31,57 @@ export function readFlows(text: string): readonly Flows[] {
   return [...flows.values()]
 }
 
-/** The flows that lead where their frontend no longer does, or past a frontend that leads somewhere by now. */
-export function findStaleFlows(flows: readonly Flows[], table: ReadonlyMap<string, Frontend>): readonly Flows[] {
-  return flows.filter((flow) => {
-    const wasLed = flow.from !== flow.address || flow.fromPort !== flow.port
-    const frontend =
-      table.get(`${flow.address}/udp/${flow.port}`) ??
-      // A flow that was not led may be anybody's flow to that port of another machine.
-      (wasLed ? table.get(`${flow.address.includes(':') ? 6 : 4}/udp/${flow.port}`) : undefined)
-    if (frontend === undefined) return false
-    const name = backendName({ address: flow.from, port: flow.fromPort, local: false })
-    return ![frontend.inside, frontend.outside].some((target) =>
-      target?.backends.some((backend) => backendName(backend) === name),
-    )
-  })
+/** Which flows a change of frontends may have made stale. */
+export interface Doubts {
+  readonly families: Set<Family>
+  /** Keys of frontends that have gone: whatever was led by them is stale. */
+  readonly gone: Set<string>
 }
 
-/** Whether a change of the table can have left stale flows. */
-export function losesUdpBackends(before: ReadonlyMap<string, Frontend>, next: ReadonlyMap<string, Frontend>): boolean {
-  for (const frontend of next.values()) {
-    if (frontend.transport !== 'udp') continue
-    const old = before.get(frontend.key)
-    if (old === frontend) continue
-    const names = new Set(frontend.inside.backends.map(backendName))
-    const oldBackends = old?.inside.backends ?? []
-    if (oldBackends.length === 0 ? names.size > 0 : oldBackends.some((backend) => !names.has(backendName(backend))))
-      return true
-    if (old?.outside?.backends.length !== frontend.outside?.backends.length) return true
+export const noDoubts = (): Doubts => ({ families: new Set(), gone: new Set() })
+
+/** Adds what some changes bring into doubt. Backends that come beside others make no flow stale. */
+export function addDoubts(doubts: Doubts, changes: Iterable<FrontendChange>): void {
+  for (const { key, before, next } of changes) {
+    const { transport, family } = (next ?? before)!
+    if (transport !== 'udp') continue
+    const was = before?.serving ?? []
+    const is = new Set(next?.serving)
+    if (next === undefined) doubts.gone.add(key)
+    else doubts.gone.delete(key)
+    if (was.length === 0 ? is.size > 0 : was.some((name) => !is.has(name))) doubts.families.add(family)
   }
-  return false
+}
+
+/**
+ * The flows that lead to what does not serve their frontend any more, those of a frontend that has gone, and those past a
+ * frontend that leads somewhere by now. What ends serves its flows to the end, and so does what only new ones are kept from by
+ * a traffic policy or a hint.
+ */
+export function findStaleFlows(
+  flows: readonly Flows[],
+  table: { get(key: string): Frontend | undefined },
+  gone: ReadonlySet<string>,
+): readonly Flows[] {
+  return flows.filter((flow) => {
+    const wasLed = flow.from !== flow.address || flow.fromPort !== flow.port
+    const key = frontendKey(flow.address, 'udp', flow.port)
+    const nodeKey = frontendKey(familyOf(flow.address), 'udp', flow.port)
+    // A flow that was not led may be anybody's flow to that port of another machine.
+    const frontend = table.get(key) ?? (wasLed ? table.get(nodeKey) : undefined)
+    if (frontend === undefined) return wasLed && (gone.has(key) || gone.has(nodeKey))
+    const serving = frontend.serving ?? []
+    if (!wasLed) return serving.length > 0
+    return !serving.includes(backendName({ address: flow.from, port: flow.fromPort }))
+  })
 }
 
 /** Makes the kernel forget stale UDP flows, so that their next packet is led anew. Returns how many kinds there were. */
 export async function forgetStaleFlows(
   processes: Processes,
   family: Family,
-  table: ReadonlyMap<string, Frontend>,
+  table: { get(key: string): Frontend | undefined },
+  gone: ReadonlySet<string>,
   signal: AbortSignal,
   namespaceFile?: string,
 ): Promise<number> {
@@ -75,7 +90,7 @@ export async function forgetStaleFlows(
   const list = [...program, '-L', ...words]
   const listed = await processes.run(list, { maxOutputBytes: 64 * 1024 * 1024 }, signal)
   if (listed.code !== 0) throw new CommandError(list, listed.stderr.trim().slice(-500), listed)
-  const stale = findStaleFlows(readFlows(listed.stdout), table)
+  const stale = findStaleFlows(readFlows(listed.stdout), table, gone)
   for (const { address, port, from, fromPort } of stale) {
     const original = ['--orig-dst', address, '--orig-port-dst', String(port)]
     const command = [...program, '-D', ...words, ...original, '--reply-src', from, '--reply-port-src', String(fromPort)]

@@ -18,26 +18,81 @@ export function memoryNft(): MemoryNft {
   const nft: MemoryNft = {
     applied: [],
     state: new Map(),
-    apply: async (text) => {
+    apply: async (given) => {
+      const text = typeof given === 'string' ? given : [...given].join('')
       if (nft.refuseWith !== undefined) {
         const reason = nft.refuseWith
         delete nft.refuseWith
         throw new Error(reason)
       }
       const next = structuredClone(nft.state)
-      for (const line of text.trimEnd().split('\n')) applyLine(next, line)
+      applyText(next, text)
       for (const table of next.values()) checkReferences(table)
       nft.state.clear()
       for (const [name, table] of next) nft.state.set(name, table)
       nft.applied.push(text)
     },
     tables: async () => [...nft.state.keys()].map((id) => ({ family: id.split(' ')[0]!, name: id.split(' ')[1]! })),
-    describe: async ({ family, name }) => {
+    describe: async ({ family, name, only }) => {
       const table = nft.state.get(`${family} ${name}`)
-      return table === undefined ? undefined : printTable(`${family} ${name}`, table)
+      if (table === undefined || (only !== undefined && !table.sets.has(only.name))) return undefined
+      const shown =
+        only === undefined
+          ? table
+          : { sets: new Map([[only.name, table.sets.get(only.name)!]]), chains: new Map<string, string[]>() }
+      return printTable(`${family} ${name}`, shown)
     },
   }
   return nft
+}
+
+function applyText(state: Map<string, MemoryTable>, text: string): void {
+  const lines = text.trimEnd().split('\n')
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at]!
+    const [, id] = /^table (\S+ \S+) \{$/.exec(line) ?? []
+    if (id === undefined) {
+      applyLine(state, line)
+      continue
+    }
+    const end = lines.indexOf('}', at)
+    if (end < 0) throw new Error('Syntax error, unexpected end of file')
+    addBlocks(state, id, lines.slice(at + 1, end).join('\n'))
+    at = end
+  }
+}
+
+/** The sets, maps and chains between the braces of a table. */
+function addBlocks(state: Map<string, MemoryTable>, id: string, text: string): void {
+  const table = state.get(id) ?? { sets: new Map(), chains: new Map() }
+  state.set(id, table)
+  const left = text.replaceAll(
+    /^\t(map|set|chain) (\S+) \{\n([\s\S]*?)^\t\}\n?/gm,
+    (_, kind, name: string, body: string) => {
+      if (kind === 'chain') {
+        table.chains.set(
+          name,
+          body
+            .split('\n')
+            .map((rule) => rule.trim())
+            .filter(Boolean),
+        )
+        return ''
+      }
+      const list = /elements = \{ ([^}]*) \}/.exec(body)?.[1] ?? ''
+      const elements = new Map<string, string>()
+      for (const entry of list.split(/,\s*/).filter(Boolean)) addElement(elements, entry)
+      table.sets.set(name, elements)
+      return ''
+    },
+  )
+  if (left.trim() !== '') throw new Error(`Syntax error: ${left.slice(0, 200)}`)
+}
+
+function addElement(set: Map<string, string>, text: string): void {
+  const [key, value = ''] = text.split(' : ')
+  if (set.has(key!) && set.get(key!) !== value) throw new Error(`There is such an element with another value: ${text}`)
+  set.set(key!, value)
 }
 
 function applyLine(state: Map<string, MemoryTable>, line: string): void {
@@ -53,24 +108,15 @@ function applyLine(state: Map<string, MemoryTable>, line: string): void {
     return
   }
   const table = state.get(id) ?? fail('No such table')
-  if (what === 'map' || what === 'set') {
-    const given = /elements = \{ (\S+) \}/.exec(line)?.[1]
-    table.sets.set(name!, new Map(given === undefined ? [] : [[given, '']]))
-  } else if (what === 'chain') {
-    if (verb === 'add') table.chains.set(name!, rest[0] === '{' ? [rest.slice(1, -1).join(' ')] : [])
-    else if (!table.chains.has(name!)) fail('No such chain')
-    else if (verb === 'flush') table.chains.set(name!, [])
-    else table.chains.delete(name!)
+  if (what === 'chain' && verb === 'add') {
+    table.chains.set(name!, [])
   } else if (what === 'rule') {
     ;(table.chains.get(name!) ?? fail('No such chain')).push(rest.join(' '))
   } else if (what === 'element') {
     const set = table.sets.get(name!) ?? fail('No such set')
     for (const text of rest.slice(1, -1).join(' ').split(', ')) {
-      const [key, value = ''] = text.split(' : ')
-      if (verb === 'delete') {
-        if (!set.delete(key!)) fail('No such element')
-      } else if (set.has(key!) && set.get(key!) !== value) fail('There is such an element with another value')
-      else set.set(key!, value)
+      if (verb === 'add') addElement(set, text)
+      else if (!set.delete(text)) fail('No such element')
     }
   } else fail('Not understood')
 }

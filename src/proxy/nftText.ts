@@ -1,9 +1,11 @@
-/** The words for nft: a plan or a difference as text, and the kernel's listing back as elements. */
+/** The words for nft: a ruleset or a difference as text, and the kernel's listing back as elements. */
+import { safeTextBytes } from '#lib/host/nft.ts'
+
 import { wordsOf } from './chains.ts'
 import type { Chains } from './chains.ts'
-import { mapTypes, planElements, setNames } from './ruleset.ts'
-import type { Difference, Elements, Plan } from './ruleset.ts'
-import type { Family } from './serviceTable.ts'
+import type { Family, Frontend } from './frontend.ts'
+import type { Difference, Element, Ruleset } from './ruleset.ts'
+import { setNames, sets } from './sets.ts'
 
 export const tableName = 'k8ts-services'
 
@@ -15,70 +17,119 @@ export interface RememberedClient {
   readonly expiresSeconds: number
 }
 
-/** The text that replaces the whole table in one transaction, whatever is there. */
-export function renderTable(plan: Plan, generation: number, remembered: readonly RememberedClient[] = []): string {
-  const { ip, address } = wordsOf(plan.family)
+/**
+ * The text that replaces the whole table in one transaction, whatever is there, in pieces of whole lines. All of it is within
+ * one pair of braces: nft takes no part of it for the whole.
+ */
+export function* renderTable(
+  rules: Ruleset,
+  generation: number,
+  remembered: readonly RememberedClient[] = [],
+): Generator<string> {
+  const { ip, address } = wordsOf(rules.family)
   const table = `${ip} ${tableName}`
-  const lines = [`add table ${table}`, `delete table ${table}`, `add table ${table}`]
+  yield `add table ${table}\ndelete table ${table}\ntable ${table} {\n`
   for (const name of setNames) {
-    const type = mapTypes[name].replaceAll('ADDRESS', address)
-    lines.push(`add ${type.includes(':') ? 'map' : 'set'} ${table} ${name} { type ${type}; }`)
+    const type = sets[name].type.replaceAll('ADDRESS', address)
+    yield `\t${type.includes(':') ? 'map' : 'set'} ${name} {\n\t\ttype ${type}\n`
+    yield* renderList(rules.entries(name), renderEntry)
+    yield '\t}\n'
   }
-  lines.push(
-    `add map ${table} affinity { type ${address} . ${address} . inet_proto . inet_service : mark; size 65536; flags dynamic,timeout; timeout ${defaultAffinity}s; }`,
-    `add set ${table} generation { type mark; elements = { ${generation} }; }`,
-    ...renderChains(table, plan.chains),
-    ...renderElements('add', table, planElements(plan)),
-  )
-  const clients = remembered.map(
+  yield `\tmap affinity {\n\t\ttype ${address} . ${address} . inet_proto . inet_service : mark\n\t\tsize 65536\n\t\tflags dynamic,timeout\n\t\ttimeout ${defaultAffinity}s\n`
+  yield* renderList(
+    remembered,
     ({ key, number, timeoutSeconds, expiresSeconds }) =>
       `${key} timeout ${timeoutSeconds}s expires ${expiresSeconds}s : ${number}`,
   )
-  for (const part of inParts(clients)) lines.push(`add element ${table} affinity { ${part.join(', ')} }`)
-  return `${lines.join('\n')}\n`
+  yield `\t}\n\tset generation {\n\t\ttype mark\n\t\telements = { ${generation} }\n\t}\n`
+  for (const [name, lines] of rules.chains)
+    yield `\tchain ${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`
+  yield '}\n'
 }
 
 const defaultAffinity = 10_800
+/** So many elements stand on a line. */
+const elementsOnLine = 200
 
-/** The text that applies a difference, which the kernel refuses unless the table is of generation `from`. */
-export function renderDifference(family: Family, difference: Difference, from: number, to: number): string {
+const renderEntry = ([key, value]: readonly [string, string]): string => (value === '' ? key : `${key} : ${value}`)
+
+function* renderList<T>(entries: Iterable<T>, render: (entry: T) => string): Generator<string> {
+  let line = ''
+  let count = 0
+  let isFirst = true
+  for (const entry of entries) {
+    line += count === 0 ? render(entry) : `, ${render(entry)}`
+    if (++count < elementsOnLine) continue
+    yield isFirst ? `\t\telements = { ${line}` : `,\n\t\t\t${line}`
+    isFirst = false
+    line = ''
+    count = 0
+  }
+  if (count > 0) yield isFirst ? `\t\telements = { ${line}` : `,\n\t\t\t${line}`
+  if (count > 0 || !isFirst) yield ' }\n'
+}
+
+/** The text of one transaction, and the generation that the table has after it. */
+export interface Step {
+  readonly text: string
+  readonly generation: number
+}
+
+/**
+ * The texts that apply a difference one after the other. The kernel refuses each unless the table is of the generation that the
+ * one before has left, `from` at first. Each is short enough to arrive as a whole, if what it changes at once is no more than that.
+ */
+export function* renderDifference(family: Family, difference: Difference, from: number): Generator<Step> {
   const table = `${wordsOf(family).ip} ${tableName}`
-  const lines = [
-    `delete element ${table} generation { ${from} }`,
-    `add element ${table} generation { ${to} }`,
-    ...renderChains(table, difference.addedChains),
-    ...renderElements('delete', table, difference.removed),
-    ...renderElements('add', table, difference.added),
-    // All are emptied before the first is deleted: they lead to each other.
-    ...difference.removedChains.map((name) => `flush chain ${table} ${name}`),
-    ...difference.removedChains.map((name) => `delete chain ${table} ${name}`),
-  ]
-  return `${lines.join('\n')}\n`
+  let generation = from
+  let lines = renderChains(table, difference.addedChains)
+  let removed: Element[] = []
+  let added: Element[] = []
+  let size = lines.join('\n').length
+  const step = (): Step => {
+    const text = [
+      `delete element ${table} generation { ${generation} }`,
+      `add element ${table} generation { ${++generation} }`,
+      ...lines,
+      ...renderElements('delete', table, removed),
+      ...renderElements('add', table, added),
+      '',
+    ].join('\n')
+    lines = []
+    removed = []
+    added = []
+    size = 0
+    return { text, generation }
+  }
+  for (const part of difference.parts) {
+    const partSize = [...part.removed, ...part.added].reduce(
+      (sum, [, key, value]) => sum + key.length + value.length + 5,
+      400,
+    )
+    if (size > 0 && size + partSize > safeTextBytes) yield step()
+    size += partSize
+    for (const element of part.removed) removed.push(element)
+    for (const element of part.added) added.push(element)
+  }
+  if (size > 0) yield step()
 }
 
 function renderChains(table: string, chains: Chains): string[] {
   const lines: string[] = []
   // Declared first, so that they may lead to each other in any order.
-  for (const [name, rules] of chains) {
-    const hook = rules[0]?.startsWith('type ') ? ` { ${rules[0]} }` : ''
-    lines.push(`add chain ${table} ${name}${hook}`)
-  }
-  for (const [name, rules] of chains)
-    for (const rule of rules) if (!rule.startsWith('type ')) lines.push(`add rule ${table} ${name} ${rule}`)
+  for (const name of chains.keys()) lines.push(`add chain ${table} ${name}`)
+  for (const [name, rules] of chains) for (const rule of rules) lines.push(`add rule ${table} ${name} ${rule}`)
   return lines
 }
 
-function renderElements(verb: 'add' | 'delete', table: string, elements: Elements): string[] {
-  const lines: string[] = []
-  for (const [set, entries] of elements) {
-    const texts = [...entries].map(([key, value]) => (verb === 'delete' || value === '' ? key : `${key} : ${value}`))
-    for (const part of inParts(texts)) lines.push(`${verb} element ${table} ${set} { ${part.join(', ')} }`)
+function renderElements(verb: 'add' | 'delete', table: string, elements: readonly Element[]): string[] {
+  const bySet = new Map<string, string[]>()
+  for (const [set, key, value] of elements) {
+    const texts = bySet.get(set) ?? []
+    if (texts.length === 0) bySet.set(set, texts)
+    texts.push(verb === 'delete' || value === '' ? key : `${key} : ${value}`)
   }
-  return lines
-}
-
-function* inParts(texts: readonly string[]): Generator<readonly string[]> {
-  for (let at = 0; at < texts.length; at += 200) yield texts.slice(at, at + 200)
+  return [...bySet].map(([set, texts]) => `${verb} element ${table} ${set} { ${texts.join(', ')} }`)
 }
 
 /** What the kernel says that a table holds. */
@@ -113,10 +164,10 @@ export function readListing(text: string): Listing {
   return { elements, chains }
 }
 
-/** The remembered clients of a listing whose connections still go to a frontend with affinity. */
-export function readRemembered(listing: Listing, plan: Plan): readonly RememberedClient[] {
+/** The remembered clients of a listing whose connections still go to one of these frontends, with affinity. */
+export function readRemembered(listing: Listing, frontends: Iterable<Frontend>): readonly RememberedClient[] {
   const wanted = new Map<string, number>()
-  for (const frontend of plan.frontends.values()) {
+  for (const frontend of frontends) {
     if (frontend.affinitySeconds === undefined) continue
     const { address = '', transport, port, affinitySeconds } = frontend
     wanted.set(`${address} . ${transport} . ${port}`, affinitySeconds)
@@ -144,34 +195,32 @@ function readSeconds(text: string): number {
 }
 
 /**
- * Says how a listing differs from what a plan wants; nothing when it does not. `chainTexts` are chains as they were listed when
- * they were known to be right: nft prints rules in words of its own, so only a change of them can be seen.
+ * Says how a listing differs from what a ruleset wants; nothing when it does not. `chainTexts` are chains as they were listed
+ * when they were known to be right: nft prints rules in words of its own, so only a change of them can be seen.
  */
 export function findDifference(
   listing: Listing,
-  plan: Plan,
+  rules: Ruleset,
   generation: number,
   chainTexts: ReadonlyMap<string, string>,
 ): string | undefined {
-  const wanted = new Map<string, ReadonlyMap<string, string>>([
-    ...planElements(plan),
-    ['generation', new Map([[String(generation), '']])],
-  ])
-  for (const [set, entries] of wanted) {
+  for (const set of [...setNames, 'generation'] as const) {
     const found = listing.elements.get(set)
     if (found === undefined) return `there is no set "${set}"`
-    for (const [key, value] of entries) {
+    let count = 0
+    for (const [key, value] of set === 'generation' ? [[String(generation), ''] as const] : rules.entries(set)) {
       const other = found.get(key)
       if (other === undefined) return `set "${set}" lacks "${key}"`
       if (other !== value) return `set "${set}" leads "${key}" to "${other}" and not to "${value}"`
+      count++
     }
-    if (found.size !== entries.size) return `set "${set}" has ${found.size} elements and not ${entries.size}`
+    if (found.size !== count) return `set "${set}" has ${found.size} elements and not ${count}`
   }
-  for (const name of plan.chains.keys()) {
+  for (const name of rules.chains.keys()) {
     const text = listing.chains.get(name)
     if (text === undefined) return `there is no chain "${name}"`
     if ((chainTexts.get(name) ?? text) !== text) return `chain "${name}" was changed`
   }
-  for (const name of listing.chains.keys()) if (!plan.chains.has(name)) return `there is a chain "${name}"`
+  for (const name of listing.chains.keys()) if (!rules.chains.has(name)) return `there is a chain "${name}"`
   return undefined
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 
+import type { Frontend } from './frontend.ts'
 import { memoryNft } from './memoryNft.ts'
 import { NftablesTable } from './nftables.ts'
 import { renderTable } from './nftText.ts'
-import { planRules } from './ruleset.ts'
-import type { Plan } from './ruleset.ts'
-import type { Frontend } from './serviceTable.ts'
+import { Ruleset } from './ruleset.ts'
 
 const ranges = {
   clusterPodRanges: ['10.244.0.0/16'],
@@ -14,10 +13,14 @@ const ranges = {
   serviceRanges: ['10.96.0.0/12'],
 }
 
-/** A plan with one sticky service of so many backends. */
-function planOf(count: number, nodePodRanges = ranges.nodePodRanges): Plan {
-  const backends = Array.from({ length: count }, (_, i) => ({ address: `10.244.1.${i + 1}`, port: 80, local: true }))
-  const frontend: Frontend = {
+/** One sticky service of so many backends. */
+function sticky(count: number): Frontend {
+  const backends = Array.from({ length: count }, (_, i) => ({
+    address: `10.244.${1 + (i >> 8)}.${i & 255}`,
+    port: 80,
+    local: true,
+  }))
+  return {
     key: '10.96.0.7/tcp/80',
     owner: 'default/web',
     age: '',
@@ -30,55 +33,71 @@ function planOf(count: number, nodePodRanges = ranges.nodePodRanges): Plan {
     inside: { backends, whenEmpty: 'refuse' },
     affinitySeconds: 100,
   }
-  return planRules(new Map([[frontend.key, frontend]]), 4, { ...ranges, nodePodRanges })
 }
 
 describe('NftablesTable', () => {
   let nft = memoryNft()
   let table = new NftablesTable(nft, 4)
+  let held: Frontend | undefined
+  let rules = new Ruleset(4, ranges)
+  /** Makes it a service of so many backends. */
+  const apply = (count: number) => {
+    const next = sticky(count)
+    const difference = rules.change([{ key: next.key, before: held, next }])
+    held = next
+    return table.apply(rules, difference)
+  }
   const kernel = () => nft.state.get('ip k8ts-services')!
   beforeEach(() => {
     nft = memoryNft()
     table = new NftablesTable(nft, 4)
+    held = undefined
+    rules = new Ruleset(4, ranges)
   })
 
   it('sends all at first, then differences, and nothing when nothing has changed', async () => {
-    assert.deepEqual(await table.apply(planOf(2)), { kind: 'whole' })
-    assert.deepEqual(await table.apply(planOf(2)), { kind: 'nothing' })
-    assert.deepEqual(await table.apply(planOf(3)), { kind: 'difference', size: 6 })
+    assert.deepEqual(await apply(2), { kind: 'whole' })
+    assert.deepEqual(await apply(2), { kind: 'nothing' })
+    assert.deepEqual(await apply(3), { kind: 'difference', size: 6 })
     assert.equal(nft.applied.length, 2)
     assert.equal(kernel().sets.get('vip_numbers')!.size, 3)
   })
   it('sends all when the ranges of the node change', async () => {
-    await table.apply(planOf(2))
-    assert.deepEqual(await table.apply(planOf(2, ['10.244.9.0/24'])), { kind: 'whole' })
+    await apply(2)
+    assert.deepEqual(
+      await table.apply(
+        (rules = new Ruleset(4, { ...ranges, nodePodRanges: ['10.244.9.0/24'] }, [sticky(2)])),
+        undefined,
+      ),
+      { kind: 'whole' },
+    )
     assert.match(kernel().chains.get('postrouting')!.join('\n'), /10\.244\.9\.0\/24/)
   })
   it('sends all after a failure', async () => {
-    await table.apply(planOf(2))
+    await apply(2)
     nft.refuseWith = 'no memory'
-    await assert.rejects(table.apply(planOf(3)), /no memory/)
-    assert.deepEqual(await table.apply(planOf(3)), { kind: 'whole' })
+    await assert.rejects(apply(3), /no memory/)
+    assert.deepEqual(await apply(3), { kind: 'whole' })
   })
   it('notices with the next difference that the table has gone', async () => {
-    await table.apply(planOf(2))
+    await apply(2)
     nft.state.clear()
-    await assert.rejects(table.apply(planOf(3)), /No such table/)
-    assert.deepEqual(await table.apply(planOf(3)), { kind: 'whole' })
+    await assert.rejects(apply(3), /No such table/)
+    assert.deepEqual(await apply(3), { kind: 'whole' })
   })
   it('notices with the next difference that another process has replaced the table', async () => {
-    await table.apply(planOf(2))
-    await new NftablesTable(nft, 4).apply(planOf(2))
-    await assert.rejects(table.apply(planOf(3)), /No such element: delete element ip k8ts-services generation/)
-    assert.deepEqual(await table.apply(planOf(3)), { kind: 'whole' })
+    await apply(2)
+    await new NftablesTable(nft, 4).apply(new Ruleset(4, ranges, [sticky(2)]), undefined)
+    await assert.rejects(apply(3), /No such element: delete element ip k8ts-services generation/)
+    assert.deepEqual(await apply(3), { kind: 'whole' })
   })
   it('keeps clients with their backends when the table is replaced', async () => {
-    await nft.apply(renderTable(planOf(2), 9))
+    await nft.apply(renderTable(new Ruleset(4, ranges, [sticky(2)]), 9))
     const client = '10.244.1.9 . 10.96.0.7 . tcp . 80'
     const sets = kernel().sets
     sets.get('affinity')!.set(`${client} expires 1m30s500ms`, '20000000')
     sets.get('affinity')!.set('10.244.1.9 . 10.96.0.8 . tcp . 80 expires 1m30s', '20000000')
-    await table.apply(planOf(2))
+    await apply(2)
     assert.deepEqual(kernel().sets.get('affinity'), new Map([[`${client} timeout 100s expires 90s`, '20000000']]))
     assert.deepEqual(kernel().sets.get('generation'), new Map([['10', '']]))
   })
@@ -94,7 +113,7 @@ describe('NftablesTable', () => {
     [
       'an element that leads elsewhere',
       () => kernel().sets.get('vip_backends')!.set('10.96.0.7 . tcp . 80 . 1', '10.244.1.9 . 80'),
-      'set "vip_backends" leads "10.96.0.7 . tcp . 80 . 1" to "10.244.1.9 . 80" and not to "10.244.1.2 . 80"',
+      'set "vip_backends" leads "10.96.0.7 . tcp . 80 . 1" to "10.244.1.9 . 80" and not to "10.244.1.1 . 80"',
     ],
     ['a missing chain', () => kernel().chains.delete('outside'), 'there is no chain "outside"'],
     ['a further chain', () => kernel().chains.set('more', []), 'there is a chain "more"'],
@@ -103,23 +122,48 @@ describe('NftablesTable', () => {
   ]
   for (const [name, edit, expected] of edits) {
     it(`finds ${name}, and replaces the table`, async () => {
-      await table.apply(planOf(2))
+      await apply(2)
       assert.equal(await table.verify(), undefined)
       const before = structuredClone(kernel())
       edit(nft)
       assert.equal(await table.verify(), expected)
-      assert.deepEqual(await table.apply(planOf(2)), { kind: 'whole' })
+      assert.deepEqual(await apply(2), { kind: 'whole' })
       assert.deepEqual(kernel().chains, before.chains)
       assert.equal(await table.verify(), undefined)
     })
   }
   it('is not disturbed by remembered clients', async () => {
-    await table.apply(planOf(2))
+    await apply(2)
     kernel().sets.get('affinity')!.set('10.244.1.9 . 10.96.0.7 . tcp . 80 expires 1m', '20000000')
     assert.equal(await table.verify(), undefined)
   })
+  it('replaces the table for a change that is too long to arrive as a whole', async () => {
+    await apply(1)
+    assert.deepEqual(await apply(2_000), { kind: 'whole' })
+    assert.equal(await table.verify(), undefined)
+  })
+  it('replaces the table when it is told that others have changed it, also while it is changed', async () => {
+    await apply(2)
+    table.distrust()
+    assert.deepEqual(await apply(2), { kind: 'whole' })
+    const running = apply(3)
+    table.distrust()
+    await running
+    assert.equal(table.isCurrent, false)
+    assert.deepEqual(await apply(3), { kind: 'whole' })
+  })
+  it('knows the generations that it has made', async () => {
+    await nft.apply(renderTable(new Ruleset(4, ranges), 4))
+    assert.equal(table.isOwnGeneration(4), false)
+    await apply(2)
+    await apply(3)
+    assert.deepEqual(
+      [4, 5, 6, 7].map((generation) => table.isOwnGeneration(generation)),
+      [false, true, true, false],
+    )
+  })
   it('takes the table away', async () => {
-    await table.apply(planOf(2))
+    await apply(2)
     await table.remove()
     assert.equal(nft.state.size, 0)
   })

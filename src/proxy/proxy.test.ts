@@ -12,6 +12,8 @@ import type { Informers } from '#client/informers.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { fakeIp } from '#lib/host/netlink.ts'
 import { CommandError, fakeProcesses } from '#lib/host/process.ts'
+import type { RunOptions } from '#lib/host/process.ts'
+import type { HttpHandler, HttpReply, HttpRequest } from '#lib/http/message.ts'
 import { createLogger } from '#lib/log.ts'
 import { MetricRegistry } from '#lib/metrics.ts'
 import { seededRandom } from '#lib/random.ts'
@@ -36,10 +38,25 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
   const stop = new AbortController()
   const metrics = new MetricRegistry()
   let isReady = false
+  const ports = new Map<number, HttpHandler>()
+  /** Says what the kernel tells those who watch it. */
+  let tell: ((text: string) => void) | undefined
+  const processes = fakeProcesses(answer)
+  const run = async (argv: readonly string[], options: RunOptions = {}, signal?: AbortSignal) => {
+    if (argv.at(-1) !== 'monitor') return processes.run(argv, options, signal)
+    tell = options.onOutput
+    await new Promise((_, fail) => signal?.addEventListener('abort', () => fail(signal.reason as Error)))
+    throw new Error('unreachable')
+  }
   const component = proxyComponent({
     nodeName: 'one',
     informers: { of } as unknown as Informers,
-    host: { nft: () => nft, ip: () => fakeIp(), processes: fakeProcesses(answer), clock },
+    host: { nft: () => nft, ip: () => fakeIp(), processes: { ...processes, run }, clock },
+    listen: async (handler, { port }) => {
+      if (ports.has(port)) throw new Error(`Cannot listen on *:${port}: the port is taken`)
+      ports.set(port, handler)
+      return { [Symbol.asyncDispose]: async () => void ports.delete(port) }
+    },
     clusterPodRanges: ['10.244.0.0/16'],
     serviceRanges: ['10.96.0.0/12'],
     log: createLogger({ clock, sinks: [{ write: (line) => void lines.push(line) }], level: 'warn' }),
@@ -62,19 +79,39 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
     nft,
     lines,
     metrics,
+    ports,
+    /** The status and body of an answer, and its headers. */
+    get: async (port: number, path: string) => {
+      let answered: { status: number; body: string; headers: object } | undefined
+      const send: HttpReply['send'] = (status, headers, body = '') =>
+        void (answered = { status, body: String(body), headers })
+      await ports.get(port)!({ method: 'GET', path } as HttpRequest, { send } as HttpReply)
+      return answered!
+    },
+    tell: (text: string) => tell!(text),
     isReady: () => isReady,
     kernel: () => nft.state.get('ip k8ts-services'),
-    addService: (name: string, clusterIP: string, protocol = 'TCP') =>
+    addService: (name: string, clusterIP: string, protocol = 'TCP', rest: object = {}) =>
       of(any(services)).change('ADDED', {
         metadata: metadata(name),
-        spec: { clusterIP, ports: [{ port: 80, protocol }] },
+        spec: { clusterIP, ports: [{ port: 80, protocol }], ...rest },
       } as never),
     setEndpoints: (name: string, ...addresses: string[]) =>
       of(any(endpointSlices)).change('MODIFIED', {
-        metadata: metadata(name),
+        metadata: {
+          ...metadata(name),
+          annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': new Date(clock.now()).toISOString() },
+        },
         addressType: 'IPv4',
         ports: ['TCP', 'UDP'].map((protocol) => ({ name: '', port: 80, protocol })),
-        endpoints: addresses.map((address) => ({ addresses: [address] })),
+        endpoints: addresses.map((address) => ({ addresses: [address], nodeName: 'one' })),
+      } as never),
+    setRemoteEndpoint: (name: string, address: string) =>
+      of(any(endpointSlices)).change('MODIFIED', {
+        metadata: metadata(name),
+        addressType: 'IPv4',
+        ports: [{ name: '', port: 80, protocol: 'TCP' }],
+        endpoints: [{ addresses: [address], nodeName: 'two' }],
       } as never),
     setNode: (spec: object) =>
       of(any(nodes), { fieldSelector: 'metadata.name=one' }).change('MODIFIED', {
@@ -127,7 +164,10 @@ describe('the proxy', () => {
     assert.match(proxy.lines[0]!, /Cannot apply service rules.*no memory/)
     await proxy.clock.advance('1s')
     assert.equal(proxy.isReady(), true)
-    assert.match(proxy.metrics.render(), /kubeproxy_sync_proxy_rules_nftables_sync_failures_total 1/)
+    assert.match(
+      proxy.metrics.render(),
+      /kubeproxy_sync_proxy_rules_nftables_sync_failures_total\{ip_family="IPv4"\} 1/,
+    )
   })
   it('replaces within a minute what others have changed', async () => {
     await using proxy = start()
@@ -140,6 +180,149 @@ describe('the proxy', () => {
     await proxy.clock.advance('1m')
     assert.equal(proxy.kernel()!.sets.get('vips')!.size, 1)
     assert.match(proxy.lines[0]!, /changed by others.*lacks/)
+  })
+  it('replaces at once what the kernel says that others have changed', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.addService('web', '10.96.0.7')
+    proxy.setEndpoints('web', '10.244.1.2')
+    await proxy.clock.advance('1s')
+    proxy.kernel()!.sets.get('vips')!.clear()
+    proxy.tell('delete element ip k8ts-services vips { 10.96.0.7 . tcp . 80 }\n# new gene')
+    proxy.tell('ration 8 by process 4711 (nft)\n')
+    await proxy.clock.advance(50)
+    assert.equal(proxy.kernel()!.sets.get('vips')!.size, 1)
+    assert.equal(proxy.nft.applied.length, 2)
+    assert.match(proxy.lines[0]!, /changed by others/)
+    // Somebody who does not stop gets an answer twice a second.
+    for (let i = 0; i < 20; i++) {
+      proxy.tell('delete table ip k8ts-services\n# new generation 9\n')
+      await proxy.clock.advance(50)
+    }
+    assert.ok(proxy.nft.applied.length <= 5, `${proxy.nft.applied.length}`)
+  })
+  it('does not take its own changes for those of others', async () => {
+    await using proxy = start()
+    proxy.sync()
+    await proxy.clock.advance('1s')
+    proxy.tell('add element ip k8ts-services generation { 0x00000001 }\n# new generation 8 by process 4711 (nft)\n')
+    await proxy.clock.advance('1s')
+    assert.equal(proxy.nft.applied.length, 1)
+  })
+  it('tells load balancers how many endpoints of a local service are here, on the port that it asks for', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.addService('web', '10.96.0.7', 'TCP', {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      healthCheckNodePort: 32_000,
+    })
+    await proxy.clock.advance('1s')
+    const none = await proxy.get(32_000, '/')
+    assert.equal(none.status, 503)
+    proxy.setEndpoints('web', '10.244.1.2', '10.244.1.3')
+    await proxy.clock.advance('1s')
+    assert.deepEqual(await proxy.get(32_000, '/any'), {
+      status: 200,
+      body: '{\n\t"service": {\n\t\t"namespace": "default",\n\t\t"name": "web"\n\t},\n\t"localEndpoints": 2,\n\t"serviceProxyHealthy": true\n}',
+      headers: {
+        'content-type': 'application/json',
+        'x-content-type-options': 'nosniff',
+        'x-load-balancing-endpoint-weight': '2',
+      },
+    })
+    proxy.addService('web', '10.96.0.7')
+    await proxy.clock.advance('1s')
+    assert.equal(proxy.ports.has(32_000), false)
+  })
+  it('says when a health check port is taken, and opens it when it is free', async () => {
+    await using proxy = start()
+    proxy.sync()
+    const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 }
+    proxy.ports.set(32_000, () => undefined)
+    proxy.addService('web', '10.96.0.7', 'TCP', local)
+    await proxy.clock.advance('1s')
+    assert.match(proxy.lines[0]!, /Cannot open the health check port.*default\/web.*32000.*taken/)
+    proxy.ports.delete(32_000)
+    await proxy.clock.advance('1m')
+    assert.equal((await proxy.get(32_000, '/')).status, 503)
+  })
+  it('answers on the ports of kube-proxy', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.setNode({})
+    await proxy.clock.advance('1s')
+    assert.deepEqual((await proxy.get(10_249, '/proxyMode')).body, 'nftables')
+    assert.equal((await proxy.get(10_249, '/healthz')).body, 'ok')
+    assert.equal((await proxy.get(10_256, '/nothing')).status, 404)
+    assert.deepEqual(await proxy.get(10_256, '/healthz'), {
+      status: 200,
+      body: '{"lastUpdated":"2026-01-01T00:00:01Z","currentTime":"2026-01-01T00:00:01Z","nodeEligible":true,"healthy":true,"status":{"IPv4":{"lastUpdated":"2026-01-01T00:00:00.005Z","healthy":true}}}',
+      headers: { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' },
+    })
+    proxy.setNode({ taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] })
+    assert.equal((await proxy.get(10_256, '/healthz')).status, 503)
+    assert.equal((await proxy.get(10_256, '/livez')).status, 200)
+    const { body } = await proxy.get(10_249, '/metrics')
+    assert.match(body, /kubeproxy_proxy_healthz_total\{code="200"\} 1/)
+    assert.match(body, /kubeproxy_proxy_healthz_total\{code="503"\} 1/)
+  })
+  it('is not healthy while a change cannot be made for a minute', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.setNode({})
+    await proxy.clock.advance('1s')
+    const apply = proxy.nft.apply
+    proxy.nft.apply = () => Promise.reject(new Error('no memory'))
+    proxy.addService('web', '10.96.0.7')
+    await proxy.clock.advance('59s')
+    assert.equal((await proxy.get(10_256, '/livez')).status, 200)
+    await proxy.clock.advance('2s')
+    const late = await proxy.get(10_256, '/livez')
+    assert.equal(late.status, 503)
+    assert.match(late.body, /"lastUpdated":"2026-01-01T00:00:00.005Z".*"healthy":false/)
+    proxy.nft.apply = apply
+    await proxy.clock.advance('1m')
+    assert.equal((await proxy.get(10_256, '/livez')).status, 200)
+  })
+  it('measures how long endpoints take from what caused them to the kernel', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.addService('web', '10.96.0.7')
+    await proxy.clock.advance('1s')
+    proxy.setEndpoints('web', '10.244.1.2')
+    // No change of consequence is measured.
+    await proxy.clock.advance('1s')
+    proxy.setEndpoints('web', '10.244.1.2')
+    await proxy.clock.advance('1s')
+    assert.match(proxy.metrics.render(), /kubeproxy_network_programming_duration_seconds_count\{ip_family="IPv4"\} 1\n/)
+  })
+  it('counts services with a local policy that have endpoints elsewhere only', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.addService('web', '10.96.0.7', 'TCP', { internalTrafficPolicy: 'Local' })
+    proxy.setEndpoints('web')
+    await proxy.clock.advance('1s')
+    const figure = () =>
+      /no_local_endpoints_total\{ip_family="IPv4",traffic_policy="internal"\} (\d+)/.exec(proxy.metrics.render())![1]
+    assert.equal(figure(), '0')
+    proxy.setRemoteEndpoint('web', '10.244.2.2')
+    await proxy.clock.advance('1s')
+    assert.equal(figure(), '1')
+    proxy.setEndpoints('web', '10.244.1.2')
+    await proxy.clock.advance('1s')
+    assert.equal(figure(), '0')
+  })
+  it('tells of endpoints that no service may lead to, once', async () => {
+    await using proxy = start()
+    proxy.sync()
+    proxy.addService('web', '10.96.0.7')
+    proxy.setEndpoints('web', '127.0.0.1', '10.244.1.2')
+    await proxy.clock.advance('1s')
+    proxy.setEndpoints('web', '127.0.0.1', '10.244.1.3')
+    await proxy.clock.advance('1s')
+    assert.equal(proxy.lines.length, 1)
+    assert.match(proxy.lines[0]!, /left out.*default\/web.*127\.0\.0\.1/)
   })
   it('serves also where the kernel cannot be made to forget flows', async () => {
     await using proxy = start(() => ({ code: 127, stderr: 'conntrack: not found' }))

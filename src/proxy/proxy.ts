@@ -1,34 +1,34 @@
 /** The service proxy of one node: follows services, their endpoint slices and host ports, and keeps the kernel's table as they ask. */
-import { nodes } from '#api/core/v1/node.ts'
-import { pods } from '#api/core/v1/pod.ts'
-import { services } from '#api/core/v1/service.ts'
-import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
-import { keyOf } from '#client/index.ts'
-import type { Change } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
 import { exponentialBackoff } from '#lib/async/backoff.ts'
 import { WorkQueue } from '#lib/async/workQueue.ts'
 import type { Component } from '#lib/component.ts'
 import type { Host } from '#lib/host/host.ts'
+import { watchRules } from '#lib/host/nft.ts'
+import type { HttpHandler } from '#lib/http/message.ts'
 import type { Logger } from '#lib/log.ts'
-import { exponentialBuckets } from '#lib/metrics.ts'
-import type { MetricRegistry } from '#lib/metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
 
 import type { NodeRanges } from './chains.ts'
-import { forgetStaleFlows, losesUdpBackends } from './conntrack.ts'
+import { addDoubts, forgetStaleFlows, noDoubts } from './conntrack.ts'
+import type { Doubts } from './conntrack.ts'
+import type { Family } from './frontend.ts'
+import { healthHandler, metricsHandler, ProxyHealth, serviceHealthHandler } from './health.ts'
+import { keepListening, listenHttp, Listeners } from './listeners.ts'
+import type { Listen } from './listeners.ts'
 import { NftablesTable } from './nftables.ts'
-import type { Applied } from './nftables.ts'
-import { planRules } from './ruleset.ts'
+import { NodePlan } from './nodePlan.ts'
+import { proxyMetrics } from './proxyMetrics.ts'
+import { Ruleset } from './ruleset.ts'
 import { ensureServiceRoutes } from './serviceRoute.ts'
-import { mergeFrontends, placeOf, planFrontends, planHostPorts, serviceOfSlice } from './serviceTable.ts'
-import type { Family, Frontend } from './serviceTable.ts'
+import { tableWatch } from './tableWatch.ts'
 
 export interface ProxyOptions {
   readonly nodeName: string
   readonly informers: Informers
   readonly host: Pick<Host, 'nft' | 'ip' | 'processes' | 'clock'>
-  /** The network namespace of the node; our own when absent. */
+  /** The network namespace of the node; our own when absent. Ports can be opened only in our own. */
   readonly namespaceFile?: string
   /** Addresses of all pods of the cluster. Those of this node's pods are read from its Node object. */
   readonly clusterPodRanges: readonly string[]
@@ -36,17 +36,33 @@ export interface ProxyOptions {
   readonly log: Logger
   readonly metrics?: MetricRegistry
   readonly needs?: readonly string[]
+  /** How ports are opened; as servers of this process when absent. */
+  readonly listen?: Listen
 }
 
-/** Changes are gathered for so long, so that a burst of them is one transaction. */
-const gatherMs = 20
+/** Where kube-proxy answers: to everybody about its health, and to the node alone with its metrics. */
+const healthPort = 10_256
+const metricsPort = 10_249
+
+/**
+ * Changes are gathered for so long, so that what belongs together is one transaction: as long as the last one took, so that no
+ * more than half of the time is spent on them, within these bounds.
+ */
+const gatherMs = { least: 5, most: 200 }
 /** The table is compared with the kernel's so often, or seldom enough that it takes a hundredth of the time. */
 const verifyMs = 30_000
+/** What others have changed is put right at once, and then not before this time, or twenty times what that takes. */
+const repairMs = 500
+/** The watch of changes starts again so long after it has ended. */
+const watchAgainMs = 1_000
+/** While a table of more elements is replaced nobody watches: to print each of them takes longer than that. */
+const mostWatchedElements = 10_000
 
 const problems = {
   apply: 'Cannot apply service rules',
   flows: 'Cannot forget UDP flows to endpoints that have gone',
   verify: 'Cannot check service rules',
+  checks: 'Cannot open health check ports',
 } as const
 type Work = keyof typeof problems
 
@@ -55,116 +71,134 @@ export function proxyComponent(options: ProxyOptions): Component {
   return {
     name: 'proxy',
     ...(options.needs === undefined ? {} : { needs: options.needs }),
-    run: (ready, signal) => runProxy(options, ready, signal),
+    run: async (ready, signal) => {
+      try {
+        await runProxy(options, ready, signal)
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    },
   }
+}
+
+/** What is kept of one address family. */
+interface FamilyState {
+  readonly family: Family
+  readonly kernel: NftablesTable
+  rules: Ruleset
 }
 
 async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortSignal): Promise<void> {
   const { informers, nodeName, host, namespaceFile, log } = options
   const { clock } = host
-  const serviceInformer = informers.of(services)
-  const sliceInformer = informers.of(endpointSlices)
-  const podInformer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
-  const nodeInformer = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
-  sliceInformer.addIndex('service', (slice) => {
-    const owner = serviceOfSlice(slice)
-    return owner === undefined ? [] : [owner]
-  })
-
   const queue = new WorkQueue<Work>({ clock, backoff: exponentialBackoff({ first: 100, most: 30_000 }) })
-  const changedServices = new Set<string>()
-  const changedPods = new Set<string>()
-  const ofServices = new Map<string, readonly Frontend[]>()
-  const ofPods = new Map<string, readonly Frontend[]>()
-  const families = ([4, 6] as const).filter((family) =>
-    options.serviceRanges.some((range) => parseCidr(range)?.family === family),
+  const families: FamilyState[] = ([4, 6] as const)
+    .filter((family) => options.serviceRanges.some((range) => parseCidr(range)?.family === family))
+    .map((family) => ({
+      family,
+      kernel: new NftablesTable(host.nft(namespaceFile), family),
+      rules: new Ruleset(family, rangesOf([])),
+    }))
+  function rangesOf(nodePodRanges: readonly string[]): NodeRanges {
+    return { clusterPodRanges: options.clusterPodRanges, nodePodRanges, serviceRanges: options.serviceRanges }
+  }
+  const health = new ProxyHealth(clock)
+  let gather: number = gatherMs.least
+
+  const plan = new NodePlan({
+    nodeName,
+    informers,
+    since: clock.now(),
+    onChange: (kind) => {
+      if (kind === 'service') meters.serviceChanges.inc()
+      if (kind === 'endpoints') meters.endpointChanges.inc()
+      for (const { family } of families) health.queued(family)
+      meters.queued(clock.now())
+      queue.addAfter('apply', gather)
+    },
+    onForbidden: (service, addresses) =>
+      log.warn('Endpoints are left out: no service leads to addresses of the loopback, of a link or of a group', {
+        service,
+        addresses: addresses.slice(0, 10),
+      }),
+  })
+  const registry = options.metrics ?? new MetricRegistry()
+  const meters = proxyMetrics(
+    registry,
+    families.map(({ family }) => family),
+    plan,
   )
-  const tables = new Map<Family, NftablesTable>()
-  for (const family of families) tables.set(family, new NftablesTable(host.nft(namespaceFile), family))
-  const meters = options.metrics === undefined ? undefined : proxyMetrics(options.metrics)
-  let place = { name: nodeName }
-  let table: ReadonlyMap<string, Frontend> = new Map()
-
-  using subscriptions = new DisposableStack()
-  const follow = <T>(
-    informer: { onChange(handle: (change: Change<T>) => void): Disposable },
-    note: (object: T) => void,
-  ): void => {
-    const handle = (change: Change<T>): void => {
-      if (change.old !== undefined) note(change.old)
-      if (change.new !== undefined) note(change.new)
-      queue.addAfter('apply', gatherMs)
-    }
-    subscriptions.use(informer.onChange(handle))
-  }
-  follow(serviceInformer, (service) => {
-    changedServices.add(keyOf(service.metadata))
-    meters?.serviceChanges.inc()
-  })
-  follow(sliceInformer, (slice) => {
-    const owner = serviceOfSlice(slice)
-    if (owner !== undefined) changedServices.add(owner)
-    meters?.endpointChanges.inc()
-  })
-  follow(podInformer, (pod) => changedPods.add(keyOf(pod.metadata)))
-  follow(nodeInformer, () => {})
-
-  const readChanges = (): NodeRanges => {
-    const node = nodeInformer.get(nodeName)
-    const nextPlace = node === undefined ? { name: nodeName } : placeOf(node)
-    if (JSON.stringify(nextPlace) !== JSON.stringify(place))
-      for (const service of serviceInformer.list()) changedServices.add(keyOf(service.metadata))
-    place = nextPlace
-    for (const key of changedServices) {
-      const service = serviceInformer.get(key)
-      const slices = sliceInformer.byIndex('service', key)
-      if (service === undefined) ofServices.delete(key)
-      else ofServices.set(key, planFrontends(service, slices, place, ofServices.get(key)))
-    }
-    changedServices.clear()
-    for (const key of changedPods) {
-      const pod = podInformer.get(key)
-      const frontends = pod === undefined ? [] : planHostPorts(pod, nodeName)
-      if (frontends.length === 0) ofPods.delete(key)
-      else ofPods.set(key, frontends)
-    }
-    changedPods.clear()
-    const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = node?.spec ?? {}
-    return {
-      clusterPodRanges: options.clusterPodRanges,
-      nodePodRanges: podCIDRs,
-      serviceRanges: options.serviceRanges,
-    }
-  }
+  /** What changes have brought into doubt since flows were looked at. */
+  let doubts: Doubts = noDoubts()
+  /** When what the kernel has not been told yet was triggered. */
+  let untold: readonly number[] = []
+  let watch = new AbortController()
+  let isWatchPaused = false
 
   const apply = async (): Promise<void> => {
     const started = clock.now()
-    const ranges = readChanges()
-    const next = mergeFrontends([...ofServices.values(), ...ofPods.values()])
-    for (const [family, kernel] of tables) {
-      const plan = planRules(next, family, ranges)
-      if (plan.leftOut.length > 0)
+    const { changes, triggeredAt } = plan.replan()
+    untold = [...untold, ...triggeredAt]
+    const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = plan.node?.spec ?? {}
+    const ranges = rangesOf(podCIDRs)
+    let failure: unknown
+    for (const state of families) {
+      const { family, kernel } = state
+      const isSameNode = JSON.stringify(ranges) === JSON.stringify(state.rules.ranges)
+      let difference = isSameNode ? state.rules.change(changes) : undefined
+      if (difference === undefined || difference.isWorn) {
+        difference = undefined
+        state.rules = new Ruleset(family, ranges, plan.table.values())
+      }
+      const [leftOut] = state.rules.leftOut
+      if (leftOut !== undefined)
         log.error('Too many different numbers of endpoints and affinity times: some services are not served', {
-          leftOut: plan.leftOut.length,
-          first: plan.leftOut[0]!.owner,
+          first: leftOut.owner,
         })
-      const applied = await kernel.apply(plan, signal)
-      meters?.observe(applied, (clock.now() - started) / 1000, clock.now() / 1000)
-      if (applied.kind !== 'nothing') log.debug('Applied service rules', { ...applied, family })
+      isWatchPaused =
+        (difference === undefined || !kernel.isCurrent) && state.rules.frontends.size > mostWatchedElements / 4
+      if (isWatchPaused) watch.abort()
+      try {
+        const applied = await kernel.apply(state.rules, difference, signal)
+        meters.applied(family, applied, started, clock.now(), untold)
+        health.updated(family)
+        if (applied.kind !== 'nothing') log.debug('Applied service rules', { ...applied, family })
+      } catch (error) {
+        meters.failed(family)
+        kernel.distrust()
+        failure ??= error
+      } finally {
+        isWatchPaused = false
+      }
     }
-    if (losesUdpBackends(table, next)) queue.add('flows')
-    table = next
+    gather = Math.min(Math.max(clock.now() - started, gatherMs.least), gatherMs.most)
+    addDoubts(doubts, changes)
+    if (failure !== undefined) throw failure
+    untold = []
+    if (doubts.families.size > 0) queue.add('flows')
+    queue.add('checks')
   }
 
   /** By itself, so that services work on a machine where this cannot be done. */
   const forgetFlows = async (): Promise<void> => {
-    for (const family of families) await forgetStaleFlows(host.processes, family, table, signal, namespaceFile)
+    const taken = doubts
+    doubts = noDoubts()
+    try {
+      for (const family of taken.families) {
+        const started = clock.now()
+        const count = await forgetStaleFlows(host.processes, family, plan.table, taken.gone, signal, namespaceFile)
+        meters.forgot(family, count, clock.now() - started)
+      }
+    } catch (error) {
+      doubts = { families: taken.families.union(doubts.families), gone: taken.gone.union(doubts.gone) }
+      throw error
+    }
   }
 
   const verify = async (): Promise<void> => {
     const started = clock.now()
     await ensureServiceRoutes(host.ip(namespaceFile), options.serviceRanges, signal)
-    for (const kernel of tables.values()) {
+    for (const { kernel } of families) {
       const problem = await kernel.verify(signal)
       if (problem === undefined) continue
       log.warn('The service rules were changed by others and are replaced', { problem })
@@ -173,14 +207,76 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     queue.addAfter('verify', Math.max(verifyMs, 100 * (clock.now() - started)))
   }
 
+  const listen = options.listen ?? (namespaceFile === undefined ? listenHttp : undefined)
+  const everywhere = families.some(({ family }) => family === 6) ? '::' : '0.0.0.0'
+  await using checkPorts = new Listeners()
+  const syncChecks = async (): Promise<void> => {
+    if (listen === undefined) return
+    const wanted = new Map([...plan.healthChecks].map(([key, { port }]) => [key, port]))
+    const failed = await checkPorts.sync(wanted, (key, port) => {
+      const check = () => plan.healthChecks.get(key)
+      return listen(
+        serviceHealthHandler(check, () => health.isHealthy),
+        { host: everywhere, port },
+      )
+    })
+    for (const { key, port, error } of failed)
+      log.error('Cannot open the health check port of a service', { service: key, port, error })
+    if (failed.length > 0) queue.addAfter('checks', verifyMs)
+  }
+  const servePorts = async (until: AbortSignal): Promise<void> => {
+    if (listen === undefined) return
+    const serve = (what: string, handler: HttpHandler, where: Parameters<Listen>[1]): Promise<void> => {
+      const report = (error: unknown): void => log.error(`Cannot serve ${what}`, { error })
+      return keepListening(() => listen(handler, where), { clock, report }, until)
+    }
+    const count = (path: 'healthz' | 'livez', code: number): void => meters[path].with(String(code)).inc()
+    const healthz = healthHandler(health, () => plan.node, count)
+    await Promise.all([
+      serve('the health of the proxy', healthz, { host: everywhere, port: healthPort }),
+      serve('the metrics of the proxy', metricsHandler(registry), { host: '127.0.0.1', port: metricsPort }),
+    ])
+  }
+
+  /** Replaces what others have changed as soon as the kernel tells. */
+  const watchOthers = async (until: AbortSignal): Promise<void> => {
+    const byName = new Map(families.map((each) => [each.family === 4 ? 'ip' : 'ip6', each]))
+    const read = tableWatch((name, generation) => byName.get(name)?.kernel.isOwnGeneration(generation) === true)
+    let repairedAt = -Infinity
+    const onLine = (line: string): void => {
+      for (const name of read(line)) {
+        const state = byName.get(name)
+        if (state === undefined) continue
+        if (state.kernel.isCurrent)
+          log.warn('The service rules were changed by others and are replaced', { family: state.family })
+        state.kernel.distrust()
+        const wait = Math.max(0, repairedAt + Math.max(repairMs, 20 * gather) - clock.now())
+        repairedAt = clock.now() + wait
+        queue.addAfter('apply', wait)
+      }
+    }
+    while (!until.aborted) {
+      watch = new AbortController()
+      const either = AbortSignal.any([until, watch.signal])
+      try {
+        if (!isWatchPaused) await watchRules(host.processes, onLine, either, namespaceFile)
+      } catch (error) {
+        if (!either.aborted) log.warn('Cannot watch for changes of the service rules by others', { error })
+      }
+      await clock.sleep(watchAgainMs, until).catch(() => undefined)
+    }
+  }
+
   const stop = (): void => queue.close()
   signal.addEventListener('abort', stop, { once: true })
+  const ending = new AbortController()
+  const until = AbortSignal.any([signal, ending.signal])
+  const beside = [servePorts(until)]
   try {
-    await Promise.all(
-      [serviceInformer, sliceInformer, podInformer, nodeInformer].map((informer) => informer.synced(signal)),
-    )
+    await plan.synced(signal)
+    using _ = plan.follow()
     await ensureServiceRoutes(host.ip(namespaceFile), options.serviceRanges, signal)
-    const work = { apply, flows: forgetFlows, verify }
+    const work = { apply, flows: forgetFlows, verify, checks: syncChecks }
     let isReady = false
     queue.add('apply')
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
@@ -191,57 +287,19 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
           isReady = true
           ready()
           queue.addAfter('verify', verifyMs)
+          beside.push(watchOthers(until))
         }
       } catch (error) {
         if (signal.aborted) break
-        if (key === 'apply') meters?.failures.inc()
         log.error(problems[key], { error })
         queue.retry(key)
       }
       queue.done(key)
     }
-  } catch (error) {
-    if (!signal.aborted) throw error
   } finally {
     signal.removeEventListener('abort', stop)
     queue.close()
-  }
-}
-
-/** Metrics under the names that kube-proxy gives them. */
-function proxyMetrics(registry: MetricRegistry) {
-  const buckets = exponentialBuckets(0.001, 2, 15)
-  const duration = (name: string, what: string) =>
-    registry.histogram({
-      name: `kubeproxy_sync_${name}_duration_seconds`,
-      help: `Latency in seconds of ${what}.`,
-      buckets,
-    })
-  const all = duration('proxy_rules', 'one sync of the service rules')
-  const whole = duration('full_proxy_rules', 'one replacement of all service rules')
-  const part = duration('partial_proxy_rules', 'one change of the service rules')
-  const last = registry.gauge({
-    name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',
-    help: 'The last time the service rules were successfully synced.',
-  })
-  return {
-    observe(applied: Applied, seconds: number, now: number): void {
-      all.observe(seconds)
-      if (applied.kind === 'whole') whole.observe(seconds)
-      if (applied.kind === 'difference') part.observe(seconds)
-      last.set(now)
-    },
-    failures: registry.counter({
-      name: 'kubeproxy_sync_proxy_rules_nftables_sync_failures_total',
-      help: 'Cumulative failures to sync the service rules.',
-    }),
-    serviceChanges: registry.counter({
-      name: 'kubeproxy_sync_proxy_rules_service_changes_total',
-      help: 'Cumulative changes of services.',
-    }),
-    endpointChanges: registry.counter({
-      name: 'kubeproxy_sync_proxy_rules_endpoint_changes_total',
-      help: 'Cumulative changes of endpoints.',
-    }),
+    ending.abort()
+    await Promise.all(beside)
   }
 }

@@ -3,13 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 
-import { countSetsAndChains, maxSetsAndChains } from '#lib/host/nft.ts'
+import { countSetsAndChains, maxSetsAndChains, safeTextBytes } from '#lib/host/nft.ts'
 
+import type { Backend, Family, Frontend, FrontendChange } from './frontend.ts'
 import { memoryNft } from './memoryNft.ts'
-import { readListing, readRemembered, renderDifference, renderTable } from './nftText.ts'
-import { maxDispatchChains, numberBackends, planDifference, planElements, planRules } from './ruleset.ts'
-import type { Plan } from './ruleset.ts'
-import type { Backend, Family, Frontend } from './serviceTable.ts'
+import { readListing, readRemembered, renderDifference, renderTable as renderPieces } from './nftText.ts'
+import { maxDispatchChains, Ruleset } from './ruleset.ts'
+import { numberBackends, setNames } from './sets.ts'
 
 const ranges = {
   clusterPodRanges: ['10.244.0.0/16', 'fd00:244::/48'],
@@ -35,6 +35,11 @@ function frontend(key: string, rest: Partial<Frontend> = {}): Frontend {
     ...rest,
   }
 }
+const rulesOf = (table: ReadonlyMap<string, Frontend>, family: Family = 4): Ruleset =>
+  new Ruleset(family, ranges, table.values())
+const renderTable = (rules: Ruleset, generation: number): string => [...renderPieces(rules, generation)].join('')
+const changesOf = (before: ReadonlyMap<string, Frontend>, next: ReadonlyMap<string, Frontend>): FrontendChange[] =>
+  [...new Set([...before.keys(), ...next.keys()])].map((key) => ({ key, before: before.get(key), next: next.get(key) }))
 const tableOf = (...frontends: Frontend[]): Map<string, Frontend> => new Map(frontends.map((each) => [each.key, each]))
 const to = (...numbers: number[]) => ({ backends: numbers.map(backend), whenEmpty: 'refuse' as const })
 
@@ -59,20 +64,20 @@ const everything = tableOf(
   frontend('4/tcp/30083', { masquerade: 'all' }),
   frontend('192.0.2.9/tcp/80', { masquerade: 'all', inside: to(1) }),
   frontend('192.0.2.9/tcp/81', { masquerade: 'all' }),
+  frontend('192.0.2.10/tcp/80', { masquerade: 'all', inside: to(1), sources: ['10.0.0.0/8', '198.51.100.7/32'] }),
   frontend('4/tcp/8080', { masquerade: 'none', inside: to(1) }),
 )
 
 describe('renderTable', () => {
-  it('writes every kind of frontend', () =>
-    golden('everything.nft.golden', renderTable(planRules(everything, 4, ranges), 1)))
-  it('writes an empty table', () => golden('empty.nft.golden', renderTable(planRules(new Map(), 4, ranges), 1)))
+  it('writes every kind of frontend', () => golden('everything.nft.golden', renderTable(rulesOf(everything), 1)))
+  it('writes an empty table', () => golden('empty.nft.golden', renderTable(rulesOf(new Map()), 1)))
   it('writes IPv6', () => {
     const inside = { backends: [{ address: 'fd00:244:0:1::5', port: 80, local: true }], whenEmpty: 'refuse' as const }
     const table = tableOf(
       frontend('fd00:96::7/tcp/80', { inside, affinitySeconds: 60 }),
       frontend('6/tcp/30080', { masquerade: 'all', inside }),
     )
-    golden('ipv6.nft.golden', renderTable(planRules(table, 6, ranges), 1))
+    golden('ipv6.nft.golden', renderTable(rulesOf(table, 6), 1))
   })
   it('makes no more sets and chains for more services', () => {
     const many = (count: number) =>
@@ -81,7 +86,7 @@ describe('renderTable', () => {
           frontend(`10.96.${i >> 8}.${i & 255}/tcp/80`, { inside: to(1, 2, 3) }),
         ),
       )
-    const count = (table: Map<string, Frontend>) => countSetsAndChains(renderTable(planRules(table, 4, ranges), 1))
+    const count = (table: Map<string, Frontend>) => countSetsAndChains(renderTable(rulesOf(table), 1))
     assert.equal(count(many(1)), count(many(3000)))
   })
   it('leaves frontends out rather than to make too many chains', () => {
@@ -90,9 +95,10 @@ describe('renderTable', () => {
       const key = `10.96.${seconds >> 8}.${seconds & 255}/tcp/80`
       table.set(key, frontend(key, { inside: to(1), affinitySeconds: seconds }))
     }
-    const plan = planRules(table, 4, ranges)
-    assert.equal(plan.frontends.size + plan.leftOut.length, table.size)
-    assert.ok(plan.leftOut.length > 0)
+    const plan = rulesOf(table)
+    const leftOut = [...plan.leftOut]
+    assert.equal(plan.frontends.size + leftOut.length, table.size)
+    assert.ok(leftOut.length > 0)
     assert.ok(countSetsAndChains(renderTable(plan, 1)) < maxSetsAndChains)
   })
 })
@@ -147,41 +153,91 @@ const anyTable = fc
     ),
   )
 
-describe('planDifference', () => {
-  it('leads from any table to any other, to exactly what a whole new one would be', () =>
+describe('a change of rules', () => {
+  it('leads from any table to any other, to exactly what a whole new one would be, but for chains of before', () =>
     fc.assert(
       fc.asyncProperty(fc.array(anyTable, { minLength: 2, maxLength: 5 }), async (tables) => {
         const changed = memoryNft()
-        const plans = tables.map((table) => planRules(table, 4, ranges))
-        await changed.apply(renderTable(plans[0]!, 1))
-        for (let i = 1; i < plans.length; i++)
-          await changed.apply(renderDifference(4, planDifference(plans[i - 1]!, plans[i]!), i, i + 1))
+        const rules = rulesOf(tables[0]!)
+        await changed.apply(renderPieces(rules, 1))
+        let generation = 1
+        for (let i = 1; i < tables.length; i++) {
+          const difference = rules.change(changesOf(tables[i - 1]!, tables[i]!))
+          for (const step of renderDifference(4, difference, generation)) {
+            await changed.apply(step.text)
+            generation = step.generation
+          }
+        }
         const whole = memoryNft()
-        await whole.apply(renderTable(plans.at(-1)!, plans.length))
-        assert.deepEqual(changed.state, whole.state)
+        await whole.apply(renderPieces(rulesOf(tables.at(-1)!), generation))
+        const [is, wanted] = [changed, whole].map((nft) => nft.state.get('ip k8ts-services')!)
+        assert.deepEqual(is!.sets, wanted!.sets)
+        for (const [name, chain] of wanted!.chains) assert.deepEqual(is!.chains.get(name), chain)
+        assert.deepEqual([...is!.chains.keys()].toSorted(), [...rules.chains.keys()].toSorted())
       }),
       { numRuns: 120 },
     ))
 
   it('is small for a small change', () => {
-    const before = planRules(everything, 4, ranges)
     const web = frontend('10.96.0.7/tcp/80', { inside: to(1, 4, 3) })
-    const next = planRules(new Map([...everything, [web.key, web]]), 4, ranges)
-    golden('change.nft.golden', renderDifference(4, planDifference(before, next), 1, 2))
+    const difference = rulesOf(everything).change(changesOf(everything, new Map([...everything, [web.key, web]])))
+    golden('change.nft.golden', [...renderDifference(4, difference, 1)].map(({ text }) => text).join(''))
+  })
+
+  it('is told in several texts when it is large, each with whole frontends and a generation of its own', async () => {
+    const table = new Map<string, Frontend>()
+    for (let i = 0; i < 2_000; i++) {
+      const key = `10.96.${i >> 8}.${i & 255}/tcp/80`
+      table.set(key, frontend(key, { inside: to(1, 2, 3), affinitySeconds: 10 }))
+    }
+    const rules = rulesOf(new Map())
+    const nft = memoryNft()
+    await nft.apply(renderPieces(rules, 1))
+    const steps = [...renderDifference(4, rules.change(changesOf(new Map(), table)), 1)]
+    assert.ok(steps.length > 5)
+    assert.deepEqual(
+      steps.map(({ generation }) => generation),
+      steps.map((_, index) => index + 2),
+    )
+    for (const { text } of steps) {
+      assert.ok(text.length <= safeTextBytes, `${text.length}`)
+      await nft.apply(text)
+      const { vips, vip_backends: backends } = Object.fromEntries(nft.state.get('ip k8ts-services')!.sets)
+      assert.equal(backends!.size, 6 * vips!.size)
+    }
+    const whole = memoryNft()
+    await whole.apply(renderPieces(rulesOf(table), steps.length + 1))
+    assert.deepEqual(nft.state.get('ip k8ts-services')!.sets, whole.state.get('ip k8ts-services')!.sets)
+  })
+
+  it('asks for a new table when chains of before leave no room', () => {
+    const sticky = (seconds: number): Frontend =>
+      frontend('10.96.0.7/tcp/80', { inside: to(1), affinitySeconds: seconds })
+    const rules = rulesOf(tableOf(sticky(1)))
+    let before = sticky(1)
+    for (let seconds = 2; seconds < maxDispatchChains; seconds++) {
+      const next = sticky(seconds)
+      const { isWorn } = rules.change([{ key: next.key, before, next }])
+      before = next
+      if (!isWorn) continue
+      assert.equal([...new Ruleset(4, ranges, [next]).leftOut].length, 0)
+      return
+    }
+    assert.fail('the chains have no end')
   })
 })
 
 describe('readListing', () => {
-  const listed = async (plan: Plan, family: Family = 4) => {
+  const listed = async (rules: Ruleset) => {
     const nft = memoryNft()
-    await nft.apply(renderTable(plan, 7))
-    return readListing((await nft.describe({ family: family === 4 ? 'ip' : 'ip6', name: 'k8ts-services' }))!)
+    await nft.apply(renderPieces(rules, 7))
+    return readListing((await nft.describe({ family: 'ip', name: 'k8ts-services' }))!)
   }
   it('reads back what was written', async () => {
-    const plan = planRules(everything, 4, ranges)
-    const listing = await listed(plan)
-    for (const [set, elements] of planElements(plan)) assert.deepEqual(listing.elements.get(set), elements, set)
-    assert.deepEqual([...listing.chains.keys()], [...plan.chains.keys()])
+    const rules = rulesOf(everything)
+    const listing = await listed(rules)
+    for (const set of setNames) assert.deepEqual(listing.elements.get(set), new Map(rules.entries(set)), set)
+    assert.deepEqual([...listing.chains.keys()], [...rules.chains.keys()])
     assert.deepEqual(listing.elements.get('generation'), new Map([['7', '']]))
   })
   it('reads what the real nft prints', () => {
@@ -199,7 +255,7 @@ describe('readListing', () => {
       },
       generation: { '2': '' },
     })
-    assert.deepEqual(readRemembered(listing, planRules(everything, 4, ranges)), [
+    assert.deepEqual(readRemembered(listing, everything.values()), [
       { key: '10.244.1.9 . 10.96.0.8 . tcp . 80', number: 20000000, timeoutSeconds: 10800, expiresSeconds: 99 },
       { key: '10.244.1.8 . 10.96.0.8 . tcp . 80', number: 20000001, timeoutSeconds: 10800, expiresSeconds: 9 },
     ])

@@ -13,189 +13,198 @@
  *     affinity       10.244.1.4 . 10.96.0.7 . tcp . 80         0x7c04ab31, for some time
  *
  * The `node_…` maps do the same for ports of every address of the node, `…_outside` for connections from elsewhere that must
- * stay on this node.
+ * stay on this node. Who may come to an address of `limited_vips` stands in `allowed_sources`, range by range:
+ *
+ *     limited_vips      192.0.2.1 . tcp . 80
+ *     allowed_sources   192.0.2.1 . tcp . 80 . 198.51.100.0/24
  */
-import { addDispatchChains, dispatchName, dispatchOf, firstOutsideSlot, ofFamily, planFixedChains } from './chains.ts'
+import { dispatchName, dispatchOf, ofFamily, planDispatchChains, planFixedChains } from './chains.ts'
 import type { Chains, NodeRanges } from './chains.ts'
-import { backendName } from './serviceTable.ts'
-import type { Backend, Family, Frontend, Target } from './serviceTable.ts'
+import type { Family, Frontend, FrontendChange } from './frontend.ts'
+import { ownSetNames, sets, sharedSetNames } from './sets.ts'
+import type { Entry, SetName } from './sets.ts'
 
-/** The table's sets and maps that hold what services want, and their types. */
-export const mapTypes = {
-  vips: 'ADDRESS . inet_proto . inet_service : verdict',
-  vips_outside: 'ADDRESS . inet_proto . inet_service : verdict',
-  vip_backends: 'ADDRESS . inet_proto . inet_service . mark : ADDRESS . inet_service',
-  vip_numbers: 'ADDRESS . inet_proto . inet_service . mark : mark',
-  nodeports: 'inet_proto . inet_service : verdict',
-  nodeports_outside: 'inet_proto . inet_service : verdict',
-  node_backends: 'inet_proto . inet_service . mark : ADDRESS . inet_service',
-  node_numbers: 'inet_proto . inet_service . mark : mark',
-  refused_vips: 'ADDRESS . inet_proto . inet_service : verdict',
-  refused_nodeports: 'inet_proto . inet_service : verdict',
-  cluster_addresses: 'ADDRESS',
-  hairpin: 'ADDRESS . ADDRESS',
-} as const
+/** One element of one set: key and value; the value is empty in sets that are no maps. */
+export type Element = readonly [set: SetName, key: string, value: string]
 
-export type SetName = keyof typeof mapTypes
-export const setNames = Object.keys(mapTypes) as readonly SetName[]
-
-/** Elements of one set: key to value; the value is empty in sets that are no maps. */
-export type Elements = ReadonlyMap<SetName, ReadonlyMap<string, string>>
-
-/** Numbers of backends begin here, above all slots. */
-const firstNumber = 0x0100_0000
 /** More chains than this are not made; frontends that would need them are left out. */
 export const maxDispatchChains = 1_000
 
-/** The frontends of one family that can be told to the kernel, their chains, and those for which there are too many chains. */
-export interface Plan {
-  readonly family: Family
-  readonly ranges: NodeRanges
-  readonly frontends: ReadonlyMap<string, Frontend>
-  readonly chains: Chains
-  readonly clusterAddresses: ReadonlySet<string>
-  /** Backends of this node, which may meet themselves. */
-  readonly localBackends: ReadonlySet<string>
-  readonly leftOut: readonly Frontend[]
-}
-
-/** Plans the table of one family; `table` may hold frontends of both. */
-export function planRules(table: ReadonlyMap<string, Frontend>, family: Family, ranges: NodeRanges): Plan {
-  const frontends = new Map<string, Frontend>()
-  const chains = new Map(planFixedChains(family, ranges))
-  const most = chains.size + maxDispatchChains
-  const pods = ofFamily(ranges.clusterPodRanges, family)
-  const clusterAddresses = new Set<string>()
-  const localBackends = new Set<string>()
-  const leftOut: Frontend[] = []
-  for (const frontend of table.values()) {
-    if (frontend.family !== family) continue
-    const dispatches = [dispatchOf(frontend, 'inside'), dispatchOf(frontend, 'outside')].filter(
-      (dispatch) => dispatch !== undefined,
-    )
-    if (chains.size >= most && !dispatches.every((dispatch) => chains.has(dispatchName(dispatch)))) {
-      leftOut.push(frontend)
-      continue
-    }
-    frontends.set(frontend.key, frontend)
-    for (const dispatch of dispatches) addDispatchChains(chains, dispatch, family, pods)
-    if (frontend.isClusterAddress) clusterAddresses.add(frontend.address!)
-    for (const target of [frontend.inside, frontend.outside])
-      for (const backend of target?.backends ?? []) if (backend.local) localBackends.add(backend.address)
-  }
-  return { family, ranges, frontends, chains, clusterAddresses, localBackends, leftOut }
-}
-
-/** The elements that one frontend puts into the sets. */
-function* frontendElements(frontend: Frontend): Generator<readonly [SetName, string, string]> {
-  const isNodePort = frontend.address === undefined
-  const key = `${isNodePort ? '' : `${frontend.address} . `}${frontend.transport} . ${frontend.port}`
-  const backends: SetName = isNodePort ? 'node_backends' : 'vip_backends'
-  const numbers: SetName = isNodePort ? 'node_numbers' : 'vip_numbers'
-  const verdict = (target: Target, side: 'inside' | 'outside'): string | undefined => {
-    const dispatch = dispatchOf(frontend, side)
-    if (dispatch !== undefined) return `goto ${dispatchName(dispatch)}`
-    return target.whenEmpty === 'drop' ? 'drop' : undefined
-  }
-  const inside = verdict(frontend.inside, 'inside')
-  if (inside !== undefined) yield [isNodePort ? 'nodeports' : 'vips', key, inside]
-  else if (!frontend.isClusterAddress) yield [isNodePort ? 'refused_nodeports' : 'refused_vips', key, 'goto refuse']
-  if (frontend.outside !== undefined) {
-    const outside = verdict(frontend.outside, 'outside')
-    if (outside !== undefined) yield [isNodePort ? 'nodeports_outside' : 'vips_outside', key, outside]
-  }
-  for (const [slot, backend] of frontend.inside.backends.entries())
-    yield [backends, `${key} . ${slot}`, backendName(backend)]
-  for (const [slot, backend] of (frontend.outside?.backends ?? []).entries())
-    yield [backends, `${key} . ${firstOutsideSlot + slot}`, backendName(backend)]
-  if (frontend.affinitySeconds === undefined || frontend.family === 6) return
-  const named = numberBackends([...frontend.inside.backends, ...(frontend.outside?.backends ?? [])])
-  for (const [name, number] of named) yield [backends, `${key} . ${number}`, name]
-  for (const [slot, backend] of frontend.inside.backends.entries())
-    yield [numbers, `${key} . ${slot}`, String(named.get(backendName(backend)))]
-  for (const [slot, backend] of (frontend.outside?.backends ?? []).entries())
-    yield [numbers, `${key} . ${firstOutsideSlot + slot}`, String(named.get(backendName(backend)))]
-}
-
-/** A number for each backend that follows from its address and port, so that it outlives changes and restarts. */
-export function numberBackends(backends: readonly Backend[]): ReadonlyMap<string, number> {
-  const numbers = new Map<string, number>()
-  const taken = new Set<number>()
-  for (const name of [...new Set(backends.map(backendName))].toSorted()) {
-    let number = firstNumber + (hash(name) % (2 ** 32 - firstNumber))
-    while (taken.has(number)) number = number + 1 < 2 ** 32 ? number + 1 : firstNumber
-    taken.add(number)
-    numbers.set(name, number)
-  }
-  return numbers
-}
-
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let value = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
-  return value >>> 0
-}
-
-/** All elements of a plan. */
-export function planElements(plan: Plan): Elements {
-  const elements = new Map<SetName, Map<string, string>>(setNames.map((name) => [name, new Map()]))
-  for (const frontend of plan.frontends.values())
-    for (const [set, key, value] of frontendElements(frontend)) elements.get(set)!.set(key, value)
-  for (const address of plan.clusterAddresses) elements.get('cluster_addresses')!.set(address, '')
-  for (const address of plan.localBackends) elements.get('hairpin')!.set(`${address} . ${address}`, '')
-  return elements
-}
-
-/** What takes the kernel from one plan to the next. */
+/** What takes the kernel from what it held to what it should hold. */
 export interface Difference {
   readonly addedChains: Chains
-  readonly removedChains: readonly string[]
-  readonly added: Elements
-  readonly removed: Elements
+  /** The elements to remove and to add, in parts that each leave every frontend whole. */
+  readonly parts: readonly DifferencePart[]
   /** How many elements are added or removed. */
   readonly size: number
+  /** Whether the table should rather be made anew: too many of its chains are not used any more. */
+  readonly isWorn: boolean
 }
 
-/** Compares two plans of one family and the same ranges. Frontends that are the same object are not looked into. */
-export function planDifference(before: Plan, next: Plan): Difference {
-  const added = new Map<SetName, Map<string, string>>()
-  const removed = new Map<SetName, Map<string, string>>()
-  let size = 0
-  const put = (into: Map<SetName, Map<string, string>>, set: SetName, key: string, value: string): void => {
-    let elements = into.get(set)
-    if (elements === undefined) into.set(set, (elements = new Map()))
-    elements.set(key, value)
-    size++
+export interface DifferencePart {
+  readonly removed: readonly Element[]
+  readonly added: readonly Element[]
+}
+
+/**
+ * What the kernel should hold of one family. Chains that no frontend uses any more stay until the whole table is made anew:
+ * a number of endpoints that occurred once will occur again, and chains cost more to change than elements.
+ */
+export class Ruleset {
+  readonly family: Family
+  readonly ranges: NodeRanges
+  readonly #pods: readonly string[]
+  readonly #frontends = new Map<string, Frontend>()
+  readonly #leftOut = new Map<string, Frontend>()
+  readonly #chains: Map<string, readonly string[]>
+  readonly #fixedChains: number
+  /** How many frontends need each element that several may need; `hairpin` is about backends of this node that meet themselves. */
+  readonly #shared = { cluster_addresses: new Map<string, number>(), hairpin: new Map<string, number>() }
+
+  constructor(family: Family, ranges: NodeRanges, frontends: Iterable<Frontend> = []) {
+    this.family = family
+    this.ranges = ranges
+    this.#pods = ofFamily(ranges.clusterPodRanges, family)
+    this.#chains = new Map(planFixedChains(family, ranges))
+    this.#fixedChains = this.#chains.size
+    for (const frontend of frontends) if (frontend.family === family) this.#admit(frontend)
   }
-  const compare = (old: Iterable<readonly [SetName, string, string]>, now: typeof old): void => {
-    const left = new Map<string, readonly [SetName, string, string]>()
-    for (const element of old) left.set(`${element[0]} ${element[1]}`, element)
-    for (const [set, key, value] of now) {
-      const name = `${set} ${key}`
-      const was = left.get(name)
-      left.delete(name)
-      if (was?.[2] === value) continue
-      if (was !== undefined) put(removed, set, key, was[2])
-      put(added, set, key, value)
+
+  /** The chains that the table has, by name. */
+  get chains(): Chains {
+    return this.#chains
+  }
+
+  get frontends(): ReadonlyMap<string, Frontend> {
+    return this.#frontends
+  }
+
+  /** Frontends for which there would be too many chains. */
+  get leftOut(): Iterable<Frontend> {
+    return this.#leftOut.values()
+  }
+
+  /** All elements of one set. */
+  *entries(set: SetName): Generator<Entry> {
+    if (set === 'cluster_addresses' || set === 'hairpin') for (const key of this.#shared[set].keys()) yield [key, '']
+    else for (const frontend of this.#frontends.values()) yield* sets[set].entries(frontend)
+  }
+
+  /** Takes changes of frontends, also of the other family, and says what they change in the kernel. */
+  change(changes: Iterable<FrontendChange>): Difference {
+    const chainsBefore = this.#chains.size
+    const touched = new Map<string, boolean>()
+    const noteShared = (frontend: Frontend): void => {
+      for (const [set, key] of sharedElements(frontend)) {
+        const name = `${set} ${key}`
+        if (!touched.has(name)) touched.set(name, this.#shared[set].has(key))
+      }
     }
-    for (const [set, key, value] of left.values()) put(removed, set, key, value)
+    const parts: DifferencePart[] = []
+    let size = 0
+    const put = (part: DifferencePart): void => {
+      if (part.removed.length + part.added.length === 0) return
+      parts.push(part)
+      size += part.removed.length + part.added.length
+    }
+    for (const { key, before, next } of changes) {
+      if ((next ?? before)?.family !== this.family) continue
+      const held = this.#frontends.get(key)
+      this.#leftOut.delete(key)
+      if (held !== undefined) {
+        noteShared(held)
+        this.#dismiss(held)
+      }
+      if (next !== undefined) noteShared(next)
+      const isIn = next !== undefined && this.#admit(next)
+      put(compareElements(held === undefined ? [] : ownElements(held), isIn ? ownElements(next) : []))
+    }
+    const shared: { removed: Element[]; added: Element[] } = { removed: [], added: [] }
+    for (const [name, was] of touched) {
+      const [set, key] = splitOnce(name) as [SharedSet, string]
+      const is = this.#shared[set].has(key)
+      if (was !== is) shared[is ? 'added' : 'removed'].push([set, key, ''])
+    }
+    put(shared)
+    return {
+      addedChains: new Map([...this.#chains].slice(chainsBefore)),
+      parts,
+      size,
+      isWorn: this.#leftOut.size > 0 && this.#countUnusedChains() > 0,
+    }
   }
-  for (const [key, frontend] of next.frontends) {
-    const old = before.frontends.get(key)
-    if (old !== frontend) compare(old === undefined ? [] : frontendElements(old), frontendElements(frontend))
+
+  /** The same, with no more chains than are needed. */
+  renewed(): Ruleset {
+    return new Ruleset(this.family, this.ranges, [...this.#frontends.values(), ...this.#leftOut.values()])
   }
-  for (const [key, old] of before.frontends) if (!next.frontends.has(key)) compare(frontendElements(old), [])
-  const wholes = (plan: Plan): (readonly [SetName, string, string])[] => [
-    ...[...plan.clusterAddresses].map((address) => ['cluster_addresses', address, ''] as const),
-    ...[...plan.localBackends].map((address) => ['hairpin', `${address} . ${address}`, ''] as const),
-  ]
-  compare(wholes(before), wholes(next))
-  return {
-    addedChains: new Map([...next.chains].filter(([name]) => !before.chains.has(name))),
-    removedChains: [...before.chains.keys()].filter((name) => !next.chains.has(name)),
-    added,
-    removed,
-    size,
+
+  /** Whether there is room for it. */
+  #admit(frontend: Frontend): boolean {
+    const dispatches = dispatchesOf(frontend)
+    const isMissing = dispatches.some((dispatch) => !this.#chains.has(dispatchName(dispatch)))
+    if (isMissing && this.#chains.size - this.#fixedChains >= maxDispatchChains) {
+      this.#leftOut.set(frontend.key, frontend)
+      return false
+    }
+    if (isMissing)
+      for (const dispatch of dispatches)
+        for (const [name, rules] of planDispatchChains(dispatch, this.family, this.#pods))
+          if (!this.#chains.has(name)) this.#chains.set(name, rules)
+    this.#frontends.set(frontend.key, frontend)
+    for (const [set, key] of sharedElements(frontend)) this.#shared[set].set(key, (this.#shared[set].get(key) ?? 0) + 1)
+    return true
   }
+
+  #dismiss(frontend: Frontend): void {
+    this.#frontends.delete(frontend.key)
+    for (const [set, key] of sharedElements(frontend)) {
+      const count = this.#shared[set].get(key)! - 1
+      if (count === 0) this.#shared[set].delete(key)
+      else this.#shared[set].set(key, count)
+    }
+  }
+
+  #countUnusedChains(): number {
+    const used = new Set<string>()
+    for (const frontend of this.#frontends.values())
+      for (const dispatch of dispatchesOf(frontend)) used.add(dispatchName(dispatch))
+    return [...this.#chains.keys()].filter((name) => name.startsWith('c_') && !used.has(name)).length
+  }
+}
+
+const dispatchesOf = (frontend: Frontend) =>
+  [dispatchOf(frontend, 'inside'), dispatchOf(frontend, 'outside')].filter((dispatch) => dispatch !== undefined)
+
+type SharedSet = (typeof sharedSetNames)[number]
+
+const splitOnce = (text: string): [string, string] => {
+  const at = text.indexOf(' ')
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+/** The elements that a frontend may have in common with others, each as often as it needs it. */
+const sharedElements = (frontend: Frontend): (readonly [set: SharedSet, key: string])[] =>
+  sharedSetNames.flatMap((set) => sets[set].entries(frontend).map(([key]) => [set, key] as const))
+
+/** What to remove and to add so that the first elements become the second. */
+function compareElements(old: Iterable<Element>, now: Iterable<Element>): DifferencePart {
+  const left = new Map<string, Element>()
+  for (const element of old) left.set(`${element[0]} ${element[1]}`, element)
+  const removed: Element[] = []
+  const added: Element[] = []
+  for (const element of now) {
+    const name = `${element[0]} ${element[1]}`
+    const was = left.get(name)
+    left.delete(name)
+    if (was?.[2] === element[2]) continue
+    if (was !== undefined) removed.push(was)
+    added.push(element)
+  }
+  return { removed: [...removed, ...left.values()], added }
+}
+
+/** The elements that one frontend alone puts into the sets. */
+function* ownElements(frontend: Frontend): Generator<Element> {
+  for (const set of ownSetNames) for (const [key, value] of sets[set].entries(frontend)) yield [set, key, value]
 }

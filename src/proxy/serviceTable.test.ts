@@ -5,8 +5,10 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { Endpoint, EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 
-import { mergeFrontends, placeInSlots, planFrontends, planHostPorts, serviceOfSlice } from './serviceTable.ts'
-import type { Backend, Frontend, Target } from './serviceTable.ts'
+import { findForbidden } from './endpoints.ts'
+import { placeInSlots } from './frontend.ts'
+import type { Backend, Frontend, Target } from './frontend.ts'
+import { planFrontends, planHealthCheck, planHostPorts, serviceOfSlice } from './serviceTable.ts'
 
 const here = { name: 'one', zone: 'a' }
 
@@ -52,6 +54,7 @@ const show = (frontend: Frontend): string =>
     showTarget(frontend.inside),
     ...(frontend.outside === undefined ? [] : [`outside ${showTarget(frontend.outside)}`]),
     ...(frontend.affinitySeconds === undefined ? [] : [`affinity ${frontend.affinitySeconds}`]),
+    ...(frontend.sources === undefined ? [] : [`from ${frontend.sources.join(' ')}`]),
   ].join(' | ')
 
 describe('planFrontends', () => {
@@ -78,6 +81,37 @@ describe('planFrontends', () => {
       ),
       two,
       [`10.96.0.7/tcp/80 | others | ${both}`, `192.0.2.9/tcp/80 | all | ${both}`, `192.0.2.1/tcp/80 | all | ${both}`],
+    ],
+    [
+      'source ranges of a load balancer, of the family of its address, none within another',
+      service(
+        {
+          externalIPs: ['192.0.2.9'],
+          loadBalancerSourceRanges: ['10.0.0.0/8', ' 10.1.0.0/16 ', '198.51.100.7/32', '10.0.0.9/8', 'fd00::/8'],
+        },
+        { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1', ipMode: 'VIP' }] } } },
+      ),
+      two,
+      [
+        `10.96.0.7/tcp/80 | others | ${both}`,
+        `192.0.2.9/tcp/80 | all | ${both}`,
+        `192.0.2.1/tcp/80 | all | ${both} | from 10.0.0.0/8 198.51.100.7/32`,
+      ],
+    ],
+    [
+      'source ranges of another family keep nobody away',
+      service(
+        { loadBalancerSourceRanges: ['fd00::/8'] },
+        { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } },
+      ),
+      two,
+      [`10.96.0.7/tcp/80 | others | ${both}`, `192.0.2.1/tcp/80 | all | ${both}`],
+    ],
+    [
+      'endpoints that are published before they are ready',
+      service({ publishNotReadyAddresses: true }),
+      [slice([{ addresses: ['10.244.1.1'], conditions: { ready: true, serving: false, terminating: false } }])],
+      ['10.96.0.7/tcp/80 | others | 10.244.1.1:8080'],
     ],
     [
       'several ports and transports; a port that no slice has is empty',
@@ -224,6 +258,15 @@ describe('planFrontends', () => {
       ],
     ],
     ['a headless service', service({ clusterIP: 'None', clusterIPs: ['None'] }), two, []],
+    [
+      'a service with the label of headless ones',
+      service(
+        {},
+        { metadata: { name: 'web', namespace: 'default', labels: { 'service.kubernetes.io/headless': '' } } },
+      ),
+      two,
+      [],
+    ],
     ['an alias', service({ type: 'ExternalName', externalName: 'example.com' }), two, []],
     ['a service without address yet', service({ clusterIP: '' }), two, []],
     [
@@ -256,6 +299,15 @@ describe('planFrontends', () => {
   it('returns the very frontend that it was given when nothing has changed', () => {
     const before = planFrontends(service({}), two, here)
     assert.equal(planFrontends(service({}), [slice('2'), slice('1')], here, before)[0], before[0])
+  })
+  it('remembers of UDP what flows may go on to, whatever the policy', () => {
+    const udp = [{ name: '', port: 53, protocol: 'UDP' as const }]
+    const [frontend] = planFrontends(
+      service({ internalTrafficPolicy: 'Local', ports: [{ port: 53, protocol: 'UDP' }] }),
+      [slice('1 2 3e 4x', { ports: udp })],
+      here,
+    )
+    assert.deepEqual(frontend!.serving, ['10.244.1.1 . 53', '10.244.2.1 . 53', '10.244.3.1 . 53'])
   })
   it('leaves backends in their slots', () => {
     const before = planFrontends(service({}), [slice('1 2 3 4')], here)
@@ -309,19 +361,74 @@ describe('planHostPorts', () => {
     it(name, () => assert.deepEqual(planHostPorts(given, 'one').map(show), expected))
 })
 
-describe('mergeFrontends', () => {
-  it('gives a key to the oldest of those that claim it', () => {
-    const claim = (name: string, creationTimestamp: string): readonly Frontend[] =>
-      planFrontends(
-        service({}, { metadata: { name, namespace: 'default', creationTimestamp } as Service['metadata'] }),
-        [],
-        here,
-      )
-    const young = claim('a', '2026-01-02T00:00:00Z')
-    const old = claim('b', '2026-01-01T00:00:00Z')
-    assert.equal(mergeFrontends([young, old]).get('10.96.0.7/tcp/80')?.owner, 'default/b')
-    assert.equal(mergeFrontends([old, young]).get('10.96.0.7/tcp/80')?.owner, 'default/b')
+describe('planHealthCheck', () => {
+  const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 } as const
+  const cases: [string, Service, EndpointSlice[], number | undefined][] = [
+    ['counts what is ready here', service(local), [slice('1 2')], 1],
+    ['counts an address once', service({ ...local, ports: [{ port: 80 }, { port: 81 }] }), [slice('1'), slice('1')], 1],
+    ['does not count what ends', service(local), [slice('1e 2')], 0],
+    ['does not count other nodes', service(local), [slice('2')], 0],
+    ['is there without endpoints', service(local), [], 0],
+    ['none of another type', service({ ...local, type: 'NodePort' }), [slice('1')], undefined],
+    ['none of another policy', service({ ...local, externalTrafficPolicy: 'Cluster' }), [slice('1')], undefined],
+    ['none without a port', service({ ...local, healthCheckNodePort: 0 }), [slice('1')], undefined],
+  ]
+  for (const [name, given, slices, expected] of cases)
+    it(name, () => assert.equal(planHealthCheck(given, slices, here)?.localEndpoints, expected))
+  it('names the service and its port', () =>
+    assert.deepEqual(planHealthCheck(service(local), [slice('1')], here), {
+      port: 32_000,
+      namespace: 'default',
+      name: 'web',
+      localEndpoints: 1,
+    }))
+})
+
+describe('addresses that no service leads to', () => {
+  const forbidden = [
+    '127.0.0.1',
+    '127.255.0.9',
+    '0.0.0.0',
+    '169.254.169.254',
+    '224.0.0.1',
+    '239.1.1.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    '::ffff:127.0.0.1',
+    'fe80::1',
+    'ff02::1',
+    'ff0e::1',
+  ]
+  const allowed = ['10.244.1.1', '192.168.0.1', '223.255.255.255', '169.253.0.1', '240.0.0.1', 'fd00::1', '2001:db8::1']
+  const sliceOf = (address: string): EndpointSlice =>
+    slice([{ addresses: [address], nodeName: 'one' }], { addressType: address.includes(':') ? 'IPv6' : 'IPv4' })
+  const dual = service({
+    clusterIPs: ['10.96.0.7', 'fd00:96::7'],
+    externalTrafficPolicy: 'Local',
+    externalIPs: ['192.0.2.9'],
   })
+  for (const address of forbidden)
+    it(`${address} is left out and told`, () => {
+      const frontends = planFrontends(dual, [sliceOf(address)], here)
+      assert.deepEqual(
+        frontends.flatMap((each) => [...each.inside.backends, ...(each.outside?.backends ?? [])]),
+        [],
+      )
+      assert.deepEqual(findForbidden([sliceOf(address)]), [address])
+    })
+  for (const address of allowed) it(`${address} is not`, () => assert.deepEqual(findForbidden([sliceOf(address)]), []))
+  it('tells what is no address at all', () =>
+    assert.deepEqual(findForbidden([sliceOf('10.1'), slice([{ addresses: ['x.y'] }], { addressType: 'FQDN' })]), [
+      '10.1',
+    ]))
+  it('takes no connections at such an address for a service', () =>
+    assert.deepEqual(
+      planFrontends(service({ externalIPs: ['127.0.0.1', '169.254.169.254', '192.0.2.9'] }), [], here).map(
+        ({ key }) => key,
+      ),
+      ['10.96.0.7/tcp/80', '192.0.2.9/tcp/80'],
+    ))
 })
 
 describe('serviceOfSlice', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 
-import { countSetsAndChains, fakeNft, maxSetsAndChains, parseTables, systemNft } from './nft.ts'
+import { countSetsAndChains, fakeNft, maxSetsAndChains, parseTables, systemNft, watchRules } from './nft.ts'
 import { fakeProcesses } from './process.ts'
 
 describe('countSetsAndChains', () => {
@@ -45,11 +45,47 @@ describe('systemNft', () => {
     await assert.rejects(systemNft(processes).apply(many), /5001 sets and chains, at most 5000 are safe/)
     assert.deepEqual(processes.commands, [])
   })
+  it('applies a text that comes in pieces, and refuses one that has too many sets in all', async () => {
+    const processes = fakeProcesses()
+    await systemNft(processes).apply(['table ip k {\n', '}\n'])
+    assert.equal(processes.commands[0]!.input, 'table ip k {\n}\n')
+    const half = 'chain c { }\n'.repeat(maxSetsAndChains / 2 + 1)
+    await assert.rejects(systemNft(processes).apply([half, half]), /5002 sets and chains/)
+  })
+  it('describes one set of a table', async () => {
+    const processes = fakeProcesses(() => ({ stdout: 'table' }))
+    const only = { kind: 'map', name: 'm' } as const
+    assert.equal(await systemNft(processes).describe({ family: 'ip', name: 'k', only }), 'table')
+    assert.deepEqual(processes.commands[0]!.argv, ['nft', 'list', 'map', 'ip', 'k', 'm'])
+  })
   it('reads the list of tables', () => {
     assert.deepEqual(parseTables('table ip kube\ntable inet filter\n'), [
       { family: 'ip', name: 'kube' },
       { family: 'inet', name: 'filter' },
     ])
+  })
+})
+
+describe('watchRules', () => {
+  it('tells whole lines as they come, until nft ends', async () => {
+    const lines: string[] = []
+    const processes = {
+      ...fakeProcesses(),
+      run: async (argv: readonly string[], options?: { onOutput?: (text: string) => void }) => {
+        assert.deepEqual(argv, ['nsenter', '--net=/run/x.net', 'nft', 'monitor'])
+        for (const text of ['add table ip', ' a\n# new generation 2\nadd', ' table ip b\n']) options?.onOutput?.(text)
+        return { code: 0, stdout: '', stderr: '' }
+      },
+    }
+    await watchRules(processes, (line) => lines.push(line), new AbortController().signal, '/run/x.net')
+    assert.deepEqual(lines, ['add table ip a', '# new generation 2', 'add table ip b'])
+  })
+  it('says why nft cannot watch', async () => {
+    const processes = fakeProcesses(() => ({ code: 1, stderr: 'Operation not permitted' }))
+    await assert.rejects(
+      watchRules(processes, () => {}, new AbortController().signal),
+      /Operation not permitted/,
+    )
   })
 })
 

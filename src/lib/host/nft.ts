@@ -8,12 +8,25 @@ export interface NftTable {
 }
 
 export interface Nft {
-  /** Applies a rule text as one transaction: all of it or, with an error that says which line, nothing. */
-  apply(ruleset: string, signal?: AbortSignal): Promise<void>
+  /**
+   * Applies a rule text as one transaction: all of it or, with an error that says which line, nothing. A long text may come
+   * in pieces of whole lines. What of a text has arrived is applied also when we are killed before the rest has: a text of
+   * more than `safeTextBytes` must not be valid before its end, such as one that is all within braces.
+   */
+  apply(ruleset: string | Iterable<string>, signal?: AbortSignal): Promise<void>
   tables(signal?: AbortSignal): Promise<readonly NftTable[]>
-  /** The rules of one table as text, or undefined when there is no such table. */
-  describe(table: NftTable, signal?: AbortSignal): Promise<string | undefined>
+  /**
+   * The rules of one table as text, or undefined when there is no such table. With `only`, those of one of its sets or maps
+   * where that is less work.
+   */
+  describe(
+    table: NftTable & { readonly only?: { readonly kind: 'set' | 'map'; readonly name: string } },
+    signal?: AbortSignal,
+  ): Promise<string | undefined>
 }
+
+/** So much is written at once, and so arrives as a whole or not at all. */
+export const safeTextBytes = 48 * 1024
 
 /**
  * Most sets, maps and chains in one text. The kernel walks a list of a table's sets (anonymous ones too) for each batch of
@@ -25,6 +38,8 @@ export const maxSetsAndChains = 5_000
 export function countSetsAndChains(ruleset: string): number {
   let count = 0
   for (const line of ruleset.split('\n')) {
+    // Elements are most of a text; they make nothing.
+    if (/^\s*(?:elements\s*=|(?:(?:add|create|delete)\s+)?element\s)/.test(line)) continue
     const text = line.replace(/#.*$/, '').trim()
     if (/^(?:(?:add|create)\s+)?(?:set|map|chain|flowtable)\s/.test(text)) {
       count++
@@ -43,14 +58,10 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
   const prefix = namespaceFile === undefined ? [] : ['nsenter', `--net=${namespaceFile}`]
   return {
     apply: async (ruleset, signal) => {
-      const count = countSetsAndChains(ruleset)
-      if (count > maxSetsAndChains) {
-        throw new RangeError(
-          `Cannot apply nft rules: ${count} sets and chains, at most ${maxSetsAndChains} are safe for the kernel`,
-        )
-      }
       const argv = [...prefix, 'nft', '-f', '-']
-      const result = await processes.run(argv, { input: ruleset, timeoutMs: 60_000 }, signal)
+      if (typeof ruleset === 'string') refuseTooMany(ruleset, 0)
+      const input = typeof ruleset === 'string' ? ruleset : countPieces(ruleset)
+      const result = await processes.run(argv, { input, timeoutMs: 60_000 }, signal)
       if (result.code !== 0) throw new CommandError(argv, result.stderr.trim().slice(0, 2000), result)
     },
     tables: async (signal) => {
@@ -60,10 +71,56 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
       return parseTables(result.stdout)
     },
     describe: async (table, signal) => {
-      const result = await processes.run([...prefix, 'nft', 'list', 'table', table.family, table.name], {}, signal)
+      const { family, name, only } = table
+      const words = only === undefined ? ['table', family, name] : [only.kind, family, name, only.name]
+      const options = { maxOutputBytes: 64 * 1024 * 1024 }
+      const result = await processes.run([...prefix, 'nft', 'list', ...words], options, signal)
       return result.code === 0 ? result.stdout : undefined
     },
   }
+}
+
+function* countPieces(pieces: Iterable<string>): Generator<string> {
+  let count = 0
+  for (const piece of pieces) {
+    count = refuseTooMany(piece, count)
+    yield piece
+  }
+}
+
+/** The number of sets and chains with this text's, unless that is too many. */
+function refuseTooMany(text: string, before: number): number {
+  const count = before + countSetsAndChains(text)
+  if (count <= maxSetsAndChains) return count
+  throw new RangeError(
+    `Cannot apply nft rules: ${count} sets and chains, at most ${maxSetsAndChains} are safe for the kernel`,
+  )
+}
+
+/**
+ * Tells each change of any rules, line by line as `nft monitor` prints it: what was changed, and after each transaction
+ * `# new generation …`. Ends when nft does, also after so much output that it had better begin anew.
+ */
+export async function watchRules(
+  processes: Processes,
+  onLine: (line: string) => void,
+  signal: AbortSignal,
+  namespaceFile?: string,
+): Promise<void> {
+  const prefix = namespaceFile === undefined ? [] : ['nsenter', `--net=${namespaceFile}`]
+  const argv = [...prefix, 'nft', 'monitor']
+  let rest = ''
+  const onOutput = (text: string): void => {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) onLine(line)
+  }
+  const result = await processes.run(
+    argv,
+    { onOutput, timeoutMs: 24 * 3_600_000, maxOutputBytes: 8 * 1024 * 1024 },
+    signal,
+  )
+  if (result.code !== 0) throw new CommandError(argv, result.stderr.trim().slice(0, 2000), result)
 }
 
 /** Reads lines like `table ip kube`. */
@@ -82,7 +139,8 @@ export function fakeNft(): Nft & { readonly applied: string[] } {
   const tables = new Map<string, NftTable>()
   return {
     applied,
-    apply: async (ruleset) => {
+    apply: async (given) => {
+      const ruleset = typeof given === 'string' ? given : [...given].join('')
       const count = countSetsAndChains(ruleset)
       if (count > maxSetsAndChains) throw new RangeError(`Cannot apply nft rules: ${count} sets and chains`)
       applied.push(ruleset)

@@ -25,6 +25,24 @@ describe('systemProcesses', () => {
     assert.deepEqual(result, { code: 3, stdout: 'in', stderr: 'oops\n' })
   })
 
+  it('writes pieces one after the other, as there is room', async () => {
+    const pieces = Array.from({ length: 200 }, (_, index) => String(index % 10).repeat(10_000))
+    const { stdout } = await processes.run(['cat'], { input: pieces })
+    assert.equal(stdout, pieces.join(''))
+    assert.equal((await processes.run(['true'], { input: pieces })).code, 0)
+  })
+
+  it('ends a command whose input cannot be made before it sees an end', async () => {
+    function* broken() {
+      yield 'a'
+      throw new Error('no more')
+    }
+    let seen = ''
+    const onOutput = (text: string): void => void (seen += text)
+    await assert.rejects(processes.run(['sh', '-c', 'cat; echo whole'], { input: broken(), onOutput }), /no more/)
+    assert.ok(!seen.includes('whole'))
+  })
+
   it('reports a signal as 128 plus its number', async () => {
     assert.equal((await processes.run(['sh', '-c', 'kill -9 $$'])).code, 137)
   })

@@ -7,6 +7,7 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import type { Writable } from 'node:stream'
 
 /** What a finished command left: `code` is 128 + signal number when a signal ended it. */
 export interface CommandResult {
@@ -16,8 +17,11 @@ export interface CommandResult {
 }
 
 export interface RunOptions {
-  /** Written to standard input, which is then closed. */
-  readonly input?: string | Uint8Array
+  /**
+   * Written to standard input, which is then closed. Texts that are made one after the other are written as they are read;
+   * if making one throws the command is killed, so that it never takes a part for the whole.
+   */
+  readonly input?: string | Uint8Array | Iterable<string>
   /** The whole process group is killed after this time; 60,000 unless told. */
   readonly timeoutMs?: number
   /** More output than this on either stream kills the command; 16 MiB unless told. */
@@ -214,8 +218,21 @@ function runCommand(argv: readonly string[], options: RunOptions = {}, signal?: 
     )
     // A command may end without reading what we send; its exit code tells the story then.
     child.stdin.on('error', () => undefined)
-    child.stdin.end(options.input ?? '')
+    const { input = '' } = options
+    if (typeof input === 'string' || input instanceof Uint8Array) child.stdin.end(input)
+    else void writePieces(child.stdin, input).catch(stop)
   })
+}
+
+/** Makes each text when there is room for it; ends when the reader has gone. */
+async function writePieces(stream: Writable, pieces: Iterable<string>): Promise<void> {
+  const hasClosed = new Promise<void>((resolve) => stream.once('close', resolve))
+  for (const piece of pieces) {
+    if (stream.destroyed) return
+    if (!stream.write(piece))
+      await Promise.race([new Promise<void>((resolve) => stream.once('drain', resolve)), hasClosed])
+  }
+  stream.end()
 }
 
 function startChild(argv: readonly string[], options: StartOptions = {}): Promise<StartedProcess> {
@@ -354,7 +371,8 @@ export function fakeProcesses(
     run: async (argv, options, signal) => {
       signal?.throwIfAborted()
       const { input = '' } = options ?? {}
-      return play(argv, typeof input === 'string' ? input : Buffer.from(input).toString('utf8'))
+      if (typeof input === 'string') return play(argv, input)
+      return play(argv, input instanceof Uint8Array ? Buffer.from(input).toString('utf8') : [...input].join(''))
     },
     start: async (argv) => {
       play(argv, '')

@@ -33,6 +33,8 @@ export function formatIp(ip: Ip): string {
 
 /** The one text of an address, however it was written; nothing when it is not an address. */
 export function canonicalIp(text: string): string | undefined {
+  // Only the canonical form of an IPv4 address passes for one.
+  if (isIP(text) === 4) return text
   const ip = parseIp(text)
   return ip === undefined ? undefined : formatIp(ip)
 }
