@@ -230,10 +230,10 @@ function readAsOthers(
   proxy: Client,
   volumes: Client,
 ): (resource: Resource, selection: Selection) => Client | undefined {
-  const ofNodes = new Set([pods.plural, services.plural])
   return ({ plural }, { fieldSelector }) => {
     if (plural === persistentVolumes.plural) return volumes
-    return ofNodes.has(plural) || (plural === nodes.plural && fieldSelector !== undefined) ? undefined : proxy
+    const isOwn = (plural === pods.plural || plural === nodes.plural) && fieldSelector !== undefined
+    return isOwn || plural === services.plural ? undefined : proxy
   }
 }
 

@@ -1,3 +1,5 @@
+import { configurationName } from '#dns/configuration.ts'
+import { usualCorefile } from '#dns/corefile/corefile.ts'
 import { endpoints } from '#api/core/v1/endpoints.ts'
 import { configMaps } from '#api/core/v1/configMap.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
@@ -27,7 +29,7 @@ export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-
 
 export interface BootstrapOptions {
   readonly client: Client
-  readonly config: Pick<ClusterConfig, 'serviceRange'>
+  readonly config: Pick<ClusterConfig, 'serviceRange'> & Partial<Pick<ClusterConfig, 'clusterDomain' | 'dns'>>
   /** Where the API server listens, as pods reach it. */
   readonly server: { readonly address: string; readonly port: number }
   /** PEM of the cluster's authority; absent for a server alone, which has neither DNS nor machines that join. */
@@ -155,6 +157,10 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
     },
     signal,
   )
+  if (config.clusterDomain !== undefined && config.dns !== false) {
+    const data = { Corefile: usualCorefile(config.clusterDomain) }
+    await ensure(client, configMaps, { metadata: configurationName, data }, signal)
+  }
   await ensure(
     client,
     configMaps,

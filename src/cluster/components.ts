@@ -7,7 +7,7 @@ import { rangesOf } from '#cluster/place/ranges.ts'
 import { addressesOf } from './record.ts'
 import { writePodNetwork } from '#cluster/place/podNetwork.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
-import { controlPlaneParts, nodeParts, systemPodsComponent } from './systemPods.ts'
+import { partsOf, systemPodsComponent } from './systemPods.ts'
 import { servingComponent } from './serving.ts'
 import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
 import { controllerComponent } from '#client/controller.ts'
@@ -55,7 +55,7 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: nodeNetwork },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
   { runsIn: ({ place, record }) => place !== undefined && loadBalancerPool(record) !== undefined, make: announcer },
-  { runsIn: ({ place }) => place !== undefined, make: dns },
+  { runsIn: ({ place, record }) => place !== undefined && record.config.dns !== false, make: dns },
   { runsIn: ({ place }) => place !== undefined, make: localVolumes },
   {
     runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
@@ -304,7 +304,8 @@ function announcer({ host, place, nodeName, node, informers, clock, record, logO
 }
 
 /** Answers on the node where the question is asked, at the address of the service `kube-dns` and at the node's own. */
-function dns({ host, informers, random, record, node, resolvConf, logOf }: Assembly): Component {
+function dns(assembly: Assembly): Component {
+  const { host, informers, random, record, node, resolvConf, controlPlane, events, nodeName, logOf } = assembly
   const { config } = record
   return dnsComponent({
     host,
@@ -317,7 +318,9 @@ function dns({ host, informers, random, record, node, resolvConf, logOf }: Assem
     // Without a way out nobody would answer, and pods would wait for that.
     resolvConf: config.outside ? resolvConf : '/dev/null',
     log: logOf('dns').log,
-    needs: ['informers'],
+    // What is wrong with a Corefile is the same on all nodes, and told once.
+    ...(controlPlane === undefined ? {} : { events: events.recorder('dns', nodeName) }),
+    needs: controlPlane === undefined ? ['informers'] : ['informers', 'events'],
   })
 }
 
@@ -341,13 +344,13 @@ function controlPlaneNode({ clientOf, clock, nodeName }: Assembly): Component {
   return controlPlaneNodeComponent({ client: clientOf('system:apiserver'), clock, node: nodeName })
 }
 
-function systemPods({ clientOf, clock, node, controlPlane, logOf }: Assembly): Component {
+function systemPods({ clientOf, clock, node, record, controlPlane, logOf }: Assembly): Component {
   return systemPodsComponent({
     client: clientOf(`system:node:${node!.name}`),
     clock,
     node: node!.name,
     addresses: addressesOf(node!),
-    parts: controlPlane === undefined ? nodeParts : [...controlPlaneParts, ...nodeParts],
+    parts: partsOf(record.config, controlPlane !== undefined),
     needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects'],
     report: logOf('system-pods').report,
   })

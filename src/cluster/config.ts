@@ -50,6 +50,8 @@ export interface ClusterConfig {
   readonly outside: boolean
   /** Whether the cluster tells what nodes and pods use (`kubectl top`, autoscaling by cpu and memory); true when absent. */
   readonly metrics?: boolean
+  /** Whether nodes answer DNS questions; false where a server in pods does. True when absent. */
+  readonly dns?: boolean
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
   /** Addresses for services of type LoadBalancer; from the range of nodes when absent. */
@@ -96,6 +98,7 @@ export const defaultConfig: ClusterConfig = {
   ephemeral: false,
   outside: false,
   metrics: true,
+  dns: true,
 }
 
 /** A configuration that cannot be used; the message names the setting, the value and what would be right. */
@@ -176,6 +179,7 @@ const clusterSettings = members('A cluster of k8ts.', {
     }),
   }),
   metrics: yesOrNo({ about: 'Whether the cluster tells what nodes and pods use.' }),
+  dns: yesOrNo({ about: 'Whether nodes answer DNS questions.' }),
   authentication: members('Further ways to say who one is.', {
     tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
     oidc: members('An OpenID Connect provider whose users are known.', {

@@ -15,7 +15,8 @@ const ownRoles: readonly OwnRole[] = [
   {
     // In a node's process DNS reads as the proxy does, with which it shares what it reads.
     name: 'k8ts:node-dns',
-    rules: [on(core, 'namespaces', 'list watch')],
+    // Pods: a Corefile may ask for names of those alone that there are.
+    rules: [on(core, 'namespaces pods', 'list watch')],
     subjects: [user(proxyUser)],
   },
   // Administrators as kubeadm makes them; the API server calls kubelets as one of them.
@@ -42,13 +43,19 @@ const ownRoles: readonly OwnRole[] = [
   { name: 'kubeadm:get-nodes', rules: [on(core, 'nodes', 'get')], subjects: [joining] },
 ]
 
-/** Whoever wants to join may look whom to trust before anybody knows him. */
+/** Whoever wants to join may look whom to trust before anybody knows him; every node reads how DNS is configured. */
 const ownRolesOfNamespaces: readonly NamespaceRole[] = [
   {
     namespace: 'kube-public',
     name: 'kubeadm:bootstrap-signer-clusterinfo',
     rules: [on(core, 'configmaps', 'get', 'cluster-info')],
     subjects: [user('system:anonymous')],
+  },
+  {
+    namespace: 'kube-system',
+    name: 'k8ts:node-dns',
+    rules: [on(core, 'configmaps', 'get list watch', 'coredns')],
+    subjects: [user(proxyUser)],
   },
 ]
 

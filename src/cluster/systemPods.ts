@@ -5,6 +5,7 @@ import { unlessGone } from '#client/unlessGone.ts'
 import { timeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
+import type { ClusterConfig } from './config.ts'
 
 /** A part of this process that is shown as a pod, because people look for it there. */
 export interface SystemPart {
@@ -26,6 +27,12 @@ export const nodeParts: readonly SystemPart[] = [
   { name: 'kube-proxy', labels: { 'k8s-app': 'kube-proxy' } },
   { name: 'dns', labels: { 'k8s-app': 'kube-dns' } },
 ]
+
+/** The parts of a node of a cluster with this configuration. */
+export function partsOf({ dns }: Pick<ClusterConfig, 'dns'>, isControlPlane: boolean): readonly SystemPart[] {
+  const parts = isControlPlane ? [...controlPlaneParts, ...nodeParts] : nodeParts
+  return dns === false ? parts.filter(({ name }) => name !== 'dns') : parts
+}
 
 export interface SystemPodsOptions {
   readonly client: Client

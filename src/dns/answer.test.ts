@@ -19,6 +19,10 @@ const zone: Zone = {
   domain: 'cluster.local',
   serverAddresses: ['10.96.0.10'],
   ranges: ['10.96.0.0/12', '10.244.0.0/16'],
+  reverseZones: ['in-addr.arpa', 'ip6.arpa'],
+  pods: 'insecure',
+  ttl: 30,
+  fallthrough: ['in-addr.arpa', 'ip6.arpa'],
 }
 
 function addService(key: string, spec: object): void {

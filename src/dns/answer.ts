@@ -3,6 +3,7 @@ import { cidrContains, parseCidr } from '#lib/net/cidr.ts'
 import type { Cidr } from '#lib/net/cidr.ts'
 import { canonicalIp, parseIp } from '#lib/net/ip.ts'
 
+import { fallsThrough, isWithin } from './corefile/settings.ts'
 import type { DnsRecord, Query, Reply } from './message.ts'
 import type { NamedPort, Records, ServiceEndpoint, ServiceEntry } from './records.ts'
 
@@ -13,6 +14,14 @@ export interface Zone {
   readonly serverAddresses: readonly string[]
   /** Ranges whose addresses only the cluster can name. */
   readonly ranges: readonly string[]
+  /** Parents of the names of addresses that are answered. */
+  readonly reverseZones: readonly string[]
+  /** Which names pods have by their addresses: none, any that is asked for, or those of pods that are. */
+  readonly pods: 'disabled' | 'insecure' | 'verified'
+  /** Seconds for which answers, also those that there is nothing, may be kept. */
+  readonly ttl: number
+  /** Where others are asked for what is not here. */
+  readonly fallthrough: readonly string[]
 }
 
 export type Answer =
@@ -21,8 +30,6 @@ export type Answer =
   | { readonly do: 'follow'; readonly reply: Reply; readonly target: string }
   | { readonly do: 'forward' }
 
-/** Seconds for which answers, also those that there is nothing, may be kept. */
-const timeToLive = 30
 const schemaVersion = '1.1.0'
 /** So many aliases are followed inside the cluster; more are a circle. */
 const mostAliases = 8
@@ -36,16 +43,37 @@ export function planAnswer(query: Query, records: Records, zone: Zone, turn = 0)
   const name = query.labels.join('.')
   // A label with a dot in it looks like two, and none of ours has one.
   const isPlain = query.labels.every((label) => !label.includes('.'))
-  if (name === zone.domain || name.endsWith(`.${zone.domain}`))
-    return isPlain ? answerName(name, query.type, records, zone, turn) : negative('NXDOMAIN', zone)
+  const isMissing = (answer: Answer): boolean => answer.do === 'reply' && answer.reply.code === 'NXDOMAIN'
+  if (isWithin(name, zone.domain)) {
+    const answer = isPlain ? answerName(name, query.type, records, zone, turn) : negative('NXDOMAIN', zone)
+    return isMissing(answer) && fallsThrough(name, zone.fallthrough) ? { do: 'forward' } : answer
+  }
+  const reverseZone = zone.reverseZones.find((each) => isWithin(name, each))
+  if (reverseZone === undefined) return { do: 'forward' }
   const address = isPlain ? readReverseName(query.labels) : undefined
-  if (address === undefined) return { do: 'forward' }
-  const names = records.namesOf(address)
-  if (names.length === 0) return isOwn(address, zone) ? negative('NXDOMAIN', zone) : { do: 'forward' }
-  if (query.type !== 'PTR' && query.type !== 'ANY') return negative('NOERROR', zone)
-  const answers = names.map((each) => newRecord(name, 'PTR', `${each}.${zone.domain}`))
+  const names = address === undefined ? [] : records.namesOf(address)
+  if (address === undefined || names.length === 0) {
+    // Nobody else knows the cluster's own addresses.
+    const isOurs = address !== undefined && isOwn(address, zone)
+    return isOurs || !fallsThrough(name, zone.fallthrough)
+      ? negative('NXDOMAIN', zone, [], reverseZone)
+      : { do: 'forward' }
+  }
+  if (query.type === 'ANY') return minimal(name, zone)
+  if (query.type !== 'PTR') return negative('NOERROR', zone, [], reverseZone)
+  const answers = names.map((each) => newRecord(name, 'PTR', `${each}.${zone.domain}`, zone))
   return { do: 'reply', reply: { code: 'NOERROR', authoritative: true, answers } }
 }
+
+/** The answer to the question for everything, which is as good as any one of it (RFC 8482, section 4.2). */
+const minimal = (name: string, zone: Zone, aliases: readonly DnsRecord[] = []): Answer => ({
+  do: 'reply',
+  reply: {
+    code: 'NOERROR',
+    authoritative: true,
+    answers: [...aliases, newRecord(name, 'HINFO', { cpu: 'RFC8482', os: '' }, zone)],
+  },
+})
 
 function answerName(asked: string, type: string, records: Records, zone: Zone, turn: number): Answer {
   const aliases: DnsRecord[] = []
@@ -57,6 +85,7 @@ function answerName(asked: string, type: string, records: Records, zone: Zone, t
         (found ?? []).filter((record) => record.type === type),
         turn,
       )
+      if (type === 'ANY' && found !== undefined) return minimal(name, zone, aliases)
       // That a target does not exist is said beside the aliases that lead to it (RFC 6604).
       if (found === undefined) return negative('NXDOMAIN', zone, aliases)
       if (answers.length === 0) return negative('NOERROR', zone, aliases)
@@ -69,21 +98,21 @@ function answerName(asked: string, type: string, records: Records, zone: Zone, t
     aliases.push(alias)
     name = alias.data as string
     const reply: Reply = { code: 'NOERROR', authoritative: true, answers: aliases }
-    if (name !== zone.domain && !name.endsWith(`.${zone.domain}`)) return { do: 'follow', reply, target: name }
+    if (!isWithin(name, zone.domain)) return { do: 'follow', reply, target: name }
     if (aliases.length >= mostAliases) return { do: 'reply', reply: { code: 'SERVFAIL' } }
   }
 }
 
 /** All records of a name of the cluster; empty for a name that only has others below it. */
 function findName(name: string, records: Records, zone: Zone): Found {
-  if (name === zone.domain) return [startOfAuthority(zone), newRecord(name, 'NS', `ns.dns.${zone.domain}`)]
+  if (name === zone.domain) return [startOfAuthority(zone), newRecord(name, 'NS', `ns.dns.${zone.domain}`, zone)]
   const labels = name.slice(0, -zone.domain.length - 1).split('.')
   const kind = labels.pop()
   if (kind === 'dns-version')
-    return labels.length === 0 ? [{ ...newRecord(name, 'TXT', schemaVersion), ttl: 28_800 }] : undefined
+    return labels.length === 0 ? [{ ...newRecord(name, 'TXT', schemaVersion, zone), ttl: 28_800 }] : undefined
   if (kind === 'dns') {
     if (labels.length === 0) return []
-    return labels.length === 1 && labels[0] === 'ns' ? toAddresses(name, zone.serverAddresses) : undefined
+    return labels.length === 1 && labels[0] === 'ns' ? toAddresses(name, zone.serverAddresses, zone) : undefined
   }
   if (kind !== 'svc' && kind !== 'pod') return undefined
   const namespace = labels.pop()
@@ -91,53 +120,57 @@ function findName(name: string, records: Records, zone: Zone): Found {
   if (!records.hasNamespace(namespace)) return undefined
   const own = labels.pop()
   if (own === undefined) return []
-  if (kind === 'pod') return labels.length === 0 ? findPod(name, own) : undefined
+  if (kind === 'pod') return labels.length === 0 ? findPod(name, namespace, own, records, zone) : undefined
   const entry = records.service(namespace, own)
   if (entry === undefined) return undefined
   const service = `${own}.${namespace}.svc.${zone.domain}`
-  if (labels.length === 0) return findService(service, entry)
+  if (labels.length === 0) return findService(service, entry, zone)
   const last = labels.pop()!
-  if (last.startsWith('_')) return findPorts(name, service, entry, last.slice(1), labels)
+  if (last.startsWith('_')) return findPorts(name, service, entry, last.slice(1), labels, zone)
   if (labels.length > 0) return undefined
   const endpoints = records.endpoints(namespace, own).filter((endpoint) => endpoint.label === last)
-  return endpoints.length === 0 ? undefined : withPorts(name, service, endpoints)
+  return endpoints.length === 0 ? undefined : withPorts(name, service, endpoints, zone)
 }
 
-/** Any address has a name in every namespace: whether there is such a pod is not looked up. */
-function findPod(name: string, label: string): Found {
+/** A pod by its address with dashes; `insecure` does not look whether there is one. */
+function findPod(name: string, namespace: string, label: string, records: Records, zone: Zone): Found {
+  if (zone.pods === 'disabled') return undefined
   const isFourNumbers = /^\d{1,3}(-\d{1,3}){3}$/.test(label)
   const address = canonicalIp(label.replaceAll('-', isFourNumbers ? '.' : ':'))
-  return address === undefined ? undefined : toAddresses(name, [address])
+  if (address === undefined || (zone.pods === 'verified' && !records.hasPod(namespace, address))) return undefined
+  return toAddresses(name, [address], zone)
 }
 
-function findService(service: string, entry: ServiceEntry): Found {
+function findService(service: string, entry: ServiceEntry, zone: Zone): Found {
   switch (entry.kind) {
     case 'alias':
       // An address is no name to lead to.
       return entry.target === '' || parseIp(entry.target) !== undefined
         ? undefined
-        : [newRecord(service, 'CNAME', entry.target)]
+        : [newRecord(service, 'CNAME', entry.target, zone)]
     case 'address':
       return [
-        ...toAddresses(service, entry.addresses),
+        ...toAddresses(service, entry.addresses, zone),
         ...toPorts(
           service,
           entry.ports.map((port) => ({ port, target: service })),
+          zone,
         ),
       ]
     case 'headless':
-      return entry.endpoints.length === 0 ? undefined : withPorts(service, service, entry.endpoints)
+      return entry.endpoints.length === 0 ? undefined : withPorts(service, service, entry.endpoints, zone)
   }
 }
 
 /** Records of endpoints under a name: addresses, and where their ports are. */
-function withPorts(name: string, service: string, endpoints: readonly ServiceEndpoint[]): DnsRecord[] {
+function withPorts(name: string, service: string, endpoints: readonly ServiceEndpoint[], zone: Zone): DnsRecord[] {
   const addresses = [...new Set(endpoints.map((endpoint) => endpoint.address))]
   return [
-    ...toAddresses(name, addresses),
+    ...toAddresses(name, addresses, zone),
     ...toPorts(
       name,
       endpoints.flatMap(({ label, ports }) => ports.map((port) => ({ port, target: `${label}.${service}` }))),
+      zone,
     ),
   ]
 }
@@ -149,6 +182,7 @@ function findPorts(
   entry: ServiceEntry,
   protocol: string,
   rest: readonly string[],
+  zone: Zone,
 ): Found {
   if (entry.kind === 'alias' || rest.length > 1 || (rest.length === 1 && !rest[0]!.startsWith('_'))) return undefined
   const wanted = rest[0]?.slice(1)
@@ -162,13 +196,14 @@ function findPorts(
       : toPorts(
           name,
           ports.map((port) => ({ port, target: service })),
+          zone,
         )
   }
   const endpoints = entry.endpoints
     .map((endpoint) => ({ ...endpoint, ports: endpoint.ports.filter(fits) }))
     .filter((endpoint) => endpoint.ports.length > 0)
   if (endpoints.length === 0) return undefined
-  return wanted === undefined ? [] : withPorts(name, service, endpoints).filter((record) => record.type === 'SRV')
+  return wanted === undefined ? [] : withPorts(name, service, endpoints, zone).filter((record) => record.type === 'SRV')
 }
 
 /** The addresses of what SRV and NS records lead to, once each. */
@@ -181,32 +216,45 @@ function findTargets(answers: readonly DnsRecord[], records: Records, zone: Zone
   )
 }
 
-function negative(code: 'NOERROR' | 'NXDOMAIN', zone: Zone, answers: readonly DnsRecord[] = []): Answer {
-  return { do: 'reply', reply: { code, authoritative: true, answers, authority: [startOfAuthority(zone)] } }
+function negative(
+  code: 'NOERROR' | 'NXDOMAIN',
+  zone: Zone,
+  answers: readonly DnsRecord[] = [],
+  apex = zone.domain,
+): Answer {
+  return { do: 'reply', reply: { code, authoritative: true, answers, authority: [startOfAuthority(zone, apex)] } }
 }
 
 /** The serial does not move: nobody copies this zone. */
-const startOfAuthority = (zone: Zone): DnsRecord =>
-  newRecord(zone.domain, 'SOA', {
+const startOfAuthority = (zone: Zone, apex = zone.domain): DnsRecord => {
+  const data = {
     mname: `ns.dns.${zone.domain}`,
     rname: `hostmaster.${zone.domain}`,
     serial: 1,
     refresh: 7200,
     retry: 1800,
     expire: 86_400,
-    minimum: timeToLive,
-  })
+    minimum: zone.ttl,
+  }
+  return newRecord(apex, 'SOA', data, zone)
+}
 
-const newRecord = (name: string, type: string, data: unknown): DnsRecord => ({ name, type, ttl: timeToLive, data })
+const newRecord = (name: string, type: string, data: unknown, { ttl }: Zone): DnsRecord => ({ name, type, ttl, data })
 
-const toAddresses = (name: string, addresses: readonly string[]): DnsRecord[] =>
-  addresses.map((address) => newRecord(name, address.includes(':') ? 'AAAA' : 'A', address))
+const toAddresses = (name: string, addresses: readonly string[], zone: Zone): DnsRecord[] =>
+  addresses.map((address) => newRecord(name, address.includes(':') ? 'AAAA' : 'A', address, zone))
 
 /** SRV records of equal weight, each place once. */
-function toPorts(name: string, places: readonly { readonly port: NamedPort; readonly target: string }[]): DnsRecord[] {
+function toPorts(
+  name: string,
+  places: readonly { readonly port: NamedPort; readonly target: string }[],
+  zone: Zone,
+): DnsRecord[] {
   const distinct = new Map(places.map(({ port, target }) => [`${port.port} ${target}`, { port: port.port, target }]))
   const weight = Math.max(1, Math.floor(100 / distinct.size))
-  return [...distinct.values()].map(({ port, target }) => newRecord(name, 'SRV', { priority: 0, weight, port, target }))
+  return [...distinct.values()].map(({ port, target }) =>
+    newRecord(name, 'SRV', { priority: 0, weight, port, target }, zone),
+  )
 }
 
 function rotate<T>(list: readonly T[], turn: number): readonly T[] {
@@ -216,7 +264,7 @@ function rotate<T>(list: readonly T[], turn: number): readonly T[] {
 }
 
 /** The address that a whole name below in-addr.arpa or ip6.arpa means. */
-function readReverseName(labels: readonly string[]): string | undefined {
+export function readReverseName(labels: readonly string[]): string | undefined {
   const end = labels.slice(-2).join('.')
   const digits = labels.slice(0, -2).toReversed()
   if (end === 'in-addr.arpa' && digits.length === 4) return canonicalIp(digits.join('.'))

@@ -29,3 +29,11 @@ declare module 'dns-packet' {
   export function decode(bytes: Buffer): Required<Packet> & Readonly<Record<`flag_${string}`, boolean>>
   export function encode(packet: object): Buffer
 }
+
+/** The numbers and names of record types. */
+declare module 'dns-packet/types.js' {
+  /** `UNKNOWN_65` for a number without a name. */
+  export function toString(type: number): string
+  /** 0 for a name that stands for nothing. */
+  export function toType(name: string): number
+}

@@ -1,24 +1,40 @@
-/** Asks the servers that the node itself asks, for names that are not the cluster's; keeps their replies for a short time. */
-import type { Clock } from '#lib/clock.ts'
-import type { Random } from '#lib/random.ts'
-import { randomInteger } from '#lib/random.ts'
-import { canonicalIp } from '#lib/net/ip.ts'
+/** Passes questions on to other servers, as a `forward` of the Corefile says. */
+import { randomInt } from 'node:crypto'
 
+import type { Clock } from '#lib/clock.ts'
+import { canonicalIp } from '#lib/net/ip.ts'
+import type { Random } from '#lib/random.ts'
+
+import type { ForwardSettings } from './corefile/settings.ts'
 import type { Exchange, Upstream } from './exchange.ts'
 import type { Query } from './message.ts'
-import { encodeQuestion, findTimesToLive, isCut, isReplyTo, questionKey, readdressReply } from './relay.ts'
+import { readQuery } from './message.ts'
+import { encodeQuestion, isCut, isReplyTo, readdressReply } from './relay.ts'
+import { upstreams } from './upstreams.ts'
 
 export interface ForwarderOptions {
   readonly clock: Clock
   readonly random: Random
   readonly exchange: Exchange
-  /** Asked before each question, so that a changed configuration is followed. */
-  upstreams(): readonly Upstream[]
+  readonly settings: ForwardSettings
+  /** The servers that `settings.to` stands for now. */
+  servers(): readonly Upstream[]
+  readonly observe?: ForwardObserver
+  readonly signal: AbortSignal
+}
+
+export interface ForwardObserver {
+  /** A server replied after so many seconds with this code. */
+  replied(upstream: Upstream, code: number, seconds: number): void
+  probeFailed(upstream: Upstream): void
+  /** None of several servers, or of one, replied. */
+  allFailed(query: Query): void
+  rejected(): void
 }
 
 export interface Forwarder {
-  /** The reply for this very client; nothing when no server gave one in time or too many questions wait. Never rejects. */
-  ask(query: Query, signal: AbortSignal): Promise<Buffer | undefined>
+  /** The reply, made out to the query; nothing when no server gave one in time, `busy` when too many questions wait. Never rejects. */
+  ask(query: Query, transport: 'udp' | 'tcp'): Promise<Buffer | 'busy' | undefined>
   /** How many questions wait for a server. */
   readonly waiting: number
 }
@@ -27,122 +43,108 @@ export interface Forwarder {
 const patienceMs = 2_000
 /** All servers together have so long; resolvers give up after five seconds. */
 const wholePatienceMs = 4_500
-const mostWaiting = 500
-/** Replies are kept no longer, whatever their time to live. */
-const longestKept = 30
-const mostKept = 2_000
-/** Larger replies are not kept. */
-const largestKept = 4_096
+/** Each question that waits has a socket. */
+const mostWaiting = 1_000
 
-interface Kept {
-  readonly reply: Buffer
-  readonly timesToLive: readonly number[]
-  readonly since: number
-  readonly until: number
-}
+/** Numbers of questions cannot be guessed from earlier ones, or others could reply to them. */
+const newId = (): number => randomInt(65_536)
 
 export function forwarder(options: ForwarderOptions): Forwarder {
-  const { clock, random, exchange } = options
-  const kept = new Map<string, Kept>()
-  const waiting = new Map<string, Promise<Kept | undefined>>()
-  /** The server that replied last; the others are asked when it does not. */
-  let preferred: string | undefined
+  const { clock, exchange, settings, observe, signal } = options
+  const limit = settings.maxConcurrent === 0 ? mostWaiting : Math.min(settings.maxConcurrent, mostWaiting)
+  let waiting = 0
 
-  const askOne = async (query: Query, upstream: Upstream, signal: AbortSignal): Promise<Buffer> => {
-    const question = encodeQuestion(query, randomInteger(random, 65_536))
+  const askOne = async (query: Query, upstream: Upstream, overTcp: boolean, until: AbortSignal): Promise<Buffer> => {
+    const question = encodeQuestion(query, newId())
     const isReply = (bytes: Buffer): boolean => isReplyTo(question, bytes, query)
-    const reply = await exchange(question, upstream, 'udp', isReply, signal)
-    return isCut(reply) ? await exchange(question, upstream, 'tcp', isReply, signal) : reply
+    if (overTcp) return exchange(question, upstream, 'tcp', isReply, until)
+    const reply = await exchange(question, upstream, 'udp', isReply, until)
+    return isCut(reply) ? await exchange(question, upstream, 'tcp', isReply, until) : reply
   }
 
-  const askAll = async (query: Query, signal: AbortSignal): Promise<Buffer | undefined> => {
-    const deadline = clock.now() + wholePatienceMs
+  const servers = upstreams({
+    clock,
+    random: options.random,
+    settings,
+    list: options.servers,
+    probe: (upstream, until) => askOne(probeQuery, upstream, settings.forceTcp, until),
+    probeFailed: (upstream) => observe?.probeFailed(upstream),
+    signal,
+  })
+
+  const askAll = async (query: Query, overTcp: boolean): Promise<Buffer | undefined> => {
+    const began = clock.now()
     let failure: Buffer | undefined
-    const upstreams = options.upstreams()
-    for (const upstream of upstreams.toSorted((a, b) => rank(a) - rank(b))) {
-      const left = Math.min(patienceMs, deadline - clock.now())
+    const order = servers.order()
+    for (const upstream of order) {
+      const asked = clock.now()
+      const left = Math.min(patienceMs, began + wholePatienceMs - asked)
       if (left <= 0 || signal.aborted) break
       const patience = new AbortController()
       using _timer = clock.after(left, () => patience.abort(new Error(`no reply from ${upstream.address}`)))
       try {
-        const reply = await askOne(query, upstream, AbortSignal.any([signal, patience.signal]))
+        const reply = await askOne(query, upstream, overTcp, AbortSignal.any([signal, patience.signal]))
         const code = reply[3]! & 0xf
+        observe?.replied(upstream, code, (clock.now() - asked) / 1000)
+        servers.replied(upstream)
         // Another server may know better than one that failed (2) or does not serve us (5).
-        if (code === 2 || code === 5) {
-          failure = reply
-          continue
-        }
-        preferred = upstream.address
-        return reply
+        if (code !== 2 && code !== 5) return reply
+        failure = reply
       } catch {
-        if (preferred === upstream.address) preferred = undefined
+        servers.failed(upstream)
       }
     }
+    if (failure === undefined && order.length > 0 && !signal.aborted) observe?.allFailed(query)
     return failure
-  }
-  const rank = (upstream: Upstream): number => (upstream.address === preferred ? 0 : 1)
-
-  const fetch = async (query: Query, key: string, signal: AbortSignal): Promise<Kept | undefined> => {
-    const reply = await askAll(query, signal)
-    if (reply === undefined) return undefined
-    const timesToLive = findTimesToLive(reply)
-    if (timesToLive === undefined) return undefined
-    const code = reply[3]! & 0xf
-    const seconds = Math.min(longestKept, ...timesToLive.map((at) => reply.readUInt32BE(at)))
-    const isKept = (code === 0 || code === 3) && timesToLive.length > 0 && seconds > 0 && reply.length <= largestKept
-    const since = clock.now()
-    const entry = { reply, timesToLive, since, until: since + (isKept ? seconds * 1000 : 0) }
-    if (isKept) keep(key, entry)
-    return entry
-  }
-  const keep = (key: string, entry: Kept): void => {
-    kept.delete(key)
-    kept.set(key, entry)
-    for (const oldest of kept.keys()) {
-      if (kept.size <= mostKept) break
-      kept.delete(oldest)
-    }
   }
 
   return {
     get waiting() {
-      return waiting.size
+      return waiting
     },
-    async ask(query, signal) {
-      const key = questionKey(query)
-      let entry = kept.get(key)
-      if (entry !== undefined && entry.until <= clock.now()) {
-        kept.delete(key)
-        entry = undefined
+    async ask(query, transport) {
+      if (waiting >= limit) {
+        observe?.rejected()
+        return 'busy'
       }
-      if (entry === undefined) {
-        let pending = waiting.get(key)
-        if (pending === undefined) {
-          if (waiting.size >= mostWaiting) return undefined
-          pending = fetch(query, key, signal).finally(() => waiting.delete(key))
-          waiting.set(key, pending)
-        }
-        entry = await pending
+      waiting++
+      try {
+        const overTcp = settings.forceTcp || (transport === 'tcp' && !settings.preferUdp)
+        const reply = await askAll(query, overTcp)
+        return reply === undefined ? undefined : readdressReply(reply, query, 0, [])
+      } finally {
+        waiting--
       }
-      if (entry === undefined) return undefined
-      return readdressReply(entry.reply, query, Math.floor((clock.now() - entry.since) / 1000), entry.timesToLive)
     },
   }
 }
+
+/** The question for the servers of the root, which every server can answer. */
+const probeQuery = readQuery(Buffer.from('000001000001000000000000' + '00' + '0002' + '0001', 'hex')) as Query
 
 /**
  * The servers named in a resolv.conf, at most three. Addresses where the cluster's own DNS listens are left out, and with them
  * questions that would come back to us; `own` are those addresses.
  */
 export function readUpstreams(text: string, own: readonly string[]): readonly Upstream[] {
-  const upstreams: Upstream[] = []
+  const found: Upstream[] = []
   const isOwn = new Set(own.map((address) => canonicalIp(address)))
   for (const line of text.split('\n')) {
     const [word, written = ''] = line.trim().split(/\s+/)
     const address = canonicalIp(written)
     if (word !== 'nameserver' || address === undefined || isOwn.has(address)) continue
-    if (!upstreams.some((upstream) => upstream.address === address)) upstreams.push({ address, port: 53 })
-    if (upstreams.length === 3) break
+    if (!found.some((upstream) => upstream.address === address)) found.push({ address, port: 53 })
+    if (found.length === 3) break
   }
-  return upstreams
+  return found
+}
+
+/** The domains of the search list of a resolv.conf: of several lines the last one counts. */
+export function readSearchList(text: string): readonly string[] {
+  let domains: readonly string[] = []
+  for (const line of text.split('\n')) {
+    const [word, ...rest] = line.trim().split(/\s+/)
+    if (word === 'search') domains = rest.map((domain) => domain.toLowerCase().replace(/\.$/, ''))
+  }
+  return domains.filter((domain) => domain !== '')
 }

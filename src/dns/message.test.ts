@@ -226,6 +226,8 @@ describe('messages that are passed on', () => {
   it('reads its records', () =>
     assert.deepEqual(readReply(replyTo()), {
       code: 'NOERROR',
+      authoritative: false,
+      authority: [],
       answers: [
         { ...answers[0], name: 'web.default.svc.cluster.local' },
         { ...answers[1], name: 'x.y' },

@@ -1,15 +1,16 @@
 /**
- * DNS messages as bytes. `dns-packet` reads messages and writes the data of records; here are the parts that it lacks or is
- * too lenient about: queries are checked before they are read, names are compressed, replies are cut to a size.
+ * DNS messages as bytes. `dns-packet` reads replies and writes the data of records; here are the parts that it lacks or is
+ * too lenient about: queries are read and checked in one walk, names are compressed, replies are cut to a size.
  */
-import { decode, record } from 'dns-packet'
+import { record } from 'dns-packet'
+import { toString as typeName, toType } from 'dns-packet/types.js'
 
 /** One record. Names are in lower case and without a dot at the end. */
 export interface DnsRecord {
   readonly name: string
   readonly type: string
   readonly ttl: number
-  /** As `dns-packet` has it: text for A, AAAA, CNAME, PTR and TXT, an object for SRV and SOA. */
+  /** As `dns-packet` has it: text for A, AAAA, CNAME, PTR and TXT, an object for SRV and SOA, bytes for types that it does not know. */
   readonly data: unknown
 }
 
@@ -23,6 +24,8 @@ const resultCodes: Readonly<Record<ResultCode, number>> = {
   REFUSED: 5,
   BADVERS: 16,
 }
+
+export const isResultCode = (word: string): word is ResultCode => Object.hasOwn(resultCodes, word)
 
 /** A question, with what of its message a reply needs. */
 export interface Query {
@@ -41,6 +44,15 @@ export interface Query {
   readonly edns?: { readonly size: number; readonly dnssecOk: boolean }
 }
 
+/** The same question about another name; nothing when that is none. */
+export function withName(query: Query, name: string): Query | undefined {
+  const labels = name === '' ? [] : name.split('.')
+  if (labels.some((label) => label === '' || label.length > 63) || name.length > 253) return undefined
+  const parts = labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')]))
+  const end = query.questionBytes.subarray(-4)
+  return { ...query, labels, questionBytes: Buffer.concat([...parts, Buffer.from([0]), end]) }
+}
+
 /** A message that got no further than this: nothing to say, or only that it is wrong. */
 export type Unreadable = { readonly ignore: true } | { readonly reply: Buffer }
 
@@ -49,6 +61,10 @@ export const largestQuery = 4096
 /** What we take over UDP, and say so. Larger messages may be lost in pieces (dnsflagday.net/2020). */
 const ednsSize = 1232
 export const headerSize = 12
+/** The record of EDNS, when it says no options. */
+export const optionsSize = 11
+/** The type of the record that carries the options of EDNS. */
+export const optionsType = 41
 export const truncatedFlag = 0x0200
 
 /** Reads a query, or says what to do with a message that is none. */
@@ -65,28 +81,68 @@ export function readQuery(bytes: Buffer): Query | Unreadable {
   if (counts[0] !== 1 || counts[1] !== 0 || counts[2] !== 0 || counts[3]! > 8) return refuse('FORMERR')
   const name = readName(bytes, headerSize)
   if (name === undefined || name.end + 4 > bytes.length) return refuse('FORMERR')
-  let message: ReturnType<typeof decode>
-  try {
-    message = decode(bytes)
-  } catch {
-    return refuse('FORMERR')
-  }
-  const options = message.additionals.filter((each) => each.type === 'OPT')
-  if (options.length > 1) return refuse('FORMERR')
+  const options = readOptions(bytes, name.end + 4, counts[3]!)
+  if (options === undefined) return refuse('FORMERR')
   const query: Query = {
     id,
     labels: name.labels.map((label) => label.toLowerCase()),
-    type: message.questions[0]!.type,
+    type: typeName(bytes.readUInt16BE(name.end)),
     isInternet: bytes.readUInt16BE(name.end + 2) === 1,
     questionBytes: bytes.subarray(headerSize, name.end + 4),
     recursionDesired: (flags & 0x0100) !== 0,
     checkingDisabled: (flags & 0x0010) !== 0,
-    ...(options[0] === undefined
-      ? {}
-      : { edns: { size: Math.max(512, options[0].udpPayloadSize ?? 512), dnssecOk: options[0].flag_do ?? false } }),
+    ...('size' in options ? { edns: { size: options.size, dnssecOk: options.dnssecOk } } : {}),
   }
-  if ((options[0]?.ednsVersion ?? 0) !== 0) return { reply: encodeReply(query, { code: 'BADVERS' }, 512) }
+  if ('version' in options && options.version !== 0) return { reply: encodeReply(query, { code: 'BADVERS' }, 512) }
   return query
+}
+
+/**
+ * Walks over the additional records, of which only the one of type OPT says something; what it says in options we do not
+ * know. Nothing when the records do not fill the message, or there are several of that type.
+ */
+function readOptions(
+  bytes: Buffer,
+  from: number,
+  count: number,
+): { readonly size: number; readonly dnssecOk: boolean; readonly version: number } | object | undefined {
+  let found: { size: number; dnssecOk: boolean; version: number } | undefined
+  let at = from
+  for (let left = count; left > 0; left--) {
+    const isRoot = bytes[at] === 0
+    at = skipName(bytes, at)
+    if (at + 10 > bytes.length) return undefined
+    const length = bytes.readUInt16BE(at + 8)
+    if (bytes.readUInt16BE(at) === optionsType) {
+      if (found !== undefined || !isRoot || !isOptionList(bytes, at + 10, length)) return undefined
+      const size = Math.max(512, bytes.readUInt16BE(at + 2))
+      found = { size, dnssecOk: (bytes[at + 6]! & 0x80) !== 0, version: bytes[at + 5]! }
+    }
+    at += 10 + length
+    if (at > bytes.length) return undefined
+  }
+  return found ?? {}
+}
+
+/** Whether so many bytes are options: a code, a length and so many bytes each. */
+function isOptionList(bytes: Buffer, from: number, length: number): boolean {
+  const end = from + length
+  if (end > bytes.length) return false
+  let at = from
+  while (at + 4 <= end) at += 4 + bytes.readUInt16BE(at + 2)
+  return at === end
+}
+
+/** Where a name that begins at a place ends. */
+export function skipName(bytes: Buffer, from: number): number {
+  let at = from
+  while (at < bytes.length) {
+    const length = bytes[at]!
+    if (length === 0) return at + 1
+    if ((length & 0xc0) === 0xc0) return at + 2
+    at += 1 + length
+  }
+  return at
 }
 
 function readName(bytes: Buffer, at: number): { labels: string[]; end: number } | undefined {
@@ -160,29 +216,18 @@ function encodeHeader(id: number, flags: number, code: ResultCode): Buffer {
 }
 
 export function encodeOptions(dnssecOk: boolean, codeHigh: number): Buffer {
-  const bytes = Buffer.alloc(11)
-  bytes.writeUInt16BE(41, 1)
+  const bytes = Buffer.alloc(optionsSize)
+  bytes.writeUInt16BE(optionsType, 1)
   bytes.writeUInt16BE(ednsSize, 3)
   bytes[5] = codeHigh
   bytes[7] = dnssecOk ? 0x80 : 0
   return bytes
 }
 
-export const recordTypes: Readonly<Record<string, number>> = {
-  A: 1,
-  NS: 2,
-  CNAME: 5,
-  SOA: 6,
-  PTR: 12,
-  TXT: 16,
-  AAAA: 28,
-  SRV: 33,
-}
-
 /** Only the owner's name is compressed: old clients read compressed names in the data of some types and not of others. */
 function encodeRecord({ name, type, ttl, data }: DnsRecord, at: number, names: ReadonlyMap<string, number>): Buffer {
-  const number = recordTypes[type]
-  if (number === undefined) throw new TypeError(`Cannot write a DNS record of type "${type}"`)
+  const number = toType(type)
+  if (number === 0) throw new TypeError(`Cannot write a DNS record of type "${type}"`)
   const fixed = Buffer.alloc(8)
   fixed.writeUInt16BE(number, 0)
   fixed.writeUInt16BE(1, 2)

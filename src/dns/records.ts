@@ -4,6 +4,7 @@
  * the bytes, forward.ts asks others, server.ts listens, dns.ts is the component of one node.
  */
 import type { Namespace } from '#api/core/v1/namespace.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { Endpoint, EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import type { KubeObject } from '#api/resource.ts'
@@ -45,6 +46,8 @@ export interface Records {
   endpoints(namespace: string, name: string): readonly ServiceEndpoint[]
   /** The names, without the cluster's domain, that an address has: of a service, else of endpoints. */
   namesOf(address: string): readonly string[]
+  /** Whether a pod of a namespace has this address, as far as pods are followed. */
+  hasPod(namespace: string, address: string): boolean
 }
 
 const serviceNameLabel = 'kubernetes.io/service-name'
@@ -54,19 +57,11 @@ export function clusterRecords(
   services: Indexed<Service>,
   slices: Indexed<EndpointSlice>,
   namespaces: Pick<Lister<Namespace>, 'get'>,
+  pods: () => Pick<Lister<Pod>, 'byIndex'> | undefined = () => undefined,
 ): Records {
   services.addIndex('clusterAddress', clusterAddresses)
-  slices.addIndex('dnsService', (slice) => {
-    const name = slice.metadata.labels?.[serviceNameLabel]
-    return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
-  })
-  slices.addIndex('endpointAddress', (slice) =>
-    slice.metadata.labels?.[serviceNameLabel] === undefined
-      ? []
-      : new Set(
-          slice.endpoints.flatMap((endpoint) => endpoint.addresses.map((each) => canonicalIp(each) ?? []).flat()),
-        ),
-  )
+  slices.addIndex('dnsService', (slice) => serviceOf(slice) ?? [])
+  slices.addIndex('endpointAddress', endpointAddresses)
   const endpointsOf = (namespace: string, name: string): readonly ServiceEndpoint[] =>
     slices.byIndex('dnsService', `${namespace}/${name}`).flatMap(readEndpoints)
   return {
@@ -90,10 +85,33 @@ export function clusterRecords(
       })
       return [...new Set(names)].toSorted()
     },
+    hasPod: (namespace, address) =>
+      pods()
+        ?.byIndex(podAddressIndex, address)
+        .some(({ metadata }) => metadata.namespace === namespace) ?? false,
   }
 }
 
-const clusterAddresses = ({ spec }: Service): readonly string[] =>
+/** Pods by their addresses; those that share a node's are not told apart by it, and those that ended have none any more. */
+export const podAddressIndex = 'podAddress'
+export const podAddresses = ({ spec, status }: Pod): readonly string[] =>
+  spec.hostNetwork === true || status?.phase === 'Succeeded' || status?.phase === 'Failed'
+    ? []
+    : (status?.podIPs ?? []).map(({ ip }) => canonicalIp(ip ?? '')).filter((ip) => ip !== undefined)
+
+/** The service that a slice belongs to, as `namespace/name`, in a list; nothing for a slice of none. */
+export function serviceOf({ metadata }: EndpointSlice): readonly [string] | undefined {
+  const name = metadata.labels?.[serviceNameLabel]
+  return name === undefined ? undefined : [`${metadata.namespace}/${name}`]
+}
+
+/** All addresses of a slice, ready or not. */
+export function endpointAddresses(slice: EndpointSlice): ReadonlySet<string> {
+  const written = serviceOf(slice) === undefined ? [] : slice.endpoints.flatMap(({ addresses }) => addresses)
+  return new Set(written.map((text) => canonicalIp(text)).filter((ip) => ip !== undefined))
+}
+
+export const clusterAddresses = ({ spec }: Service): readonly string[] =>
   (spec.clusterIPs ?? [spec.clusterIP ?? '']).map((text) => canonicalIp(text)).filter((ip) => ip !== undefined)
 
 const readPort = (port: { name?: string; protocol?: string; port?: number }): NamedPort => ({

@@ -2,29 +2,46 @@
 import { decode } from 'dns-packet'
 import type { DecodedRecord } from 'dns-packet'
 
-import { encodeOptions, encodeReply, headerSize, recordTypes, truncatedFlag } from './message.ts'
-import type { DnsRecord, Query } from './message.ts'
+import { encodeOptions, encodeReply, headerSize, optionsType, skipName, truncatedFlag } from './message.ts'
+import type { DnsRecord, Query, Reply } from './message.ts'
+import { isResultCode } from './message.ts'
 
-/** The reply of another server, as far as it is ours to look at; nothing when it cannot be read. */
-export function readReply(
-  bytes: Buffer,
-): { readonly code: string; readonly answers: readonly DnsRecord[] } | undefined {
+/** The reply of another server in parts; nothing when it cannot be read. */
+export function readReply(bytes: Buffer): Reply | undefined {
   try {
-    const { rcode, answers, flag_qr: isReply } = decode(bytes)
+    const { rcode, answers, authorities, flag_qr: isReply, flag_aa: authoritative } = decode(bytes)
     if (!isReply) return undefined
-    return { code: rcode, answers: answers.filter(isWritable).map(toRecord) }
+    const code = isResultCode(rcode) ? rcode : 'SERVFAIL'
+    return {
+      code,
+      authoritative: authoritative === true,
+      answers: toRecords(answers),
+      authority: toRecords(authorities),
+    }
   } catch {
     return undefined
   }
 }
 
-const isWritable = (each: DecodedRecord): boolean => each.type in recordTypes && each.data !== undefined
-const toRecord = ({ name, type, ttl = 0, data }: DecodedRecord): DnsRecord => ({
-  name: name.toLowerCase().replace(/\.$/, ''),
-  type,
-  ttl,
-  data,
-})
+const toRecords = (decoded: readonly DecodedRecord[]): readonly DnsRecord[] =>
+  decoded
+    .filter((each) => each.type !== 'OPT' && each.data !== undefined)
+    .map(({ name, type, ttl = 0, data }) => ({ name: name.toLowerCase().replace(/\.$/, ''), type, ttl, data }))
+
+/**
+ * Of the records of a reply those that answer a question about `name`: its own, and those of the names that its aliases lead
+ * to. What else a server tells without having been asked is not believed.
+ */
+export function answersAbout(name: string, answers: readonly DnsRecord[]): readonly DnsRecord[] {
+  const names = new Set([name])
+  // An alias may stand behind what it leads to.
+  for (let size = 0; size !== names.size;) {
+    size = names.size
+    for (const { name: owner, type, data } of answers)
+      if (type === 'CNAME' && names.has(owner)) names.add(String(data).toLowerCase().replace(/\.$/, ''))
+  }
+  return answers.filter((each) => names.has(each.name))
+}
 
 /** Where the times to live stand in a message, so that they can be counted down in place; nothing when it cannot be read. */
 export function findTimesToLive(bytes: Buffer): readonly number[] | undefined {
@@ -35,21 +52,11 @@ export function findTimesToLive(bytes: Buffer): readonly number[] | undefined {
     at = skipName(bytes, at)
     if (at + 10 > bytes.length) return undefined
     // The place of a time to live means something else in options.
-    if (bytes.readUInt16BE(at) !== 41) offsets.push(at + 4)
+    if (bytes.readUInt16BE(at) !== optionsType) offsets.push(at + 4)
     at += 10 + bytes.readUInt16BE(at + 8)
     if (at > bytes.length) return undefined
   }
   return offsets
-}
-
-function skipName(bytes: Buffer, at: number): number {
-  while (at < bytes.length) {
-    const length = bytes[at]!
-    if (length === 0) return at + 1
-    if ((length & 0xc0) === 0xc0) return at + 2
-    at += 1 + length
-  }
-  return at
 }
 
 /** Another server's reply for a client that takes `size` bytes: as it is, or only the word that it was cut. */
@@ -86,19 +93,27 @@ export function isReplyTo(question: Buffer, reply: Buffer, query: Query): boolea
   )
 }
 
-/** A reply made the reply to a client that asked the same, perhaps in another case, `ageSeconds` after it came. */
+/**
+ * A reply made the reply to a client that asked the same, perhaps in another case, `ageSeconds` after it came. No client may
+ * keep it longer than it is kept here, for `mostSeconds` since it came.
+ */
 export function readdressReply(
   reply: Buffer,
   query: Query,
   ageSeconds: number,
   timesToLive: readonly number[],
+  mostSeconds = Infinity,
 ): Buffer {
   const bytes = Buffer.from(reply)
   bytes.writeUInt16BE(query.id, 0)
   const flags = bytes.readUInt16BE(2) & ~0x0110
   bytes.writeUInt16BE(flags | (query.recursionDesired ? 0x0100 : 0) | (query.checkingDisabled ? 0x0010 : 0), 2)
   query.questionBytes.copy(bytes, headerSize)
-  for (const at of timesToLive) bytes.writeUInt32BE(Math.max(0, bytes.readUInt32BE(at) - ageSeconds), at)
+  for (const at of timesToLive) {
+    const written = bytes.readUInt32BE(at)
+    // What was kept longer than it says is of no use to anybody for long.
+    bytes.writeUInt32BE(Math.max(0, Math.min(written, mostSeconds) - ageSeconds), at)
+  }
   return bytes
 }
 

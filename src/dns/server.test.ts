@@ -7,12 +7,15 @@ import { decode, encode } from 'dns-packet'
 
 import { SimulatedClock } from '#lib/clock.ts'
 
+import { AnswerCache } from './answerCache.ts'
+import type { Zone } from './answer.ts'
+import { readCorefile, usualCorefile } from './corefile/corefile.ts'
 import { socketExchange } from './exchange.ts'
 import type { Forwarder } from './forward.ts'
 import type { Query } from './message.ts'
+import { nameServer } from './nameServer.ts'
 import type { Records } from './records.ts'
 import { responder } from './respond.ts'
-import type { ResponderOptions } from './respond.ts'
 import { listenDns } from './server.ts'
 
 const local = '127.0.0.1'
@@ -30,6 +33,7 @@ const records: Records = {
     throw new Error('a bug')
   },
   namesOf: () => [],
+  hasPod: () => false,
 }
 /** Knows one name; another does not exist and for the rest there is no reply. */
 const upstream: Forwarder = {
@@ -37,28 +41,48 @@ const upstream: Forwarder = {
   ask: async (query: Query) => {
     const name = query.labels.join('.')
     const reply = { type: 'response', id: query.id, questions: [{ name, type: query.type }] }
+    const stranger = { name: 'other.example.com', type: 'A', ttl: 9, data: '192.0.2.66' }
     if (name === 'www.example.com')
       return encode({
         ...reply,
-        answers: Array.from({ length: 40 }, (_, i) => ({ name, type: 'A', ttl: 9, data: `192.0.2.${i}` })),
+        answers: [
+          ...Array.from({ length: 40 }, (_, i) => ({ name, type: 'A', ttl: 9, data: `192.0.2.${i}` })),
+          stranger,
+        ],
       })
     return name === 'gone.example.com' ? encode({ ...reply, flags: 3 }) : undefined
   },
 }
 
-async function start(rest: Partial<ResponderOptions> = {}) {
+const usual = readCorefile(usualCorefile('cluster.local'))[0]!
+const zone: Zone = {
+  domain: 'cluster.local',
+  serverAddresses: ['10.96.0.10'],
+  ranges: [],
+  reverseZones: ['in-addr.arpa', 'ip6.arpa'],
+  pods: 'insecure',
+  ttl: 30,
+  fallthrough: [],
+}
+
+async function start(isUpstream: (address: string) => boolean = () => false) {
   const problems: string[] = []
   const seen: string[] = []
   const clock = new SimulatedClock()
-  const respond = responder({
-    records,
-    zone: { domain: 'cluster.local', serverAddresses: ['10.96.0.10'], ranges: [] },
-    forwarder: upstream,
-    isUpstream: () => false,
-    observe: (query, client, code) => void seen.push(`${client.transport} ${query?.type} ${code}`),
+  const blocks = [{ settings: usual, zones: [zone], forwards: [{ settings: usual.forwards[0]!, forwarder: upstream }] }]
+  const names = nameServer({ blocks, records, isUpstream, searchListOf: () => undefined })
+  const { respond } = responder({
+    nameServer: () => names,
+    answers: new AnswerCache(),
+    observer: {
+      seriesOf: (query, client, code, plugin) => ({
+        replied: () => void seen.push(`${client.transport} ${query?.type} ${code} ${plugin}`),
+      }),
+      logs: () => false,
+      log: () => {},
+    },
     report: (problem, error) => void problems.push(`${problem}: ${(error as Error).message}`),
-    signal: new AbortController().signal,
-    ...rest,
+    now: () => clock.now() / 1000,
   })
   const server = await listenDns({
     address: local,
@@ -90,7 +114,7 @@ describe('the DNS server', () => {
     await using server = await start()
     assert.equal(await server.ask('web.default.svc.cluster.local'), 'NOERROR 1')
     assert.equal(await server.ask('web.default.svc.cluster.local', 'tcp'), 'NOERROR 1')
-    assert.deepEqual(server.seen, ['udp A 0', 'tcp A 0'])
+    assert.deepEqual(server.seen, ['udp A 0 kubernetes', 'tcp A 0 kubernetes'])
   })
   it('cuts over UDP what the client cannot take, and sends all over TCP', async () => {
     await using server = await start()
@@ -99,7 +123,7 @@ describe('the DNS server', () => {
     assert.equal(await server.ask('many.default.svc.cluster.local', 'udp', edns), 'NOERROR 60')
     assert.equal(await server.ask('many.default.svc.cluster.local', 'tcp'), 'NOERROR 60')
     assert.equal(await server.ask('www.example.com'), 'NOERROR 0 cut')
-    assert.equal(await server.ask('www.example.com', 'tcp'), 'NOERROR 40')
+    assert.equal(await server.ask('www.example.com', 'tcp'), 'NOERROR 41')
   })
   it('passes other names on', async () => {
     await using server = await start()
@@ -112,7 +136,7 @@ describe('the DNS server', () => {
     assert.equal(await server.ask('lost.default.svc.cluster.local'), 'NXDOMAIN 1')
   })
   it('passes nothing on to those who ask, where they are those whom it would ask', async () => {
-    await using server = await start({ isUpstream: (address) => address === local })
+    await using server = await start((address) => address === local)
     assert.equal(await server.ask('www.example.com'), 'REFUSED 0')
     assert.equal(await server.ask('alias.default.svc.cluster.local'), 'SERVFAIL 1')
     assert.equal(await server.ask('web.default.svc.cluster.local'), 'NOERROR 1')

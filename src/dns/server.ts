@@ -77,43 +77,59 @@ export async function listenDns(options: DnsServerOptions): Promise<DnsServer> {
   }
 }
 
-/** Replies to the queries of one connection, one after another, until it is idle or says something that is none. */
+/** So many questions of one connection are looked at at once. */
+const mostPending = 64
+
+/**
+ * Replies to the queries of one connection as soon as each reply is there (RFC 7766, section 6.2.1.1), until it is idle or says
+ * something that is no query.
+ */
 function serveConnection(socket: Socket, { respond, clock }: DnsServerOptions): void {
   const client = { transport: 'tcp', address: socket.remoteAddress ?? '' } as const
   let received = Buffer.alloc(0)
-  let isBusy = false
+  let pending = 0
   let timer = clock.after(idleMs, () => socket.destroy())
   const rest = (): void => {
     timer[Symbol.dispose]()
     timer = clock.after(idleMs, () => socket.destroy())
   }
-  const next = async (): Promise<void> => {
-    if (isBusy) return
-    isBusy = true
-    while (received.length >= 2 && !socket.destroyed) {
+  const send = (reply: Buffer | undefined): void => {
+    if (socket.destroyed) return
+    if (reply === undefined) return void socket.destroy()
+    rest()
+    const prefix = Buffer.alloc(2)
+    prefix.writeUInt16BE(reply.length)
+    socket.write(Buffer.concat([prefix, reply]))
+  }
+  /** A client that does not read is asked for nothing more; the idle time ends the wait for it. */
+  const isFull = (): boolean => pending >= mostPending || socket.writableNeedDrain
+  const next = (): void => {
+    while (received.length >= 2 && !socket.destroyed && !isFull()) {
       const length = received.readUInt16BE(0)
       if (length > largestQuery) return void socket.destroy()
       if (received.length < 2 + length) break
       const message = received.subarray(2, 2 + length)
       received = received.subarray(2 + length)
-      const reply = await respond(message, client)
-      if (socket.destroyed) return
-      if (reply === undefined) return void socket.destroy()
-      rest()
-      const prefix = Buffer.alloc(2)
-      prefix.writeUInt16BE(reply.length)
-      // The idle time ends the wait for a client that does not read.
-      if (!socket.write(Buffer.concat([prefix, reply])))
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+      const reply = respond(message, client)
+      if (!(reply instanceof Promise)) {
+        send(reply)
+        continue
+      }
+      pending++
+      void reply.then((late) => {
+        pending--
+        send(late)
+        next()
+      })
     }
-    isBusy = false
-    if (received.length < 2 * largestQuery) socket.resume()
+    if (isFull() || received.length >= 2 * largestQuery) socket.pause()
+    else socket.resume()
   }
   socket.on('error', () => socket.destroy())
   socket.on('close', () => timer[Symbol.dispose]())
+  socket.on('drain', next)
   socket.on('data', (part: Buffer) => {
     received = Buffer.concat([received, part])
-    if (received.length >= 2 * largestQuery) socket.pause()
-    next().catch(() => socket.destroy())
+    next()
   })
 }

@@ -11,6 +11,8 @@ export interface LinearRegExp {
   test(text: string): boolean
   /** The parts of the text that it matches, from the left and without overlap. */
   findAll(text: string, most?: number): readonly string[]
+  /** The first part that it matches, and those of its groups, empty where they took no part; nothing without a match. */
+  match(text: string): readonly string[] | undefined
 }
 
 /** Expressions that are kept compiled; those of all schemas and rules together are rarely more. */
@@ -73,6 +75,11 @@ function compile(pattern: string): LinearRegExp | { readonly problem: string } {
       const matcher = linear.matcher(text)
       while (found.length < most && matcher.find()) found.push(matcher.group() ?? '')
       return found
+    },
+    match(text) {
+      const matcher = linear.matcher(text)
+      if (!matcher.find()) return undefined
+      return Array.from({ length: matcher.groupCount() + 1 }, (_, group) => matcher.group(group) ?? '')
     },
   }
 }

@@ -44,6 +44,7 @@ const objects: Readonly<Record<string, readonly object[]>> = {
       metadata: metadata('kube-dns', 'kube-system'),
       spec: {
         clusterIP: '10.96.0.10',
+        selector: { 'k8s-app': 'kube-dns' },
         ports: [
           { name: 'dns', port: 53, protocol: 'UDP' },
           { name: 'dns-tcp', port: 53, protocol: 'TCP' },
@@ -75,6 +76,7 @@ const objects: Readonly<Record<string, readonly object[]>> = {
       endpoints: Array.from({ length: 100 }, (_, i) => ({ addresses: [`10.244.1.${i + 2}`], hostname: `set-${i}` })),
     },
   ],
+  configmaps: [],
   namespaces: ['default', 'kube-system'].map((name) => ({ metadata: { name, uid: name, resourceVersion: '1' } })),
   pods: [],
   nodes: [],

@@ -37,6 +37,7 @@ interface Flags {
   readonly loadBalancerPool?: string
   /** False when services of type LoadBalancer are to get no addresses. */
   readonly loadBalancer?: boolean
+  readonly dns?: boolean
   readonly foreground?: boolean
 }
 
@@ -67,6 +68,7 @@ export const up: Command = {
         "addresses for services of type LoadBalancer (some of the nodes' own range)",
       )
       .option('--no-load-balancer', 'give services of type LoadBalancer no addresses')
+      .option('--no-dns', 'answer no DNS questions: a server in pods does, such as CoreDNS')
       .option('--foreground', 'stay, and end the cluster when interrupted')
       .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
   },
@@ -127,7 +129,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     if (error instanceof SettingsError) throw new UsageError(error.message)
     throw error
   }
-  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig, metrics } = flags
+  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig, metrics, dns } = flags
   const loadBalancer = {
     ...file.loadBalancer,
     ...(flags.loadBalancerPool === undefined ? {} : { pool: flags.loadBalancerPool }),
@@ -148,6 +150,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
       ...(metrics === false ? { metrics } : {}),
       ...(Object.keys(loadBalancer).length === 0 ? {} : { loadBalancer }),
+      ...(dns === false ? { dns } : {}),
     })
     // What is wrong in it is told now, not by a scheduler that does not start.
     if (config.schedulerConfig !== undefined) await readSchedulerFile(host.files, config.schedulerConfig)
@@ -177,6 +180,7 @@ function refuseOtherSettings(
   if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')
   if (flags.metrics === false) said.push('metrics')
   if (flags.loadBalancerPool !== undefined || flags.loadBalancer === false) said.push('loadBalancer')
+  if (flags.dns === false) said.push('dns')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
     if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue
