@@ -152,7 +152,6 @@ export const refusedAnnotations: Readonly<Record<string, { readonly why: string;
   'modsecurity-snippet': { why: 'snippets are refused: they would be instructions to the data plane of everybody' },
   'auth-tls-secret': { why: 'certificates of clients are not checked here', protects: true },
   'auth-tls-verify-client': { why: 'certificates of clients are not checked here', protects: true },
-  'auth-digest': { why: 'only basic authentication is supported', protects: true },
   'session-cookie-conditional-samesite-none': { why: 'cookies are the same for all browsers' },
   'connection-proxy-header': { why: 'connections to backends are always kept for further requests' },
   'custom-http-errors': { why: 'answers of backends are passed on as they are' },

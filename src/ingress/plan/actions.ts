@@ -8,7 +8,7 @@ import { authorityOf, certificateOf, type CertificateChoice } from './certificat
 import type { ClusterView, Problems } from './cluster.ts'
 import type { Entry } from './hosts.ts'
 import { unavailablePage } from './pages.ts'
-import { portText, type PoolMaker, type PoolOptions } from './pools.ts'
+import { isIdle, portText, type PoolMaker, type PoolOptions } from './pools.ts'
 
 /** What actions are made from and with. */
 export interface ActionContext {
@@ -152,11 +152,18 @@ function poolFor(entry: Entry, affinity: CookieAffinity | undefined, context: Ac
     options,
     settings,
   )
-  const made = pools.make(view, name, namespace, backend.service, options, settings['service-upstream'] !== true)
+  const made = pools.make(view, {
+    name,
+    namespace,
+    backend: backend.service,
+    options,
+    straight: settings['service-upstream'] !== true,
+    decides: settings['default-backend'] !== undefined,
+  })
   if (made.problem !== undefined)
     problems.add(from.key, 'BackendUnavailable', `Path ${shown(entry.path)}: ${made.problem}`)
   used.set(name, made.pool)
-  return made.pool.servers.every(({ draining }) => draining) ? (standIn(entry, context) ?? name) : name
+  return isIdle(made.pool) ? (standIn(entry, context) ?? name) : name
 }
 
 /** The pool of the annotation `default-backend`, which answers while a service has nobody. */
@@ -175,7 +182,14 @@ function standIn({ from }: Entry, { view, pools, used, problems }: ActionContext
     return undefined
   }
   const name = `${namespace}/${reference.name}/${port}`
-  const made = pools.make(view, name, namespace, { name: reference.name, port: { number: port } }, plainOptions, true)
+  const made = pools.make(view, {
+    name,
+    namespace,
+    backend: { name: reference.name, port: { number: port } },
+    options: plainOptions,
+    straight: true,
+    decides: true,
+  })
   used.set(name, made.pool)
   return made.pool.servers.length === 0 ? undefined : name
 }

@@ -67,6 +67,21 @@ export function planRouting(view: ClusterView, pools: PoolMaker): RoutingPlan {
   }
 }
 
+/** The plan after nothing but endpoints of these services has changed; undefined when all must be planned again. */
+export function replanServers(
+  plan: RoutingPlan,
+  view: ClusterView,
+  pools: PoolMaker,
+  services: Iterable<string>,
+): RoutingPlan | undefined {
+  const changed = pools.remake(view, services)
+  if (changed === undefined) return undefined
+  if (changed.size === 0) return plan
+  const all = new Map(plan.routing.pools)
+  for (const [name, pool] of changed) if (all.has(name)) all.set(name, pool)
+  return { ...plan, routing: { ...plan.routing, pools: all } }
+}
+
 type HostContext = Omit<Parameters<typeof planAction>[1], 'requiresTls'>
 
 function routeOf(entry: Entry, host: Host, tls: string | undefined, context: HostContext): Route | undefined {

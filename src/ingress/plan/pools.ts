@@ -16,7 +16,20 @@ export interface Backend {
   readonly problem?: string
 }
 
+/** What a pool is made for. */
+export interface PoolRequest {
+  readonly name: string
+  readonly namespace: string
+  readonly backend: IngressServiceBackend
+  readonly options: PoolOptions
+  /** Whether requests go to endpoints rather than to the address of the service. */
+  readonly straight: boolean
+  /** Whether routes depend on the pool having servers. */
+  readonly decides: boolean
+}
+
 interface Made extends Backend {
+  readonly request: PoolRequest
   /** All that it was made from. */
   readonly from: readonly unknown[]
 }
@@ -28,36 +41,62 @@ interface Made extends Backend {
 export class PoolMaker {
   #made = new Map<string, Made>()
   #next = new Map<string, Made>()
+  /** Names of pools by the key of their service. */
+  #ofService = new Map<string, Set<string>>()
 
   /** What is not asked for between two calls of this is forgotten. */
   begin(): void {
     this.#made = this.#next
     this.#next = new Map()
+    this.#ofService = new Map()
   }
 
-  /** The pool of a service's port. `straight` is false when the service's own address is to be its only server. */
-  make(
-    view: ClusterView,
-    name: string,
-    namespace: string,
-    backend: IngressServiceBackend,
-    options: PoolOptions,
-    straight: boolean,
-  ): Made {
+  /** The pool of a service's port. */
+  make(view: ClusterView, request: PoolRequest): Backend {
+    const { name, namespace, backend } = request
     const known = this.#next.get(name)
-    if (known !== undefined) return known
+    if (known !== undefined && (known.request.decides || !request.decides)) return known
     const key = `${namespace}/${backend.name}`
-    const service = view.service(key)
-    const externalName = service?.spec.type === 'ExternalName' ? (service.spec.externalName ?? '') : undefined
-    const slices = service === undefined || externalName !== undefined ? [] : view.slices(key)
-    const addresses = externalName === undefined ? undefined : view.addresses(externalName)
-    const from = [service, addresses, JSON.stringify(options), straight, ...slices]
-    const before = this.#made.get(name)
-    const isSame = before?.from.length === from.length && before.from.every((part, index) => part === from[index])
-    const made = isSame ? before : { from, ...makePool(name, backend, service, slices, addresses, options, straight) }
+    const made = makeUnlessSame(view, key, request, known ?? this.#made.get(name))
     this.#next.set(name, made)
+    let names = this.#ofService.get(key)
+    if (names === undefined) this.#ofService.set(key, (names = new Set()))
+    names.add(name)
     return made
   }
+
+  /**
+   * The pools of these services as they are now, by name; undefined when more than servers has changed: what is told of them,
+   * or whether another one stands in.
+   */
+  remake(view: ClusterView, services: Iterable<string>): ReadonlyMap<string, Pool> | undefined {
+    const changed = new Map<string, Made>()
+    for (const key of services) {
+      for (const name of this.#ofService.get(key) ?? []) {
+        const before = this.#next.get(name)!
+        const made = makeUnlessSame(view, key, before.request, before)
+        if (made.problem !== before.problem) return undefined
+        if (before.request.decides && isIdle(made.pool) !== isIdle(before.pool)) return undefined
+        if (made !== before) changed.set(name, made)
+      }
+    }
+    for (const [name, made] of changed) this.#next.set(name, made)
+    return new Map([...changed].map(([name, { pool }]) => [name, pool]))
+  }
+}
+
+/** Whether nobody takes further requests. */
+export const isIdle = ({ servers }: Pool): boolean => servers.every(({ draining }) => draining)
+
+function makeUnlessSame(view: ClusterView, key: string, request: PoolRequest, before: Made | undefined): Made {
+  const service = view.service(key)
+  const externalName = service?.spec.type === 'ExternalName' ? (service.spec.externalName ?? '') : undefined
+  const slices = service === undefined || externalName !== undefined ? [] : view.slices(key)
+  const addresses = externalName === undefined ? undefined : view.addresses(externalName)
+  const { name, backend, options, straight, decides } = request
+  const from = [service, addresses, JSON.stringify(options), straight, decides, ...slices]
+  const isSame = before?.from.length === from.length && before.from.every((part, index) => part === from[index])
+  return isSame ? before : { request, from, ...makePool(name, backend, service, slices, addresses, options, straight) }
 }
 
 function makePool(
