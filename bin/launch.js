@@ -24,7 +24,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const cache = cacheFolder()
 
 /** Entry points: the command line, and what runs in threads of its own. */
-const entries = { main: 'src/cluster/main.ts', sqliteWorker: 'src/storage/sqliteWorker.ts' }
+const entries = {
+  main: 'src/cluster/main.ts',
+  sqliteWorker: 'src/storage/sqliteWorker.ts',
+  dataPlaneWorker: 'src/ingress/node/dataPlaneWorker.ts',
+}
 
 /** How many older bundles are kept: a running cluster may still start threads from its own. */
 const kept = 5

@@ -1,0 +1,78 @@
+/** The thread in which the data plane runs. */
+import { Resolver } from 'node:dns'
+import { isIP } from 'node:net'
+import type { LookupFunction } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '#lib/clock.ts'
+import { messageOf } from '#lib/errorText.ts'
+import { createLogger } from '#lib/log.ts'
+import { systemRandom } from '#lib/random.ts'
+import type { Routing } from '#ingress/routing.ts'
+import { startDataPlane } from './dataPlane.ts'
+import { applyDelta } from './delta.ts'
+import type { FromThread, ThreadSettings, ToThread } from './thread.ts'
+
+const settings = workerData as ThreadSettings
+const port = parentPort!
+const send = (message: FromThread): void => port.postMessage(message)
+
+const logger = createLogger({
+  clock: systemClock,
+  level: settings.logLevel,
+  sinks: [{ write: (_, { level, message, fields }) => send({ is: 'log', level, message, fields: cloneable(fields) }) }],
+})
+
+try {
+  const plane = await startDataPlane({
+    listen: settings.listen,
+    limits: settings.limits,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    ...(settings.nameServers.length === 0 ? {} : { lookup: lookupThrough(settings.nameServers) }),
+  })
+  let routing: Routing | undefined
+  port.on('message', (message: ToThread) => {
+    if (message.do === 'close') return void plane[Symbol.asyncDispose]().then(() => port.close())
+    const next = applyDelta(routing, message.delta)
+    plane.apply(next).then(
+      (applied) => {
+        routing = next
+        send({ is: 'applied', applied })
+      },
+      (error: unknown) => send({ is: 'refused', problem: messageOf(error) }),
+    )
+  })
+  send({ is: 'ready' })
+} catch (error) {
+  send({ is: 'unable', problem: messageOf(error) })
+  port.close()
+}
+
+/** Names as the cluster's DNS knows them, which the machine's own need not. */
+function lookupThrough(nameServers: readonly string[]): LookupFunction {
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 })
+  resolver.setServers(nameServers)
+  return (name, options, done) => {
+    const answer = (error: NodeJS.ErrnoException | null, addresses: readonly string[] = []): void => {
+      if (error !== null || addresses.length === 0) return done(error ?? new Error(`no address for ${name}`), '', 0)
+      if (options.all === true)
+        return done(
+          null,
+          addresses.map((address) => ({ address, family: isIP(address) })),
+        )
+      done(null, addresses[0]!, isIP(addresses[0]!))
+    }
+    resolver.resolve4(name, (error, addresses) => {
+      if (error === null) answer(null, addresses)
+      else resolver.resolve6(name, answer)
+    })
+  }
+}
+
+function cloneable(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields))
+    copy[name] = value instanceof Error ? (value.stack ?? value.message) : value
+  return copy
+}

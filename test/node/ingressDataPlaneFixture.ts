@@ -1,0 +1,324 @@
+// What the tests of data planes share: backends on loopback, a plane between, and clients that say exactly what they are told.
+import { createHash } from 'node:crypto'
+import { createServer, request as httpRequest } from 'node:http'
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import { createServer as createHttpsServer, request as httpsRequest } from 'node:https'
+import { connect, createServer as createNetServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAuthority, certificatePem, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
+import type { Authority } from '#lib/pki/certificate.ts'
+import type {
+  Certificate,
+  DataPlane,
+  Forward,
+  HostMatch,
+  ListenAddresses,
+  Match,
+  Pool,
+  Route,
+  Routing,
+  Rules,
+  Server,
+} from '#ingress/routing.ts'
+
+/** Makes a data plane that listens. Times in milliseconds: how long a client may take for the headers of a request. */
+export type MakeDataPlane = (listen: ListenAddresses, limits: { readonly headersTimeout: number }) => Promise<DataPlane>
+
+/** Where planes may differ. */
+export interface Traits {
+  /** Forms of password hashes that it checks; users with others are named in `left`. */
+  readonly passwords: ReadonlySet<'apr1' | 'md5' | 'sha1' | 'ssha' | 'plain' | 'sha256' | 'sha512' | 'bcrypt'>
+  /** Whether it refuses bodies of unknown length that become too large. */
+  readonly countsBodies: boolean
+}
+
+/** A data plane that listens, and where. */
+export interface Served extends AsyncDisposable {
+  readonly plane: DataPlane
+  readonly http: number
+  readonly https: number
+}
+
+const loopback = '127.0.0.1'
+
+export const headersTimeout = 1_500
+
+export async function startServed(make: MakeDataPlane): Promise<Served> {
+  const [http, https] = [await freePort(), await freePort()]
+  const plane = await make(
+    { http: [{ address: loopback, port: http }], https: [{ address: loopback, port: https }] },
+    { headersTimeout },
+  )
+  return { plane, http, https, [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose]() }
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createNetServer()
+  await new Promise<void>((resolve) => server.listen(0, loopback, resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** What a backend says it was asked. */
+export interface Echo {
+  readonly server: string
+  readonly method: string
+  readonly url: string
+  /** Names in lower case; several values with `, ` between. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: number
+  readonly sha256: string
+}
+
+export interface Backend extends AsyncDisposable {
+  readonly name: string
+  readonly port: number
+  /** Requests that it had. */
+  readonly requests: number
+  readonly connections: number
+  readonly server: Server
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A server that says what it was asked, or does what `handler` does. */
+export async function startBackend(
+  name: string,
+  handler: Handler = echo(name),
+  options: {
+    readonly tls?: Certificate
+    readonly upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void
+  } = {},
+): Promise<Backend> {
+  let requests = 0
+  let connections = 0
+  const serve: Handler = (request, response) => {
+    requests++
+    handler(request, response)
+  }
+  const server: HttpServer =
+    options.tls === undefined
+      ? createServer(serve)
+      : createHttpsServer({ cert: options.tls.chain, key: options.tls.key }, serve)
+  if (options.upgrade !== undefined) server.on('upgrade', options.upgrade)
+  server.on('connection', () => connections++)
+  await new Promise<void>((resolve) => server.listen(0, loopback, resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    name,
+    port,
+    get requests() {
+      return requests
+    },
+    get connections() {
+      return connections
+    },
+    server: serverAt(port),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export function echo(name: string): Handler {
+  return (request, response) => {
+    const hash = createHash('sha256')
+    let bytes = 0
+    request.on('data', (piece: Buffer) => {
+      hash.update(piece)
+      bytes += piece.length
+    })
+    request.on('end', () => {
+      const headers: Record<string, string> = {}
+      for (const [key, value] of Object.entries(request.headersDistinct)) headers[key] = value!.join(', ')
+      const { method, url } = request
+      const said = {
+        server: name,
+        method: method!,
+        url: url!,
+        headers,
+        bytes,
+        sha256: hash.digest('hex'),
+      } satisfies Echo
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(said))
+    })
+  }
+}
+
+export function serverAt(port: number, draining = false): Server {
+  return { id: `${loopback}:${port}`, address: loopback, port, draining }
+}
+
+export function pool(name: string, servers: readonly (Backend | Server)[], rest: Partial<Pool> = {}): Pool {
+  const all = servers.map((one) => ('server' in one ? one.server : one))
+  return {
+    name,
+    servers: all.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    protocol: 'http',
+    balance: { kind: 'round-robin' },
+    ...rest,
+  }
+}
+
+export function to(...pools: readonly (string | readonly [string, number])[]): Forward {
+  const shares = pools.map((one) =>
+    typeof one === 'string' ? { pool: one, weight: 1 } : { pool: one[0], weight: one[1] },
+  )
+  return { kind: 'forward', overrides: [], shares, keepsPool: false }
+}
+
+let made = 0
+
+export function route(match: Partial<Match>, action: Route['action'], rules: Rules = {}): Route {
+  const whole: Match = { host: { kind: 'any' }, path: { kind: 'prefix', path: '/' }, ...match }
+  return { name: `test/one/${made++}`, owner: 'Ingress test/one', match: whole, rules, action }
+}
+
+export function exactHost(name: string): HostMatch {
+  return { kind: 'exact', name }
+}
+
+export function routing(routes: readonly Route[], pools: readonly Pool[], rest: Partial<Routing> = {}): Routing {
+  return {
+    routes,
+    pools: new Map(pools.map((one) => [one.name, one])),
+    certificates: new Map([['default', identity('default.test')]]),
+    serverNames: [],
+    defaultCertificate: 'default',
+    fallback: { kind: 'respond', status: 404, contentType: 'text/plain', body: 'default backend - 404' },
+    ...rest,
+  }
+}
+
+const forever = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 86_400_000 }
+let shared: Authority | undefined
+
+/** Who vouches for all certificates of the tests. */
+export function authority(): Authority {
+  return (shared ??= createAuthority({ commonName: 'Data plane tests' }, forever))
+}
+
+export function authorityPem(): string {
+  return certificatePem(authority().certificate)
+}
+
+const identities = new Map<string, Certificate>()
+
+/** A certificate for a name; the same each time. */
+export function identity(name: string): Certificate {
+  let known = identities.get(name)
+  if (known === undefined) identities.set(name, (known = newIdentity(name)))
+  return known
+}
+
+export function newIdentity(name: string): Certificate {
+  const keys = generateKey()
+  const certificate = issueCertificate(authority(), {
+    ...forever,
+    subject: { commonName: name },
+    dnsNames: [name],
+    publicKey: keys.publicKey,
+    extendedUsages: ['serverAuth', 'clientAuth'],
+  })
+  return { chain: certificatePem(certificate), key: privateKeyPem(keys.privateKey) }
+}
+
+export interface Ask {
+  readonly method?: string
+  readonly host?: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: string | Buffer
+  /** By TLS; asks for this name. */
+  readonly tls?: { readonly serverName?: string }
+  readonly localAddress?: string
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly rawHeaders: readonly string[]
+  readonly body: string
+  /** When it came from a backend that echoes. */
+  readonly echo: Echo
+}
+
+/** One request on a connection of its own. */
+export function ask(port: number, path: string, options: Ask = {}): Promise<Reply> {
+  const { method = 'GET', host = 'shop.test', headers = {}, body, tls, localAddress = loopback } = options
+  return new Promise((resolve, reject) => {
+    const request = (tls === undefined ? httpRequest : httpsRequest)({
+      host: loopback,
+      port,
+      path,
+      method,
+      agent: false,
+      localAddress,
+      headers: { host, ...(headers as Record<string, string | string[]>) },
+      ...(tls === undefined ? {} : { servername: tls.serverName ?? '', rejectUnauthorized: false }),
+    })
+    request.once('response', (response) => void read(response).then(resolve, reject))
+    request.once('error', reject)
+    request.end(body)
+  })
+}
+
+export async function read(response: IncomingMessage): Promise<Reply> {
+  const pieces: Buffer[] = []
+  for await (const piece of response) pieces.push(piece as Buffer)
+  const body = Buffer.concat(pieces).toString()
+  return {
+    status: response.statusCode!,
+    headers: response.headers,
+    rawHeaders: response.rawHeaders,
+    body,
+    get echo() {
+      return JSON.parse(body) as Echo
+    },
+  }
+}
+
+/** Sends exactly these bytes and returns all that comes until the other side closes, or for `milliseconds` nothing more does. */
+export async function say(
+  port: number,
+  text: string,
+  options: { readonly tls?: boolean; readonly silence?: number } = {},
+): Promise<{ readonly text: string; readonly closed: boolean }> {
+  const socket =
+    options.tls === true
+      ? connectTls({ host: loopback, port, rejectUnauthorized: false })
+      : connect({ host: loopback, port })
+  let received = ''
+  let closed = false
+  await new Promise<void>((resolve) => {
+    socket.setTimeout(options.silence ?? 400, resolve)
+    socket.on('data', (piece: Buffer) => (received += piece.toString('latin1')))
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      closed = true
+      resolve()
+    })
+    socket.write(text, 'latin1')
+  })
+  socket.destroy()
+  return { text: received, closed }
+}
+
+/** The status of the first answer in what was received; 0 when there is none. */
+export function statusOf(text: string): number {
+  return Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 0)
+}
+
+/** Waits for something to become true; fails after ten seconds. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await holds()) return
+    await sleep(20)
+  }
+  throw new Error(`Waited in vain until ${what}`)
+}
