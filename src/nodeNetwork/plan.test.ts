@@ -65,12 +65,23 @@ describe('planNodeNetwork', () => {
     assert.deepEqual(problems, [])
   })
 
+  test('leads in VXLAN to the ranges of a family that the nodes themselves do not have', () => {
+    const here = node('a', { ranges: ['10.244.0.0/24', 'fd00:1::/64'], addresses: ['10.89.7.11'] })
+    const there = node('b', { ranges: ['10.244.1.0/24', 'fd00:1:0:1::/64'], addresses: ['10.89.7.12'] })
+    const { routes, vxlan } = plan([here, there])
+    assert.deepEqual(routes, [
+      { range: '10.244.1.0/24', via: '10.89.7.12', device: 'eth0' },
+      { range: 'fd00:1:0:1::/64', via: 'fd00:1:0:1::', device: 'k8ts-vxlan', onlink: true },
+    ])
+    assert.deepEqual(vxlan!.peers[0]!.gateways, ['fd00:1:0:1::'])
+  })
+
   test('says which nodes plain routes do not lead to', () => {
     const { routes, vxlan, problems } = plan([own, near, far], { between: 'routes' })
     assert.equal(routes.length, 1)
     assert.equal(vxlan, undefined)
     assert.deepEqual(problems, [
-      'node "c" (192.0.2.13) shares no link with this one (10.89.7.11/24), and plain routes lead no further: set between to "auto" or "vxlan"',
+      'node "c" (192.0.2.13) shares no link with this one (10.89.7.11/24) by which 10.244.2.0/24 is reached, and plain routes lead no further: set between to "auto" or "vxlan"',
     ])
   })
 

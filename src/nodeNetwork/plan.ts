@@ -125,25 +125,24 @@ export function planNodeNetwork({ node, nodes, uplink, between, tunnels }: NodeN
   const onLink = (address: string): boolean =>
     uplink.addresses.some((own) => cidrContains(parseCidr(own)!, parseIp(address)!))
 
-  const direct = (peer: Peer): readonly PodRoute[] | undefined => {
-    const routes: PodRoute[] = []
-    for (const range of peer.ranges) {
-      const via = peer.addresses.find((address) => familyOf(address) === familyOf(range) && onLink(address))
-      if (via === undefined) return undefined
-      routes.push({ range, via, device: uplink.device })
-    }
-    return routes
-  }
-
   const routes: PodRoute[] = []
   const tunnelled: Peer[] = []
   for (const peer of peers) {
-    const ways = between === 'auto' || between === 'routes' ? direct(peer) : undefined
-    if (ways !== undefined) routes.push(...ways)
-    else if (between !== 'routes') tunnelled.push(peer)
+    /** Ranges to which no plain route leads. */
+    const further: string[] = []
+    for (const range of peer.ranges) {
+      const via =
+        between === 'auto' || between === 'routes'
+          ? peer.addresses.find((address) => familyOf(address) === familyOf(range) && onLink(address))
+          : undefined
+      if (via === undefined) further.push(range)
+      else routes.push({ range, via, device: uplink.device })
+    }
+    if (further.length === 0) continue
+    if (between !== 'routes') tunnelled.push({ ...peer, ranges: further })
     else
       problems.push(
-        `node "${peer.name}" (${peer.addresses.join(', ')}) shares no link with this one (${uplink.addresses.join(', ')}), and plain routes lead no further: set between to "auto" or "vxlan"`,
+        `node "${peer.name}" (${peer.addresses.join(', ')}) shares no link with this one (${uplink.addresses.join(', ')}) by which ${further.join(' and ')} is reached, and plain routes lead no further: set between to "auto" or "vxlan"`,
       )
   }
 

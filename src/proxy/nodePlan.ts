@@ -17,6 +17,9 @@ import type { HealthCheck } from './serviceTable.ts'
 /** When the endpoints controller saw what made it change a slice. */
 const triggerAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 
+/** Copies are shared with controllers, which have an index of services too, of the slices that they made themselves. */
+const byProxiedService = 'proxied service'
+
 export interface NodePlanOptions {
   readonly nodeName: string
   readonly informers: Informers
@@ -59,7 +62,7 @@ export class NodePlan {
     this.#slices = informers.of(endpointSlices)
     this.#pods = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#nodes = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
-    this.#slices.addIndex('service', (slice) => {
+    this.#slices.addIndex(byProxiedService, (slice) => {
       const owner = serviceOfSlice(slice)
       return owner === undefined ? [] : [owner]
     })
@@ -143,7 +146,7 @@ export class NodePlan {
   #replanService(key: string): boolean {
     const source = `service ${key}`
     const service = this.#services.get(key)
-    const slices = service === undefined ? [] : this.#slices.byIndex('service', key)
+    const slices = service === undefined ? [] : this.#slices.byIndex(byProxiedService, key)
     const before = this.table.ofSource(source)
     const frontends = service === undefined ? [] : planFrontends(service, slices, this.#place, before)
     this.table.set(source, frontends)

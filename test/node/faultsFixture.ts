@@ -239,9 +239,10 @@ export async function machineMarks(cluster: string): Promise<Readonly<Record<str
     }),
     mounts: (await output('cat', '/proc/mounts')).filter(isMarked),
     links: (await output('ip', '-o', 'link')).filter((line) => line.includes(hostLink)),
-    routes: (await output('ip', 'route', 'show', 'table', 'all')).filter((line) =>
-      metrics.some((metric) => `${line} `.includes(`${metric} `)),
-    ),
+    routes: [
+      ...(await output('ip', '-4', 'route', 'show', 'table', 'all')),
+      ...(await output('ip', '-6', 'route', 'show', 'table', 'all')),
+    ].filter((line) => metrics.some((metric) => `${line} `.includes(`${metric} `))),
     rules: (await output('ip', 'rule')).filter((line) => line.includes(hostLink)),
     tables: (await output('nft', 'list', 'tables')).filter((line) => line.includes(hostLink)),
     cgroups: (await output('find', '/sys/fs/cgroup', '-type', 'd', '-path', `*${cgroup}*`)).filter(
