@@ -23,6 +23,7 @@ const allPrograms = [
   'umount',
   'crun',
   'runc',
+  'haproxy',
 ]
 const having = (...names: string[]) => new Map(names.map((name) => [name, `/usr/bin/${name}`]))
 const without = (...names: string[]) => having(...allPrograms.filter((name) => !names.includes(name)))
@@ -105,6 +106,21 @@ describe('planPreflight', () => {
       'runc alone',
       { programs: without('crun') },
       { warnings: ['crun is not installed; containers start a little later with runc'] },
+    ],
+    [
+      'no haproxy',
+      { programs: without('haproxy') },
+      { warnings: ['haproxy is not installed; ingresses are served by a slower part of k8ts itself'] },
+    ],
+    [
+      'no haproxy among others',
+      { programs: without('haproxy', 'nft') },
+      {
+        missing: ['nft is not installed'],
+        warnings: ['haproxy is not installed; ingresses are served by a slower part of k8ts itself'],
+        packages: ['haproxy', 'nftables'],
+        command: 'apt-get install -y haproxy nftables',
+      },
     ],
     [
       'an old containerd',

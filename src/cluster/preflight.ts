@@ -114,6 +114,11 @@ export function planPreflight(facts: Facts): Preflight {
   }
   if (!facts.hasNetworkPlugins)
     need('the network plugins bridge, host-local and loopback are not installed', 'containernetworking-plugins')
+  if (!facts.programs.has('haproxy')) {
+    warnings.push('haproxy is not installed; ingresses are served by a slower part of k8ts itself')
+    // Nobody waits for a package manager for this alone.
+    if (missing.some(({ installable }) => installable)) packages.add('haproxy')
+  }
 
   for (const [feature, present] of Object.entries(facts.features)) {
     if (present !== false) continue
@@ -184,7 +189,7 @@ export interface PreflightRanges {
   readonly serviceRange: string
 }
 
-const withPrograms = [...Object.keys(packageOf), 'crun', 'runc', 'apt-get']
+const withPrograms = [...Object.keys(packageOf), 'crun', 'runc', 'haproxy', 'apt-get']
 
 /** Looks at the machine. What needs root to be tried is left unknown without it; nothing that was tried stays. */
 export async function readFacts(

@@ -1,0 +1,352 @@
+/**
+ * A routing as HAProxy serves it: pure, so that every text is pinned by tests. Everything that is done alike with requests is one
+ * section (`backend`); maps say which section a request goes to. What is only looked up while HAProxy runs (maps, servers,
+ * certificates) is kept apart from the text, because it can be changed without a new process.
+ */
+import { createHash } from 'node:crypto'
+import { affinityValue } from '#ingress/node/cookies.ts'
+import { encodedPath } from '#ingress/node/path.ts'
+import type { Action, Certificate, Forward, Pool, Route, Routing, Rules, Server, ValueMatch } from '#ingress/routing.ts'
+import type { AgentRule } from './authenticationRules.ts'
+import { planMatching } from './matching.ts'
+import type { Candidate, MapEntry, Matching } from './matching.ts'
+import { literalPattern, translatePattern } from './pattern.ts'
+import { admissionRules, forwardLines, pageRule, redirectLines, respondLines, serverOptions } from './section.ts'
+import type { SectionContext, SectionSource } from './section.ts'
+import { nameFor, nameOfHost, plainName, quoted, socketAddress, UnusableText } from './words.ts'
+
+export interface CompileOptions {
+  /** Where all files are while HAProxy runs. */
+  readonly folder: string
+  /** Whether a certificate and its key can be read and belong together. */
+  readonly isUsable: (certificate: Certificate) => boolean
+}
+
+/** Servers of a section as HAProxy knows them. */
+export interface ServerEntry {
+  /** What the affinity cookie says, too. */
+  readonly name: string
+  readonly address: string
+  /** Decides which keys of a hash are a server's; unique in the section. */
+  readonly id: number
+}
+
+export interface ServedPool {
+  readonly servers: readonly ServerEntry[]
+  /** Stands behind each of them. */
+  readonly options: string
+}
+
+export interface Compiled {
+  /** By the whole first line: `backend to-1f...`. */
+  readonly sections: ReadonlyMap<string, readonly string[]>
+  /** Servers by the name of their section. */
+  readonly pools: ReadonlyMap<string, ServedPool>
+  readonly matching: Matching
+  /** Rules of both front ends that choose between pools. */
+  readonly choices: readonly string[]
+  /** Live servers of affinity cookies, with what stands for their pool. */
+  readonly cookies: readonly MapEntry[]
+  /** The section that answers what no route matches. */
+  readonly fallback: string
+  /** Files that are read only when a process starts, by name. */
+  readonly files: ReadonlyMap<string, string>
+  /** PEM by the name of the file, and the names of hosts it is for. */
+  readonly certificates: ReadonlyMap<string, { readonly pem: string; readonly hosts: readonly string[] }>
+  readonly defaultCertificate: string | undefined
+  readonly agentRules: ReadonlyMap<string, AgentRule>
+  /** The longest silence that a route allows, in milliseconds. */
+  readonly longestSilence: number
+  readonly left: ReadonlyMap<string, readonly string[]>
+}
+
+/** Throws when a route names a pool that is not there. */
+export function compile(routing: Routing, options: CompileOptions): Compiled {
+  return new Compilation(routing, options).run()
+}
+
+class Compilation {
+  readonly #routing: Routing
+  readonly #options: CompileOptions
+  readonly #sections = new Map<string, readonly string[]>()
+  readonly #pools = new Map<string, ServedPool>()
+  readonly #files = new Map<string, string>()
+  readonly #agentRules = new Map<string, AgentRule>()
+  readonly #left = new Map<string, string[]>()
+  readonly #choices = new Map<string, readonly string[]>()
+  readonly #entriesOf = new Map<string, readonly ServerEntry[]>()
+  #longestSilence = 60_000
+
+  constructor(routing: Routing, options: CompileOptions) {
+    this.#routing = routing
+    this.#options = options
+  }
+
+  run(): Compiled {
+    const { routes, fallback, pools } = this.#routing
+    const candidates = routes.map((route) => this.#candidate(route))
+    const fallbackSection = this.#orUnavailable('', () =>
+      this.#outcome(fallback, {}, { owner: '', path: { kind: 'prefix', text: '/' } }, this.#context('')),
+    )
+    const cookies: MapEntry[] = []
+    for (const pool of pools.values())
+      if (pool.affinity !== undefined)
+        for (const { name } of this.#servers(pool)) cookies.push([name, nameFor('pool', pool.name)])
+    const { certificates, defaultCertificate } = this.#certificates()
+    return {
+      sections: this.#sections,
+      pools: this.#pools,
+      matching: planMatching(candidates),
+      choices: [...this.#choices.values()].flat(),
+      cookies,
+      fallback: fallbackSection,
+      files: this.#files,
+      certificates,
+      defaultCertificate,
+      agentRules: this.#agentRules,
+      longestSilence: this.#longestSilence,
+      left: this.#left,
+    }
+  }
+
+  #context(route: string): SectionContext {
+    const { folder } = this.#options
+    return {
+      folder,
+      file: (kind, content) => {
+        const name = nameFor(kind, content)
+        this.#files.set(name, content)
+        return `${folder}/${name}`
+      },
+      section: (name, lines) => void this.#sections.set(name, lines),
+      certificate: (name) => {
+        const certificate = this.#routing.certificates.get(name)
+        if (certificate === undefined || !this.#options.isUsable(certificate)) return undefined
+        const file = nameFor('client', certificate)
+        this.#files.set(file, pemOf(certificate))
+        return `${folder}/${file}`
+      },
+      agentRule: (rule) => {
+        const name = nameFor('rule', [[...(rule.users ?? [])], rule.external])
+        this.#agentRules.set(name, rule)
+        return name
+      },
+      leave: (problem) => {
+        const known = this.#left.get(route)
+        if (known === undefined) this.#left.set(route, [problem])
+        else if (!known.includes(problem)) known.push(problem)
+      },
+    }
+  }
+
+  /** A route that cannot be served as it must be is not served at all; another one must not get its requests. */
+  #orUnavailable(route: string, build: () => string): string {
+    const context = this.#context(route)
+    try {
+      return build()
+    } catch (error) {
+      if (!(error instanceof UnusableText)) throw error
+      context.leave(`${error.message}; its requests get 503`)
+      return this.#section([pageRule(context, 503, '')])
+    }
+  }
+
+  #candidate(route: Route): Candidate {
+    const { match } = route
+    const context = this.#context(route.name)
+    const path = match.path.kind === 'pattern' ? match.path : { ...match.path, path: encodedPath(match.path.path) }
+    const host = match.host.kind === 'any' ? match.host : { ...match.host, name: match.host.name.toLowerCase() }
+    const known: Route = { ...route, match: { ...match, host, path } }
+    try {
+      if (host.kind !== 'any') nameOfHost(host.name, `the host "${host.name}"`)
+      const pattern = path.kind === 'pattern' ? translatePattern(path.pattern, `the path "${path.pattern}"`) : undefined
+      const conditions = this.#conditions(known, context)
+      const text = path.kind === 'pattern' ? `${path.ignoreCase ? '(?i)' : ''}(?:${pattern})` : path.path
+      const source: SectionSource = { owner: route.owner, path: { kind: path.kind, text } }
+      const outcome = this.#orUnavailable(route.name, () => this.#outcome(route.action, route.rules, source, context))
+      return { route: known, conditions, outcome, ...(pattern === undefined ? {} : { pattern }) }
+    } catch (error) {
+      if (!(error instanceof UnusableText)) throw error
+      context.leave(`${error.message}; it is not served`)
+      // What cannot be asked for matches nothing.
+      return {
+        route: { ...known, match: { host: { kind: 'exact', name: '-' }, path: { kind: 'exact', path: '/' } } },
+        conditions: [],
+        outcome: '-',
+      }
+    }
+  }
+
+  #conditions({ match }: Route, context: SectionContext): readonly string[] {
+    const { method, headers = [], parameters = [] } = match
+    return [
+      ...(method === undefined ? [] : [`{ method -m str -- ${quoted(method, 'the method')} }`]),
+      ...headers.map((each) =>
+        valueCondition(context, `req.fhdr(${plainName(each.name, 'the name of a header')})`, each),
+      ),
+      ...parameters.map((each) => parameterCondition(context, plainName(each.name, 'the name of a parameter'), each)),
+    ]
+  }
+
+  /** The name of the section, or of the choice between several, that requests go to. */
+  #outcome(action: Action, rules: Rules, source: SectionSource, context: SectionContext): string {
+    switch (action.kind) {
+      case 'redirect':
+        return this.#section([...this.#admission(context, rules, source), restorePath, ...redirectLines(action)])
+      case 'respond':
+        return this.#section([...this.#admission(context, rules, source), ...respondLines(context, action)])
+      case 'forward':
+        return this.#forward(action, rules, source, context)
+    }
+  }
+
+  #admission(context: SectionContext, rules: Rules, source: SectionSource): readonly string[] {
+    this.#longestSilence = Math.max(this.#longestSilence, rules.timeouts?.read ?? 0, rules.timeouts?.send ?? 0)
+    return admissionRules(context, rules, source)
+  }
+
+  #section(
+    lines: readonly string[],
+    pool?: { readonly name: string; readonly servers: readonly ServerEntry[]; readonly options: string },
+  ): string {
+    const name = nameFor('to', [lines, pool?.name, pool?.options])
+    this.#sections.set(`backend ${name}`, lines)
+    if (pool !== undefined) this.#pools.set(name, { servers: pool.servers, options: pool.options })
+    return name
+  }
+
+  #forward(action: Forward, rules: Rules, source: SectionSource, context: SectionContext): string {
+    const { overrides, shares, keepsPool } = action
+    const sections = new Map<string, string>()
+    const to = (name: string): string => {
+      const known = sections.get(name)
+      if (known !== undefined) return known
+      const pool = this.#routing.pools.get(name)
+      if (pool === undefined) throw new Error(`Cannot find pool ${name} of ${source.owner} among those of the routing`)
+      const lines = [...this.#admission(context, rules, source), ...forwardLines(context, rules, source, pool)]
+      const section = this.#section(lines, {
+        name,
+        servers: this.#servers(pool),
+        options: serverOptions(context, pool),
+      })
+      sections.set(name, section)
+      return section
+    }
+    const weighted = shares.filter(({ weight }) => weight > 0)
+    if (overrides.length === 0 && weighted.length === 1 && (!keepsPool || shares.length === 1))
+      return to(weighted[0]!.pool)
+    const none = (): string => this.#section([...this.#admission(context, rules, source), pageRule(context, 503, '')])
+    if (overrides.length === 0 && weighted.length === 0 && !keepsPool) return none()
+    return this.#choice(action, weighted, to, none, context)
+  }
+
+  #choice(
+    { overrides, shares, keepsPool }: Forward,
+    weighted: Forward['shares'],
+    to: (pool: string) => string,
+    none: () => string,
+    context: SectionContext,
+  ): string {
+    const steps: { readonly section: string; readonly condition: string }[] = overrides.map(({ on, match, pool }) => ({
+      section: to(pool),
+      condition: valueCondition(
+        context,
+        on === 'header'
+          ? `req.fhdr(${plainName(match.name, 'the name of a header')})`
+          : `req.cook(${plainName(match.name, 'the name of a cookie')})`,
+        match,
+      ),
+    }))
+    if (keepsPool)
+      for (const { pool } of shares) {
+        const name = this.#routing.pools.get(pool)?.affinity?.name
+        if (name === undefined) continue
+        const cookie = plainName(name, 'the name of the cookie')
+        steps.push({
+          section: to(pool),
+          condition: `{ req.cook(${cookie}),map_str(${context.folder}/cookies.map) -m str ${nameFor('pool', pool)} }`,
+        })
+      }
+    // The lot is drawn among whole numbers.
+    const scale = weighted.every(({ weight }) => Number.isInteger(weight)) ? 1 : 1_000
+    const total = weighted.reduce((sum, { weight }) => sum + Math.round(weight * scale), 0)
+    let drawn = 0
+    for (const { pool, weight } of weighted.slice(0, -1)) {
+      drawn += Math.round(weight * scale)
+      steps.push({ section: to(pool), condition: `{ var(txn.lot) -m int lt ${drawn} }` })
+    }
+    const last = weighted.at(-1)
+    const end = last === undefined ? none() : to(last.pool)
+    const id = nameFor('!choice', [steps, end, total])
+    const isIt = `{ var(txn.to) -m str ${id} }`
+    this.#choices.set(id, [
+      ...(weighted.length > 1 ? [`http-request set-var(txn.lot) rand(${total}) if ${isIt}`] : []),
+      ...steps.map(({ section, condition }) => `http-request set-var(txn.to) str(${section}) if ${isIt} ${condition}`),
+      `http-request set-var(txn.to) str(${end}) if ${isIt}`,
+    ])
+    return id
+  }
+
+  /** Those that get new requests: draining ones only when there are no others. */
+  #servers(pool: Pool): readonly ServerEntry[] {
+    const known = this.#entriesOf.get(pool.name)
+    if (known !== undefined) return known
+    const staying = pool.servers.filter(({ draining }) => !draining)
+    const entries = serverEntries(pool.name, staying.length > 0 ? staying : pool.servers)
+    this.#entriesOf.set(pool.name, entries)
+    return entries
+  }
+
+  #certificates(): Pick<Compiled, 'certificates' | 'defaultCertificate'> {
+    const { certificates, serverNames, defaultCertificate } = this.#routing
+    const hosts = new Map<string, string[]>()
+    const seen = new Set<string>()
+    for (const { host, certificate } of serverNames) {
+      if (host.kind === 'any') continue
+      const text = host.kind === 'exact' ? host.name : `*.${host.name}`
+      if (seen.has(text) || !/^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(text)) continue
+      seen.add(text)
+      const known = hosts.get(certificate)
+      if (known === undefined) hosts.set(certificate, [text])
+      else known.push(text)
+    }
+    const files = new Map<string, { readonly pem: string; readonly hosts: readonly string[] }>()
+    for (const [name, names] of hosts) {
+      const certificate = certificates.get(name)
+      if (certificate === undefined || !this.#options.isUsable(certificate)) continue
+      files.set(`${nameFor('certificate', [certificate, names])}.pem`, { pem: pemOf(certificate), hosts: names })
+    }
+    const standard = certificates.get(defaultCertificate)
+    const isUsable = standard !== undefined && this.#options.isUsable(standard)
+    return { certificates: files, defaultCertificate: isUsable ? pemOf(standard) : undefined }
+  }
+}
+
+const pemOf = ({ chain, key }: Certificate): string => `${chain.trim()}\n${key.trim()}\n`
+
+/** A rule before those that use the path: what a client sent, not what was matched. */
+const restorePath = 'http-request set-pathq %[var(txn.raw)] if { var(txn.raw) -m found }'
+
+function parameterCondition(context: SectionContext, name: string, match: ValueMatch): string {
+  // It may be there without a value.
+  if (match.kind === 'present') return `{ query -m reg '(^|&)${literalPattern(name)}(=|&|$)' }`
+  return valueCondition(context, `url_param(${name}),url_dec(1)`, match)
+}
+
+function valueCondition(context: SectionContext, fetch: string, { kind, value }: ValueMatch): string {
+  if (kind === 'present') return `{ ${fetch} -m found }`
+  if (kind === 'exact') return `{ ${fetch} -m str -- ${quoted(value, 'a value to compare with')} }`
+  const pattern = translatePattern(value, `the pattern "${value}"`)
+  return `{ ${fetch} -m reg -f ${context.file('pattern', `^(?:${pattern})$\n`)} }`
+}
+
+function serverEntries(pool: string, servers: readonly Server[]): readonly ServerEntry[] {
+  const ids = new Set<number>()
+  return servers.map(({ id, address, port }) => {
+    const name = affinityValue(pool, id)
+    let number = createHash('sha256').update(id).digest().readUInt32BE(0) >>> 1 || 1
+    while (ids.has(number)) number = (number % 0x7fff_ffff) + 1
+    ids.add(number)
+    return { name, address: socketAddress(address, port), id: number }
+  })
+}

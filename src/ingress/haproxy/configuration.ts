@@ -1,0 +1,177 @@
+/** The text that a HAProxy process starts with, and the maps and files it reads. */
+import type { ListenAddresses } from '#ingress/routing.ts'
+import { agentConfiguration } from './authenticationRules.ts'
+import type { Compiled, ServedPool, ServerEntry } from './compile.ts'
+import { matchingRules } from './matching.ts'
+import type { MapEntry } from './matching.ts'
+import { page, socketAddress } from './words.ts'
+
+export interface ConfigurationOptions {
+  readonly folder: string
+  readonly listen: ListenAddresses
+  /** Distinguishes one process after the other. */
+  readonly generation: number
+  readonly threads: number
+  /** In milliseconds. */
+  readonly headersTimeout: number
+}
+
+/** How long requests may go on in a process that was replaced. */
+export const longestDrainMs = 3_600_000
+
+const errors = [400, 403, 408, 413, 429, 500, 502, 503, 504] as const
+
+/** All files of a process, by name; `haproxy.cfg` is the first that it reads. */
+export function configurationFiles(compiled: Compiled, options: ConfigurationOptions): ReadonlyMap<string, string> {
+  const files = new Map(compiled.files)
+  for (const [name, entries] of mapFiles(compiled)) files.set(name, renderMap(entries))
+  for (const status of errors) {
+    const body = page(status === 503 ? 502 : status)
+    // What fails before a server has answered is 503 for HAProxy and 502 for everybody else; a pool without servers has a rule.
+    const title = /<title>(.*)<\/title>/.exec(body)![1]!
+    files.set(
+      `error-${status}.http`,
+      `HTTP/1.1 ${title}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+  }
+  for (const [name, { pem }] of compiled.certificates) files.set(name, pem)
+  files.set('certificates.list', certificateList(compiled, options.folder))
+  if (compiled.agentRules.size > 0) files.set('agent.conf', agentConfiguration)
+  if (compiled.defaultCertificate !== undefined) files.set('default.pem', compiled.defaultCertificate)
+  files.set('haproxy.cfg', configuration(compiled, options))
+  return files
+}
+
+/** Every map by the name of its file. */
+export function mapFiles({ matching, cookies }: Compiled): ReadonlyMap<string, readonly MapEntry[]> {
+  return new Map<string, readonly MapEntry[]>([
+    ['paths.map', matching.paths],
+    ['suffixes.map', matching.suffixes],
+    ['cookies.map', cookies],
+    ...matching.shards.map((entries, at) => [`patterns-${at}.map`, entries] as const),
+  ])
+}
+
+export const renderMap = (entries: readonly MapEntry[]): string =>
+  entries.map(([key, value]) => `${key} ${value}\n`).join('')
+
+/** A line of the list of certificates. */
+export const certificateLine = (folder: string, name: string, hosts: readonly string[]): string =>
+  `${folder}/${name} ${hosts.join(' ')}`
+
+const certificateList = ({ certificates }: Compiled, folder: string): string =>
+  [...certificates].map(([name, { hosts }]) => `${certificateLine(folder, name, hosts)}\n`).join('')
+
+/** The configuration; `withServers` false leaves out what can be changed in a running process. */
+export function configuration(compiled: Compiled, options: ConfigurationOptions, withServers = true): string {
+  const { folder, listen, generation, threads } = options
+  const lines = [
+    'global',
+    '  master-worker',
+    `  nbthread ${threads}`,
+    `  hard-stop-after ${longestDrainMs}ms`,
+    '  fd-hard-limit 65536',
+    '  expose-experimental-directives',
+    `  stats socket ${folder}/worker-${generation}.sock mode 600 level admin expose-fd listeners`,
+    '  stats timeout 1m',
+    '  tune.bufsize 32768',
+    '  tune.maxrewrite 4096',
+    '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    '  ssl-server-verify none',
+    '',
+    'defaults',
+    '  mode http',
+    '  timeout connect 5s',
+    `  timeout client ${compiled.longestSilence}ms`,
+    '  timeout server 60s',
+    '  timeout tunnel 1h',
+    `  timeout http-request ${options.headersTimeout}ms`,
+    '  timeout http-keep-alive 75s',
+    '  timeout queue 5s',
+    '  option idle-close-on-response',
+    '  option http-no-delay',
+    ...errors.map((status) => `  errorfile ${status} ${folder}/error-${status}.http`),
+    '',
+  ]
+  const front = (
+    name: 'http' | 'https',
+    ports: readonly { readonly address: string; readonly port: number }[],
+  ): void => {
+    if (ports.length === 0) return
+    const tls =
+      name === 'http' ? '' : ` ssl crt ${folder}/default.pem crt-list ${folder}/certificates.list alpn h2,http/1.1`
+    lines.push(`frontend ${name}`)
+    for (const { address, port } of ports)
+      lines.push(`  bind ${socketAddress(address, port)}${address.includes(':') ? ' v6only' : ''}${tls}`)
+    for (const rule of frontRules(compiled, folder, name, ports)) lines.push(`  ${rule}`)
+    lines.push('')
+  }
+  front('http', listen.http)
+  if (compiled.defaultCertificate !== undefined) front('https', listen.https)
+  if (compiled.agentRules.size > 0)
+    lines.push(
+      'backend agent',
+      '  mode tcp',
+      '  timeout connect 1s',
+      '  timeout server 1h',
+      `  server agent unix@${folder}/agent.sock`,
+      '',
+    )
+  for (const [head, rules] of [...compiled.sections].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    lines.push(head, ...rules.map((rule) => `  ${rule}`))
+    const pool = compiled.pools.get(head.replace(/^backend /, ''))
+    if (pool !== undefined && withServers) lines.push(...pool.servers.map((server) => `  ${serverLine(server, pool)}`))
+    if (pool !== undefined && !withServers) lines.push(`  server * ${pool.options}`)
+    lines.push('')
+  }
+  return lines.join('\n')
+}
+
+const serverLine = ({ name, address, id }: ServerEntry, { options }: ServedPool): string =>
+  `server ${name} ${address} id ${id} ${options}`
+
+/** What is done with every request, until it is known where it goes. */
+function frontRules(
+  compiled: Compiled,
+  folder: string,
+  scheme: 'http' | 'https',
+  ports: readonly { readonly port: number }[],
+): readonly string[] {
+  const onlyPort = ports.every(({ port }) => port === ports[0]!.port) ? String(ports[0]!.port) : '%[dst_port]'
+  const odd = '{ path -m sub % // /. \\\\ }'
+  // As backends may read it that decode slashes or cut off what follows a semicolon.
+  const hidden = "'(?:%2[Ff]|%5[Cc]|\\\\)\\.{1,2}(?:/|%2[Ff]|%5[Cc]|\\\\|;|$)|/\\.{1,2}(?:%2[Ff]|%5[Cc]|\\\\|;)'"
+  return [
+    'http-request deny status 405 if { method CONNECT TRACE }',
+    'http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.),lower',
+    `http-request set-var(txn.odd) bool(true) if ${odd}`,
+    'acl is_odd var(txn.odd) -m bool',
+    'http-request set-var(txn.raw) pathq if is_odd',
+    "http-request deny status 400 if is_odd { path -m reg '%(?![0-9a-fA-F]{2})|%00' }",
+    'http-request normalize-uri percent-decode-unreserved if is_odd',
+    'http-request normalize-uri percent-to-uppercase if is_odd',
+    `http-request deny status 400 if is_odd { path -m reg ${hidden} }`,
+    'http-request normalize-uri path-merge-slashes if is_odd',
+    "acl has_dots path -m reg '/\\.{1,2}(/|$)'",
+    'http-request unset-var(txn.raw) if is_odd has_dots',
+    'http-request normalize-uri path-strip-dot if is_odd has_dots',
+    'http-request normalize-uri path-strip-dotdot if is_odd has_dots',
+    'http-request deny status 400 if is_odd { path -m reg ^/\\.\\.(/|$) }',
+    'http-request set-var(txn.path) path',
+    ...matchingRules(compiled.matching, folder),
+    ...compiled.choices,
+    "http-request del-header '[^A-Za-z0-9-]' -m reg",
+    'http-request set-header X-Original-Forwarded-For %[req.fhdr(x-forwarded-for)] if { req.fhdr(x-forwarded-for) -m found }',
+    'http-request del-header Proxy',
+    'http-request set-header X-Request-ID %[uuid,regsub(-,,g)] if !{ req.fhdr(x-request-id) -m len gt 0 }',
+    'http-request set-header X-Real-IP %[src]',
+    'http-request set-header X-Forwarded-For %[src]',
+    'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+    `http-request set-header X-Forwarded-Port ${onlyPort}`,
+    ...['X-Forwarded-Proto', 'X-Forwarded-Scheme', 'X-Scheme'].map(
+      (name) => `http-request set-header ${name} ${scheme}`,
+    ),
+    'use_backend %[var(txn.to)]',
+    `default_backend ${compiled.fallback}`,
+  ]
+}

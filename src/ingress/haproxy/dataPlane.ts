@@ -1,0 +1,194 @@
+/** Serving a routing with HAProxy: in the running process where that can be done, with a new one that takes over otherwise. */
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { Semaphore } from '#lib/async/mutex.ts'
+import { exponentialDelay } from '#lib/async/backoff.ts'
+import { RecentMap } from '#lib/collections/recentMap.ts'
+import { messageOf } from '#lib/errorText.ts'
+import type { Host } from '#lib/host/host.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Applied, Certificate, DataPlane, ListenAddresses, Routing } from '#ingress/routing.ts'
+import { Agent } from './agent.ts'
+import { isNothing, planChanges } from './changes.ts'
+import type { Changes } from './changes.ts'
+import { compile } from './compile.ts'
+import type { Compiled } from './compile.ts'
+import { configurationFiles } from './configuration.ts'
+import type { ConfigurationOptions } from './configuration.ts'
+import { HaproxyProcess } from './process.ts'
+import { exchange, replaceMap, runCommands } from './runtime.ts'
+
+export interface HaproxyOptions {
+  /** For this data plane alone: it is made, and removed at the end. */
+  readonly folder: string
+  /** The path of the program. */
+  readonly program: string
+  readonly listen: ListenAddresses
+  readonly host: Pick<Host, 'processes' | 'files' | 'clock'>
+  readonly log: Logger
+  /** The network namespace to listen in; our own when absent. */
+  readonly namespaceFile?: string
+  /** As many as there are processors, at most four, when absent. */
+  readonly threads?: number
+  /** How long a client may take for the headers of a request, in milliseconds; 20 seconds when absent. */
+  readonly headersTimeout?: number
+}
+
+const mostThreads = 4
+const deleteEveryMs = 1_000
+const restartDelays = { first: 10, most: 5_000 }
+
+/** A process of an earlier life is taken over by the first `apply`. */
+export async function haproxyDataPlane(options: HaproxyOptions): Promise<DataPlane> {
+  return new HaproxyDataPlane(options, await HaproxyProcess.open(options))
+}
+
+class HaproxyDataPlane implements DataPlane {
+  readonly kind = 'haproxy'
+  readonly #options: HaproxyOptions
+  readonly #process: HaproxyProcess
+  readonly #lock = new Semaphore()
+  readonly #agent: Agent
+  readonly #usable = new RecentMap<string, boolean>(10_000)
+  /** What is served; absent until the first `apply`. */
+  #served: Compiled | undefined
+  /** Servers without new requests, as `section/server`, until the process lets go of them. */
+  readonly #leaving = new Set<string>()
+  #timer: Disposable | undefined
+  #watching = false
+  #isOver = false
+
+  constructor(options: HaproxyOptions, running: HaproxyProcess) {
+    this.#options = options
+    this.#process = running
+    this.#agent = new Agent({ socketPath: `${options.folder}/agent.sock`, log: options.log })
+  }
+
+  apply(routing: Routing): Promise<Applied> {
+    return this.#lock.run(async () => {
+      if (this.#isOver) throw new Error('Cannot serve: the data plane has ended')
+      const compiled = compile(routing, { folder: this.#options.folder, isUsable: (each) => this.#isUsable(each) })
+      const { left } = compiled
+      await this.#agent.serve(compiled.agentRules)
+      const how = await this.#bring(compiled)
+      this.#served = compiled
+      this.#agent.forgetOthers(compiled.agentRules)
+      this.#watch()
+      return { how, left }
+    })
+  }
+
+  async #bring(compiled: Compiled): Promise<Applied['how']> {
+    const before = this.#served
+    if (before !== undefined && this.#process.isRunning) {
+      const changes = planChanges(before, compiled, this.#leaving, this.#configuration(0))
+      if (changes !== undefined) {
+        if (isNothing(changes)) return 'nothing'
+        try {
+          await this.#change(changes)
+          return 'in place'
+        } catch (error) {
+          this.#options.log.warn('Cannot change HAProxy in place; a new process takes over', {
+            error: messageOf(error),
+          })
+        }
+      }
+    }
+    await this.#replace(compiled)
+    return 'reload'
+  }
+
+  #configuration(generation: number): ConfigurationOptions {
+    const {
+      folder,
+      listen,
+      threads = Math.min(availableParallelism(), mostThreads),
+      headersTimeout = 20_000,
+    } = this.#options
+    return { folder, listen, generation, threads, headersTimeout }
+  }
+
+  async #replace(compiled: Compiled): Promise<void> {
+    await this.#process.serve(configurationFiles(compiled, this.#configuration(this.#process.nextGeneration)))
+    this.#leaving.clear()
+  }
+
+  async #change(changes: Changes): Promise<void> {
+    const { certificates, servers, maps, withdrawals, leaving, cleanUp } = changes
+    const socket = this.#process.workerSocket
+    for (const { line } of servers) this.#leaving.delete(line.split(' ')[2]!)
+    await runCommands(socket, [...certificates, ...servers])
+    for (const map of maps) await replaceMap(socket, this.#options.folder, map)
+    await runCommands(socket, [...withdrawals, ...cleanUp])
+    for (const place of leaving) this.#leaving.add(place)
+    if (this.#leaving.size > 0) this.#timer ??= this.#options.host.clock.after(deleteEveryMs, () => this.#deleteLater())
+    const lines = [...servers, ...withdrawals].map(({ line }) => line)
+    if (lines.length > 0) await this.#process.tellOldWorkers(lines)
+  }
+
+  /** Deletes servers whose last connection has gone. */
+  #deleteLater(): void {
+    this.#timer = undefined
+    this.#lock
+      .run(async () => {
+        if (this.#isOver) return
+        for (const place of this.#leaving) {
+          const answer = await exchange(this.#process.workerSocket, `del server ${place}\n`)
+          if (!answer.includes('still has connections')) this.#leaving.delete(place)
+        }
+      })
+      .catch((error: unknown) => {
+        this.#options.log.debug('Cannot delete servers from HAProxy', { error: messageOf(error) })
+      })
+      .finally(() => {
+        if (this.#leaving.size > 0 && !this.#isOver)
+          this.#timer ??= this.#options.host.clock.after(deleteEveryMs, () => this.#deleteLater())
+      })
+  }
+
+  /** A process that was ended by somebody else is started again with what it served. */
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    const { log, host } = this.#options
+    const restart = async (): Promise<void> => {
+      for (let failures = 0; !this.#isOver; failures++) {
+        await this.#process.ended()
+        try {
+          await this.#lock.run(async () => {
+            if (this.#isOver || this.#process.isRunning) return
+            log.warn('HAProxy has ended; it is started again')
+            await this.#replace(this.#served!)
+          })
+          failures = 0
+        } catch (error) {
+          log.error('Cannot start HAProxy again', { error: messageOf(error) })
+          await host.clock.sleep(exponentialDelay(failures, restartDelays))
+        }
+      }
+    }
+    void restart()
+  }
+
+  #isUsable(certificate: Certificate): boolean {
+    return this.#usable.getOrMake(`${certificate.chain}\n${certificate.key}`, () => {
+      try {
+        const key = createPrivateKey(certificate.key)
+        const found = new X509Certificate(certificate.chain)
+        const same = (one: ReturnType<typeof createPublicKey>): boolean => one.equals(found.publicKey)
+        return !certificate.chain.includes('PRIVATE KEY') && same(createPublicKey(key))
+      } catch {
+        return false
+      }
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
+    this.#timer?.[Symbol.dispose]()
+    await this.#lock.run(async () => {
+      await this.#process.end()
+      await this.#agent[Symbol.asyncDispose]()
+    })
+  }
+}

@@ -1,0 +1,25 @@
+// The data plane of HAProxy passes the suite of all data planes.
+import { mkdtemp } from 'node:fs/promises'
+import { systemClock } from '#lib/clock.ts'
+import { systemHost } from '#lib/host/host.ts'
+import { silentLogger } from '#lib/log.ts'
+import { haproxyDataPlane } from '#ingress/haproxy/dataPlane.ts'
+import { testDataPlane } from './ingressDataPlane.ts'
+
+const host = systemHost(systemClock)
+
+testDataPlane(
+  async (listen, { headersTimeout }) =>
+    haproxyDataPlane({
+      folder: await mkdtemp('/tmp/haproxy-'),
+      program: '/usr/sbin/haproxy',
+      listen,
+      host,
+      log: silentLogger,
+      headersTimeout,
+    }),
+  {
+    passwords: new Set(['apr1', 'md5', 'sha1', 'ssha', 'plain', 'sha256', 'sha512', 'bcrypt']),
+    countsBodies: false,
+  },
+)
