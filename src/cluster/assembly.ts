@@ -1,8 +1,12 @@
 import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto'
+import { configMaps } from '#api/core/v1/configMap.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { persistentVolumes } from '#api/core/v1/persistentVolume.ts'
 import { pods } from '#api/core/v1/pod.ts'
+import { secrets } from '#api/core/v1/secret.ts'
 import { services } from '#api/core/v1/service.ts'
+import { ingresses } from '#api/networking/v1/ingress.ts'
+import { ingressClasses } from '#api/networking/v1/ingressClass.ts'
 import type { Resource } from '#api/resource.ts'
 import { clientOver, type Client, type Selection } from '#client/client.ts'
 import type { Controller } from '#client/controller.ts'
@@ -14,6 +18,7 @@ import type { Transport } from '#client/transport.ts'
 import {
   ensureCertificates,
   frontProxyHeaders,
+  ingressUser,
   proxyUser,
   readCredentials,
   type ClusterCertificates,
@@ -148,7 +153,7 @@ export async function assembleNode(
   const informers = sharedInformers({
     ...shared,
     ...(controlPlane === undefined
-      ? { clientFor: readAsOthers(clientOf(proxyUser), clientOf(removerOf(nodeName))) }
+      ? { clientFor: readAsOthers(clientOf(proxyUser), clientOf(removerOf(nodeName)), clientOf(ingressUser)) }
       : {}),
   })
   const events = eventWriter(shared)
@@ -219,19 +224,24 @@ async function remoteClients(
     return clientOver(transport, { fieldManager: managers[name] })
   }
   const [node, proxy, volumes] = [await clientWith('client'), await clientWith('proxy'), await clientWith('volumes')]
-  return (user) => (user === proxyUser ? proxy : user.startsWith(removerOf('')) ? volumes : node)
+  const ingress = await clientWith('ingress')
+  return (user) =>
+    user === proxyUser ? proxy : user === ingressUser ? ingress : user.startsWith(removerOf('')) ? volumes : node
 }
 
 /** By the names of certificates: under which name what is written belongs to its writer. */
-const managers = { client: 'kubelet', proxy: 'kube-proxy', volumes: 'local-volumes' } as const
+const managers = { client: 'kubelet', proxy: 'kube-proxy', volumes: 'local-volumes', ingress: 'ingress' } as const
 
 /** Nodes read themselves and their own pods; volumes, and what others need of the whole cluster, is not theirs to read. */
 function readAsOthers(
   proxy: Client,
   volumes: Client,
+  ingress: Client,
 ): (resource: Resource, selection: Selection) => Client | undefined {
-  return ({ plural }, { fieldSelector }) => {
+  const ofIngress = new Set([ingresses.plural, ingressClasses.plural, secrets.plural])
+  return ({ plural }, { fieldSelector, namespace }) => {
     if (plural === persistentVolumes.plural) return volumes
+    if (ofIngress.has(plural) || (plural === configMaps.plural && namespace === undefined)) return ingress
     const isOwn = (plural === pods.plural || plural === nodes.plural) && fieldSelector !== undefined
     return isOwn || plural === services.plural ? undefined : proxy
   }

@@ -9,6 +9,7 @@ import { flowSchemas } from '#api/flowcontrol/v1/flowSchema.ts'
 import { priorityLevelConfigurations } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import { storageClasses } from '#api/storage/v1/storageClass.ts'
+import { ingressClasses } from '#api/networking/v1/ingressClass.ts'
 import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Draft, ObjectName } from '#client/client.ts'
@@ -19,6 +20,7 @@ import { serviceAddress, serviceAddresses, type ClusterConfig } from './config.t
 import { urlHost } from '#lib/net/ip.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Component } from '#lib/component.ts'
+import { usualIngressClass } from '#ingress/classes.ts'
 import { standardStorageClass } from '#machinery/localVolumes.ts'
 import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { isReason } from '#machinery/status.ts'
@@ -29,7 +31,8 @@ export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-
 
 export interface BootstrapOptions {
   readonly client: Client
-  readonly config: Pick<ClusterConfig, 'serviceRange'> & Partial<Pick<ClusterConfig, 'clusterDomain' | 'dns'>>
+  readonly config: Pick<ClusterConfig, 'serviceRange'> &
+    Partial<Pick<ClusterConfig, 'clusterDomain' | 'dns' | 'ingress'>>
   /** Where the API server listens, as pods reach it. */
   readonly server: { readonly address: string; readonly port: number }
   /** PEM of the cluster's authority; absent for a server alone, which has neither DNS nor machines that join. */
@@ -70,7 +73,7 @@ async function ensureFlowControl(client: Client, signal: AbortSignal): Promise<v
 async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
   const { client, config, server, authority } = options
   // Before all else, for it is made only once: whoever deletes it does not want it.
-  if (authority !== undefined) await makeStandardClass(client, signal)
+  if (authority !== undefined) await makeStandardClasses(client, config, signal)
   for (const name of systemNamespaces) {
     await ensure(client, namespaces, { metadata: { name } }, signal)
   }
@@ -172,10 +175,19 @@ async function ensureBootstrapObjects(options: BootstrapOptions, signal: AbortSi
 
 const familyOf = (address: string): 'IPv4' | 'IPv6' => (address.includes(':') ? 'IPv6' : 'IPv4')
 
-/** Gives a new cluster, which has no namespace `default` yet, a storage class by which claims get directories of nodes. */
-async function makeStandardClass(client: Client, signal: AbortSignal): Promise<void> {
+/**
+ * Gives a new cluster, which has no namespace `default` yet, a storage class by which claims get directories of nodes, and the
+ * class of the ingresses that nodes serve.
+ */
+async function makeStandardClasses(
+  client: Client,
+  { ingress = 'never' }: BootstrapOptions['config'],
+  signal: AbortSignal,
+): Promise<void> {
   const known = await unlessGone(client.get(namespaces, { name: 'default' }, { signal }))
-  if (known === undefined) await ensure(client, storageClasses, standardStorageClass, signal)
+  if (known !== undefined) return
+  await ensure(client, storageClasses, standardStorageClass, signal)
+  if (ingress !== 'never') await ensure(client, ingressClasses, usualIngressClass, signal)
 }
 
 /** What a machine that wants to join may know before it is trusted. */

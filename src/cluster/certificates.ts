@@ -44,6 +44,11 @@ const leeway = 300_000
 /** The user as which proxy, routes and DNS of a worker read what nodes may not. */
 export const proxyUser = 'system:kube-proxy'
 
+/** The user as which a worker reads what its ingresses need. */
+export const ingressUser = 'k8ts:ingress'
+/** The user who gives ingresses their addresses. */
+export const ingressControllerUser = 'k8ts:ingress-controller'
+
 export const kubeletClientName = 'kube-apiserver-kubelet-client'
 
 /** As whom the API server asks servers that extend its API. */
@@ -121,6 +126,11 @@ export function issueNodeClient(signer: Authority, now: number, node: string): C
 /** The identity as which proxy, routes and DNS of a node read services, endpoints and nodes. */
 export function issueProxyClient(signer: Authority, now: number): Credentials {
   return issue(signer, now, { commonName: proxyUser }, 'clientAuth')
+}
+
+/** The identity as which nodes read ingresses and the Secrets that those name. */
+export function issueIngressClient(signer: Authority, now: number): Credentials {
+  return issue(signer, now, { commonName: ingressUser }, 'clientAuth')
 }
 
 /** The identity as which the part of a node that removes directories of volumes reports of them. */

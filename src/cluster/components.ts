@@ -7,9 +7,12 @@ import { rangesOf } from '#cluster/place/ranges.ts'
 import { addressesOf } from './record.ts'
 import { writePodNetwork } from '#cluster/place/podNetwork.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
-import { partsOf, systemPodsComponent } from './systemPods.ts'
+import { ingressPart, partsOf, systemPodsComponent, type SystemPart } from './systemPods.ts'
 import { servingComponent } from './serving.ts'
 import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
+import { ingressControllerUser } from './certificates.ts'
+import { dataPlanes } from '#ingress/dataPlanes.ts'
+import { ingressComponent } from '#ingress/ingress.ts'
 import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
 import { dnsComponent } from '#dns/dns.ts'
@@ -56,6 +59,10 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
   { runsIn: ({ place, record }) => place !== undefined && loadBalancerPool(record) !== undefined, make: announcer },
   { runsIn: ({ place, record }) => place !== undefined && record.config.dns !== false, make: dns },
+  {
+    runsIn: ({ place, record }) => place !== undefined && record.config.ingress !== 'never',
+    make: ingress,
+  },
   { runsIn: ({ place }) => place !== undefined, make: localVolumes },
   {
     runsIn: (assembly) => onControlPlane(assembly) && assembly.record.config.simulatedNodes > 0,
@@ -103,7 +110,8 @@ function bootstrapObjects({ clientOf, record, node, authority }: Assembly): Comp
   const { config, server } = record
   return bootstrapComponent({
     client: clientOf('system:apiserver'),
-    config,
+    // Simulated nodes have nothing to serve.
+    config: node === undefined ? { ...config, ingress: 'never' } : config,
     server: node === undefined ? { ...server, address: simulatedServerAddress } : server,
     authority,
   })
@@ -324,6 +332,33 @@ function dns(assembly: Assembly): Component {
   })
 }
 
+/** Serves ingresses at the node's own addresses, to which a service of type LoadBalancer leads. */
+function ingress(assembly: Assembly): Component {
+  const { host, random, informers, record, node, nodeName, paths, controlPlane, events, clientOf, logOf } = assembly
+  return ingressComponent({
+    host,
+    random,
+    informers,
+    nodeAddresses: addressesOf(node!),
+    start: record.config.ingress === 'always' ? 'always' : 'whenUsed',
+    dataPlanes,
+    folder: `${paths.nodeFolder(nodeName)}/ingress`,
+    nameServers: serviceAddresses(record.config, 10),
+    show: (signal) => systemPodsOf(assembly, [ingressPart]).run(() => {}, signal),
+    ...(controlPlane === undefined
+      ? {}
+      : {
+          leader: {
+            client: clientOf(ingressControllerUser),
+            events,
+            withoutLoadBalancer: loadBalancerPool(record) === undefined,
+          },
+        }),
+    log: logOf('ingress').log,
+    needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects', 'informers', 'events'],
+  })
+}
+
 /** Removes directories that claims had on this node. */
 function localVolumes({ clientOf, clock, events, host, informers, nodeName, paths, logOf }: Assembly): Component {
   const node = {
@@ -344,13 +379,21 @@ function controlPlaneNode({ clientOf, clock, nodeName }: Assembly): Component {
   return controlPlaneNodeComponent({ client: clientOf('system:apiserver'), clock, node: nodeName })
 }
 
-function systemPods({ clientOf, clock, node, record, controlPlane, logOf }: Assembly): Component {
+function systemPods(assembly: Assembly): Component {
+  const { record, controlPlane } = assembly
+  return systemPodsOf(assembly, partsOf(record.config, controlPlane !== undefined))
+}
+
+function systemPodsOf(
+  { clientOf, clock, node, controlPlane, logOf }: Assembly,
+  parts: readonly SystemPart[],
+): Component {
   return systemPodsComponent({
     client: clientOf(`system:node:${node!.name}`),
     clock,
     node: node!.name,
     addresses: addressesOf(node!),
-    parts: partsOf(record.config, controlPlane !== undefined),
+    parts,
     needs: controlPlane === undefined ? ['informers'] : ['bootstrap-objects'],
     report: logOf('system-pods').report,
   })

@@ -52,6 +52,8 @@ export interface ClusterConfig {
   readonly metrics?: boolean
   /** Whether nodes answer DNS questions; false where a server in pods does. True when absent. */
   readonly dns?: boolean
+  /** When nodes serve ingresses: from the first one on, unless told. */
+  readonly ingress?: IngressStart
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
   /** Addresses for services of type LoadBalancer; from the range of nodes when absent. */
@@ -59,6 +61,9 @@ export interface ClusterConfig {
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
   readonly schedulerConfig?: string
 }
+
+/** When nodes serve ingresses: from the first one on, from the start, or not at all: another controller does. */
+export type IngressStart = 'whenUsed' | 'always' | 'never'
 
 export interface LoadBalancerConfig {
   /** Whether such services get addresses of the cluster; true when absent. */
@@ -99,6 +104,7 @@ export const defaultConfig: ClusterConfig = {
   outside: false,
   metrics: true,
   dns: true,
+  ingress: 'whenUsed',
 }
 
 /** A configuration that cannot be used; the message names the setting, the value and what would be right. */
@@ -180,6 +186,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   }),
   metrics: yesOrNo({ about: 'Whether the cluster tells what nodes and pods use.' }),
   dns: yesOrNo({ about: 'Whether nodes answer DNS questions.' }),
+  ingress: oneOf({ about: 'When nodes serve ingresses.' }, ['whenUsed', 'always', 'never']),
   authentication: members('Further ways to say who one is.', {
     tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
     oidc: members('An OpenID Connect provider whose users are known.', {

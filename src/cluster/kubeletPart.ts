@@ -3,7 +3,7 @@ import { kubeletClientName } from './certificates.ts'
 import { serviceAddresses } from './config.ts'
 import { addressesOf } from './record.ts'
 import { partLogFile } from './partLogs.ts'
-import { controlPlaneParts, nodeParts } from './systemPods.ts'
+import { allParts } from './systemPods.ts'
 import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
 import type { Component } from '#lib/component.ts'
 
@@ -75,6 +75,6 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
 
 /** The log behind a mirror pod of this node, which no container wrote. */
 function systemLogOf({ paths, node }: Assembly, pod: string): string | undefined {
-  const part = [...controlPlaneParts, ...nodeParts].find(({ name }) => pod === `${name}-${node!.name}`)
+  const part = allParts.find(({ name }) => pod === `${name}-${node!.name}`)
   return part === undefined ? undefined : partLogFile(paths.podLogFolder(node!.name), part.name)
 }

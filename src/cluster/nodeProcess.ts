@@ -4,7 +4,7 @@ import { components } from './components.ts'
 import { assembleNode } from './assembly.ts'
 import { logNameOf, partLogFile, partLogSink } from './partLogs.ts'
 import { controlPlaneName } from './processes.ts'
-import { partsOf } from './systemPods.ts'
+import { ingressPart, partsOf } from './systemPods.ts'
 import { clusterPaths, readRecord } from './record.ts'
 import { runComponents } from '#lib/component.ts'
 import { stackOf } from '#lib/errorText.ts'
@@ -16,7 +16,7 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
   const record = await readRecord(host.files, cluster, roots)
   if (record === undefined)
     throw new Error(`there is no cluster "${cluster}" at ${clusterPaths(cluster, roots).dataFolder}`)
-  const parts = partsOf(record.config, node === controlPlaneName)
+  const parts = [...partsOf(record.config, node === controlPlaneName), ingressPart]
   const logFolder = clusterPaths(cluster, roots).podLogFolder(node)
   for (const { name } of parts) await host.files.makeFolder(dirname(partLogFile(logFolder, name)))
   using partLogs = partLogSink(

@@ -1,6 +1,6 @@
 // What the parts of this cluster may do beside what Kubernetes' own roles say.
 import type { Controller } from '#client/controller.ts'
-import { proxyUser } from './certificates.ts'
+import { ingressControllerUser, ingressUser, proxyUser } from './certificates.ts'
 import { permissionsOf } from '#controllers/makeControllers.ts'
 import { bootstrapPolicy, type BootstrapObject, type OwnRole } from '#server/authorize/bootstrap/policy.ts'
 import type { NamespaceRole } from '#server/authorize/bootstrap/namespaceRoles.ts'
@@ -18,6 +18,20 @@ const ownRoles: readonly OwnRole[] = [
     // Pods: a Corefile may ask for names of those alone that there are.
     rules: [on(core, 'namespaces pods', 'list watch')],
     subjects: [user(proxyUser)],
+  },
+  {
+    // Whoever may make an ingress in a namespace says which of its Secrets are shown to clients; nodes read no others.
+    name: ingressUser,
+    rules: [
+      on('networking.k8s.io', 'ingresses ingressclasses', 'list watch'),
+      on(core, 'secrets configmaps', 'list watch'),
+    ],
+    subjects: [user(ingressUser)],
+  },
+  {
+    name: ingressControllerUser,
+    rules: [on('networking.k8s.io', 'ingresses/status', 'patch update')],
+    subjects: [user(ingressControllerUser)],
   },
   // Administrators as kubeadm makes them; the API server calls kubelets as one of them.
   { name: 'kubeadm:cluster-admins', role: 'cluster-admin', subjects: [group('kubeadm:cluster-admins')] },
@@ -50,6 +64,13 @@ const ownRolesOfNamespaces: readonly NamespaceRole[] = [
     name: 'kubeadm:bootstrap-signer-clusterinfo',
     rules: [on(core, 'configmaps', 'get', 'cluster-info')],
     subjects: [user('system:anonymous')],
+  },
+  {
+    // Before data planes of ingresses stands a service.
+    namespace: 'kube-system',
+    name: ingressControllerUser,
+    rules: [on(core, 'services', 'create')],
+    subjects: [user(ingressControllerUser)],
   },
   {
     namespace: 'kube-system',

@@ -5,6 +5,7 @@ import {
   issueNodeClient,
   issueNodeServer,
   issueProxyClient,
+  issueIngressClient,
   issueVolumesClient,
   readCredentials,
   writeCredentials,
@@ -139,6 +140,7 @@ async function ensureNodeCredentials(
       server: () => issueNodeServer(signer, now, name, addressesOf(node)),
       proxy: () => issueProxyClient(signer, now),
       volumes: () => issueVolumesClient(signer, now, name),
+      ingress: () => issueIngressClient(signer, now),
       client: () => issueNodeClient(signer, now, name),
     }
     for (const [what, issue] of Object.entries(issued)) {

@@ -2,6 +2,7 @@ import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Client, Draft } from '#client/client.ts'
 import { unlessGone } from '#client/unlessGone.ts'
+import { dataPlaneLabels } from '#ingress/service.ts'
 import { timeText } from '#machinery/time.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
@@ -28,7 +29,13 @@ export const nodeParts: readonly SystemPart[] = [
   { name: 'dns', labels: { 'k8s-app': 'kube-dns' } },
 ]
 
-/** The parts of a node of a cluster with this configuration. */
+/** A part of nodes that begins when it is first needed. */
+export const ingressPart: SystemPart = { name: 'ingress', labels: dataPlaneLabels }
+
+/** All parts that nodes' processes have. */
+export const allParts: readonly SystemPart[] = [...controlPlaneParts, ...nodeParts, ingressPart]
+
+/** The parts of a node of a cluster with this configuration, from its start. */
 export function partsOf({ dns }: Pick<ClusterConfig, 'dns'>, isControlPlane: boolean): readonly SystemPart[] {
   const parts = isControlPlane ? [...controlPlaneParts, ...nodeParts] : nodeParts
   return dns === false ? parts.filter(({ name }) => name !== 'dns') : parts
@@ -105,7 +112,9 @@ async function ensurePod(
     if (known !== undefined) await client.delete(pods, at, { gracePeriodSeconds: 0, signal })
     known = await client.create(pods, wanted, { signal })
   }
-  if (known?.status?.phase === 'Running') return
+  // Nodes that were silent for a while had theirs marked.
+  const isReady = known?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
+  if (known?.status?.phase === 'Running' && isReady) return
   await client.patchStatus(
     pods,
     at,

@@ -17,9 +17,9 @@ import { serviceKey } from './service.ts'
 
 /** What has changed since it was last asked. */
 export interface Changes {
-  /** Whether anything but endpoints. */
+  /** Whether anything but services that are there. */
   readonly all: boolean
-  /** Services with other endpoints, by key. */
+  /** Services that are not as they were, or have other endpoints, by key. */
   readonly services: ReadonlySet<string>
 }
 
@@ -44,6 +44,8 @@ export class ClusterState implements Disposable {
   #configMaps: Informer<KubeObject> | undefined
   #all = true
   #changed = new Set<string>()
+  /** Services that somebody looked for, whether they are there or not. */
+  readonly #asked = new Set<string>()
   readonly #bell = new Bell()
 
   constructor(informers: Informers) {
@@ -53,8 +55,17 @@ export class ClusterState implements Disposable {
     this.#services = informers.of(services)
     this.#slices = informers.of(endpointSlices)
     this.#slices.addIndex(bySlice, (slice) => keyOfService(slice))
-    for (const informer of [this.#ingresses, this.#classes, this.#services] as Informer<KubeObject>[])
-      this.#follow(informer)
+    for (const informer of [this.#ingresses, this.#classes] as Informer<KubeObject>[]) this.#follow(informer)
+    this.#stack.use(
+      this.#services.onChange((change) => {
+        const key = keyOf((change.new ?? change.old!).metadata)
+        if (key === serviceKey) this.#bell.ring()
+        if (!this.#asked.has(key)) return
+        if (change.new === undefined || change.old === undefined) return this.touch()
+        this.#changed.add(key)
+        this.#bell.ring()
+      }),
+    )
     this.#stack.use(
       this.#slices.onChange((change) => {
         for (const slice of [change.old, change.new]) {
@@ -123,7 +134,10 @@ export class ClusterState implements Disposable {
       get ingresses() {
         return ours()
       },
-      service: (key) => this.#services.get(key),
+      service: (key) => {
+        this.#asked.add(key)
+        return this.#services.get(key)
+      },
       slices: (key) => this.slices(key),
       secret: named(secrets, this.#secrets),
       configMap: named(configMaps, this.#configMaps),

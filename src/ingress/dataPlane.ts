@@ -1,4 +1,3 @@
-import type { LookupFunction } from 'node:net'
 import type { Clock } from '#lib/clock.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Logger } from '#lib/log.ts'
@@ -14,8 +13,10 @@ export interface DataPlaneOptions {
   readonly log: Logger
   /** A folder for nobody else, which need not be there. */
   readonly folder: string
-  /** Finds addresses of names, those of services among them. */
-  readonly lookup: LookupFunction
+  /** Name servers that know the servers of external authentication, those of the cluster among them. */
+  readonly nameServers: readonly string[]
+  /** Told when it has ended although nobody asked it to; what it served is served no more. */
+  readonly onEnd: (error: Error) => void
 }
 
 /** A kind of data plane. */

@@ -13,7 +13,7 @@ import type { Problem } from './annotations/readSettings.ts'
 import { ClusterState } from './clusterState.ts'
 import { listenOn, startDataPlane, type DataPlaneMaker, type DataPlaneOptions } from './dataPlane.ts'
 import { Leader, type LeaderOptions } from './leader.ts'
-import { lookupBy, type Resolve } from './names.ts'
+import { resolveBy, type Resolve } from './names.ts'
 import type { RoutingPlan } from './plan/cluster.ts'
 import { runProgramming } from './programming.ts'
 import type { Applied, DataPlane } from './routing.ts'
@@ -31,7 +31,10 @@ export interface IngressOptions {
   readonly dataPlanes: readonly DataPlaneMaker[]
   /** For the data plane alone. */
   readonly folder: string
-  readonly resolve: Resolve
+  /** Name servers that know the names of the cluster and others. */
+  readonly nameServers: readonly string[]
+  /** Asks those servers when absent. */
+  readonly resolve?: Resolve
   /** Shows the data plane, which serves, as a pod of this node until the signal aborts. */
   show(signal: AbortSignal): Promise<void>
   /** Where the control plane runs. */
@@ -80,21 +83,26 @@ async function serve(
   report: (problem: string, error: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { host, random, log, folder, resolve } = options
+  const { host, random, log, folder, nameServers, resolve = resolveBy(nameServers) } = options
   const { clock } = host
-  await using plane = await startPatiently(
-    options.dataPlanes,
-    { listen: listenOn(options.nodeAddresses), host, clock, random, log, folder, lookup: lookupBy(resolve) },
-    report,
-    signal,
-  )
-  log.info('Ingresses are served', { by: plane.kind })
   let shown: Promise<void> | undefined
-  const onApplied = (plan: RoutingPlan, { left }: Applied): void => {
-    leader?.tell(withLeft(plan, plane.kind, left))
-    shown ??= options.show(signal)
+  while (!signal.aborted) {
+    const ended = new AbortController()
+    const onEnd = (error: Error): void => {
+      report('What serves ingresses has ended; it is started again', error)
+      ended.abort(error)
+    }
+    const listen = listenOn(options.nodeAddresses)
+    const planeOptions = { listen, host, clock, random, log, folder, nameServers, onEnd }
+    await using plane = await startPatiently(options.dataPlanes, planeOptions, report, signal)
+    log.info('Ingresses are served', { by: plane.kind })
+    const onApplied = (plan: RoutingPlan, { left }: Applied): void => {
+      leader?.tell(withLeft(plan, plane.kind, left))
+      shown ??= options.show(signal)
+    }
+    state.touch()
+    await runProgramming({ state, plane, clock, resolve, onApplied, report }, AbortSignal.any([signal, ended.signal]))
   }
-  await runProgramming({ state, plane, clock, resolve, onApplied, report }, signal)
   await shown
 }
 

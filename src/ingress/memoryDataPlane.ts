@@ -9,12 +9,18 @@ export interface MemoryDataPlane extends DataPlaneMaker {
   /** What the next routings are answered with. */
   answer: (routing: Routing) => Applied
   readonly isRunning: boolean
+  /** How often it was started. */
+  readonly starts: number
+  /** Ends it as a crash would. */
+  end(error: Error): void
 }
 
 /** One that counts as `kind`. */
 export function memoryDataPlane(kind: DataPlaneMaker['kind'] = 'node'): MemoryDataPlane {
   const applied: Routing[] = []
   let running = false
+  let starts = 0
+  let onEnd: (error: Error) => void = () => {}
   const plane: MemoryDataPlane = {
     kind,
     applied,
@@ -26,8 +32,14 @@ export function memoryDataPlane(kind: DataPlaneMaker['kind'] = 'node'): MemoryDa
       return running
     },
     isAvailable: async () => true,
-    async start() {
+    get starts() {
+      return starts
+    },
+    end: (error) => onEnd(error),
+    async start(options) {
       running = true
+      starts++
+      ;({ onEnd } = options)
       return {
         kind,
         async apply(routing) {

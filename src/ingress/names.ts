@@ -1,9 +1,7 @@
 // Names outside of the cluster that services and annotations lead to.
 import { Resolver } from 'node:dns/promises'
-import type { LookupFunction } from 'node:net'
 import type { Clock } from '#lib/clock.ts'
 import { Bell } from './bell.ts'
-import { isNodesOwn } from './annotations/readers.ts'
 
 /** The addresses of a name, none when it has none; rejects when nobody could tell. */
 export type Resolve = (name: string) => Promise<readonly string[]>
@@ -19,26 +17,6 @@ export function resolveBy(servers: readonly string[]): Resolve {
     const { code } = (four.status === 'rejected' ? four.reason : six.reason) as { readonly code?: string }
     if (code === 'ENOTFOUND' || code === 'ENODATA') return []
     throw new Error(`nobody tells the addresses of ${name}: ${code ?? 'no answer'}`)
-  }
-}
-
-/** The same for sockets; never addresses of the node itself. */
-export function lookupBy(resolve: Resolve): LookupFunction {
-  return (name, options, done) => {
-    const families = { IPv4: 4, IPv6: 6, 0: 0 } as const
-    const wanted = typeof options.family === 'string' ? families[options.family] : (options.family ?? 0)
-    resolve(name).then(
-      (addresses) => {
-        const found = addresses
-          .filter((address) => !isNodesOwn(address))
-          .map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-          .filter(({ family }) => wanted === 0 || family === wanted)
-        if (found.length === 0) done(Object.assign(new Error(`${name} has no address`), { code: 'ENOTFOUND' }), '')
-        else if (options.all === true) done(null, found)
-        else done(null, found[0]!.address, found[0]!.family)
-      },
-      (error: unknown) => done(error as NodeJS.ErrnoException, ''),
-    )
   }
 }
 

@@ -40,6 +40,7 @@ async function serving(options: Partial<IngressOptions> = {}): Promise<Served> {
     start: 'whenUsed',
     dataPlanes: [plane],
     folder: '/run/ingress',
+    nameServers: [],
     resolve: async (name) => (name === 'api.example.com' ? ['192.0.2.80'] : []),
     async show() {
       isShown = true
@@ -168,13 +169,24 @@ test('endpoints are put into effect within tens of milliseconds, many changes at
   // All else is the very same.
   const [earlier, later] = it.plane.applied.slice(-2)
   assert.equal(earlier!.routes, later!.routes)
+  // Another port of the service is another name that no slice has.
+  await client.patch(services, at('web'), {
+    type: 'json',
+    operations: [
+      { op: 'add', path: '/spec/ports/-', value: { name: 'b', port: 81 } },
+      { op: 'add', path: '/spec/ports/0/name', value: 'a' },
+    ],
+  })
+  await clock.advance(20)
+  assert.deepEqual([serversOf(it), it.plane.applied.length], [[], before + 2])
   // Services that nobody asks for are nothing to do.
   await client.create(endpointSlices, {
     ...sliceDraft(['10.244.0.9']),
     metadata: { ...at('x'), labels: { 'kubernetes.io/service-name': 'x' } },
   })
+  await client.create(services, { metadata: at('x'), spec: { ports: [{ port: 80 }] } })
   await clock.advance('1s')
-  assert.equal(it.plane.applied.length, before + 1)
+  assert.equal(it.plane.applied.length, before + 2)
 })
 
 test('secrets are read once they are named, and their changes are picked up', async () => {
@@ -225,4 +237,16 @@ test('names outside of the cluster are looked up', async () => {
   await client.create(ingresses, ingressDraft('web'))
   await clock.advance('3s')
   assert.deepEqual(serversOf(it), ['192.0.2.80:80'])
+})
+
+test('a data plane that has ended is started again and serves the same', async () => {
+  await using it = await serving()
+  const { client, clock } = it.cluster
+  await client.create(ingresses, ingressDraft('web'))
+  await clock.advance('1s')
+  assert.deepEqual([hostsOf(it), it.plane.starts], [['web.example'], 1])
+  const before = it.plane.applied.length
+  it.plane.end(new Error('out of memory'))
+  await clock.advance('1s')
+  assert.deepEqual([hostsOf(it), it.plane.starts, it.plane.applied.length], [['web.example'], 2, before + 1])
 })

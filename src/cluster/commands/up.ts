@@ -38,6 +38,8 @@ interface Flags {
   /** False when services of type LoadBalancer are to get no addresses. */
   readonly loadBalancer?: boolean
   readonly dns?: boolean
+  /** True for from the start, false for not at all. */
+  readonly ingress?: boolean
   readonly foreground?: boolean
 }
 
@@ -68,6 +70,8 @@ export const up: Command = {
         "addresses for services of type LoadBalancer (some of the nodes' own range)",
       )
       .option('--no-load-balancer', 'give services of type LoadBalancer no addresses')
+      .option('--ingress', 'serve ingresses from the start: usually nodes begin with the first one')
+      .option('--no-ingress', 'serve no ingresses: another controller does, such as ingress-nginx')
       .option('--no-dns', 'answer no DNS questions: a server in pods does, such as CoreDNS')
       .option('--foreground', 'stay, and end the cluster when interrupted')
       .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
@@ -129,7 +133,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     if (error instanceof SettingsError) throw new UsageError(error.message)
     throw error
   }
-  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig, metrics, dns } = flags
+  const { workers, simulatedNodes, apiServerPort, ephemeral, outside, schedulerConfig, metrics, dns, ingress } = flags
   const loadBalancer = {
     ...file.loadBalancer,
     ...(flags.loadBalancerPool === undefined ? {} : { pool: flags.loadBalancerPool }),
@@ -151,6 +155,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(metrics === false ? { metrics } : {}),
       ...(Object.keys(loadBalancer).length === 0 ? {} : { loadBalancer }),
       ...(dns === false ? { dns } : {}),
+      ...(ingress === undefined ? {} : { ingress: ingress ? 'always' : 'never' }),
     })
     // What is wrong in it is told now, not by a scheduler that does not start.
     if (config.schedulerConfig !== undefined) await readSchedulerFile(host.files, config.schedulerConfig)
@@ -181,6 +186,7 @@ function refuseOtherSettings(
   if (flags.metrics === false) said.push('metrics')
   if (flags.loadBalancerPool !== undefined || flags.loadBalancer === false) said.push('loadBalancer')
   if (flags.dns === false) said.push('dns')
+  if (flags.ingress !== undefined) said.push('ingress')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
     if (JSON.stringify(known[setting]) === JSON.stringify(wanted[setting])) continue

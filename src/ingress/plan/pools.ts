@@ -74,6 +74,7 @@ export class PoolMaker {
     for (const key of services) {
       for (const name of this.#ofService.get(key) ?? []) {
         const before = this.#next.get(name)!
+        if (view.service(key)?.spec.type === 'ExternalName') return undefined
         const made = makeUnlessSame(view, key, before.request, before)
         if (made.problem !== before.problem) return undefined
         if (before.request.decides && isIdle(made.pool) !== isIdle(before.pool)) return undefined
