@@ -5,7 +5,7 @@ import { kubeletPart } from './kubeletPart.ts'
 import { readKubelet } from './nodeUsage.ts'
 import { rangesOf } from '#cluster/place/ranges.ts'
 import { addressesOf } from './record.ts'
-import { writePodNetwork } from '#cluster/place/podNetwork.ts'
+import { podNetwork } from '#cluster/place/podNetwork.ts'
 import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { ingressPart, partsOf, systemPodsComponent, type SystemPart } from './systemPods.ts'
 import { servingComponent } from './serving.ts'
@@ -234,7 +234,12 @@ function nodeNetwork(assembly: Assembly): Component {
             metric: layout.podRouteMetric,
           },
         }),
-    setPodNetwork: ({ podRanges, podMtu }) => writePodNetwork(host, layout, podRanges, podMtu),
+    podNetwork: podNetwork({
+      host,
+      layout,
+      enabled: record.config.podNetwork !== false,
+      log: (message, details) => logOf('node-network').log.info(message, details),
+    }),
     report: logOf('node-network').report,
   })
 }

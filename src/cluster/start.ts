@@ -184,6 +184,8 @@ export function describeCluster({ config, nodes, server }: ClusterRecord, millis
   ]
   return [
     `Cluster "${config.name}" is ready after ${(milliseconds / 1000).toFixed(1)} s: ${parts.join(' and ')}, API server at https://${urlHost(server.address)}:${server.port}`,
-    `Try: kubectl get nodes`,
+    config.podNetwork === false
+      ? 'Its nodes become ready once you install a network plugin, for example with "kubectl apply"'
+      : `Try: kubectl get nodes`,
   ]
 }

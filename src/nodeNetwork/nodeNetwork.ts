@@ -16,6 +16,14 @@ import type { Between, TunnelSettings } from './settings.ts'
 import { applyVxlan } from './vxlan.ts'
 import { applyWireguard, ensureWireguardKey } from './wireguard.ts'
 
+/** The links of the node's own pods. */
+export interface OwnPodNetwork {
+  /** Gives pods links in these ranges from now on; says whether any are, or will be, of ours: else nothing leads to others. */
+  apply(plan: Pick<NodeNetworkPlan, 'podRanges' | 'podMtu'>, signal: AbortSignal): Promise<boolean>
+  /** Resolves when `apply` has something to do again. */
+  changed(signal: AbortSignal): Promise<void>
+}
+
 export interface NodeNetworkOptions {
   readonly host: Pick<Host, 'ip' | 'processes' | 'files' | 'clock'>
   /** The network namespace of the node; our own when absent. */
@@ -30,8 +38,7 @@ export interface NodeNetworkOptions {
   readonly keyFile: string
   /** The machine on which the nodes are places also learns how pods are reached; one node of a cluster tells it. */
   readonly machine?: { readonly namespaceFile?: string; readonly device: string; readonly metric: number }
-  /** Gives the node's pods links in these ranges from now on. */
-  readonly setPodNetwork: (plan: Pick<NodeNetworkPlan, 'podRanges' | 'podMtu'>, signal: AbortSignal) => Promise<void>
+  readonly podNetwork: OwnPodNetwork
   readonly report: (problem: string, error?: unknown) => void
 }
 
@@ -78,9 +85,13 @@ export function nodeNetworkComponent(options: NodeNetworkOptions): Component {
           await clock.sleep(retryAfter, signal).catch(() => {})
           continue
         }
-        const timer = clock.after(verifyEvery, () => changed.resolve())
-        await changed.promise
-        timer[Symbol.dispose]()
+        using _timer = clock.after(verifyEvery, () => changed.resolve())
+        const watching = new AbortController()
+        const watched = options.podNetwork.changed(watching.signal).catch((error) => {
+          if (!watching.signal.aborted) report('Cannot look at the configuration of the network of pods', error)
+        })
+        await Promise.race([changed.promise, watched])
+        watching.abort()
         await clock.sleep(gatherFor, signal).catch(() => {})
       }
     },
@@ -112,13 +123,22 @@ async function applyAll(
   if (uplink === undefined) {
     throw new Error(`no link of this node has one of its addresses (${addressesOf(own).join(', ') || 'it has none'})`)
   }
-  const plan = planNodeNetwork({ node, nodes: all, uplink, between, tunnels })
-  if (plan.podRanges.length > 0) await options.setPodNetwork(plan, signal)
+  const full = planNodeNetwork({ node, nodes: all, uplink, between, tunnels })
+  const isOurs = full.podRanges.length > 0 && (await options.podNetwork.apply(full, signal))
+  // Whoever else connects the pods also leads to those of the other nodes.
+  const plan = isOurs ? full : withoutWays(full)
   await applyVxlan(ip, plan.vxlan, signal)
   if (between === 'wireguard') await applyWireguard({ host, namespaceFile, keyFile }, plan.wireguard, signal)
   await applyRoutes(ip, plan.routes, metricBetweenNodes, families, signal)
   return plan.problems
 }
+
+const withoutWays = ({ podRanges, podMtu }: NodeNetworkPlan): NodeNetworkPlan => ({
+  podRanges,
+  podMtu,
+  routes: [],
+  problems: [],
+})
 
 /** IPv4 always, so that what is left of it is found; a kernel may have no IPv6. */
 function familiesIn(all: readonly Node[]): readonly (4 | 6)[] {

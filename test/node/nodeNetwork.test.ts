@@ -12,6 +12,7 @@ import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { Client } from '#client/client.ts'
 import { WatchedInformer } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
+import { untilAborted } from '#lib/async/abort.ts'
 import { SimulatedClock, systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
@@ -90,7 +91,7 @@ describe('the network between nodes', { skip: reasonToSkip }, () => {
     }) as unknown as Node
 
   /** What runs on the nodes: each with its own copy of them. */
-  const agents = (between: Between) => {
+  const agents = (between: Between, uses: (name: Name) => boolean = () => true) => {
     const stop = new AbortController()
     const mtus = new Map<Name, number>()
     const problems: string[] = []
@@ -111,7 +112,13 @@ describe('the network between nodes', { skip: reasonToSkip }, () => {
         between,
         tunnels: usualTunnels,
         keyFile: '/nowhere',
-        setPodNetwork: async ({ podMtu }) => void mtus.set(name, podMtu),
+        podNetwork: {
+          async apply({ podMtu }) {
+            mtus.set(name, podMtu)
+            return uses(name)
+          },
+          changed: (signal) => untilAborted(signal),
+        },
         report: (problem, error) =>
           void problems.push(`${name}: ${problem} ${error === undefined ? '' : String(error)}`),
       }).run(() => {}, stop.signal),
@@ -188,6 +195,18 @@ describe('the network between nodes', { skip: reasonToSkip }, () => {
       on.problems.join('\n'),
       /a: Pods of some nodes cannot be reached: node "b" \(10\.89\.252\.12\) shares no link/,
     )
+  })
+
+  it('leads nowhere from a node whose pods are connected by somebody else', async () => {
+    const foreign = new Set<Name>()
+    await using on = agents('vxlan', (name) => !foreign.has(name))
+    on.tell(...names.map((name) => node(name, rangesOf(name).slice(0, 1))))
+    await until('a leads to both', async () => (await routes('a')).length === 2)
+    foreign.add('a')
+    await clock.advance(30_000)
+    await until('a has no tunnel', async () => (await ip('a').show(['link', 'show', 'type', 'vxlan'])).length === 0)
+    assert.deepEqual(await routes('a'), [])
+    assert.equal((await routes('b')).length, 2)
   })
 
   describe('with VXLAN where there is no common link', () => {

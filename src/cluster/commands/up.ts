@@ -30,6 +30,8 @@ interface Flags {
   readonly podRange?: string
   readonly serviceRange?: string
   readonly between?: Between
+  /** False when nodes are to wait for a network plugin. */
+  readonly podNetwork?: boolean
   readonly ephemeral?: boolean
   readonly outside?: boolean
   /** False when it is to be without. */
@@ -62,6 +64,7 @@ export const up: Command = {
       )
       .option('--service-range <ranges>', 'addresses of services, of the same families', ranges(serviceRangeProblem))
       .addOption(new Option('--between <way>', 'how pods of different nodes reach each other').choices(betweenChoices))
+      .option('--no-pod-network', 'give pods no network: you install a network plugin such as Flannel')
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
       .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
       .option('--no-metrics', 'do not tell what nodes and pods use')
@@ -149,6 +152,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(podRange === undefined ? {} : { podRange }),
       ...(serviceRange === undefined ? {} : { serviceRange }),
       ...(between === undefined ? {} : { between }),
+      ...(flags.podNetwork === false ? { podNetwork: false } : {}),
       ...(ephemeral === undefined ? {} : { ephemeral }),
       ...(outside === undefined ? {} : { outside }),
       ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
@@ -180,6 +184,7 @@ function refuseOtherSettings(
   if (flags.podRange !== undefined) said.push('podRange')
   if (flags.serviceRange !== undefined) said.push('serviceRange')
   if (flags.between !== undefined) said.push('between')
+  if (flags.podNetwork === false) said.push('podNetwork')
   if (flags.ephemeral !== undefined) said.push('ephemeral')
   if (flags.outside !== undefined) said.push('outside')
   if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')

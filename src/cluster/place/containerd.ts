@@ -8,11 +8,11 @@ import type { ProcessIdentity } from '#lib/host/process.ts'
 import { parseContainerdVersion, renderContainerdConfig } from './containerdConfig.ts'
 import type { RuntimeFacts } from './containerdConfig.ts'
 import type { Place } from './place.ts'
+import { machineProgramFolders, programFolder } from './pluginFolders.ts'
 
 /** Where programs are looked for; a service's own PATH may lack the folders of root's programs. */
 const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-const cniFolders = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni']
 const neededPlugins = ['bridge', 'host-local', 'loopback']
 
 /** The first of the usual folders that has a program; undefined when none has. */
@@ -26,7 +26,7 @@ export async function findProgram(host: Pick<Host, 'files'>, name: string): Prom
 
 /** The folder that has all network plugins we need; undefined when there is none. */
 export async function findCniPlugins(host: Pick<Host, 'files'>): Promise<string | undefined> {
-  for (const folder of cniFolders) {
+  for (const folder of machineProgramFolders) {
     const names = await host.files.list(folder)
     if (neededPlugins.every((name) => names.includes(name))) return folder
   }
@@ -53,12 +53,12 @@ export async function findRuntime(host: Host, place: Pick<Place, 'kind'>, signal
   const cniPlugins = await findCniPlugins(host)
   if (cniPlugins === undefined)
     throw new Error(
-      `Cannot run containers: no folder of ${cniFolders.join(', ')} has the plugins ${neededPlugins.join(', ')}`,
+      `Cannot run containers: no folder of ${machineProgramFolders.join(', ')} has the plugins ${neededPlugins.join(', ')}`,
     )
   return {
     containerd: version,
     runtimes,
-    cniPlugins,
+    cniPlugins: place.kind === 'host' ? cniPlugins : programFolder,
     mayLowerOomScore: mayLowerOomScore((await host.files.readText('/proc/self/status')) ?? ''),
   }
 }

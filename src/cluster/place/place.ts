@@ -7,6 +7,7 @@ import type { ClusterLayout, PlaceLayout, Roots } from './layout.ts'
 import { ensureClusterNetwork, removeClusterNetwork } from './network.ts'
 import type { ClusterNetwork } from './ranges.ts'
 import { closeOutside } from './outside.ts'
+import { ensurePluginFolders, removePluginFolders } from './pluginFolders.ts'
 import { renderPlaceScript } from './placeScript.ts'
 
 /** How a place was made; kept beside it. */
@@ -179,6 +180,7 @@ export async function ensurePlace(host: Host, spec: PlaceSpec, signal?: AbortSig
     if (!isNamespace(layout.switchNamespace)) {
       throw new Error(`Cannot make node "${node}": cluster "${cluster}" has no network yet`)
     }
+    await ensurePluginFolders(files, roots)
     await files.write(layout.networkNamespace, '')
     await files.write(layout.mountNamespace, '')
     const namespaces = [`--net=${layout.networkNamespace}`, `--mount=${layout.mountNamespace}`, '--propagation=slave']
@@ -275,6 +277,7 @@ export async function destroyCluster(host: Host, cluster: string, options: Destr
   await host.cgroups.remove(layout.cgroup)
   host.cgroups.removeIfEmpty(allClusters)
   await host.files.remove(layout.runtimeFolder)
+  await removePluginFolders(host.files, roots)
   if (!keepData) await host.files.remove(`${layout.dataFolder}/nodes`)
   for (const folder of [layout.dataFolder, roots.data, roots.runtime]) await host.files.removeIfEmpty(folder)
 }

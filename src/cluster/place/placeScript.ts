@@ -1,6 +1,7 @@
 /** The shell text that furnishes a new place from inside its fresh namespaces. Names in it have been checked; it is data only. */
 import type { PlaceLayout } from './layout.ts'
 import { planNodeLink } from './network.ts'
+import { renderPluginFolders } from './pluginFolders.ts'
 import { familiesOf } from './ranges.ts'
 import type { ClusterNetwork } from './ranges.ts'
 
@@ -41,7 +42,9 @@ mount -t tmpfs -o mode=711 tmpfs ${layout.stateFolder}
 mkdir -p /run/containerd /var/lib/cni
 mount -t tmpfs -o mode=711 tmpfs /run/containerd
 mount --bind ${layout.cniCacheFolder} /var/lib/cni
-${ephemeral ? `mount -t tmpfs -o mode=711 tmpfs ${layout.rootFolder}\n` : ''}# crun refuses machines that show version 1 controllers and the version 2 hierarchy side by side.
+${ephemeral ? `mount -t tmpfs -o mode=711 tmpfs ${layout.rootFolder}\n` : ''}# People's own network plugins, and what those know of their node.
+${renderPluginFolders(layout)}
+# crun refuses machines that show version 1 controllers and the version 2 hierarchy side by side.
 if [ -d /sys/fs/cgroup/memory ] && mountpoint -q /sys/fs/cgroup/unified; then umount --lazy /sys/fs/cgroup/unified; fi
 # Mounts made for pods must reach their containers.
 mount --make-rshared /

@@ -79,7 +79,7 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
       version ??= await runtime('Version', {}, quickCall, signal)
       const conditions = answer.status?.conditions ?? []
       const problem = conditionProblem(conditions, 'RuntimeReady', 'runtime')
-      const networkProblem = conditionProblem(conditions, 'NetworkReady', 'network')
+      const networkProblem = conditionProblem(conditions, 'NetworkReady', 'runtime network')
       return {
         name: version!.runtimeName,
         version: version!.runtimeVersion.replace(/^v/, '').split('~')[0]!,
