@@ -1,7 +1,16 @@
 // One suite for every data plane of the ingress: real requests on loopback through the plane to real servers.
-import { testRouting } from './ingressDataPlaneRouting.ts'
 import type { MakeDataPlane, Traits } from './ingressDataPlaneFixture.ts'
+import { testHostile } from './ingressDataPlaneHostile.ts'
+import { testProtocols } from './ingressDataPlaneProtocols.ts'
+import { testRouting } from './ingressDataPlaneRouting.ts'
+import { testRules } from './ingressDataPlaneRules.ts'
+import { testServers } from './ingressDataPlaneServers.ts'
 
-export function testDataPlane(make: MakeDataPlane, _traits: Traits): void {
+/** Declares all tests of a data plane. */
+export function testDataPlane(make: MakeDataPlane, traits: Traits): void {
   testRouting(make)
+  testRules(make, traits)
+  testServers(make)
+  testProtocols(make)
+  testHostile(make)
 }

@@ -91,6 +91,8 @@ export async function startBackend(
   handler: Handler = echo(name),
   options: {
     readonly tls?: Certificate
+    /** Any free one when absent. */
+    readonly port?: number
     readonly upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void
   } = {},
 ): Promise<Backend> {
@@ -106,7 +108,7 @@ export async function startBackend(
       : createHttpsServer({ cert: options.tls.chain, key: options.tls.key }, serve)
   if (options.upgrade !== undefined) server.on('upgrade', options.upgrade)
   server.on('connection', () => connections++)
-  await new Promise<void>((resolve) => server.listen(0, loopback, resolve))
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, loopback, resolve))
   const { port } = server.address() as AddressInfo
   return {
     name,

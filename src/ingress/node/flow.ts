@@ -85,6 +85,11 @@ export function flow(source: Readable, target: Writable, options: FlowOptions): 
     stop()
     options.onEnd()
   }
+  // A body of HTTP/2 that is empty may have ended before anybody looked.
+  if (source.readableEnded) {
+    onEnd()
+    return stop
+  }
   target.on('drain', onDrain)
   source.on('data', onData)
   source.once('end', onEnd)
@@ -121,6 +126,7 @@ export function collect(
     }
     const onEnd = (): void => settle({ pieces, whole: true })
     const onClose = (): void => settle('broken')
+    if (source.readableEnded) return onEnd()
     source.on('data', onData)
     source.once('end', onEnd)
     source.once('close', onClose)

@@ -220,7 +220,7 @@ class Passage {
       answer.cancel()
       downstream.abort()
     }
-    flow(source, output, {
+    const stop = flow(source, output, {
       clock: this.#tools.clock,
       silence: this.#timeouts.read,
       stall: this.#tools.limits.clientTimeout,
@@ -231,6 +231,7 @@ class Passage {
       onTimeout: cut,
     })
     source.once('close', () => {
+      stop()
       if (!source.readableEnded) cut()
       resolve()
     })
