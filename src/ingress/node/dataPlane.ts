@@ -27,8 +27,8 @@ export interface DataPlaneOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Finds the addresses of servers of external authentication. */
-  readonly lookup: LookupFunction
+  /** Finds the addresses of servers of external authentication; the machine's own way when absent. */
+  readonly lookup?: LookupFunction
 }
 
 /** What a routing came to. */

@@ -1,5 +1,6 @@
 /** The thread in which the data plane runs. */
-import type { LookupAddress } from 'node:dns'
+import { Resolver } from 'node:dns'
+import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '#lib/clock.ts'
@@ -21,23 +22,6 @@ const logger = createLogger({
   sinks: [{ write: (_, { level, message, fields }) => send({ is: 'log', level, message, fields: cloneable(fields) }) }],
 })
 
-/** Names that were asked for and not answered yet. */
-const questions = new Map<number, (addresses: readonly LookupAddress[]) => void>()
-let asked = 0
-
-/** Names are looked up by the other side, which knows those of services. */
-const lookup: LookupFunction = (name, options, done) => {
-  const question = asked++
-  questions.set(question, (addresses) => {
-    questions.delete(question)
-    const [first] = addresses
-    if (first === undefined) done(new Error(`no address for ${name}`), '', 0)
-    else if (options.all === true) done(null, [...addresses])
-    else done(null, first.address, first.family)
-  })
-  send({ is: 'asking', question, name })
-}
-
 try {
   const plane = await startDataPlane({
     listen: settings.listen,
@@ -45,11 +29,10 @@ try {
     clock: systemClock,
     random: systemRandom,
     logger,
-    lookup,
+    ...(settings.nameServers.length === 0 ? {} : { lookup: lookupThrough(settings.nameServers) }),
   })
   let routing: Routing | undefined
   port.on('message', (message: ToThread) => {
-    if (message.do === 'resolve') return questions.get(message.question)?.(message.addresses)
     if (message.do === 'close') return void plane[Symbol.asyncDispose]().then(() => process.exit(0))
     const next = applyDelta(routing, message.delta)
     plane.apply(next).then(
@@ -64,6 +47,27 @@ try {
 } catch (error) {
   send({ is: 'unable', problem: messageOf(error) })
   port.close()
+}
+
+/** Names as the cluster's DNS knows them, which the machine's own need not. */
+function lookupThrough(nameServers: readonly string[]): LookupFunction {
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 })
+  resolver.setServers(nameServers)
+  return (name, options, done) => {
+    const answer = (error: NodeJS.ErrnoException | null, addresses: readonly string[] = []): void => {
+      if (error !== null || addresses.length === 0) return done(error ?? new Error(`no address for ${name}`), '', 0)
+      if (options.all === true)
+        return done(
+          null,
+          addresses.map((address) => ({ address, family: isIP(address) })),
+        )
+      done(null, addresses[0]!, isIP(addresses[0]!))
+    }
+    resolver.resolve4(name, (error, addresses) => {
+      if (error === null) answer(null, addresses)
+      else resolver.resolve6(name, answer)
+    })
+  }
 }
 
 function cloneable(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

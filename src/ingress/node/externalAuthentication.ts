@@ -41,10 +41,10 @@ const notPassedOn: ReadonlySet<string> = new Set([
 /** Asks servers of external authentication; keeps connections to them. */
 export class ExternalAuthenticator implements Disposable {
   readonly #agents: { readonly http: HttpAgent; readonly https: HttpsAgent }
-  readonly #lookup: LookupFunction
+  readonly #lookup: LookupFunction | undefined
 
-  /** `lookup` finds the addresses of names. */
-  constructor(lookup: LookupFunction) {
+  /** `lookup` finds the addresses of names; the machine's own way when absent. */
+  constructor(lookup?: LookupFunction) {
     const options = { keepAlive: true, maxFreeSockets: 16, timeout: 4_000 }
     this.#agents = { http: new HttpAgent(options), https: new HttpsAgent(options) }
     this.#lookup = lookup
@@ -89,7 +89,7 @@ export class ExternalAuthenticator implements Disposable {
         timeout: milliseconds,
         // As nginx does unless told otherwise; the servers are the cluster's own and have names of their own.
         ...(secure ? { rejectUnauthorized: false } : {}),
-        lookup: this.#lookup,
+        ...(this.#lookup === undefined ? {} : { lookup: this.#lookup }),
       })
       ask.once('response', (message: IncomingMessage) => {
         message.on('error', () => undefined)

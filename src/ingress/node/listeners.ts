@@ -30,6 +30,8 @@ export class Listeners implements AsyncDisposable {
   readonly #fronts: NetServer[] = []
   readonly #tlsFronts: TlsServer[] = []
   readonly #connections = new Map<Duplex, Arrival & { used: boolean }>()
+  /** All accepted sockets, those in the middle of a handshake among them. */
+  readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
   #accepted: Socket | undefined
 
@@ -52,7 +54,7 @@ export class Listeners implements AsyncDisposable {
       front.setSecureContext({ cert: certificate.chain, key: certificate.key, minVersion: 'TLSv1.2' })
   }
 
-  /** Stops accepting and lets what is under way end; after `grace` milliseconds the rest is cut. */
+  /** Stops accepting and lets what is under way end; once `cut` resolves, the rest is cut. */
   async close(cut: Promise<void>): Promise<void> {
     const closed = this.#fronts.map((front) => new Promise<void>((resolve) => front.close(() => resolve())))
     this.#http1.keepAliveTimeout = 1
@@ -61,7 +63,7 @@ export class Listeners implements AsyncDisposable {
     for (const [socket, connection] of this.#connections) if (!connection.used) socket.destroy()
     for (const session of this.#sessions) session.close()
     await Promise.race([Promise.all(closed), cut])
-    for (const socket of this.#connections.keys()) socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     await Promise.all(closed)
     this.#http1.close(() => undefined)
   }
@@ -72,6 +74,10 @@ export class Listeners implements AsyncDisposable {
 
   async #listen(front: NetServer, where: { readonly address: string; readonly port: number }): Promise<void> {
     front.maxConnections = this.#options.limits.connections
+    front.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     await new Promise<void>((resolve, reject) => {
       const onError = (error: Error): void =>
         reject(new Error(`Cannot listen on ${where.address} port ${where.port}: ${error.message}`, { cause: error }))
@@ -85,7 +91,7 @@ export class Listeners implements AsyncDisposable {
   }
 
   #makePlainFront(): NetServer {
-    const front = createNetServer(socketOptions)
+    const front = createNetServer({ ...socketOptions, allowHalfOpen: true })
     front.on('connection', (socket: Socket) => {
       this.#accept(socket, 'http')
       this.#http1.emit('connection', socket)
@@ -216,7 +222,7 @@ export class Listeners implements AsyncDisposable {
   }
 }
 
-const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
 
 /**
  * Clients that offer HTTP/2 without TLS expect an ordinary answer. A request with a body is no upgrade: what follows its head
