@@ -1,5 +1,7 @@
 // Clients that mean harm, or cannot be understood: what they send is refused or bounded, and never reaches a server as something else.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -152,6 +154,34 @@ export function testHostile(make: MakeDataPlane): void {
       const took = Date.now() - started
       assert.ok(took < headersTimeout * 5, `${took} ms`)
       assert.ok([0, 408, 400].includes(statusOf(received)), received)
+    })
+
+    test('streams that are reset at once, also while others decide about them, do no harm', async () => {
+      await using judge = await startBackend('judge', (_, response) => void setTimeout(() => response.end('ok'), 50))
+      const externalAuthentication = {
+        url: `http://127.0.0.1:${judge.port}/`,
+        signInParameter: 'rd',
+        responseHeaders: [],
+        requestHeaders: [],
+      }
+      const judged = route({ path: { kind: 'prefix', path: '/judged' } }, to('p'), { externalAuthentication })
+      const nobody = route({ path: { kind: 'prefix', path: '/nobody' } }, to('none'), { externalAuthentication })
+      await served.plane.apply(routing([judged, nobody, route({}, to('p'))], [pool('p', [a]), pool('none', [])]))
+      const session = connectHttp2(`https://127.0.0.1:${served.https}`, { rejectUnauthorized: false })
+      session.on('error', () => undefined)
+      await once(session, 'connect')
+      for (const path of ['/judged', '/nobody', '/open']) {
+        for (let i = 0; i < 30; i++) {
+          const stream = session.request({ ':path': path, ':authority': 'shop.test' })
+          stream.on('error', () => undefined)
+          await new Promise((resolve) => setTimeout(resolve, i % 3))
+          stream.close(constants.NGHTTP2_CANCEL)
+        }
+      }
+      session.destroy()
+      await sleep(200)
+      assert.equal((await ask(served.http, '/judged')).status, 200)
+      assert.equal((await ask(served.https, '/open', { tls: {} })).status, 200)
     })
 
     test('broken handshakes and bytes that are no HTTP do not disturb the others', async () => {

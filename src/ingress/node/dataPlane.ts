@@ -164,7 +164,7 @@ class LocalDataPlane implements DataPlane {
           target: downstream.target,
           error,
         })
-        if (downstream.answered) downstream.abort()
+        if (downstream.answered || downstream.isOver) downstream.abort()
         else answerProblem(downstream, 500)
       },
     )

@@ -29,6 +29,8 @@ export interface Downstream extends Arrival {
   readonly bodyBytes: number | undefined
   /** Whether an answer has begun. */
   readonly answered: boolean
+  /** Whether the client has gone, or was answered whole; nothing can be told it any more. */
+  readonly isOver: boolean
   /** Tells a client that waits for it to send its body (`Expect: 100-continue`). */
   askForBody(): void
   /** Begins an answer. `empty` when neither body nor trailers follow. Returns where the body goes. */
@@ -100,6 +102,10 @@ export class Http1Downstream implements Downstream {
 
   get answered(): boolean {
     return this.#response.headersSent
+  }
+
+  get isOver(): boolean {
+    return this.#response.closed || this.#message.socket.destroyed
   }
 
   askForBody(): void {
@@ -175,8 +181,12 @@ export class Http2Downstream implements Downstream {
     return this.#stream.headersSent
   }
 
+  get isOver(): boolean {
+    return this.#stream.closed || this.#stream.destroyed
+  }
+
   askForBody(): void {
-    if (!this.#waits) return
+    if (!this.#waits || this.isOver) return
     this.#waits = false
     this.#stream.additionalHeaders({ ':status': 100 })
   }
@@ -187,6 +197,8 @@ export class Http2Downstream implements Downstream {
     options: { readonly empty?: boolean; readonly trailers?: boolean } = {},
   ): Writable {
     const stream = this.#stream
+    // What is written to a stream that was reset goes nowhere; its head could not even be tried.
+    if (this.isOver) return stream
     const { empty = false, trailers = false } = options
     if (trailers && !empty) stream.once('wantTrailers', () => stream.sendTrailers(headerObject(this.#trailers)))
     stream.respond(

@@ -43,7 +43,7 @@ export interface Forwarding {
   readonly path: string
   readonly host: string
   /** For the answer. */
-  readonly answerHeaders: readonly Header[]
+  readonly cors: readonly Header[]
   readonly cookies: readonly string[]
 }
 
@@ -82,6 +82,18 @@ function stickyServer(pool: UpstreamPool, cookies: string | undefined): Upstream
   return affinity === undefined ? undefined : pool.stickyServer(readCookie(cookies, affinity.name))
 }
 
+/** Ours in the place of the backend's; by what else the answer varies, it still does. */
+function addCors(headers: string[], cors: readonly Header[]): string[] {
+  const added = cors.filter(({ name }) => name === 'Vary').flatMap(({ name, value }) => [name, value])
+  return [
+    ...setHeaders(
+      headers,
+      cors.filter(({ name }) => name !== 'Vary'),
+    ),
+    ...added,
+  ]
+}
+
 /** One request on its way through a pool. */
 class Passage {
   readonly #forwarding: Forwarding
@@ -104,6 +116,7 @@ class Passage {
     const { downstream, rules, headers } = this.#forwarding
     const { clock } = this.#tools
     const { method } = downstream
+    if (downstream.isOver) return
     downstream.onClose((whole) => {
       this.#clientIsGone = !whole
       if (!whole) this.#attempt?.cancel()
@@ -201,10 +214,7 @@ class Passage {
   /** Resolves when the answer is over. */
   async #passBack(answer: Answer, server: UpstreamServer, sticky: UpstreamServer | undefined): Promise<void> {
     const { downstream, rules, cookies } = this.#forwarding
-    const headers = setHeaders(
-      changeHeaders(answerHeaders(answer.headers), rules.responseHeaders),
-      this.#forwarding.answerHeaders,
-    )
+    const headers = addCors(changeHeaders(answerHeaders(answer.headers), rules.responseHeaders), this.#forwarding.cors)
     for (const cookie of cookies) headers.push('Set-Cookie', cookie)
     const { affinity } = this.#pool.pool
     if (affinity !== undefined && server !== sticky && (sticky === undefined || affinity.changeOnFailure))

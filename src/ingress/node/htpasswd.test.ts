@@ -33,6 +33,9 @@ describe('a password is checked against its hash', () => {
       assert.ok(!verifyPassword('', hash))
     })
   }
+  test('a hash that takes too long is not known', () => {
+    assert.ok(isKnownHash('$6$rounds=50000$x$y') && !isKnownHash('$6$rounds=50001$x$y'))
+  })
   test('an empty password has a hash like any other', () => {
     assert.ok(verifyPassword('', '$5$abc$bBHLwRRW2Li0XKaX13kz/g2fkDil4Jx46aNvd.48MS8'))
   })

@@ -157,7 +157,7 @@ async function act(
           headers: changeHeaders(headers, rules.requestHeaders),
           path: target.matched,
           host,
-          answerHeaders: cors,
+          cors,
           cookies,
         },
         tools,
