@@ -36,6 +36,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'cel', about: 'expressions beside bare functions', load: () => import('./cel.ts') },
   { name: 'customResources', about: 'creates of custom objects', load: () => import('./customResources.ts') },
   { name: 'authorization', about: 'whether a caller may do something', load: () => import('./authorization.ts') },
+  { name: 'networkPolicy', about: 'from a policy to a packet', load: () => import('./networkPolicy.ts') },
   { name: 'metrics', about: 'what counting costs', load: () => import('./metrics.ts') },
 ]
 

@@ -55,6 +55,7 @@ import { MetricsStore } from '#metrics/store.ts'
 import { firstThatKnows, type UsageSource } from '#metrics/usage.ts'
 import { definitions } from '#machinery/schema/load.ts'
 import { allStrategies } from '#resources/index.ts'
+import { PodAdmission } from '#networkPolicy/admission.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector, type NodeConnector } from '#server/nodeProxy.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
@@ -109,6 +110,8 @@ export interface Assembly {
   readonly informers: Informers
   readonly events: EventWriter
   readonly causes: Causes
+  /** Between the kubelet of this process and its network policies. */
+  readonly podAdmission: PodAdmission
   /** What the cluster's KubeSchedulerConfiguration says; read where the control plane runs. */
   readonly schedulerFile: SchedulerFile | undefined
   /** The log of a component, and how it tells there what went wrong and is tried again. */
@@ -191,6 +194,7 @@ export async function assembleNode(
     informers,
     events,
     causes,
+    podAdmission: new PodAdmission(),
     schedulerFile: controlPlane === undefined ? undefined : await schedulerFileOf(host, record.config),
     controllers,
     logOf,

@@ -24,6 +24,7 @@ import { blocksBeside, loadBalancerPool } from './loadBalancerPool.ts'
 import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import { hostDirectories, localVolumeRemover } from '#kubelet/localVolumes/remover.ts'
 import { removerOf } from '#machinery/localVolumes.ts'
+import { networkPolicyComponent } from '#networkPolicy/networkPolicy.ts'
 import { nodeNetworkComponent } from '#nodeNetwork/nodeNetwork.ts'
 import { usualTunnels } from '#nodeNetwork/settings.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
@@ -57,6 +58,7 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
   { runsIn: ({ place }) => place !== undefined, make: nodeNetwork },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
+  { runsIn: ({ place }) => place !== undefined, make: networkPolicies },
   { runsIn: ({ place, record }) => place !== undefined && loadBalancerPool(record) !== undefined, make: announcer },
   { runsIn: ({ place, record }) => place !== undefined && record.config.dns !== false, make: dns },
   {
@@ -313,6 +315,17 @@ function announcer({ host, place, nodeName, node, informers, clock, record, logO
     probe: probeAgent,
     isElsewhere: ({ metadata }) => metadata.labels?.['k8ts.dev/simulated'] !== undefined,
     log,
+  })
+}
+
+function networkPolicies({ host, nodeName, informers, podAdmission, logOf }: Assembly): Component {
+  return networkPolicyComponent({
+    host,
+    nodeName,
+    informers,
+    admission: podAdmission,
+    log: logOf('network-policy').log,
+    needs: ['informers'],
   })
 }
 

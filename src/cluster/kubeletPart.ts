@@ -69,6 +69,7 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
     informers,
     events,
     systemLog: (pod) => systemLogOf(assembly, pod),
+    admitPod: (pod, addresses, signal) => assembly.podAdmission.admit(pod, addresses, signal),
     report,
   })
 }

@@ -33,6 +33,21 @@ const ownRoles: readonly OwnRole[] = [
     rules: [on('networking.k8s.io', 'ingresses/status', 'patch update')],
     subjects: [user(ingressControllerUser)],
   },
+  {
+    // Network policies need to know all pods and their namespaces, and the admin policies where somebody installs those.
+    name: 'k8ts:node-network-policy',
+    rules: [
+      on(core, 'namespaces pods', 'list watch'),
+      on('networking.k8s.io', 'networkpolicies', 'list watch'),
+      on(
+        'policy.networking.k8s.io',
+        'adminnetworkpolicies baselineadminnetworkpolicies clusternetworkpolicies',
+        'list watch',
+      ),
+      on('apiextensions.k8s.io', 'customresourcedefinitions', 'list watch'),
+    ],
+    subjects: [user(proxyUser)],
+  },
   // Administrators as kubeadm makes them; the API server calls kubelets as one of them.
   { name: 'kubeadm:cluster-admins', role: 'cluster-admin', subjects: [group('kubeadm:cluster-admins')] },
   // Machines that join with a bootstrap token ask for a certificate, and get it; nodes renew theirs.

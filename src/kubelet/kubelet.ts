@@ -124,6 +124,7 @@ async function runKubelet(
     allocatable: () => reporter.allocatable,
     node: () => reporter.node,
     volumeUsers: new Map(),
+    admitPod: options.admitPod ?? (() => Promise.resolve()),
     hostsFile: async () => (hosts ??= (await host.files.readText('/etc/hosts')) ?? ''),
     report,
   }

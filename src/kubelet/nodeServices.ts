@@ -8,7 +8,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { PodCgroups } from './cgroups/podCgroups.ts'
 import type { ImagePuller } from './images/imagePuller.ts'
-import type { KubeletDirectories, NodeDns } from './options.ts'
+import type { KubeletDirectories, KubeletOptions, NodeDns } from './options.ts'
 import type { ReferencedObjectsCache } from './referencedObjects.ts'
 import type { KubeletMetrics } from './kubeletMetrics.ts'
 import type { ContainerRuntime } from './runtime/containerRuntime.ts'
@@ -39,6 +39,7 @@ export interface NodeServices {
   readonly volumeUsers: Map<string, Set<string>>
   /** The text of the node's own /etc/hosts. */
   hostsFile(): Promise<string>
+  readonly admitPod: NonNullable<KubeletOptions['admitPod']>
   readonly report: (problem: string, error?: unknown) => void
 }
 

@@ -1,3 +1,4 @@
+import type { Pod } from '#api/core/v1/pod.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Client } from '#client/client.ts'
 import type { EventWriter } from '#client/events.ts'
@@ -41,6 +42,8 @@ export interface KubeletOptions {
   readonly sandboxStartsAtOnce?: number
   /** The file with the log of a mirror pod in `kube-system`, by the pod's name; nothing when it has none here. */
   readonly systemLog?: (pod: string) => string | undefined
+  /** Awaited between a pod's getting its addresses and the start of each of its containers. */
+  readonly admitPod?: (pod: Pod, addresses: readonly string[], signal: AbortSignal) => Promise<void>
   /** Told of what went wrong and will be tried again. */
   readonly report?: (problem: string, error?: unknown) => void
 }

@@ -217,7 +217,11 @@ export class PodActions {
       const start = { pod, container, attempt, imageRef, sandboxId: sandbox.id, facts }
       const whole = targetId === undefined ? start : { ...start, targetId }
       const request = await prepareContainer(this.#services, this.#volumes, whole, pass)
+      // While this is awaited the container is made; it does not start before.
+      const admitted = this.#services.admitPod(pod, facts.podIPs, pass)
+      admitted.catch(() => {})
       id = await runtime.createContainer(request, pass)
+      await admitted
     } catch (error) {
       pass.throwIfAborted()
       return this.#failStart(name, error)

@@ -11,6 +11,7 @@ import { start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
 import { up } from './up.ts'
+import { why } from './why.ts'
 
 /** Every verb of `k8ts`, in the order in which `--help` shows them. */
 export const commands: readonly Command[] = [
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   image,
   kubeconfig,
   inventory,
+  why,
   server,
   runNode,
 ]

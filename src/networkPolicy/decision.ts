@@ -1,0 +1,161 @@
+/** What policies say of one pod and one peer, in one direction: pure, and the one place that knows the order of tiers. */
+import { transports } from './policy.ts'
+import type { Direction, Peer, Policy, PortMatch, Rule, Transport } from './policy.ts'
+
+/** A port that a container of a pod gives a name. */
+export interface NamedPort {
+  readonly name: string
+  readonly transport: Transport
+  readonly port: number
+}
+
+/** A pod and the policies that select it. */
+export interface Subject {
+  readonly direction: Direction
+  /** Those that say something of this direction, in the order of tiers, priorities and names. */
+  readonly policies: readonly Policy[]
+  readonly ports: readonly NamedPort[]
+}
+
+/** Who is at the other end. */
+export interface PeerView {
+  matches(peer: Peer): boolean
+  /** Named ports of the peer where it is a pod. */
+  readonly ports: readonly NamedPort[]
+  /** It is the node that the pod runs on, with which every pod may always talk as far as NetworkPolicies go. */
+  readonly isOwnNode: boolean
+}
+
+/** Traffic of a transport to a port; anything else, such as ICMP, when absent. */
+export interface Target {
+  readonly transport: Transport
+  readonly port: number
+}
+
+export interface Decision {
+  readonly allowed: boolean
+  /** What decided: a rule, the isolation that no rule lifts, the node, or that no policy says anything. */
+  readonly by: 'rule' | 'isolation' | 'ownNode' | 'nothing'
+  /** The rule and its policy. */
+  readonly rule?: { readonly policy: Policy; readonly rule: Rule }
+  /** The policies that isolate the pod in this direction. */
+  readonly isolating?: readonly Policy[]
+}
+
+export interface Range {
+  readonly transport: Transport
+  readonly from: number
+  readonly to: number
+}
+
+interface MatchedRule {
+  readonly policy: Policy
+  readonly rule: Rule
+  readonly ports: readonly Range[] | 'all'
+}
+
+/** The rules for one peer; what is left to ask is the port. */
+export interface Judgement {
+  readonly admin: readonly MatchedRule[]
+  readonly isolating: readonly Policy[]
+  readonly allowing: readonly MatchedRule[]
+  readonly baseline: readonly MatchedRule[]
+  readonly isOwnNode: boolean
+}
+
+/** Finds the rules that are about a peer. */
+export function judgePeer(subject: Subject, peer: PeerView): Judgement {
+  const named = subject.direction === 'ingress' ? subject.ports : peer.ports
+  const matched = (tier: Policy['tier']): MatchedRule[] =>
+    subject.policies.flatMap((policy) =>
+      policy.tier !== tier
+        ? []
+        : (policy[subject.direction] ?? [])
+            .filter(({ peers }) => peers === 'everybody' || peers.some((each) => peer.matches(each)))
+            .map((rule) => ({ policy, rule, ports: resolvePorts(rule.ports, named) })),
+    )
+  return {
+    admin: matched('admin'),
+    isolating: subject.policies.filter(({ tier }) => tier === 'namespace'),
+    allowing: matched('namespace'),
+    baseline: matched('baseline'),
+    isOwnNode: peer.isOwnNode,
+  }
+}
+
+function resolvePorts(ports: readonly PortMatch[] | 'all', named: readonly NamedPort[]): readonly Range[] | 'all' {
+  if (ports === 'all') return ports
+  return ports.flatMap((match) =>
+    'from' in match
+      ? [match]
+      : named
+          .filter(
+            ({ name, transport }) =>
+              name === match.name && (match.transport === undefined || match.transport === transport),
+          )
+          .map(({ transport, port }) => ({ transport, from: port, to: port })),
+  )
+}
+
+function isFor({ ports }: MatchedRule, target: Target | undefined): boolean {
+  if (ports === 'all') return true
+  if (target === undefined) return false
+  return ports.some(
+    ({ transport, from, to }) => transport === target.transport && from <= target.port && target.port <= to,
+  )
+}
+
+/** Asks the tiers in their order. */
+export function decide(judgement: Judgement, target: Target | undefined): Decision {
+  const { admin, isolating, allowing, baseline, isOwnNode } = judgement
+  const by = (found: MatchedRule): Decision => ({
+    allowed: found.rule.action === 'allow',
+    by: 'rule',
+    rule: { policy: found.policy, rule: found.rule },
+  })
+  const first = admin.find((each) => isFor(each, target))
+  if (first !== undefined && first.rule.action !== 'pass') return by(first)
+  if (isolating.length > 0) {
+    if (isOwnNode) return { allowed: true, by: 'ownNode' }
+    const allows = allowing.find((each) => isFor(each, target))
+    return allows === undefined ? { allowed: false, by: 'isolation', isolating } : by(allows)
+  }
+  const last = baseline.find((each) => isFor(each, target))
+  if (last !== undefined && last.rule.action !== 'pass') return by(last)
+  return { allowed: true, by: 'nothing' }
+}
+
+/** What one pod may have to do with one peer: other traffic, and the ports for which it is different. */
+export interface Verdicts {
+  /** Of traffic without ports, and of all ports that are not listed. */
+  readonly otherwise: boolean
+  /** Disjoint, by transport and number; the opposite of `otherwise` holds for them. */
+  readonly exceptions: readonly Range[]
+}
+
+/** All decisions about one peer at once. */
+export function verdictsOf(judgement: Judgement): Verdicts {
+  const otherwise = decide(judgement, undefined).allowed
+  const rules = [...judgement.admin, ...judgement.allowing, ...judgement.baseline]
+  const exceptions: Range[] = []
+  for (const transport of transports) {
+    const starts = new Set([0])
+    for (const { ports } of rules) {
+      if (ports === 'all') continue
+      for (const range of ports) {
+        if (range.transport !== transport) continue
+        starts.add(range.from)
+        starts.add(range.to + 1)
+      }
+    }
+    const sorted = [...starts].filter((start) => start <= 65_535).toSorted((a, b) => a - b)
+    for (const [at, from] of sorted.entries()) {
+      if (decide(judgement, { transport, port: from }).allowed === otherwise) continue
+      const to = (sorted[at + 1] ?? 65_536) - 1
+      const last = exceptions.at(-1)
+      if (last?.transport === transport && last.to === from - 1) exceptions.splice(-1, 1, { ...last, to })
+      else exceptions.push({ transport, from, to })
+    }
+  }
+  return { otherwise, exceptions }
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { NetworkPolicySpec } from '#api/networking/v1/networkPolicy.ts'
+
+import { readNode, readPod } from './facts.ts'
+import type { ClusterFacts, PodFacts } from './facts.ts'
+import { formatInterval, intervalsOf } from './intervals.ts'
+import { anyPod } from './identities.ts'
+import { PolicyPlanner } from './plan.ts'
+import { readNetworkPolicy } from './policy.ts'
+import { factsOf, passes, podObject } from './testCluster.ts'
+import type { TestPod } from './testCluster.ts'
+import { parseCidr } from '#lib/net/cidr.ts'
+
+const pod = (key: string, number: number, more: Partial<TestPod> = {}): TestPod => ({
+  key,
+  node: 'n1',
+  addresses: [`10.244.1.${number}`],
+  labels: { app: key.split('/')[1]! },
+  ports: {},
+  ...more,
+})
+const policy = (namespace: string, spec: NetworkPolicySpec) =>
+  readNetworkPolicy({ metadata: { namespace, name: 'p' }, spec } as never)
+const facts = (pods: readonly PodFacts[], ...policies: ClusterFacts['policies']): ClusterFacts => ({
+  pods,
+  namespaces: new Map([
+    ['x', { name: 'x' }],
+    ['y', { name: 'y' }],
+  ]),
+  nodes: [
+    readNode({
+      metadata: { name: 'n1' },
+      status: { addresses: [{ type: 'InternalIP', address: '10.89.0.1' }] },
+    } as never),
+  ],
+  policies,
+})
+const filled = (elements: ReadonlyMap<string, ReadonlyMap<string, string>>) =>
+  Object.fromEntries(
+    [...elements].filter(([, entries]) => entries.size > 0).map(([set, entries]) => [set, Object.fromEntries(entries)]),
+  )
+
+test('without policies for its own pods a node is told nothing', () => {
+  const everywhere = facts([factsOf(pod('x/a', 2)), factsOf(pod('y/b', 3, { node: 'n2' }))], policy('y', {}))
+  const plan = new PolicyPlanner('n1').plan(everywhere)
+  assert.deepEqual([filled(plan[4]), filled(plan[6])], [{}, {}])
+})
+
+test('what is usual is said once, and what differs from it for each who differs', () => {
+  const plan = new PolicyPlanner('n1').plan(
+    facts(
+      [pod('x/a', 2), pod('x/b', 3), pod('y/c', 4, { node: 'n2', addresses: ['10.244.2.4'] })].map(factsOf),
+      policy('x', {
+        podSelector: { matchLabels: { app: 'a' } },
+        ingress: [
+          { from: [{ podSelector: {} }], ports: [{ port: 80 }, { port: 90, endPort: 99 }] },
+          { from: [{ ipBlock: { cidr: '192.0.2.0/24' } }] },
+        ],
+      }),
+    ),
+  )
+  // Pods of x are the most kinds of pods there are beside that in y: as many, so the smaller text is usual.
+  assert.deepEqual(filled(plan[4]), {
+    ingress_pods: { '10.244.1.2': '' },
+    self: { '10.244.1.2 . 10.244.1.2': '' },
+    peers: { '10.244.1.2': String(anyPod), '10.244.1.3': String(anyPod), '10.244.2.4': String(anyPod + 2) },
+    blocks: { '192.0.2.0/24': '3' },
+    ingress_pairs: {
+      '10.244.1.2 . 0': '1',
+      [`10.244.1.2 . ${anyPod}`]: '2',
+      [`10.244.1.2 . ${anyPod + 2}`]: '1',
+      '10.244.1.2 . 3': '3',
+    },
+    ports: { '2 . tcp . 80': 'return' },
+    port_ranges: { '2 . tcp . 90-99': 'return' },
+    verdicts: { 1: 'goto denied', 2: 'goto denied', 3: 'return' },
+  })
+})
+
+test('numbers stay when pods and policies come and go', () => {
+  const planner = new PolicyPlanner('n1')
+  const isolating = policy('x', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'b' } } }] }] })
+  const before = planner.plan(facts([pod('x/a', 2), pod('x/b', 3)].map(factsOf), isolating))
+  const other = policy('y', { ingress: [{ from: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }] })
+  planner.plan(facts([pod('y/z', 9), pod('x/a', 2), pod('x/b', 3)].map(factsOf), other, isolating))
+  assert.deepEqual(planner.plan(facts([pod('x/a', 2), pod('x/b', 3)].map(factsOf), isolating)), before)
+})
+
+test('the address of a pod that is over belongs to whoever has it now', () => {
+  const over = { ...podObject(pod('x/a', 2)), status: { phase: 'Succeeded', podIPs: [{ ip: '10.244.1.2' }] } } as never
+  assert.equal(readPod(over), undefined)
+  const [older, younger] = ['2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'].map((created, at) => ({
+    ...factsOf(pod(at === 0 ? 'x/a' : 'y/b', 2)),
+    created,
+  }))
+  for (const pods of [
+    [older!, younger!],
+    [younger!, older!],
+  ]) {
+    const ofX = new PolicyPlanner('n1').plan(facts(pods, policy('x', {})))
+    assert.deepEqual(filled(ofX[4]), {})
+    const ofY = new PolicyPlanner('n1').plan(facts(pods, policy('y', {})))
+    assert.deepEqual(filled(ofY[4])['ingress_pods'], { '10.244.1.2': '' })
+  }
+})
+
+test('a node in a block that is treated otherwise is not taken for its neighbours', () => {
+  const admin = {
+    kind: 'AdminNetworkPolicy',
+    tier: 'admin',
+    priority: 1,
+    name: 'a',
+    subject: { kind: 'pods', namespaces: { selector: {} }, pods: {} },
+    egress: [
+      { index: 0, action: 'allow', peers: [{ kind: 'nodes', selector: {} }], ports: 'all' },
+      {
+        index: 1,
+        action: 'deny',
+        peers: [{ kind: 'block', cidr: parseCidr('10.89.0.0/24')!, except: [] }],
+        ports: 'all',
+      },
+    ],
+  } as const
+  const plan = new PolicyPlanner('n1').plan(facts([factsOf(pod('x/a', 2))], admin))
+  const packet = { from: '10.244.1.2', transport: 'tcp', port: 80 }
+  assert.equal(passes(plan, { ...packet, to: '10.89.0.1' }, 'input'), true)
+  assert.equal(passes(plan, { ...packet, to: '10.89.0.2' }), false)
+  assert.equal(passes(plan, { ...packet, to: '10.90.0.2' }), true)
+})
+
+test('blocks are cut where one begins or ends, and written as nft prints them', () => {
+  const block = (cidr: string, ...except: string[]) => ({
+    kind: 'block' as const,
+    cidr: parseCidr(cidr)!,
+    except: except.map((hole) => parseCidr(hole)!),
+  })
+  const of = (family: 4 | 6, ...blocks: ReturnType<typeof block>[]) =>
+    intervalsOf(blocks, family).map(
+      ({ from, to, blocks: among }) =>
+        `${formatInterval(family, from, to)} ${among.map((each) => blocks.indexOf(each))}`,
+    )
+  assert.deepEqual(of(4, block('10.0.0.0/30', '10.0.0.1/32'), block('10.0.0.2/31'), block('fd00::/8')), [
+    '10.0.0.0 0',
+    '10.0.0.2/31 0,1',
+  ])
+  assert.deepEqual(of(4, block('0.0.0.0/0')), ['0.0.0.0/0 0'])
+  assert.deepEqual(of(4, block('0.0.0.0/0', '255.255.255.255/32')), ['0.0.0.0-255.255.255.254 0'])
+  assert.deepEqual(of(6, block('::/0', 'fd00::/8')), ['::-fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 0', 'fe00::/7 0'])
+})
