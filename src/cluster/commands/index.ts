@@ -5,6 +5,7 @@ import { inventory } from './inventory.ts'
 import { kubeconfig } from './kubeconfig.ts'
 import { list } from './list.ts'
 import { logs } from './logs.ts'
+import { node } from './node.ts'
 import { runNode } from './runNode.ts'
 import { server } from './server.ts'
 import { start } from './start.ts'
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   status,
   list,
   logs,
+  node,
   image,
   kubeconfig,
   inventory,
