@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Assembly } from './assembly.ts'
 import { bootstrapComponent } from './bootstrapObjects.ts'
 import { serviceAddresses } from './config.ts'
@@ -352,7 +353,7 @@ function dns(assembly: Assembly): Component {
 
 /** Serves ingresses at the node's own addresses, to which a service of type LoadBalancer leads. */
 function ingress(assembly: Assembly): Component {
-  const { host, random, informers, record, node, nodeName, paths, controlPlane, events, clientOf, logOf } = assembly
+  const { host, random, informers, record, node, place, controlPlane, events, clientOf, logOf } = assembly
   return ingressComponent({
     host,
     random,
@@ -360,7 +361,8 @@ function ingress(assembly: Assembly): Component {
     nodeAddresses: addressesOf(node!),
     start: record.config.ingress === 'always' ? 'always' : 'whenUsed',
     dataPlanes,
-    folder: `${paths.nodeFolder(nodeName)}/ingress`,
+    // Keys of certificates go there: in memory, and sockets with short names.
+    folder: `${dirname(place!.layout.socket)}/ingress`,
     nameServers: serviceAddresses(record.config, 10),
     show: (signal) => systemPodsOf(assembly, [ingressPart]).run(() => {}, signal),
     ...(controlPlane === undefined

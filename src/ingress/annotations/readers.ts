@@ -1,8 +1,9 @@
 // How the values of annotations are read. Each reader takes any text and gives a value that is safe to hand on, or says what
 // would have been right.
-import { canonicalIp, parseIp, isLinkLocal, isLoopback, isUnspecified } from '#lib/net/ip.ts'
+import { canonicalIp } from '#lib/net/ip.ts'
 import { formatCidr, parseCidr } from '#lib/net/cidr.ts'
 import { patternProblem } from '#lib/linearRegExp.ts'
+import { isNodesOwn } from '../nodesOwn.ts'
 
 /** What would have been right, after "must be". */
 export interface Misfit {
@@ -188,15 +189,6 @@ export const serverUrl: Reader<string> = (text) => {
   return isNodesOwn(match[2]!.toLowerCase())
     ? mustBe('the address of another server: loopback and link-local addresses are refused')
     : text
-}
-
-/** Whether a host can only be the node itself or its neighbour on the wire, as metadata services are. */
-export function isNodesOwn(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-  const ip = parseIp(bare)
-  if (ip !== undefined) return isLoopback(ip) || isLinkLocal(ip) || isUnspecified(ip)
-  // Numbers in other forms are addresses to some resolvers.
-  return bare === 'localhost' || bare.endsWith('.localhost') || /^(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*$/.test(bare)
 }
 
 /** Where clients are sent to sign in; `rd` with their address follows unless it is there. */

@@ -8,6 +8,7 @@ import { RecentMap } from '#lib/collections/recentMap.ts'
 import { messageOf } from '#lib/errorText.ts'
 import type { Logger } from '#lib/log.ts'
 import { ExternalAuthenticator } from '#ingress/node/externalAuthentication.ts'
+import { lookupThrough } from '#ingress/node/lookup.ts'
 import { verifyPassword } from '#ingress/node/htpasswd.ts'
 import type { ExternalAuthentication } from '#ingress/routing.ts'
 import { mostCookies } from './authenticationRules.ts'
@@ -20,12 +21,14 @@ type Variables = Readonly<Record<string, string | boolean>>
 export interface AgentOptions {
   readonly socketPath: string
   readonly log: Logger
+  /** Name servers that know the servers of external authentication; the machine's own when absent. */
+  readonly nameServers?: readonly string[]
 }
 
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions
   readonly #rules = new Map<string, AgentRule>()
-  readonly #authenticator = new ExternalAuthenticator()
+  readonly #authenticator: ExternalAuthenticator
   readonly #sockets = new Set<Socket>()
   /** Which passwords were right, by a digest; a hash takes a millisecond each time otherwise. */
   readonly #verified = new RecentMap<string, boolean>(1_000)
@@ -33,6 +36,8 @@ export class Agent implements AsyncDisposable {
 
   constructor(options: AgentOptions) {
     this.#options = options
+    const { nameServers = [] } = options
+    this.#authenticator = new ExternalAuthenticator(nameServers.length === 0 ? undefined : lookupThrough(nameServers))
   }
 
   /** Knows these rules, too, from now on. Listens as soon as there are any. */

@@ -26,6 +26,8 @@ export interface HaproxyOptions {
   readonly listen: ListenAddresses
   readonly host: Pick<Host, 'processes' | 'files' | 'clock'>
   readonly log: Logger
+  /** Name servers that know the servers of external authentication; the machine's own when absent. */
+  readonly nameServers?: readonly string[]
   /** The network namespace to listen in; our own when absent. */
   readonly namespaceFile?: string
   /** As many as there are processors, at most four, when absent. */
@@ -61,7 +63,12 @@ class HaproxyDataPlane implements DataPlane {
   constructor(options: HaproxyOptions, running: HaproxyProcess) {
     this.#options = options
     this.#process = running
-    this.#agent = new Agent({ socketPath: `${options.folder}/agent.sock`, log: options.log })
+    const { folder, log, nameServers } = options
+    this.#agent = new Agent({
+      socketPath: `${folder}/agent.sock`,
+      log,
+      ...(nameServers === undefined ? {} : { nameServers }),
+    })
   }
 
   apply(routing: Routing): Promise<Applied> {

@@ -1,7 +1,4 @@
 /** The thread in which the data plane runs. */
-import { Resolver } from 'node:dns'
-import { isIP } from 'node:net'
-import type { LookupFunction } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '#lib/clock.ts'
 import { messageOf } from '#lib/errorText.ts'
@@ -10,6 +7,7 @@ import { systemRandom } from '#lib/random.ts'
 import type { Routing } from '#ingress/routing.ts'
 import { startDataPlane } from './dataPlane.ts'
 import { applyDelta } from './delta.ts'
+import { lookupThrough } from './lookup.ts'
 import type { FromThread, ThreadSettings, ToThread } from './thread.ts'
 
 const settings = workerData as ThreadSettings
@@ -47,27 +45,6 @@ try {
 } catch (error) {
   send({ is: 'unable', problem: messageOf(error) })
   port.close()
-}
-
-/** Names as the cluster's DNS knows them, which the machine's own need not. */
-function lookupThrough(nameServers: readonly string[]): LookupFunction {
-  const resolver = new Resolver({ timeout: 2_000, tries: 2 })
-  resolver.setServers(nameServers)
-  return (name, options, done) => {
-    const answer = (error: NodeJS.ErrnoException | null, addresses: readonly string[] = []): void => {
-      if (error !== null || addresses.length === 0) return done(error ?? new Error(`no address for ${name}`), '', 0)
-      if (options.all === true)
-        return done(
-          null,
-          addresses.map((address) => ({ address, family: isIP(address) })),
-        )
-      done(null, addresses[0]!, isIP(addresses[0]!))
-    }
-    resolver.resolve4(name, (error, addresses) => {
-      if (error === null) answer(null, addresses)
-      else resolver.resolve6(name, answer)
-    })
-  }
 }
 
 function cloneable(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

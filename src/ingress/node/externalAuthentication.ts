@@ -72,14 +72,15 @@ export class ExternalAuthenticator implements Disposable {
     authentication: ExternalAuthentication,
     petition: Petition,
   ): Promise<{ readonly status: number; readonly headers: RawHeaders } | undefined> {
-    const headers = setHeaders(withoutHeaders(petition.headers, notPassedOn), [
+    const usual = setHeaders(withoutHeaders(petition.headers, notPassedOn), [
       { name: 'Host', value: url.host },
       { name: 'X-Original-URL', value: petition.url },
       { name: 'X-Original-Method', value: petition.method },
       { name: 'X-Auth-Request-Redirect', value: petition.url.replace(/^https?:\/\/[^/]*/, '') },
       { name: 'X-Sent-From', value: 'ingress' },
-      ...authentication.requestHeaders,
     ])
+    // These may say otherwise.
+    const headers = setHeaders(usual, authentication.requestHeaders)
     return new Promise((resolve) => {
       const secure = url.protocol === 'https:'
       const ask = (secure ? httpsRequest : httpRequest)(url, {
