@@ -22,7 +22,7 @@ test('what is shown and what is missing are told apart, with reasons', () => {
   assert.deepEqual(
     text.split('\n').filter((line) => /^(Shown|\| (shown|no|reason))/.test(line)),
     [
-      'Shown: 1 of 3 of tier `api`, 0 of 0 of tier `controllers`, 0 of 0 of tier `controllers+pods`, 0 of 0 of tier `scheduler+pods`.',
+      'Shown: 1 of 3 of tier `api`, 0 of 0 of tier `controllers`, 0 of 0 of tier `controllers+pods`, 0 of 0 of tier `scheduler+pods`, 0 of 0 of tier `pods+network`.',
       '| shown | api | v1.9 | `a.test.ts` |',
       '| no reason | api | v1.9 | no test yet |',
       '| reason | api | v1.9 | there is no such kind |',

@@ -12,18 +12,22 @@ import { root } from './steps.ts'
 export interface ConformanceTest {
   /** Without tags, such as `[sig-node] Lease lease API should be available`. */
   readonly name: string
-  /** What it needs: `api` a server, `controllers` the loops too, with `+pods` pods that run, `scheduler+pods` a scheduler that places them. */
+  /** What it needs: `api` a server, `controllers` the loops too, with `+pods` pods that run, `scheduler+pods` a scheduler that places them, `pods+network` pods that reach each other. */
   readonly tier: string
   /** The release that brought it, with those that changed it. */
   readonly release: string
 }
 
-/** The last minor release whose tests count, and the tiers that look at nothing inside of a pod. */
+/** The last minor release whose tests count, and the tiers that do. */
 const lastMinor = 34
-const tiers: readonly string[] = ['api', 'controllers', 'controllers+pods', 'scheduler+pods']
+const tiers: readonly string[] = ['api', 'controllers', 'controllers+pods', 'scheduler+pods', 'pods+network']
 
-/** Where tests of ours say which conformance test they show; sessions need containers. */
-const places: readonly string[] = ['test/conformance/**/*.test.ts', 'test/scripts/sessions/*.session']
+/** Where tests of ours say which conformance test they show; sessions and those of the network need containers. */
+const places: readonly string[] = [
+  'test/conformance/**/*.test.ts',
+  'test/conformance/network/*.ts',
+  'test/scripts/sessions/*.session',
+]
 
 const listPath = join(root, 'test/conformance/list.json')
 const documentPath = join(root, 'docs/conformance.md')
@@ -53,8 +57,8 @@ export function renderConformance(
     '# Conformance',
     `Kubernetes' conformance tests up to v1.${lastMinor} that need a server alone (tier \`api\`), its controllers too
 (\`controllers\`) or pods that run (\`controllers+pods\`, \`scheduler+pods\`; on simulated nodes, or in sessions with the
-real kubectl on real ones), each with the test of ours that asks the same. Written by \`npm run generate\`; the tests run
-with \`npm run test:unit -- --slow\`, the sessions with \`npm test\`.`,
+real kubectl on real ones) or pods with a network (\`pods+network\`, on real nodes), each with the test of ours that asks the
+same. Written by \`npm run generate\`; those on simulated nodes run with \`npm run test:unit -- --slow\`, all with \`npm test\`.`,
     `Shown: ${counts}.`,
     table(
       ['conformance test', 'tier', 'release', 'our test'],

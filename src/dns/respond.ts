@@ -1,6 +1,6 @@
 /** From the bytes of a query to the bytes of its reply. */
 import type { AnswerCache, Source } from './answerCache.ts'
-import { encodeReply, headerSize, optionsSize, readQuery } from './message.ts'
+import { encodeReply, headerSize, optionsSize, readQuery, skipName } from './message.ts'
 import type { Query } from './message.ts'
 import type { Client, NameServer, Outcome } from './nameServer.ts'
 import { fitReply } from './relay.ts'
@@ -112,6 +112,8 @@ export function responder(options: ResponderOptions): Responder {
         const bytes = Buffer.from(reply)
         bytes[0] = message[0]!
         bytes[1] = message[1]!
+        // In the case in which it was asked; names of records point there.
+        message.copy(bytes, headerSize, headerSize, skipName(message, headerSize))
         known!.note.replied(message.length, bytes.length, now() - began)
         return bytes
       }
@@ -141,5 +143,15 @@ export function responder(options: ResponderOptions): Responder {
   return { respond, look: (source) => void sources?.add(source) }
 }
 
-/** Everything but the number, which is the client's. */
-const keyOf = (message: Buffer): string => message.toString('latin1', 2)
+/** Everything but the number, which is the client's, and the case of the name. */
+function keyOf(message: Buffer): string {
+  const end = skipName(message, headerSize)
+  for (let at = headerSize; at < end; at++) {
+    const byte = message[at]!
+    // Lengths of labels are no letters: the longest is 63, and "A" is 65.
+    if (byte < 0x41 || byte > 0x5a) continue
+    const name = message.toString('latin1', headerSize, end).toLowerCase()
+    return message.toString('latin1', 2, headerSize) + name + message.toString('latin1', end)
+  }
+  return message.toString('latin1', 2)
+}

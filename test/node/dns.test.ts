@@ -10,8 +10,10 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { decode, encode } from 'dns-packet'
 
 import type { KubeObject, Resource } from '#api/resource.ts'
@@ -100,6 +102,11 @@ async function runNode(resolvConf: string): Promise<void> {
   const log = createLogger({ clock: systemClock, sinks: [{ write: (line) => console.error(line) }], level: 'warn' })
   const stop = new AbortController()
   process.on('SIGTERM', () => stop.abort())
+  // Changes come as lines: the plural of a kind, and an object of it.
+  createInterface(process.stdin).on('line', (line) => {
+    const [plural, object] = JSON.parse(line) as [string, KubeObject]
+    for (const [key, informer] of made) if (key.startsWith(`${plural} `)) informer.change('MODIFIED', object)
+  })
   const proxy = proxyComponent({
     nodeName: 'node',
     informers,
@@ -123,6 +130,7 @@ async function runNode(resolvConf: string): Promise<void> {
   await runComponents([proxy, dns], stop.signal, (name, event) => {
     if (name === 'dns' && event === 'ready') console.log('ready')
   })
+  process.stdin.destroy()
 }
 
 /** In the namespace beside: a server that knows one address for every name. */
@@ -167,7 +175,7 @@ else
       const argv = [`--net=${file(place)}`, process.execPath, fileURLToPath(import.meta.url)]
       // Without the marks of the test runner, which would make a test file of it.
       const { NODE_TEST_CONTEXT: _, ...rest } = process.env
-      const child = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...rest, ...environment } })
+      const child = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...rest, ...environment } })
       children.push(child)
       await Promise.race([
         once(child.stdout, 'data'),
@@ -207,7 +215,14 @@ else
           'address add 10.244.1.2/24 dev eth0',
           'route add default via 10.244.1.1',
         ])
-      await host.ip(file('other')).batch(['link set lo up', 'link set eth0 up', 'address add 10.89.251.1/24 dev eth0'])
+      await host
+        .ip(file('other'))
+        .batch([
+          'link set lo up',
+          'link set eth0 up',
+          'address add 10.89.251.1/24 dev eth0',
+          'route add 10.244.0.0/16 via 10.89.251.11',
+        ])
       await run('other', { DNS_TEST_ROLE: 'upstream' })
       await run('node', { DNS_TEST_ROLE: 'node', DNS_TEST_RESOLV_CONF: resolvConf })
     })
@@ -261,6 +276,60 @@ else
         '10.96.0.10',
       )
       assert.match(text, /Address: 10\.96\.0\.7/)
+    })
+    let revision = 1
+    const change = (plural: string, object: { readonly metadata: object; readonly [part: string]: unknown }): void => {
+      const resourceVersion = String(++revision)
+      const next = { ...object, metadata: { ...object.metadata, resourceVersion } }
+      children.at(-1)!.stdin!.write(`${JSON.stringify([plural, next])}\n`)
+    }
+    /** Asks until the answer is this one. */
+    const comesToSay = async (expected: unknown, ...words: [string, string, ...string[]]): Promise<void> => {
+      const deadline = Date.now() + 10_000
+      for (;;) {
+        const found = await ask(...words)
+        if (isDeepStrictEqual(found, expected)) return
+        assert.ok(Date.now() < deadline, `${words.join(' ')}: still ${JSON.stringify(found)}`)
+      }
+    }
+    const configMap = (Corefile: string) => ({
+      metadata: { name: 'coredns', namespace: 'kube-system', uid: 'c' },
+      data: { Corefile },
+    })
+
+    it('follows a changed service', async () => {
+      const [, web] = objects['services'] as [object, { metadata: object; spec: object }]
+      change('services', { ...web, spec: { ...web.spec, clusterIP: '10.96.0.70' } })
+      await comesToSay(['10.96.0.70'], 'pod', 'resolve4', 'web.default.svc.cluster.local')
+    })
+    it('follows the Corefile, and keeps to the last one that can be read', async () => {
+      const zones =
+        '. {\n kubernetes cluster.local\n hosts {\n 192.0.2.7 seven.example\n fallthrough\n }\n prometheus\n}'
+      change('configmaps', configMap(zones))
+      await comesToSay(['192.0.2.7'], 'pod', 'resolve4', 'seven.example')
+      assert.deepEqual(await ask('pod', 'resolve4', 'www.example.com'), 'EREFUSED')
+      change('configmaps', configMap('. {\n etcd\n}'))
+      change('configmaps', configMap(`${zones}\nexample.com {\n forward . 10.89.251.1\n}`))
+      await comesToSay(['192.0.2.99'], 'pod', 'resolve4', 'www.example.com')
+      assert.deepEqual(await ask('pod', 'resolve4', 'seven.example'), ['192.0.2.7'])
+    })
+    it('serves metrics at the address of the service', async () => {
+      const busybox = await busyboxIn(host, folder)
+      const text = await enter('pod', busybox, 'wget', '-qO-', 'http://10.96.0.10:9153/metrics')
+      assert.match(text, /^coredns_dns_requests_total\{.*type="A"\} \d+$/m)
+      assert.match(text, /^coredns_reload_failed_total 1$/m)
+      assert.match(text, /^process_resident_memory_bytes \d+/m)
+    })
+    it('stands aside when the service selects other pods, and comes back', async () => {
+      const [kubeDns] = objects['services'] as [{ metadata: object; spec: object }]
+      const [slice] = objects['endpointslices'] as [{ metadata: object }]
+      // The server beside knows one address for every name, and nothing of the cluster.
+      change('endpointslices', { ...slice, endpoints: [{ addresses: ['10.89.251.1'] }] })
+      change('services', { ...kubeDns, spec: { ...kubeDns.spec, selector: { app: 'my-dns' } } })
+      await comesToSay(['192.0.2.99'], 'pod', 'resolve4', 'web.default.svc.cluster.local')
+      assert.doesNotMatch(await enter('node', 'ip', 'address', 'show', 'dev', 'lo'), /10\.96\.0\.10/)
+      change('services', kubeDns)
+      await comesToSay(['10.96.0.70'], 'pod', 'resolve4', 'web.default.svc.cluster.local')
     })
     it('leaves nothing on the loopback when it stops', async () => {
       const node = children.at(-1)!

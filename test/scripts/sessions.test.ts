@@ -1,7 +1,9 @@
-/** Every session with the real kubectl on one cluster of real containers. Needs root. */
+/** Every session with the real kubectl, and the conformance tests of the network, on one cluster of real containers. Needs root. */
 import { after, before, describe, it, type TestContext } from 'node:test'
 
 import { ensureKubectl, findKubectls, type Kubectl } from '../../tools/kubectl.ts'
+import { openStage, type Stage } from '../conformance/network/stage.ts'
+import { networkTests } from '../conformance/network/tests.ts'
 import { makeCluster, requireRoot, type TestCluster } from './cluster.ts'
 import { playSession } from './play.ts'
 import { readSessions } from './readSessions.ts'
@@ -10,6 +12,8 @@ import type { Session } from './session.ts'
 /** How many sessions play at once: those that mostly wait cost little. */
 const busyAtOnce = 4
 const waitingAtOnce = 12
+/** How many conformance tests of the network play beside them. */
+const conformanceAtOnce = 4
 
 /** Sessions that take minutes play only with `LONG_SESSIONS=1`. */
 const files = readSessions().filter(({ session }) => !session.long || process.env['LONG_SESSIONS'] === '1')
@@ -49,6 +53,14 @@ describe('sessions', { concurrency: 1 }, () => {
   const shown = files.map(({ session }) => session)
   describe('those that may play together', { concurrency: true }, () => {
     const together = shown.filter(({ alone }) => !alone)
+    describe('conformance tests of the network', { concurrency: conformanceAtOnce }, () => {
+      let stage: Stage | undefined
+      before(async () => {
+        stage = await openStage(cluster!.kubeconfig)
+      })
+      after(() => stage?.[Symbol.asyncDispose]())
+      for (const { name, run } of networkTests) it(name, { timeout: 120_000 }, () => run(stage!))
+    })
     describe('those that mostly wait', { concurrency: waitingAtOnce }, () => {
       for (const session of together) if (session.waits) it(`${session.name}: ${session.title}`, play(session))
     })
