@@ -40,6 +40,7 @@ import { podTemplateStrategy } from '#resources/core/podTemplate.ts'
 import { replicationControllerStrategy } from '#resources/core/replicationController.ts'
 import { resourceQuotaStrategy } from '#resources/core/resourceQuota.ts'
 import { secretStrategy } from '#resources/core/secret.ts'
+import { AddressSpace } from '#resources/core/service/addressSpace.ts'
 import { serviceStrategy, type ServiceRanges } from '#resources/core/service/strategy.ts'
 import { serviceAccountStrategy } from '#resources/core/serviceAccount.ts'
 import { endpointSliceStrategy } from '#resources/discovery/endpointSlice.ts'
@@ -88,6 +89,7 @@ export interface StrategyOptions extends ServiceRanges {
 
 /** Every kind that is served, in the order of discovery. A strategy with ranges keeps them: one call for one server. */
 export function allStrategies({ eventSeconds, metrics, ...ranges }: StrategyOptions): readonly Strategy<any>[] {
+  const space = new AddressSpace(ranges.addresses)
   return [
     bindingStrategy,
     componentStatusStrategy,
@@ -105,7 +107,7 @@ export function allStrategies({ eventSeconds, metrics, ...ranges }: StrategyOpti
     resourceQuotaStrategy,
     secretStrategy,
     serviceAccountStrategy,
-    serviceStrategy(ranges),
+    serviceStrategy(ranges, space),
     apiServiceStrategy,
     controllerRevisionStrategy,
     daemonSetStrategy,
@@ -126,9 +128,9 @@ export function allStrategies({ eventSeconds, metrics, ...ranges }: StrategyOpti
     jobStrategy,
     ingressClassStrategy,
     ingressStrategy,
-    ipAddressStrategy,
+    ipAddressStrategy(space),
     networkPolicyStrategy,
-    serviceCIDRStrategy,
+    serviceCIDRStrategy(space),
     podDisruptionBudgetStrategy,
     csiDriverStrategy,
     csiNodeStrategy,

@@ -1,14 +1,13 @@
 import type { Service } from '#api/core/v1/service.ts'
+import type { Condition } from '#api/meta/v1/condition.ts'
 import type { IPAddress } from '#api/networking/v1/ipAddress.ts'
 import type { ServiceCIDR, ServiceCIDRStatus } from '#api/networking/v1/serviceCIDR.ts'
 import type { Draft } from '#client/client.ts'
-import { canonicalIp, ipBytes, ipFamily } from '#lib/net/ip.ts'
+import { cidrContains, parseCidr, type Cidr } from '#lib/net/cidr.ts'
+import { canonicalIp, ipBytes, ipFamily, parseIp } from '#lib/net/ip.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { withCondition } from '#machinery/conditions.ts'
 import { timeText } from '#machinery/time.ts'
-
-/** The block out of which the server hands out addresses. */
-export const servedBlock = 'kubernetes'
 
 const managedLabel = 'ipaddress.kubernetes.io/managed-by'
 const manager = 'ipallocator.k8s.io'
@@ -44,17 +43,67 @@ export function planAddress(address: string, users: readonly Service[], present:
   return { do: 'create', address: { metadata: { name: address, labels }, spec: { parentRef } } }
 }
 
-/** Whether blocks can be used: one is, as the server was told; undefined when the status says so already. */
-export function planBlock({ metadata, status }: ServiceCIDR, now: number): ServiceCIDRStatus | undefined {
-  const isServed = metadata.name === servedBlock
-  const conditions = withCondition(status?.conditions, {
-    type: 'Ready',
-    status: isServed ? ('True' as const) : ('False' as const),
-    reason: isServed ? '' : 'NotServed',
-    message: isServed
-      ? 'Kubernetes Service CIDR is ready'
-      : `Services get their addresses from the ServiceCIDR "${servedBlock}" alone`,
-    lastTransitionTime: timeText(now),
+export const protectionFinalizer = 'networking.k8s.io/service-cidr-finalizer'
+/** How long a deleted block stays that nothing needs, so that whoever hands out addresses has heard of it. */
+const graceMs = 10_000
+
+export interface BlockPlan {
+  /** What the status is to be, when that is something else. */
+  readonly status?: ServiceCIDRStatus
+  /** The finalizers to have, when those are others. */
+  readonly finalizers?: readonly string[]
+  /** Look again after so many milliseconds. */
+  readonly after?: number
+}
+
+/**
+ * Decides about a ServiceCIDR (KEP-1880): it is ready and protected; when it is deleted it stays until no address of a service
+ * would be left without a block.
+ */
+export function planBlock(
+  block: ServiceCIDR,
+  others: readonly ServiceCIDR[],
+  addresses: readonly IPAddress[],
+  now: number,
+): BlockPlan {
+  const { metadata, status } = block
+  const finalizers = metadata.finalizers ?? []
+  const isProtected = finalizers.includes(protectionFinalizer)
+  const say = (condition: Omit<Condition, 'type' | 'lastTransitionTime'>): Pick<BlockPlan, 'status'> => {
+    const full = { type: 'Ready', ...condition, lastTransitionTime: timeText(now) }
+    const conditions = withCondition(status?.conditions, full)
+    return conditions === status?.conditions ? {} : { status: { ...status, conditions: [...conditions] } }
+  }
+  if (metadata.deletionTimestamp === undefined) {
+    return {
+      ...(isProtected ? {} : { finalizers: [...finalizers, protectionFinalizer] }),
+      ...say({ status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' }),
+    }
+  }
+  if (!isProtected) return {}
+  if (isNeeded(block, others, addresses)) {
+    const message =
+      'There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR'
+    return say({ status: 'False', reason: 'Terminating', message })
+  }
+  const left = Date.parse(metadata.deletionTimestamp) + graceMs - now
+  return left > 0 ? { after: left } : { finalizers: finalizers.filter((name) => name !== protectionFinalizer) }
+}
+
+/** Whether an address of a service would be in no block any more. */
+function isNeeded(block: ServiceCIDR, others: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
+  const blocksOf = ({ spec }: ServiceCIDR): readonly Cidr[] =>
+    (spec.cidrs ?? []).flatMap((text) => parseCidr(text) ?? [])
+  const remaining = others
+    .filter(({ metadata }) => metadata.name !== block.metadata.name && metadata.deletionTimestamp === undefined)
+    .flatMap(blocksOf)
+  const alone = blocksOf(block).filter(
+    (own) => !remaining.some((other) => other.prefix <= own.prefix && cidrContains(other, own.base)),
+  )
+  if (alone.length === 0) return false
+  return addresses.some(({ metadata }) => {
+    const ip = metadata.labels?.[managedLabel] === manager ? parseIp(metadata.name) : undefined
+    if (ip === undefined || !alone.some((cidr) => cidrContains(cidr, ip))) return false
+    return !remaining.some((cidr) => cidrContains(cidr, ip))
   })
-  return conditions === status?.conditions ? undefined : { ...status, conditions: [...conditions] }
 }

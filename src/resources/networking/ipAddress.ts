@@ -4,12 +4,16 @@ import { dnsSubdomainProblems, pathSegmentProblems } from '#machinery/validate/n
 import type { Report } from '#machinery/validate/report.ts'
 import { nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
+import type { AddressSpace } from '#resources/core/service/addressSpace.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { addressProblems } from '#resources/addresses.ts'
 import type { Strategy } from '#server/strategy.ts'
 
+const managedLabel = 'ipaddress.kubernetes.io/managed-by'
+const manager = 'ipallocator.k8s.io'
+
 /** Addresses of the cluster that are in use. */
-export const ipAddressStrategy: Strategy<IPAddress> = {
+export const ipAddressStrategy = (space: AddressSpace): Strategy<IPAddress> => ({
   resource: ipAddresses,
   versions: [
     {
@@ -39,6 +43,16 @@ export const ipAddressStrategy: Strategy<IPAddress> = {
       place.invalid(shown, 'field is immutable')
     }
   },
+  allocate: (address, _old, { dryRun }) =>
+    dryRun ? undefined : { commit: () => noteAddress(space, address), release: () => {} },
+  adopt: (address) => noteAddress(space, address),
+  released: ({ metadata }) => space.letGo(metadata.name),
+})
+
+/** An address that somebody else made an object for is not handed out; those of services the services themselves keep. */
+function noteAddress(space: AddressSpace, { metadata }: IPAddress): void {
+  if (metadata.labels?.[managedLabel] === manager) space.letGo(metadata.name)
+  else space.keep(metadata.name)
 }
 
 function checkParent({ group = '', resource = '', namespace = '', name = '' }: ParentReference, report: Report): void {

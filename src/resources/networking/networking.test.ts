@@ -10,9 +10,12 @@ import { refusals, servingContext } from '#resources/testReport.ts'
 import type { Strategy } from '#server/strategy.ts'
 import { ingressStrategy } from './ingress.ts'
 import { ingressClassStrategy } from './ingressClass.ts'
+import { AddressSpace } from '#resources/core/service/addressSpace.ts'
 import { ipAddressStrategy } from './ipAddress.ts'
 import { networkPolicyStrategy } from './networkPolicy.ts'
 import { serviceCIDRStrategy } from './serviceCIDR.ts'
+
+const space = new AddressSpace('10.96.0.0/12')
 
 const check = <T extends KubeObject>({ validate }: Strategy<T>, object: T, old?: T): string[] =>
   refusals((report) => validate?.(object, old, report))
@@ -276,11 +279,14 @@ describe('an address', () => {
     ],
   ]
   for (const [name, now, old, expected] of rows) {
-    test(name, () => assert.deepEqual(check(ipAddressStrategy, now, old), expected))
+    test(name, () => assert.deepEqual(check(ipAddressStrategy(space), now, old), expected))
   }
   test('shows whose it is', () => {
-    assert.equal(cell(ipAddressStrategy, 'ParentRef', address(kubernetes)), 'services/default/kubernetes')
-    assert.equal(cell(ipAddressStrategy, 'ParentRef', address({ group: 'g.h', resource: 'R', name: 'n' })), 'r.g.h/n')
+    assert.equal(cell(ipAddressStrategy(space), 'ParentRef', address(kubernetes)), 'services/default/kubernetes')
+    assert.equal(
+      cell(ipAddressStrategy(space), 'ParentRef', address({ group: 'g.h', resource: 'R', name: 'n' })),
+      'r.g.h/n',
+    )
   })
 })
 
@@ -321,6 +327,6 @@ describe('blocks for services', () => {
     ],
   ]
   for (const [name, now, old, expected] of rows) {
-    test(name, () => assert.deepEqual(check(serviceCIDRStrategy, now, old), expected))
+    test(name, () => assert.deepEqual(check(serviceCIDRStrategy(space), now, old), expected))
   }
 })

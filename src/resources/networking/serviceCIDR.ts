@@ -4,11 +4,12 @@ import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { blockProblems, readBlock } from '#resources/addresses.ts'
+import { isReady, type AddressSpace } from '#resources/core/service/addressSpace.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Blocks of addresses for services. */
-export const serviceCIDRStrategy: Strategy<ServiceCIDR> = {
+export const serviceCIDRStrategy = (space: AddressSpace): Strategy<ServiceCIDR> => ({
   resource: serviceCIDRs,
   versions: [
     {
@@ -31,6 +32,15 @@ export const serviceCIDRStrategy: Strategy<ServiceCIDR> = {
     if (old === undefined) checkBlocks(spec, place)
     else checkUpdate(spec, old.spec.cidrs ?? [], place)
   },
+  allocate: (block, _old, { dryRun }) =>
+    dryRun ? undefined : { commit: () => noteBlocks(space, block), release: () => {} },
+  adopt: (block) => noteBlocks(space, block),
+  released: ({ metadata }) => space.removeBlocks(metadata.name),
+})
+
+function noteBlocks(space: AddressSpace, { metadata, spec, status }: ServiceCIDR): void {
+  const ready = metadata.deletionTimestamp === undefined && isReady(status?.conditions)
+  space.setBlocks(metadata.name, spec.cidrs ?? [], ready)
 }
 
 function checkBlocks(spec: ServiceCIDR['spec'], report: Report): void {

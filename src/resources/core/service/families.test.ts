@@ -4,6 +4,7 @@ import type { Service, ServiceSpec } from '#api/core/v1/service.ts'
 import { seededRandom } from '#lib/random.ts'
 import { createReport, problemMessage } from '#machinery/validate/report.ts'
 import { addressAllocator } from './addresses.ts'
+import { AddressSpace } from './addressSpace.ts'
 import { assignFamilies, type ClusterFamilies } from './families.ts'
 import { serviceStrategy } from './strategy.ts'
 
@@ -107,7 +108,7 @@ describe('assignFamilies', () => {
 describe('addresses of both families', () => {
   const random = seededRandom(1)
   test('are handed out, kept and given back for each family', () => {
-    const allocator = addressAllocator('10.96.0.0/16,fd00:96::/112')
+    const allocator = addressAllocator(new AddressSpace('10.96.0.0/16,fd00:96::/112'))
     const spec: ServiceSpec = { type: 'ClusterIP', ipFamilies: ['IPv6', 'IPv4'] }
     allocator.allocate(spec, undefined, random, createReport().report).commit()
     assert.match(spec.clusterIPs!.join(), /^fd00:96::[0-9a-f]+,10\.96\.\d+\.\d+$/)
@@ -121,7 +122,7 @@ describe('addresses of both families', () => {
     assert.equal(again.problems.length, 0)
   })
   test('a second one is added, and given back when it goes', () => {
-    const allocator = addressAllocator('10.96.0.0/16,fd00:96::/112')
+    const allocator = addressAllocator(new AddressSpace('10.96.0.0/16,fd00:96::/112'))
     const old: ServiceSpec = { type: 'ClusterIP', ipFamilies: ['IPv4'] }
     allocator.allocate(old, undefined, random, createReport().report).commit()
     const wide: ServiceSpec = { ...old, ipFamilies: ['IPv4', 'IPv6'], clusterIPs: [...old.clusterIPs!] }
@@ -139,7 +140,7 @@ describe('addresses of both families', () => {
   })
   test('blocks of one family twice are refused', () => {
     assert.throws(
-      () => addressAllocator('10.96.0.0/16,10.97.0.0/16'),
+      () => addressAllocator(new AddressSpace('10.96.0.0/16,10.97.0.0/16')),
       /is not a block such as 10.96.0.0\/12, or one of/,
     )
   })

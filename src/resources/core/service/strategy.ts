@@ -2,6 +2,7 @@ import { services, type Service, type ServiceSpec } from '#api/core/v1/service.t
 import { ageOf } from '#machinery/humanDuration.ts'
 import { formatLabels, nameColumn } from '#resources/columns.ts'
 import { addressAllocator, type AddressAllocator } from './addresses.ts'
+import { AddressSpace } from './addressSpace.ts'
 import { assignFamilies } from './families.ts'
 import { nodePortAllocator, opensNodePorts, type NodePortAllocator } from './nodePorts.ts'
 import { checkService, checkServiceStatus, checkServiceUpdate, hasHealthPort } from './rules.ts'
@@ -22,8 +23,11 @@ export interface ServiceRanges {
 const affinityTimeout = 10_800
 
 /** Services: one address for many pods. What must be unique is handed out here, before the object is written. */
-export function serviceStrategy(ranges: ServiceRanges): Strategy<Service> {
-  const addresses = addressAllocator(ranges.addresses)
+export function serviceStrategy(
+  ranges: ServiceRanges,
+  space: AddressSpace = new AddressSpace(ranges.addresses),
+): Strategy<Service> {
+  const addresses = addressAllocator(space)
   const ports = nodePortAllocator(ranges.nodePorts)
   return {
     resource: services,
