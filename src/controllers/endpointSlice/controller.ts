@@ -11,9 +11,14 @@ import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
 import { hasEndpoints, isReachable, podsOfService, quietFor, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
+import { addressTypesOf } from './endpoints.ts'
+import { followsTopology, zoneRatios } from './topology.ts'
+import { TopologyHints } from './topologyHints.ts'
 import { controllerName, managedByLabel, planSlices, serviceNameLabel, type SlicePlan } from './plan.ts'
 
 const byService = 'service'
+const byTopology = 'followsTopology'
 
 /** Keeps the EndpointSlices of services with a selector. */
 export function endpointSliceController(context: ControllerContext): Controller {
@@ -28,6 +33,18 @@ export function endpointSliceController(context: ControllerContext): Controller 
   const events = context.events.recorder('endpoint-slice-controller')
   const expectations = new Expectations(clock, copies)
   const triggers = new TriggerTimes()
+  const hints = new TopologyHints()
+  serviceCopies.addIndex(byTopology, (each) => (followsTopology(each) ? ['all'] : []))
+  let lastRatios: ReadonlyMap<string, number> | undefined
+  /** Services whose hints depend on what changed of a node. */
+  const concerned = (): string[] => {
+    const following = serviceCopies.byIndex(byTopology, 'all').map(({ metadata }) => keyOf(metadata))
+    if (following.length === 0) return []
+    const ratios = zoneRatios(nodeCopies.list())
+    const isSame = sameJson([...(ratios ?? [])], [...(lastRatios ?? [])])
+    lastRatios = ratios
+    return isSame ? [] : following.filter((key) => hints.mustLook(key, ratios))
+  }
 
   const apply = async (key: string, plan: SlicePlan, signal: AbortSignal): Promise<void> => {
     for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
@@ -52,7 +69,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
     watch(on) {
       on(serviceCopies, ({ metadata }) => [keyOf(metadata)])
       on(podCopies, (pod) => servicesOfPod(serviceCopies, pod))
-      on(nodeCopies, () => [])
+      on(nodeCopies, concerned)
       on(copies, ({ metadata: { namespace, labels } }) =>
         labels?.[managedByLabel] === controllerName ? [`${namespace}/${labels[serviceNameLabel]}`] : [],
       )
@@ -62,6 +79,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
       if (service === undefined) {
         // Its slices go with it: they name it as their owner.
         triggers.forget(key)
+        hints.forget(key)
         return expectations.forget(key)
       }
       if (!hasEndpoints(service) || service.metadata.deletionTimestamp !== undefined) return
@@ -69,7 +87,8 @@ export function endpointSliceController(context: ControllerContext): Controller 
       const selected = podsOfService(podCopies, service)
       const present = copies.byIndex(byService, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       const nodeOf = (name: string) => nodeCopies.get(name)
-      const plan = planSlices(service, selected, present, nodeOf, triggers.next(service, selected))
+      const ratios = followsTopology(service) ? zoneRatios(nodeCopies.list()) : undefined
+      const plan = planSlices(service, selected, present, nodeOf, triggers.next(service, selected), ratios)
       try {
         await apply(key, plan, signal)
       } catch (error) {
@@ -81,6 +100,8 @@ export function endpointSliceController(context: ControllerContext): Controller 
         }
         throw error
       }
+      for (const note of hints.note(key, addressTypesOf(service), plan.topology))
+        events.record(referenceTo(services, service), note)
       // A pod whose node is not known yet is left out; the node may be about to come.
       const unknown = selected.some((pod) => isReachable(pod) && nodeOf(pod.spec.nodeName ?? '') === undefined)
       const quiet = quietFor(selected)

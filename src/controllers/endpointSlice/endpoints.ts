@@ -1,8 +1,9 @@
-import type { AddressType, Endpoint, EndpointPort } from '#api/discovery/v1/endpointSlice.ts'
+import type { AddressType, Endpoint, EndpointHints, EndpointPort } from '#api/discovery/v1/endpointSlice.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import { isReady } from '../podAvailability.ts'
+import { followsTopology } from './topology.ts'
 import { hostnameOf, isHeadless, isReachable, targetPort } from '../serviceEndpoints.ts'
 
 /** Endpoints that are reached at the same ports; they share slices. */
@@ -79,6 +80,7 @@ function endpointOf(pod: Pod, service: Service, addresses: readonly string[], no
   const { nodeName } = pod.spec
   const hostname = hostnameOf(pod, service)
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
+  const hints = ready ? distributionHints(service, zone, nodeName) : undefined
   return {
     addresses: [...addresses],
     conditions: { ready, serving, terminating },
@@ -86,5 +88,24 @@ function endpointOf(pod: Pod, service: Service, addresses: readonly string[], no
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(zone === undefined ? {} : { zone }),
+    ...(hints === undefined ? {} : { hints }),
+  }
+}
+
+const closeDistributions: readonly string[] = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
+
+/** For whom a ready endpoint is (KEP-4444, KEP-3015): its own zone, and its own node. The annotation for topology goes first. */
+function distributionHints(
+  service: Service,
+  zone: string | undefined,
+  nodeName: string | undefined,
+): EndpointHints | undefined {
+  const { trafficDistribution = '' } = service.spec
+  if (!closeDistributions.includes(trafficDistribution) || followsTopology(service)) return undefined
+  const isNode = trafficDistribution === 'PreferSameNode' && nodeName !== undefined
+  if (zone === undefined && !isNode) return undefined
+  return {
+    ...(zone === undefined ? {} : { forZones: [{ name: zone }] }),
+    ...(isNode ? { forNodes: [{ name: nodeName }] } : {}),
   }
 }

@@ -125,6 +125,7 @@ test('a slice says whose it is and what its endpoints are', () => {
     ],
     update: [],
     remove: [],
+    topology: [],
   })
 })
 

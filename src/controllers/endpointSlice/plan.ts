@@ -7,6 +7,7 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { timeText } from '#machinery/time.ts'
 import { controllerReference } from '#machinery/owners.ts'
 import { headlessLabel, isHeadless, triggerTimeAnnotation } from '../serviceEndpoints.ts'
+import { followsTopology, planHints } from './topology.ts'
 import { addressTypesOf, endpointKey, groupEndpoints, portsKey, type PortGroup } from './endpoints.ts'
 
 export const serviceNameLabel = 'kubernetes.io/service-name'
@@ -22,6 +23,27 @@ export interface SlicePlan {
   readonly remove: readonly EndpointSlice[]
 }
 
+/** How the slices of a service have to change. */
+export interface ServiceSlicePlan extends SlicePlan {
+  /** What came of hints by topology, for each address family; empty for services that do not ask for them. */
+  readonly topology: readonly TopologyOutcome[]
+}
+
+export interface TopologyOutcome {
+  readonly addressType: AddressType
+  /** How many endpoints each zone has; absent when there can be no hints. */
+  readonly byZone?: ReadonlyMap<string, number>
+  readonly problem?: string
+}
+
+/** The slices of one address family while it is decided about them. */
+interface Draughts {
+  create: Draft<EndpointSlice>[]
+  update: EndpointSlice[]
+  remove: EndpointSlice[]
+  unchanged: EndpointSlice[]
+}
+
 /**
  * Decides how a service's slices have to change, with as few writes as can be: an endpoint stays in its slice, new ones
  * fill slices that change anyhow, then a slice with room for all of them, then new slices.
@@ -32,11 +54,14 @@ export function planSlices(
   present: readonly EndpointSlice[],
   nodeOf: (name: string) => Node | undefined,
   triggered: number | undefined,
-): SlicePlan {
-  const plan = { create: [] as Draft<EndpointSlice>[], update: [] as EndpointSlice[], remove: [] as EndpointSlice[] }
+  ratios?: ReadonlyMap<string, number>,
+): ServiceSlicePlan {
   const types = addressTypesOf(service)
-  plan.remove.push(...present.filter(({ addressType }) => !types.includes(addressType)))
+  const all: Draughts = { create: [], update: [], remove: [], unchanged: [] }
+  const topology: TopologyOutcome[] = []
+  all.remove.push(...present.filter(({ addressType }) => !types.includes(addressType)))
   for (const type of types) {
+    const plan: Draughts = { create: [], update: [], remove: [], unchanged: [] }
     const slices = present.filter(({ addressType }) => addressType === type)
     const groups = groupEndpoints(service, pods, type, nodeOf)
     // A service without endpoints has one empty slice: proxies then know that it has none.
@@ -47,10 +72,39 @@ export function planSlices(
       planGroup(service, type, group, same, plan)
     }
     plan.remove.push(...slices.filter(({ ports = [] }) => !keys.has(portsKey(ports))))
+    if (followsTopology(service)) topology.push({ addressType: type, ...hintByTopology(plan, ratios) })
+    for (const what of ['create', 'update', 'remove'] as const) all[what].push(...(plan[what] as never[]))
   }
   const stamp = <S extends Draft<EndpointSlice>>(slice: S): S => withTriggerTime(slice, triggered)
-  return { create: plan.create.map(stamp), update: plan.update.map(stamp), remove: plan.remove }
+  return { create: all.create.map(stamp), update: all.update.map(stamp), remove: all.remove, topology }
 }
+
+/** Sets the hints of slices by topology, or takes them away where there can be none; slices that only these change are written, too. */
+function hintByTopology(
+  plan: Draughts,
+  ratios: ReadonlyMap<string, number> | undefined,
+): Omit<TopologyOutcome, 'addressType'> {
+  const written = [...plan.create, ...plan.update].map(({ endpoints = [] }) => endpoints)
+  const unchanged = plan.unchanged.map(({ endpoints = [] }) => endpoints)
+  const hints = planHints({ written, unchanged }, ratios)
+  const next =
+    'problem' in hints
+      ? {
+          written: written.map(withoutHints),
+          unchanged: unchanged.map((endpoints) =>
+            endpoints.some((endpoint) => endpoint.hints !== undefined) ? withoutHints(endpoints) : undefined,
+          ),
+        }
+      : hints
+  const made = plan.create.length
+  plan.create = plan.create.map((slice, index) => ({ ...slice, endpoints: [...next.written[index]!] }))
+  plan.update = plan.update.map((slice, index) => ({ ...slice, endpoints: [...next.written[made + index]!] }))
+  for (const [index, endpoints] of next.unchanged.entries())
+    if (endpoints !== undefined) plan.update.push({ ...plan.unchanged[index]!, endpoints: [...endpoints] })
+  return 'problem' in hints ? { problem: hints.problem } : { byZone: hints.byZone }
+}
+
+const withoutHints = (endpoints: readonly Endpoint[]): Endpoint[] => endpoints.map(({ hints: _, ...rest }) => rest)
 
 interface Draught {
   readonly slice: EndpointSlice
@@ -63,7 +117,7 @@ function planGroup(
   addressType: AddressType,
   { ports, endpoints }: PortGroup,
   slices: readonly EndpointSlice[],
-  plan: { create: Draft<EndpointSlice>[]; update: EndpointSlice[]; remove: EndpointSlice[] },
+  plan: Draughts,
 ): void {
   const wanted = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
   const labels = labelsFor(service)
@@ -73,7 +127,7 @@ function planGroup(
     let changed =
       !sameJson(slice.metadata.labels ?? {}, labels) || !sameJson(slice.metadata.ownerReferences ?? [], owners)
     for (const old of slice.endpoints ?? []) {
-      const endpoint = wanted.get(endpointKey(old))
+      const endpoint = withHintsOf(old, wanted.get(endpointKey(old)), service)
       wanted.delete(endpointKey(old))
       if (endpoint === undefined) changed = true
       else {
@@ -113,12 +167,18 @@ function planGroup(
     else if (changed) {
       const metadata = { ...slice.metadata, labels, ownerReferences: owners }
       plan.update.push({ ...slice, metadata, endpoints: list, ports: [...ports] })
-    }
+    } else plan.unchanged.push(slice)
   }
   if (endpoints.length === 0 && slices.length === 0) plan.create.push(newSlice(service, addressType, ports, []))
   while (fresh.length > 0) {
     plan.create.push(newSlice(service, addressType, ports, fresh.splice(0, sliceCapacity)))
   }
+}
+
+/** Hints by topology stay until it is decided that they will not do. */
+function withHintsOf(old: Endpoint, endpoint: Endpoint | undefined, service: Service): Endpoint | undefined {
+  if (endpoint === undefined || old.hints === undefined || !followsTopology(service)) return endpoint
+  return endpoint.conditions?.ready === true ? { ...endpoint, hints: old.hints } : endpoint
 }
 
 function newSlice(
