@@ -30,6 +30,7 @@ import type { SchedulerFile } from './schedulerFile.ts'
 import { serverNames } from './addresses.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import type { ClusterConfig } from './config.ts'
+import type { Roots } from '#cluster/place/layout.ts'
 import { findOwnPlace, type Place } from '#cluster/place/place.ts'
 import { rangesOf } from '#cluster/place/ranges.ts'
 import { urlHost } from '#lib/net/ip.ts'
@@ -88,6 +89,7 @@ export interface ClusterMetrics {
 /** Everything that the components of one node's process are made from. */
 export interface Assembly {
   readonly host: Host
+  readonly roots: Roots
   readonly clock: Clock
   readonly random: Random
   readonly record: ClusterRecord
@@ -179,6 +181,7 @@ export async function assembleNode(
   }
   return {
     host,
+    roots,
     clock,
     random,
     record,

@@ -19,6 +19,8 @@ import type { Component } from '#lib/component.ts'
 import { dnsComponent } from '#dns/dns.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import { announcerComponent } from '#loadBalancer/announcer.ts'
+import { hostNamesComponent } from '#loadBalancer/hostNames/publisher.ts'
+import { hostPortsFiles } from './hostPorts.ts'
 import { Neighbours } from '#loadBalancer/neighbours.ts'
 import { probeAgent } from '#loadBalancer/probe.ts'
 import { blocksBeside, loadBalancerPool } from './loadBalancerPool.ts'
@@ -61,6 +63,11 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
   { runsIn: ({ place }) => place !== undefined, make: networkPolicies },
   { runsIn: ({ place, record }) => place !== undefined && loadBalancerPool(record) !== undefined, make: announcer },
+  {
+    runsIn: ({ place, controlPlane, record }) =>
+      place !== undefined && controlPlane !== undefined && loadBalancerPool(record) !== undefined,
+    make: hostNames,
+  },
   { runsIn: ({ place, record }) => place !== undefined && record.config.dns !== false, make: dns },
   {
     runsIn: ({ place, record }) => place !== undefined && record.config.ingress !== 'never',
@@ -327,6 +334,18 @@ function networkPolicies({ host, nodeName, informers, podAdmission, logOf }: Ass
     admission: podAdmission,
     log: logOf('network-policy').log,
     needs: ['informers'],
+  })
+}
+
+/** Serves services under names of the machine on which the places are. */
+function hostNames({ roots, informers, events, clock, record, logOf }: Assembly): Component {
+  return hostNamesComponent({
+    cluster: record.config.name,
+    path: hostPortsFiles(roots).socket,
+    informers,
+    events,
+    clock,
+    log: logOf('load-balancer').log,
   })
 }
 

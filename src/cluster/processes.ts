@@ -42,7 +42,7 @@ export async function ensureNodeProcess(
 }
 
 /** What a node's process needs of our environment; the rest stays out of it. */
-function processEnvironment(environment: Surroundings['environment']): Record<string, string> {
+export function processEnvironment(environment: Surroundings['environment']): Record<string, string> {
   const kept: Record<string, string> = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
   for (const name of ['HOME', 'XDG_RUNTIME_DIR', 'XDG_DATA_HOME', 'LANG', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']) {
     const value = environment[name]

@@ -3,6 +3,7 @@ import { removeUnmounted } from '#kubelet/volumes/removal.ts'
 import { forgetContext } from './kubeconfig.ts'
 import { changingKubeconfig, whileAlone } from '#cluster/machineLock.ts'
 import { destroyCluster, destroyPlace, listPlaces } from '#cluster/place/place.ts'
+import { endUnusedHostPorts } from './hostPorts.ts'
 import { findNodeProcess, stopNodeProcess } from './processes.ts'
 import { clusterPaths, readRecord } from './record.ts'
 
@@ -40,6 +41,7 @@ export async function endCluster(
       await stopNodeProcess(surroundings, cluster, node)
     }),
   )
-  if (uid === 0)
-    await Promise.all([...names].map((node) => destroyPlace(host, cluster, node, { keepData: true, roots })))
+  if (uid !== 0) return
+  await endUnusedHostPorts(host, roots, cluster)
+  await Promise.all([...names].map((node) => destroyPlace(host, cluster, node, { keepData: true, roots })))
 }

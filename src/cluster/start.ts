@@ -25,7 +25,8 @@ import { openOutside } from '#cluster/place/outside.ts'
 import { ensureCluster, ensurePlace, type Place } from '#cluster/place/place.ts'
 import { controlPlaneName, ensureNodeProcess, findNodeProcess, lastWords } from './processes.ts'
 import { networkOf } from './creation.ts'
-import { blocksBeside, planPoolRoutes } from './loadBalancerPool.ts'
+import { ensureHostPorts } from './hostPorts.ts'
+import { blocksBeside, loadBalancerPool, planPoolRoutes } from './loadBalancerPool.ts'
 import { addressesOf, clusterPaths, type ClusterRecord } from './record.ts'
 import { waitForNodes, waitForServer } from './readiness.ts'
 
@@ -53,6 +54,7 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
     // Pods of before would look for their images at once.
     if (hasLived) await step(surroundings, 'Images', () => images)
   }
+  if (nodes.length > 0 && loadBalancerPool(record) !== undefined) await ensureHostPorts(surroundings)
   const all = nodes.length === 0 ? [controlPlaneName] : nodes.map(({ name }) => name)
   // What the API server knows of a node may be from before its process was started.
   const newProcesses = new Set<string>()

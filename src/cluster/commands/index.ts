@@ -1,5 +1,6 @@
 import type { Command } from './command.ts'
 import { down } from './down.ts'
+import { holdHostPorts } from './holdHostPorts.ts'
 import { image } from './image.ts'
 import { inventory } from './inventory.ts'
 import { kubeconfig } from './kubeconfig.ts'
@@ -30,4 +31,5 @@ export const commands: readonly Command[] = [
   why,
   server,
   runNode,
+  holdHostPorts,
 ]

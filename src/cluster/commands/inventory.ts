@@ -1,5 +1,6 @@
 import type { Command } from './command.ts'
 import { clusterNameOf } from './names.ts'
+import { findHostPorts } from '#cluster/hostPorts.ts'
 import { isEmptyInventory, takeInventory } from '#cluster/place/inventory.ts'
 
 /** `k8ts inventory [NAME]`: everything of a cluster that is on this machine; exit code 1 when there is anything. */
@@ -12,7 +13,10 @@ export const inventory: Command = {
       .action((given: string | undefined) =>
         run(async (surroundings) => {
           const { host, roots, uid, print } = surroundings
-          const found = await takeInventory(host, clusterNameOf(given), roots, uid === 0)
+          const cluster = clusterNameOf(given)
+          const taken = await takeInventory(host, cluster, roots, uid === 0)
+          const holder = await findHostPorts(host, roots, cluster)
+          const found = { ...taken, processes: [...taken.processes, ...holder] }
           for (const [what, items] of Object.entries(found) as [string, readonly unknown[]][]) {
             print(`${what}: ${items.length}`)
             for (const item of items) print(`  ${typeof item === 'string' ? item : JSON.stringify(item)}`)

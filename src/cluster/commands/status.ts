@@ -1,6 +1,7 @@
 import type { Command, Surroundings } from './command.ts'
 import { existingCluster } from './names.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
+import { askHostPorts } from '#cluster/hostPorts.ts'
 import { administratorClient } from '#cluster/readiness.ts'
 import type { ClusterRecord } from '#cluster/record.ts'
 import { urlHost } from '#lib/net/ip.ts'
@@ -31,6 +32,12 @@ export const status: Command = {
           }
           if (record.config.simulatedNodes > 0)
             surroundings.print(`simulated       ${record.config.simulatedNodes} nodes`)
+          const ports = await askHostPorts(surroundings.roots)
+          if (ports?.clusters.includes(record.config.name) === true) {
+            surroundings.print(`host names      SERVICE.NAMESPACE.${record.config.name}.localhost`)
+            for (const { port, problem } of ports.problems)
+              surroundings.print(`host port ${String(port).padEnd(6)}not served: ${problem}`)
+          }
           return whole ? 0 : 1
         }),
       )

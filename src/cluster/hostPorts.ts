@@ -1,0 +1,99 @@
+/** The process of this machine that serves the services of all clusters under its names: one for all, started on need. */
+import { connect } from 'node:net'
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { folderName, type Roots } from '#cluster/place/layout.ts'
+import { readPidFile, takeLock } from '#lib/host/files.ts'
+import type { Host } from '#lib/host/host.ts'
+import { holdHostPorts, type HolderState } from '#loadBalancer/hostNames/holder.ts'
+import { onLines, sendLine } from '#loadBalancer/hostNames/wire.ts'
+import { processEnvironment } from './processes.ts'
+
+/** Where it listens, which of several that are started may go on, and what it says. */
+export const hostPortsFiles = ({ runtime }: Roots) => ({
+  socket: `${runtime}/.host-ports.sock`,
+  lock: `${runtime}/.host-ports.lock`,
+  log: `${runtime}/.host-ports.log`,
+})
+
+/** Starts it unless it is there. It runs on the machine itself, beside all places. */
+export async function ensureHostPorts({
+  host,
+  roots,
+  program,
+  environment,
+}: Pick<Surroundings, 'host' | 'roots' | 'program' | 'environment'>): Promise<void> {
+  const files = hostPortsFiles(roots)
+  if ((await readPidFile(host.files, host.processes, files.lock)) !== undefined) return
+  await host.processes.start([...program, 'hold-host-ports'], {
+    cwd: '/',
+    env: processEnvironment(environment),
+    logFile: files.log,
+  })
+}
+
+/** Is that process, until no cluster needs it; ends at once when there is one already. */
+export async function runHostPorts({ host, roots, clock, signal }: Surroundings): Promise<void> {
+  const files = hostPortsFiles(roots)
+  await host.files.makeFolder(roots.runtime, 0o711)
+  const lock = await takeLock(host.files, host.processes, files.lock, host.processes.identify(process.pid)!)
+  if ('heldBy' in lock) return
+  try {
+    // One that was killed has left it.
+    await host.files.remove(files.socket)
+    await holdHostPorts(files.socket, clock, signal)
+  } finally {
+    for (const file of [files.socket, files.log]) await host.files.remove(file)
+    await lock.release()
+    await host.files.removeIfEmpty(roots.runtime)
+  }
+}
+
+const patience = 2_000
+
+/** Asks it for something; undefined when it is not there or does not answer. */
+async function ask(roots: Roots, question: 'state' | 'end'): Promise<HolderState | undefined> {
+  const socket = connect({ path: hostPortsFiles(roots).socket })
+  const outcome = Promise.withResolvers<HolderState | undefined>()
+  const none = (): void => outcome.resolve(undefined)
+  socket.setTimeout(patience, none).on('error', none).on('close', none)
+  onLines(socket, (value) => outcome.resolve(value as HolderState))
+  socket.on('connect', () => sendLine(socket, { ask: question }))
+  const answer = await outcome.promise
+  socket.destroy()
+  return answer
+}
+
+/** Which clusters are served, and which ports are not; undefined when there is no such process. */
+export const askHostPorts = (roots: Roots): Promise<HolderState | undefined> => ask(roots, 'state')
+
+/** Whether there is another cluster on this machine, which may be about to need the process. */
+async function hasOthers({ files }: Host, roots: Roots, cluster: string): Promise<boolean> {
+  const own = folderName(cluster)
+  for (const name of await files.list(roots.data))
+    if (name !== own && (await files.status(`${roots.data}/${name}/cluster.json`)) !== undefined) return true
+  return false
+}
+
+/** Ends it, and waits for that, when this cluster was the last one. */
+export async function endUnusedHostPorts(host: Host, roots: Roots, cluster: string): Promise<void> {
+  if (await hasOthers(host, roots, cluster)) return
+  const holder = await readPidFile(host.files, host.processes, hostPortsFiles(roots).lock)
+  if (holder === undefined) return
+  const deadline = host.clock.now() + 5_000
+  // Connections of processes that were killed are noticed in a moment.
+  while (host.processes.isAlive(holder) && host.clock.now() < deadline) {
+    const state = await ask(roots, 'end')
+    if (state?.clusters.some((name) => name !== cluster) === true) return
+    await host.clock.sleep(20)
+  }
+}
+
+/** Its process, for a list of what is there of a cluster: while it serves that one, or nobody else could need it. */
+export async function findHostPorts(host: Host, roots: Roots, cluster: string): Promise<readonly string[]> {
+  const holder = await readPidFile(host.files, host.processes, hostPortsFiles(roots).lock)
+  if (holder === undefined) return []
+  const clusters = (await askHostPorts(roots))?.clusters ?? []
+  return clusters.includes(cluster) || (clusters.length === 0 && !(await hasOthers(host, roots, cluster)))
+    ? [`${holder.pid} hold-host-ports`]
+    : []
+}

@@ -1,0 +1,122 @@
+/** The part of a control plane that has its services served under names of this machine. */
+import { connect, type Socket } from 'node:net'
+import { services } from '#api/core/v1/service.ts'
+import { referenceTo, type EventWriter } from '#client/events.ts'
+import type { Informers } from '#client/informers.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
+import type { Logger } from '#lib/log.ts'
+import { claimsOf, mostClaims, nameOf, type Claim } from './claims.ts'
+import type { PortProblem } from './ports.ts'
+import { onLines, sendLine } from './wire.ts'
+
+export interface HostNamesOptions {
+  readonly cluster: string
+  /** The socket of the process that holds the ports. */
+  readonly path: string
+  readonly informers: Informers
+  readonly events: EventWriter
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const gatherMs = 50
+const retryMs = 2_000
+const index = 'withHostNames'
+
+export function hostNamesComponent(options: HostNamesOptions): Component {
+  return {
+    name: 'host-names',
+    needs: ['informers', 'events'],
+    run: (ready, signal) => runHostNames(options, ready, signal),
+  }
+}
+
+async function runHostNames(options: HostNamesOptions, ready: () => void, signal: AbortSignal): Promise<void> {
+  const { cluster, informers, events, clock, log } = options
+  const copies = informers.of(services)
+  copies.addIndex(index, ({ spec }) => (spec.type === 'LoadBalancer' ? ['all'] : []))
+  const recorder = events.recorder('host-names')
+  let changed = Promise.withResolvers<void>()
+  const wake = (): void => changed.resolve()
+  using _watch = copies.onChange((change) => {
+    if ([change.old, change.new].some((service) => service?.spec.type === 'LoadBalancer')) wake()
+  })
+  signal.addEventListener('abort', wake, { once: true })
+  let socket: Socket | undefined
+  let sent: readonly Claim[] = []
+  let problems: readonly PortProblem[] = []
+  let isMissed = false
+  /** Of which problem each service was told. */
+  const told = new Map<string, string>()
+
+  const tell = (): void => {
+    for (const claim of sent) {
+      const key = `${nameOf(claim)}:${claim.port}`
+      const problem = problems.find(({ port }) => port === claim.port)?.problem
+      if (problem === undefined) told.delete(key)
+      if (problem === undefined || told.get(key) === problem) continue
+      told.set(key, problem)
+      const message = `${key} is not served on this machine: ${problem}`
+      log.warn(message)
+      const service = copies.get(`${claim.namespace}/${claim.service}`)
+      if (service !== undefined)
+        recorder.record(referenceTo(services, service), { type: 'Warning', reason: 'HostPortUnavailable', message })
+    }
+  }
+  const open = async (): Promise<Socket> => {
+    const opened = await connectTo(options.path)
+    opened
+      .on('error', () => {})
+      .on('close', () => {
+        if (socket === opened) socket = undefined
+        wake()
+      })
+    onLines(opened, (value) => {
+      const said = (value as { readonly problems?: readonly PortProblem[] }).problems
+      if (!Array.isArray(said)) return
+      problems = said
+      tell()
+    })
+    return opened
+  }
+
+  try {
+    await copies.synced(signal)
+    ready()
+    while (!signal.aborted) {
+      changed = Promise.withResolvers()
+      const claims = claimsOf(cluster, copies.byIndex(index, 'all')).slice(0, mostClaims)
+      try {
+        const isNew = socket === undefined
+        socket ??= await open()
+        // Also without any claim: the process is there as long as a cluster is.
+        if (isNew || !sameJson(claims, sent)) sendLine(socket, { cluster, claims })
+        sent = claims
+        isMissed = false
+        tell()
+      } catch (error) {
+        if (signal.aborted) break
+        if (!isMissed) log.warn('Services are not served under names of this machine; "k8ts up" mends it', { error })
+        isMissed = true
+        await clock.sleep(retryMs, signal).catch(() => {})
+        continue
+      }
+      await changed.promise
+      await clock.sleep(gatherMs, signal).catch(() => {})
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    socket?.destroy()
+  }
+}
+
+async function connectTo(path: string): Promise<Socket> {
+  const socket = connect({ path })
+  const outcome = Promise.withResolvers<void>()
+  socket.once('connect', outcome.resolve).once('error', outcome.reject)
+  await outcome.promise
+  return socket
+}
