@@ -89,7 +89,7 @@ async function valuesBelow(folder: string): Promise<readonly Export[]> {
 
 /** A strategy that keeps something is made by a function, such as `serviceStrategy`. */
 function makes(name: string, value: unknown, { kind }: Resource): boolean {
-  return typeof value === 'function' && name === `${kind[0]!.toLowerCase()}${kind.slice(1)}Strategy`
+  return typeof value === 'function' && name.toLowerCase() === `${kind}Strategy`.toLowerCase()
 }
 
 /** `file name` of a Resource value to the folders whose code uses it; importing only its type is no use of it. */
