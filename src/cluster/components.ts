@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Assembly } from './assembly.ts'
 import { bootstrapComponent } from './bootstrapObjects.ts'
-import { serviceAddresses } from './config.ts'
+import { enforcesNetworkPolicies, serviceAddresses } from './config.ts'
 import { kubeletPart } from './kubeletPart.ts'
 import { readKubelet } from './nodeUsage.ts'
 import { rangesOf } from '#cluster/place/ranges.ts'
@@ -61,7 +61,10 @@ export const components: readonly Part[] = [
   { runsIn: ({ place }) => place !== undefined, make: kubeletPart },
   { runsIn: ({ place }) => place !== undefined, make: nodeNetwork },
   { runsIn: ({ place }) => place !== undefined, make: serviceProxy },
-  { runsIn: ({ place }) => place !== undefined, make: networkPolicies },
+  {
+    runsIn: ({ place, record }) => place !== undefined && enforcesNetworkPolicies(record.config),
+    make: networkPolicies,
+  },
   { runsIn: ({ place, record }) => place !== undefined && loadBalancerPool(record) !== undefined, make: announcer },
   {
     runsIn: ({ place, controlPlane, record }) =>

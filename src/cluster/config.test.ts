@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
-import { completeConfig, defaultConfig, parseConfigFile, serviceAddress, serviceAddresses } from './config.ts'
+import {
+  completeConfig,
+  defaultConfig,
+  enforcesNetworkPolicies,
+  parseConfigFile,
+  serviceAddress,
+  serviceAddresses,
+} from './config.ts'
 import { nodeNames } from './creation.ts'
 
 test('parseConfigFile reads every setting', () => {
@@ -129,4 +136,12 @@ test('serviceAddress counts from the start of the range', () => {
 
 test('nodeNames are those that people know', () => {
   assert.deepEqual([nodeNames(0), nodeNames(3)], [['control-plane'], ['control-plane', 'worker', 'worker2', 'worker3']])
+})
+
+test('nodes enforce network policies unless the network of pods is a plugin of others', () => {
+  const enforced = (text: string): boolean => enforcesNetworkPolicies(completeConfig(parseConfigFile(text, 'f')))
+  assert.equal(enforced('name: a'), true)
+  assert.equal(enforced('podNetwork: false'), false)
+  assert.equal(enforced('podNetwork: false\nnetworkPolicies: true'), true)
+  assert.equal(enforced('networkPolicies: false'), false)
 })

@@ -54,6 +54,8 @@ export interface ClusterConfig {
   readonly metrics?: boolean
   /** Whether nodes answer DNS questions; false where a server in pods does. True when absent. */
   readonly dns?: boolean
+  /** Whether nodes enforce network policies; unless told, where they make the pods' network too. */
+  readonly networkPolicies?: boolean
   /** When nodes serve ingresses: from the first one on, unless told. */
   readonly ingress?: IngressStart
   /** Further ways to say who one is. */
@@ -107,6 +109,11 @@ export const defaultConfig: ClusterConfig = {
   metrics: true,
   dns: true,
   ingress: 'whenUsed',
+}
+
+/** A network plugin of others has its own way to enforce policies. */
+export function enforcesNetworkPolicies({ networkPolicies, podNetwork }: ClusterConfig): boolean {
+  return networkPolicies ?? podNetwork !== false
 }
 
 /** A configuration that cannot be used; the message names the setting, the value and what would be right. */
@@ -189,6 +196,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   }),
   metrics: yesOrNo({ about: 'Whether the cluster tells what nodes and pods use.' }),
   dns: yesOrNo({ about: 'Whether nodes answer DNS questions.' }),
+  networkPolicies: yesOrNo({ about: 'Whether nodes enforce network policies.' }),
   ingress: oneOf({ about: 'When nodes serve ingresses.' }, ['whenUsed', 'always', 'never']),
   authentication: members('Further ways to say who one is.', {
     tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),

@@ -1,6 +1,6 @@
 import type { Assembly } from './assembly.ts'
 import { kubeletClientName } from './certificates.ts'
-import { serviceAddresses } from './config.ts'
+import { enforcesNetworkPolicies, serviceAddresses } from './config.ts'
 import { addressesOf } from './record.ts'
 import { partLogFile } from './partLogs.ts'
 import { allParts } from './systemPods.ts'
@@ -69,7 +69,9 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
     informers,
     events,
     systemLog: (pod) => systemLogOf(assembly, pod),
-    admitPod: (pod, addresses, signal) => assembly.podAdmission.admit(pod, addresses, signal),
+    ...(enforcesNetworkPolicies(record.config)
+      ? { admitPod: assembly.podAdmission.admit.bind(assembly.podAdmission) }
+      : {}),
     report,
   })
 }

@@ -34,7 +34,7 @@ function chainsOf(family: Family): ReadonlyMap<string, readonly string[]> {
   const begin = [
     'ct state established,related accept',
     // Without these neighbours do not find each other.
-    ...(family === 6 ? ['icmpv6 type { 133, 134, 135, 136, 137 } accept'] : []),
+    ...(family === 6 ? ['icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept'] : []),
   ]
   const ask = (pods: string, own: string, other: string, pairs: string): string[] => [
     `${ip} ${own} != @${pods} return`,

@@ -40,6 +40,8 @@ interface Flags {
   /** False when services of type LoadBalancer are to get no addresses. */
   readonly loadBalancer?: boolean
   readonly dns?: boolean
+  /** False when others enforce them. */
+  readonly networkPolicies?: boolean
   /** True for from the start, false for not at all. */
   readonly ingress?: boolean
   readonly foreground?: boolean
@@ -76,6 +78,7 @@ export const up: Command = {
       .option('--ingress', 'serve ingresses from the start: usually nodes begin with the first one')
       .option('--no-ingress', 'serve no ingresses: another controller does, such as ingress-nginx')
       .option('--no-dns', 'answer no DNS questions: a server in pods does, such as CoreDNS')
+      .option('--no-network-policies', "enforce no network policies: the pods' network plugin does")
       .option('--foreground', 'stay, and end the cluster when interrupted')
       .action((given: string | undefined, flags: Flags) => run((surroundings) => carryOut(surroundings, given, flags)))
   },
@@ -159,6 +162,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(metrics === false ? { metrics } : {}),
       ...(Object.keys(loadBalancer).length === 0 ? {} : { loadBalancer }),
       ...(dns === false ? { dns } : {}),
+      ...(flags.networkPolicies === false ? { networkPolicies: false } : {}),
       ...(ingress === undefined ? {} : { ingress: ingress ? 'always' : 'never' }),
     })
     // What is wrong in it is told now, not by a scheduler that does not start.
@@ -191,6 +195,7 @@ function refuseOtherSettings(
   if (flags.metrics === false) said.push('metrics')
   if (flags.loadBalancerPool !== undefined || flags.loadBalancer === false) said.push('loadBalancer')
   if (flags.dns === false) said.push('dns')
+  if (flags.networkPolicies === false) said.push('networkPolicies')
   if (flags.ingress !== undefined) said.push('ingress')
   if (flags.config !== undefined) said.push(...(Object.keys(wanted) as (keyof ClusterConfig)[]))
   for (const setting of said) {
