@@ -33,6 +33,11 @@ export class NftablesTable {
     this.#family = family
   }
 
+  /** Until disposed changes are quick. */
+  stayReady(): AsyncDisposable {
+    return this.#nft.stayReady?.() ?? { [Symbol.asyncDispose]: async () => undefined }
+  }
+
   /** Whether the kernel is believed to hold what was last applied. */
   get isCurrent(): boolean {
     return this.#rules !== undefined

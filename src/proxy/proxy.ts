@@ -207,6 +207,9 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     queue.addAfter('verify', Math.max(verifyMs, 100 * (clock.now() - started)))
   }
 
+  await using helpers = new AsyncDisposableStack()
+  for (const { kernel } of families) helpers.use(kernel.stayReady())
+
   const listen = options.listen ?? (namespaceFile === undefined ? listenHttp : undefined)
   const everywhere = families.some(({ family }) => family === 6) ? '::' : '0.0.0.0'
   await using checkPorts = new Listeners()

@@ -52,6 +52,23 @@ describe('systemNft', () => {
     const half = 'chain c { }\n'.repeat(maxSetsAndChains / 2 + 1)
     await assert.rejects(systemNft(processes).apply([half, half]), /5002 sets and chains/)
   })
+  it('stays ready for short texts only, and until nobody needs that', async () => {
+    const processes = fakeProcesses()
+    const nft = systemNft(processes)
+    const helper = nft.stayReady!()
+    const long = `add element ip k s { ${'10.0.0.1, '.repeat(10_000)}10.0.0.2 }`
+    for (const text of [
+      'table ip k {\n}\n',
+      long,
+      'add element ip k s { 10.0.0.1,\n10.0.0.2 }',
+      'add rule ip k c comment "a;b"',
+    ])
+      await nft.apply(text)
+    assert.equal(processes.commands.length, 4)
+    await helper[Symbol.asyncDispose]()
+    await nft.apply('add table ip k')
+    assert.equal(processes.commands.length, 5)
+  })
   it('describes one set of a table', async () => {
     const processes = fakeProcesses(() => ({ stdout: 'table' }))
     const only = { kind: 'map', name: 'm' } as const

@@ -1,6 +1,7 @@
 /** Packet filter rules, by nft: one text, one transaction. */
+import { LineHelper } from './lineHelper.ts'
 import { CommandError } from './process.ts'
-import type { Processes } from './process.ts'
+import type { CommandResult, Processes } from './process.ts'
 
 export interface NftTable {
   readonly family: string
@@ -23,6 +24,11 @@ export interface Nft {
     table: NftTable & { readonly only?: { readonly kind: 'set' | 'map'; readonly name: string } },
     signal?: AbortSignal,
   ): Promise<string | undefined>
+  /**
+   * From now on until disposed, a helper waits for short texts whose lines are commands of their own, which then take a
+   * fraction of the time. Absent where there is nothing to gain.
+   */
+  stayReady?(): AsyncDisposable
 }
 
 /** So much is written at once, and so arrives as a whole or not at all. */
@@ -56,13 +62,37 @@ export function countSetsAndChains(ruleset: string): number {
 /** The rules of our own network namespace, or of the one bound to `namespaceFile`. */
 export function systemNft(processes: Processes, namespaceFile?: string): Nft {
   const prefix = namespaceFile === undefined ? [] : ['nsenter', `--net=${namespaceFile}`]
+  const timeoutMs = 60_000
+  const refuse = (argv: readonly string[], stderr: string, result: CommandResult): never => {
+    throw new CommandError(argv, stderr.trim().slice(0, 2000), result)
+  }
+  let users = 0
+  let helper: LineHelper | undefined
+  const askHelper = async (line: string, signal?: AbortSignal): Promise<void> => {
+    if (helper?.isOver !== false) helper = new LineHelper(prefix, 'nft')
+    const { code, text } = await helper.ask(line, timeoutMs, signal)
+    if (code !== 0) refuse([...prefix, 'nft', line], text, { code, stdout: '', stderr: text })
+  }
   return {
     apply: async (ruleset, signal) => {
       const argv = [...prefix, 'nft', '-f', '-']
       if (typeof ruleset === 'string') refuseTooMany(ruleset, 0)
+      const line = users > 0 && typeof ruleset === 'string' ? onOneLine(ruleset) : undefined
+      if (line !== undefined) return askHelper(line, signal)
       const input = typeof ruleset === 'string' ? ruleset : countPieces(ruleset)
-      const result = await processes.run(argv, { input, timeoutMs: 60_000 }, signal)
-      if (result.code !== 0) throw new CommandError(argv, result.stderr.trim().slice(0, 2000), result)
+      const result = await processes.run(argv, { input, timeoutMs }, signal)
+      if (result.code !== 0) refuse(argv, result.stderr, result)
+    },
+    stayReady: () => {
+      users++
+      return {
+        [Symbol.asyncDispose]: async () => {
+          if (--users > 0) return
+          const last = helper
+          helper = undefined
+          await last?.[Symbol.asyncDispose]()
+        },
+      }
     },
     tables: async (signal) => {
       const argv = [...prefix, 'nft', 'list', 'tables']
@@ -87,6 +117,16 @@ function* countPieces(pieces: Iterable<string>): Generator<string> {
     yield piece
   }
 }
+
+/** The commands of a short text as one line; nothing when some of them need several lines. */
+function onOneLine(text: string): string | undefined {
+  if (text.length > safeTextBytes) return undefined
+  const lines = text.trimEnd().split('\n')
+  const isCommand = (line: string): boolean => /^(?:add|create|delete|flush) [^#"\\]*$/.test(line) && areClosed(line)
+  return lines.every(isCommand) ? lines.join(' ; ') : undefined
+}
+
+const areClosed = (line: string): boolean => line.split('{').length === line.split('}').length
 
 /** The number of sets and chains with this text's, unless that is too many. */
 function refuseTooMany(text: string, before: number): number {
