@@ -12,7 +12,9 @@ import {
 import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from './record.ts'
 import { kubeconfigPath } from './kubeconfig.ts'
 import { blocksBeside } from './loadBalancerPool.ts'
+import { findProgram } from '#cluster/place/containerd.ts'
 import type { Files } from '#lib/host/files.ts'
+import type { Host } from '#lib/host/host.ts'
 
 /** Decides everything about a cluster that is not there yet and notes it. Nothing of it is made. */
 export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {
@@ -23,6 +25,7 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
   if (uid === 0) {
     const families = familiesOf(config.podRange)
     if (families.includes(6)) await refuseWithoutIpv6(host.files)
+    if (config.between === 'wireguard') await refuseWithoutWireguard(host, signal)
     const busy = await readBusyRanges(host.ip(), signal, families)
     const nodeRange = chooseNodeRange(clusterPaths(config.name, roots), busy, families)
     if (nodeRange === undefined)
@@ -59,6 +62,20 @@ async function refuseWithoutIpv6(files: Files): Promise<void> {
   if (off === '0') return
   const how = off === undefined ? 'its kernel has none' : '"sysctl -w net.ipv6.conf.default.disable_ipv6=0" turns it on'
   throw new Error(`this machine has no IPv6 (${how}), and the ranges of the cluster ask for it`)
+}
+
+/** Tries it, in a network namespace that is gone at once. */
+async function refuseWithoutWireguard(host: Host, signal: AbortSignal): Promise<void> {
+  const trial = ['unshare', '--net', 'ip', 'link', 'add', 'trial', 'type', 'wireguard']
+  const { code } = await host.processes.run(trial, { timeoutMs: 30_000 }, signal)
+  const lacks = [
+    ...(code === 0 ? [] : ['WireGuard in its kernel']),
+    ...((await findProgram(host, 'wg')) === undefined ? ['the program wg (package wireguard-tools)'] : []),
+  ]
+  if (lacks.length === 0) return
+  throw new Error(
+    `this machine lacks ${lacks.join(' and ')}, which between "wireguard" needs; "auto", "routes" and "vxlan" do without`,
+  )
 }
 
 /** `control-plane`, `worker`, `worker2`, `worker3` and so on. */

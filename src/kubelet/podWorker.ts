@@ -6,6 +6,7 @@ import { compareResourceVersions } from '#client/resourceVersion.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { isReason } from '#machinery/status.ts'
 import { planPod } from './plan/planPod.ts'
+import { orderPodAddresses } from './plan/podAddresses.ts'
 import { knowsRecursiveReadOnly } from './plan/planVolumes.ts'
 import type { PodAction } from './plan/podAction.ts'
 import type { PodFailure, PodMemory } from './plan/podMemory.ts'
@@ -247,7 +248,10 @@ export class PodWorker {
 
   #facts(): OwnFacts {
     const { addresses, allocatable } = this.#services
-    const own = this.#pod.spec.hostNetwork === true ? addresses : (this.#observed.sandboxes[0]?.ips ?? [])
+    const own =
+      this.#pod.spec.hostNetwork === true
+        ? addresses
+        : orderPodAddresses(this.#observed.sandboxes[0]?.ips ?? [], addresses)
     return { podIPs: own, hostIPs: addresses, allocatable: allocatable() }
   }
 

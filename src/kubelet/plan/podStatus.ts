@@ -4,6 +4,7 @@ import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import { millisecondsOf, timeText } from '#machinery/time.ts'
 import type { ObservedPod } from '../runtime/containerRuntime.ts'
 import { containerStatuses, ephemeralContainerStatuses } from './containerStatuses.ts'
+import { orderPodAddresses } from './podAddresses.ts'
 import { computeConditions, kubeletConditions } from './podConditions.ts'
 import type { PodFailure, PodMemory } from './podMemory.ts'
 import { isSidecar, viewOf, type PodView } from './podView.ts'
@@ -121,7 +122,7 @@ function hostFields(memory: PodMemory, old: PodStatus): Pick<PodStatus, 'hostIP'
 /** A pod that ended keeps the addresses it had: they tell the reader where it was. */
 function podIps(pod: Pod, view: PodView, memory: PodMemory): readonly string[] {
   if (pod.spec.hostNetwork === true) return view.newestSandbox === undefined ? [] : memory.node.addresses
-  if (view.sandbox !== undefined) return view.sandbox.ips
+  if (view.sandbox !== undefined) return orderPodAddresses(view.sandbox.ips, memory.node.addresses)
   return (pod.status?.podIPs ?? []).map(({ ip }) => ip)
 }
 

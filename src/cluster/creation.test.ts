@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { SimulatedClock } from '#lib/clock.ts'
+import { fakeFiles } from '#lib/host/files.ts'
+import { fakeHost } from '#lib/host/host.ts'
+import { fakeProcesses } from '#lib/host/process.ts'
+import { completeConfig, type ClusterConfig } from './config.ts'
+import { createCluster } from './creation.ts'
+import { clusterPaths } from './record.ts'
+
+const roots = { runtime: '/run/k8ts', data: '/var/lib/k8ts' }
+
+/** A machine with these files on which every program ends with a code. */
+async function make(config: Partial<ClusterConfig>, files: Readonly<Record<string, string>> = {}, code = 0) {
+  const clock = new SimulatedClock()
+  const run = async () => ({ code, stdout: '', stderr: '' }) as never
+  const host = fakeHost(clock, { files: fakeFiles({ ...files }), processes: { ...fakeProcesses(), run } })
+  const surroundings = { host, clock, roots, uid: 0, environment: {}, signal: new AbortController().signal }
+  const created = createCluster(surroundings as unknown as Surroundings, completeConfig({ name: 'lab', ...config }))
+  return await created.finally(async () => {
+    // What is refused is not noted.
+    const noted = await host.files.readText(clusterPaths('lab', roots).recordFile)
+    assert.equal(
+      noted !== undefined,
+      await created.then(
+        () => true,
+        () => false,
+      ),
+    )
+  })
+}
+
+const ipv6 = '/proc/sys/net/ipv6/conf/default/disable_ipv6'
+
+describe('createCluster', () => {
+  test('gives nodes an address, as ever', async () => {
+    const { nodes, nodeRange } = await make({ workers: 1 })
+    assert.match(nodeRange!, /^10\.89\.\d+\.0\/24$/)
+    const [controlPlane, worker] = nodes
+    assert.deepEqual(Object.keys(controlPlane!), ['name', 'role', 'address'])
+    assert.match(worker!.address, /^10\.89\.\d+\.12$/)
+  })
+  test('gives nodes addresses of both families', async () => {
+    const { nodes, nodeRange, server } = await make({ podRange: 'fd00:1::/56,10.244.0.0/16' }, { [ipv6]: '0\n' })
+    assert.match(nodeRange!, /^fd00:10:89:\d+::\/64,10\.89\.\d+\.0\/24$/)
+    assert.match(nodes[0]!.address, /^fd00:10:89:\d+::b$/)
+    assert.match(nodes[0]!.furtherAddresses!.join(), /^10\.89\.\d+\.11$/)
+    assert.equal(server.address, nodes[0]!.address)
+  })
+
+  const six = { podRange: 'fd00:1::/56' }
+  const refused: readonly (readonly [string, Partial<ClusterConfig>, Readonly<Record<string, string>>, RegExp])[] = [
+    ['IPv6 where the kernel has none', six, {}, /^this machine has no IPv6 \(its kernel has none\), and the ranges/],
+    [
+      'IPv6 where it is off',
+      six,
+      { [ipv6]: '1\n' },
+      /disable_ipv6=0" turns it on\), and the ranges of the cluster ask/,
+    ],
+    [
+      'WireGuard where there is none',
+      { between: 'wireguard' },
+      {},
+      /^this machine lacks WireGuard in its kernel and the program wg \(package wireguard-tools\), which between/,
+    ],
+    [
+      'WireGuard where only its program is',
+      { between: 'wireguard' },
+      { '/usr/bin/wg': '' },
+      /^this machine lacks WireGuard in its kernel, which between "wireguard" needs; "auto", "routes" and "vxlan" do/,
+    ],
+  ]
+  for (const [what, config, files, message] of refused)
+    test(`refuses ${what}`, () => assert.rejects(make(config, files, 1), { message }))
+  test('takes WireGuard where it is', async () => {
+    assert.equal((await make({ between: 'wireguard' }, { '/usr/bin/wg': '' })).config.between, 'wireguard')
+  })
+})
