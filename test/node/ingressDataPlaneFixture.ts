@@ -81,6 +81,8 @@ export interface Backend extends AsyncDisposable {
   readonly requests: number
   readonly connections: number
   readonly server: Server
+  /** Takes no other connections, closes idle ones, and resolves once the requests that it has are finished. */
+  shutDown(): Promise<void>
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -120,9 +122,14 @@ export async function startBackend(
       return connections
     },
     server: serverAt(port),
+    shutDown: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      if (server.listening) await new Promise((resolve) => server.close(resolve))
     },
   }
 }

@@ -287,6 +287,44 @@ export function testServers(make: MakeDataPlane): void {
       assert.equal((await served.plane.apply(structuredClone(same))).how, 'nothing')
     })
 
+    test('no request fails while servers are replaced one after the other', async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+      let servers = await Promise.all(['r0', 'r1', 'r2'].map((name) => startBackend(name)))
+      await apply(pool('p', servers))
+      let running = true
+      const problems: string[] = []
+      const seen = new Set<string>()
+      const clients = Array.from({ length: 6 }, async (_, number) => {
+        for (let i = 0; running; i++) {
+          try {
+            const reply = await keptAsk(agent, served.http, (i + number) % 3 === 0 ? 'POST' : 'GET')
+            if (reply.status === 200) seen.add(reply.echo.server)
+            else problems.push(`${reply.status} ${reply.body}`)
+          } catch (error) {
+            problems.push((error as Error).message)
+          }
+        }
+      })
+      await until('all have had requests', () => seen.size === 3)
+      for (let next = 3; next < 18; next++) {
+        const [oldest, ...others] = servers
+        const fresh = await startBackend(`r${next}`)
+        await apply(pool('p', [serverAt(oldest!.port, true), ...others, fresh]))
+        await sleep(50)
+        // As a server does that is told to end: it takes no other connections, closes idle ones and finishes what it has.
+        await oldest!.shutDown()
+        await apply(pool('p', [...others, fresh]))
+        servers = [...others, fresh]
+        await sleep(50)
+      }
+      running = false
+      await Promise.all(clients)
+      agent.destroy()
+      for (const one of servers) await one[Symbol.asyncDispose]()
+      assert.deepEqual(problems, [])
+      assert.equal(seen.size, 18, [...seen].join())
+    })
+
     test('no request fails while servers, routes and certificates change twenty times a second', async () => {
       const backends = await Promise.all(['d', 'e', 'f', 'g'].map((name) => startBackend(name, echo(name))))
       const agent = new Agent({ keepAlive: true, maxSockets: 8 })

@@ -1,6 +1,5 @@
 /** The data plane in this thread: listeners that never close, and what they serve. */
 import type { LookupFunction } from 'node:net'
-import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
@@ -15,6 +14,7 @@ import type { Limits } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import { RateLimiter } from './rateLimit.ts'
 import { BodyBudget } from './requestBody.ts'
+import { isSameData } from './sameData.ts'
 import { serve } from './serve.ts'
 import type { Serving, Tools } from './serve.ts'
 import { prepareCertificates } from './tls.ts'
@@ -122,8 +122,7 @@ class LocalDataPlane implements DataPlane {
       }
       const tls = backendTls(pool, routing.certificates)
       const shown = pool.tls?.certificate
-      const keepsIdentity =
-        shown === undefined || isDeepStrictEqual(before?.get(shown), routing.certificates.get(shown))
+      const keepsIdentity = shown === undefined || isSameData(before?.get(shown), routing.certificates.get(shown))
       if (same !== undefined && keepsIdentity && isSameKind(same.pool, pool)) {
         known.delete(name)
         now.set(name, same)
@@ -190,7 +189,7 @@ class LocalDataPlane implements DataPlane {
 
 /** Whether connections to the servers of a pool stay right. */
 function isSameKind(a: Pool, b: Pool): boolean {
-  return a.protocol === b.protocol && isDeepStrictEqual(a.tls, b.tls)
+  return a.protocol === b.protocol && isSameData(a.tls, b.tls)
 }
 
 function sameCertificates(before: Routing | undefined, now: Routing): boolean {

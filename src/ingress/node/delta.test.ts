@@ -54,12 +54,25 @@ const changes: Readonly<Record<string, Partial<Routing>>> = {
   'a pool less': { pools: pools(pool('b', '10.0.0.2')) },
   'one pool in the place of another': { pools: pools(pool('a', '10.0.0.1'), pool('z')) },
   'a route less': { routes: [route('one')] },
+  'a route more, at the beginning': { routes: [route('zero'), route('one'), route('two')] },
+  'a route more, in the middle': { routes: [route('one'), route('more'), route('two')] },
+  'the same route twice': { routes: [route('one'), route('two'), route('two')] },
+  'no routes': { routes: [] },
   'another order of routes': { routes: [route('two'), route('one')] },
   'another certificate': { certificates: new Map([['c', { chain: 'chain', key: 'other' }]]) },
   'another default': { defaultCertificate: 'd' },
   'another fallback': { fallback: { kind: 'respond', status: 503, body: '' } },
   'a name': { serverNames: [{ host: { kind: 'exact', name: 'a.test' }, certificate: 'c' }] },
 }
+test('a changed route goes alone', () => {
+  const many = Array.from({ length: 9 }, (_, at) => route(`r${at}`))
+  const before = { ...base, routes: many }
+  const now = { ...base, routes: structuredClone(many).with(4, { ...route('r4'), rules: { largestBody: 1 } }) }
+  const delta = routingDelta(before, now)!
+  assert.deepEqual([delta.routes?.start, delta.routes?.gone, delta.routes?.added.length], [4, 1, 1])
+  assert.equal(applyDelta(before, delta).routes[8], many[8])
+})
+
 for (const [name, change] of Object.entries(changes)) {
   test(`${name} goes over`, () => {
     const now = { ...base, ...change }

@@ -1,15 +1,22 @@
 /** What of a routing goes to the thread that serves it: only what is not as it was, since one pool of thousands changes at a time. */
-import { isDeepStrictEqual } from 'node:util'
-import type { Routing } from '#ingress/routing.ts'
+import type { Route, Routing } from '#ingress/routing.ts'
+import { isSameData } from './sameData.ts'
 
 /** A routing by what differs from the one before. Absent parts stay. */
 export interface RoutingDelta {
-  readonly routes?: Routing['routes']
+  readonly routes?: ListDelta<Route>
   readonly pools: MapDelta<Routing['pools']>
   readonly certificates: MapDelta<Routing['certificates']>
   readonly serverNames?: Routing['serverNames']
   readonly defaultCertificate: string
   readonly fallback?: Routing['fallback']
+}
+
+/** So many at `start` are replaced by these: routes of one ingress stand together. */
+interface ListDelta<V> {
+  readonly start: number
+  readonly gone: number
+  readonly added: readonly V[]
 }
 
 type MapDelta<M> =
@@ -21,13 +28,16 @@ type MapDelta<M> =
 export function routingDelta(before: Routing | undefined, now: Routing): RoutingDelta | undefined {
   const pools = mapDelta(before?.pools, now.pools)
   const certificates = mapDelta(before?.certificates, now.certificates)
+  const routes = listDelta(before?.routes, now.routes)
   const delta: RoutingDelta = {
-    ...(before !== undefined && isSameList(before.routes, now.routes) ? {} : { routes: now.routes }),
+    ...(routes === undefined ? {} : { routes }),
     pools,
     certificates,
-    ...(before !== undefined && isSame(before.serverNames, now.serverNames) ? {} : { serverNames: now.serverNames }),
+    ...(before !== undefined && isSameData(before.serverNames, now.serverNames)
+      ? {}
+      : { serverNames: now.serverNames }),
     defaultCertificate: now.defaultCertificate,
-    ...(before !== undefined && isSame(before.fallback, now.fallback) ? {} : { fallback: now.fallback }),
+    ...(before !== undefined && isSameData(before.fallback, now.fallback) ? {} : { fallback: now.fallback }),
   }
   const changes = [pools, certificates].some(({ set, gone }) => set.size > 0 || gone.length > 0)
   const parts = delta.routes ?? delta.serverNames ?? delta.fallback
@@ -38,7 +48,7 @@ export function routingDelta(before: Routing | undefined, now: Routing): Routing
 /** The routing that a delta leads to. Parts that stay are the same objects. */
 export function applyDelta(before: Routing | undefined, delta: RoutingDelta): Routing {
   return {
-    routes: delta.routes ?? before!.routes,
+    routes: applyListDelta(before?.routes ?? [], delta.routes),
     pools: applyMapDelta(before?.pools, delta.pools),
     certificates: applyMapDelta(before?.certificates, delta.certificates),
     serverNames: delta.serverNames ?? before!.serverNames,
@@ -52,7 +62,7 @@ function mapDelta<V>(
   now: ReadonlyMap<string, V>,
 ): { readonly set: ReadonlyMap<string, V>; readonly gone: readonly string[] } {
   const set = new Map<string, V>()
-  for (const [name, value] of now) if (!isSame(before.get(name), value)) set.set(name, value)
+  for (const [name, value] of now) if (!isSameData(before.get(name), value)) set.set(name, value)
   const gone = now.size === before.size && set.size === 0 ? [] : [...before.keys()].filter((name) => !now.has(name))
   return { set, gone }
 }
@@ -68,11 +78,20 @@ function applyMapDelta<V>(
   return now
 }
 
-/** Lists are mostly the same object, or have the same objects but for a few. */
-function isSameList<V>(a: readonly V[], b: readonly V[]): boolean {
-  return a === b || (a.length === b.length && a.every((value, at) => isSame(value, b[at])))
+/** Nothing when the lists say the same. */
+function listDelta<V>(before: readonly V[] | undefined, now: readonly V[]): ListDelta<V> | undefined {
+  if (before === undefined) return { start: 0, gone: 0, added: now }
+  if (before === now) return undefined
+  const shorter = Math.min(before.length, now.length)
+  let start = 0
+  while (start < shorter && isSameData(before[start], now[start])) start++
+  let end = 0
+  while (end < shorter - start && isSameData(before.at(-1 - end), now.at(-1 - end))) end++
+  if (start + end === before.length && before.length === now.length) return undefined
+  return { start, gone: before.length - start - end, added: now.slice(start, now.length - end) }
 }
 
-function isSame(a: unknown, b: unknown): boolean {
-  return a === b || isDeepStrictEqual(a, b)
+function applyListDelta<V>(before: readonly V[], delta: ListDelta<V> | undefined): readonly V[] {
+  if (delta === undefined) return before
+  return [...before.slice(0, delta.start), ...delta.added, ...before.slice(delta.start + delta.gone)]
 }
