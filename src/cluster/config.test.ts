@@ -24,6 +24,7 @@ apiServerPort: 7443
 history: { megabytes: 10, hours: 2 }
 ephemeral: true
 schedulerConfig: /etc/k8ts/scheduler.yaml
+dns: false
 `
   assert.deepEqual(parseConfigFile(text, 'f'), {
     name: 'lab',
@@ -37,6 +38,7 @@ schedulerConfig: /etc/k8ts/scheduler.yaml
     history: { megabytes: 10, hours: 2 },
     ephemeral: true,
     schedulerConfig: '/etc/k8ts/scheduler.yaml',
+    dns: false,
   })
 })
 

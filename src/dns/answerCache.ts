@@ -19,10 +19,15 @@ export interface KeptAnswer<Note> {
   /** What its user notes about it. */
   readonly note: Note
   next: number
+  /** Its place among those that go when there are too many. */
+  readonly place: number
 }
 
 export class AnswerCache<Note> {
   readonly #kept = new Map<string, KeptAnswer<Note>>()
+  /** Keys in the order in which they came, round and round: to ask a map for its oldest key takes long after many deletions. */
+  readonly #places: (string | undefined)[] = []
+  #nextPlace = 0
   readonly #bySource = new Map<Source, Set<string>>()
 
   get size(): number {
@@ -37,15 +42,15 @@ export class AnswerCache<Note> {
   keep(key: string, reply: Buffer, variants: number, sources: ReadonlySet<Source>, note: Note): void {
     const known = this.#kept.get(key)
     if (known !== undefined) this.#forget(key, known)
-    if (this.#kept.size >= mostKept) {
-      for (const [oldest, answer] of this.#kept) {
-        this.#forget(oldest, answer)
-        break
-      }
-    }
+    const place = this.#nextPlace
+    this.#nextPlace = (place + 1) % mostKept
+    const oldest = this.#places[place]
+    const displaced = oldest === undefined ? undefined : this.#kept.get(oldest)
+    if (displaced !== undefined) this.#forget(oldest!, displaced)
+    this.#places[place] = key
     const replies: (Buffer | undefined)[] = Array.from({ length: Math.max(1, Math.min(variants, mostVariants)) })
     replies[0] = reply
-    this.#kept.set(key, { replies, sources: [...sources], note, next: 1 })
+    this.#kept.set(key, { replies, sources: [...sources], note, next: 1, place })
     for (const source of sources) {
       const keys = this.#bySource.get(source)
       if (keys === undefined) this.#bySource.set(source, new Set([key]))
@@ -62,11 +67,14 @@ export class AnswerCache<Note> {
 
   clear(): void {
     this.#kept.clear()
+    this.#places.length = 0
+    this.#nextPlace = 0
     this.#bySource.clear()
   }
 
   #forget(key: string, answer: KeptAnswer<Note>): void {
     this.#kept.delete(key)
+    this.#places[answer.place] = undefined
     for (const source of answer.sources) {
       const keys = this.#bySource.get(source)
       keys?.delete(key)
