@@ -107,20 +107,26 @@ function isFor({ ports }: MatchedRule, target: Target | undefined): boolean {
 
 /** Asks the tiers in their order. */
 export function decide(judgement: Judgement, target: Target | undefined): Decision {
-  const { admin, isolating, allowing, baseline, isOwnNode } = judgement
+  return decideBy(judgement, (rule) => isFor(rule, target))
+}
+
+function decideBy(
+  { admin, isolating, allowing, baseline, isOwnNode }: Judgement,
+  isMeant: (rule: MatchedRule) => boolean,
+): Decision {
   const by = (found: MatchedRule): Decision => ({
     allowed: found.rule.action === 'allow',
     by: 'rule',
     rule: { policy: found.policy, rule: found.rule },
   })
-  const first = admin.find((each) => isFor(each, target))
+  const first = admin.find(isMeant)
   if (first !== undefined && first.rule.action !== 'pass') return by(first)
   if (isolating.length > 0) {
     if (isOwnNode) return { allowed: true, by: 'ownNode' }
-    const allows = allowing.find((each) => isFor(each, target))
+    const allows = allowing.find(isMeant)
     return allows === undefined ? { allowed: false, by: 'isolation', isolating } : by(allows)
   }
-  const last = baseline.find((each) => isFor(each, target))
+  const last = baseline.find(isMeant)
   if (last !== undefined && last.rule.action !== 'pass') return by(last)
   return { allowed: true, by: 'nothing' }
 }
@@ -133,25 +139,33 @@ export interface Verdicts {
   readonly exceptions: readonly Range[]
 }
 
-/** All decisions about one peer at once. */
+/** All decisions about one peer at once. One walk over the ends of all ranges: a rule may have tens of thousands. */
 export function verdictsOf(judgement: Judgement): Verdicts {
   const otherwise = decide(judgement, undefined).allowed
   const rules = [...judgement.admin, ...judgement.allowing, ...judgement.baseline]
   const exceptions: Range[] = []
   for (const transport of transports) {
-    const starts = new Set([0])
-    for (const { ports } of rules) {
-      if (ports === 'all') continue
-      for (const range of ports) {
-        if (range.transport !== transport) continue
-        starts.add(range.from)
-        starts.add(range.to + 1)
-      }
+    /** By the ports where something begins or ends: how many more ranges of a rule are open from there on. */
+    const changes = new Map<number, Map<MatchedRule, number>>([[0, new Map()]])
+    const change = (port: number, rule: MatchedRule, by: number): void => {
+      let found = changes.get(port)
+      if (found === undefined) changes.set(port, (found = new Map()))
+      found.set(rule, (found.get(rule) ?? 0) + by)
     }
-    const sorted = [...starts].filter((start) => start <= 65_535).toSorted((a, b) => a - b)
-    for (const [at, from] of sorted.entries()) {
-      if (decide(judgement, { transport, port: from }).allowed === otherwise) continue
-      const to = (sorted[at + 1] ?? 65_536) - 1
+    for (const rule of rules)
+      if (rule.ports !== 'all')
+        for (const range of rule.ports) {
+          if (range.transport !== transport) continue
+          change(range.from, rule, 1)
+          change(range.to + 1, rule, -1)
+        }
+    const open = new Map<MatchedRule, number>()
+    const isMeant = (rule: MatchedRule): boolean => rule.ports === 'all' || (open.get(rule) ?? 0) > 0
+    const places = [...changes.keys()].filter((port) => port <= 65_535).toSorted((a, b) => a - b)
+    for (const [at, from] of places.entries()) {
+      for (const [rule, by] of changes.get(from)!) open.set(rule, (open.get(rule) ?? 0) + by)
+      if (decideBy(judgement, isMeant).allowed === otherwise) continue
+      const to = (places[at + 1] ?? 65_536) - 1
       const last = exceptions.at(-1)
       if (last?.transport === transport && last.to === from - 1) exceptions.splice(-1, 1, { ...last, to })
       else exceptions.push({ transport, from, to })

@@ -1,8 +1,8 @@
 /** Address blocks with holes, cut into intervals that are each wholly inside or outside of every block. */
 import { cidrOf, formatCidr, lastAddress } from '#lib/net/cidr.ts'
+import type { Cidr } from '#lib/net/cidr.ts'
 import { formatIp, ipFromNumber, ipToNumber } from '#lib/net/ip.ts'
 
-import { matchesBlock } from './facts.ts'
 import type { BlockPeer } from './policy.ts'
 
 export type Family = 4 | 6
@@ -14,23 +14,56 @@ export interface Interval<B> {
   readonly blocks: readonly B[]
 }
 
-/** The intervals of one family in which there is any block, in order. */
+/**
+ * The intervals of one family in which there is any block, in order. One walk over all ends: a policy may have tens of thousands
+ * of holes.
+ *
+ *     10.0.0.0/30 but 10.0.0.1    0 [ ] 1   2 [     ] 4
+ *     10.0.0.2/31                           2 [     ] 4
+ *                                 ^ first       ^ both
+ */
 export function intervalsOf<B extends BlockPeer>(blocks: readonly B[], family: Family): readonly Interval<B>[] {
-  const ours = blocks.filter(({ cidr }) => cidr.family === family)
-  const end = 1n << (family === 4 ? 32n : 128n)
-  const starts = new Set<bigint>()
-  for (const { cidr, except } of ours)
-    for (const each of [cidr, ...except]) {
-      if (each.family !== family) continue
-      starts.add(ipToNumber(each.base))
-      starts.add(ipToNumber(lastAddress(each)) + 1n)
+  const ends = new Map<bigint, { begin: B[]; end: B[] }>()
+  const at = (place: bigint): { begin: B[]; end: B[] } => {
+    let found = ends.get(place)
+    if (found === undefined) ends.set(place, (found = { begin: [], end: [] }))
+    return found
+  }
+  for (const block of blocks) {
+    if (block.cidr.family !== family) continue
+    for (const [from, after] of piecesOf(block)) {
+      at(from).begin.push(block)
+      at(after).end.push(block)
     }
-  const sorted = [...starts].filter((start) => start < end).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-  return sorted.flatMap((from, at) => {
-    const ip = ipFromNumber(family, from)
-    const inside = ours.filter((block) => matchesBlock(block, ip))
-    return inside.length === 0 ? [] : [{ from, to: (sorted[at + 1] ?? end) - 1n, blocks: inside }]
+  }
+  const places = [...ends.keys()].toSorted(compare)
+  const open = new Set<B>()
+  return places.flatMap((from, index) => {
+    const { begin, end } = ends.get(from)!
+    for (const block of end) open.delete(block)
+    for (const block of begin) open.add(block)
+    return open.size === 0
+      ? []
+      : [{ from, to: places[index + 1]! - 1n, blocks: blocks.filter((block) => open.has(block)) }]
   })
+}
+
+const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** What is left of a block between its holes, in order: the first address of each piece, and the first after it. */
+function piecesOf({ cidr, except }: BlockPeer): readonly (readonly [bigint, bigint])[] {
+  const bounds = (each: Cidr): readonly [bigint, bigint] => [ipToNumber(each.base), ipToNumber(lastAddress(each)) + 1n]
+  const [first, after] = bounds(cidr)
+  const holes = except.filter(({ family }) => family === cidr.family).map(bounds)
+  const pieces: (readonly [bigint, bigint])[] = []
+  let from = first
+  for (const [begin, end] of holes.toSorted(([a], [b]) => compare(a, b))) {
+    if (from >= after) break
+    if (begin > from) pieces.push([from, begin < after ? begin : after])
+    if (end > from) from = end
+  }
+  if (from < after) pieces.push([from, after])
+  return pieces
 }
 
 /** An interval as nft prints it: an address, a block, or the first and last address. */

@@ -145,7 +145,32 @@ test('blocks are cut where one begins or ends, and written as nft prints them', 
     '10.0.0.0 0',
     '10.0.0.2/31 0,1',
   ])
+  // Holes over each other, at both ends and beside the block.
+  const holes = ['10.0.0.0/31', '10.0.0.0/32', '10.0.0.6/31', '10.0.0.4/32', '9.0.0.0/8', '10.0.1.0/24', '::/0']
+  assert.deepEqual(of(4, block('10.0.0.0/29', ...holes)), ['10.0.0.2/31 0', '10.0.0.5 0'])
+  assert.deepEqual(of(4, block('10.0.0.0/29', '10.0.0.0/8')), [])
   assert.deepEqual(of(4, block('0.0.0.0/0')), ['0.0.0.0/0 0'])
   assert.deepEqual(of(4, block('0.0.0.0/0', '255.255.255.255/32')), ['0.0.0.0-255.255.255.254 0'])
   assert.deepEqual(of(6, block('::/0', 'fd00::/8')), ['::-fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 0', 'fe00::/7 0'])
+})
+
+test('a policy as large as an object can be is planned in one walk', () => {
+  const holes = Array.from({ length: 5_000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/25`)
+  const ports = Array.from({ length: 5_000 }, (_, at) => ({ port: 2 * at + 1 }))
+  const huge = policy('x', {
+    ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: holes } }, { podSelector: {} }], ports }],
+  })
+  const pods = Array.from({ length: 100 }, (_, at) => pod(`x/p${at}`, at + 2))
+  const plan = new PolicyPlanner('n1').plan(facts(pods.map(factsOf), huge))
+  assert.deepEqual([plan[4].get('blocks')!.size, plan[4].get('ports')!.size], [5_000, 5_000])
+  const packet = { to: '10.244.1.2', transport: 'tcp' }
+  assert.deepEqual(
+    [
+      passes(plan, { ...packet, from: '10.0.1.200', port: 1 }),
+      passes(plan, { ...packet, from: '10.0.1.200', port: 2 }),
+      passes(plan, { ...packet, from: '10.0.1.100', port: 1 }),
+      passes(plan, { ...packet, from: '10.244.1.3', port: 9_999 }),
+    ],
+    [true, false, false, true],
+  )
 })

@@ -2,7 +2,7 @@
 import { judgePeer, verdictsOf } from './decision.ts'
 import type { Subject } from './decision.ts'
 import type { Identities, Identity, Question } from './identities.ts'
-import type { Peer } from './policy.ts'
+import type { Peer, Rule } from './policy.ts'
 
 /** Verdicts by the key of an identity, as text by which equal ones are found: `[otherwise, [transport, from, to]...]`. */
 export type VerdictTexts = ReadonlyMap<string, string>
@@ -62,12 +62,28 @@ export function treat(
   const near = new Set([...peers].flatMap((peer) => index.get(numberOf(peer)) ?? []))
   if (subject.direction === 'egress') for (const identity of index.get(byOtherThings) ?? []) near.add(identity)
   const texts = new Map<string, string>()
+  /** By all rules that are about somebody. */
+  const judged = new Map<string, string>()
+  const ids = new Map<Rule, number>()
+  const idOf = (rule: Rule): number => {
+    let id = ids.get(rule)
+    if (id === undefined) ids.set(rule, (id = ids.size))
+    return id
+  }
   const textOf = (identity: Pick<Identity, 'key' | 'peers' | 'ports' | 'isOwnNode'>): string => {
     let text = texts.get(identity.key) ?? known?.texts.get(identity.key)
     if (text === undefined) {
       const matches = (peer: Peer): boolean => identity.peers.has(numberOf(peer))
-      const { otherwise, exceptions } = verdictsOf(judgePeer(subject, { ...identity, matches }))
-      text = JSON.stringify([otherwise, ...exceptions.map(({ transport, from, to }) => [transport, from, to])])
+      const judgement = judgePeer(subject, { ...identity, matches })
+      // Rules with very many ports are walked over once for all who are among their peers.
+      const rules = [...judgement.admin, ...judgement.allowing, ...judgement.baseline].map(({ rule }) => idOf(rule))
+      const alike = JSON.stringify([rules, judgement.isOwnNode, subject.direction === 'egress' ? identity.ports : []])
+      text = judged.get(alike)
+      if (text === undefined) {
+        const { otherwise, exceptions } = verdictsOf(judgement)
+        text = JSON.stringify([otherwise, ...exceptions.map(({ transport, from, to }) => [transport, from, to])])
+        judged.set(alike, text)
+      }
     }
     texts.set(identity.key, text)
     return text
