@@ -39,6 +39,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'customResources', about: 'creates of custom objects', load: () => import('./customResources.ts') },
   { name: 'authorization', about: 'whether a caller may do something', load: () => import('./authorization.ts') },
   { name: 'networkPolicy', about: 'from a policy to a packet', load: () => import('./networkPolicy.ts') },
+  { name: 'loadBalancer', about: 'names of this machine, and who answers', load: () => import('./loadBalancer.ts') },
   { name: 'metrics', about: 'what counting costs', load: () => import('./metrics.ts') },
 ]
 

@@ -33,9 +33,12 @@ test('only what lies beside the nodes’ range needs a way', () => {
   assert.deepEqual(blocksBeside(record()), [])
   assert.deepEqual(blocksBeside(record({ pool: '172.30.9.8/30,10.89.7.220' })), ['172.30.9.9/32', '172.30.9.10/32'])
   const layout = clusterLayout('c')
+  assert.deepEqual(blocksBeside(record({ pool: '2001:db8::/120' })), [])
   assert.deepEqual(planPoolRoutes(layout, ['172.30.9.8/30', '2001:db8::/120']), [
     `route replace unreachable 172.30.9.8/30 metric ${layout.barrierMetric} protocol 89`,
     `route replace 172.30.9.8/30 dev ${layout.hostLink} metric ${layout.podRouteMetric} protocol 89`,
+    `route replace unreachable 2001:db8::/120 metric ${layout.barrierMetric} protocol 89`,
+    `route replace 2001:db8::/120 dev ${layout.hostLink} metric ${layout.podRouteMetric} protocol 89`,
   ])
 })
 

@@ -60,7 +60,8 @@ export function blocksBeside(record: ClusterRecord): readonly string[] {
       if (cidrsOverlap(block, parseCidr(other)!))
         throw new TypeError(`Cannot use ${formatPool(pool)} for load balancers: it overlaps ${other}`)
     }
-    return !ranges.some((range) => isInside(block, range))
+    // Links have no addresses of a family that the nodes lack.
+    return ranges.some(({ family }) => family === block.family) && !ranges.some((range) => isInside(block, range))
   })
 }
 
@@ -68,11 +69,8 @@ const isInside = (block: Cidr, range: Cidr): boolean => block.prefix >= range.pr
 
 /** The `ip` commands by which the host reaches blocks through its link to the cluster, and in no other way. */
 export function planPoolRoutes(layout: ClusterLayout, blocks: readonly string[]): readonly string[] {
-  // The links of places are IPv4.
-  return blocks
-    .filter((block) => !block.includes(':'))
-    .flatMap((block) => [
-      `route replace unreachable ${block} metric ${layout.barrierMetric} protocol ${routeProtocol}`,
-      `route replace ${block} dev ${layout.hostLink} metric ${layout.podRouteMetric} protocol ${routeProtocol}`,
-    ])
+  return blocks.flatMap((block) => [
+    `route replace unreachable ${block} metric ${layout.barrierMetric} protocol ${routeProtocol}`,
+    `route replace ${block} dev ${layout.hostLink} metric ${layout.podRouteMetric} protocol ${routeProtocol}`,
+  ])
 }

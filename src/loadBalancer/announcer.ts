@@ -8,7 +8,7 @@ import { WorkQueue } from '#lib/async/workQueue.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import type { Logger } from '#lib/log.ts'
-import { planAnnouncing } from './elect.ts'
+import { planAnnouncing, type Rankings } from './elect.ts'
 import { Peers, type Probe } from './peers.ts'
 import type { Pool } from './pool.ts'
 
@@ -63,6 +63,7 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
     const node = nodeCopies.get(name)
     return node !== undefined && probe(node, cancel)
   }
+  const rankings: Rankings = new Map()
   const peers = new Peers({ clock, probe: probeByName, changed: lookSoon })
 
   using subscriptions = new DisposableStack()
@@ -92,6 +93,7 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
       nodes: nodeCopies.list().filter((node) => !isElsewhere(node)),
       gone: peers.gone,
       pool,
+      rankings,
     })
     peers.watch(plan.watched)
     const arrived = await neighbours.apply(plan.addresses, signal)

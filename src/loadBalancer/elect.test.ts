@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Service } from '#api/core/v1/service.ts'
 import type { Endpoint, EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
-import { planAnnouncing, rankNodes, type ElectionInput } from './elect.ts'
+import { planAnnouncing, rankNodes, type ElectionInput, type Rankings } from './elect.ts'
 import { parsePool, type Pool } from './pool.ts'
 
 const pool = parsePool('192.0.2.0/24') as Pool
@@ -77,6 +77,17 @@ describe('one node answers', () => {
       ),
       true,
     )
+  })
+
+  test('what was found out before counts for the same nodes alone', () => {
+    const rankings: Rankings = new Map()
+    const seen = (more: Partial<ElectionInput> = {}): boolean =>
+      planAnnouncing(input({ self: second, rankings, ...more })).addresses.size > 0
+    assert.deepEqual([seen(), seen(), rankings.size], [false, false, 1])
+    assert.equal(seen({ nodes: without(first) }), true)
+    assert.equal(seen(), false)
+    assert.equal(seen({ services: [] }), false)
+    assert.equal(rankings.size, 0)
   })
 
   test('a node watches those just before it', () => {

@@ -26,29 +26,43 @@ export interface ElectionInput {
   /** Nodes that do not answer, whatever their objects say yet. */
   readonly gone: ReadonlySet<string>
   readonly pool: Pool
+  /** What was found out before, for the same nodes; filled here. */
+  readonly rankings?: Rankings
 }
+
+/** The ranking for each address, with the nodes that it is of. */
+export type Rankings = Map<string, { readonly names: string; readonly ranked: readonly string[] }>
 
 /** More nodes than these before oneself are not watched: the lifecycle of nodes tells of those in time. */
 const mostWatched = 3
 
-export function planAnnouncing({ self, services, slicesOf, nodes, gone, pool }: ElectionInput): Announcing {
+export function planAnnouncing(input: ElectionInput): Announcing {
+  const { self, services, slicesOf, nodes, gone, pool } = input
+  const rankings: Rankings = input.rankings ?? new Map()
   const addresses = new Set<string>()
   const watched = new Set<string>()
   const available = nodes.filter(isAvailable)
   // Where no node is well, those that there are still do what they can.
   const candidates = (available.length > 0 ? available : nodes).map(({ metadata }) => metadata.name)
+  const allNames = candidates.join()
+  const used = new Set<string>()
   for (const service of services) {
     if (!wantsLoadBalancer(service)) continue
     const able = keepLocal(service, candidates, slicesOf)
     if (!able.includes(self)) continue
+    const names = able === candidates ? allNames : able.join()
     for (const address of addressesOf(service)) {
       if (!poolHas(pool, parseIp(address)!)) continue
-      const ranked = rankNodes(address, able)
+      used.add(address)
+      let known = rankings.get(address)
+      if (known?.names !== names) rankings.set(address, (known = { names, ranked: rankNodes(address, able) }))
+      const { ranked } = known!
       const ahead = ranked.slice(0, ranked.indexOf(self))
       for (const name of ahead.slice(-mostWatched)) watched.add(name)
       if (ahead.every((name) => gone.has(name))) addresses.add(address)
     }
   }
+  for (const address of rankings.keys()) if (!used.has(address)) rankings.delete(address)
   return { addresses, watched }
 }
 

@@ -72,12 +72,16 @@ export function firstFree(pool: Pool, family: 4 | 6, isUsed: (address: string) =
     if (range.family !== family) continue
     const end = ipToNumber(range.last)
     for (let number = ipToNumber(range.first); number <= end; number++) {
-      const address = formatIp(ipFromNumber(family, number))
+      const address = family === 4 ? formatIpv4(Number(number)) : formatIp(ipFromNumber(family, number))
       if (!isUsed(address)) return address
     }
   }
   return undefined
 }
+
+/** Many are looked at when much of a pool is in use. */
+const formatIpv4 = (number: number): string =>
+  `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
 
 /** The smallest blocks that together are exactly the pool: what routes are made for. */
 export function poolBlocks(pool: Pool): readonly string[] {
