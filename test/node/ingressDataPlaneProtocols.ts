@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { connect as connectHttp2, createSecureServer, createServer as createHttp2Server } from 'node:http2'
+import { connect as connectHttp2, constants, createSecureServer, createServer as createHttp2Server } from 'node:http2'
 import type {
   ClientHttp2Session,
   Http2Server,
@@ -298,6 +298,17 @@ export function testProtocols(make: MakeDataPlane): void {
       })
     }
 
+    test('a server that resets each stream is not asked for ever', async () => {
+      await using own = await startGrpc()
+      await apply({ ...pool('p', [serverAt(own.port)]), protocol: 'grpc' })
+      await using session = await openSession(served.https)
+      for (const method of ['GET', 'GET', 'POST']) {
+        const before = own.streams
+        assert.ok([502, 503].includes((await session.ask({ ':method': method, ':path': '/shop.Cart/Reset' })).status))
+        assert.ok(own.streams - before <= 4, `${own.streams - before} streams`)
+      }
+    })
+
     test('backends with TLS: unchecked, checked by authority and by name, with a certificate of our own', async () => {
       await using own = await startBackend('own', undefined, { tls: identity('inner.test') })
       const https = (tls?: Pool['tls']): Pool => ({
@@ -414,7 +425,10 @@ async function openSession(port: number, serverName = 'shop.test'): Promise<Sess
 }
 
 /** A server that speaks as gRPC servers do: the message comes back, the status in trailers. */
-async function startGrpc(tls?: Certificate): Promise<AsyncDisposable & { readonly port: number }> {
+async function startGrpc(
+  tls?: Certificate,
+): Promise<AsyncDisposable & { readonly port: number; readonly streams: number }> {
+  let streams = 0
   const server: Http2Server =
     tls === undefined
       ? createHttp2Server()
@@ -425,7 +439,9 @@ async function startGrpc(tls?: Certificate): Promise<AsyncDisposable & { readonl
     session.once('close', () => sessions.delete(session))
   })
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    streams++
     stream.on('error', () => undefined)
+    if (String(headers[':path']).endsWith('/Reset')) return stream.close(constants.NGHTTP2_INTERNAL_ERROR)
     if (String(headers[':path']).endsWith('/Fail')) {
       stream.resume()
       stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' }, { endStream: true })
@@ -440,6 +456,9 @@ async function startGrpc(tls?: Certificate): Promise<AsyncDisposable & { readonl
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
+    get streams() {
+      return streams
+    },
     async [Symbol.asyncDispose]() {
       for (const session of sessions) session.destroy()
       await new Promise((resolve) => server.close(resolve))

@@ -125,6 +125,8 @@ class Passage {
     const retry = rules.retry ?? defaultRetry
     const started = clock.now()
     const tried = new Set<UpstreamServer>()
+    /** Those that were asked again on a new connection, as the kept one was closed meanwhile. */
+    const renewed = new Set<UpstreamServer>()
     let failure: Failure | undefined
     let server = sticky ?? this.#pool.next(tried, this.#hashKey())
     while (server !== undefined) {
@@ -157,7 +159,8 @@ class Passage {
       server.active--
       failure = result.failure
       if (this.#body.problem !== undefined) break
-      if (result.stale && (!failure.sent || (isSafe(method) && !this.#body.isGone))) {
+      if (result.stale && !renewed.has(server) && (!failure.sent || (isSafe(method) && !this.#body.isGone))) {
+        renewed.add(server)
         server.dropIdle()
         continue
       }
