@@ -251,6 +251,7 @@ function nodeNetwork(assembly: Assembly): Component {
       host,
       layout,
       enabled: record.config.podNetwork !== false,
+      shapes: record.config.trafficShaping === true,
       log: (message, details) => logOf('node-network').log.info(message, details),
     }),
     report: logOf('node-network').report,

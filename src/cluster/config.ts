@@ -38,6 +38,8 @@ export interface ClusterConfig {
   readonly between?: Between
   /** Whether pods get a network of the cluster's own; where not, nodes wait for a network plugin. True when absent. */
   readonly podNetwork?: boolean
+  /** Whether pods' annotations `kubernetes.io/ingress-bandwidth` and `egress-bandwidth` hold; false when absent. */
+  readonly trafficShaping?: boolean
   /** What tunnels between nodes use instead of what is usual. */
   readonly tunnels?: Partial<TunnelSettings>
   /** First and last port that nodes open for services. */
@@ -163,6 +165,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   serviceRange: range('The addresses of services.', serviceRangeProblem),
   between: oneOf({ about: 'How pods of different nodes reach each other.' }, betweenChoices),
   podNetwork: yesOrNo({ about: "Whether pods get a network of the cluster's own." }),
+  trafficShaping: yesOrNo({ about: 'Whether the bandwidth annotations of pods hold.' }),
   tunnels: members('What tunnels between nodes use.', {
     vxlanId: wholeNumber({ about: 'The network identifier of VXLAN.', least: 0, most: 2 ** 24 - 1 }),
     vxlanPort: wholeNumber({ about: 'The UDP port of VXLAN.', least: 1, most: 65_535 }),

@@ -59,6 +59,12 @@ describe('createCluster', () => {
       /disable_ipv6=0" turns it on\), and the ranges of the cluster ask/,
     ],
     [
+      'traffic shaping without its plugin',
+      { trafficShaping: true },
+      {},
+      /^this machine lacks the network plugin bandwidth/,
+    ],
+    [
       'WireGuard where there is none',
       { between: 'wireguard' },
       {},

@@ -12,6 +12,7 @@ import {
 import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from './record.ts'
 import { kubeconfigPath } from './kubeconfig.ts'
 import { blocksBeside } from './loadBalancerPool.ts'
+import { machineProgramFolders } from '#cluster/place/pluginFolders.ts'
 import { findProgram } from '#cluster/place/containerd.ts'
 import type { Files } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
@@ -25,6 +26,7 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
   if (uid === 0) {
     const families = familiesOf(config.podRange)
     if (families.includes(6)) await refuseWithoutIpv6(host.files)
+    if (config.trafficShaping === true) await refuseWithoutShaper(host)
     if (config.between === 'wireguard') await refuseWithoutWireguard(host, signal)
     const busy = await readBusyRanges(host.ip(), signal, families)
     const nodeRange = chooseNodeRange(clusterPaths(config.name, roots), busy, families)
@@ -62,6 +64,13 @@ async function refuseWithoutIpv6(files: Files): Promise<void> {
   if (off === '0') return
   const how = off === undefined ? 'its kernel has none' : '"sysctl -w net.ipv6.conf.default.disable_ipv6=0" turns it on'
   throw new Error(`this machine has no IPv6 (${how}), and the ranges of the cluster ask for it`)
+}
+
+async function refuseWithoutShaper({ files }: Pick<Host, 'files'>): Promise<void> {
+  for (const folder of machineProgramFolders) if ((await files.status(`${folder}/bandwidth`)) !== undefined) return
+  throw new Error(
+    `this machine lacks the network plugin bandwidth (package containernetworking-plugins), which trafficShaping needs`,
+  )
 }
 
 /** Tries it, in a network namespace that is gone at once. */

@@ -60,7 +60,7 @@ test('workers join a cluster that is there, and leave it', { skip: reasonToSkip,
 
   await person.k8ts('down', cluster)
   try {
-    await person.must('up', cluster, '--workers', '1', '--ephemeral', '--between', 'vxlan')
+    await person.must('up', cluster, '--workers', '1', '--ephemeral', '--between', 'vxlan', '--traffic-shaping')
     for (const image of images) await person.must('image', 'build', '--file', image, '--cluster', cluster)
     const file = join(person.home, 'workload.json')
     await writeFile(file, workload)
@@ -82,6 +82,27 @@ test('workers join a cluster that is there, and leave it', { skip: reasonToSkip,
     const page = await fetch(`http://${there}/`, { signal: AbortSignal.timeout(5_000) })
     assert.match(await page.text(), /Welcome to nginx!/)
     assert.equal((await routes('worker')).length, 2)
+
+    // What a pod may take and send is held by the kernel at the node's end of its link.
+    const slow = join(person.home, 'slow.json')
+    const annotations = { 'kubernetes.io/ingress-bandwidth': '3M', 'kubernetes.io/egress-bandwidth': '2M' }
+    await writeFile(
+      slow,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'slow', namespace: 'default', annotations },
+        spec: { nodeName: 'worker2', containers: [{ name: 'main', image: 'nginx:alpine' }] },
+      }),
+    )
+    await kube('apply', '-f', slow)
+    await kube('wait', '--for=condition=Ready', 'pod/slow', '--timeout=30s')
+    const { networkNamespace } = placeLayout(cluster, 'worker2', roots)
+    const { stdout: shaped } = await run(['nsenter', `--net=${networkNamespace}`, 'tc', 'qdisc', 'show'], {})
+    assert.deepEqual([...shaped.matchAll(/^qdisc tbf .* rate (\S+)/gm)].map(([, rate]) => rate).toSorted(), [
+      '2Mbit',
+      '3Mbit',
+    ])
 
     for (const [words, message] of [
       [['node', 'add', cluster, '--name', 'worker'], /has a node "worker" already/],

@@ -32,6 +32,7 @@ interface Flags {
   readonly between?: Between
   /** False when nodes are to wait for a network plugin. */
   readonly podNetwork?: boolean
+  readonly trafficShaping?: boolean
   readonly ephemeral?: boolean
   readonly outside?: boolean
   /** False when it is to be without. */
@@ -67,6 +68,10 @@ export const up: Command = {
       .option('--service-range <ranges>', 'addresses of services, of the same families', ranges(serviceRangeProblem))
       .addOption(new Option('--between <way>', 'how pods of different nodes reach each other').choices(betweenChoices))
       .option('--no-pod-network', 'give pods no network: you install a network plugin such as Flannel')
+      .option(
+        '--traffic-shaping',
+        'let the annotations kubernetes.io/ingress-bandwidth and egress-bandwidth of pods hold',
+      )
       .option('--ephemeral', 'keep images in memory: quicker, and gone after "stop"')
       .option('--outside', 'let nodes and pods reach what is outside of this machine, such as registries')
       .option('--no-metrics', 'do not tell what nodes and pods use')
@@ -156,6 +161,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(serviceRange === undefined ? {} : { serviceRange }),
       ...(between === undefined ? {} : { between }),
       ...(flags.podNetwork === false ? { podNetwork: false } : {}),
+      ...(flags.trafficShaping === undefined ? {} : { trafficShaping: flags.trafficShaping }),
       ...(ephemeral === undefined ? {} : { ephemeral }),
       ...(outside === undefined ? {} : { outside }),
       ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
@@ -189,6 +195,7 @@ function refuseOtherSettings(
   if (flags.serviceRange !== undefined) said.push('serviceRange')
   if (flags.between !== undefined) said.push('between')
   if (flags.podNetwork === false) said.push('podNetwork')
+  if (flags.trafficShaping !== undefined) said.push('trafficShaping')
   if (flags.ephemeral !== undefined) said.push('ephemeral')
   if (flags.outside !== undefined) said.push('outside')
   if (flags.schedulerConfig !== undefined) said.push('schedulerConfig')

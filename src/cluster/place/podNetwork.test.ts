@@ -14,7 +14,7 @@ const own = `${layout.cniFolder}/10-pods.conflist`
 const wanted = { podRanges: ['10.244.1.0/24'], podMtu: 1450 }
 const { signal } = new AbortController()
 
-async function node({ enabled = true, links = [] as Record<string, unknown>[], containers = '' } = {}) {
+async function node({ enabled = true, shapes = false, links = [] as Record<string, unknown>[], containers = '' } = {}) {
   const clock = new SimulatedClock()
   const files = fakeFiles()
   await files.makeFolder(layout.cniFolder)
@@ -27,7 +27,7 @@ async function node({ enabled = true, links = [] as Record<string, unknown>[], c
   }
   const host = fakeHost(clock, { files, ip: () => ip, processes })
   const said: string[] = []
-  const network = podNetwork({ host, layout, enabled, log: (message) => void said.push(message) })
+  const network = podNetwork({ host, layout, enabled, shapes, log: (message) => void said.push(message) })
   const foreign = (name: string) => files.write(`${layout.cniFolder}/${name}`, '{}')
   return { clock, files, ip, shown, said, network, foreign }
 }
@@ -38,6 +38,13 @@ describe('the network of pods', () => {
     assert.equal(await network.apply(wanted, signal), true)
     assert.match((await files.readText(own))!, /"mtu": 1450/)
     assert.deepEqual(said, [])
+  })
+
+  it('shapes traffic where it is asked to', async () => {
+    const { network, files } = await node({ shapes: true })
+    await network.apply(wanted, signal)
+    const { plugins } = JSON.parse((await files.readText(own))!) as { plugins: { type: string }[] }
+    assert.deepEqual(plugins.at(-1), { type: 'bandwidth', capabilities: { bandwidth: true } })
   })
 
   it('steps aside for another, and is there for its pods until the last is gone', async () => {

@@ -14,7 +14,7 @@ const bridgeName = 'cni0'
 const lookEvery = 1_000
 
 /** The text of the plugin configuration for a node's pod ranges (one, or one of each address family). */
-function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[], mtu: number): string {
+function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[], mtu: number, shapes: boolean): string {
   const routes = podRanges.map((range) => ({ dst: range.includes(':') ? '::/0' : '0.0.0.0/0' }))
   const bridge = {
     type: 'bridge',
@@ -31,18 +31,25 @@ function renderPodNetwork(layout: PlaceLayout, podRanges: readonly string[], mtu
       routes,
     },
   }
-  return `${JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [bridge] }, undefined, 2)}\n`
+  // Does nothing for pods without the annotations, but is one more program to start for each.
+  const shaper = { type: 'bandwidth', capabilities: { bandwidth: true } }
+  const plugins = [bridge, ...(shapes ? [shaper] : [])]
+  return `${JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins }, undefined, 2)}\n`
 }
 
-/** Tells containerd the node's pod ranges and how large the packets of their links may be; it notices by itself. An unchanged configuration is not written again. */
+/**
+ * Tells containerd the node's pod ranges, how large the packets of their links may be and whether it `shapes` traffic; it
+ * notices by itself. An unchanged configuration is not written again.
+ */
 export async function writePodNetwork(
   host: Pick<Host, 'files'>,
   layout: PlaceLayout,
   podRanges: readonly string[],
   mtu: number,
+  shapes = false,
 ): Promise<void> {
   const file = `${layout.cniFolder}/${ownName}`
-  const text = renderPodNetwork(layout, podRanges, mtu)
+  const text = renderPodNetwork(layout, podRanges, mtu, shapes)
   if ((await host.files.readText(file)) !== text) await host.files.write(file, text)
 }
 
@@ -54,6 +61,8 @@ export interface PodNetworkOptions {
   readonly layout: PlaceLayout
   /** Whether pods get a network of ours at all. */
   readonly enabled: boolean
+  /** Whether the annotations `kubernetes.io/ingress-bandwidth` and `egress-bandwidth` of pods hold. */
+  readonly shapes: boolean
   readonly log: (message: string, details: Readonly<Record<string, unknown>>) => void
 }
 
@@ -71,7 +80,7 @@ export interface PodNetwork {
 }
 
 /** The network of the pods of the place in which this process runs. */
-export function podNetwork({ host, layout, enabled, log }: PodNetworkOptions): PodNetwork {
+export function podNetwork({ host, layout, enabled, shapes, log }: PodNetworkOptions): PodNetwork {
   const { files, clock } = host
   /** The folder as it was left. */
   let left = ''
@@ -111,7 +120,7 @@ export function podNetwork({ host, layout, enabled, log }: PodNetworkOptions): P
       if (isOurs && (await files.status(`${layout.cniFolder}/${ownName}`)) === undefined) {
         await forgetAddresses(host, layout, signal)
       }
-      if (isOurs) await writePodNetwork(host, layout, podRanges, podMtu)
+      if (isOurs) await writePodNetwork(host, layout, podRanges, podMtu, shapes)
       isLeaving = !isOurs && (await stepAside(signal))
       left = (await look()).join()
       return isOurs || isLeaving
