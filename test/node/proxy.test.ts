@@ -204,6 +204,25 @@ describe('the service proxy', { skip: reasonToSkip }, () => {
     assert.match((await network.connect('pod2', 'udp/10.96.0.14/53', 1, 4444))[0]!, /^pod2 /)
   })
 
+  it('forgets the flows of an address that a service gives up, and keeps those to what ends', async () => {
+    const flowsTo = (address: string): Promise<string> =>
+      network.enter('node', 'conntrack', '-L', '-p', 'udp', '--orig-dst', address)
+    const names = [{ name: '', port: 5353, protocol: 'UDP' }]
+    await network.connect('pod1', 'udp/10.96.0.14/53', 1, 4445)
+    const ending = slice('names', names, '10.244.1.2', '10.244.1.3')
+    ending.endpoints[1]!.conditions = { ready: false, serving: true, terminating: true }
+    await change(ending)
+    // New flows go to the other one; what has begun goes on.
+    assert.deepEqual(await network.connect('pod1', 'udp/10.96.0.14/53', 2, 4445), [
+      'pod2 10.244.1.2',
+      'pod2 10.244.1.2',
+    ])
+    assert.match((await network.connect('pod2', 'udp/10.96.0.14/53', 1, 4446))[0]!, /^pod1 /)
+    await change(service('names', { clusterIP: '10.96.0.15', ports: [{ port: 53, protocol: 'UDP' }] }))
+    await until('its flows are forgotten', async () => (await flowsTo('10.96.0.14')) === '')
+    assert.match((await network.connect('pod1', 'udp/10.96.0.15/53', 1, 4445))[0]!, /^pod1 /)
+  })
+
   it('replaces a table that was lost, at once or with the next change', async () => {
     await network.enter('node', 'nft', 'delete', 'table', 'ip', 'k8ts-services')
     proxy.set(slice('self', [http], '10.244.1.3'))

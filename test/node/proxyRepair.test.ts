@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { after, before, describe, it } from 'node:test'
 
 import { systemClock } from '#lib/clock.ts'
-import { FedProxy, httpPort, ProxyNetwork, service, slice, until } from './proxyFixture.ts'
+import { namespaceOfFile } from '#lib/host/process.ts'
+import { FedProxy, host, httpPort, ProxyNetwork, service, slice, until } from './proxyFixture.ts'
 import type { LoadResult } from './proxyFixture.ts'
 
 const reasonToSkip = process.getuid?.() === 0 ? false : 'needs root'
@@ -117,8 +118,13 @@ describe('the service proxy in trouble', { skip: reasonToSkip }, () => {
     assert.match(await ask(10_256, '/healthz'), /"healthy":true.* 200$/)
     assert.equal(await ask(10_249, '/proxyMode'), 'nftables 200')
     assert.match(await ask(10_249, '/metrics'), /kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv4"\}/)
-    agent.stdin!.end()
+    // Whatever it has started ends with it, killed or not.
+    agent.kill('SIGKILL')
     await once(agent, 'close')
+    const inside = namespaceOfFile(network.file('node'))
+    await until('nothing of it is left', async () =>
+      host.processes.list().every(({ networkNamespace }) => networkNamespace !== inside),
+    )
   })
 
   it('takes ten thousand services at once while endpoints flap, and loses no connection to what stays', async () => {

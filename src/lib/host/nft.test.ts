@@ -89,7 +89,7 @@ describe('watchRules', () => {
     const processes = {
       ...fakeProcesses(),
       run: async (argv: readonly string[], options?: { onOutput?: (text: string) => void }) => {
-        assert.deepEqual(argv, ['nsenter', '--net=/run/x.net', 'nft', 'monitor'])
+        assert.equal(argv.join(' '), 'nsenter --net=/run/x.net setpriv --pdeathsig KILL nft monitor')
         for (const text of ['add table ip', ' a\n# new generation 2\nadd', ' table ip b\n']) options?.onOutput?.(text)
         return { code: 0, stdout: '', stderr: '' }
       },

@@ -148,7 +148,8 @@ export async function watchRules(
   namespaceFile?: string,
 ): Promise<void> {
   const prefix = namespaceFile === undefined ? [] : ['nsenter', `--net=${namespaceFile}`]
-  const argv = [...prefix, 'nft', 'monitor']
+  // It would wait for the next change when we are killed, and keep its namespace until then.
+  const argv = [...prefix, 'setpriv', '--pdeathsig', 'KILL', 'nft', 'monitor']
   let rest = ''
   const onOutput = (text: string): void => {
     const lines = (rest + text).split('\n')
