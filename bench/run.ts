@@ -40,6 +40,11 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'authorization', about: 'whether a caller may do something', load: () => import('./authorization.ts') },
   { name: 'networkPolicy', about: 'from a policy to a packet', load: () => import('./networkPolicy.ts') },
   { name: 'loadBalancer', about: 'names of this machine, and who answers', load: () => import('./loadBalancer.ts') },
+  {
+    name: 'ingressProgramming',
+    about: 'from an endpoint to what ingresses lead to',
+    load: () => import('./ingressProgramming.ts'),
+  },
   { name: 'metrics', about: 'what counting costs', load: () => import('./metrics.ts') },
 ]
 
