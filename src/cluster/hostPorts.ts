@@ -77,8 +77,13 @@ async function hasOthers({ files }: Host, roots: Roots, cluster: string): Promis
 /** Ends it, and waits for that, when this cluster was the last one. */
 export async function endUnusedHostPorts(host: Host, roots: Roots, cluster: string): Promise<void> {
   if (await hasOthers(host, roots, cluster)) return
-  const holder = await readPidFile(host.files, host.processes, hostPortsFiles(roots).lock)
-  if (holder === undefined) return
+  const files = hostPortsFiles(roots)
+  const holder = await readPidFile(host.files, host.processes, files.lock)
+  if (holder === undefined) {
+    // One that was killed has left them.
+    for (const file of Object.values(files)) await host.files.remove(file)
+    return
+  }
   const deadline = host.clock.now() + 5_000
   // Connections of processes that were killed are noticed in a moment.
   while (host.processes.isAlive(holder) && host.clock.now() < deadline) {
