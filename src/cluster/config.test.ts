@@ -25,6 +25,7 @@ history: { megabytes: 10, hours: 2 }
 ephemeral: true
 schedulerConfig: /etc/k8ts/scheduler.yaml
 dns: false
+ingress: always
 `
   assert.deepEqual(parseConfigFile(text, 'f'), {
     name: 'lab',
@@ -39,6 +40,7 @@ dns: false
     ephemeral: true,
     schedulerConfig: '/etc/k8ts/scheduler.yaml',
     dns: false,
+    ingress: 'always',
   })
 })
 
@@ -50,6 +52,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     /^f:1: history\.days is no setting; there are megabytes, hours$/,
   ],
   ['a number that is a text', 'workers: many', /^f:1: workers is "many"; it must be a whole number from 0 to 200$/],
+  ['a time that is none', 'ingress: sometimes', /^f:1: ingress is "sometimes"; it must be/],
   ['a negative number', 'workers: -1', /^f:1: workers is -1; it must be a whole number from 0 to 200$/],
   ['a range that is none', 'podRange: 10.244.0.0', /^f:1: podRange is "10\.244\.0\.0"; it must be a range such as/],
   [
