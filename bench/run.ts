@@ -32,6 +32,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'controllers', about: 'ten thousand replicas, and a simulated day', load: () => import('./controllers.ts') },
   { name: 'decisions', about: 'what a decision of the scheduler takes', load: () => import('./decisions.ts') },
   { name: 'proxy', about: 'thirty thousand services in the kernel', load: () => import('./proxy.ts') },
+  { name: 'ingress', about: 'requests from outside beside HAProxy by hand', load: () => import('./ingress.ts') },
   { name: 'http', about: 'the HTTP server alone', load: () => import('./http.ts') },
   { name: 'dns', about: 'names beside a bare socket and unbound', load: () => import('./dns.ts') },
   { name: 'documents', about: 'discovery and OpenAPI', load: () => import('./documents.ts') },

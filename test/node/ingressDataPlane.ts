@@ -12,5 +12,5 @@ export function testDataPlane(make: MakeDataPlane, traits: Traits): void {
   testRules(make, traits)
   testServers(make)
   testProtocols(make)
-  testHostile(make)
+  testHostile(make, traits)
 }

@@ -32,6 +32,10 @@ export interface Traits {
   readonly passwords: ReadonlySet<'apr1' | 'md5' | 'sha1' | 'ssha' | 'plain' | 'sha256' | 'sha512' | 'bcrypt'>
   /** Whether it refuses bodies of unknown length that become too large. */
   readonly countsBodies: boolean
+  /** Whether headers that a client's Connection header names stay with the client's connection. */
+  readonly removesNamedHeaders: boolean
+  /** Requests that two parsers may read differently and that it puts right, as RFC 9112 allows, where others refuse them. */
+  readonly mends: ReadonlySet<string>
 }
 
 /** A data plane that listens, and where. */

@@ -18,9 +18,9 @@ import {
   statusOf,
   to,
 } from './ingressDataPlaneFixture.ts'
-import type { Backend, MakeDataPlane, Served } from './ingressDataPlaneFixture.ts'
+import type { Backend, MakeDataPlane, Served, Traits } from './ingressDataPlaneFixture.ts'
 
-export function testHostile(make: MakeDataPlane): void {
+export function testHostile(make: MakeDataPlane, traits: Traits): void {
   describe('hostile clients', () => {
     let served: Served
     let a: Backend
@@ -52,12 +52,30 @@ export function testHostile(make: MakeDataPlane): void {
       'a chunk size that is none': `POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n${get}`,
     }
     for (const [name, text] of Object.entries(smuggling)) {
+      if (traits.mends.has(name)) continue
       test(`${name}: refused, and nothing after it is served`, async () => {
         const reply = await say(served.http, text)
         assert.ok([400, 501, 502].includes(statusOf(reply.text)), reply.text.slice(0, 200))
         assert.ok(!reply.text.includes('/hidden'), reply.text)
       })
     }
+
+    if (traits.mends.has('a length and chunks'))
+      test('of a length and chunks the chunks count, and the connection ends after them', async () => {
+        const reply = await say(served.http, smuggling['a length and chunks']!)
+        assert.deepEqual([statusOf(reply.text), reply.closed], [200, true])
+        assert.match(reply.text, /"bytes":0/)
+        assert.ok(!reply.text.includes('/hidden') && !reply.text.includes('content-length":'), reply.text)
+      })
+
+    if (traits.mends.has('a line that goes on'))
+      test('a line that goes on is one line for the server', async () => {
+        const reply = await say(served.http, smuggling['a line that goes on']!)
+        const [first] = /\{.*\}/.exec(reply.text) ?? []
+        const { headers } = JSON.parse(first!) as { headers: Record<string, string> }
+        assert.match(headers['x']!, /^a +Transfer-Encoding: chunked$/)
+        assert.equal(headers['transfer-encoding'], undefined)
+      })
 
     test('lines that end in LF alone make no other request than lines that end in CRLF', async () => {
       const reply = await say(served.http, 'POST / HTTP/1.1\r\nHost: shop.test\r\nX: a\nContent-Length: 3\r\n\r\nabc')

@@ -87,8 +87,11 @@ export function testProtocols(make: MakeDataPlane): void {
 
     test('an upgrade that a server refuses is answered', async () => {
       await using own = await startBackend('no', undefined, {
-        upgrade: (_, socket) =>
-          socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno'),
+        upgrade: (_, socket) => {
+          // A plane may reset what it has no more use for.
+          socket.on('error', () => undefined)
+          socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno')
+        },
       })
       await apply(pool('p', [own]))
       const socket = new WebSocket(`ws://127.0.0.1:${served.http}/`)
@@ -304,7 +307,12 @@ export function testProtocols(make: MakeDataPlane): void {
       await using session = await openSession(served.https)
       for (const method of ['GET', 'GET', 'POST']) {
         const before = own.streams
-        assert.ok([502, 503].includes((await session.ask({ ':method': method, ':path': '/shop.Cart/Reset' })).status))
+        const status = await session.ask({ ':method': method, ':path': '/shop.Cart/Reset' }).then(
+          (reply) => reply.status,
+          // Not answered: the client may ask again itself (RFC 9113, 8.7).
+          (error: Error) => (error.message.includes('REFUSED_STREAM') ? 503 : assert.fail(error)),
+        )
+        assert.ok([502, 503].includes(status), `${status}`)
         assert.ok(own.streams - before <= 4, `${own.streams - before} streams`)
       }
     })

@@ -11,6 +11,8 @@ import type { MapEntry } from './matching.ts'
 export interface Command {
   readonly line: string
   readonly payload?: string
+  /** Whether its answer has several lines, so that no other command may be told with it. */
+  readonly alone?: true
   /** What the answer must be; nothing at all when absent. */
   readonly answer?: RegExp
 }
@@ -32,6 +34,8 @@ export interface Changes {
   /** Servers that go away, as `section/server`; they may be deleted once their last request has ended. */
   readonly leaving: readonly string[]
   readonly cleanUp: readonly Command[]
+  /** The same about servers for workers that were replaced, whatever they know of them. */
+  readonly forOldWorkers: readonly string[]
 }
 
 /** More single changes than these take longer than the whole map in one transaction. */
@@ -48,8 +52,10 @@ export function planChanges(
   leaving: ReadonlySet<string>,
   options: ConfigurationOptions,
 ): Changes | undefined {
-  if (configuration(before, options, false) !== configuration(after, options, false)) return undefined
-  if (!sameFiles(before, after)) return undefined
+  if (before.sections !== after.sections) {
+    if (configuration(before, options, false) !== configuration(after, options, false)) return undefined
+    if (!sameFiles(before, after)) return undefined
+  }
   const certificates = planCertificates(before, after, options.folder)
   return { ...planServers(before, after, leaving), maps: planMaps(before, after, options.folder), ...certificates }
 }
@@ -67,10 +73,11 @@ function planServers(
   before: Compiled,
   after: Compiled,
   leaving: ReadonlySet<string>,
-): Pick<Changes, 'servers' | 'withdrawals' | 'leaving'> {
+): Pick<Changes, 'servers' | 'withdrawals' | 'leaving' | 'forOldWorkers'> {
   const servers: Command[] = []
   const withdrawals: Command[] = []
   const gone: string[] = []
+  const forOldWorkers: string[] = []
   for (const [section, { servers: wanted, options }] of after.pools) {
     const had = before.pools.get(section)!.servers
     if (had === wanted) continue
@@ -79,17 +86,21 @@ function planServers(
     for (const server of wanted) {
       const place = `${section}/${server.name}`
       if (known.has(server.name)) continue
+      const added = addServer(section, server, options)
+      forOldWorkers.push(...added.map(({ line }) => line))
       if (leaving.has(place)) servers.push({ line: `set server ${place} state ready` })
-      else servers.push(...addServer(section, server, options))
+      else servers.push(...added)
     }
     for (const { name } of had) {
       if (kept.has(name)) continue
       // Not `drain`: clients that stick to it would go on coming.
-      withdrawals.push({ line: `set server ${section}/${name} state maint` })
+      const line = `set server ${section}/${name} state maint`
+      withdrawals.push({ line })
+      forOldWorkers.push(line)
       gone.push(`${section}/${name}`)
     }
   }
-  return { servers, withdrawals, leaving: gone }
+  return { servers, withdrawals, leaving: gone, forOldWorkers }
 }
 
 function addServer(section: string, { name, address, id }: ServerEntry, options: string): readonly Command[] {
@@ -152,7 +163,7 @@ function planCertificates(
   const put = (path: string, pem: string): void => {
     commands.push(
       { line: `set ssl cert ${path}`, payload: pem, answer: /^Transaction (created|updated) for certificate / },
-      { line: `commit ssl cert ${path}`, answer: /Success!$/ },
+      { line: `commit ssl cert ${path}`, alone: true, answer: /Success!$/ },
     )
   }
   for (const [name, { pem, hosts }] of after.certificates) {
@@ -170,8 +181,8 @@ function planCertificates(
   for (const name of before.certificates.keys()) {
     if (after.certificates.has(name)) continue
     cleanUp.push(
-      { line: `del ssl crt-list ${list} ${folder}/${name}`, answer: /deleted in crtlist/ },
-      { line: `del ssl cert ${folder}/${name}`, answer: /deleted!$/ },
+      { line: `del ssl crt-list ${list} ${folder}/${name}`, alone: true, answer: /deleted in crtlist/ },
+      { line: `del ssl cert ${folder}/${name}`, alone: true, answer: /deleted!$/ },
     )
   }
   return { certificates: commands, cleanUp }

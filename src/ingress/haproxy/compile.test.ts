@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 
 import type { Action, Match, Pool, Route, Routing, Rules, Server } from '#ingress/routing.ts'
 import { planChanges } from './changes.ts'
-import { compile } from './compile.ts'
+import { compile, withServers } from './compile.ts'
 import type { Compiled } from './compile.ts'
 import { configuration, mapFiles, renderMap } from './configuration.ts'
 import type { ConfigurationOptions } from './configuration.ts'
@@ -355,6 +355,32 @@ describe('text of others', () => {
       [['r', ['"everybody" is not an address or a block of addresses; its requests get 503']]],
     )
     assert.equal(result.pools.size, 0)
+  })
+})
+
+describe('withServers', () => {
+  const given = (lasts: readonly number[], rest: Partial<Pool> = {}): Routing =>
+    routing(
+      [
+        route('r', {}, to(['web', 1])),
+        route('s', { path: { kind: 'prefix', path: '/s' } }, to(['web', 1]), { largestBody: 1 }),
+      ],
+      [pool('web', lasts, { affinity, ...rest }), pool('api', [9])],
+    )
+  it('is what a whole compilation gives', () => {
+    const before = given([1, 2])
+    for (const after of [given([2, 3]), given([]), given([1, 2])])
+      assert.deepEqual(withServers(compiled(before), before, after), compiled(after))
+  })
+  it('is for servers alone', () => {
+    const before = given([1, 2])
+    for (const after of [
+      given([1, 2], { balance: { kind: 'least-loaded' } }),
+      { ...before, routes: before.routes.slice(1) },
+      { ...before, pools: new Map([...before.pools].slice(1)) },
+      { ...before, certificates: new Map() },
+    ])
+      assert.equal(withServers(compiled(before), before, after), undefined)
   })
 })
 

@@ -4,6 +4,7 @@
  * certificates) is kept apart from the text, because it can be changed without a new process.
  */
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { affinityValue } from '#ingress/node/cookies.ts'
 import { encodedPath } from '#ingress/node/path.ts'
 import type { Action, Certificate, Forward, Pool, Route, Routing, Rules, Server, ValueMatch } from '#ingress/routing.ts'
@@ -32,6 +33,8 @@ export interface ServerEntry {
 }
 
 export interface ServedPool {
+  /** The name of the pool in the routing. */
+  readonly pool: string
   readonly servers: readonly ServerEntry[]
   /** Stands behind each of them. */
   readonly options: string
@@ -57,12 +60,59 @@ export interface Compiled {
   readonly agentRules: ReadonlyMap<string, AgentRule>
   /** The longest silence that a route allows, in milliseconds. */
   readonly longestSilence: number
+  /** Whether many large streams may share a connection to a server. */
+  readonly hasStreams: boolean
   readonly left: ReadonlyMap<string, readonly string[]>
 }
 
 /** Throws when a route names a pool that is not there. */
 export function compile(routing: Routing, options: CompileOptions): Compiled {
   return new Compilation(routing, options).run()
+}
+
+/**
+ * The same with the servers of another routing, when nothing else of that one differs: what happens most often needs no new
+ * compilation. Undefined when something does.
+ */
+export function withServers(compiled: Compiled, before: Routing, after: Routing): Compiled | undefined {
+  const { pools: had, ...rest } = before
+  const { pools: wanted, ...others } = after
+  const keys = Object.keys(rest) as (keyof typeof rest)[]
+  if (!keys.every((key) => rest[key] === others[key] || isDeepStrictEqual(rest[key], others[key]))) return undefined
+  if (had.size !== wanted.size) return undefined
+  const changed = new Map<string, readonly ServerEntry[]>()
+  for (const [name, pool] of wanted) {
+    const old = had.get(name)
+    if (old === pool) continue
+    if (old === undefined || !isDeepStrictEqual({ ...old, servers: [] }, { ...pool, servers: [] })) return undefined
+    if (!isDeepStrictEqual(old.servers, pool.servers)) changed.set(name, activeServers(pool))
+  }
+  if (changed.size === 0) return compiled
+  const pools = new Map(compiled.pools)
+  const known = new Map<string, readonly ServerEntry[]>()
+  for (const [section, served] of compiled.pools) {
+    const servers = changed.get(served.pool) ?? served.servers
+    known.set(served.pool, servers)
+    if (servers !== served.servers) pools.set(section, { ...served, servers })
+  }
+  const cookies = cookieEntries(wanted, (pool) => known.get(pool.name) ?? activeServers(pool))
+  return { ...compiled, pools, cookies }
+}
+
+/** Live servers of pools with an affinity cookie. */
+function cookieEntries(
+  pools: ReadonlyMap<string, Pool>,
+  serversOf: (pool: Pool) => readonly ServerEntry[],
+): readonly MapEntry[] {
+  return [...pools.values()].flatMap((pool) =>
+    pool.affinity === undefined ? [] : serversOf(pool).map(({ name }): MapEntry => [name, nameFor('pool', pool.name)]),
+  )
+}
+
+/** Those that get new requests: draining ones only when there are no others. */
+function activeServers({ name, servers }: Pool): readonly ServerEntry[] {
+  const staying = servers.filter(({ draining }) => !draining)
+  return serverEntries(name, staying.length > 0 ? staying : servers)
 }
 
 class Compilation {
@@ -88,10 +138,7 @@ class Compilation {
     const fallbackSection = this.#orUnavailable('', () =>
       this.#outcome(fallback, {}, { owner: '', path: { kind: 'prefix', text: '/' } }, this.#context('')),
     )
-    const cookies: MapEntry[] = []
-    for (const pool of pools.values())
-      if (pool.affinity !== undefined)
-        for (const { name } of this.#servers(pool)) cookies.push([name, nameFor('pool', pool.name)])
+    const cookies = cookieEntries(pools, (pool) => this.#servers(pool))
     const { certificates, defaultCertificate } = this.#certificates()
     return {
       sections: this.#sections,
@@ -105,6 +152,7 @@ class Compilation {
       defaultCertificate,
       agentRules: this.#agentRules,
       longestSilence: this.#longestSilence,
+      hasStreams: [...pools.values()].some(({ protocol }) => protocol.startsWith('grpc')),
       left: this.#left,
     }
   }
@@ -211,7 +259,7 @@ class Compilation {
   ): string {
     const name = nameFor('to', [lines, pool?.name, pool?.options])
     this.#sections.set(`backend ${name}`, lines)
-    if (pool !== undefined) this.#pools.set(name, { servers: pool.servers, options: pool.options })
+    if (pool !== undefined) this.#pools.set(name, { pool: pool.name, servers: pool.servers, options: pool.options })
     return name
   }
 
@@ -287,12 +335,10 @@ class Compilation {
     return id
   }
 
-  /** Those that get new requests: draining ones only when there are no others. */
   #servers(pool: Pool): readonly ServerEntry[] {
     const known = this.#entriesOf.get(pool.name)
     if (known !== undefined) return known
-    const staying = pool.servers.filter(({ draining }) => !draining)
-    const entries = serverEntries(pool.name, staying.length > 0 ? staying : pool.servers)
+    const entries = activeServers(pool)
     this.#entriesOf.set(pool.name, entries)
     return entries
   }
@@ -317,8 +363,11 @@ class Compilation {
       files.set(`${nameFor('certificate', [certificate, names])}.pem`, { pem: pemOf(certificate), hosts: names })
     }
     const standard = certificates.get(defaultCertificate)
-    const isUsable = standard !== undefined && this.#options.isUsable(standard)
-    return { certificates: files, defaultCertificate: isUsable ? pemOf(standard) : undefined }
+    if (standard !== undefined && !this.#options.isUsable(standard))
+      throw new Error(
+        `Cannot use the default certificate "${defaultCertificate}": it or its key cannot be read, or they do not belong together`,
+      )
+    return { certificates: files, defaultCertificate: standard === undefined ? undefined : pemOf(standard) }
   }
 }
 

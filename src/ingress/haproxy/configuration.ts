@@ -36,6 +36,7 @@ export function configurationFiles(compiled: Compiled, options: ConfigurationOpt
   }
   for (const [name, { pem }] of compiled.certificates) files.set(name, pem)
   files.set('certificates.list', certificateList(compiled, options.folder))
+  for (const status of [400, 405]) files.set(`page-${status}.html`, page(status))
   if (compiled.agentRules.size > 0) files.set('agent.conf', agentConfiguration)
   if (compiled.defaultCertificate !== undefined) files.set('default.pem', compiled.defaultCertificate)
   files.set('haproxy.cfg', configuration(compiled, options))
@@ -74,8 +75,8 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
     '  expose-experimental-directives',
     `  stats socket ${folder}/worker-${generation}.sock mode 600 level admin expose-fd listeners`,
     '  stats timeout 1m',
-    '  tune.bufsize 32768',
-    '  tune.maxrewrite 4096',
+    // Streams of one HTTP/2 connection wait for each other as soon as the buffer of one is full; larger ones cost every request.
+    ...(compiled.hasStreams ? ['  tune.bufsize 65536'] : []),
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
     '  ssl-server-verify none',
     '',
@@ -89,6 +90,7 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
     '  timeout http-keep-alive 75s',
     '  timeout queue 5s',
     '  option idle-close-on-response',
+    '  option abortonclose',
     '  option http-no-delay',
     ...errors.map((status) => `  errorfile ${status} ${folder}/error-${status}.http`),
     '',
@@ -141,29 +143,36 @@ function frontRules(
   const odd = '{ path -m sub % // /. \\\\ }'
   // As backends may read it that decode slashes or cut off what follows a semicolon.
   const hidden = "'(?:%2[Ff]|%5[Cc]|\\\\)\\.{1,2}(?:/|%2[Ff]|%5[Cc]|\\\\|;|$)|/\\.{1,2}(?:%2[Ff]|%5[Cc]|\\\\|;)'"
+  const refuse = (condition: string, status = 400): string =>
+    `http-request return status ${status} content-type 'text/html; charset=utf-8' file ${folder}/page-${status}.html hdr Connection close if ${condition}`
   return [
-    'http-request deny status 405 if { method CONNECT TRACE }',
+    refuse('{ method CONNECT TRACE }', 405),
     'http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.),lower',
+    refuse('!{ var(txn.host) -m found } !HTTP_1.0'),
+    refuse("{ var(txn.host) -m reg '[^a-z0-9._:\\[\\]-]' }"),
     `http-request set-var(txn.odd) bool(true) if ${odd}`,
     'acl is_odd var(txn.odd) -m bool',
     'http-request set-var(txn.raw) pathq if is_odd',
-    "http-request deny status 400 if is_odd { path -m reg '%(?![0-9a-fA-F]{2})|%00' }",
-    'http-request normalize-uri percent-decode-unreserved if is_odd',
-    'http-request normalize-uri percent-to-uppercase if is_odd',
-    `http-request deny status 400 if is_odd { path -m reg ${hidden} }`,
+    refuse("is_odd { path -m reg '%(?![0-9a-fA-F]{2})|%00' }"),
+    'http-request normalize-uri percent-decode-unreserved strict if is_odd',
+    'http-request normalize-uri percent-to-uppercase strict if is_odd',
+    refuse(`is_odd { path -m reg ${hidden} }`),
     'http-request normalize-uri path-merge-slashes if is_odd',
     "acl has_dots path -m reg '/\\.{1,2}(/|$)'",
     'http-request unset-var(txn.raw) if is_odd has_dots',
     'http-request normalize-uri path-strip-dot if is_odd has_dots',
-    'http-request normalize-uri path-strip-dotdot if is_odd has_dots',
-    'http-request deny status 400 if is_odd { path -m reg ^/\\.\\.(/|$) }',
+    // Without a condition, which 2.6 would take for the option that it may have.
+    'http-request normalize-uri path-strip-dotdot',
+    refuse('is_odd { path -m reg ^/\\\\.\\\\.(/|$) }'),
     'http-request set-var(txn.path) path',
     ...matchingRules(compiled.matching, folder),
     ...compiled.choices,
     "http-request del-header '[^A-Za-z0-9-]' -m reg",
     'http-request set-header X-Original-Forwarded-For %[req.fhdr(x-forwarded-for)] if { req.fhdr(x-forwarded-for) -m found }',
     'http-request del-header Proxy',
-    'http-request set-header X-Request-ID %[uuid,regsub(-,,g)] if !{ req.fhdr(x-request-id) -m len gt 0 }',
+    'http-request set-header X-Request-ID ' +
+      '%[rand,bytes(4,4),hex,lower]'.repeat(4) +
+      ' if !{ req.fhdr(x-request-id) -m len gt 0 }',
     'http-request set-header X-Real-IP %[src]',
     'http-request set-header X-Forwarded-For %[src]',
     'http-request set-header X-Forwarded-Host %[req.hdr(host)]',

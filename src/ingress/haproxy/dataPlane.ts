@@ -11,7 +11,7 @@ import type { Applied, Certificate, DataPlane, ListenAddresses, Routing } from '
 import { Agent } from './agent.ts'
 import { isNothing, planChanges } from './changes.ts'
 import type { Changes } from './changes.ts'
-import { compile } from './compile.ts'
+import { compile, withServers } from './compile.ts'
 import type { Compiled } from './compile.ts'
 import { configurationFiles } from './configuration.ts'
 import type { ConfigurationOptions } from './configuration.ts'
@@ -38,6 +38,8 @@ export interface HaproxyOptions {
 
 const mostThreads = 4
 const deleteEveryMs = 1_000
+/** That many commands fit into one line. */
+const mostDeletions = 200
 const restartDelays = { first: 10, most: 5_000 }
 
 /** A process of an earlier life is taken over by the first `apply`. */
@@ -54,6 +56,7 @@ class HaproxyDataPlane implements DataPlane {
   readonly #usable = new RecentMap<string, boolean>(10_000)
   /** What is served; absent until the first `apply`. */
   #served: Compiled | undefined
+  #routing: Routing | undefined
   /** Servers without new requests, as `section/server`, until the process lets go of them. */
   readonly #leaving = new Set<string>()
   #timer: Disposable | undefined
@@ -74,20 +77,30 @@ class HaproxyDataPlane implements DataPlane {
   apply(routing: Routing): Promise<Applied> {
     return this.#lock.run(async () => {
       if (this.#isOver) throw new Error('Cannot serve: the data plane has ended')
-      const compiled = compile(routing, { folder: this.#options.folder, isUsable: (each) => this.#isUsable(each) })
+      const compiled = this.#compile(routing)
       const { left } = compiled
       await this.#agent.serve(compiled.agentRules)
       const how = await this.#bring(compiled)
       this.#served = compiled
+      this.#routing = routing
       this.#agent.forgetOthers(compiled.agentRules)
       this.#watch()
       return { how, left }
     })
   }
 
+  #compile(routing: Routing): Compiled {
+    const known =
+      this.#served === undefined || this.#routing === undefined
+        ? undefined
+        : withServers(this.#served, this.#routing, routing)
+    return known ?? compile(routing, { folder: this.#options.folder, isUsable: (each) => this.#isUsable(each) })
+  }
+
   async #bring(compiled: Compiled): Promise<Applied['how']> {
     const before = this.#served
     if (before !== undefined && this.#process.isRunning) {
+      if (before === compiled) return 'nothing'
       const changes = planChanges(before, compiled, this.#leaving, this.#configuration(0))
       if (changes !== undefined) {
         if (isNothing(changes)) return 'nothing'
@@ -121,16 +134,16 @@ class HaproxyDataPlane implements DataPlane {
   }
 
   async #change(changes: Changes): Promise<void> {
-    const { certificates, servers, maps, withdrawals, leaving, cleanUp } = changes
+    const { certificates, servers, maps, withdrawals, leaving, cleanUp, forOldWorkers } = changes
     const socket = this.#process.workerSocket
     for (const { line } of servers) this.#leaving.delete(line.split(' ')[2]!)
-    await runCommands(socket, [...certificates, ...servers])
+    const last = [...withdrawals, ...cleanUp]
+    await runCommands(socket, [...certificates, ...servers, ...(maps.length === 0 ? last : [])])
     for (const map of maps) await replaceMap(socket, this.#options.folder, map)
-    await runCommands(socket, [...withdrawals, ...cleanUp])
+    if (maps.length > 0) await runCommands(socket, last)
     for (const place of leaving) this.#leaving.add(place)
     if (this.#leaving.size > 0) this.#timer ??= this.#options.host.clock.after(deleteEveryMs, () => this.#deleteLater())
-    const lines = [...servers, ...withdrawals].map(({ line }) => line)
-    if (lines.length > 0) await this.#process.tellOldWorkers(lines)
+    await this.#process.tellOldWorkers(forOldWorkers)
   }
 
   /** Deletes servers whose last connection has gone. */
@@ -139,9 +152,13 @@ class HaproxyDataPlane implements DataPlane {
     this.#lock
       .run(async () => {
         if (this.#isOver) return
-        for (const place of this.#leaving) {
-          const answer = await exchange(this.#process.workerSocket, `del server ${place}\n`)
-          if (!answer.includes('still has connections')) this.#leaving.delete(place)
+        const places = [...this.#leaving].slice(0, mostDeletions)
+        const told = `${places.map((place) => `del server ${place}`).join(';')}\n`
+        const lines = (await exchange(this.#process.workerSocket, told)).split('\n').filter((line) => line !== '')
+        for (const [at, place] of places.entries()) {
+          // Those that still have requests are asked about again, after all others.
+          this.#leaving.delete(place)
+          if (lines[at]?.includes('still has connections') !== false) this.#leaving.add(place)
         }
       })
       .catch((error: unknown) => {

@@ -8,10 +8,10 @@ import { UnusableText } from './words.ts'
 /** More parts of any length, one after the other, make too many ways to try. */
 const mostRepetitions = 4
 
-/** The expression for PCRE2, without spaces, so that it can be the key of a map. Throws UnusableText. */
+/** The expression for PCRE2, without spaces, so that it can be the key of a map. Throws UnusableText for what only HAProxy cannot do. */
 export function translatePattern(pattern: string, what: string): string {
   const compiled = linearRegExp(pattern)
-  if ('problem' in compiled) throw new UnusableText(`${what}: ${compiled.problem}`)
+  if ('problem' in compiled) throw new Error(`Cannot use ${what}: ${compiled.problem}`)
   if (/[^ -~]/.test(pattern)) throw new UnusableText(`${what} may have ASCII characters only; write others as %XX`)
   const foreign = /\\(?:[pPCQE]|x\{[0-9a-fA-F]{3,}\})|\[\[[.=]/.exec(pattern)?.[0]
   if (foreign !== undefined) throw new UnusableText(`${what} uses "${foreign}", which HAProxy has not`)

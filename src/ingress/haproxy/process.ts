@@ -30,6 +30,7 @@ export class HaproxyProcess {
   readonly #options: ProcessOptions
   #master: ProcessIdentity | undefined
   #generation = 0
+  #hasOldWorkers = false
 
   private constructor(options: ProcessOptions) {
     this.#options = options
@@ -79,6 +80,7 @@ export class HaproxyProcess {
     await host.files.rename(`${folder}/candidate.cfg`, `${folder}/haproxy.cfg`)
     const wasRunning = this.isRunning
     this.#generation++
+    this.#hasOldWorkers = wasRunning
     if (wasRunning) host.processes.kill(this.#master!.pid, 'SIGUSR2')
     else await this.#start()
     await this.#untilServing()
@@ -140,9 +142,11 @@ export class HaproxyProcess {
 
   /** Runs commands in workers that were replaced and still have requests; what they cannot do does not matter. */
   async tellOldWorkers(lines: readonly string[]): Promise<void> {
+    if (!this.#hasOldWorkers || lines.length === 0) return
     const answer = await exchange(this.masterSocket, 'show proc\n').catch(() => '')
-    const old = answer.split('# old workers')[1] ?? ''
-    for (const [, pid] of old.matchAll(/^(\d+)\s+worker/gm))
+    const old = [...(answer.split('# old workers')[1] ?? '').matchAll(/^(\d+)\s+worker/gm)]
+    this.#hasOldWorkers = old.length > 0
+    for (const [, pid] of old)
       for (const line of lines) await exchange(this.masterSocket, `@!${pid} ${line}\n`).catch(() => '')
   }
 

@@ -43,7 +43,7 @@ export async function runCommands(socketPath: string, commands: readonly Command
     if (lines.length < wanted.length) throw new Error(`HAProxy says nothing to a part of "${shorten(text)}"`)
   }
   for (const command of commands) {
-    if (command.payload !== undefined) {
+    if (command.payload !== undefined || command.alone === true) {
       await flush()
       await runOne(socketPath, command)
       continue

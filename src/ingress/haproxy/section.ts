@@ -248,7 +248,7 @@ export function forwardLines(
     ...timeoutLines(rules.timeouts),
     ...retryLines(rules.retry ?? defaultRetry),
     ...(rules.buffersRequests === true && !isStream ? ['option http-buffer-request'] : []),
-    pageRule(context, 503, ' if { nbsrv lt 1 }'),
+    pageRule(context, 503, ' if { nbsrv lt 1 } !{ stopping }'),
     ...(pool.affinity === undefined ? [] : affinityLines(context, pool.affinity)),
     ...pathRules(context, rules.rewrite, source),
     ...(rules.backendHost === undefined

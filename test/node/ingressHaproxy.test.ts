@@ -1,0 +1,163 @@
+// What only the data plane of HAProxy can do: its process is ended, replaced and found again, and says nothing about keys.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises'
+import { Agent, request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { systemClock } from '#lib/clock.ts'
+import { systemHost } from '#lib/host/host.ts'
+import { silentLogger } from '#lib/log.ts'
+import { haproxyDataPlane } from '#ingress/haproxy/dataPlane.ts'
+import type { DataPlane, ListenAddresses } from '#ingress/routing.ts'
+import { ask, freePort, pool, route, routing, startBackend, to, until } from './ingressDataPlaneFixture.ts'
+
+const host = systemHost(systemClock)
+const address = '127.0.0.1'
+
+async function listenAddresses(): Promise<ListenAddresses> {
+  return {
+    http: [{ address, port: await freePort() }],
+    https: [{ address, port: await freePort() }],
+  }
+}
+
+const start = (folder: string, listen: ListenAddresses): Promise<DataPlane> =>
+  haproxyDataPlane({
+    folder,
+    program: '/usr/sbin/haproxy',
+    listen,
+    host,
+    log: silentLogger,
+    threads: 2,
+  })
+
+const processesOf = (folder: string): readonly number[] =>
+  host.processes.list().flatMap(({ pid, command }) => (command.includes(`${folder}/haproxy.cfg`) ? [pid] : []))
+
+/** Clients that ask one after the other on kept connections until they are told to stop; what failed is returned. */
+function load(
+  port: number,
+  clients: number,
+): () => Promise<{ readonly requests: number; readonly problems: readonly string[] }> {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients })
+  const problems: string[] = []
+  let requests = 0
+  let isOver = false
+  const one = (): Promise<void> =>
+    new Promise((resolve) => {
+      const failed = (problem: string): void => {
+        problems.push(problem)
+        resolve()
+      }
+      httpRequest({ host: address, port, agent, headers: { host: 'shop.test' } }, (response) => {
+        if (response.statusCode !== 200) problems.push(String(response.statusCode))
+        response
+          .resume()
+          .on('end', resolve)
+          .on('error', (error) => failed(error.message))
+      })
+        .on('error', (error) => failed(error.message))
+        .end()
+    })
+  const all = Array.from({ length: clients }, async () => {
+    for (; !isOver; requests++) await one()
+  })
+  return async () => {
+    isOver = true
+    await Promise.all(all)
+    agent.destroy()
+    return { requests, problems }
+  }
+}
+
+describe('the process of HAProxy', () => {
+  test('a new process takes over without a request that fails', async () => {
+    const listen = await listenAddresses()
+    const port = listen.http[0]!.port
+    await using a = await startBackend('a')
+    await using plane = await start(await mkdtemp('/tmp/haproxy-'), listen)
+    const apply = async (largestBody: number): Promise<string> =>
+      (await plane.apply(routing([route({}, to('p'), { largestBody })], [pool('p', [a])]))).how
+    await apply(1)
+    const stop = load(port, 6)
+    for (let i = 2; i < 8; i++) assert.equal(await apply(i), 'reload')
+    const { requests, problems } = await stop()
+    assert.deepEqual(problems, [])
+    assert.ok(requests > 20, `only ${requests} requests`)
+  })
+
+  test('a process that was killed is started again with what it served, changes in place and all', async () => {
+    const listen = await listenAddresses()
+    const port = listen.http[0]!.port
+    const folder = await mkdtemp('/tmp/haproxy-')
+    await using a = await startBackend('a')
+    await using b = await startBackend('b')
+    await using plane = await start(folder, listen)
+    await plane.apply(routing([route({}, to('p'))], [pool('p', [a])]))
+    assert.equal((await plane.apply(routing([route({}, to('p'))], [pool('p', [b])]))).how, 'in place')
+    for (const choose of [Math.min, Math.max]) {
+      const before = processesOf(folder)
+      process.kill(choose(...before), 'SIGKILL')
+      await until('other processes serve', async () => {
+        const now = processesOf(folder)
+        if (now.length < 2 || now.some((pid) => before.includes(pid))) return false
+        return (await ask(port, '/').catch(() => undefined))?.status === 200
+      })
+      assert.equal((await ask(port, '/')).echo.server, 'b')
+    }
+    assert.equal((await plane.apply(routing([route({}, to('p'))], [pool('p', [a])]))).how, 'in place')
+    assert.equal((await ask(port, '/')).echo.server, 'a')
+  })
+
+  test('a data plane takes the process of the one before it over', async () => {
+    const listen = await listenAddresses()
+    const port = listen.http[0]!.port
+    const folder = await mkdtemp('/tmp/haproxy-')
+    await using a = await startBackend('a')
+    await using b = await startBackend('b')
+    const child = spawn(
+      process.execPath,
+      [
+        join(import.meta.dirname, 'ingressHaproxyChild.ts'),
+        folder,
+        String(port),
+        String(listen.https[0]!.port),
+        String(a.port),
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    await once(child.stdout, 'data')
+    const [master] = processesOf(folder)
+    const stop = load(port, 4)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    {
+      await using plane = await start(folder, listen)
+      assert.equal((await ask(port, '/')).echo.server, 'a')
+      await plane.apply(routing([route({}, to('p'))], [pool('p', [b])]))
+      assert.equal((await ask(port, '/')).echo.server, 'b')
+      assert.deepEqual((await stop()).problems, [])
+      assert.ok(processesOf(folder).includes(master!))
+    }
+    assert.deepEqual(processesOf(folder), [])
+  })
+
+  test('nobody else can read what it has, and nothing is left at the end', async () => {
+    const folder = await mkdtemp('/tmp/haproxy-')
+    {
+      await using plane = await start(folder, await listenAddresses())
+      await plane.apply(routing([], []))
+      assert.equal((await stat(folder)).mode & 0o777, 0o700)
+      for (const name of await readdir(folder)) {
+        const { mode } = await stat(`${folder}/${name}`)
+        assert.equal(mode & 0o077, 0, name)
+      }
+      assert.doesNotMatch(await readFile(`${folder}/haproxy.cfg`, 'utf8'), /PRIVATE KEY/)
+      assert.ok(processesOf(folder).length >= 2)
+    }
+    assert.deepEqual(processesOf(folder), [])
+    await assert.rejects(stat(folder), { code: 'ENOENT' })
+  })
+})
