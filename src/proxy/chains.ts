@@ -91,6 +91,8 @@ export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
         'type nat hook postrouting priority 100; policy accept;',
         `ct mark and ${masqueradeBit} == ${masqueradeBit} ct status dnat masquerade fully-random`,
         `ct status dnat ${ip} saddr . ${ip} daddr @hairpin masquerade fully-random`,
+        // Host ports asked for at the loopback of the node: no pod could answer that.
+        ...(family === 4 ? [`ct status dnat ip saddr ${loopback} masquerade fully-random`] : []),
         ...ownPods.map((range) => `${ip} saddr ${range} ${ip} daddr != ${oneOf(pods)} masquerade fully-random`),
       ],
     ],

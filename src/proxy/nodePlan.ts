@@ -6,6 +6,7 @@ import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import { keyOf } from '#client/index.ts'
 import type { Informers } from '#client/informers.ts'
+import { isLoopback, parseIp } from '#lib/net/ip.ts'
 
 import { findForbidden, placeOf } from './endpoints.ts'
 import type { NodePlace } from './endpoints.ts'
@@ -41,6 +42,8 @@ export interface Replanned {
 export class NodePlan {
   readonly table = new FrontendTable()
   readonly healthChecks = new Map<string, HealthCheck>()
+  /** Whether some host port has been open at an address of the loopback. */
+  leadsFromLoopback = false
   /** How many services have a traffic policy Local and endpoints, but none here; by `IPv4 internal` and the like. */
   readonly withoutLocal = new Map<string, number>()
   readonly #options: NodePlanOptions
@@ -135,6 +138,7 @@ export class NodePlan {
       const pod = this.#pods.get(key)
       const frontends = pod === undefined ? [] : planHostPorts(pod, this.#options.nodeName)
       const before = this.table.ofSource(`pod ${key}`)
+      this.leadsFromLoopback ||= frontends.some(({ address }) => address !== undefined && isLoopback(parseIp(address)!))
       // The status of a pod changes often, its ports never.
       if (JSON.stringify(frontends) !== JSON.stringify(before)) this.table.set(`pod ${key}`, frontends)
     }

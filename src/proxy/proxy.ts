@@ -21,6 +21,7 @@ import { NftablesTable } from './nftables.ts'
 import { NodePlan } from './nodePlan.ts'
 import { proxyMetrics } from './proxyMetrics.ts'
 import { Ruleset } from './ruleset.ts'
+import { routeFromLoopback } from './loopbackRoutes.ts'
 import { ensureServiceRoutes } from './serviceRoute.ts'
 import { tableWatch } from './tableWatch.ts'
 
@@ -63,6 +64,7 @@ const problems = {
   flows: 'Cannot forget UDP flows to endpoints that have gone',
   verify: 'Cannot check service rules',
   checks: 'Cannot open health check ports',
+  loopback: 'Cannot lead from the loopback of the node to host ports',
 } as const
 type Work = keyof typeof problems
 
@@ -177,6 +179,14 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     untold = []
     if (doubts.families.size > 0) queue.add('flows')
     queue.add('checks')
+    if (plan.leadsFromLoopback && !routesFromLoopback) queue.add('loopback')
+  }
+
+  /** Once, and never before the table that keeps others away from the loopback. */
+  let routesFromLoopback = false
+  const leadFromLoopback = async (): Promise<void> => {
+    await routeFromLoopback(host.processes, signal, namespaceFile)
+    routesFromLoopback = true
   }
 
   /** By itself, so that services work on a machine where this cannot be done. */
@@ -279,7 +289,7 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     await plan.synced(signal)
     using _ = plan.follow()
     await ensureServiceRoutes(host.ip(namespaceFile), options.serviceRanges, signal)
-    const work = { apply, flows: forgetFlows, verify, checks: syncChecks }
+    const work = { apply, flows: forgetFlows, verify, checks: syncChecks, loopback: leadFromLoopback }
     let isReady = false
     queue.add('apply')
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {

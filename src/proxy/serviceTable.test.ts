@@ -341,7 +341,21 @@ describe('planHostPorts', () => {
     ({ metadata: { name: 'p', namespace: 'default' }, spec: { nodeName: 'one', ...spec }, status }) as Pod
   const containers = [{ name: 'c', ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] }]
   const cases: [string, Pod, string[]][] = [
-    ['a host port', pod({ containers }), ['4/tcp/8080 | none | 10.244.1.5:80*']],
+    [
+      'a host port',
+      pod({ containers }),
+      ['4/tcp/8080 | none | 10.244.1.5:80*', '127.0.0.1/tcp/8080 | none | 10.244.1.5:80*'],
+    ],
+    [
+      'a host port of IPv6, which is not led to from ::1',
+      pod({ containers }, { podIP: 'fd00::5', phase: 'Running' }),
+      ['6/tcp/8080 | none | fd00::5:80*'],
+    ],
+    [
+      'on the loopback alone',
+      pod({ containers: [{ ports: [{ containerPort: 80, hostPort: 8080, hostIP: '127.0.0.1' }] }] }),
+      ['127.0.0.1/tcp/8080 | none | 10.244.1.5:80*'],
+    ],
     [
       'on one address',
       pod({ containers: [{ ports: [{ containerPort: 53, hostPort: 53, hostIP: '192.0.2.1', protocol: 'UDP' }] }] }),
@@ -354,7 +368,7 @@ describe('planHostPorts', () => {
     [
       'of a sidecar',
       pod({ containers: [], initContainers: [{ ...containers[0], restartPolicy: 'Always' }] }),
-      ['4/tcp/8080 | none | 10.244.1.5:80*'],
+      ['4/tcp/8080 | none | 10.244.1.5:80*', '127.0.0.1/tcp/8080 | none | 10.244.1.5:80*'],
     ],
   ]
   for (const [name, given, expected] of cases)

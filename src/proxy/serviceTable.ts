@@ -169,25 +169,35 @@ export function planHostPorts(pod: Pod, nodeName: string): readonly Frontend[] {
     const sidecars = pod.spec.initContainers?.filter((container) => container.restartPolicy === 'Always') ?? []
     for (const port of [...sidecars, ...pod.spec.containers].flatMap((container) => container.ports ?? [])) {
       if (port.hostPort === undefined || port.hostPort === 0) continue
-      const hostAddress = port.hostIP === undefined ? undefined : canonicalIp(port.hostIP)
-      const isEveryAddress = hostAddress === undefined || hostAddress === '0.0.0.0' || hostAddress === '::'
-      if (!isEveryAddress && familyOf(hostAddress) !== family) continue
       const transport = (port.protocol ?? 'TCP').toLowerCase() as Transport
       const backend = { address, port: port.containerPort, local: true }
-      frontends.push({
-        key: frontendKey(isEveryAddress ? family : hostAddress, transport, port.hostPort),
-        owner,
-        age: `${pod.metadata.creationTimestamp ?? ''} ${owner}`,
-        family,
-        ...(isEveryAddress ? {} : { address: hostAddress }),
-        isClusterAddress: false,
-        transport,
-        port: port.hostPort,
-        masquerade: 'none',
-        inside: { backends: [backend], whenEmpty: 'refuse' },
-        ...(transport === 'udp' ? { serving: [backendName(backend)] } : {}),
-      })
+      for (const hostAddress of hostAddressesOf(port.hostIP, family)) {
+        frontends.push({
+          key: frontendKey(hostAddress ?? family, transport, port.hostPort),
+          owner,
+          age: `${pod.metadata.creationTimestamp ?? ''} ${owner}`,
+          family,
+          ...(hostAddress === undefined ? {} : { address: hostAddress }),
+          isClusterAddress: false,
+          transport,
+          port: port.hostPort,
+          masquerade: 'none',
+          inside: { backends: [backend], whenEmpty: 'refuse' },
+          ...(transport === 'udp' ? { serving: [backendName(backend)] } : {}),
+        })
+      }
     }
   }
   return frontends
+}
+
+/**
+ * Where a host port is open in a family; undefined is every address but those of the loopback. That of IPv4 is named beside it,
+ * for whoever asks on the node itself. The kernel leads nobody away from `::1`.
+ */
+function hostAddressesOf(hostIP: string | undefined, family: Family): readonly (string | undefined)[] {
+  const address = canonicalIp(hostIP ?? '')
+  if (address !== undefined && address !== '0.0.0.0' && address !== '::')
+    return familyOf(address) === family ? [address] : []
+  return family === 4 ? [undefined, '127.0.0.1'] : [undefined]
 }

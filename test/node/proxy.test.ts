@@ -142,6 +142,7 @@ describe('the service proxy', { skip: reasonToSkip }, () => {
     assert.deepEqual(await network.connect('other', 'tcp/10.89.250.11/8081'), ['pod2 10.89.250.1'])
     assert.equal((await network.connect('node', 'tcp/10.89.250.11/8081'))[0]!.split(' ')[0], 'pod2')
     assert.deepEqual(await network.connect('pod1', 'tcp/10.89.250.11/8081'), ['pod2 10.244.1.2'])
+    assert.match((await network.connect('node', 'tcp/127.0.0.1/8081'))[0]!, /^pod2 10\.244\.1\.1$/)
   })
 
   it('refuses at once what has no endpoints, and ports that a service does not have', async () => {

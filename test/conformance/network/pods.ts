@@ -34,8 +34,7 @@ export const podTests: readonly NetworkTest[] = [
     run: eachAnswers('udp', fromNode),
   },
   {
-    // The conformance test also asks at 127.0.0.1: see missing.ts.
-    name: 'pods on one node may have the same hostPort with another hostIP or protocol',
+    name: '[sig-network] HostPort validates that there is no conflict between pods with same hostPort but different hostIP and protocol',
     async run(stage) {
       const { node } = stage.servers[1]!
       const hostPort = 54_323
@@ -68,6 +67,7 @@ export const podTests: readonly NetworkTest[] = [
       await open('port-3', nodeAddress, 'UDP')
       await stage.look(
         [
+          `retry says port-1 http http://127.0.0.1:${hostPort}/`,
           `retry says port-2 http http://${nodeAddress}:${hostPort}/`,
           `retry says port-3 udp ${nodeAddress} ${hostPort}`,
         ].join('\n'),
