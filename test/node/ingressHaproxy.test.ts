@@ -62,7 +62,7 @@ function load(
         .end()
     })
   const all = Array.from({ length: clients }, async () => {
-    for (; !isOver; requests++) await one()
+    for (; !isOver && problems.length < 100; requests++) await one()
   })
   return async () => {
     isOver = true

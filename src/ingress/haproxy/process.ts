@@ -22,6 +22,7 @@ export interface ProcessOptions {
 
 const longestStartMs = 30_000
 const longestEndMs = 5_000
+const signalAgainMs = 3_000
 const pollMs = 5
 /** Of files that are not of one process. */
 const lasting: ReadonlySet<string> = new Set(['haproxy.pid', 'haproxy.log', 'master.sock', 'agent.sock'])
@@ -83,7 +84,7 @@ export class HaproxyProcess {
     this.#hasOldWorkers = wasRunning
     if (wasRunning) host.processes.kill(this.#master!.pid, 'SIGUSR2')
     else await this.#start()
-    await this.#untilServing()
+    await this.#untilServing(wasRunning)
     await this.#tidy(files)
   }
 
@@ -98,16 +99,27 @@ export class HaproxyProcess {
     await writePidFile(host.files, `${folder}/haproxy.pid`, started)
   }
 
-  /** A worker answers once it serves. */
-  async #untilServing(): Promise<void> {
-    const { clock } = this.#options.host
+  /**
+   * A worker answers once it serves, and its master once it heeds signals again: one that came while it made itself anew is
+   * lost, so it is sent once more.
+   */
+  async #untilServing(isReplaced: boolean): Promise<void> {
+    const { clock, processes } = this.#options.host
     const end = clock.now() + longestStartMs
+    let signalled = clock.now()
+    const answers = async (socket: string, question: string): Promise<boolean> =>
+      (await exchange(socket, question).catch(() => '')).trim() !== ''
     for (;;) {
-      const answer = await exchange(this.workerSocket, 'show version\n').catch(() => '')
-      if (answer.trim() !== '') return
+      if ((await answers(this.workerSocket, 'show version\n')) && (await answers(this.masterSocket, 'show proc\n')))
+        return
+      const now = clock.now()
       if (!this.isRunning) throw new Error(`HAProxy ended at its start: ${await this.#lastWords()}`)
-      if (clock.now() > end)
+      if (now > end)
         throw new Error(`HAProxy did not serve within ${longestStartMs / 1000} s: ${await this.#lastWords()}`)
+      if (isReplaced && now > signalled + signalAgainMs) {
+        signalled = now
+        processes.kill(this.#master!.pid, 'SIGUSR2')
+      }
       await clock.sleep(pollMs)
     }
   }
