@@ -117,6 +117,7 @@ describe('readCorefile', () => {
     ['. {\n  template IN A\n}', "Corefile:2 - Error during parsing: Unknown directive 'template'"],
     ['. {\n errors\n errors\n}', 'Corefile:3 - Error during parsing: errors: it is in this server block already'],
     ['.:5353 {\n}', "Corefile:1 - Error during parsing: '.:5353': questions come to port 53 only"],
+    ['"a\nb" {\n}', "'a\nb' is not a zone or name"],
     ['tls://. {\n}', "Corefile:1 - Error during parsing: 'tls://.': there is no tls here, only dns"],
     ['. {\n}\n. {\n}', 'Corefile:1 - Error during parsing: zone "." is in several server blocks'],
     ['. {\n forward .\n}', 'Corefile:2 - Error during parsing: forward: it needs a zone and servers'],

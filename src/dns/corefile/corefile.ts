@@ -78,7 +78,7 @@ const knownNames = plugins
 /** The zone of a key such as `.:53`, `dns://example.org` or `10.0.0.0/24`. */
 function readKey({ line }: Block, key: string): string {
   const at = { name: 'zone', line, words: [] }
-  const [, scheme = '', zone = '', port] = /^(?:([a-z]+):\/\/)?(.*?)(?::([^:/]*))?$/.exec(key)!
+  const [, scheme = '', zone = '', port] = /^(?:([a-z]+):\/\/)?([^]*?)(?::([^:/]*))?$/.exec(key)!
   if (scheme !== '' && scheme !== 'dns') throw new CorefileError(line, `'${key}': there is no ${scheme} here, only dns`)
   if (port !== undefined && readNumber(at, port, 1, 65_535) !== servedPort)
     throw new CorefileError(line, `'${key}': questions come to port ${servedPort} only`)
