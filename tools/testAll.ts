@@ -18,7 +18,10 @@ const together: readonly Step[] = [
 async function testAll(): Promise<number> {
   const checked = await runSteps(checkSteps, { atOnce: availableParallelism() })
   if (checked !== 0) return checked
-  const codes = await Promise.all([runSteps(real, { show: true }), runSteps(together, { giveWay: true })])
+  const codes = await Promise.all([
+    runSteps(real, { show: true, atOnce: real.length }),
+    runSteps(together, { giveWay: true }),
+  ])
   return codes.find((code) => code !== 0) ?? 0
 }
 

@@ -10,6 +10,7 @@ const mostBytes = 64 * 1024 * 1024
 export async function administratorClient(
   { host, roots }: Pick<Surroundings, 'host' | 'roots'>,
   { config }: Pick<ClusterRecord, 'config'>,
+  connectTimeout = 2_000,
 ): Promise<HttpClient> {
   const text = (await host.files.readText(clusterPaths(config.name, roots).kubeconfigFile))!
   const content = parseDocument(text).toJS() as {
@@ -26,7 +27,7 @@ export async function administratorClient(
       certificate: plain(user['client-certificate-data']),
       key: plain(user['client-key-data']),
     },
-    connectTimeout: 2_000,
+    connectTimeout,
   })
 }
 

@@ -117,7 +117,8 @@ function endOf(child: ChildProcess): Promise<Ended> {
 
 /** Speaks to a cluster's API server as its administrator, over a connection of its own. */
 export function administratorOf(cluster: string): Promise<HttpClient> {
-  return administratorClient({ host, roots }, { config: { ...defaultConfig, name: cluster } })
+  // Whoever takes so long to be connected is only slow: one that is dead refuses at once.
+  return administratorClient({ host, roots }, { config: { ...defaultConfig, name: cluster } }, 30_000)
 }
 
 export interface Answer {

@@ -120,7 +120,8 @@ export async function importSavedImages(
     batchBytes = 0
     if (lacking.length === 0) return
     const { bytes, names } = await mergeArchives(lacking.map((each) => each.bytes))
-    const merged = `${layout.placeFolder}/images.tar`
+    // Others may be giving the place images, too.
+    const merged = `${layout.placeFolder}/images-${process.pid}.tar`
     await host.files.write(merged, bytes)
     try {
       await importImages(host, place, [merged], signal)
