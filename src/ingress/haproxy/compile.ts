@@ -4,9 +4,9 @@
  * certificates) is kept apart from the text, because it can be changed without a new process.
  */
 import { createHash } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { affinityValue } from '#ingress/node/cookies.ts'
 import { encodedPath } from '#ingress/node/path.ts'
+import { isSameData } from '#ingress/node/sameData.ts'
 import type { Action, Certificate, Forward, Pool, Route, Routing, Rules, Server, ValueMatch } from '#ingress/routing.ts'
 import type { AgentRule } from './authenticationRules.ts'
 import { planMatching } from './matching.ts'
@@ -78,41 +78,45 @@ export function withServers(compiled: Compiled, before: Routing, after: Routing)
   const { pools: had, ...rest } = before
   const { pools: wanted, ...others } = after
   const keys = Object.keys(rest) as (keyof typeof rest)[]
-  if (!keys.every((key) => rest[key] === others[key] || isDeepStrictEqual(rest[key], others[key]))) return undefined
+  if (!keys.every((key) => isSameData(rest[key], others[key]))) return undefined
   if (had.size !== wanted.size) return undefined
   const changed = new Map<string, readonly ServerEntry[]>()
   for (const [name, pool] of wanted) {
     const old = had.get(name)
     if (old === pool) continue
-    if (old === undefined || !isDeepStrictEqual({ ...old, servers: [] }, { ...pool, servers: [] })) return undefined
-    if (!isDeepStrictEqual(old.servers, pool.servers)) changed.set(name, activeServers(pool))
+    if (old === undefined || !isSameData({ ...old, servers: [] }, { ...pool, servers: [] })) return undefined
+    if (!isSameData(old.servers, pool.servers)) changed.set(name, activeServers(pool))
   }
   if (changed.size === 0) return compiled
   const pools = new Map(compiled.pools)
-  const known = new Map<string, readonly ServerEntry[]>()
   for (const [section, served] of compiled.pools) {
     const servers = changed.get(served.pool) ?? served.servers
-    known.set(served.pool, servers)
     if (servers !== served.servers) pools.set(section, { ...served, servers })
   }
-  const cookies = cookieEntries(wanted, (pool) => known.get(pool.name) ?? activeServers(pool))
-  return { ...compiled, pools, cookies }
+  return { ...compiled, pools, cookies: cookieEntries(wanted) }
 }
 
 /** Live servers of pools with an affinity cookie. */
-function cookieEntries(
-  pools: ReadonlyMap<string, Pool>,
-  serversOf: (pool: Pool) => readonly ServerEntry[],
-): readonly MapEntry[] {
+function cookieEntries(pools: ReadonlyMap<string, Pool>): readonly MapEntry[] {
   return [...pools.values()].flatMap((pool) =>
-    pool.affinity === undefined ? [] : serversOf(pool).map(({ name }): MapEntry => [name, nameFor('pool', pool.name)]),
+    pool.affinity === undefined
+      ? []
+      : activeServers(pool).map(({ name }): MapEntry => [name, nameFor('pool', pool.name)]),
   )
 }
 
+/** What pools came to: those that stay are the same objects in each routing, and naming thousands of servers takes long. */
+const entriesOf = new WeakMap<Pool, readonly ServerEntry[]>()
+
 /** Those that get new requests: draining ones only when there are no others. */
-function activeServers({ name, servers }: Pool): readonly ServerEntry[] {
+function activeServers(pool: Pool): readonly ServerEntry[] {
+  const known = entriesOf.get(pool)
+  if (known !== undefined) return known
+  const { name, servers } = pool
   const staying = servers.filter(({ draining }) => !draining)
-  return serverEntries(name, staying.length > 0 ? staying : servers)
+  const entries = serverEntries(name, staying.length > 0 ? staying : servers)
+  entriesOf.set(pool, entries)
+  return entries
 }
 
 class Compilation {
@@ -124,7 +128,6 @@ class Compilation {
   readonly #agentRules = new Map<string, AgentRule>()
   readonly #left = new Map<string, string[]>()
   readonly #choices = new Map<string, readonly string[]>()
-  readonly #entriesOf = new Map<string, readonly ServerEntry[]>()
   #longestSilence = 60_000
 
   constructor(routing: Routing, options: CompileOptions) {
@@ -138,7 +141,7 @@ class Compilation {
     const fallbackSection = this.#orUnavailable('', () =>
       this.#outcome(fallback, {}, { owner: '', path: { kind: 'prefix', text: '/' } }, this.#context('')),
     )
-    const cookies = cookieEntries(pools, (pool) => this.#servers(pool))
+    const cookies = cookieEntries(pools)
     const { certificates, defaultCertificate } = this.#certificates()
     return {
       sections: this.#sections,
@@ -274,7 +277,7 @@ class Compilation {
       const lines = [...this.#admission(context, rules, source), ...forwardLines(context, rules, source, pool)]
       const section = this.#section(lines, {
         name,
-        servers: this.#servers(pool),
+        servers: activeServers(pool),
         options: serverOptions(context, pool),
       })
       sections.set(name, section)
@@ -333,14 +336,6 @@ class Compilation {
       `http-request set-var(txn.to) str(${end}) if ${isIt}`,
     ])
     return id
-  }
-
-  #servers(pool: Pool): readonly ServerEntry[] {
-    const known = this.#entriesOf.get(pool.name)
-    if (known !== undefined) return known
-    const entries = activeServers(pool)
-    this.#entriesOf.set(pool.name, entries)
-    return entries
   }
 
   #certificates(): Pick<Compiled, 'certificates' | 'defaultCertificate'> {

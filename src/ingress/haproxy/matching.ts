@@ -210,10 +210,11 @@ const sorted = (entries: readonly MapEntry[]): readonly MapEntry[] =>
 /** The rules that find `txn.to`, the section that answers a request. `folder` holds the maps. */
 export function matchingRules(matching: Matching, folder: string): readonly string[] {
   const { shards, conditional, suffixes, hasOneLabel } = matching
-  const find = (condition: string): string =>
-    `http-request set-var(txn.to) var(txn.class),concat(,txn.path,/\\x7f),map_beg(${folder}/paths.map)${condition}`
+  const find = (condition: string, host = 'class'): string =>
+    `http-request set-var(txn.to) var(txn.${host}),concat(,txn.path,/\\x7f),map_beg(${folder}/paths.map)${condition}`
   const missing = ' if !{ var(txn.to) -m found }'
-  const rules = ['http-request set-var(txn.class) var(txn.host)', find('')]
+  const isAskedAgain = shards.length > 0 || conditional.length > 0
+  const rules = isAskedAgain ? ['http-request set-var(txn.class) var(txn.host)', find('')] : [find('', 'host')]
   if (hasOneLabel)
     rules.push(
       `http-request set-var(txn.parent) var(txn.host),field(2,.,0)${missing}`,
@@ -226,7 +227,7 @@ export function matchingRules(matching: Matching, folder: string): readonly stri
       find(missing),
     )
   rules.push(`http-request set-var(txn.class) str(*)${missing}`, find(missing))
-  if (shards.length === 0 && conditional.length === 0) return rules
+  if (!isAskedAgain) return rules
   for (const shard of shards.keys())
     rules.push(
       `http-request set-var(txn.pattern) var(txn.class),concat(,txn.path),map_reg(${folder}/patterns-${shard}.map) if { var(txn.to) -m beg ?${shard}: }`,
