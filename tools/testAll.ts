@@ -5,7 +5,7 @@ import { nodeStep, runSteps, type Step } from './steps.ts'
 
 /** With real nodes, which are mostly waited for. */
 const real: readonly Step[] = [
-  nodeStep('tests on a real node', '--test', '--test-concurrency=2', 'test/node/**/*.test.ts'),
+  nodeStep('tests on a real node', '--test', '--test-concurrency=3', 'test/node/**/*.test.ts'),
   nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
 ]
 
@@ -18,10 +18,7 @@ const together: readonly Step[] = [
 async function testAll(): Promise<number> {
   const checked = await runSteps(checkSteps, { atOnce: availableParallelism() })
   if (checked !== 0) return checked
-  const codes = await Promise.all([
-    runSteps(real, { show: true, atOnce: real.length }),
-    runSteps(together, { giveWay: true }),
-  ])
+  const codes = await Promise.all([runSteps(real, { show: true }), runSteps(together, { giveWay: true })])
   return codes.find((code) => code !== 0) ?? 0
 }
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { placeLayout } from '#cluster/place/layout.ts'
 import { urlHost } from '#lib/net/ip.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
-import { host, machineMarks, newPerson, reasonToSkip, roots, run } from './faultsFixture.ts'
+import { host, machineMarks, newPerson, reasonToSkip, reasonToSkipLong, roots, run } from './faultsFixture.ts'
 
 const images = ['nginx', 'curl', 'busybox'].map((name) =>
   fileURLToPath(new URL(`../images/${name}.yaml`, import.meta.url)),
@@ -58,13 +58,19 @@ const workload = (policy: string): string => {
 const familyOf = (address: string): string => (address.includes(':') ? 'IPv6' : 'IPv4')
 
 const forms = [
-  { name: 'both families', cluster: 't-dual', ranges: '10.244.0.0/16,fd00:10:244::/56', families: ['IPv4', 'IPv6'] },
-  { name: 'IPv6 alone', cluster: 't-six', ranges: 'fd00:10:244::/56', families: ['IPv6'] },
+  {
+    name: 'both families',
+    cluster: 't-dual',
+    ranges: '10.244.0.0/16,fd00:10:244::/56',
+    families: ['IPv4', 'IPv6'],
+    skip: reasonToSkip,
+  },
+  { name: 'IPv6 alone', cluster: 't-six', ranges: 'fd00:10:244::/56', families: ['IPv6'], skip: reasonToSkipLong },
 ]
 
-describe('a cluster', { concurrency: 1, skip: reasonToSkip }, () => {
-  for (const { name, cluster, ranges, families } of forms) {
-    test(`of ${name}`, { timeout: 180_000 }, async () => {
+describe('a cluster', { concurrency: 1 }, () => {
+  for (const { name, cluster, ranges, families, skip } of forms) {
+    test(`of ${name}`, { skip, timeout: 180_000 }, async () => {
       await using person = await newPerson()
       const kubectl = await ensureKubectl((line) => console.error(line))
       const kube = async (...words: string[]): Promise<string> => {

@@ -22,6 +22,8 @@ export const host = systemHost(systemClock)
 export const roots = rootsFor(0, {})
 
 export const reasonToSkip = process.getuid?.() === 0 ? false : 'needs root'
+/** For what takes a minute and more, and is not the only one that shows what it shows. */
+export const reasonToSkipLong = reasonToSkip || (process.env['LONG_TESTS'] === '1' ? false : 'LONG_TESTS=1 runs it')
 
 /** How a command line ended and what it said. */
 export interface Ended {

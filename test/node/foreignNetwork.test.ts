@@ -10,7 +10,17 @@ import { fileURLToPath } from 'node:url'
 
 import { placeLayout } from '#cluster/place/layout.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
-import { host, machineMarks, newPerson, reasonToSkip, roots, run, until, type Person } from './faultsFixture.ts'
+import {
+  host,
+  machineMarks,
+  newPerson,
+  reasonToSkip,
+  reasonToSkipLong,
+  roots,
+  run,
+  until,
+  type Person,
+} from './faultsFixture.ts'
 
 const images = ['nginx', 'curl', 'busybox'].map((name) =>
   fileURLToPath(new URL(`../images/${name}.yaml`, import.meta.url)),
@@ -107,7 +117,7 @@ const machineFolders = async (): Promise<readonly boolean[]> =>
   )
 
 describe('network plugins of others', { concurrency: 1, skip: reasonToSkip }, () => {
-  test('take over new pods of a node, and give way again', { timeout: 180_000 }, async () => {
+  test('take over new pods of a node, and give way again', { skip: reasonToSkipLong, timeout: 180_000 }, async () => {
     const cluster = 't-foreign'
     const { cniFolder } = placeLayout(cluster, 'worker', roots)
     await using person = await newPerson()

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 import { placeLayout } from '#cluster/place/layout.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
-import { host, machineMarks, newPerson, reasonToSkip, roots, run, until } from './faultsFixture.ts'
+import { host, machineMarks, newPerson, reasonToSkipLong, roots, run, until } from './faultsFixture.ts'
 
 const cluster = 't-join'
 const images = ['nginx', 'curl', 'busybox'].map((name) =>
@@ -38,7 +38,7 @@ const workload = JSON.stringify({
   },
 })
 
-test('workers join a cluster that is there, and leave it', { skip: reasonToSkip, timeout: 240_000 }, async () => {
+test('workers join a cluster that is there, and leave it', { skip: reasonToSkipLong, timeout: 240_000 }, async () => {
   await using person = await newPerson()
   const kubectl = await ensureKubectl((line) => console.error(line))
   const kube = async (...words: string[]): Promise<string> => {

@@ -15,8 +15,8 @@ const waitingAtOnce = 12
 /** How many conformance tests of the network play beside them. */
 const conformanceAtOnce = 4
 
-/** Sessions that take minutes play only with `LONG_SESSIONS=1`. */
-const files = readSessions().filter(({ session }) => !session.long || process.env['LONG_SESSIONS'] === '1')
+/** Sessions that take minutes play only with `LONG_TESTS=1`. */
+const files = readSessions().filter(({ session }) => !session.long || process.env['LONG_TESTS'] === '1')
 
 describe('sessions', { concurrency: 1 }, () => {
   let cluster: TestCluster | undefined
