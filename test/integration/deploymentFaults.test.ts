@@ -129,7 +129,7 @@ test('a Deployment is created, rolled, scaled and undone through every fault', a
         return here.length > most || ready < least ? `${here.length} pods, ${ready} ready` : undefined
       },
     },
-    faultStride(41),
+    faultStride(97),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })

@@ -127,7 +127,7 @@ test('jobs count each of their pods once through every fault', async (t) => {
       ],
       wrong: excess,
     },
-    faultStride(37),
+    faultStride(89),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })
@@ -175,7 +175,7 @@ test('cron jobs make each job once through every fault', async (t) => {
       ],
       wrong: ({ all }) => (all(jobs).length > 4 ? `${all(jobs).length} jobs` : undefined),
     },
-    faultStride(7),
+    faultStride(17),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })

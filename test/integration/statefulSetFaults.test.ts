@@ -132,7 +132,7 @@ test('a StatefulSet is created, rolled, scaled and undone through every fault', 
       ],
       wrong: brokenOrder,
     },
-    faultStride(37),
+    faultStride(89),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })
@@ -190,7 +190,7 @@ test('claims of a StatefulSet come and go with its pods through every fault', as
         },
       ],
     },
-    faultStride(17),
+    faultStride(41),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })
@@ -253,7 +253,7 @@ test('a DaemonSet is created, rolled, kept from a node and undone through every 
         return crowd > 1 || ready < least ? `${ready} ready, ${crowd} on a node` : undefined
       },
     },
-    faultStride(31),
+    faultStride(71),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })

@@ -106,7 +106,7 @@ test('claims and volumes come together once, and apart again, through every faul
         },
       ],
     },
-    faultStride(11),
+    faultStride(29),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })
@@ -155,7 +155,7 @@ test('directories are made once for each claim, and go with it, through every fa
         },
       ],
     },
-    faultStride(11),
+    faultStride(29),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })

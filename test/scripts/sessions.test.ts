@@ -10,7 +10,7 @@ import { readSessions } from './readSessions.ts'
 import type { Session } from './session.ts'
 
 /** How many sessions play at once: those that mostly wait cost little. */
-const busyAtOnce = 4
+const busyAtOnce = 6
 const waitingAtOnce = 12
 /** How many conformance tests of the network play beside them. */
 const conformanceAtOnce = 4
