@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { constants, setPriority } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -22,8 +21,6 @@ export interface RunOptions {
   readonly show?: boolean
   /** How many steps run at the same time; one when absent. */
   readonly atOnce?: number
-  /** Leaves the processor to whatever else wants it. */
-  readonly giveWay?: boolean
   /** Added to the environment of every step. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -56,7 +53,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions = {})
 
 function runStep(
   command: Step['command'],
-  { show = false, giveWay = false, environment = {} }: RunOptions,
+  { show = false, environment = {} }: RunOptions,
 ): Promise<{ code: number; output: string }> {
   const [program, ...args] = command
   const path = [join(root, 'node_modules', '.bin'), dirname(process.execPath), process.env['PATH']].join(delimiter)
@@ -66,7 +63,6 @@ function runStep(
       env: { ...process.env, PATH: path, ...environment },
       stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
     })
-    if (giveWay && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
     const pieces: Buffer[] = []
     child.stdout?.on('data', (piece: Buffer) => pieces.push(piece))
     child.stderr?.on('data', (piece: Buffer) => pieces.push(piece))

@@ -9,17 +9,18 @@ const real: readonly Step[] = [
   nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
 ]
 
-/** In simulated time, so that they may be slow: they take what the real nodes leave of the processor. */
+/** In simulated time. Beside real nodes they would take the processor from agents, which are in sessions of their own. */
 const together: readonly Step[] = [
   nodeStep('tests of the parts together, first half', 'tools/testUnit.ts', '--slow', '--shard', '1/2'),
   nodeStep('tests of the parts together, second half', 'tools/testUnit.ts', '--slow', '--shard', '2/2'),
 ]
 
 async function testAll(): Promise<number> {
-  const checked = await runSteps(checkSteps, { atOnce: availableParallelism() })
-  if (checked !== 0) return checked
-  const codes = await Promise.all([runSteps(real, { show: true }), runSteps(together, { giveWay: true })])
-  return codes.find((code) => code !== 0) ?? 0
+  for (const steps of [checkSteps, together]) {
+    const code = await runSteps(steps, { atOnce: availableParallelism() })
+    if (code !== 0) return code
+  }
+  return runSteps(real, { show: true })
 }
 
 process.exitCode = await testAll()
