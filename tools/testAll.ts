@@ -5,7 +5,7 @@ import { nodeStep, runSteps, type Step } from './steps.ts'
 
 /** With real nodes, which are mostly waited for. */
 const real: readonly Step[] = [
-  nodeStep('tests on a real node', '--test', '--test-concurrency=3', 'test/node/**/*.test.ts'),
+  nodeStep('tests on a real node', '--test', '--test-concurrency=4', 'test/node/**/*.test.ts'),
   nodeStep('sessions with the real kubectl', '--test', '--test-concurrency=2', 'test/scripts/**/*.test.ts'),
 ]
 

@@ -17,9 +17,10 @@ describe('the kernel answers for exactly what is wanted', () => {
           'neigh replace proxy 2001:db8::7 dev eth0',
         ],
         arrived: ['192.0.2.7', '2001:db8::7'],
+        gone: [],
       },
     ],
-    ['nothing changes', ['192.0.2.7'], ['192.0.2.7'], ['192.0.2.7'], { commands: [], arrived: [] }],
+    ['nothing changes', ['192.0.2.7'], ['192.0.2.7'], ['192.0.2.7'], { commands: [], arrived: [], gone: [] }],
     [
       'an address goes',
       ['192.0.2.7', '2001:db8::7'],
@@ -33,6 +34,7 @@ describe('the kernel answers for exactly what is wanted', () => {
           'route delete 2001:db8::7/128 dev k8ts-lb protocol 89',
         ],
         arrived: [],
+        gone: ['192.0.2.7', '2001:db8::7'],
       },
     ],
     [
@@ -40,9 +42,9 @@ describe('the kernel answers for exactly what is wanted', () => {
       ['192.0.2.7'],
       [],
       ['192.0.2.7'],
-      { commands: ['neigh replace proxy 192.0.2.7 dev eth0'], arrived: ['192.0.2.7'] },
+      { commands: ['neigh replace proxy 192.0.2.7 dev eth0'], arrived: ['192.0.2.7'], gone: [] },
     ],
-    ['what others answer for stays', [], ['192.0.2.99'], [], { commands: [], arrived: [] }],
+    ['what others answer for stays', [], ['192.0.2.99'], [], { commands: [], arrived: [], gone: [] }],
   ]
   for (const [name, routes, answered, wanted, expected] of rows) {
     test(name, () => {

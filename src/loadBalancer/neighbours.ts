@@ -23,10 +23,11 @@ export interface NeighbourState {
   readonly answered: ReadonlySet<string>
 }
 
-/** Lines for `ip`, and the addresses that were somewhere else before. */
+/** Lines for `ip`, the addresses that were somewhere else before, and those that are somewhere else from now on. */
 export interface NeighbourPlan {
   readonly commands: readonly string[]
   readonly arrived: readonly string[]
+  readonly gone: readonly string[]
 }
 
 const isIpv6 = (address: string): boolean => address.includes(':')
@@ -39,8 +40,10 @@ export function planNeighbours(
 ): NeighbourPlan {
   const commands: string[] = []
   const arrived: string[] = []
+  const gone: string[] = []
   for (const address of routes) {
     if (wanted.has(address)) continue
+    gone.push(address)
     if (answered.has(address)) commands.push(`neigh delete proxy ${address} dev ${device}`)
     commands.push(`route delete ${hostRoute(address)}`)
   }
@@ -49,7 +52,7 @@ export function planNeighbours(
     if (!answered.has(address)) commands.push(`neigh replace proxy ${address} dev ${device}`)
     if (!routes.has(address) || !answered.has(address)) arrived.push(address)
   }
-  return { commands, arrived }
+  return { commands, arrived, gone }
 }
 
 const hostRoute = (address: string): string =>
@@ -86,8 +89,10 @@ export class Neighbours {
     const isPresent = (await this.#readLinks(signal)).some(({ ifname }) => ifname === addressLink)
     if (wanted.size === 0 && !isPresent) return []
     const device = await this.#prepare(wanted, isPresent, signal)
-    const { commands, arrived } = planNeighbours(await this.#readState(device, signal), wanted, device)
+    const { commands, arrived, gone } = planNeighbours(await this.#readState(device, signal), wanted, device)
     await this.#ip.batch(commands, signal)
+    // Who asked while the next node answered already and this one still did may have heard this one last.
+    if (gone.length > 0) await this.#forget(gone, signal)
     if (arrived.length > 0) await this.#tell(arrived, device, signal)
     return arrived
   }
@@ -147,11 +152,20 @@ export class Neighbours {
     return found
   }
 
-  /** Neighbours that remember where an address was learn that it moved; one that does not hear it finds out later by itself. */
-  async #tell(addresses: readonly string[], device: string, signal: AbortSignal): Promise<void> {
+  async #forget(addresses: readonly string[], signal: AbortSignal): Promise<void> {
     const { forget, report } = this.#options
     try {
       await forget?.(addresses, signal)
+    } catch (error) {
+      if (!signal.aborted) report?.('Neighbours that are in reach are not made to forget where addresses were', error)
+    }
+  }
+
+  /** Neighbours that remember where an address was learn that it moved; one that does not hear it finds out later by itself. */
+  async #tell(addresses: readonly string[], device: string, signal: AbortSignal): Promise<void> {
+    const { report } = this.#options
+    await this.#forget(addresses, signal)
+    try {
       const isLenient = await this.#run(['sysctl', '-n', nonlocal], signal)
       // A sender must have the address that it tells of, unless the kernel is told otherwise.
       await this.#run(['sysctl', '-qw', `${nonlocal}=1`], signal)

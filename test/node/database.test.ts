@@ -7,14 +7,14 @@ import { findProcessesInside } from '#cluster/place/place.ts'
 import { placeLayout } from '#cluster/place/layout.ts'
 import { findNodeProcess } from '#cluster/processes.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
-import { host, newPerson, reasonToSkip, roots, run } from './faultsFixture.ts'
+import { host, newPerson, reasonToSkipLong, roots, run } from './faultsFixture.ts'
 
 const cluster = 't-database'
 const example = fileURLToPath(new URL('../../examples/database', import.meta.url))
 
 test(
   'a database keeps every row it acknowledged through kills, deletions and a drained node',
-  { skip: reasonToSkip, timeout: 300_000 },
+  { skip: reasonToSkipLong, timeout: 300_000 },
   async () => {
     await using person = await newPerson()
     const kubectl = await ensureKubectl((line) => console.error(line))

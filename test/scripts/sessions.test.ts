@@ -10,10 +10,10 @@ import { readSessions } from './readSessions.ts'
 import type { Session } from './session.ts'
 
 /** How many sessions play at once: those that mostly wait cost little. */
-const busyAtOnce = 6
+const busyAtOnce = 4
 const waitingAtOnce = 12
 /** How many conformance tests of the network play beside them. */
-const conformanceAtOnce = 4
+const conformanceAtOnce = 2
 
 /** Sessions that take minutes play only with `LONG_TESTS=1`. */
 const files = readSessions().filter(({ session }) => !session.long || process.env['LONG_TESTS'] === '1')
