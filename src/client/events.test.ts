@@ -176,6 +176,38 @@ test('a server that is away gets the event later; one that refuses gets it never
   )
 })
 
+test('an event that the server cannot take now keeps no other one', async () => {
+  await withWriter(
+    async ({ clock, recorder, requests, reported }) => {
+      recorder.record(about, note('one'))
+      recorder.record(about, note('two'))
+      await clock.advance('1s')
+      assert.deepEqual(requests.map(inShort), ['POST 1 one', 'POST 1 two'])
+      await clock.advance('10s')
+      assert.deepEqual(requests.map(inShort).slice(2), ['POST 1 one'])
+      assert.deepEqual(reported, [])
+    },
+    (_request, count) => (count === 1 ? unavailable('busy') : undefined),
+  )
+})
+
+test('while the server is away nothing that is recorded gets lost', async () => {
+  let isAway = true
+  await withWriter(
+    async ({ clock, recorder, requests, reported }) => {
+      const messages = Array.from({ length: 300 }, (_, index) => `event ${index}`)
+      for (const [index, message] of messages.entries()) recorder.record({ ...about, name: `p${index}` }, note(message))
+      await clock.advance('15s')
+      isAway = false
+      requests.length = 0
+      await clock.advance('1m')
+      assert.deepEqual(requests.map(({ body }) => (body as Event).message).toSorted(), messages.toSorted())
+      assert.deepEqual(reported, [])
+    },
+    () => (isAway ? unavailable('away') : undefined),
+  )
+})
+
 test('a count of an event that has vanished becomes a new event', async () => {
   await withWriter(
     async ({ clock, recorder, requests }) => {

@@ -26,7 +26,10 @@ export interface EventRecorder {
   ): void
 }
 
-/** Writes the events of all components of a process, in order, without holding them up. */
+/**
+ * Writes the events of all components of a process without holding them up: in order, but for those that the server could not
+ * take at first, which are tried again beside the others.
+ */
 export interface EventWriter {
   recorder(component: string, host?: string): EventRecorder
   /** Writes until the signal aborts; what is recorded before waits. */
@@ -44,6 +47,8 @@ export interface EventWriterOptions {
 const mostWaiting = 1000
 const retryEvery = 10_000
 const mostTries = 12
+/** So many wait at once to be tried again. */
+const mostRetried = 200
 
 /** Names an object for an event. */
 export function referenceTo<T extends KubeObject>(
@@ -124,6 +129,7 @@ export function eventWriter(options: EventWriterOptions): EventWriter {
     }),
     async run(signal) {
       const onAbort = (): void => wake()
+      const retried = new Set<Promise<void>>()
       signal.addEventListener('abort', onAbort, { once: true })
       while (!signal.aborted) {
         const event = waiting.shift()
@@ -135,32 +141,53 @@ export function eventWriter(options: EventWriterOptions): EventWriter {
           continue
         }
         const correlated = correlator.correlate(event)
-        if (correlated.do !== 'drop') await writeEvent(correlated)
+        if (correlated.do === 'drop') continue
+        const failure = await tryWrite(correlated)
+        if (failure === undefined) continue
+        if (!mayPass(failure.error)) {
+          options.report?.('Cannot write an event', failure.error)
+          continue
+        }
+        // One that the server cannot take now must not keep the others for ten seconds.
+        const retry = tryAgain(correlated).finally(() => retried.delete(retry))
+        retried.add(retry)
+        // So many fail only when the server is away: then all that is recorded waits for it.
+        if (retried.size >= mostRetried) await Promise.race(retried)
       }
       signal.removeEventListener('abort', onAbort)
+      await Promise.all(retried)
 
-      async function writeEvent(correlated: { do: 'create' | 'count'; event: Event }): Promise<void> {
+      /** Nothing when it is written, or when nobody waits for that any more. */
+      async function tryWrite(correlated: Writing): Promise<{ readonly error: unknown } | undefined> {
+        try {
+          correlator.written(await writeOnce(client, correlated, signal))
+        } catch (error) {
+          if (!signal.aborted) return { error }
+        }
+        return undefined
+      }
+
+      async function tryAgain(correlated: Writing): Promise<void> {
         for (let tried = 1; !signal.aborted; tried++) {
-          try {
-            correlator.written(await writeOnce(client, correlated, signal))
-            return
-          } catch (error) {
-            if (signal.aborted) return
-            // What the server refuses (a namespace that ends, no permission) it will refuse again.
-            if (!mayPass(error) || tried >= mostTries) return options.report?.('Cannot write an event', error)
-            await clock.sleep(jittered(random, retryEvery, tried === 1 ? 0 : 0.2), signal).catch(() => {})
-          }
+          await clock.sleep(jittered(random, retryEvery, tried === 1 ? 0 : 0.2), signal).catch(() => {})
+          if (signal.aborted) return
+          const failure = await tryWrite(correlated)
+          if (failure === undefined) return
+          // What the server refuses (a namespace that ends, no permission) it will refuse again.
+          if (!mayPass(failure.error) || tried + 1 >= mostTries)
+            return options.report?.('Cannot write an event', failure.error)
         }
       }
     },
   }
 }
 
-async function writeOnce(
-  client: Client,
-  { do: what, event }: { do: 'create' | 'count'; event: Event },
-  signal: AbortSignal,
-): Promise<Event> {
+interface Writing {
+  readonly do: 'create' | 'count'
+  readonly event: Event
+}
+
+async function writeOnce(client: Client, { do: what, event }: Writing, signal: AbortSignal): Promise<Event> {
   if (what === 'count') {
     const body: Partial<Event> = {}
     if (event.count !== undefined) body.count = event.count

@@ -50,7 +50,7 @@ export type HostMatch =
   /** What stands before `.name`: exactly one label (Ingress) or one or more (Gateway API). */
   | { readonly kind: 'wildcard'; readonly name: string; readonly labels: 'one' | 'some' }
 
-/** On the path as it was sent, without the query. */
+/** On the path without the query, once needless escapes, dot segments and doubled slashes are gone from it. */
 export type PathMatch =
   | { readonly kind: 'exact'; readonly path: string }
   /** By whole elements: `/a` matches `/a`, `/a/` and `/a/b`, not `/ab`. Without a final slash, but for the root. */

@@ -1,5 +1,6 @@
-/** The words for nft: a ruleset or a difference as text, and the kernel's listing back as elements. */
+/** The words for nft: a ruleset or a difference as text, and what a listing of the kernel means for services. */
 import { safeTextBytes } from '#lib/host/nft.ts'
+import type { TableListing } from '#lib/host/nftTable.ts'
 
 import { wordsOf } from './chains.ts'
 import type { Chains } from './chains.ts'
@@ -132,40 +133,8 @@ function renderElements(verb: 'add' | 'delete', table: string, elements: readonl
   return [...bySet].map(([set, texts]) => `${verb} element ${table} ${set} { ${texts.join(', ')} }`)
 }
 
-/** What the kernel says that a table holds. */
-export interface Listing {
-  /** By set, also those that are not ours. */
-  readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>
-  /** The text of each chain, as nft prints it. */
-  readonly chains: ReadonlyMap<string, string>
-}
-
-/** Reads what `nft list table` prints, with marks as decimal numbers as this file writes them. */
-export function readListing(text: string): Listing {
-  const elements = new Map<string, ReadonlyMap<string, string>>()
-  const chains = new Map<string, string>()
-  for (const [, kind, name, body] of text.matchAll(/^\t(map|set|chain) (\S+) \{\n([\s\S]*?)^\t\}$/gm)) {
-    if (kind === 'chain') {
-      chains.set(name!, body!)
-      continue
-    }
-    const entries = new Map<string, string>()
-    const list = /elements = \{([^}]*)\}/.exec(body!)?.[1] ?? ''
-    for (const entry of list.split(',')) {
-      if (entry.trim() === '') continue
-      const [key, value = ''] = entry
-        .trim()
-        .replaceAll(/0x[0-9a-f]{8}/g, (digits) => String(Number(digits)))
-        .split(' : ')
-      entries.set(key!, value)
-    }
-    elements.set(name!, entries)
-  }
-  return { elements, chains }
-}
-
 /** The remembered clients of a listing whose connections still go to one of these frontends, with affinity. */
-export function readRemembered(listing: Listing, frontends: Iterable<Frontend>): readonly RememberedClient[] {
+export function readRemembered(listing: TableListing, frontends: Iterable<Frontend>): readonly RememberedClient[] {
   const wanted = new Map<string, number>()
   for (const frontend of frontends) {
     if (frontend.affinitySeconds === undefined) continue
@@ -199,7 +168,7 @@ function readSeconds(text: string): number {
  * when they were known to be right: nft prints rules in words of its own, so only a change of them can be seen.
  */
 export function findDifference(
-  listing: Listing,
+  listing: TableListing,
   rules: Ruleset,
   generation: number,
   chainTexts: ReadonlyMap<string, string>,

@@ -3,7 +3,8 @@ import { safeTextBytes } from '#lib/host/nft.ts'
 import type { Nft } from '#lib/host/nft.ts'
 
 import type { Family } from './frontend.ts'
-import { findDifference, readListing, readRemembered, renderDifference, renderTable, tableName } from './nftText.ts'
+import { readTable } from '#lib/host/nftTable.ts'
+import { findDifference, readRemembered, renderDifference, renderTable, tableName } from './nftText.ts'
 import type { Difference, Ruleset } from './ruleset.ts'
 
 /** What came of applying a ruleset. */
@@ -75,7 +76,7 @@ export class NftablesTable {
     const text = await this.#nft.describe(this.#id, signal)
     // Something was applied in the meantime: what was read is of no use.
     if (this.#rules === undefined || this.#turns !== turns) return undefined
-    const listing = text === undefined ? undefined : readListing(text)
+    const listing = text === undefined ? undefined : readTable(text)
     const problem =
       listing === undefined ? 'the table has gone' : findDifference(listing, rules, this.#generation, this.#chainTexts)
     if (problem !== undefined) this.#rules = undefined
@@ -115,7 +116,7 @@ export class NftablesTable {
   async #replace(rules: Ruleset, signal: AbortSignal | undefined): Promise<void> {
     const read = async (kind: 'set' | 'map', name: string) => {
       const text = await this.#nft.describe({ ...this.#id, only: { kind, name } }, signal)
-      return text === undefined ? undefined : readListing(text)
+      return text === undefined ? undefined : readTable(text)
     }
     const [clients, found] = await Promise.all([read('map', 'affinity'), read('set', 'generation')])
     const remembered = clients === undefined ? [] : readRemembered(clients, rules.frontends.values())

@@ -7,7 +7,8 @@ import { countSetsAndChains, maxSetsAndChains, safeTextBytes } from '#lib/host/n
 
 import type { Backend, Family, Frontend, FrontendChange } from './frontend.ts'
 import { memoryNft } from './memoryNft.ts'
-import { readListing, readRemembered, renderDifference, renderTable as renderPieces } from './nftText.ts'
+import { readTable } from '#lib/host/nftTable.ts'
+import { readRemembered, renderDifference, renderTable as renderPieces } from './nftText.ts'
 import { maxDispatchChains, Ruleset } from './ruleset.ts'
 import { numberBackends, setNames } from './sets.ts'
 
@@ -227,11 +228,11 @@ describe('a change of rules', () => {
   })
 })
 
-describe('readListing', () => {
+describe('readTable of a table of services', () => {
   const listed = async (rules: Ruleset) => {
     const nft = memoryNft()
     await nft.apply(renderPieces(rules, 7))
-    return readListing((await nft.describe({ family: 'ip', name: 'k8ts-services' }))!)
+    return readTable((await nft.describe({ family: 'ip', name: 'k8ts-services' }))!)
   }
   it('reads back what was written', async () => {
     const rules = rulesOf(everything)
@@ -241,7 +242,7 @@ describe('readListing', () => {
     assert.deepEqual(listing.elements.get('generation'), new Map([['7', '']]))
   })
   it('reads what the real nft prints', () => {
-    const listing = readListing(readFileSync(new URL('testdata/listing.txt', import.meta.url), 'utf8'))
+    const listing = readTable(readFileSync(new URL('testdata/listing.txt', import.meta.url), 'utf8'))
     assert.deepEqual(Object.fromEntries([...listing.elements].map(([name, set]) => [name, Object.fromEntries(set)])), {
       vips: { '10.96.1.2 . tcp . 80': 'goto c_vip_others_2_10800s' },
       vip_backends: {

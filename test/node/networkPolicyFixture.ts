@@ -8,17 +8,13 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
-import type { KubeObject, Resource } from '#api/resource.ts'
-import type { Client, Selection } from '#client/client.ts'
-import { WatchedInformer } from '#client/informer.ts'
-import type { Informers } from '#client/informers.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { readTable } from '#lib/host/nftTable.ts'
 import { runChecked } from '#lib/host/process.ts'
 import { createLogger } from '#lib/log.ts'
-import { seededRandom } from '#lib/random.ts'
 import { networkPolicyComponent } from '#networkPolicy/networkPolicy.ts'
+import { handFedInformers } from './handFedInformers.ts'
 
 export const host = systemHost(systemClock)
 
@@ -92,22 +88,6 @@ const agentScript = `
     console.log(JSON.stringify({ id: task.id, result }))
   }).on('close', () => process.exit())
 `
-
-/** Informers that a test fills by hand. */
-export function handFedInformers() {
-  const made = new Map<string, WatchedInformer<KubeObject>>()
-  const of = <T extends KubeObject>(resource: Resource<T>, selection: Selection = {}) => {
-    const key = `${resource.plural} ${selection.fieldSelector ?? ''}`
-    let informer = made.get(key)
-    if (informer === undefined) {
-      const options = { client: {} as Client, clock: systemClock, random: seededRandom(1) }
-      informer = new WatchedInformer({ ...options, resource: resource as unknown as Resource, selection })
-      made.set(key, informer)
-    }
-    return informer as unknown as WatchedInformer<T>
-  }
-  return { of, shared: { of, release: () => {} } as unknown as Informers }
-}
 
 export interface Attempt {
   readonly from: string

@@ -6,7 +6,7 @@ import type { Service } from '#api/core/v1/service.ts'
 import type { EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import type { Frontend } from '#proxy/frontend.ts'
 import { NftablesTable } from '#proxy/nftables.ts'
-import { readListing } from '#proxy/nftText.ts'
+import { readTable } from '#lib/host/nftTable.ts'
 import { Ruleset } from '#proxy/ruleset.ts'
 import { planFrontends } from '#proxy/serviceTable.ts'
 import { FedProxy, host, httpPort as http, ProxyNetwork, service, slice, until } from './proxyFixture.ts'
@@ -262,7 +262,7 @@ describe('the service proxy', { skip: reasonToSkip }, () => {
     assert.deepEqual(await apply('10.244.1.2'), { kind: 'whole' })
     assert.equal(await kernel.verify(), undefined)
     const text = await host.nft(network.file('pod2')).describe({ family: 'ip', name: 'k8ts-services' })
-    const remembered = [...readListing(text!).elements.get('affinity')!]
+    const remembered = [...readTable(text!).elements.get('affinity')!]
     assert.match(remembered[0]![0], /^10\.244\.1\.9 \. 10\.96\.0\.7 \. tcp \. 80 expires 3m1\ds/)
     await kernel.remove()
     assert.deepEqual(await host.nft(network.file('pod2')).tables(), [])

@@ -13,18 +13,14 @@ import type { Service } from '#api/core/v1/service.ts'
 import { services } from '#api/core/v1/service.ts'
 import type { EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
-import type { KubeObject, Resource } from '#api/resource.ts'
-import type { Client, Selection } from '#client/client.ts'
-import { WatchedInformer } from '#client/informer.ts'
-import type { Informers } from '#client/informers.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
 import { createLogger } from '#lib/log.ts'
-import { seededRandom } from '#lib/random.ts'
-import { readListing } from '#proxy/nftText.ts'
+import { readTable } from '#lib/host/nftTable.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import type { ProxyOptions } from '#proxy/proxy.ts'
+import { handFedInformers } from './handFedInformers.ts'
 
 export const host = systemHost(systemClock)
 
@@ -105,22 +101,6 @@ export interface LoadResult {
   readonly failures: Readonly<Record<string, number>>
   /** How often each server answered. */
   readonly answers: Readonly<Record<string, number>>
-}
-
-/** Informers that a test fills by hand. */
-export function handFedInformers() {
-  const made = new Map<string, WatchedInformer<KubeObject>>()
-  const of = <T extends KubeObject>(resource: Resource<T>, selection: Selection = {}) => {
-    const key = `${resource.plural} ${selection.fieldSelector ?? ''}`
-    let informer = made.get(key)
-    if (informer === undefined) {
-      const options = { client: {} as Client, clock: systemClock, random: seededRandom(1) }
-      informer = new WatchedInformer({ ...options, resource: resource as unknown as Resource, selection })
-      made.set(key, informer)
-    }
-    return informer as unknown as WatchedInformer<T>
-  }
-  return { of, shared: { of } as unknown as Informers }
 }
 
 let revision = 1
@@ -230,7 +210,7 @@ export class ProxyNetwork implements AsyncDisposable {
   }
 
   async listing(family: 'ip' | 'ip6' = 'ip') {
-    return readListing((await host.nft(this.file('node')).describe({ family, name: 'k8ts-services' })) ?? '')
+    return readTable((await host.nft(this.file('node')).describe({ family, name: 'k8ts-services' })) ?? '')
   }
 
   async generation(family: 'ip' | 'ip6' = 'ip'): Promise<number> {
@@ -238,7 +218,7 @@ export class ProxyNetwork implements AsyncDisposable {
     const text = await host.nft(this.file('node')).describe({ family, name: 'k8ts-services', only })
     return Number(
       [
-        ...(readListing(text ?? '')
+        ...(readTable(text ?? '')
           .elements.get('generation')
           ?.keys() ?? []),
       ][0] ?? 0,

@@ -5,7 +5,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { RuntimeError, type ContainerRuntime } from '../runtime/containerRuntime.ts'
 import { ImagePuller } from './imagePuller.ts'
-import { credentialsFor, registryOf } from './pullSecrets.ts'
+import { credentialsFor, hubInCredentials, registryOf } from './pullSecrets.ts'
 
 const pod: Pod = {
   apiVersion: 'v1',
@@ -96,7 +96,7 @@ test('pull secrets open the registries they name', () => {
     'r:5000',
   ])
   const auths = {
-    'https://index.docker.io/v1/': { auth: Buffer.from('hub:pw:x').toString('base64') },
+    [`https://${hubInCredentials}/v1/`]: { auth: Buffer.from('hub:pw:x').toString('base64') },
     '*.example.com': { username: 'u', password: 'p' },
     'quay.io/team': { identitytoken: 't' },
   }

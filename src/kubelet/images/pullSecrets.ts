@@ -46,14 +46,17 @@ function entriesOf(data: Readonly<Record<string, string>> | undefined): Readonly
   return {}
 }
 
-/** `https://index.docker.io/v1/` is Docker Hub; `*.example.com` matches one label; a path narrows the match. */
+/** How credential files name Docker Hub, as an address that ends with `/v1/`. */
+export const hubInCredentials = 'index.docker.io'
+
+/** `*.example.com` matches one label; a path narrows the match. */
 function isFor(server: string, image: string): boolean {
   const [host = '', ...path] = server
     .replace(/^https?:\/\//, '')
     .replace(/\/v[12]\/?$/, '')
     .split('/')
   const registry = registryOf(image)
-  const isHub = host === 'index.docker.io' || host === 'registry-1.docker.io' || host === 'docker.io'
+  const isHub = host === hubInCredentials || host === 'registry-1.docker.io' || host === 'docker.io'
   if (isHub) return registry === 'docker.io'
   const wanted = host.split('.')
   const actual = registry.split('.')
