@@ -1,10 +1,11 @@
 // The real kubectl for tests: finds every version on this machine, or installs Debian's package when there is none.
 // Alone: `node tools/kubectl.ts [--all]` prints the newest (or all) as `VERSION PATH`.
 // `KUBECTL` (programs, with `:` between them) says which to use instead of what is found.
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readdirSync, realpathSync } from 'node:fs'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { ensureInstalled } from './programs.ts'
 
 /** One kubectl program. */
 export interface Kubectl {
@@ -68,16 +69,7 @@ export function describeKubectls(found: readonly Kubectl[]): string {
 
 /** The newest kubectl of this machine; installs one when there is none and says so line by line. */
 export async function ensureKubectl(report: (line: string) => void): Promise<Kubectl> {
-  const [newest] = await findKubectls()
-  if (newest !== undefined) return newest
-  if (process.getuid?.() !== 0) {
-    throw new Error('There is no kubectl, and installing it needs root: "sudo apt-get install kubernetes-client"')
-  }
-  report('there is no kubectl: installing the package kubernetes-client')
-  const said = await aptInstall(report)
-  const [installed] = await findKubectls()
-  if (installed === undefined) throw new Error(`Cannot install kubernetes-client: ${said}`)
-  return installed
+  return ensureInstalled('kubectl', 'kubernetes-client', report, async () => (await findKubectls())[0])
 }
 
 function versionedIn(folder: string): string[] {
@@ -112,44 +104,6 @@ async function askVersion(path: string): Promise<Kubectl | undefined> {
     // Not a kubectl that runs here: another architecture, a broken link, a wrapper without its program.
     return undefined
   }
-}
-
-/** Returns the last lines that apt-get said. */
-async function aptInstall(report: (line: string) => void): Promise<string> {
-  const install = [
-    'install',
-    '-y',
-    '-q',
-    '--no-install-recommends',
-    '-o',
-    'DPkg::Lock::Timeout=120',
-    'kubernetes-client',
-  ]
-  const first = await apt(install, report)
-  if (first.code === 0) return first.said
-  report('updating the package lists')
-  const update = await apt(['update', '-q', '-o', 'DPkg::Lock::Timeout=120'], report)
-  if (update.code !== 0) return `the package lists cannot be read: ${update.said}`
-  return (await apt(install, report)).said
-}
-
-function apt(words: readonly string[], report: (line: string) => void): Promise<{ code: number; said: string }> {
-  return new Promise((resolve) => {
-    const child = spawn('apt-get', words, {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 600_000,
-    })
-    let said = ''
-    const read = (piece: Buffer): void => {
-      said = (said + piece.toString()).slice(-4000)
-      for (const [, what] of piece.toString().matchAll(/^Setting up (\S+)/gm)) report(`installed ${what}`)
-    }
-    child.stdout.on('data', read)
-    child.stderr.on('data', read)
-    child.on('error', (error) => resolve({ code: 127, said: `apt-get: ${error.message}` }))
-    child.on('close', (code) => resolve({ code: code ?? 1, said: said.trim().split('\n').slice(-3).join('; ') }))
-  })
 }
 
 if (import.meta.main) {

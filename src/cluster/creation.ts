@@ -13,7 +13,7 @@ import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from '
 import { kubeconfigPath } from './kubeconfig.ts'
 import { blocksBeside } from './loadBalancerPool.ts'
 import { machineProgramFolders } from '#cluster/place/pluginFolders.ts'
-import { findProgram } from '#cluster/place/containerd.ts'
+import { findProgram } from '#lib/host/programs.ts'
 import type { Files } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 

@@ -17,6 +17,9 @@ export const changingKubeconfig: Exclusive = { name: 'kubeconfig', doing: 'chang
 /** Builds share the folders that packages are kept and unpacked in. */
 export const buildingImages: Exclusive = { name: 'images', doing: 'building images', patience: 300_000 }
 
+/** Whoever installs keeps services from being started for just that long. */
+export const installingPackages: Exclusive = { name: 'packages', doing: 'installing packages', patience: 600_000 }
+
 /** Does something while no other command of ours does it; rejects when another one takes too long. */
 export async function whileAlone<T>(
   { host, roots }: Pick<Surroundings, 'host' | 'roots'>,

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 
-import { SimulatedClock } from '#lib/clock.ts'
-import { fakeFiles } from '#lib/host/files.ts'
-import { fakeHost } from '#lib/host/host.ts'
-import { fakeProcesses } from '#lib/host/process.ts'
-
-import { describePreflight, installMissing, parseDistributions, parseTrials, planPreflight } from './preflight.ts'
-import type { Facts } from './preflight.ts'
+import { describePreflight, parseDistributions, parseTrials, planPreflight, usesOf } from './preflight.ts'
+import type { Facts, Uses } from './preflight.ts'
 
 const allPrograms = [
   'apt-get',
@@ -24,6 +19,8 @@ const allPrograms = [
   'crun',
   'runc',
   'haproxy',
+  'arping',
+  'sysctl',
 ]
 const having = (...names: string[]) => new Map(names.map((name) => [name, `/usr/bin/${name}`]))
 const without = (...names: string[]) => having(...allPrograms.filter((name) => !names.includes(name)))
@@ -35,6 +32,7 @@ const good: Facts = {
   distributions: ['debian'],
   programs: having(...allPrograms),
   containerdVersion: 'containerd github.com/containerd/containerd 1.6.20 1',
+  haproxyVersion: 'HAProxy version 2.6.12-1+deb12u4 2026/10/01 - https://haproxy.org/',
   hasNetworkPlugins: true,
   features: { namespaces: true, bridge: true, veth: true, overlay: true, nftables: true, bridgeFilter: true },
   cgroupVersion: 2,
@@ -43,11 +41,16 @@ const good: Facts = {
   collisions: [],
 }
 
+const noHaproxy = 'haproxy is not installed; ingresses are served by a slower part of k8ts itself'
+const noArping =
+  'arping is not installed; neighbours find out late when the address of a load balancer moves to another node'
+
 describe('planPreflight', () => {
   const cases: [
     string,
     Partial<Facts>,
-    { missing?: string[]; warnings?: string[]; packages?: string[]; command?: string },
+    { missing?: string[]; warnings?: string[]; packages?: string[]; useful?: string[]; command?: string },
+    Uses?,
   ][] = [
     ['nothing is missing', {}, {}],
     ['no root', { root: false }, { missing: ['real nodes need root'], command: 'sudo k8ts up' }],
@@ -81,7 +84,8 @@ describe('planPreflight', () => {
           'neither crun nor runc is installed',
           'the network plugins bridge, host-local and loopback are not installed',
         ],
-        packages: ['conntrack', 'containerd', 'containernetworking-plugins', 'crun', 'nftables', 'runc'],
+        warnings: ['crun is not installed; containers start a little later with runc'],
+        packages: ['conntrack', 'containerd', 'containernetworking-plugins', 'nftables', 'runc'],
         command: 'sudo apt-get install -y conntrack containerd containernetworking-plugins crun nftables runc',
       },
     ],
@@ -105,21 +109,52 @@ describe('planPreflight', () => {
     [
       'runc alone',
       { programs: without('crun') },
-      { warnings: ['crun is not installed; containers start a little later with runc'] },
+      { warnings: ['crun is not installed; containers start a little later with runc'], useful: ['crun'] },
     ],
     [
-      'no haproxy',
-      { programs: without('haproxy') },
-      { warnings: ['haproxy is not installed; ingresses are served by a slower part of k8ts itself'] },
+      'nothing but what can be done without',
+      { programs: without('haproxy', 'arping') },
+      { warnings: [noHaproxy, noArping], useful: ['haproxy', 'iputils-arping'] },
     ],
     [
-      'no haproxy among others',
+      'a cluster without ingresses and load balancers',
+      { programs: without('haproxy', 'arping') },
+      {},
+      usesOf({ ingress: 'never', loadBalancer: { enabled: false } }),
+    ],
+    [
+      'what can be done without, where it cannot be installed',
+      { programs: without('haproxy', 'apt-get') },
+      { warnings: [noHaproxy] },
+    ],
+    [
+      'what can be done without, among others',
       { programs: without('haproxy', 'nft') },
       {
         missing: ['nft is not installed'],
-        warnings: ['haproxy is not installed; ingresses are served by a slower part of k8ts itself'],
-        packages: ['haproxy', 'nftables'],
+        warnings: [noHaproxy],
+        packages: ['nftables'],
+        useful: ['haproxy'],
         command: 'apt-get install -y haproxy nftables',
+      },
+    ],
+    [
+      'an old haproxy',
+      { haproxyVersion: 'HAProxy version 2.4.24-0ubuntu0.22.04.1 2026/10/31 - https://haproxy.org/' },
+      {
+        warnings: [
+          'haproxy is 2.4.24-0ubuntu0.22.04.1, 2.6 or newer is needed; ingresses are served by a slower part of k8ts itself',
+        ],
+      },
+    ],
+    [
+      'no sysctl on openSUSE',
+      { distributions: ['opensuse-leap', 'suse', 'opensuse'], programs: without('sysctl', 'arping') },
+      {
+        missing: ['sysctl is not installed'],
+        warnings: [noArping],
+        packages: ['procps'],
+        command: 'zypper install -y iputils procps',
       },
     ],
     [
@@ -159,12 +194,12 @@ describe('planPreflight', () => {
       },
     ],
   ]
-  for (const [name, change, expected] of cases) {
+  for (const [name, change, expected, uses] of cases) {
     it(name, () => {
-      const { missing, warnings, packages, command } = planPreflight({ ...good, ...change })
+      const { missing, warnings, packages, useful, command } = planPreflight({ ...good, ...change }, uses)
       assert.deepEqual(
-        { missing: missing.map((item) => item.what), warnings, packages, command },
-        { missing: [], warnings: [], packages: [], command: undefined, ...expected },
+        { missing: missing.map((item) => item.what), warnings, packages, useful, command },
+        { missing: [], warnings: [], packages: [], useful: [], command: undefined, ...expected },
       )
     })
   }
@@ -221,53 +256,5 @@ describe('parseTrials', () => {
     })
     assert.equal(parseTrials('').namespaces, false)
     assert.equal(parseTrials('').overlay, undefined)
-  })
-})
-
-describe('installMissing', () => {
-  const folders = { '/usr/sbin/x': '' }
-  it('installs with services held back and puts the policy away', async () => {
-    const files = fakeFiles(folders)
-    let policy: string | undefined
-    const processes = fakeProcesses()
-    const run: typeof processes.run = async (...given) => {
-      policy = await files.readText('/usr/sbin/policy-rc.d')
-      return processes.run(...given)
-    }
-    const host = fakeHost(new SimulatedClock(), { files, processes: { ...processes, run } })
-    await installMissing(host, ['nftables'], () => undefined)
-    assert.match(policy ?? '', /exit 101/)
-    assert.equal(await files.readText('/usr/sbin/policy-rc.d'), undefined)
-    assert.deepEqual(
-      processes.commands.map((command) => command.argv.slice(0, 2)),
-      [['apt-get', 'install']],
-    )
-  })
-  it('updates the lists once when a package is not known', async () => {
-    let updated = false
-    const processes = fakeProcesses((argv) => {
-      if (argv[1] === 'update') updated = true
-      return updated ? undefined : { code: 100, stderr: 'E: Unable to locate package nftables' }
-    })
-    await installMissing(
-      fakeHost(new SimulatedClock(), { files: fakeFiles(folders), processes }),
-      ['nftables'],
-      () => undefined,
-    )
-    assert.deepEqual(
-      processes.commands.map((command) => command.argv[1]),
-      ['install', 'update', 'install'],
-    )
-  })
-  it('says why it could not, and leaves a policy of the administrator alone', async () => {
-    const files = fakeFiles({ '/usr/sbin/policy-rc.d': 'theirs' })
-    const processes = fakeProcesses(() => ({ code: 100, stderr: 'E: no network\n' }))
-    await assert.rejects(
-      installMissing(fakeHost(new SimulatedClock(), { files, processes }), ['nftables'], () => undefined),
-      {
-        message: 'Cannot install nftables: E: no network',
-      },
-    )
-    assert.equal(await files.readText('/usr/sbin/policy-rc.d'), 'theirs')
   })
 })

@@ -1,12 +1,16 @@
 /**
  * Looks at the machine before a cluster is made on it: what real nodes need and what of it is missing, with the one command
- * that mends it. Deciding (`planPreflight`) is apart from looking (`readFacts`) and from mending (`installMissing`).
+ * that mends it. Deciding (`planPreflight`) is apart from looking (`readFacts`) and from mending (`installPackages`).
  */
 import { release } from 'node:os'
 
+import { haproxyProblem, haproxyVersion } from '#ingress/haproxy/program.ts'
 import type { Host } from '#lib/host/host.ts'
+import { findProgram } from '#lib/host/programs.ts'
 
-import { findCniPlugins, findProgram } from './place/containerd.ts'
+import type { ClusterConfig } from './config.ts'
+import { installCommand, isDebian } from './packages.ts'
+import { findCniPlugins } from './place/containerd.ts'
 import { parseContainerdVersion } from './place/containerdConfig.ts'
 import {
   defaultPodRanges,
@@ -26,7 +30,10 @@ export interface Facts {
   readonly distributions: readonly string[]
   /** Path of each program that was found. */
   readonly programs: ReadonlyMap<string, string>
+  /** What `containerd --version` says. */
   readonly containerdVersion: string | undefined
+  /** What `haproxy -v` says. */
+  readonly haproxyVersion: string | undefined
   readonly hasNetworkPlugins: boolean
   /** Undefined when it could not be tried (without root). */
   readonly features: Readonly<Record<Feature, boolean | undefined>>
@@ -43,16 +50,24 @@ export type Feature = 'namespaces' | 'bridge' | 'veth' | 'overlay' | 'nftables' 
 /** Something that keeps real nodes from running here. */
 export interface Missing {
   readonly what: string
-  /** Whether `installMissing` mends it on this machine. */
+  /** Whether `installPackages` mends it on this machine. */
   readonly installable: boolean
+}
+
+/** What a cluster will have of that which not every cluster has. */
+export interface Uses {
+  readonly ingress: boolean
+  readonly loadBalancer: boolean
 }
 
 export interface Preflight {
   readonly missing: readonly Missing[]
   /** Things that work but may surprise. */
   readonly warnings: readonly string[]
-  /** Debian packages to install. */
+  /** Packages without which there are no real nodes. */
   readonly packages: readonly string[]
+  /** Packages that this cluster uses but can do without; empty where `installPackages` cannot install them. */
+  readonly useful: readonly string[]
   /** What to type to mend all that can be mended; absent when nothing can or must be. */
   readonly command?: string
 }
@@ -68,7 +83,46 @@ const packageOf: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
   mount: 'mount',
   umount: 'mount',
+  sysctl: 'procps',
 }
+
+interface Useful {
+  readonly program: string
+  readonly packageName: string
+  isUsed(uses: Uses): boolean
+  /** What is so without it. */
+  readonly without: string
+}
+
+/** What a cluster uses where it is there; what stands for it is slower or later. */
+const usefulPrograms: readonly Useful[] = [
+  {
+    program: 'crun',
+    packageName: 'crun',
+    isUsed: () => true,
+    without: 'containers start a little later with runc',
+  },
+  {
+    program: 'haproxy',
+    packageName: 'haproxy',
+    isUsed: ({ ingress }) => ingress,
+    without: 'ingresses are served by a slower part of k8ts itself',
+  },
+  {
+    program: 'arping',
+    packageName: 'iputils-arping',
+    isUsed: ({ loadBalancer }) => loadBalancer,
+    without: 'neighbours find out late when the address of a load balancer moves to another node',
+  },
+]
+
+const everything: Uses = { ingress: true, loadBalancer: true }
+
+/** What the clusters of these settings have. */
+export const usesOf = ({ ingress, loadBalancer }: Pick<ClusterConfig, 'ingress' | 'loadBalancer'>): Uses => ({
+  ingress: ingress !== 'never',
+  loadBalancer: loadBalancer?.enabled !== false,
+})
 
 const featureText: Readonly<Record<Feature, string>> = {
   namespaces: 'network and mount namespaces cannot be made (in a container? it must be privileged)',
@@ -83,41 +137,41 @@ const neededControllers = ['cpu', 'cpuset', 'memory', 'pids']
 const neededBytes = 2 * 1024 ** 3
 
 /** Decides from the facts what is missing for real nodes and which command mends it. */
-export function planPreflight(facts: Facts): Preflight {
+export function planPreflight(facts: Facts, uses: Uses = everything): Preflight {
   const missing: Missing[] = []
   const warnings: string[] = []
   const packages = new Set<string>()
-  const debian = facts.distributions.some((id) => id === 'debian' || id === 'ubuntu')
+  const useful = new Set<string>()
+  const installs = isDebian(facts.distributions) && facts.programs.has('apt-get')
   const lack = (what: string, installable = false): void => void missing.push({ what, installable })
 
   if (facts.platform !== 'linux') {
     lack(`real nodes need Linux, this is ${facts.platform}`)
-    return { missing, warnings, packages: [] }
+    return { missing, warnings, packages: [], useful: [] }
   }
   if (!facts.root) lack('real nodes need root')
 
   const need = (what: string, name: string): void => {
     packages.add(name)
-    lack(what, debian && facts.programs.has('apt-get'))
+    lack(what, installs)
   }
   for (const [program, name] of Object.entries(packageOf))
     if (!facts.programs.has(program)) need(`${program} is not installed`, name)
-  if (!facts.programs.has('crun') && !facts.programs.has('runc')) {
-    packages.add('crun')
-    need('neither crun nor runc is installed', 'runc')
-  } else if (!facts.programs.has('crun')) {
-    warnings.push('crun is not installed; containers start a little later with runc')
-  }
+  if (!facts.programs.has('crun') && !facts.programs.has('runc')) need('neither crun nor runc is installed', 'runc')
   const version = facts.containerdVersion === undefined ? undefined : parseContainerdVersion(facts.containerdVersion)
   if (version !== undefined && (version.major < 1 || (version.major === 1 && version.minor < 6))) {
     lack(`containerd is ${version.text}, 1.6 or newer is needed`)
   }
   if (!facts.hasNetworkPlugins)
     need('the network plugins bridge, host-local and loopback are not installed', 'containernetworking-plugins')
-  if (!facts.programs.has('haproxy')) {
-    warnings.push('haproxy is not installed; ingresses are served by a slower part of k8ts itself')
-    // Nobody waits for a package manager for this alone.
-    if (missing.some(({ installable }) => installable)) packages.add('haproxy')
+  for (const { program, packageName, isUsed, without } of usefulPrograms) {
+    if (!isUsed(uses) || facts.programs.has(program)) continue
+    warnings.push(`${program} is not installed; ${without}`)
+    useful.add(packageName)
+  }
+  if (uses.ingress && facts.programs.has('haproxy')) {
+    const problem = haproxyProblem(facts.haproxyVersion)
+    if (problem !== undefined) warnings.push(`${problem}; ingresses are served by a slower part of k8ts itself`)
   }
 
   for (const [feature, present] of Object.entries(facts.features)) {
@@ -135,38 +189,18 @@ export function planPreflight(facts: Facts): Preflight {
   for (const collision of facts.collisions)
     lack(`this machine uses addresses of the cluster's ${collision}; choose other ranges`)
 
-  const names = [...packages].toSorted()
-  const command = debian
-    ? planCommand(names, facts.root)
-    : names.length > 0
-      ? planForeignCommand(facts, names)
-      : facts.root
-        ? undefined
-        : 'sudo k8ts up'
-  return { missing, warnings, packages: names, ...(command === undefined ? {} : { command }) }
-}
-
-function planCommand(packages: readonly string[], root: boolean): string | undefined {
+  // What is merely useful is named where something must be installed anyhow.
+  const names = [...packages, ...useful].toSorted()
   // As root `up` installs by itself.
-  if (packages.length > 0) return `${root ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`
-  return root ? undefined : 'sudo k8ts up'
-}
-
-function planForeignCommand(facts: Facts, packages: readonly string[]): string | undefined {
-  const sudo = facts.root ? '' : 'sudo '
-  const is = (...ids: string[]): boolean => facts.distributions.some((id) => ids.includes(id))
-  const rename = (names: Readonly<Record<string, string>>): string =>
-    [...new Set(packages.map((name) => names[name] ?? name))].join(' ')
-  if (is('fedora', 'rhel', 'centos')) {
-    return `${sudo}dnf install -y ${rename({ conntrack: 'conntrack-tools', iproute2: 'iproute', mount: 'util-linux' })}`
+  const command =
+    packages.size > 0 ? installCommand(facts.distributions, facts.root, names) : facts.root ? undefined : 'sudo k8ts up'
+  return {
+    missing,
+    warnings,
+    packages: [...packages].toSorted(),
+    useful: installs && facts.root ? [...useful].toSorted() : [],
+    ...(command === undefined ? {} : { command }),
   }
-  if (is('arch'))
-    return `${sudo}pacman -S --needed ${rename({ conntrack: 'conntrack-tools', 'containernetworking-plugins': 'cni-plugins', mount: 'util-linux' })}`
-  if (is('alpine'))
-    return `${sudo}apk add ${rename({ conntrack: 'conntrack-tools', 'containernetworking-plugins': 'cni-plugins' })}`
-  if (is('suse', 'opensuse'))
-    return `${sudo}zypper install -y ${rename({ conntrack: 'conntrack-tools', 'containernetworking-plugins': 'cni-plugins', mount: 'util-linux' })}`
-  return undefined
 }
 
 /** Says in a few lines what is missing and what mends it; empty when nothing is. */
@@ -189,7 +223,7 @@ export interface PreflightRanges {
   readonly serviceRange: string
 }
 
-const withPrograms = [...Object.keys(packageOf), 'crun', 'runc', 'haproxy', 'apt-get']
+const withPrograms = [...Object.keys(packageOf), ...usefulPrograms.map(({ program }) => program), 'runc', 'apt-get']
 
 /** Looks at the machine. What needs root to be tried is left unknown without it; nothing that was tried stays. */
 export async function readFacts(
@@ -218,6 +252,7 @@ export async function readFacts(
     distributions: parseDistributions((await host.files.readText('/etc/os-release')) ?? ''),
     programs,
     containerdVersion,
+    haproxyVersion: await haproxyVersion(host, programs.get('haproxy'), signal),
     hasNetworkPlugins: (await findCniPlugins(host)) !== undefined,
     features: await tryFeatures(host, programs, root, signal),
     cgroupVersion: cgroups?.version,
@@ -309,58 +344,4 @@ export function parseTrials(text: string): Facts['features'] {
   const works = Object.fromEntries(names.map((name) => [name, said.has(`${name}=true`)])) as Record<Feature, boolean>
   // Without namespaces nothing else was tried.
   return works.namespaces ? works : { ...tryNothing, namespaces: false }
-}
-
-/**
- * Installs the packages of a plan with apt-get, quietly and without starting the services that come with them. Reports
- * progress as short lines. Rejects with what apt-get said last.
- */
-export async function installMissing(
-  host: Host,
-  packages: readonly string[],
-  report: (line: string) => void,
-  signal?: AbortSignal,
-): Promise<void> {
-  if (packages.length === 0) return
-  // A service that starts by itself would be a second containerd with rules and folders of its own.
-  const policy = '/usr/sbin/policy-rc.d'
-  const ownsPolicy = await host.files.createExclusive(
-    policy,
-    '#!/bin/sh\n# Services are not started while k8ts installs packages.\nexit 101\n',
-    { mode: 0o755 },
-  )
-  try {
-    const env = {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      DEBIAN_FRONTEND: 'noninteractive',
-      LC_ALL: 'C',
-    }
-    const options = { env, timeoutMs: 600_000 }
-    const install = [
-      'apt-get',
-      'install',
-      '-y',
-      '-q',
-      '--no-install-recommends',
-      '-o',
-      'DPkg::Lock::Timeout=120',
-      ...packages,
-    ]
-    const onOutput = (text: string): void => {
-      for (const [, name] of text.matchAll(/^Setting up (\S+)/gm)) report(`installed ${name}`)
-    }
-    report(`installing ${packages.join(', ')}`)
-    const first = await host.processes.run(install, { ...options, onOutput }, signal)
-    if (first.code === 0) return
-    // A fresh machine or image has no package lists yet, or old ones.
-    report('updating package lists')
-    await host.processes.run(['apt-get', 'update', '-q', '-o', 'DPkg::Lock::Timeout=120'], options, signal)
-    const second = await host.processes.run(install, { ...options, onOutput }, signal)
-    if (second.code !== 0) {
-      const said = second.stderr.trim().split('\n').slice(-3).join('; ')
-      throw new Error(`Cannot install ${packages.join(', ')}: ${said}`)
-    }
-  } finally {
-    if (ownsPolicy) await host.files.remove(policy)
-  }
 }

@@ -4,6 +4,7 @@ import { findPlace } from '#cluster/place/place.ts'
 import { readPidFile, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
+import { programPath } from '#lib/host/programs.ts'
 import type { Surroundings } from '#cluster/commands/command.ts'
 
 /** The node whose process also runs the control plane; in a cluster without places the only process there is. */
@@ -43,7 +44,7 @@ export async function ensureNodeProcess(
 
 /** What a node's process needs of our environment; the rest stays out of it. */
 export function processEnvironment(environment: Surroundings['environment']): Record<string, string> {
-  const kept: Record<string, string> = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  const kept: Record<string, string> = { PATH: programPath }
   for (const name of ['HOME', 'XDG_RUNTIME_DIR', 'XDG_DATA_HOME', 'LANG', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']) {
     const value = environment[name]
     if (value !== undefined) kept[name] = value

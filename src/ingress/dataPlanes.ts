@@ -1,12 +1,5 @@
-import type { Host } from '#lib/host/host.ts'
 import type { DataPlaneMaker } from './dataPlane.ts'
-
-const haproxyPaths: readonly string[] = ['/usr/local/sbin/haproxy', '/usr/sbin/haproxy']
-
-async function findHaproxy({ files }: Pick<Host, 'files'>): Promise<string | undefined> {
-  for (const path of haproxyPaths) if ((await files.status(path)) !== undefined) return path
-  return undefined
-}
+import { findHaproxy } from './haproxy/program.ts'
 
 /** Those that there are, in the order in which they are preferred; loaded only where ingresses are served. */
 export const dataPlanes: readonly DataPlaneMaker[] = [

@@ -4,15 +4,17 @@ import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { silentLogger } from '#lib/log.ts'
 import { haproxyDataPlane } from '#ingress/haproxy/dataPlane.ts'
+import { ensureProgram } from '../../tools/programs.ts'
 import { testDataPlane } from './ingressDataPlane.ts'
 
 const host = systemHost(systemClock)
+const program = await ensureProgram('haproxy', 'haproxy', console.error)
 
 testDataPlane(
   async (listen, { headersTimeout }) =>
     haproxyDataPlane({
       folder: await mkdtemp('/tmp/haproxy-'),
-      program: '/usr/sbin/haproxy',
+      program,
       listen,
       host,
       log: silentLogger,

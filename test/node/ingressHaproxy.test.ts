@@ -11,9 +11,11 @@ import { systemHost } from '#lib/host/host.ts'
 import { silentLogger } from '#lib/log.ts'
 import { haproxyDataPlane } from '#ingress/haproxy/dataPlane.ts'
 import type { DataPlane, ListenAddresses } from '#ingress/routing.ts'
+import { ensureProgram } from '../../tools/programs.ts'
 import { ask, freePort, pool, route, routing, startBackend, to, until } from './ingressDataPlaneFixture.ts'
 
 const host = systemHost(systemClock)
+const program = await ensureProgram('haproxy', 'haproxy', console.error)
 const address = '127.0.0.1'
 
 async function listenAddresses(): Promise<ListenAddresses> {
@@ -26,7 +28,7 @@ async function listenAddresses(): Promise<ListenAddresses> {
 const start = (folder: string, listen: ListenAddresses): Promise<DataPlane> =>
   haproxyDataPlane({
     folder,
-    program: '/usr/sbin/haproxy',
+    program,
     listen,
     host,
     log: silentLogger,
@@ -121,6 +123,7 @@ describe('the process of HAProxy', () => {
       process.execPath,
       [
         join(import.meta.dirname, 'ingressHaproxyChild.ts'),
+        program,
         folder,
         String(port),
         String(listen.https[0]!.port),

@@ -1,16 +1,16 @@
-// A process that serves with HAProxy until it is killed: FOLDER HTTP-PORT HTTPS-PORT BACKEND-PORT.
+// A process that serves with HAProxy until it is killed: PROGRAM FOLDER HTTP-PORT HTTPS-PORT BACKEND-PORT.
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { silentLogger } from '#lib/log.ts'
 import { haproxyDataPlane } from '#ingress/haproxy/dataPlane.ts'
 import { pool, route, routing, serverAt, to } from './ingressDataPlaneFixture.ts'
 
-const [folder, ...ports] = process.argv.slice(2)
+const [program, folder, ...ports] = process.argv.slice(2)
 const [http, https, backend] = ports.map(Number) as [number, number, number]
 const listen = (port: number) => [{ address: '127.0.0.1', port }]
 const plane = await haproxyDataPlane({
   folder: folder!,
-  program: '/usr/sbin/haproxy',
+  program: program!,
   listen: { http: listen(http), https: listen(https) },
   host: systemHost(systemClock),
   log: silentLogger,

@@ -1,9 +1,8 @@
-/** Addresses of load balancers on a real link: two nodes, a client and a backend, each a network namespace. Needs root, nft and arping. */
+/** Addresses of load balancers on a real link: two nodes, a client and a backend, each a network namespace. Needs root. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 
 import { nodes, type Node } from '#api/core/v1/node.ts'
@@ -25,17 +24,12 @@ import { Neighbours } from '#loadBalancer/neighbours.ts'
 import { parsePool, type Pool } from '#loadBalancer/pool.ts'
 import { proxyComponent } from '#proxy/proxy.ts'
 import { pods } from '#api/core/v1/pod.ts'
+import { ensureProgram } from '../../tools/programs.ts'
 
 const host = systemHost(systemClock)
 const prefix = `k8ts-lb${process.pid}`
 const file = (name: string): string => `/run/netns/${prefix}-${name}`
-const needed = ['/usr/bin/arping', '/usr/sbin/arping']
-const reasonToSkip =
-  process.getuid?.() !== 0
-    ? 'needs root'
-    : needed.some((path) => existsSync(path))
-      ? false
-      : 'needs arping (Debian package iputils-arping)'
+const reasonToSkip = process.getuid?.() === 0 ? false : 'needs root'
 
 const vip = '10.89.251.200'
 const vip6 = 'fd00:89:251::200'
@@ -128,6 +122,7 @@ describe('addresses of load balancers', { skip: reasonToSkip }, () => {
   }
 
   before(async () => {
+    await ensureProgram('arping', 'iputils-arping', console.error)
     const places = ['switch', 'client', 'backend', ...nodeNames]
     for (const place of places) await runChecked(host.processes, ['ip', 'netns', 'add', `${prefix}-${place}`])
     await host

@@ -4,25 +4,14 @@ import { answersGrpc } from '#lib/host/grpcProbe.ts'
 import { readPidFile, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
+import { findProgram, programPath } from '#lib/host/programs.ts'
 
 import { parseContainerdVersion, renderContainerdConfig } from './containerdConfig.ts'
 import type { RuntimeFacts } from './containerdConfig.ts'
 import type { Place } from './place.ts'
 import { machineProgramFolders, programFolder } from './pluginFolders.ts'
 
-/** Where programs are looked for; a service's own PATH may lack the folders of root's programs. */
-const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
 const neededPlugins = ['bridge', 'host-local', 'loopback']
-
-/** The first of the usual folders that has a program; undefined when none has. */
-export async function findProgram(host: Pick<Host, 'files'>, name: string): Promise<string | undefined> {
-  for (const folder of programPath.split(':')) {
-    const found = await host.files.status(`${folder}/${name}`)
-    if (found?.kind === 'file' || found?.kind === 'link') return `${folder}/${name}`
-  }
-  return undefined
-}
 
 /** The folder that has all network plugins we need; undefined when there is none. */
 export async function findCniPlugins(host: Pick<Host, 'files'>): Promise<string | undefined> {
