@@ -52,13 +52,6 @@ export class EventCorrelator {
     return { do: before === undefined ? 'create' : 'count', event: counted }
   }
 
-  /** Remembers how the server answered a write, so that the next count goes to that object. */
-  written(event: Event): void {
-    for (const key of [exactKey(event), similarKey(event)]) {
-      if (this.#written.get(key)?.metadata.name === event.metadata.name) this.#written.set(key, event)
-    }
-  }
-
   #combine(event: Event): { event: Event; key: string } {
     const key = similarKey(event)
     const now = this.#clock.now()

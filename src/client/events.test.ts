@@ -107,14 +107,23 @@ test('the same again raises the count of the first', async () => {
   })
 })
 
+test('what is repeated before it was written is written once', async () => {
+  await withWriter(async ({ clock, recorder, requests }) => {
+    for (const message of ['no', 'other', 'no', 'no']) recorder.record(about, note(message))
+    await clock.advance(0)
+    assert.deepEqual(requests.map(inShort), ['POST 3 no', 'POST 1 other'])
+  })
+})
+
 test('from the tenth different message on they are combined', async () => {
   await withWriter(async ({ clock, recorder, requests }) => {
-    for (let at = 1; at <= 12; at++) recorder.record(about, note(`no ${at}`))
+    for (let at = 1; at <= 11; at++) recorder.record(about, note(`no ${at}`))
+    await clock.advance(0)
+    recorder.record(about, note('no 12'))
     await clock.advance(0)
     assert.deepEqual(requests.map(inShort).slice(8), [
       'POST 1 no 9',
-      'POST 1 (combined from similar events): no 10',
-      'PATCH 2 (combined from similar events): no 11',
+      'POST 2 (combined from similar events): no 11',
       'PATCH 3 (combined from similar events): no 12',
     ])
   })
@@ -132,8 +141,10 @@ test('after ten minutes they are told apart again', async () => {
 
 test('a source that says too much of one object is not heard, but of another', async () => {
   await withWriter(async ({ clock, recorder, requests }) => {
-    for (let at = 1; at <= 40; at++) recorder.record(about, note('no'))
-    await clock.advance(0)
+    for (let at = 1; at <= 40; at++) {
+      recorder.record(about, note('no'))
+      await clock.advance(0)
+    }
     assert.equal(requests.length, 25)
     recorder.record({ ...about, name: 'q', uid: 'v' }, note('no'))
     await clock.advance('5m')
@@ -162,7 +173,7 @@ test('a server that is away gets the event later; one that refuses gets it never
   await withWriter(
     async ({ clock, recorder, requests, reported }) => {
       recorder.record(about, note('one'))
-      await clock.advance('30s')
+      await clock.advance('2s')
       assert.deepEqual(requests.map(inShort), ['POST 1 one', 'POST 1 one', 'POST 1 one'])
       recorder.record(about, note('two'))
       await clock.advance('5m')
@@ -176,33 +187,122 @@ test('a server that is away gets the event later; one that refuses gets it never
   )
 })
 
-test('an event that the server cannot take now keeps no other one', async () => {
+test('a server that stays away is asked ever more rarely, for two minutes', async () => {
+  await withWriter(
+    async ({ clock, recorder, requests, reported }) => {
+      recorder.record(about, note('one'))
+      await clock.advance('15s')
+      assert.equal(requests.length, 5)
+      await clock.advance('2m')
+      assert.equal(requests.length, 15)
+      await clock.advance('1h')
+      assert.equal(requests.length, 15)
+      assert.equal(reported.length, 1)
+    },
+    () => unavailable('away'),
+  )
+})
+
+test('a server that says when to come again is not asked before', async () => {
+  await withWriter(
+    async ({ clock, recorder, requests }) => {
+      recorder.record(about, note('one'))
+      await clock.advance('4900ms')
+      assert.equal(requests.length, 1)
+      await clock.advance('100ms')
+      assert.equal(requests.length, 2)
+    },
+    (_request, count) => (count === 1 ? failure('TooManyRequests', 'busy', { retryAfterSeconds: 5 }) : undefined),
+  )
+})
+
+test('an event that the server cannot take now keeps those about its object, and no other', async () => {
+  const other = { ...about, name: 'q', uid: 'v' }
   await withWriter(
     async ({ clock, recorder, requests, reported }) => {
       recorder.record(about, note('one'))
       recorder.record(about, note('two'))
+      recorder.record(other, note('three'))
+      await clock.advance(0)
+      assert.deepEqual(requests.map(inShort), ['POST 1 one', 'POST 1 three'])
+      recorder.record(about, note('one'))
       await clock.advance('1s')
-      assert.deepEqual(requests.map(inShort), ['POST 1 one', 'POST 1 two'])
-      await clock.advance('10s')
-      assert.deepEqual(requests.map(inShort).slice(2), ['POST 1 one'])
+      assert.deepEqual(requests.map(inShort).slice(2), ['POST 2 one', 'POST 1 two'])
       assert.deepEqual(reported, [])
     },
     (_request, count) => (count === 1 ? unavailable('busy') : undefined),
   )
 })
 
-test('while the server is away nothing that is recorded gets lost', async () => {
+test('an event of which only the answer was lost is counted on', async () => {
+  await withWriter(
+    async ({ clock, recorder, requests }) => {
+      recorder.record(about, note('one'))
+      await clock.advance(0)
+      recorder.record(about, note('one'))
+      await clock.advance('1s')
+      assert.deepEqual(requests.map(inShort), ['POST 1 one', 'POST 2 one', 'PATCH 2 one'])
+    },
+    (_request, count) => [unavailable('no answer'), failure('AlreadyExists', 'it is there')][count - 1],
+  )
+})
+
+test('many are written at once, but those about one object one after another', async () => {
+  let under = 0
+  let most = 0
+  const underWay = new Set<string>()
+  const clock = new SimulatedClock(Date.UTC(2026, 0, 1))
+  const written: string[] = []
+  const transport = {
+    async send({ body }: ApiRequest) {
+      const { involvedObject, message = '' } = body as Event
+      assert.ok(!underWay.has(involvedObject.name!))
+      underWay.add(involvedObject.name!)
+      most = Math.max(most, ++under)
+      await clock.sleep(50)
+      under--
+      underWay.delete(involvedObject.name!)
+      written.push(message)
+      return { code: 201, body, warnings: [] }
+    },
+  }
+  const writer = eventWriter({ client: clientOver(transport as unknown as Transport), clock, random: seededRandom(1) })
+  const stop = new AbortController()
+  const running = writer.run(stop.signal)
+  const recorder = writer.recorder('tester', 'n1')
+  for (let pod = 0; pod < 100; pod++) {
+    for (let at = 0; at < 4; at++) recorder.record({ ...about, name: `p${pod}`, uid: `u${pod}` }, note(`p${pod} ${at}`))
+  }
+  await clock.advance('2s')
+  assert.equal(written.length, 400)
+  assert.ok(most > 1)
+  assert.deepEqual(
+    written.filter((message) => message.startsWith('p7 ')),
+    ['p7 0', 'p7 1', 'p7 2', 'p7 3'],
+  )
+  stop.abort()
+  await running
+})
+
+test('while the server is away nothing that is recorded gets lost, and what is too much is told once', async () => {
   let isAway = true
   await withWriter(
     async ({ clock, recorder, requests, reported }) => {
-      const messages = Array.from({ length: 300 }, (_, index) => `event ${index}`)
-      for (const [index, message] of messages.entries()) recorder.record({ ...about, name: `p${index}` }, note(message))
+      const record = (count: number): string[] =>
+        Array.from({ length: count }, (_, index) => {
+          recorder.record({ ...about, name: `p${index}` }, note(`event ${index}`))
+          return `event ${index}`
+        })
+      const messages = record(300)
       await clock.advance('15s')
       isAway = false
       requests.length = 0
       await clock.advance('1m')
       assert.deepEqual(requests.map(({ body }) => (body as Event).message).toSorted(), messages.toSorted())
       assert.deepEqual(reported, [])
+      isAway = true
+      for (let index = 0; index < 5000; index++) recorder.record({ ...about, name: `q${index}` }, note('too much'))
+      assert.deepEqual(reported, [undefined])
     },
     () => (isAway ? unavailable('away') : undefined),
   )

@@ -1,11 +1,13 @@
 import { events, type Event } from '#api/core/v1/event.ts'
 import type { ObjectReference } from '#api/core/v1/reference.ts'
 import { apiVersionOf, type KubeObject, type Resource } from '#api/resource.ts'
+import { exponentialDelay } from '#lib/async/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import { jittered, type Random } from '#lib/random.ts'
 import { isReason, StatusError } from '#machinery/status.ts'
 import type { Client } from './client.ts'
 import { EventCorrelator } from './eventCorrelation.ts'
+import { EventQueue, type EventWrite, type TakenWrite } from './eventQueue.ts'
 import { microTimeText, timeText } from '#machinery/time.ts'
 
 export interface EventNote {
@@ -26,10 +28,7 @@ export interface EventRecorder {
   ): void
 }
 
-/**
- * Writes the events of all components of a process without holding them up: in order, but for those that the server could not
- * take at first, which are tried again beside the others.
- */
+/** Writes the events of all components of a process without holding them up: those about one object in order, others beside. */
 export interface EventWriter {
   recorder(component: string, host?: string): EventRecorder
   /** Writes until the signal aborts; what is recorded before waits. */
@@ -40,15 +39,16 @@ export interface EventWriterOptions {
   readonly client: Client
   readonly clock: Clock
   readonly random: Random
-  readonly report?: (problem: string, error: unknown) => void
+  readonly report?: (problem: string, error?: unknown) => void
 }
 
-/** More than this wait to be written only when the server is away; further ones are dropped. */
-const mostWaiting = 1000
-const retryEvery = 10_000
-const mostTries = 12
-/** So many wait at once to be tried again. */
-const mostRetried = 200
+/** More than this wait to be written only when the server is away or far behind; further ones are dropped. */
+const mostWaiting = 4000
+/** So many are written at the same time, each about another object: writes that arrive together are made durable together. */
+const mostAtOnce = 16
+/** What the server cannot take now is tried again for about two minutes, as client-go does. */
+const retryPause = { first: 500, most: 10_000 }
+const mostTries = 15
 
 /** Names an object for an event. */
 export function referenceTo<T extends KubeObject>(
@@ -72,14 +72,19 @@ export function referenceTo<T extends KubeObject>(
 export function eventWriter(options: EventWriterOptions): EventWriter {
   const { client, clock, random } = options
   const correlator = new EventCorrelator(clock)
-  const waiting: Event[] = []
-  let wake: () => void = () => {}
+  const queue = new EventQueue(mostWaiting)
   let made = 0
+  let isDropping = false
 
   const enqueue = (event: Event): void => {
-    if (waiting.length >= mostWaiting) return
-    waiting.push(event)
-    wake()
+    const correlated = correlator.correlate(event)
+    if (correlated.do === 'drop') return
+    if (queue.add(correlated)) {
+      isDropping = false
+      return
+    }
+    if (!isDropping) options.report?.(`More than ${mostWaiting} events wait to be written: further ones are dropped`)
+    isDropping = true
   }
   const base = (about: ObjectReference, note: EventNote): Pick<Event, 'metadata' | 'involvedObject'> & EventNote => {
     // Unique within a millisecond too; written like the nanoseconds that others put here.
@@ -128,88 +133,68 @@ export function eventWriter(options: EventWriterOptions): EventWriter {
       },
     }),
     async run(signal) {
-      const onAbort = (): void => wake()
-      const retried = new Set<Promise<void>>()
-      signal.addEventListener('abort', onAbort, { once: true })
-      while (!signal.aborted) {
-        const event = waiting.shift()
-        if (event === undefined) {
-          await new Promise<void>((resolve) => {
-            wake = resolve
-            if (signal.aborted) resolve()
-          })
-          continue
-        }
-        const correlated = correlator.correlate(event)
-        if (correlated.do === 'drop') continue
-        const failure = await tryWrite(correlated)
-        if (failure === undefined) continue
-        if (!mayPass(failure.error)) {
-          options.report?.('Cannot write an event', failure.error)
-          continue
-        }
-        // One that the server cannot take now must not keep the others for ten seconds.
-        const retry = tryAgain(correlated).finally(() => retried.delete(retry))
-        retried.add(retry)
-        // So many fail only when the server is away: then all that is recorded waits for it.
-        if (retried.size >= mostRetried) await Promise.race(retried)
-      }
-      signal.removeEventListener('abort', onAbort)
-      await Promise.all(retried)
+      const resting = new Set<Promise<void>>()
+      await Promise.all(Array.from({ length: mostAtOnce }, writeSome))
+      await Promise.all(resting)
 
-      /** Nothing when it is written, or when nobody waits for that any more. */
-      async function tryWrite(correlated: Writing): Promise<{ readonly error: unknown } | undefined> {
-        try {
-          correlator.written(await writeOnce(client, correlated, signal))
-        } catch (error) {
-          if (!signal.aborted) return { error }
+      async function writeSome(): Promise<void> {
+        for (;;) {
+          const taken = await queue.take(signal)
+          if (taken === undefined) return
+          try {
+            await writeOnce(client, taken.write, signal)
+            taken.done()
+          } catch (error) {
+            if (signal.aborted) return
+            failed(taken, error)
+          }
         }
-        return undefined
       }
 
-      async function tryAgain(correlated: Writing): Promise<void> {
-        for (let tried = 1; !signal.aborted; tried++) {
-          await clock.sleep(jittered(random, retryEvery, tried === 1 ? 0 : 0.2), signal).catch(() => {})
-          if (signal.aborted) return
-          const failure = await tryWrite(correlated)
-          if (failure === undefined) return
-          // What the server refuses (a namespace that ends, no permission) it will refuse again.
-          if (!mayPass(failure.error) || tried + 1 >= mostTries)
-            return options.report?.('Cannot write an event', failure.error)
+      function failed(taken: TakenWrite, error: unknown): void {
+        // What the server refuses (a namespace that ends, no permission) it will refuse again.
+        if (!mayPass(error) || taken.failures + 1 >= mostTries) {
+          options.report?.('Cannot write an event', error)
+          taken.done()
+          return
         }
+        const asked = (error.status.details?.retryAfterSeconds ?? 0) * 1000
+        const pause = Math.max(asked, jittered(random, exponentialDelay(taken.failures, retryPause), 0.2))
+        const rest = taken.again(clock.sleep(pause, signal).catch(() => {})).finally(() => resting.delete(rest))
+        resting.add(rest)
       }
     },
   }
 }
 
-interface Writing {
-  readonly do: 'create' | 'count'
-  readonly event: Event
-}
-
-async function writeOnce(client: Client, { do: what, event }: Writing, signal: AbortSignal): Promise<Event> {
-  if (what === 'count') {
-    const body: Partial<Event> = {}
-    if (event.count !== undefined) body.count = event.count
-    if (event.message !== undefined) body.message = event.message
-    if (event.lastTimestamp !== undefined) body.lastTimestamp = event.lastTimestamp
-    if (event.series !== undefined) body.series = event.series
-    try {
-      return await client.patch(events, event.metadata, { type: 'strategic', body }, { signal })
-    } catch (error) {
-      // Events are kept for an hour: the first one may be gone.
-      if (!isReason(error, 'NotFound')) throw error
-    }
-  }
-  const { resourceVersion: _revision, uid: _uid, creationTimestamp: _created, ...metadata } = event.metadata
+async function writeOnce(client: Client, { do: what, event }: EventWrite, signal: AbortSignal): Promise<void> {
+  // Events are kept for an hour: the first one may be gone.
+  if (what === 'count' && (await writeCount(client, event, signal))) return
   try {
-    return await client.create(events, { ...event, metadata }, { signal })
+    await client.create(events, event, { signal })
   } catch (error) {
-    if (isReason(error, 'AlreadyExists')) return event
-    throw error
+    if (!isReason(error, 'AlreadyExists')) throw error
+    // It was written before and the answer was lost; it may have been repeated meanwhile.
+    if ((event.count ?? event.series?.count ?? 1) > 1) await writeCount(client, event, signal)
   }
 }
 
-function mayPass(error: unknown): boolean {
+/** Whether there was such an event. */
+async function writeCount(client: Client, event: Event, signal: AbortSignal): Promise<boolean> {
+  const body: Partial<Event> = {}
+  if (event.count !== undefined) body.count = event.count
+  if (event.message !== undefined) body.message = event.message
+  if (event.lastTimestamp !== undefined) body.lastTimestamp = event.lastTimestamp
+  if (event.series !== undefined) body.series = event.series
+  try {
+    await client.patch(events, event.metadata, { type: 'strategic', body }, { signal })
+    return true
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+    return false
+  }
+}
+
+function mayPass(error: unknown): error is StatusError {
   return error instanceof StatusError && (error.code === 429 || error.code >= 500)
 }
