@@ -292,4 +292,9 @@ export interface Applied {
 export interface ListenAddresses {
   readonly http: readonly { readonly address: string; readonly port: number }[]
   readonly https: readonly { readonly address: string; readonly port: number }[]
+  /**
+   * The path of a unix socket for another proxy, which says in the header `X-Ingress-Arrival` how each request came to it:
+   * `10.0.0.1 https 443`. Only for planes that can stand behind another one.
+   */
+  readonly behind?: string
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, request as httpRequest } from 'node:http'
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https'
 import { connect, createServer as createNetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
@@ -30,8 +31,6 @@ export type MakeDataPlane = (listen: ListenAddresses, limits: { readonly headers
 export interface Traits {
   /** Forms of password hashes that it checks; users with others are named in `left`. */
   readonly passwords: ReadonlySet<'apr1' | 'md5' | 'sha1' | 'ssha' | 'plain' | 'sha256' | 'sha512' | 'bcrypt'>
-  /** Whether it refuses bodies of unknown length that become too large. */
-  readonly countsBodies: boolean
   /** Whether headers that a client's Connection header names stay with the client's connection. */
   readonly removesNamedHeaders: boolean
   /** Requests that two parsers may read differently and that it puts right, as RFC 9112 allows, where others refuse them. */
@@ -320,6 +319,46 @@ export async function say(
   })
   socket.destroy()
   return { text: received, closed }
+}
+
+/** Sends these texts one after the other, 50 ms apart, and returns all that comes until the other side closes or is silent for a second. */
+export async function sayInTurn(port: number, texts: readonly string[]): Promise<string> {
+  const socket = connect({ host: loopback, port })
+  let received = ''
+  socket.on('data', (piece: Buffer) => (received += piece.toString('latin1')))
+  socket.on('error', () => undefined)
+  const over = new Promise<void>((resolve) => socket.once('close', () => resolve()).setTimeout(1_000, resolve))
+  for (const text of texts) {
+    if (!socket.writable) break
+    socket.write(text, 'latin1')
+    await sleep(50)
+  }
+  await over
+  socket.destroy()
+  return received
+}
+
+/** The status of a request over HTTP/2 whose body comes in pieces of these sizes and is not announced; 0 when the stream breaks. */
+export async function http2Status(port: number, method: string, sizes: readonly number[]): Promise<number> {
+  const session = connectHttp2(`https://${loopback}:${port}`, { rejectUnauthorized: false })
+  session.on('error', () => undefined)
+  try {
+    const stream = session.request({ ':method': method, ':path': '/', ':authority': 'shop.test' }, { endStream: false })
+    stream.on('error', () => undefined)
+    const status = new Promise<number>((resolve) => {
+      stream.once('response', (headers) => resolve(headers[':status'] ?? 0))
+      stream.once('close', () => resolve(0))
+    })
+    for (const size of sizes) {
+      if (stream.writable) stream.write(Buffer.alloc(size, 'x'))
+      await sleep(5)
+    }
+    stream.end()
+    stream.resume()
+    return await status
+  } finally {
+    session.destroy()
+  }
 }
 
 /** The status of the first answer in what was received; 0 when there is none. */

@@ -3,8 +3,20 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cors, ExternalAuthentication, RateLimit, Rules } from '#ingress/routing.ts'
-import { ask, pool, route, routing, say, startBackend, startServed, statusOf, to } from './ingressDataPlaneFixture.ts'
-import type { Ask, Backend, MakeDataPlane, Reply, Served, Traits } from './ingressDataPlaneFixture.ts'
+import {
+  ask,
+  http2Status,
+  pool,
+  route,
+  routing,
+  say,
+  sayInTurn,
+  startBackend,
+  startServed,
+  statusOf,
+  to,
+} from './ingressDataPlaneFixture.ts'
+import type { Ask, Backend, Echo, MakeDataPlane, Reply, Served, Traits } from './ingressDataPlaneFixture.ts'
 
 export function testRules(make: MakeDataPlane, traits: Traits): void {
   describe('rules', () => {
@@ -75,16 +87,56 @@ export function testRules(make: MakeDataPlane, traits: Traits): void {
       await apply({ largestBody: 1_000 })
       assert.equal((await get({ method: 'POST', body: 'x'.repeat(1_000) })).echo.bytes, 1_000)
       assert.equal(await status({ method: 'POST', body: 'x'.repeat(1_001) }), 413)
-      const head = 'POST / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n'
-      const chunk = (size: number): string => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`
-      const small = await say(served.http, `${head}${chunk(500)}${chunk(500)}0\r\n\r\n`)
-      assert.equal(statusOf(small.text), 200)
-      if (traits.countsBodies) {
-        const large = await say(served.http, `${head}${chunk(500)}${chunk(501)}0\r\n\r\n`)
-        assert.equal(statusOf(large.text), 413)
-      }
       await apply({ largestBody: 0 })
       assert.equal((await get({ method: 'POST', body: 'x'.repeat(3_000_000) })).echo.bytes, 3_000_000)
+    })
+
+    for (const buffersRequests of [true, false])
+      test(`bodies of unknown length above the limit get 413, ${buffersRequests ? '' : 'not '}read whole first`, async () => {
+        const head =
+          'POST /a/../b?c HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: 1.2.3.4\r\nTransfer-Encoding: chunked\r\n'
+        const chunk = (size: number): string => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`
+        const post = (...sizes: readonly number[]): Promise<{ readonly text: string }> =>
+          say(served.http, `${head}Connection: close\r\n\r\n${sizes.map(chunk).join('')}0\r\n\r\n`)
+        await apply({ largestBody: 1_000, buffersRequests })
+        assert.equal(statusOf((await post(500, 500)).text), 200)
+        assert.equal(statusOf((await post(500, 501)).text), 413)
+        await apply({ largestBody: 100_000, buffersRequests })
+        const { text } = await post(...Array<number>(10).fill(10_000))
+        assert.equal(statusOf(text), 200)
+        const { url, bytes, headers } = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)) as Echo
+        assert.deepEqual([url, bytes], ['/b?c', 100_000])
+        const told = [
+          'x-real-ip',
+          'x-forwarded-for',
+          'x-original-forwarded-for',
+          'x-forwarded-port',
+          'x-ingress-arrival',
+        ]
+        assert.deepEqual(
+          told.map((name) => headers[name]),
+          ['127.0.0.1', '127.0.0.1', '1.2.3.4', String(served.http), undefined],
+        )
+        assert.equal(statusOf((await post(...Array<number>(10).fill(10_000), 1)).text), 413)
+        // What comes piece by piece is counted all the same.
+        const slow = await sayInTurn(served.http, [`${head}Connection: close\r\n\r\n`, chunk(60_000), chunk(60_000)])
+        assert.equal(statusOf(slow), 413)
+        // Another request on the connection of one that was refused is never read as a part of it.
+        const after = await say(
+          served.http,
+          `${head}\r\n${chunk(200_000)}0\r\n\r\nGET /second HTTP/1.1\r\nHost: shop.test\r\n\r\n`,
+        )
+        assert.equal(statusOf(after.text), 413)
+      })
+
+    test('bodies of unknown length over HTTP/2 above the limit get 413', async () => {
+      await apply({ largestBody: 100_000 })
+      for (const method of ['POST', 'GET'])
+        for (const [pieces, wanted] of [
+          [10, 200],
+          [11, 413],
+        ] as const)
+          assert.equal(await http2Status(served.https, method, Array<number>(pieces).fill(10_000)), wanted, method)
     })
 
     test('bodies that are read whole first arrive whole', async () => {

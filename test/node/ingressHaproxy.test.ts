@@ -90,6 +90,46 @@ describe('the process of HAProxy', () => {
     assert.ok(requests > 20, `only ${requests} requests`)
   })
 
+  test('what serves requests is not root, and its successor neither', async () => {
+    const listen = await listenAddresses()
+    const port = listen.http[0]!.port
+    const folder = await mkdtemp('/tmp/haproxy-')
+    await using a = await startBackend('a')
+    await using plane = await start(folder, listen)
+    const workers = async (): Promise<ReadonlyMap<number, readonly string[]>> => {
+      const master = Number((await readFile(`${folder}/haproxy.pid`, 'utf8')).split(' ')[0])
+      const found = new Map<number, readonly string[]>()
+      for (const pid of processesOf(folder).filter((each) => each !== master)) {
+        const status = await readFile(`/proc/${pid}/status`, 'utf8')
+        found.set(
+          pid,
+          ['Uid', 'Gid', 'Groups', 'CapEff'].map((name) => new RegExp(`^${name}:[ \\t]*(\\S*)`, 'm').exec(status)![1]!),
+        )
+      }
+      return found
+    }
+    const seen = new Set<number>()
+    const users = new Map([['jo', '$apr1$abcdefgh$sIQmFnT1CuEXAsyjuXjUX/']])
+    const authorization = `Basic ${Buffer.from('jo:correct horse').toString('base64')}`
+    for (const largestBody of [50_000, 60_000]) {
+      const rules = { largestBody, basicAuthentication: { realm: 'x', users } }
+      await plane.apply(routing([route({}, to('p'), rules)], [pool('p', [a])]))
+      for (const [pid, [user, group, groups, capabilities]] of await workers()) {
+        seen.add(pid)
+        assert.notEqual(user, '0')
+        assert.notEqual(group, '0')
+        assert.deepEqual([groups, capabilities], ['', '0000000000000000'])
+      }
+      // It reaches what it asks: the agent for passwords, and the plane that counts.
+      const chunked = { method: 'POST', headers: { authorization, 'transfer-encoding': 'chunked' } }
+      assert.equal((await ask(port, '/', { ...chunked, body: 'x'.repeat(largestBody) })).echo.bytes, largestBody)
+      assert.equal((await ask(port, '/', { ...chunked, body: 'x'.repeat(largestBody + 1) })).status, 413)
+      assert.equal((await ask(port, '/', { headers: { authorization } })).status, 200)
+      assert.equal((await ask(port, '/')).status, 401)
+    }
+    assert.equal(seen.size, 2)
+  })
+
   test('a process that was killed is started again with what it served, changes in place and all', async () => {
     const listen = await listenAddresses()
     const port = listen.http[0]!.port
@@ -152,10 +192,11 @@ describe('the process of HAProxy', () => {
     {
       await using plane = await start(folder, await listenAddresses())
       await plane.apply(routing([], []))
-      assert.equal((await stat(folder)).mode & 0o777, 0o700)
+      assert.equal((await stat(folder)).mode & 0o777, 0o710)
       for (const name of await readdir(folder)) {
         const { mode } = await stat(`${folder}/${name}`)
-        assert.equal(mode & 0o077, 0, name)
+        // Workers connect to us.
+        assert.equal(mode & 0o077, name === 'behind.sock' || name === 'agent.sock' ? 0o060 : 0, name)
       }
       assert.doesNotMatch(await readFile(`${folder}/haproxy.cfg`, 'utf8'), /PRIVATE KEY/)
       assert.ok(processesOf(folder).length >= 2)

@@ -15,12 +15,15 @@ import { mostCookies } from './authenticationRules.ts'
 import type { AgentRule } from './authenticationRules.ts'
 import { acknowledgeFrame, disconnectFrame, helloFrame, largestFrame, readFrame } from './spop.ts'
 import type { SpopMessage, SpopValue } from './spop.ts'
+import type { Worker } from './worker.ts'
 
 type Variables = Readonly<Record<string, string | boolean>>
 
 export interface AgentOptions {
   readonly socketPath: string
   readonly log: Logger
+  /** Who asks. */
+  readonly worker: Pick<Worker, 'admit'>
   /** Name servers that know the servers of external authentication; the machine's own when absent. */
   readonly nameServers?: readonly string[]
 }
@@ -49,6 +52,7 @@ export class Agent implements AsyncDisposable {
     await rm(this.#options.socketPath, { force: true })
     server.listen(this.#options.socketPath)
     await once(server, 'listening')
+    await this.#options.worker.admit(this.#options.socketPath)
     server.unref()
     this.#server = server
   }

@@ -16,6 +16,7 @@ const options: ConfigurationOptions = {
   generation: 7,
   threads: 2,
   headersTimeout: 20_000,
+  user: { uid: 103, gid: 106 },
 }
 
 const server = (last: number, draining = false): Server => ({

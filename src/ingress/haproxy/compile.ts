@@ -12,7 +12,15 @@ import type { AgentRule } from './authenticationRules.ts'
 import { planMatching } from './matching.ts'
 import type { Candidate, MapEntry, Matching } from './matching.ts'
 import { literalPattern, translatePattern } from './pattern.ts'
-import { admissionRules, forwardLines, pageRule, redirectLines, respondLines, serverOptions } from './section.ts'
+import {
+  admissionRules,
+  forwardLines,
+  isStream,
+  pageRule,
+  redirectLines,
+  respondLines,
+  serverOptions,
+} from './section.ts'
 import type { SectionContext, SectionSource } from './section.ts'
 import { nameFor, nameOfHost, plainName, quoted, socketAddress, UnusableText } from './words.ts'
 
@@ -40,6 +48,11 @@ export interface ServedPool {
   readonly options: string
 }
 
+/** The section of the data plane behind. */
+export const behindSection = 'behind'
+/** How names of sections begin that limit bodies; `limited-whole` when bodies are read whole first as far as there is room. */
+export const limitedSection = 'limited'
+
 export interface Compiled {
   /** By the whole first line: `backend to-1f...`. */
   readonly sections: ReadonlyMap<string, readonly string[]>
@@ -58,6 +71,8 @@ export interface Compiled {
   readonly certificates: ReadonlyMap<string, { readonly pem: string; readonly hosts: readonly string[] }>
   readonly defaultCertificate: string | undefined
   readonly agentRules: ReadonlyMap<string, AgentRule>
+  /** Whether there are requests that only the data plane behind can serve. */
+  readonly usesPlaneBehind: boolean
   /** The longest silence that a route allows, in milliseconds. */
   readonly longestSilence: number
   /** Whether many large streams may share a connection to a server. */
@@ -128,6 +143,7 @@ class Compilation {
   readonly #agentRules = new Map<string, AgentRule>()
   readonly #left = new Map<string, string[]>()
   readonly #choices = new Map<string, readonly string[]>()
+  #usesPlaneBehind = false
   #longestSilence = 60_000
 
   constructor(routing: Routing, options: CompileOptions) {
@@ -154,6 +170,7 @@ class Compilation {
       certificates,
       defaultCertificate,
       agentRules: this.#agentRules,
+      usesPlaneBehind: this.#usesPlaneBehind,
       longestSilence: this.#longestSilence,
       hasStreams: [...pools.values()].some(({ protocol }) => protocol.startsWith('grpc')),
       left: this.#left,
@@ -259,8 +276,9 @@ class Compilation {
   #section(
     lines: readonly string[],
     pool?: { readonly name: string; readonly servers: readonly ServerEntry[]; readonly options: string },
+    kind = 'to',
   ): string {
-    const name = nameFor('to', [lines, pool?.name, pool?.options])
+    const name = nameFor(kind, [lines, pool?.name, pool?.options])
     this.#sections.set(`backend ${name}`, lines)
     if (pool !== undefined) this.#pools.set(name, { pool: pool.name, servers: pool.servers, options: pool.options })
     return name
@@ -275,11 +293,14 @@ class Compilation {
       const pool = this.#routing.pools.get(name)
       if (pool === undefined) throw new Error(`Cannot find pool ${name} of ${source.owner} among those of the routing`)
       const lines = [...this.#admission(context, rules, source), ...forwardLines(context, rules, source, pool)]
-      const section = this.#section(lines, {
-        name,
-        servers: activeServers(pool),
-        options: serverOptions(context, pool),
-      })
+      const isLimited = (rules.largestBody ?? 0) > 0
+      this.#usesPlaneBehind ||= isLimited
+      const isWhole = rules.buffersRequests === true && !isStream(pool)
+      const section = this.#section(
+        lines,
+        { name, servers: activeServers(pool), options: serverOptions(context, pool) },
+        !isLimited ? 'to' : isWhole ? `${limitedSection}-whole` : limitedSection,
+      )
       sections.set(name, section)
       return section
     }

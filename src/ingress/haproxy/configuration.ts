@@ -1,9 +1,12 @@
 /** The text that a HAProxy process starts with, and the maps and files it reads. */
+import { arrivalHeader } from '#ingress/node/headers.ts'
 import type { ListenAddresses } from '#ingress/routing.ts'
 import { agentConfiguration } from './authenticationRules.ts'
+import { behindSection, limitedSection } from './compile.ts'
 import type { Compiled, ServedPool, ServerEntry } from './compile.ts'
 import { matchingRules } from './matching.ts'
 import type { MapEntry } from './matching.ts'
+import { behindSocket } from './planeBehind.ts'
 import { page, socketAddress } from './words.ts'
 
 export interface ConfigurationOptions {
@@ -14,6 +17,8 @@ export interface ConfigurationOptions {
   readonly threads: number
   /** In milliseconds. */
   readonly headersTimeout: number
+  /** Who workers become; absent where the process is nobody who could choose. */
+  readonly user?: { readonly uid: number; readonly gid: number }
 }
 
 /** How long requests may go on in a process that was replaced. */
@@ -69,6 +74,7 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
   const lines = [
     'global',
     '  master-worker',
+    ...(options.user === undefined ? [] : [`  uid ${options.user.uid}`, `  gid ${options.user.gid}`]),
     `  nbthread ${threads}`,
     `  hard-stop-after ${longestDrainMs}ms`,
     '  fd-hard-limit 65536',
@@ -105,7 +111,7 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
     lines.push(`frontend ${name}`)
     for (const { address, port } of ports)
       lines.push(`  bind ${socketAddress(address, port)}${address.includes(':') ? ' v6only' : ''}${tls}`)
-    for (const rule of frontRules(compiled, folder, name, ports)) lines.push(`  ${rule}`)
+    for (const rule of frontRules(compiled, options, name, ports)) lines.push(`  ${rule}`)
     lines.push('')
   }
   front('http', listen.http)
@@ -117,6 +123,16 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
       '  timeout connect 1s',
       '  timeout server 1h',
       `  server agent unix@${folder}/agent.sock`,
+      '',
+    )
+  if (compiled.usesPlaneBehind)
+    lines.push(
+      `backend ${behindSection}`,
+      '  timeout connect 5s',
+      `  timeout server ${compiled.longestSilence}ms`,
+      `  timeout tunnel ${compiled.longestSilence}ms`,
+      ...behindRules.map((rule) => `  ${rule}`),
+      `  server node unix@${folder}/${behindSocket} pool-purge-delay 5s pool-max-conn -1`,
       '',
     )
   for (const [head, rules] of [...compiled.sections].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
@@ -132,13 +148,32 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
 const serverLine = ({ name, address, id }: ServerEntry, { options }: ServedPool): string =>
   `server ${name} ${address} id ${id} ${options}`
 
+/**
+ * HAProxy cannot count what it passes on. A body of unknown length that ends within one buffer is counted there; others go to the
+ * plane behind, those that are not read whole first at once.
+ */
+const countedRules = (longestWait: number): readonly string[] => [
+  'acl has_end internal.htx.has_eom',
+  'acl has_length req.hdr(content-length) -m found',
+  `http-request wait-for-body time ${longestWait}ms if !has_end !has_length { var(txn.to) -m beg ${limitedSection}-whole }`,
+]
+
+/** Gives the plane behind what the client sent, and what is known of its connection. */
+const behindRules: readonly string[] = [
+  'retries 3',
+  'http-request set-pathq %[var(txn.raw)] if { var(txn.raw) -m found }',
+  `http-request set-header ${arrivalHeader} '%[src] %[req.fhdr(x-scheme)] %[req.fhdr(x-forwarded-port)]'`,
+  'http-request set-header X-Forwarded-For %[req.fhdr(x-original-forwarded-for)]',
+]
+
 /** What is done with every request, until it is known where it goes. */
 function frontRules(
   compiled: Compiled,
-  folder: string,
+  options: ConfigurationOptions,
   scheme: 'http' | 'https',
   ports: readonly { readonly port: number }[],
 ): readonly string[] {
+  const { folder } = options
   const onlyPort = ports.every(({ port }) => port === ports[0]!.port) ? String(ports[0]!.port) : '%[dst_port]'
   const odd = '{ path -m sub % // /. \\\\ }'
   // As backends may read it that decode slashes or cut off what follows a semicolon.
@@ -167,6 +202,7 @@ function frontRules(
     'http-request set-var(txn.path) path',
     ...matchingRules(compiled.matching, folder),
     ...compiled.choices,
+    ...(compiled.usesPlaneBehind ? countedRules(options.headersTimeout) : []),
     "http-request del-header '[^A-Za-z0-9-]' -m reg",
     'http-request set-header X-Original-Forwarded-For %[req.fhdr(x-forwarded-for)] if { req.fhdr(x-forwarded-for) -m found }',
     'http-request del-header Proxy',
@@ -181,6 +217,9 @@ function frontRules(
     ...['X-Forwarded-Proto', 'X-Forwarded-Scheme', 'X-Scheme'].map(
       (name) => `http-request set-header ${name} ${scheme}`,
     ),
+    ...(compiled.usesPlaneBehind
+      ? [`use_backend ${behindSection} if !has_end !has_length { var(txn.to) -m beg ${limitedSection} }`]
+      : []),
     'use_backend %[var(txn.to)]',
     `default_backend ${compiled.fallback}`,
   ]

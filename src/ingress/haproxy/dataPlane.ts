@@ -15,8 +15,11 @@ import { compile, withServers } from './compile.ts'
 import type { Compiled } from './compile.ts'
 import { configurationFiles } from './configuration.ts'
 import type { ConfigurationOptions } from './configuration.ts'
+import { PlaneBehind } from './planeBehind.ts'
 import { HaproxyProcess } from './process.ts'
 import { exchange, replaceMap, runCommands } from './runtime.ts'
+import { findWorker } from './worker.ts'
+import type { Worker } from './worker.ts'
 
 export interface HaproxyOptions {
   /** For this data plane alone: it is made, and removed at the end. */
@@ -44,7 +47,8 @@ const restartDelays = { first: 10, most: 5_000 }
 
 /** A process of an earlier life is taken over by the first `apply`. */
 export async function haproxyDataPlane(options: HaproxyOptions): Promise<DataPlane> {
-  return new HaproxyDataPlane(options, await HaproxyProcess.open(options))
+  const worker = await findWorker(options.host.files)
+  return new HaproxyDataPlane(options, worker, await HaproxyProcess.open({ ...options, worker }))
 }
 
 class HaproxyDataPlane implements DataPlane {
@@ -53,6 +57,8 @@ class HaproxyDataPlane implements DataPlane {
   readonly #process: HaproxyProcess
   readonly #lock = new Semaphore()
   readonly #agent: Agent
+  readonly #behind: PlaneBehind
+  readonly #worker: Worker
   readonly #usable = new RecentMap<string, boolean>(10_000)
   /** What is served; absent until the first `apply`. */
   #served: Compiled | undefined
@@ -63,15 +69,14 @@ class HaproxyDataPlane implements DataPlane {
   #watching = false
   #isOver = false
 
-  constructor(options: HaproxyOptions, running: HaproxyProcess) {
+  constructor(options: HaproxyOptions, worker: Worker, running: HaproxyProcess) {
     this.#options = options
+    this.#worker = worker
     this.#process = running
-    const { folder, log, nameServers } = options
-    this.#agent = new Agent({
-      socketPath: `${folder}/agent.sock`,
-      log,
-      ...(nameServers === undefined ? {} : { nameServers }),
-    })
+    const { folder, host, log, nameServers } = options
+    const shared = { log, worker, ...(nameServers === undefined ? {} : { nameServers }) }
+    this.#agent = new Agent({ ...shared, socketPath: `${folder}/agent.sock` })
+    this.#behind = new PlaneBehind({ ...shared, folder, host })
   }
 
   apply(routing: Routing): Promise<Applied> {
@@ -80,6 +85,7 @@ class HaproxyDataPlane implements DataPlane {
       const compiled = this.#compile(routing)
       const { left } = compiled
       await this.#agent.serve(compiled.agentRules)
+      if (compiled.usesPlaneBehind) await this.#behind.serve(routing)
       const how = await this.#bring(compiled)
       this.#served = compiled
       this.#routing = routing
@@ -125,7 +131,8 @@ class HaproxyDataPlane implements DataPlane {
       threads = Math.min(availableParallelism(), mostThreads),
       headersTimeout = 20_000,
     } = this.#options
-    return { folder, listen, generation, threads, headersTimeout }
+    const { user } = this.#worker
+    return { folder, listen, generation, threads, headersTimeout, ...(user === undefined ? {} : { user }) }
   }
 
   async #replace(compiled: Compiled): Promise<void> {
@@ -213,6 +220,7 @@ class HaproxyDataPlane implements DataPlane {
     await this.#lock.run(async () => {
       await this.#process.end()
       await this.#agent[Symbol.asyncDispose]()
+      await this.#behind[Symbol.asyncDispose]()
     })
   }
 }

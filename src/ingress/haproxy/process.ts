@@ -1,14 +1,16 @@
 /**
  * The HAProxy process of a data plane: started, replaced without a gap, found again after our own end, and ended. Its master lives
  * on its own; workers serve, and one that was replaced ends its requests. All that it reads and the sockets it listens on for us
- * are in one folder that nobody else can enter.
+ * are in one folder of which nobody else can read anything; its workers, who are not root, can connect to two sockets in it.
  */
 import { connect } from 'node:net'
 import type { Host } from '#lib/host/host.ts'
 import { CommandError } from '#lib/host/process.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
 import { makePrivateFolder, readPidFile, writePidFile } from '#lib/host/files.ts'
+import { behindSocket, nextBehindSocket } from './planeBehind.ts'
 import { exchange } from './runtime.ts'
+import type { Worker } from './worker.ts'
 
 export interface ProcessOptions {
   /** Private, and short: paths of sockets below it may have 107 characters. */
@@ -16,6 +18,7 @@ export interface ProcessOptions {
   /** The path of the program. */
   readonly program: string
   readonly host: Pick<Host, 'processes' | 'files' | 'clock'>
+  readonly worker: Worker
   /** The network namespace to listen in; our own when absent. */
   readonly namespaceFile?: string
 }
@@ -25,7 +28,14 @@ const longestEndMs = 5_000
 const signalAgainMs = 3_000
 const pollMs = 5
 /** Of files that are not of one process. */
-const lasting: ReadonlySet<string> = new Set(['haproxy.pid', 'haproxy.log', 'master.sock', 'agent.sock'])
+const lasting: ReadonlySet<string> = new Set([
+  'haproxy.pid',
+  'haproxy.log',
+  'master.sock',
+  'agent.sock',
+  behindSocket,
+  nextBehindSocket,
+])
 
 export class HaproxyProcess {
   readonly #options: ProcessOptions
@@ -39,10 +49,11 @@ export class HaproxyProcess {
 
   /** Finds the process of an earlier life of ours, if there is one. */
   static async open(options: ProcessOptions): Promise<HaproxyProcess> {
-    const { folder, host } = options
+    const { folder, host, worker } = options
     if (folder.length > 80)
       throw new Error(`Cannot use the folder "${folder}" for HAProxy: its path is too long for sockets`)
     await makePrivateFolder(host.files, folder, process.getuid?.() ?? 0)
+    await worker.open(folder)
     const found = new HaproxyProcess(options)
     for (const name of await host.files.list(folder))
       found.#generation = Math.max(found.#generation, Number(/^worker-(\d+)\.sock$/.exec(name)?.[1] ?? 0))

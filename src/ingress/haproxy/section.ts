@@ -235,6 +235,9 @@ export function respondLines(context: SectionContext, respond: Respond): readonl
   return [answerRule(context, respond.status, respond.body, respond.contentType ?? 'text/plain; charset=utf-8', '')]
 }
 
+/** Whether its servers are spoken to in streams both ways. */
+export const isStream = ({ protocol }: Pool): boolean => protocol === 'grpc' || protocol === 'grpcs'
+
 /** Everything of a section that passes requests on, but its servers. */
 export function forwardLines(
   context: SectionContext,
@@ -242,12 +245,11 @@ export function forwardLines(
   source: SectionSource,
   pool: Pool,
 ): readonly string[] {
-  const isStream = pool.protocol === 'grpc' || pool.protocol === 'grpcs'
   return [
     ...balanceLines(pool),
     ...timeoutLines(rules.timeouts),
     ...retryLines(rules.retry ?? defaultRetry),
-    ...(rules.buffersRequests === true && !isStream ? ['option http-buffer-request'] : []),
+    ...(rules.buffersRequests === true && !isStream(pool) ? ['option http-buffer-request'] : []),
     pageRule(context, 503, ' if { nbsrv lt 1 } !{ stopping }'),
     ...(pool.affinity === undefined ? [] : affinityLines(context, pool.affinity)),
     ...pathRules(context, rules.rewrite, source),
@@ -355,13 +357,12 @@ function formatText(text: string, what: string): string {
 
 /** What stands behind each server's address. */
 export function serverOptions(context: SectionContext, pool: Pool): string {
-  const isStream = pool.protocol === 'grpc' || pool.protocol === 'grpcs'
   const isTls = pool.protocol === 'https' || pool.protocol === 'grpcs'
   const words = ['pool-purge-delay 5s', 'pool-max-conn -1']
-  if (!isTls) return [...words, ...(isStream ? ['proto h2'] : [])].join(' ')
+  if (!isTls) return [...words, ...(isStream(pool) ? ['proto h2'] : [])].join(' ')
   const { serverName, authority, certificate } = pool.tls ?? {}
   words.push('ssl')
-  if (isStream) words.push('alpn h2')
+  if (isStream(pool)) words.push('alpn h2')
   if (authority === undefined) words.push('verify none')
   else words.push('verify required', `ca-file ${context.file('authority', authority)}`)
   if (serverName !== undefined) {

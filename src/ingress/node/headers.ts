@@ -15,6 +15,9 @@ const ofConnection: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
+/** What a proxy before us says of the connection that a request came on (`ListenAddresses.behind`). */
+export const arrivalHeader = 'x-ingress-arrival'
+
 /** Clients must not be able to say these; they are said anew, or not at all (`proxy`: CVE-2016-5385). */
 const ofProxy: ReadonlySet<string> = new Set([
   'host',
@@ -33,6 +36,7 @@ const ofProxy: ReadonlySet<string> = new Set([
   'x-original-forwarded-for',
   'x-original-url',
   'x-original-method',
+  arrivalHeader,
 ])
 
 /** What a backend is told about the client. */

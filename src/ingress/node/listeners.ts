@@ -12,6 +12,7 @@ import { replyOnSocket } from '#lib/http/http1.ts'
 import type { ListenAddresses } from '#ingress/routing.ts'
 import { Http1Downstream, Http2Downstream } from './downstream.ts'
 import type { Arrival, Downstream } from './downstream.ts'
+import { arrivalHeader } from './headers.ts'
 import type { Limits } from './limits.ts'
 
 export interface ListenersOptions {
@@ -29,7 +30,7 @@ export class Listeners implements AsyncDisposable {
   readonly #http2: Http2Server
   readonly #fronts: NetServer[] = []
   readonly #tlsFronts: TlsServer[] = []
-  readonly #connections = new Map<Duplex, Arrival & { used: boolean }>()
+  readonly #connections = new Map<Duplex, Arrival & { readonly isBehind: boolean; used: boolean }>()
   /** All accepted sockets, those in the middle of a handshake among them. */
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
@@ -42,8 +43,10 @@ export class Listeners implements AsyncDisposable {
   }
 
   async listen(addresses: ListenAddresses): Promise<void> {
-    for (const where of addresses.http) await this.#listen(this.#makePlainFront(), where)
-    for (const where of addresses.https) await this.#listen(this.#makeTlsFront(), where)
+    const { http, https, behind } = addresses
+    for (const { address, port } of http) await this.#listen(this.#makePlainFront('http'), { host: address, port })
+    for (const { address, port } of https) await this.#listen(this.#makeTlsFront(), { host: address, port })
+    if (behind !== undefined) await this.#listen(this.#makePlainFront('behind'), { path: behind })
     // Starts the checks of time limits, which node ties to its own listener.
     this.#http1.emit('listening')
   }
@@ -72,7 +75,11 @@ export class Listeners implements AsyncDisposable {
     await this.close(Promise.resolve())
   }
 
-  async #listen(front: NetServer, where: { readonly address: string; readonly port: number }): Promise<void> {
+  async #listen(
+    front: NetServer,
+    where: { readonly host: string; readonly port: number } | { readonly path: string },
+  ): Promise<void> {
+    const place = 'path' in where ? `"${where.path}"` : `${where.host} port ${where.port}`
     front.maxConnections = this.#options.limits.connections
     front.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
@@ -80,9 +87,9 @@ export class Listeners implements AsyncDisposable {
     })
     await new Promise<void>((resolve, reject) => {
       const onError = (error: Error): void =>
-        reject(new Error(`Cannot listen on ${where.address} port ${where.port}: ${error.message}`, { cause: error }))
+        reject(new Error(`Cannot listen on ${place}: ${error.message}`, { cause: error }))
       front.once('error', onError)
-      front.listen({ host: where.address, port: where.port, backlog: 4096 }, () => {
+      front.listen({ ...where, backlog: 4096 }, () => {
         front.off('error', onError)
         resolve()
       })
@@ -90,10 +97,10 @@ export class Listeners implements AsyncDisposable {
     this.#fronts.push(front)
   }
 
-  #makePlainFront(): NetServer {
-    const front = createNetServer({ ...socketOptions, allowHalfOpen: true })
+  #makePlainFront(from: 'http' | 'behind'): NetServer {
+    const front = createNetServer({ ...(from === 'http' ? socketOptions : {}), allowHalfOpen: true })
     front.on('connection', (socket: Socket) => {
-      this.#accept(socket, 'http')
+      this.#accept(socket, 'http', from === 'behind')
       this.#http1.emit('connection', socket)
     })
     return front
@@ -141,7 +148,7 @@ export class Listeners implements AsyncDisposable {
       this.#serveHttp1(message, response, true),
     )
     server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const arrival = this.#arrival(message.socket)
+      const arrival = this.#arrival(message.socket, message)
       if (arrival === undefined) return void socket.destroy()
       const response = replyOnSocket(message, socket)
       this.#options.serve(new Http1Downstream(arrival, message, response, { upgrade: { socket, head } }))
@@ -156,7 +163,7 @@ export class Listeners implements AsyncDisposable {
   }
 
   #serveHttp1(message: IncomingMessage, response: ServerResponse, waits: boolean): void {
-    const arrival = this.#arrival(message.socket)
+    const arrival = this.#arrival(message.socket, message)
     if (arrival === undefined) return void message.socket.destroy()
     // Broken off; the 'close' of the response tells.
     message.on('error', ignore)
@@ -201,13 +208,14 @@ export class Listeners implements AsyncDisposable {
     return server
   }
 
-  #accept(socket: Socket, scheme: 'http' | 'https'): void {
+  #accept(socket: Socket, scheme: 'http' | 'https', isBehind = false): void {
     const address = socket.remoteAddress ?? ''
     this.#connections.set(socket, {
       // A socket that listens on IPv6 and IPv4 shows IPv4 clients as `::ffff:10.0.0.1`.
       address: address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address,
       scheme,
       port: socket.localPort ?? 0,
+      isBehind,
       used: false,
     })
     this.#accepted = socket
@@ -215,11 +223,19 @@ export class Listeners implements AsyncDisposable {
     socket.on('error', ignore)
   }
 
-  #arrival(socket: Duplex): Arrival | undefined {
+  #arrival(socket: Duplex, message?: IncomingMessage): Arrival | undefined {
     const connection = this.#connections.get(socket)
-    if (connection !== undefined) connection.used = true
-    return connection
+    if (connection === undefined) return undefined
+    connection.used = true
+    return connection.isBehind ? toldArrival(message?.headers[arrivalHeader]) : connection
   }
+}
+
+/** As the proxy before us says it; nothing when it does not. */
+function toldArrival(told: string | string[] | undefined): Arrival | undefined {
+  const [, address, scheme, port] = /^([0-9a-f.:]+) (http|https) (\d{1,5})$/.exec(String(told)) ?? []
+  if (address === undefined) return undefined
+  return { address, scheme: scheme === 'https' ? 'https' : 'http', port: Number(port) }
 }
 
 const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
