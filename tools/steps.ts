@@ -17,8 +17,8 @@ export function nodeStep(name: string, ...args: string[]): Step {
 }
 
 export interface RunOptions {
-  /** Shows all output as it comes, not only that of steps that fail. */
-  readonly show?: boolean
+  /** Shows all output as it comes, not only that of steps that fail; a promise: from when it settles, with what came before. */
+  readonly show?: boolean | Promise<void>
   /** How many steps run at the same time; one when absent. */
   readonly atOnce?: number
   /** Added to the environment of every step. */
@@ -37,7 +37,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions = {})
     for (let step = left.shift(); step !== undefined && failure === 0; step = left.shift()) {
       const { name, command } = step
       const began = performance.now()
-      if (options.show) process.stderr.write(`${name} ...\n`)
+      if (options.show === true) process.stderr.write(`${name} ...\n`)
       const { code, output } = await runStep(command, options)
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
       if (code === 0) process.stderr.write(`${name}: ${seconds} s\n`)
@@ -56,16 +56,25 @@ function runStep(
   { show = false, environment = {} }: RunOptions,
 ): Promise<{ code: number; output: string }> {
   const [program, ...args] = command
+  const inherits = show === true
   const path = [join(root, 'node_modules', '.bin'), dirname(process.execPath), process.env['PATH']].join(delimiter)
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, PATH: path, ...environment },
-      stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
+      stdio: ['ignore', inherits ? 'inherit' : 'pipe', inherits ? 'inherit' : 'pipe'],
     })
     const pieces: Buffer[] = []
-    child.stdout?.on('data', (piece: Buffer) => pieces.push(piece))
-    child.stderr?.on('data', (piece: Buffer) => pieces.push(piece))
+    let shown = false
+    const take = (piece: Buffer): void => void (shown ? process.stderr.write(piece) : pieces.push(piece))
+    child.stdout?.on('data', take)
+    child.stderr?.on('data', take)
+    if (typeof show === 'object') {
+      void show.then(() => {
+        shown = true
+        for (const piece of pieces.splice(0)) process.stderr.write(piece)
+      })
+    }
     child.on('error', (error) => resolve({ code: 127, output: `Cannot run ${program}: ${error.message}` }))
     child.on('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(pieces).toString() }))
   })

@@ -72,7 +72,12 @@ const peerForms: readonly { name: string; peers?: NetworkPolicyPeer[]; are: stri
 ]
 
 /** Forms of ports, and which of the ports that are tried are meant. The port named `web` is 80 everywhere but in `y/b`, where it is 81. */
-const portForms: readonly { name: string; ports?: NetworkPolicyPort[]; are(pod: string): string[] }[] = [
+interface PortForm {
+  readonly name: string
+  readonly ports?: NetworkPolicyPort[]
+  are(pod: string): string[]
+}
+const portForms: readonly PortForm[] = [
   { name: 'every port', are: () => ['tcp/80', 'tcp/81', 'tcp/82', 'udp/80'] },
   { name: 'a number', ports: [{ port: 80 }], are: () => ['tcp/80'] },
   { name: 'a number of UDP', ports: [{ protocol: 'UDP', port: 80 }], are: () => ['udp/80'] },
@@ -118,7 +123,7 @@ describe('the truth table of network policies', { skip: reasonToSkip }, () => {
       metadata: metadata(`node${node}`, { labels: { number: String(node) } }),
       status: { addresses: [{ type: 'InternalIP', address: `10.89.252.${node}` }] },
     }) as never
-  const policy = (spec: object) => ({ metadata: metadata('p', { namespace: 'x' }), spec }) as never
+  const policy = (spec: object, name = 'p') => ({ metadata: metadata(name, { namespace: 'x' }), spec }) as never
 
   /** Tries connections at once; `expected` says which there are to be. */
   const check: typeof checkAll = async (attempts) => {
@@ -181,28 +186,45 @@ describe('the truth table of network policies', { skip: reasonToSkip }, () => {
     )
   })
 
-  for (const direction of ['ingress', 'egress'] as const)
-    for (const { name: peerName, peers, are: peersAre } of peerForms)
-      it(`${direction} of ${peerName}`, async () => {
-        for (const { name: portName, ports, are: portsAre } of portForms) {
-          const side = peers === undefined ? {} : direction === 'ingress' ? { from: peers } : { to: peers }
-          const rule = { ...side, ...(ports === undefined ? {} : { ports }) }
-          const types = direction === 'ingress' ? { policyTypes: ['Ingress'] } : { policyTypes: ['Egress'] }
-          const spec = { podSelector: { matchLabels: { pod: 'a' } }, [direction]: [rule], ...types }
-          await fixture.change([1], () => fixture.informers.of(networkPolicies).change('MODIFIED', policy(spec)))
-          const attempts = others.flatMap((other) =>
-            tried.map((port) => ({
-              from: direction === 'ingress' ? other : 'x/a',
-              to: direction === 'ingress' ? 'x/a' : other,
+  // Both directions of a peer are tried in one round, by two policies: with each form of port on the way in, the form after it on the way out.
+  for (const { name: peerName, peers, are: peersAre } of peerForms)
+    it(`ingress and egress of ${peerName}`, async () => {
+      for (const index of portForms.keys()) {
+        const forms = { ingress: portForms[index]!, egress: portForms[(index + 1) % portForms.length]! }
+        const { ingress, egress } = forms
+        const rule = (side: 'from' | 'to', { ports }: PortForm) => ({
+          ...(peers === undefined ? {} : { [side]: peers }),
+          ...(ports === undefined ? {} : { ports }),
+        })
+        const podSelector = { matchLabels: { pod: 'a' } }
+        const inward = { podSelector, ingress: [rule('from', ingress)], policyTypes: ['Ingress'] }
+        const outward = { podSelector, egress: [rule('to', egress)], policyTypes: ['Egress'] }
+        await fixture.change([1], () => {
+          fixture.informers.of(networkPolicies).change('MODIFIED', policy(inward))
+          fixture.informers.of(networkPolicies).change('MODIFIED', policy(outward, 'outward'))
+        })
+        const attempts = others.flatMap((other) =>
+          tried.flatMap((port) => [
+            {
+              from: other,
+              to: 'x/a',
               port,
-              expected: peersAre.includes(other) && portsAre(direction === 'ingress' ? 'x/a' : other).includes(port),
-            })),
-          )
-          await check(attempts).catch((error: unknown) => {
-            throw new Error(`with ${portName}`, { cause: error })
-          })
-        }
-      })
+              expected: peersAre.includes(other) && ingress.are('x/a').includes(port),
+            },
+            {
+              from: 'x/a',
+              to: other,
+              port,
+              expected: peersAre.includes(other) && egress.are(other).includes(port),
+            },
+          ]),
+        )
+        await check(attempts).catch((error: unknown) => {
+          throw new Error(`with ${ingress.name} inward and ${egress.name} outward`, { cause: error })
+        })
+      }
+      await fixture.change([1], () => fixture.informers.of(networkPolicies).change('DELETED', policy({}, 'outward')))
+    })
 
   it('the same holds for IPv6, and for both families at once', async () => {
     const rows: readonly { peers: NetworkPolicyPeer[]; are: Readonly<Record<4 | 6, string[]>> }[] = [

@@ -94,12 +94,12 @@ describe('a session file', () => {
   it('knows its title and its kind', () => {
     const { steps: _, ...session } = parseSession(
       'x',
-      '# S99 Something\n@waits\n@alone\n@long\n@kubectl 1.30\n@also 1.31 1.32\n# more\n',
+      '# S99 Something\n@waits 30\n@alone\n@long\n@kubectl 1.30\n@also 1.31 1.32\n# more\n',
     )
     assert.deepEqual(session, {
       name: 'x',
       title: 'S99 Something',
-      waits: true,
+      waits: 30,
       alone: true,
       long: true,
       kubectl: '1.30',
@@ -112,7 +112,7 @@ describe('a session file', () => {
     [
       'an unknown directive',
       '\n@slow\n',
-      'f:2: "@slow" is none of: @waits, @alone, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...',
+      'f:2: "@slow" is none of: @waits SECONDS, @alone, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...',
     ],
     ['a file without an end', '<<FILE a\nb\n', 'f:1: the file "a" has no end: a line FILE'],
     ['a file elsewhere', '<<FILE ../a\nFILE\n', 'f:1: "../a" leaves the session\'s folder'],

@@ -7,7 +7,7 @@
  * A session file:
  *
  *     # A comment. Lines that begin with `#`, `$`, `?`, `@`, `...` or `<<FILE` mean something; `\#` is a `#` of output.
- *     @waits                              most of its time goes by waiting: plays beside the others
+ *     @waits 30                           mostly waits, for about these seconds: plays beside what keeps the machine busy
  *     @alone                              changes nodes for everybody: plays when no other does
  *     @long                               plays only on request: takes minutes
  *     @kubectl 1.30                       plays with this version where there is one
@@ -80,7 +80,8 @@ export interface Session {
   readonly name: string
   /** First comment of the file. */
   readonly title: string
-  readonly waits: boolean
+  /** Seconds that it mostly spends waiting; 0 when it keeps the machine busy. */
+  readonly waits: number
   readonly alone: boolean
   readonly long: boolean
   readonly kubectl?: string
@@ -101,7 +102,7 @@ export function parseSession(name: string, text: string): Session {
   const lines = text.split('\n')
   const steps: Step[] = []
   let title: string | undefined
-  let waits = false
+  let waits = 0
   let alone = false
   let long = false
   let kubectl: string | undefined
@@ -120,12 +121,13 @@ export function parseSession(name: string, text: string): Session {
     } else if (line.startsWith('@')) {
       const [word, ...versions] = line.trim().slice(1).split(/\s+/)
       const areVersions = versions.length > 0 && versions.every((version) => /^\d+\.\d+$/.test(version))
-      if (word === 'waits' && versions.length === 0) waits = true
+      if (word === 'waits' && /^\d+$/.test(versions.join(' '))) waits = Number(versions[0])
       else if (word === 'alone' && versions.length === 0) alone = true
       else if (word === 'long' && versions.length === 0) long = true
       else if (word === 'kubectl' && areVersions && versions.length === 1) kubectl = versions[0]
       else if (word === 'also' && areVersions) also = versions
-      else fail(index, `"${line}" is none of: @waits, @alone, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...`)
+      else
+        fail(index, `"${line}" is none of: @waits SECONDS, @alone, @long, @kubectl MAJOR.MINOR, @also MAJOR.MINOR ...`)
       index++
     } else if (line.startsWith('<<FILE')) {
       const file = /^<<FILE (\S+)$/.exec(line)?.[1] ?? fail(index, 'write "<<FILE NAME"')

@@ -5,13 +5,14 @@ import { ensureKubectl, findKubectls, type Kubectl } from '../../tools/kubectl.t
 import { openStage, type Stage } from '../conformance/network/stage.ts'
 import { networkTests } from '../conformance/network/tests.ts'
 import { makeCluster, requireRoot, type TestCluster } from './cluster.ts'
+import { machineIsFree } from './machineIsFree.ts'
 import { playSession } from './play.ts'
 import { readSessions } from './readSessions.ts'
 import type { Session } from './session.ts'
 
-/** How many sessions play at once: those that mostly wait cost little. */
-const busyAtOnce = 4
-const waitingAtOnce = 12
+/** How many sessions play at once: those that mostly wait cost little, and play beside other tests. */
+const busyAtOnce = 5
+const waitingAtOnce = 6
 /** How many conformance tests of the network play beside them. */
 const conformanceAtOnce = 2
 
@@ -56,16 +57,20 @@ describe('sessions', { concurrency: 1 }, () => {
     describe('conformance tests of the network', { concurrency: conformanceAtOnce }, () => {
       let stage: Stage | undefined
       before(async () => {
+        await machineIsFree()
         stage = await openStage(cluster!.kubeconfig)
       })
       after(() => stage?.[Symbol.asyncDispose]())
       for (const { name, run } of networkTests) it(name, { timeout: 120_000 }, () => run(stage!))
     })
     describe('those that mostly wait', { concurrency: waitingAtOnce }, () => {
-      for (const session of together) if (session.waits) it(`${session.name}: ${session.title}`, play(session))
+      // The longest first, so that the end does not wait for one that began late.
+      const patient = together.filter(({ waits }) => waits > 0).toSorted((one, other) => other.waits - one.waits)
+      for (const session of patient) it(`${session.name}: ${session.title}`, play(session))
     })
     describe('the others', { concurrency: busyAtOnce }, () => {
-      for (const session of together) if (!session.waits) it(`${session.name}: ${session.title}`, play(session))
+      before(machineIsFree)
+      for (const session of together) if (session.waits === 0) it(`${session.name}: ${session.title}`, play(session))
       for (const session of together) {
         for (const version of session.also) it(`${session.name} with kubectl ${version}`, play(session, version))
       }

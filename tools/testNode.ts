@@ -1,0 +1,54 @@
+// Tests on real nodes, a process for each file: `node tools/testNode.ts [PATTERN ...]`. They take root.
+// Files that take longest begin first; each test that ends is told at once, and at the end what failed and what was skipped.
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename, join } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { root } from './steps.ts'
+
+/** Files that take half a minute and more, longest first. */
+const longest = [
+  'faults.test.ts',
+  'workers.test.ts',
+  'networkPolicyTable.test.ts',
+  'families.test.ts',
+  'crash.test.ts',
+  'proxyRepair.test.ts',
+  'kubelet.test.ts',
+]
+/** Most of what a file does is waited for. */
+const atOnce = 2 * availableParallelism()
+
+const patterns = process.argv.length > 2 ? process.argv.slice(2) : ['test/node/**/*.test.ts']
+const rank = (file: string): number => {
+  const index = longest.indexOf(basename(file))
+  return index < 0 ? longest.length : index
+}
+const files = globSync(patterns, { cwd: root }).toSorted(
+  (one, other) => rank(one) - rank(other) || (one < other ? -1 : 1),
+)
+if (files.length === 0) {
+  console.error(`no test matches ${patterns.join(' ')}`)
+  process.exit(1)
+}
+
+const stream = run({ files: files.map((file) => join(root, file)), concurrency: atOnce })
+const skipped: string[] = []
+let failed = false
+stream.on('test:complete', ({ name, nesting, details, skip }) => {
+  if (skip !== undefined && skip !== false) skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`)
+  // Of a file itself nothing is to be said but that it failed.
+  if (nesting > 0 || (details.passed && name.endsWith('.ts'))) return
+  console.log(`${details.passed ? '✔' : '✖'} ${name} (${((details.duration_ms ?? 0) / 1000).toFixed(1)} s)`)
+})
+stream.on('test:fail', () => {
+  failed = true
+})
+const pieces: string[] = []
+stream.compose(new spec()).on('data', (piece: unknown) => pieces.push(String(piece)))
+stream.on('end', () => {
+  for (const line of skipped) console.log(`skipped: ${line}`)
+  if (failed) console.log(pieces.join(''))
+  process.exitCode = failed ? 1 : 0
+})
