@@ -25,7 +25,7 @@ const serviceCount = 30_000
 /** One of so many endpoints is on this node. */
 const localShare = 500
 const coldRounds = 5
-const changeCount = 200
+const changeCount = 400
 const flapSeconds = 5
 const flapsPerSecond = 10
 const place = { name: 'node' }

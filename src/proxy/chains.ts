@@ -133,6 +133,20 @@ export function dispatchOf(frontend: Frontend, side: 'inside' | 'outside'): Disp
 export const dispatchName = ({ place, side, count, affinitySeconds }: Dispatch): string =>
   `c_${place}_${side}_${count}${affinitySeconds === undefined ? '' : `_${affinitySeconds}s`}`
 
+/**
+ * What clients are remembered by: client, address, transport and port, in IPv6 two hashes of these. nft below 1.0.8 ends with an
+ * assertion where a map is updated by a key of more than 16 bytes. Two clients of the same 64 bits would share a backend.
+ */
+export function affinityOf(family: Family): { readonly type: string; readonly key: string } {
+  const { ip, address } = wordsOf(family)
+  const client = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`
+  if (family === 4) return { type: `type ${address} . ${address} . inet_proto . inet_service : mark`, key: client }
+  const hash = (seed: number): string => `jhash ${client} mod ${2 ** 32 - 1} seed 0x${seed}`
+  // Numbers of 32 bits have a name as types only as what makes them; nft prints no map that is named after a hash.
+  const number = 'numgen random mod 2'
+  return { type: `typeof ${number} . ${number} : meta mark`, key: `${hash(1)} . ${hash(2)}` }
+}
+
 const againName = (place: Dispatch['place'], seconds: number): string => `again_${place}_${seconds}s`
 
 /** The chain that spreads connections, and the one that it needs with affinity. */
@@ -145,15 +159,9 @@ export function planDispatchChains(dispatch: Dispatch, family: Family, pods: rea
   if (side === 'all') lines.push(mark)
   if (side === 'others') lines.push(pods.length === 0 ? mark : `${ip} saddr != ${oneOf(pods)} ${mark}`)
   const offset = side === 'outside' ? ` offset ${firstOutsideSlot}` : ''
-  if (affinitySeconds === undefined || family === 6) {
-    // nft below 1.0.8 ends with an assertion where a map is updated by a key of two IPv6 addresses. There the slot follows from
-    // the client: it keeps its backend until their number changes.
-    const spread =
-      affinitySeconds === undefined ? `numgen random mod ${count}` : `jhash ${ip} saddr mod ${count} seed 0x1`
-    return new Map([[name, [...lines, `meta mark set ${spread}${offset}`, `goto go_${place}`]]])
-  }
   const draw = `meta mark set numgen random mod ${count}${offset}`
-  const client = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`
+  if (affinitySeconds === undefined) return new Map([[name, [...lines, draw, `goto go_${place}`]]])
+  const client = affinityOf(family).key
   const key = `${place === 'vip' ? `${ip} daddr . ` : ''}meta l4proto . th dport . meta mark`
   const remember = `update @affinity { ${client} timeout ${affinitySeconds}s : meta mark }`
   const again = againName(place, affinitySeconds)

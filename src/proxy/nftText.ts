@@ -2,15 +2,15 @@
 import { safeTextBytes } from '#lib/host/nft.ts'
 import type { TableListing } from '#lib/host/nftTable.ts'
 
-import { wordsOf } from './chains.ts'
+import { affinityOf, wordsOf } from './chains.ts'
 import type { Chains } from './chains.ts'
 import type { Family, Frontend } from './frontend.ts'
 import type { Difference, Element, Ruleset } from './ruleset.ts'
-import { setNames, sets } from './sets.ts'
+import { numbersOf, setNames, sets } from './sets.ts'
 
 export const tableName = 'k8ts-services'
 
-/** A connection remembered for affinity: the client, address, transport and port as the map's key, with what is left of its time. */
+/** A client remembered for affinity: by the map's key, with what is left of its time. */
 export interface RememberedClient {
   readonly key: string
   readonly number: number
@@ -36,7 +36,7 @@ export function* renderTable(
     yield* renderList(rules.entries(name), renderEntry)
     yield '\t}\n'
   }
-  yield `\tmap affinity {\n\t\ttype ${address} . ${address} . inet_proto . inet_service : mark\n\t\tsize 65536\n\t\tflags dynamic,timeout\n\t\ttimeout ${defaultAffinity}s\n`
+  yield `\tmap affinity {\n\t\t${affinityOf(rules.family).type}\n\t\tsize 65536\n\t\tflags dynamic,timeout\n\t\ttimeout ${defaultAffinity}s\n`
   yield* renderList(
     remembered,
     ({ key, number, timeoutSeconds, expiresSeconds }) =>
@@ -133,23 +133,38 @@ function renderElements(verb: 'add' | 'delete', table: string, elements: readonl
   return [...bySet].map(([set, texts]) => `${verb} element ${table} ${set} { ${texts.join(', ')} }`)
 }
 
-/** The remembered clients of a listing whose connections still go to one of these frontends, with affinity. */
+/**
+ * The remembered clients of a listing whose connections still go to one of these frontends, with affinity; of those that are
+ * remembered by hashes, whose backend one of them has.
+ */
 export function readRemembered(listing: TableListing, frontends: Iterable<Frontend>): readonly RememberedClient[] {
-  const wanted = new Map<string, number>()
+  const byPlace = new Map<string, number>()
+  const byNumber = new Map<number, number>()
   for (const frontend of frontends) {
     if (frontend.affinitySeconds === undefined) continue
-    const { address = '', transport, port, affinitySeconds } = frontend
-    wanted.set(`${address} . ${transport} . ${port}`, affinitySeconds)
+    const { family, address = '', transport, port, affinitySeconds } = frontend
+    if (family === 4) byPlace.set(`${address} . ${transport} . ${port}`, affinitySeconds)
+    else
+      for (const number of numbersOf(frontend))
+        byNumber.set(number, Math.max(byNumber.get(number) ?? 0, affinitySeconds))
   }
   const remembered: RememberedClient[] = []
   for (const [text, value] of listing.elements.get('affinity') ?? []) {
     const [key = '', ...times] = text.split(/ (?=timeout|expires)/)
     const [, address, transport, port] = key.split(' . ')
-    const timeoutSeconds = wanted.get(`${address} . ${transport} . ${port}`) ?? wanted.get(` . ${transport} . ${port}`)
-    const expires = times.find((time) => time.startsWith('expires '))
     const number = Number(value)
-    if (timeoutSeconds === undefined || expires === undefined || !Number.isInteger(number)) continue
-    const expiresSeconds = Math.min(readSeconds(expires.slice('expires '.length)), timeoutSeconds)
+    const most =
+      port === undefined
+        ? byNumber.get(number)
+        : (byPlace.get(`${address} . ${transport} . ${port}`) ?? byPlace.get(` . ${transport} . ${port}`))
+    const secondsOf = (word: string): number | undefined => {
+      const found = times.find((time) => time.startsWith(`${word} `))
+      return found === undefined ? undefined : readSeconds(found.slice(word.length + 1))
+    }
+    const left = secondsOf('expires')
+    if (most === undefined || left === undefined || !Number.isInteger(number)) continue
+    const timeoutSeconds = port === undefined ? Math.min(secondsOf('timeout') ?? defaultAffinity, most) : most
+    const expiresSeconds = Math.min(left, timeoutSeconds)
     if (expiresSeconds >= 1) remembered.push({ key, number, timeoutSeconds, expiresSeconds })
   }
   return remembered

@@ -241,6 +241,22 @@ describe('readTable of a table of services', () => {
     assert.deepEqual([...listing.chains.keys()], [...rules.chains.keys()])
     assert.deepEqual(listing.elements.get('generation'), new Map([['7', '']]))
   })
+  it('reads clients that are remembered by hashes, with those numbers of backends that there are', () => {
+    const inside = { backends: [{ address: 'fd00:244:0:1::5', port: 80, local: true }], whenEmpty: 'refuse' as const }
+    const sticky = frontend('fd00:96::7/tcp/80', { inside, affinitySeconds: 60 })
+    const [number] = numberBackends(inside.backends).values()
+    const entries = [
+      [`17 . 4294967290 timeout 50s expires 40s`, String(number)],
+      ['18 . 5 expires 2h', String(number)],
+      ['19 . 6 timeout 50s expires 40s', '20000000'],
+      ['20 . 7 timeout 50s expires 300ms', String(number)],
+    ] as const
+    const listing = { elements: new Map([['affinity', new Map(entries)]]), chains: new Map() }
+    assert.deepEqual(readRemembered(listing, [sticky, frontend('fd00:96::8/tcp/80', { inside })]), [
+      { key: '17 . 4294967290', number, timeoutSeconds: 50, expiresSeconds: 40 },
+      { key: '18 . 5', number, timeoutSeconds: 60, expiresSeconds: 60 },
+    ])
+  })
   it('reads what the real nft prints', () => {
     const listing = readTable(readFileSync(new URL('testdata/listing.txt', import.meta.url), 'utf8'))
     assert.deepEqual(Object.fromEntries([...listing.elements].map(([name, set]) => [name, Object.fromEntries(set)])), {

@@ -106,7 +106,11 @@ function numbers(frontend: Frontend): readonly Entry[] {
   return slotsOf(frontend).map(([slot, backend]) => [`${key} . ${slot}`, String(named.get(backendName(backend)))])
 }
 
-const hasNumbers = (frontend: Frontend): boolean => frontend.affinitySeconds !== undefined && frontend.family === 4
+const hasNumbers = (frontend: Frontend): boolean => frontend.affinitySeconds !== undefined
+
+/** The numbers by which the backends of a frontend with affinity are remembered. */
+export const numbersOf = (frontend: Frontend): Iterable<number> =>
+  numberBackends(slotsOf(frontend).map(([, backend]) => backend)).values()
 
 function slotsOf({ inside, outside }: Frontend): (readonly [slot: number, backend: Backend])[] {
   const slots = inside.backends.map((backend, slot) => [slot, backend] as const)

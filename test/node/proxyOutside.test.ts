@@ -160,8 +160,32 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
     assert.match((await network.connect('pod1', 'tcp/fd00:96::8/80'))[0]!, /^pod1 fd00:244:0:1::1$/)
     assert.equal((await network.listing('ip6')).elements.get('vips')!.has('fd00:96::8 . sctp . 9'), true)
   })
-  it('keeps a client with its endpoint in IPv6, and refuses what has none', async () => {
-    assert.equal((await names('pod1', 'tcp/fd00:96::9/80')).length, 1)
+  it('keeps a client with its endpoint in IPv6 while others come and go, and when the table is made anew', async () => {
+    const addresses = { pod1: 'fd00:244:0:1::2', pod2: 'fd00:244:0:1::3', other: 'fd00:244:0:2::2' }
+    const sticky = 'tcp/fd00:96::9/80'
+    const [kept, ...more] = (await names('pod1', sticky)) as (keyof typeof addresses)[]
+    assert.deepEqual(more, [])
+    const own = addresses[kept!]
+    const [one, another] = Object.values(addresses).filter((address) => address !== own)
+    const change = async (...to: string[]): Promise<void> => {
+      const generation = await network.generation('ip6')
+      proxy.set(slice('sticky', [http], ...to))
+      await until('the change is applied', async () => (await network.generation('ip6')) > generation)
+    }
+    for (const to of [[one!, own], [own], [another!, own, one!]]) {
+      await change(...to)
+      assert.deepEqual(await names('pod1', sticky), [kept], to.join())
+    }
+    const generation = await network.generation('ip6')
+    await network.enter('node', 'nft', 'add rule ip6 k8ts-services services accept')
+    await until('the table is made anew', async () => (await network.generation('ip6')) > generation)
+    assert.deepEqual(await names('pod1', sticky), [kept])
+    await change(one!, another!)
+    const [next, ...others] = await names('pod1', sticky)
+    assert.deepEqual(others, [])
+    assert.notEqual(next, kept)
+  })
+  it('refuses what has no endpoint in IPv6', async () => {
     assert.deepEqual(await network.connect('pod1', 'tcp/fd00:96::a/80'), ['ECONNREFUSED'])
     assert.deepEqual(await network.connect('node', 'tcp/fd00:96::8/81'), ['ECONNREFUSED'])
   })

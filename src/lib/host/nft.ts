@@ -1,5 +1,5 @@
 /** Packet filter rules, by nft: one text, one transaction. */
-import { LineHelper } from './lineHelper.ts'
+import { NftSession } from './nftSession.ts'
 import { CommandError } from './process.ts'
 import type { CommandResult, Processes } from './process.ts'
 
@@ -25,7 +25,7 @@ export interface Nft {
     signal?: AbortSignal,
   ): Promise<string | undefined>
   /**
-   * From now on until disposed, a helper waits for short texts whose lines are commands of their own, which then take a
+   * From now on until disposed, one nft waits for short texts whose lines are commands of their own, which then take a
    * fraction of the time. Absent where there is nothing to gain.
    */
   stayReady?(): AsyncDisposable
@@ -67,19 +67,35 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
     throw new CommandError(argv, stderr.trim().slice(0, 2000), result)
   }
   let users = 0
-  let helper: LineHelper | undefined
-  const askHelper = async (line: string, signal?: AbortSignal): Promise<void> => {
-    if (helper?.isOver !== false) helper = new LineHelper(prefix, 'nft')
-    const { code, text } = await helper.ask(line, timeoutMs, signal)
-    if (code !== 0) refuse([...prefix, 'nft', line], text, { code, stdout: '', stderr: text })
+  let session: NftSession | undefined
+  let isInteractive = true
+  /** False where this nft takes no lines. */
+  const askSession = async (line: string, signal?: AbortSignal): Promise<boolean> => {
+    if (session?.isOver !== false) {
+      void session?.[Symbol.asyncDispose]()
+      session = new NftSession([...prefix, 'nft', '-i'])
+    }
+    const asked = session
+    let complaint: string
+    try {
+      complaint = await asked.ask(line, timeoutMs, signal)
+    } catch (error) {
+      if (!/interactive CLI not supported/.test(String(error))) throw error
+      isInteractive = false
+      return false
+    }
+    if (complaint !== '' && !complaint.startsWith('Warning: '))
+      refuse([...prefix, 'nft', line], complaint, { code: 1, stdout: '', stderr: complaint })
+    return true
   }
   return {
     apply: async (ruleset, signal) => {
-      const argv = [...prefix, 'nft', '-f', '-']
-      if (typeof ruleset === 'string') refuseTooMany(ruleset, 0)
-      const line = users > 0 && typeof ruleset === 'string' ? onOneLine(ruleset) : undefined
-      if (line !== undefined) return askHelper(line, signal)
-      const input = typeof ruleset === 'string' ? ruleset : countPieces(ruleset)
+      const isWhole = typeof ruleset === 'string'
+      const argv = [...prefix, ...(isWhole ? ['nft', '-f', '-'] : readWhileItComes)]
+      if (isWhole) refuseTooMany(ruleset, 0)
+      const line = users > 0 && isInteractive && isWhole ? onOneLine(ruleset) : undefined
+      if (line !== undefined && (await askSession(line, signal))) return
+      const input = isWhole ? ruleset : countPieces(ruleset)
       const result = await processes.run(argv, { input, timeoutMs }, signal)
       if (result.code !== 0) refuse(argv, result.stderr, result)
     },
@@ -88,8 +104,8 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
       return {
         [Symbol.asyncDispose]: async () => {
           if (--users > 0) return
-          const last = helper
-          helper = undefined
+          const last = session
+          session = undefined
           await last?.[Symbol.asyncDispose]()
         },
       }
@@ -110,12 +126,26 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
   }
 }
 
+/**
+ * Standard input is read to its end before nft looks at it, any other file while it comes, so that a long text is made and read at
+ * the same time. What we write to is a socket, which is no file that can be opened; a pipe is.
+ */
+const readWhileItComes = ['sh', '-c', 'cat | nft -f /dev/fd/0']
+
+/** In few pieces: each waits until there is room for it. */
+const pieceLength = 128 * 1024
+
 function* countPieces(pieces: Iterable<string>): Generator<string> {
   let count = 0
+  let gathered = ''
   for (const piece of pieces) {
     count = refuseTooMany(piece, count)
-    yield piece
+    gathered += piece
+    if (gathered.length < pieceLength) continue
+    yield gathered
+    gathered = ''
   }
+  if (gathered !== '') yield gathered
 }
 
 /** The commands of a short text as one line; nothing when some of them need several lines. */
