@@ -16,7 +16,8 @@ export interface LinearRegExp {
 }
 
 /** Expressions that are kept compiled; those of all schemas and rules together are rarely more. */
-const kept = new RecentMap<string, LinearRegExp | { readonly problem: string }>(2_000)
+const mostKept = 2_000
+const kept = new RecentMap<string, LinearRegExp | { readonly problem: string }>(mostKept)
 
 /** What the bounds of all repetitions of an expression may come to: each of them is a copy of what it repeats. */
 const mostCopies = 5_000
@@ -45,9 +46,11 @@ const stepsPerTurn = 10_000
 /** Finds out beforehand what `patternProblem` will say about many expressions; others run meanwhile. */
 export async function judgePatterns(patterns: ReadonlySet<string>): Promise<void> {
   const found = new Map<string, string>()
+  // More would drive out all others.
+  const find = patterns.size > mostKept / 4 ? compile : linearRegExp
   let steps = 0
   for (const pattern of patterns) {
-    const expression = compile(pattern)
+    const expression = find(pattern)
     found.set(pattern, 'problem' in expression ? expression.problem : '')
     steps += pattern.length + ('problem' in expression ? 0 : expression.size)
     if (steps < stepsPerTurn) continue

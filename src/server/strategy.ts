@@ -82,7 +82,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   released?(object: T): void
   /** Users say what its objects hold, and how many parts: their size is checked before anything that takes long. */
   readonly isOpen?: true
-  /** Does beforehand, in many turns of the event loop, what `validate` would take too long for on a large object. */
+  /** Does beforehand, in many turns of the event loop, what `validate` would take too long for: little text can ask for much. */
   readyRules?(object: T, old: T | undefined): Promise<void>
   /** Rules across fields. Shape, required, enums, ranges, immutability come from the schema. */
   validate?(object: T, old: T | undefined, report: Report): void

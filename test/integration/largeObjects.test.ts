@@ -117,11 +117,11 @@ test('what cannot be stored is refused at once', { timeout: 60_000 }, () =>
   }),
 )
 
-test('a definition with thousands of patterns is checked in many turns', { timeout: 60_000 }, async () => {
+test('a definition with hundreds of patterns is checked in many turns', { timeout: 60_000 }, async () => {
   await using fixture = await startServer()
   await using http = await listen(fixture.server)
   const patterns = Object.fromEntries(
-    Array.from({ length: 3_000 }, (_, i) => [`f${i}`, { type: 'string', pattern: `^a{1,${400 + (i % 500)}}b${i}$` }]),
+    Array.from({ length: 600 }, (_, i) => [`f${i}`, { type: 'string', pattern: `^a{1,${400 + (i % 500)}}b${i}$` }]),
   )
   const schema = (own: object): object =>
     crd({ type: 'object', properties: { ...patterns, ...own } } as JSONSchemaProps)
@@ -133,5 +133,5 @@ test('a definition with thousands of patterns is checked in many turns', { timeo
   )
   const { answer, turns } = await turnsOf(http.ask('POST', crds, { body: schema({}) }))
   assert.equal(answer.code, 201)
-  assert.ok(turns >= 50, `${turns} turns`)
+  assert.ok(turns >= 20, `${turns} turns`)
 })

@@ -79,7 +79,7 @@ export async function createObject(
   // Some defaults follow the name.
   if (generated) strategy.default?.(object)
   strategy.prepare?.(object, undefined, serving)
-  if (isLarge) await strategy.readyRules?.(object, undefined)
+  if (strategy.readyRules !== undefined) await strategy.readyRules(object, undefined)
   const allocation = checkObject(kind, object, undefined, serving, options.warn)
   try {
     if (isLarge) await yieldToEventLoop()

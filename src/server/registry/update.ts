@@ -134,10 +134,8 @@ async function tryUpdate(
   if (strategy.generation === undefined && !keepsSpec && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
-  if (isLarge) {
-    await yieldToEventLoop()
-    if (rules === undefined) await strategy.readyRules?.(wanted, old)
-  }
+  if (isLarge) await yieldToEventLoop()
+  if (rules === undefined && strategy.readyRules !== undefined) await strategy.readyRules(wanted, old)
   const allocation = checkObject(kind, wanted, old, serving, options.warn, rules)
   try {
     if (isLarge) await yieldToEventLoop()
