@@ -40,6 +40,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'customResources', about: 'creates of custom objects', load: () => import('./customResources.ts') },
   { name: 'authorization', about: 'whether a caller may do something', load: () => import('./authorization.ts') },
   { name: 'networkPolicy', about: 'from a policy to a packet', load: () => import('./networkPolicy.ts') },
+  { name: 'policyAgent', about: 'what pods elsewhere cost a node', load: () => import('./policyAgent.ts') },
   { name: 'loadBalancer', about: 'names of this machine, and who answers', load: () => import('./loadBalancer.ts') },
   {
     name: 'ingressProgramming',

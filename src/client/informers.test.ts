@@ -73,3 +73,39 @@ test('copies are waited for until they have what the server has, also one that i
   await clock.advance(0)
   await running
 })
+
+test('a copy of parts keeps no more of each object, and the whole one serves where there is one', async () => {
+  const clock = new SimulatedClock()
+  const transport: Transport = {
+    send: () => Promise.reject(new Error('not asked for')),
+    async *watch(_, signal) {
+      const annotations = { 'k8s.io/initial-events-end': 'true' }
+      yield [
+        { type: 'ADDED', object: { ...map('x', '5'), data: { a: 'long' } } },
+        { type: 'BOOKMARK', object: { metadata: { resourceVersion: '6', annotations } } },
+        { type: 'MODIFIED', object: { ...map('x', '7'), data: { a: 'longer' } } },
+        { type: 'ADDED', object: { ...map('y', '8'), data: { a: 'long' } } },
+        { type: 'DELETED', object: { ...map('y', '9'), data: { a: 'long' } } },
+      ]
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    },
+    stream: () => Promise.reject(new Error('not asked for')),
+  }
+  const stop = new AbortController()
+  const informers = sharedInformers({ client: clientOver(transport), clock, random: seededRandom(1) })
+  const names = { name: 'names', keep: ({ data: _, ...rest }: ConfigMap): ConfigMap => rest }
+  const part = informers.partOf(configMaps, names)
+  assert.equal(informers.partOf(configMaps, names), part)
+  const changes: unknown[] = []
+  part.onChange((change) => changes.push(change))
+  const running = informers.run(stop.signal)
+  await clock.advance('1s')
+  assert.deepEqual(part.list(), [map('x', '7')])
+  assert.deepEqual(changes.at(-1), { old: map('y', '8') })
+  const whole = informers.of(configMaps)
+  assert.equal(informers.partOf(configMaps, names), whole)
+  await clock.advance('1s')
+  stop.abort()
+  await clock.advance(0)
+  await running
+})

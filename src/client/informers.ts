@@ -5,14 +5,24 @@ import type { Random } from '#lib/random.ts'
 import type { Client, ListPage, Selection } from './client.ts'
 import { keyOf } from './index.ts'
 import { WatchedInformer, type Informer } from './informer.ts'
+import type { ReflectorOptions } from './reflector.ts'
 import { compareResourceVersions } from './resourceVersion.ts'
+
+/** Little of each object, for readers that would keep very many objects: `keep` makes an object with less in it. */
+export interface PartOfObjects<T> {
+  /** Tells it from other parts of the same resource. */
+  readonly name: string
+  readonly keep: (object: T) => T
+}
 
 /** One informer for each resource and selection, shared by everybody in the process. */
 export interface Informers {
   of<T extends KubeObject>(resource: Resource<T>, selection?: Selection): Informer<T>
   /** For readers that need metadata alone: the whole informer where there is one already, else one without spec and status. */
   metadataOf<T extends KubeObject>(resource: Resource<T>): Informer<T>
-  /** Gives back what `of` or `metadataOf` gave. What everybody has given back is followed no more. */
+  /** For readers that need part of each object alone: the whole informer where there is one already, else one that keeps no more. */
+  partOf<T extends KubeObject>(resource: Resource<T>, part: PartOfObjects<T>): Informer<T>
+  /** Gives back what these gave. What everybody has given back is followed no more. */
   release<T extends KubeObject>(informer: Informer<T>): void
   /** Runs what was asked for, and what will be, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>
@@ -53,7 +63,7 @@ export function sharedInformers(options: InformersOptions): Informers {
     key: string,
     resource: Resource<T>,
     selection: Selection,
-    metadataOnly: boolean,
+    less: Pick<ReflectorOptions<T>, 'metadataOnly' | 'keep'> = {},
   ): Informer<T> => {
     const found = shared.get(key)
     if (found !== undefined) {
@@ -61,7 +71,7 @@ export function sharedInformers(options: InformersOptions): Informers {
       return found.informer as unknown as Informer<T>
     }
     const client = options.clientFor?.(resource as unknown as Resource, selection) ?? options.client
-    const informer = new WatchedInformer<T>({ ...options, client, resource, selection, metadataOnly })
+    const informer = new WatchedInformer<T>({ ...options, client, resource, selection, ...less })
     const made = {
       client,
       selection,
@@ -75,10 +85,16 @@ export function sharedInformers(options: InformersOptions): Informers {
   }
 
   return {
-    of: (resource, selection = {}) => make(informerKey(resource, selection), resource, selection, false),
+    of: (resource, selection = {}) => make(informerKey(resource, selection), resource, selection),
     metadataOf(resource) {
       const whole = informerKey(resource, {})
-      return shared.has(whole) ? make(whole, resource, {}, false) : make(`${whole} metadata`, resource, {}, true)
+      return shared.has(whole)
+        ? make(whole, resource, {})
+        : make(`${whole} metadata`, resource, {}, { metadataOnly: true })
+    },
+    partOf(resource, { name, keep }) {
+      const whole = informerKey(resource, {})
+      return shared.has(whole) ? make(whole, resource, {}) : make(`${whole} part ${name}`, resource, {}, { keep })
     },
     release(informer) {
       for (const [key, each] of shared) {

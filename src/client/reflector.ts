@@ -23,6 +23,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly clock: Clock
   readonly random: Random
   readonly metadataOnly?: boolean
+  /** What of each object is kept: with less of it, but its metadata says the same name, identity and revision. All when absent. */
+  readonly keep?: (object: T) => T
   /** How long a watch is asked to last, in seconds, at the least; up to twice as long by chance. 300 unless told. */
   readonly watchSeconds?: number
   /** Told of what went wrong and will be tried again. */
@@ -123,7 +125,7 @@ async function runList<T extends KubeObject>(
   sink: ReflectorSink<T>,
   signal: AbortSignal,
 ): Promise<ReflectorOutcome> {
-  const { client, resource, selection, metadataOnly } = options
+  const { client, resource, selection, metadataOnly, keep } = options
   try {
     const list = await client.listAll(resource, {
       ...selection,
@@ -131,7 +133,7 @@ async function runList<T extends KubeObject>(
       ...(metadataOnly === true ? { metadataOnly } : {}),
       signal,
     })
-    sink.replace(list.items, list.resourceVersion)
+    sink.replace(keep === undefined ? list.items : list.items.map(keep), list.resourceVersion)
     return { was: 'ended', at: list.resourceVersion, lively: true }
   } catch (error) {
     return outcomeOf(options, 'list', error, undefined, signal)
@@ -145,7 +147,7 @@ async function runWatch<T extends KubeObject>(
   sink: ReflectorSink<T>,
   signal: AbortSignal,
 ): Promise<ReflectorOutcome> {
-  const { client, resource, selection, clock, random, metadataOnly } = options
+  const { client, resource, selection, clock, random, metadataOnly, keep = all<T> } = options
   const started = clock.now()
   /** What was sent so far of the initial state; undefined once it is complete. */
   let initial: Map<string, T> | undefined = from === undefined ? new Map() : undefined
@@ -160,9 +162,9 @@ async function runWatch<T extends KubeObject>(
       }
       if (initial !== undefined) return
       sink.progress(resourceVersion)
-    } else if (initial === undefined) sink.change(event.type, event.object)
+    } else if (initial === undefined) sink.change(event.type, keep(event.object))
     else if (event.type === 'DELETED') initial.delete(keyOf(event.object.metadata))
-    else initial.set(keyOf(event.object.metadata), event.object)
+    else initial.set(keyOf(event.object.metadata), keep(event.object))
     if (initial === undefined) reached = resourceVersion
     brought = true
   }
@@ -187,6 +189,8 @@ async function runWatch<T extends KubeObject>(
     return outcome.was === 'failed' ? { ...outcome, lively: reached !== from } : outcome
   }
 }
+
+const all = <T>(object: T): T => object
 
 const initialEventsEnd = 'k8s.io/initial-events-end'
 

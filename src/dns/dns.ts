@@ -6,6 +6,7 @@ import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import type { EventRecorder } from '#client/events.ts'
 import type { Informer } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
+import { podNetworkPart } from '#client/podNetworkPart.ts'
 import type { Component } from '#lib/component.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Logger } from '#lib/log.ts'
@@ -212,7 +213,7 @@ const needsPods = (servers: readonly ServerSettings[]): boolean =>
   servers.some(({ kubernetes, autopath }) => kubernetes?.pods === 'verified' || autopath !== undefined)
 
 /** All pods of the cluster, followed from the moment at which a Corefile needs them. */
-function podFollower(informers: Pick<Informers, 'of' | 'release'>, changed: (source: Source) => void) {
+function podFollower(informers: Pick<Informers, 'partOf' | 'release'>, changed: (source: Source) => void) {
   let copy: Informer<Pod> | undefined
   let following: Disposable | undefined
   return {
@@ -221,7 +222,7 @@ function podFollower(informers: Pick<Informers, 'of' | 'release'>, changed: (sou
     },
     async follow(signal: AbortSignal): Promise<void> {
       if (copy !== undefined) return
-      const taken = informers.of(pods)
+      const taken = informers.partOf(pods, podNetworkPart)
       taken.addIndex(podAddressIndex, podAddresses)
       await taken.synced(signal)
       following = followSources(taken, sourcesOfPod, changed)

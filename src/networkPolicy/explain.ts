@@ -31,7 +31,7 @@ export interface ConnectionVerdict {
 
 /** Finds who has an address. */
 export function endpointOf(facts: ClusterFacts, address: Address): Endpoint {
-  const pod = holdersOf(facts.pods).get(address.text)
+  const pod = holdersOf(facts.pods).byAddress.get(address.text)
   if (pod !== undefined) return { address, pod }
   for (const node of facts.nodes) if (node.addresses.some(({ text }) => text === address.text)) return { address, node }
   return { address }

@@ -2,6 +2,7 @@
 import type { Namespace } from '#api/core/v1/namespace.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { Change } from '#client/informer.ts'
 import { cidrContains } from '#lib/net/cidr.ts'
 import { canonicalIp, ipBytes } from '#lib/net/ip.ts'
 import type { Ip } from '#lib/net/ip.ts'
@@ -61,6 +62,39 @@ export function readPod(pod: Pod, addresses?: readonly string[]): PodFacts | und
   knownPods.set(pod, { facts })
   return facts
 }
+
+/**
+ * What of a pod was, and is: the same when nothing that matters to policies is another, although the object is. Then what was
+ * read of the older object also stands for the newer one.
+ */
+export function readPodChange({ old, new: next }: Change<Pod>): PodChange | undefined {
+  const was = old === undefined ? undefined : readPod(old)
+  if (next === undefined) return was === undefined ? undefined : { old: was }
+  const is = readPod(next)
+  if (was !== undefined && is !== undefined && areAlike(was, is)) {
+    knownPods.set(next, { facts: was })
+    return undefined
+  }
+  if (was === undefined && is === undefined) return undefined
+  return { ...(was === undefined ? {} : { old: was }), ...(is === undefined ? {} : { new: is }) }
+}
+
+/** A pod that came, went, or is another in what matters. */
+export interface PodChange {
+  readonly old?: PodFacts
+  readonly new?: PodFacts
+}
+
+const addressTexts = ({ addresses }: PodFacts): string => addresses.map(({ text }) => text).join(' ')
+const portTexts = ({ ports }: PodFacts): string => (ports.length === 0 ? '' : JSON.stringify(ports))
+
+const areAlike = (a: PodFacts, b: PodFacts): boolean =>
+  a.name === b.name &&
+  a.likeness === b.likeness &&
+  a.node === b.node &&
+  a.created === b.created &&
+  addressTexts(a) === addressTexts(b) &&
+  portTexts(a) === portTexts(b)
 
 function podFacts({ metadata, spec, status }: Pod, texts: readonly string[]): PodFacts | undefined {
   if (spec.hostNetwork === true || status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined
@@ -136,14 +170,22 @@ export function matchesPeer(
 }
 
 /** Who has which address. */
-export function holdersOf(pods: Iterable<PodFacts>): ReadonlyMap<string, PodFacts> {
-  const holders = new Map<string, PodFacts>()
+export interface Holders {
+  readonly byAddress: Map<string, PodFacts>
+  /** Addresses that several pods claim. */
+  readonly contested: ReadonlySet<string>
+}
+
+export function holdersOf(pods: Iterable<PodFacts>): Holders {
+  const byAddress = new Map<string, PodFacts>()
+  const contested = new Set<string>()
   for (const pod of pods)
     for (const { text } of pod.addresses) {
-      const other = holders.get(text)
-      if (other === undefined || isYounger(pod, other)) holders.set(text, pod)
+      const other = byAddress.get(text)
+      if (other !== undefined) contested.add(text)
+      if (other === undefined || isYounger(pod, other)) byAddress.set(text, pod)
     }
-  return holders
+  return { byAddress, contested }
 }
 
 function isYounger(pod: PodFacts, other: PodFacts): boolean {

@@ -42,6 +42,8 @@ export interface Identities {
   readonly unknown: Identity
   /** Pods and nodes by address. */
   readonly byAddress: Readonly<Record<Family, ReadonlyMap<string, Identity>>>
+  /** The one of `all` that a pod at an address of its own would be, also one that has come since; nothing when it is none of them. */
+  find(pod: PodFacts, address: string): Identity | undefined
   readonly intervals: Readonly<Record<Family, readonly IdentifiedInterval[]>>
 }
 
@@ -94,9 +96,11 @@ export class Identifier {
   ): Identities {
     const numbered = new Map<number, Peer>([...peers].map((peer) => [this.peerNumber(peer), peer]))
     const known = new Map<string, Identity>()
+    const keyOf = ({ isPod, isOwnNode, peers: among, ports }: Omit<Identity, 'key' | 'number'>): string =>
+      JSON.stringify([isPod, isOwnNode, [...among].toSorted((a, b) => a - b), ports])
     const identity = (parts: Omit<Identity, 'key' | 'number'>): Identity => {
-      const { isPod, isOwnNode, ports } = parts
-      const key = JSON.stringify([isPod, isOwnNode, [...parts.peers].toSorted((a, b) => a - b), ports])
+      const { isPod, isOwnNode } = parts
+      const key = keyOf(parts)
       let found = known.get(key)
       if (found === undefined) {
         const isUnknown = !isPod && !isOwnNode && parts.peers.size === 0
@@ -118,36 +122,46 @@ export class Identifier {
         }
     const cut = { 4: this.#intervalsOf(numbered, 4), 6: this.#intervalsOf(numbered, 6) }
     const selectedOf = this.#selection(numbered, facts.namespaces)
+    const traitsOf = (pod: PodFacts, text: string) => {
+      const pieces = cut[familyOf(text)]
+      return {
+        selected: selectedOf(pod),
+        inside: pieces.length === 0 ? undefined : findInterval(pieces, addressNumber(pod, text)),
+        ports: names.size === 0 ? [] : pod.ports.filter(({ name }) => names.has(name)),
+      }
+    }
+    const podParts = ({ selected, inside, ports }: ReturnType<typeof traitsOf>): Omit<Identity, 'key' | 'number'> => ({
+      isPod: true,
+      isOwnNode: false,
+      peers: inside === undefined ? selected : new Set([...selected, ...inside.peers]),
+      ports,
+    })
     // Few differ in all of these, so that few are looked at closely.
     const alike = new Map<ReadonlySet<number>, Map<NumberedInterval | undefined, Map<string, Identity>>>()
     for (const [text, pod] of holders) {
-      const family = familyOf(text)
-      const selected = selectedOf(pod)
-      const inside = cut[family].length === 0 ? undefined : findInterval(cut[family], addressNumber(pod, text))
-      const ports = names.size === 0 ? [] : pod.ports.filter(({ name }) => names.has(name))
-      const portsText = ports.length === 0 ? '' : JSON.stringify(ports)
+      const traits = traitsOf(pod, text)
+      const portsText = traits.ports.length === 0 ? '' : JSON.stringify(traits.ports)
       const found = entry(
-        entry(alike, selected, () => new Map()),
-        inside,
+        entry(alike, traits.selected, () => new Map()),
+        traits.inside,
         () => new Map<string, Identity>(),
       )
-      byAddress[family].set(
+      byAddress[familyOf(text)].set(
         text,
-        entry(found, portsText, () =>
-          identity({
-            isPod: true,
-            isOwnNode: false,
-            peers: inside === undefined ? selected : new Set([...selected, ...inside.peers]),
-            ports,
-          }),
-        ),
+        entry(found, portsText, () => identity(podParts(traits))),
       )
     }
     const intervals = (family: Family): IdentifiedInterval[] =>
       cut[family].map(({ from, to, peers: among }) => ({ from, to, identity: identity({ ...outsider, peers: among }) }))
     const identified = { 4: intervals(4), 6: intervals(6) }
     this.#identityNumbers.forgetUnused()
-    return { all: [...known.values()], unknown, byAddress, intervals: identified }
+    return {
+      all: [...known.values()],
+      unknown,
+      byAddress,
+      intervals: identified,
+      find: (pod, text) => known.get(keyOf(podParts(traitsOf(pod, text)))),
+    }
   }
 
   /** Forgets the numbers of peers that were not asked for since the last time. */

@@ -1,9 +1,6 @@
 /** Policies of one node: follows pods, namespaces, nodes and policies, and keeps the kernel's tables as they ask. */
-import { customResourceDefinitions } from '#api/apiextensions/v1/customResourceDefinition.ts'
-import type { CustomResourceDefinition } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
-import { pods } from '#api/core/v1/pod.ts'
 import { networkPolicies } from '#api/networking/v1/networkPolicy.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { keyOf } from '#client/index.ts'
@@ -16,12 +13,15 @@ import type { Host } from '#lib/host/host.ts'
 import { NftTables } from '#lib/host/nftTable.ts'
 import type { Logger } from '#lib/log.ts'
 
-import { adminPolicyKinds, readAdminPolicy } from './adminPolicies.ts'
+import { readAdminPolicy } from './adminPolicies.ts'
 import type { AdminPolicy } from './adminPolicies.ts'
+import { followAdminPolicies } from './adminPolicyCopies.ts'
 import type { PodAdmission } from './admission.ts'
-import { readNamespaces, readNode, readPod } from './facts.ts'
-import type { ClusterFacts, NodeFacts, PodFacts } from './facts.ts'
+import { readNamespaces, readNode } from './facts.ts'
+import type { NodeFacts, PodChange } from './facts.ts'
 import { PolicyPlanner } from './plan.ts'
+import type { Plan } from './plan.ts'
+import { asksForPods, followPods } from './pods.ts'
 import { readNetworkPolicy } from './policy.ts'
 import type { Policy } from './policy.ts'
 import { policyTables } from './ruleset.ts'
@@ -38,8 +38,11 @@ export interface NetworkPolicyOptions {
   readonly needs?: readonly string[]
 }
 
-/** Changes are gathered for so long, so that a burst of them is one transaction. */
-const gatherMs = 5
+/**
+ * After a transaction changes are gathered for as long as it took, within these bounds: no more than half of the time is spent on
+ * a burst of them, and one that comes alone waits for nothing.
+ */
+const gatherMs = { least: 5, most: 200 }
 /** The tables are compared with the kernel's so often, or seldom enough that it takes a hundredth of the time. */
 const verifyMs = 30_000
 
@@ -60,42 +63,96 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
   const { clock } = host
   const queue = new WorkQueue<'apply'>({ clock, backoff: exponentialBackoff({ first: 100, most: 30_000 }) })
   using subscriptions = new DisposableStack()
-  const podInformer = informers.of(pods)
   const namespaceInformer = informers.of(namespaces)
   const nodeInformer = informers.of(nodes)
   const policyInformer = informers.of(networkPolicies)
 
   const known = memory()
-  const changed = (): void => queue.addAfter('apply', gatherMs)
+  /** What has changed since the last plan: pods elsewhere, or something for which everything is to be planned again. */
+  let isWhole = true
+  const moved: PodChange[] = []
+  let readyAt = 0
+  const ask = (): void => queue.addAfter('apply', Math.max(0, readyAt - clock.now()))
+  const changed = (): void => {
+    isWhole = true
+    ask()
+  }
   const follow = <T extends KubeObject>(informer: Informer<T>, matters: (change: Change<T>) => boolean): Disposable =>
     informer.onChange((change) => {
       if (matters(change)) changed()
     })
-  subscriptions.use(follow(podInformer, (change) => known.differs(change, readPod)))
+  const copies = subscriptions.use(
+    followPods({
+      informers,
+      nodeName,
+      clock,
+      ownChanged: changed,
+      elsewhereChanged(change) {
+        if (isWhole) return
+        moved.push(change)
+        ask()
+      },
+    }),
+  )
   subscriptions.use(follow(namespaceInformer, (change) => known.differs(change, ({ metadata }) => metadata.labels)))
   subscriptions.use(follow(nodeInformer, (change) => known.differs(change, known.node)))
   subscriptions.use(follow(policyInformer, (change) => known.differs(change, ({ spec }) => spec)))
-  // Somebody waits for it.
-  if (admission !== undefined) subscriptions.use(admission.onArrival(() => queue.add('apply')))
-  const adminPolicies = subscriptions.use(followAdminPolicies(informers, signal, changed))
+  const onArrival = (): void => {
+    isWhole = true
+    // Somebody waits for it.
+    queue.add('apply')
+  }
+  if (admission !== undefined) subscriptions.use(admission.onArrival(onArrival))
+  const adminPolicies = subscriptions.use(
+    followAdminPolicies(informers, signal, (change) => {
+      if (change === undefined || known.differs(change, ({ spec }) => spec)) changed()
+    }),
+  )
 
-  const facts = (arrivals: readonly PodFacts[]): ClusterFacts => ({
-    pods: [...podInformer.list().flatMap((pod) => readPod(pod) ?? []), ...arrivals],
-    namespaces: readNamespaces(namespaceInformer.list()),
-    nodes: nodeInformer.list().map(known.node),
-    policies: [
+  const readFacts = () => {
+    const arrivals = admission?.arrivals(({ metadata }) => copies.own.get(keyOf(metadata)))
+    const own = [...copies.listOwn(), ...(arrivals?.facts ?? [])]
+    const policies = [
       ...policyInformer.list().map(known.policy),
       ...adminPolicies.list().flatMap(([policy, kind]) => known.adminPolicy(policy, kind) ?? []),
-    ],
-  })
+    ]
+    return { arrivals, own, policies, namespaces: readNamespaces(namespaceInformer.list()) }
+  }
 
   const planner = new PolicyPlanner(nodeName)
-  const tables = new NftTables(host.nft(namespaceFile))
+  const nft = host.nft(namespaceFile)
+  await using _helper = nft.stayReady?.()
+  const tables = new NftTables(nft)
+  const planAll = async (): Promise<{ readonly plan: Plan; applied?(): void }> => {
+    let facts = readFacts()
+    if (asksForPods(facts.own, facts)) {
+      await copies.need(signal)
+      facts = readFacts()
+    } else copies.forgo()
+    isWhole = false
+    moved.length = 0
+    const { arrivals, own, policies, namespaces: labels } = facts
+    const plan = planner.plan({
+      pods: [...own, ...copies.listElsewhere()],
+      namespaces: labels,
+      nodes: nodeInformer.list().map(known.node),
+      policies,
+    })
+    return { plan, ...arrivals }
+  }
   const apply = async (): Promise<void> => {
-    const arrivals = admission?.arrivals(({ metadata }) => podInformer.get(keyOf(metadata)))
-    const applied = await tables.apply(policyTables(planner.plan(facts(arrivals?.facts ?? []))), signal)
-    arrivals?.applied()
-    if (applied.kind !== 'nothing') log.debug('Applied network policies', { ...applied })
+    const started = clock.now()
+    const change = isWhole ? undefined : planner.change(moved.splice(0))
+    const { plan, applied } = change === undefined ? await planAll() : { plan: change }
+    try {
+      const result = await tables.apply(policyTables(plan), signal)
+      if (result.kind !== 'nothing') log.debug('Applied network policies', { ...result })
+    } catch (error) {
+      isWhole = true
+      throw error
+    }
+    applied?.()
+    readyAt = clock.now() + Math.min(Math.max(clock.now() - started, gatherMs.least), gatherMs.most)
   }
   /** Beside the queue: reading large tables takes a while, in which changes are not to wait. */
   const verify = async (): Promise<void> => {
@@ -119,7 +176,7 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
   signal.addEventListener('abort', stop, { once: true })
   try {
     await Promise.all([
-      ...[podInformer, namespaceInformer, nodeInformer, policyInformer].map((informer) => informer.synced(signal)),
+      ...[copies.own, namespaceInformer, nodeInformer, policyInformer].map((informer) => informer.synced(signal)),
       adminPolicies.synced(signal),
     ])
     queue.add('apply')
@@ -167,48 +224,4 @@ function memory() {
       change.new === undefined ||
       JSON.stringify(read(change.old)) !== JSON.stringify(read(change.new)),
   }
-}
-
-/** The admin policies of the kinds that the cluster has; nothing is asked for before their definition is there. */
-function followAdminPolicies(informers: Informers, signal: AbortSignal, changed: () => void) {
-  const followed = new Map<string, { informer: Informer<AdminPolicy>; subscription: Disposable }>()
-  const leave = (kind: string): void => {
-    const found = followed.get(kind)
-    if (found === undefined) return
-    followed.delete(kind)
-    found.subscription[Symbol.dispose]()
-    informers.release(found.informer)
-    changed()
-  }
-  const definitions = adminPolicyKinds.map((resource) => {
-    const selection = { fieldSelector: `metadata.name=${resource.plural}.${resource.group}` }
-    const informer = informers.of(customResourceDefinitions, selection)
-    const subscription = informer.onChange(({ new: definition }) => {
-      if (definition === undefined || !serves(definition, resource.version)) return leave(resource.kind)
-      if (followed.has(resource.kind)) return
-      const policies = informers.of(resource)
-      followed.set(resource.kind, { informer: policies, subscription: policies.onChange(changed) })
-      // Also when there are none: whoever waits for the first state must learn that there is one.
-      policies.synced(signal).then(changed, () => {})
-    })
-    return { informer, subscription }
-  })
-  return {
-    list: (): (readonly [AdminPolicy, string])[] =>
-      [...followed].flatMap(([kind, { informer }]) => informer.list().map((policy) => [policy, kind] as const)),
-    /** A definition that is there at the start counts from the start. */
-    async synced(stop: AbortSignal): Promise<void> {
-      await Promise.all(definitions.map(({ informer }) => informer.synced(stop)))
-      await Promise.all([...followed.values()].map(({ informer }) => informer.synced(stop)))
-    },
-    [Symbol.dispose]() {
-      for (const { subscription } of definitions) subscription[Symbol.dispose]()
-      for (const { subscription } of followed.values()) subscription[Symbol.dispose]()
-    },
-  }
-}
-
-function serves({ spec, status }: CustomResourceDefinition, version: string): boolean {
-  const isEstablished = status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True')
-  return isEstablished === true && spec.versions.some(({ name, served }) => name === version && served)
 }

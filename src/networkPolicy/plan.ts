@@ -16,9 +16,9 @@
  */
 import type { Subject } from './decision.ts'
 import { comparePolicies, holdersOf, policiesOf } from './facts.ts'
-import type { ClusterFacts, NodeFacts, PodFacts } from './facts.ts'
+import type { ClusterFacts, Holders, NodeFacts, PodChange, PodFacts } from './facts.ts'
 import { anybody, anyPod, familyOf, Identifier } from './identities.ts'
-import type { Identities, IdentifiedInterval } from './identities.ts'
+import type { Identities, IdentifiedInterval, Identity } from './identities.ts'
 import { formatInterval } from './intervals.ts'
 import type { Family } from './intervals.ts'
 import { Numbers } from './numbers.ts'
@@ -62,6 +62,23 @@ interface Before {
   readonly differing: ReadonlySet<number>
 }
 
+/** The last plan, and what it takes to change it a little. */
+interface Latest {
+  readonly plan: Plan
+  readonly holders: Holders
+  /** How many pods have changed since everything was planned. */
+  readonly changed: number
+  /** Absent when nobody is asked about: then nobody else matters either. */
+  readonly asked?: {
+    readonly identities: Identities
+    readonly differing: ReadonlySet<number>
+    readonly nodeAddresses: ReadonlySet<string>
+  }
+}
+
+/** After so many changed pods, or as many as there are, everything is planned again. */
+const mostChanged = 1_000
+
 /** Plans for one node, again and again; keeps what can be used again, and the numbers. */
 export class PolicyPlanner {
   readonly #node: string
@@ -72,15 +89,21 @@ export class PolicyPlanner {
   /** By group. */
   #treatments = new Map<string, Treatment>()
   #before: Before | undefined
+  #latest: Latest | undefined
 
   constructor(node: string) {
     this.#node = node
   }
 
   plan(facts: ClusterFacts): Plan {
-    const holders = holdersOf(facts.pods)
+    const claims = holdersOf(facts.pods)
+    const holders = claims.byAddress
     const groups = this.#groups(facts, holders)
-    if (groups.size === 0) return { 4: emptyElements(), 6: emptyElements() }
+    if (groups.size === 0) {
+      const plan = { 4: emptyElements(), 6: emptyElements() }
+      this.#latest = { plan, holders: claims, changed: 0 }
+      return plan
+    }
     const subjects = [...groups.values()].map(({ subject }) => subject)
     const question = questionOf(subjects)
     const asksOwnNode = subjects.some(
@@ -100,16 +123,62 @@ export class PolicyPlanner {
       this.#before?.signature === signature ? this.#before : this.#treat(groups, identities, ownNode, holders)
     this.#before = { ...before, signature }
     this.#identifier.forgetUnused()
+    const { differing } = before
     const elementsOf = (family: Family): Elements => {
       const peers = new Map<string, string>()
-      for (const [text, { number, isPod }] of identities.byAddress[family]) {
-        // A node that is treated as anybody must not be taken for whoever lies in the block around it.
-        const told = before.differing.has(number) ? number : isPod ? anyPod : anybody
-        peers.set(text, String(told))
-      }
+      for (const [text, identity] of identities.byAddress[family]) peers.set(text, told(identity, differing))
       return new Map([...before.elements[family], ['peers', peers]])
     }
-    return { 4: elementsOf(4), 6: elementsOf(6) }
+    const plan = { 4: elementsOf(4), 6: elementsOf(6) }
+    const nodeAddresses = new Set(asked.nodes ? [...facts.nodes].flatMap(addressTexts) : [])
+    this.#latest = { plan, holders: claims, changed: 0, asked: { identities, differing, nodeAddresses } }
+    return plan
+  }
+
+  /**
+   * The plan after pods elsewhere have changed and nothing else has: what usually changes, for the price of those pods. Nothing
+   * when that is not enough, as when somebody came who is to be told apart from all others: then everything is to be planned.
+   */
+  change(changes: readonly PodChange[]): Plan | undefined {
+    const latest = this.#latest
+    this.#latest = undefined
+    if (latest === undefined) return undefined
+    const { holders, asked } = latest
+    // What was known of pods that have gone is forgotten when everything is planned.
+    const changed = latest.changed + changes.length
+    if (changed > Math.max(mostChanged, holders.byAddress.size)) return undefined
+    const moved = new Set<string>()
+    for (const { old, new: next } of changes) {
+      for (const pod of [old, next]) {
+        if (pod === undefined) continue
+        if (pod.node === this.#node || pod.addresses.some(({ text }) => holders.contested.has(text))) return undefined
+      }
+      for (const { text } of old?.addresses ?? []) {
+        if (holders.byAddress.get(text) !== old) return undefined
+        holders.byAddress.delete(text)
+        moved.add(text)
+      }
+      for (const { text } of next?.addresses ?? []) {
+        if (holders.byAddress.has(text)) return undefined
+        holders.byAddress.set(text, next!)
+        moved.add(text)
+      }
+    }
+    if (asked === undefined || moved.size === 0) {
+      this.#latest = { ...latest, changed }
+      return latest.plan
+    }
+    const peers = { 4: new Map<string, string | undefined>(), 6: new Map<string, string | undefined>() }
+    for (const text of moved) {
+      if (asked.nodeAddresses.has(text)) return undefined
+      const pod = holders.byAddress.get(text)
+      const identity = pod === undefined ? undefined : asked.identities.find(pod, text)
+      if (pod !== undefined && identity === undefined) return undefined
+      peers[familyOf(text)].set(text, identity === undefined ? undefined : told(identity, asked.differing))
+    }
+    const plan = { 4: withPeers(latest.plan[4], peers[4]), 6: withPeers(latest.plan[6], peers[6]) }
+    this.#latest = { ...latest, plan, changed }
+    return plan
   }
 
   /** How everybody is treated, as elements of all sets but that of peers. */
@@ -204,6 +273,24 @@ export class PolicyPlanner {
   }
 }
 
+/** The number under which the kernel knows somebody. */
+function told({ number, isPod }: Identity, differing: ReadonlySet<number>): string {
+  // A node that is treated as anybody must not be taken for whoever lies in the block around it.
+  return String(differing.has(number) ? number : isPod ? anyPod : anybody)
+}
+
+/** The same elements with some other peers; undefined: no more. */
+function withPeers(elements: Elements, changed: ReadonlyMap<string, string | undefined>): Elements {
+  const before = elements.get('peers')!
+  if ([...changed].every(([text, number]) => before.get(text) === number)) return elements
+  const peers = new Map(before)
+  for (const [text, number] of changed) {
+    if (number === undefined) peers.delete(text)
+    else peers.set(text, number)
+  }
+  return new Map([...elements, ['peers', peers]])
+}
+
 /** Intervals of addresses that are neither pods nor nodes; neighbours that are treated alike become one. */
 function putBlocks(
   elements: Map<SetName, Map<string, string>>,
@@ -246,6 +333,8 @@ function emptyElements(): Map<SetName, Map<string, string>> {
 
 const heldBy = (pod: PodFacts, holders: ReadonlyMap<string, PodFacts>): string[] =>
   pod.addresses.flatMap(({ text }) => (holders.get(text) === pod ? [text] : []))
+
+const addressTexts = ({ addresses }: NodeFacts): string[] => addresses.map(({ text }) => text)
 
 const addressesOf = (holder: NodeFacts | undefined, family: Family) =>
   (holder?.addresses ?? []).filter(({ ip }) => ip.length === (family === 4 ? 4 : 16))

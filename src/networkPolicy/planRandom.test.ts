@@ -10,6 +10,8 @@ import type { AdminPolicy } from './adminPolicies.ts'
 import { readNode } from './facts.ts'
 import type { ClusterFacts } from './facts.ts'
 import { PolicyPlanner } from './plan.ts'
+import type { Plan } from './plan.ts'
+import { asksForPods } from './pods.ts'
 import { readNetworkPolicy } from './policy.ts'
 import { factsOf, passes, readsAsAllowed } from './testCluster.ts'
 import type { TestCluster, TestPod } from './testCluster.ts'
@@ -199,7 +201,10 @@ function factsOfCluster({ pods, namespaces, policies, adminPolicies }: TestClust
 
 /** Every way in which the tables of n1 differ from the policies as they read. */
 function differences(planner: PolicyPlanner, given: TestCluster): string[] {
-  const plan = planner.plan(factsOfCluster(given))
+  return differencesOf(planner.plan(factsOfCluster(given)), given)
+}
+
+function differencesOf(plan: Plan, given: TestCluster): string[] {
   const found: string[] = []
   const nodeOf = (address: string) => given.pods.find(({ addresses }) => addresses.includes(address))?.node
   const addresses = [...given.pods.flatMap((each) => each.addresses), ...outsiders]
@@ -235,4 +240,57 @@ test('a planner that was used before plans as a new one', () => {
     }),
     { numRuns: 40 },
   )
+})
+
+test('a plan that is changed by pods elsewhere is the plan of what there is then', () => {
+  let changed = 0
+  fc.assert(
+    fc.property(cluster, fc.array(fc.array(pod, { minLength: 1, maxLength: 3 }), { maxLength: 4 }), (first, steps) => {
+      const planner = new PolicyPlanner('n1')
+      const facts = factsOfCluster(first)
+      const own = [...facts.pods].filter(({ node }) => node === 'n1')
+      const ownPods = first.pods.filter(({ node }) => node === 'n1')
+      let elsewhere = [...facts.pods].filter(({ node }) => node !== 'n1')
+      planner.plan({ ...facts, pods: [...own, ...elsewhere] })
+      for (const step of steps) {
+        // Addresses of pods that go are given to others, as they come.
+        const given = {
+          ...first,
+          pods: [
+            ...ownPods,
+            ...step.map(({ namespace, labels: has, ports }, at): TestPod => ({
+              key: `${namespace}/q${at}`,
+              node: 'n2',
+              labels: has as TestPod['labels'],
+              ports: ports as TestPod['ports'],
+              addresses: [`10.244.2.${at}`, `fd00:244:2::${at + 1}`],
+            })),
+          ],
+        }
+        const next = given.pods.slice(ownPods.length).map(factsOf)
+        const changes = [...elsewhere.map((old) => ({ old })), ...next.map((each) => ({ new: each }))]
+        const plan = planner.change(changes)
+        if (plan !== undefined) changed++
+        assert.deepEqual(differencesOf(plan ?? planner.plan({ ...facts, pods: [...own, ...next] }), given), [])
+        elsewhere = next
+      }
+    }),
+    { numRuns: 100 },
+  )
+  assert.ok(changed > 20, `${changed} plans were changed`)
+})
+
+test('policies that do not ask who other pods are need not know those elsewhere', () => {
+  let unasked = 0
+  fc.assert(
+    fc.property(cluster, (given) => {
+      const facts = factsOfCluster(given)
+      const own = [...facts.pods].filter(({ node }) => node === 'n1')
+      if (asksForPods(own, facts)) return
+      unasked++
+      assert.deepEqual(differencesOf(new PolicyPlanner('n1').plan({ ...facts, pods: own }), given), [])
+    }),
+    { numRuns: 100 },
+  )
+  assert.ok(unasked > 10, `${unasked} clusters`)
 })

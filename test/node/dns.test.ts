@@ -98,7 +98,7 @@ async function runNode(resolvConf: string): Promise<void> {
     }
     return informer
   }
-  const informers = { of } as unknown as Informers
+  const informers = { of, partOf: (resource: Resource) => of(resource) } as unknown as Informers
   const log = createLogger({ clock: systemClock, sinks: [{ write: (line) => console.error(line) }], level: 'warn' })
   const stop = new AbortController()
   process.on('SIGTERM', () => stop.abort())

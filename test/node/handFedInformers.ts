@@ -18,5 +18,5 @@ export function handFedInformers() {
     }
     return informer as unknown as WatchedInformer<T>
   }
-  return { of, shared: { of, release: () => {} } as unknown as Informers }
+  return { of, shared: { of, partOf: (resource: Resource) => of(resource), release: () => {} } as unknown as Informers }
 }

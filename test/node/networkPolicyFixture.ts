@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
+import { pods as podResource, type Pod } from '#api/core/v1/pod.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { readTable } from '#lib/host/nftTable.ts'
@@ -227,6 +228,22 @@ export async function policyFixture(pods: Readonly<Record<string, PlacedPod>>, s
   const everybody = [...Object.keys(pods), 'outside', 'node1', 'node2']
   await Promise.all(everybody.map(async (name) => agents.set(name, await Agent.start(file(short(name)), serves))))
 
+  /** The pods of one node are those out of all, as an API server selects them. */
+  const selected = new Set<1 | 2>()
+  const selectPods = (node: 1 | 2): void => {
+    if (selected.has(node)) return
+    selected.add(node)
+    const [all, own] = [
+      informers.of(podResource),
+      informers.of(podResource, { fieldSelector: `spec.nodeName=node${node}` }),
+    ]
+    const isOwn = ({ spec }: Pod): boolean => spec.nodeName === `node${node}`
+    own.replace(all.list({ matches: isOwn }), '1')
+    all.onChange(({ old, new: next }) => {
+      if (next !== undefined && isOwn(next)) own.change('MODIFIED', next)
+      else if (old !== undefined && isOwn(old)) own.change('DELETED', old)
+    })
+  }
   const write = (line: string): void => void problems.push(line)
   const generation = async (node: 1 | 2): Promise<number> => {
     const text = await host.nft(file(`node${node}`)).describe({ family: 'ip', name: 'k8ts-policies' })
@@ -252,6 +269,7 @@ export async function policyFixture(pods: Readonly<Record<string, PlacedPod>>, s
     /** Starts the policies of a node; resolves once it has its first tables. */
     async start(node: 1 | 2): Promise<void> {
       const stop = new AbortController()
+      selectPods(node)
       const component = networkPolicyComponent({
         nodeName: `node${node}`,
         informers: informers.shared,
