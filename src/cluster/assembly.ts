@@ -38,6 +38,7 @@ import { logNameOf } from './partLogs.ts'
 import { loadBalancerController } from '#loadBalancer/controller.ts'
 import { loadBalancerPool } from './loadBalancerPool.ts'
 import { controlPlaneName } from './processes.ts'
+import { partChecksOfProcess } from './partChecks.ts'
 import { addStoreMetrics } from './storeMetrics.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from './record.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -98,6 +99,9 @@ export interface Assembly {
   /** The node that runs containers in this process; absent in a cluster that only has simulated ones. */
   readonly node: NodeRecord | undefined
   readonly place: Place | undefined
+  /** The command line that runs this program, and the environment that what it starts is to have. */
+  readonly program: readonly string[]
+  readonly environment: Surroundings['environment']
   readonly controlPlane: ControlPlane | undefined
   /** PEM of the cluster's authority. */
   readonly authority: string
@@ -116,6 +120,8 @@ export interface Assembly {
   readonly podAdmission: PodAdmission
   /** What the cluster's KubeSchedulerConfiguration says; read where the control plane runs. */
   readonly schedulerFile: SchedulerFile | undefined
+  /** The names of the components of this process that are ready; whoever runs them says so here. */
+  readonly ready: Set<string>
   /** The log of a component, and how it tells there what went wrong and is tried again. */
   logOf(component: string): { readonly log: Logger; readonly report: (problem: string, error?: unknown) => void }
 }
@@ -130,7 +136,7 @@ export async function assembleNode(
   nodeName: string,
   log: Logger,
 ): Promise<Assembly> {
-  const { host, clock, random, roots } = surroundings
+  const { host, clock, random, roots, program, environment } = surroundings
   const paths = clusterPaths(record.config.name, roots)
   const node = record.nodes.find(({ name }) => name === nodeName)
   const place = await findOwnPlace(host, record.config.name, nodeName, roots)
@@ -142,9 +148,17 @@ export async function assembleNode(
     }
   }
   let controllers: readonly Controller[] = []
+  const ready = new Set<string>()
   const controlPlane =
     nodeName === controlPlaneName
-      ? await openControlPlane(surroundings, record, paths, logOf('api-server').log, () => clusterPolicy(controllers))
+      ? await openControlPlane(
+          surroundings,
+          record,
+          paths,
+          logOf('api-server').log,
+          () => clusterPolicy(controllers),
+          ready,
+        )
       : undefined
   const folder = paths.nodeFolder(nodeName)
   const authority =
@@ -189,6 +203,8 @@ export async function assembleNode(
     nodeName,
     node,
     place,
+    program,
+    environment,
     controlPlane,
     authority,
     nodeServer: await readCredentials(host.files, `${folder}/server`),
@@ -200,6 +216,7 @@ export async function assembleNode(
     podAdmission: new PodAdmission(),
     schedulerFile: controlPlane === undefined ? undefined : await schedulerFileOf(host, record.config),
     controllers,
+    ready,
     logOf,
   }
 }
@@ -264,6 +281,7 @@ async function openControlPlane(
   paths: ClusterPaths,
   log: Logger,
   policy: () => readonly BootstrapObject[],
+  ready: ReadonlySet<string>,
 ): Promise<ControlPlane> {
   const { host, clock, random } = surroundings
   const { config, server: at } = record
@@ -284,6 +302,7 @@ async function openControlPlane(
   const strategies = allStrategies({
     addresses: config.serviceRange,
     nodePorts: config.nodePorts,
+    controlPlane: partChecksOfProcess(ready, () => store),
     ...(usage === undefined
       ? {}
       : {

@@ -17,8 +17,9 @@ import { unlessGone } from '#client/unlessGone.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { rangesOf } from '#cluster/place/ranges.ts'
 import { serviceAddress, serviceAddresses, type ClusterConfig } from './config.ts'
+import { keepTracking } from './legacyTokenTracking.ts'
 import { urlHost } from '#lib/net/ip.ts'
-import { untilAborted } from '#lib/async/abort.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { usualIngressClass } from '#ingress/classes.ts'
 import { standardStorageClass } from '#machinery/localVolumes.ts'
@@ -31,6 +32,8 @@ export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-
 
 export interface BootstrapOptions {
   readonly client: Client
+  readonly clock: Clock
+  readonly report: (problem: string, error: unknown) => void
   readonly config: Pick<ClusterConfig, 'serviceRange'> &
     Partial<Pick<ClusterConfig, 'clusterDomain' | 'dns' | 'ingress'>>
   /** Where the API server listens, as pods reach it. */
@@ -49,7 +52,7 @@ export function bootstrapComponent(options: BootstrapOptions): Component {
       ready()
       // Nothing waits for these.
       await ensureFlowControl(options.client, signal)
-      await untilAborted(signal)
+      await keepTracking(options.client, options.clock, options.report, signal)
     },
   }
 }

@@ -20,7 +20,7 @@ import { dnsComponent } from '#dns/dns.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import { announcerComponent } from '#loadBalancer/announcer.ts'
 import { hostNamesComponent } from '#loadBalancer/hostNames/publisher.ts'
-import { hostPortsFiles } from './hostPorts.ts'
+import { hostPortsFiles, reviveHostPorts } from './hostPorts.ts'
 import { Neighbours } from '#loadBalancer/neighbours.ts'
 import { probeAgent } from '#loadBalancer/probe.ts'
 import { blocksBeside, loadBalancerPool } from './loadBalancerPool.ts'
@@ -119,10 +119,12 @@ function apiServerComponent({ controlPlane, record, node, logOf }: Assembly): Co
   })
 }
 
-function bootstrapObjects({ clientOf, record, node, authority }: Assembly): Component {
+function bootstrapObjects({ clientOf, clock, record, node, authority, logOf }: Assembly): Component {
   const { config, server } = record
   return bootstrapComponent({
     client: clientOf('system:apiserver'),
+    clock,
+    report: logOf('api-server').report,
     // Simulated nodes have nothing to serve.
     config: node === undefined ? { ...config, ingress: 'never' } : config,
     server: node === undefined ? { ...server, address: simulatedServerAddress } : server,
@@ -342,10 +344,12 @@ function networkPolicies({ host, nodeName, informers, podAdmission, logOf }: Ass
 }
 
 /** Serves services under names of the machine on which the places are. */
-function hostNames({ roots, informers, events, clock, record, logOf }: Assembly): Component {
+function hostNames(assembly: Assembly): Component {
+  const { roots, informers, events, clock, record, place, logOf } = assembly
   return hostNamesComponent({
     cluster: record.config.name,
     path: hostPortsFiles(roots).socket,
+    revive: () => reviveHostPorts(assembly, place!),
     informers,
     events,
     clock,

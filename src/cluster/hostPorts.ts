@@ -2,33 +2,68 @@
 import { connect } from 'node:net'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { folderName, type Roots } from '#cluster/place/layout.ts'
-import { readPidFile, takeLock } from '#lib/host/files.ts'
+import type { Place } from '#cluster/place/place.ts'
+import { readPidFile, takeLock, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
+import type { ProcessIdentity } from '#lib/host/process.ts'
 import { holdHostPorts, type HolderState } from '#loadBalancer/hostNames/holder.ts'
 import { onLines, sendLine } from '#loadBalancer/hostNames/wire.ts'
 import { processEnvironment } from './processes.ts'
 
-/** Where it listens, which of several that are started may go on, and what it says. */
+/**
+ * Where it listens, which of several that are started may go on, which was started last, in which mount namespace they belong
+ * (its inode), and what it says.
+ */
 export const hostPortsFiles = ({ runtime }: Roots) => ({
   socket: `${runtime}/.host-ports.sock`,
   lock: `${runtime}/.host-ports.lock`,
+  started: `${runtime}/.host-ports.pid`,
+  machine: `${runtime}/.host-ports.machine`,
   log: `${runtime}/.host-ports.log`,
 })
 
-/** Starts it unless it is there. It runs on the machine itself, beside all places. */
-export async function ensureHostPorts({
-  host,
-  roots,
-  program,
-  environment,
-}: Pick<Surroundings, 'host' | 'roots' | 'program' | 'environment'>): Promise<void> {
+/** The one that serves, or is about to. */
+async function findHolder({ files, processes }: Host, roots: Roots): Promise<ProcessIdentity | undefined> {
+  const { lock, started } = hostPortsFiles(roots)
+  return (await readPidFile(files, processes, lock)) ?? (await readPidFile(files, processes, started))
+}
+
+type Starter = Pick<Surroundings, 'host' | 'roots' | 'program' | 'environment'>
+
+/** Starts it unless it is there; of several that are started at once one goes on. For who is on the machine itself. */
+export async function ensureHostPorts(starter: Starter): Promise<void> {
+  const { host, roots } = starter
+  const own = host.processes.list().find(({ pid }) => pid === process.pid)
+  await host.files.write(hostPortsFiles(roots).machine, `${own?.mountNamespace ?? ''}\n`)
+  if ((await findHolder(host, roots)) === undefined) await start(starter, [])
+}
+
+/** The same for who is inside a place: the process is to be on the machine, where it outlives that place. */
+export async function reviveHostPorts(
+  starter: Starter,
+  { kind, layout }: Pick<Place, 'kind' | 'layout'>,
+): Promise<void> {
+  const { host, roots } = starter
+  if ((await findHolder(host, roots)) !== undefined) return
+  if (kind === 'host') return await start(starter, [])
+  // No file can lead from a mount namespace to an older one; a process that is there can.
+  const machine = Number(await host.files.readText(hostPortsFiles(roots).machine))
+  const [guide] = host.processes
+    .list()
+    .filter(({ mountNamespace }) => mountNamespace !== undefined && mountNamespace === machine)
+    .toSorted((a, b) => a.pid - b.pid)
+  if (guide === undefined) throw new Error('no process is outside of all nodes, where it is to be started')
+  await start(starter, ['nsenter', `--net=${layout.hostNetworkNamespace}`, `--mount=/proc/${guide.pid}/ns/mnt`, '--'])
+}
+
+async function start({ host, roots, program, environment }: Starter, before: readonly string[]): Promise<void> {
   const files = hostPortsFiles(roots)
-  if ((await readPidFile(host.files, host.processes, files.lock)) !== undefined) return
-  await host.processes.start([...program, 'hold-host-ports'], {
+  const started = await host.processes.start([...before, ...program, 'hold-host-ports'], {
     cwd: '/',
     env: processEnvironment(environment),
     logFile: files.log,
   })
+  await writePidFile(host.files, files.started, started)
 }
 
 /** Is that process, until no cluster needs it; ends at once when there is one already. */
@@ -42,7 +77,7 @@ export async function runHostPorts({ host, roots, clock, signal }: Surroundings)
     await host.files.remove(files.socket)
     await holdHostPorts(files.socket, clock, signal)
   } finally {
-    for (const file of [files.socket, files.log]) await host.files.remove(file)
+    for (const file of [files.socket, files.started, files.log]) await host.files.remove(file)
     await lock.release()
     await host.files.removeIfEmpty(roots.runtime)
   }
@@ -77,25 +112,22 @@ async function hasOthers({ files }: Host, roots: Roots, cluster: string): Promis
 /** Ends it, and waits for that, when this cluster was the last one. */
 export async function endUnusedHostPorts(host: Host, roots: Roots, cluster: string): Promise<void> {
   if (await hasOthers(host, roots, cluster)) return
-  const files = hostPortsFiles(roots)
-  const holder = await readPidFile(host.files, host.processes, files.lock)
-  if (holder === undefined) {
-    // One that was killed has left them.
-    for (const file of Object.values(files)) await host.files.remove(file)
-    return
-  }
   const deadline = host.clock.now() + 5_000
   // Connections of processes that were killed are noticed in a moment.
-  while (host.processes.isAlive(holder) && host.clock.now() < deadline) {
+  while ((await findHolder(host, roots)) !== undefined) {
+    if (host.clock.now() >= deadline) return
     const state = await ask(roots, 'end')
     if (state?.clusters.some((name) => name !== cluster) === true) return
     await host.clock.sleep(20)
   }
+  // One that was killed has left them.
+  for (const file of Object.values(hostPortsFiles(roots))) await host.files.remove(file)
+  await host.files.removeIfEmpty(roots.runtime)
 }
 
 /** Its process, for a list of what is there of a cluster: while it serves that one, or nobody else could need it. */
 export async function findHostPorts(host: Host, roots: Roots, cluster: string): Promise<readonly string[]> {
-  const holder = await readPidFile(host.files, host.processes, hostPortsFiles(roots).lock)
+  const holder = await findHolder(host, roots)
   if (holder === undefined) return []
   const clusters = (await askHostPorts(roots))?.clusters ?? []
   return clusters.includes(cluster) || (clusters.length === 0 && !(await hasOthers(host, roots, cluster)))

@@ -34,5 +34,9 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
       error: stackOf(reason),
     }),
   )
-  await runComponents(running, signal, (name, event) => log.child(logNameOf(name)).info(`${name} ${event}`))
+  await runComponents(running, signal, (name, event) => {
+    if (event === 'ready') assembly.ready.add(name)
+    if (event === 'stopping') assembly.ready.delete(name)
+    log.child(logNameOf(name)).info(`${name} ${event}`)
+  })
 }

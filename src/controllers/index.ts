@@ -16,6 +16,7 @@ import { endpointSliceController } from './endpointSlice/controller.ts'
 import { endpointSliceMirroringController } from './endpointSliceMirroring/controller.ts'
 import { garbageCollector } from './garbageCollector/controller.ts'
 import { jobController } from './job/controller.ts'
+import { legacyServiceAccountTokenCleaner } from './legacyServiceAccountToken/controller.ts'
 import { localVolumeProvisioner } from './localVolumeProvisioner/controller.ts'
 import { horizontalPodAutoscalerController } from './horizontalPodAutoscaler/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
@@ -54,6 +55,7 @@ export const controllers: readonly MakeController[] = [
   namespaceController,
   serviceAccountController,
   serviceAccountTokenController,
+  legacyServiceAccountTokenCleaner,
   tokenCleaner,
   bootstrapSigner,
   rootCertificateController,

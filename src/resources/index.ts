@@ -26,7 +26,7 @@ import { cronJobStrategy } from '#resources/batch/cronJob.ts'
 import { jobStrategy } from '#resources/batch/job.ts'
 import { leaseStrategy } from '#resources/coordination/lease.ts'
 import { bindingStrategy } from '#resources/core/binding.ts'
-import { componentStatusStrategy } from '#resources/core/componentStatus.ts'
+import { componentStatusStrategy, type PartChecks } from '#resources/core/componentStatus.ts'
 import { configMapStrategy } from '#resources/core/configMap.ts'
 import { endpointsStrategy } from '#resources/core/endpoints.ts'
 import { eventStrategy } from '#resources/core/event.ts'
@@ -85,14 +85,21 @@ export interface StrategyOptions extends ServiceRanges {
   readonly eventSeconds?: number
   /** What nodes and pods use; absent: the server does not say. */
   readonly metrics?: MetricsObjects
+  /** How the parts of the control plane are; absent: the server knows of none. */
+  readonly controlPlane?: PartChecks
 }
 
 /** Every kind that is served, in the order of discovery. A strategy with ranges keeps them: one call for one server. */
-export function allStrategies({ eventSeconds, metrics, ...ranges }: StrategyOptions): readonly Strategy<any>[] {
+export function allStrategies({
+  eventSeconds,
+  metrics,
+  controlPlane,
+  ...ranges
+}: StrategyOptions): readonly Strategy<any>[] {
   const space = new AddressSpace(ranges.addresses)
   return [
     bindingStrategy,
-    componentStatusStrategy,
+    componentStatusStrategy(controlPlane),
     configMapStrategy,
     endpointsStrategy,
     eventSeconds === undefined ? eventStrategy : { ...eventStrategy, ttlSeconds: eventSeconds },

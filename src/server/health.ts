@@ -1,4 +1,6 @@
+import { messageOf } from '#lib/errorText.ts'
 import type { Counter, Gauge, MetricRegistry } from '#lib/metrics.ts'
+import type { Store } from '#storage/store.ts'
 
 /** One thing that must be well. Resolves with nothing, or with what is wrong. */
 export interface HealthCheck {
@@ -87,5 +89,15 @@ export class Health {
   #of(endpoint: 'healthz' | 'livez' | 'readyz'): readonly HealthCheck[] {
     const asked = endpoint === 'healthz' ? 'livez' : endpoint
     return this.#checks.filter(({ of }) => of.includes(asked))
+  }
+}
+
+/** What keeps a store from answering; undefined when it does. */
+export async function storeProblem(store: Store): Promise<string | undefined> {
+  try {
+    await store.revision()
+    return undefined
+  } catch (error) {
+    return messageOf(error)
   }
 }

@@ -2,7 +2,7 @@
 // connection (http.ts, inProcess.ts).
 import { messageOf } from '#lib/errorText.ts'
 import { StatusError, badRequest, internalError, timeout } from '#machinery/status.ts'
-import { anonymous, authenticate } from './authenticate/authenticator.ts'
+import { anonymous, authenticate, type Notes } from './authenticate/authenticator.ts'
 import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { beginRecord, recordReply } from './audit/stages.ts'
 import { attributesOf } from './authorize/attributes.ts'
@@ -163,7 +163,11 @@ function identifyCaller(exchange: Exchange): undefined | Promise<undefined> {
     return undefined
   }
   try {
-    const caller = authenticate(server.authenticators, request, server.allowAnonymous)
+    const notes: Notes = {
+      warn: (text) => addWarning(exchange, text),
+      annotate: (key, value) => exchange.auditAnnotations.set(key, value),
+    }
+    const caller = authenticate(server.authenticators, request, server.allowAnonymous, notes)
     if (!(caller instanceof Promise)) {
       isAuthenticated(exchange, caller)
       return undefined

@@ -10,7 +10,6 @@ import type { ServiceAccount } from '#api/core/v1/serviceAccount.ts'
 import type { Resource } from '#api/resource.ts'
 import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
-import { messageOf } from '#lib/errorText.ts'
 import { MetricRegistry } from '#lib/metrics.ts'
 import type { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import type { Random } from '#lib/random.ts'
@@ -22,6 +21,7 @@ import { Audit, type AuditOptions } from './audit/audit.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
+import { LegacyTokenUses, pathOfSecret } from './authenticate/legacyTokenUses.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { accessOf } from './authorize/access.ts'
 import { authorizationOf, type AuthorizationMode } from './authorize/authorizers.ts'
@@ -37,7 +37,9 @@ import { serverVersion, type Build } from './endpoints/version.ts'
 import type { ServerContext } from './exchange.ts'
 import { Aggregation, type AggregationOptions } from './extensions/aggregation/aggregation.ts'
 import { CustomResources } from './extensions/customResources/customResources.ts'
-import { Health, type HealthCheck } from './health.ts'
+import { Health, storeProblem, type HealthCheck } from './health.ts'
+import { componentCaller, managerOf } from './identities.ts'
+import { inProcessTransport } from './inProcess.ts'
 import { Kinds, serveKind } from './kind.ts'
 import { ServerMetrics } from './metrics/serverMetrics.ts'
 import type { NodeConnector } from './nodeProxy.ts'
@@ -141,7 +143,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const webhooks = createWebhookCaller({ clock })
   const leases = new LeasePool(store, clock)
   const cluster = createClusterView({ kinds, cache, clock, random, newUid, store, leases })
-  const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster })
+  const metrics = options.metrics ?? new MetricRegistry()
+  const legacyUses = new LegacyTokenUses(metrics, (secret, body) =>
+    inProcessTransport(server, componentCaller('system:apiserver')).send({
+      method: 'PATCH',
+      path: pathOfSecret(secret),
+      query: { fieldManager: managerOf('system:apiserver') },
+      body,
+      contentType: 'application/merge-patch+json',
+    }),
+  )
+  const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster, legacyUses })
   const tokenAuthenticators = [
     ...(options.tokenAuthenticators ?? []),
     tokens,
@@ -153,7 +165,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   let isReady = false
   let isStopping = false
   const limits = { ...openLimits, ...options.limits }
-  const metrics = options.metrics ?? new MetricRegistry()
   const counts = new ServerMetrics(metrics)
   const inFlight = new InFlight(limits)
   counts.follow(cache, inFlight)
@@ -246,7 +257,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
   const policy = options.policy === undefined ? undefined : new PolicyKeeper(options.policy, { registry, kinds, onBug })
   const customResources = new CustomResources({ kinds, registry, webhooks, conversions: counts.conversions, onBug })
-  return {
+  const server: ApiServer = {
     async run(ready, signal, drain) {
       using ending = new DisposableStack()
       const following = new AbortController()
@@ -290,6 +301,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     metrics,
     turns: new Turns(clock),
   }
+  return server
 }
 
 /** Lets strategies know what is taken already: addresses and ports of services. */
@@ -305,13 +317,4 @@ function schemaFor(resource: Resource): NonNullable<ReturnType<typeof schemaOfKi
   const schema = schemaOfKind({ group, version, kind })
   if (schema === undefined) throw new Error(`Cannot serve ${group}/${version} ${kind}: there is no schema for it`)
   return schema
-}
-
-async function storeProblem(store: Store): Promise<string | undefined> {
-  try {
-    await store.revision()
-    return undefined
-  } catch (error) {
-    return messageOf(error)
-  }
 }

@@ -107,7 +107,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 /** Objects that say something of others. They can be read and listed; labels and fields select them as they do others. */
 export interface ComputedObjects<T extends KubeObject = KubeObject> {
   /** Throws a NotFound when there is none. */
-  get(cluster: Pick<ClusterView, 'get'>, namespace: string, name: string): T
+  get(cluster: Pick<ClusterView, 'get'>, namespace: string, name: string): T | Promise<T>
   /**
    * Those of a namespace, or of all, in the order of their names. What a selector of labels leaves out need not be made:
    * `mayBeWanted` tells it of labels.
@@ -116,7 +116,7 @@ export interface ComputedObjects<T extends KubeObject = KubeObject> {
     cluster: Pick<ClusterView, 'list'>,
     namespace: string,
     mayBeWanted: (labels: Readonly<Record<string, string>> | undefined) => boolean,
-  ): readonly T[]
+  ): readonly T[] | Promise<readonly T[]>
 }
 
 /** What two versions of a kind say in their own ways: all but the names. Metadata that is left out stays as it is. */

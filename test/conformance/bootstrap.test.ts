@@ -5,6 +5,7 @@ import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import type { Client } from '#client/client.ts'
 import { bootstrapComponent } from '#cluster/bootstrapObjects.ts'
 import { defaultConfig } from '#cluster/config.ts'
+import { systemClock } from '#lib/clock.ts'
 import { conformance } from './conformance.ts'
 import { withServer } from './lifeCycle.ts'
 
@@ -17,7 +18,14 @@ async function withBootstrap(run: (client: Client) => Promise<void>): Promise<vo
   await withServer(async (client) => {
     const stop = new AbortController()
     const { promise: ready, resolve } = Promise.withResolvers<void>()
-    const component = bootstrapComponent({ client, config: defaultConfig, server, authority: 'PEM' })
+    const component = bootstrapComponent({
+      client,
+      clock: systemClock,
+      report: () => {},
+      config: defaultConfig,
+      server,
+      authority: 'PEM',
+    })
     const running = component.run(resolve, stop.signal)
     await Promise.race([ready, running])
     await run(client)

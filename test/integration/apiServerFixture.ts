@@ -77,6 +77,8 @@ export async function startServer(
     readonly policy?: NonNullable<ApiServerOptions['policy']>
     /** What nodes and pods use. */
     readonly metrics?: StrategyOptions['metrics']
+    /** How the parts of the control plane are. */
+    readonly controlPlane?: StrategyOptions['controlPlane']
   } = {},
 ): Promise<ServerFixture> {
   const clock = options.clock ?? new SimulatedClock()
@@ -90,6 +92,7 @@ export async function startServer(
       addresses: '10.96.0.0/16',
       nodePorts: [30_000, 32_767],
       ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+      ...(options.controlPlane === undefined ? {} : { controlPlane: options.controlPlane }),
     }),
     clock,
     random: options.random ?? seededRandom(7),

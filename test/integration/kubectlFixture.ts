@@ -24,7 +24,7 @@ export interface KubectlFixture extends AsyncDisposable {
 export async function startForKubectl(
   options: { readonly kubectl?: Kubectl } & Pick<
     NonNullable<Parameters<typeof startServer>[0]>,
-    'nodes' | 'metrics' | 'policy'
+    'nodes' | 'metrics' | 'controlPlane' | 'policy'
   > = {},
 ): Promise<KubectlFixture> {
   const { kubectl: given, ...rest } = options

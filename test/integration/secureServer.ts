@@ -24,7 +24,7 @@ export const testAudience = 'https://kubernetes.default.svc.cluster.local'
 /** Known by tokens that are their names: `root` may do everything, `jane` what anybody may. */
 export const testUsers = 'root,root,1,"system:masters"\njane,jane,2\n'
 
-export async function listenSecurely(server: ApiServer): Promise<SecureServer> {
+function newAuthority() {
   const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 }
   const authority = createAuthority({ commonName: 'test' }, validity)
   const issue = (template: Pick<CertificateTemplate, 'subject' | 'extendedUsages' | 'addresses'>) => {
@@ -32,13 +32,20 @@ export async function listenSecurely(server: ApiServer): Promise<SecureServer> {
     const certificate = issueCertificate(authority, { ...template, publicKey, ...validity })
     return { certificate: certificatePem(certificate), key: privateKeyPem(privateKey) }
   }
-  const clientAuthority = certificatePem(authority.certificate)
-  const own = issue({
-    subject: { commonName: 'localhost' },
-    extendedUsages: ['serverAuth'],
-    addresses: ['127.0.0.1'],
-  })
-  const tls = { ...own, clientAuthority }
+  const issueForLocalhost = () =>
+    issue({ subject: { commonName: 'localhost' }, extendedUsages: ['serverAuth'], addresses: ['127.0.0.1'] })
+  return { pem: certificatePem(authority.certificate), issue, issueForLocalhost }
+}
+
+/** What a server of Node's own shows on the loopback interface. */
+export function servingIdentity(): { readonly cert: string; readonly key: string } {
+  const { certificate, key } = newAuthority().issueForLocalhost()
+  return { cert: certificate, key }
+}
+
+export async function listenSecurely(server: ApiServer): Promise<SecureServer> {
+  const { pem: clientAuthority, issue, issueForLocalhost } = newAuthority()
+  const tls = { ...issueForLocalhost(), clientAuthority }
   const http = new HttpServer({ handler: httpHandler(server), tls })
   const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
   return {

@@ -18,6 +18,7 @@ import { createApiServer, type ApiServer, type ApiServerOptions } from '#server/
 import { openMemoryStore } from '#storage/memory.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
 import type { Store } from '#storage/store.ts'
+import { partChecksOfMachine } from '#cluster/partChecks.ts'
 import { addStoreMetrics } from '#cluster/storeMetrics.ts'
 import { readAdmissionFile } from './admissionFile.ts'
 import { openAudit, type OpenAudit } from './openAudit.ts'
@@ -61,6 +62,7 @@ export async function assembleServer(
       addresses: services.addresses,
       nodePorts: readPorts(services.nodePorts)!,
       eventSeconds: Math.ceil(settings.eventLifetime / 1_000),
+      controlPlane: partChecksOfMachine(() => store),
     }),
     clock,
     random,

@@ -8,8 +8,9 @@ import { writeKubeconfig } from '#cluster/kubeconfig.ts'
 import { servingComponent } from '#cluster/serving.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import { runComponents, type Component } from '#lib/component.ts'
-import { stackOf } from '#lib/errorText.ts'
-import { createLogger, stderrSink } from '#lib/log.ts'
+import type { Clock } from '#lib/clock.ts'
+import { messageOf, stackOf } from '#lib/errorText.ts'
+import { createLogger, stderrSink, type Logger } from '#lib/log.ts'
 import { isLoopback, isUnspecified, parseIp, urlHost } from '#lib/net/ip.ts'
 import { componentCaller, managerOf } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
@@ -48,7 +49,7 @@ export async function runServer(surroundings: Surroundings, settings: ServerSett
       advice: 'listen.port: 0 takes any that is free',
       onListening: (at) => (port = at),
     }),
-    bootstrapObjects(assembled, settings, address, () => port),
+    bootstrapObjects(assembled, settings, address, () => port, { clock, log: log.child('api-server') }),
     {
       name: 'announcement',
       needs: ['bootstrap-objects'],
@@ -84,6 +85,7 @@ function bootstrapObjects(
   { services }: ServerSettings,
   address: string,
   port: () => number,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Component {
   const user = 'system:apiserver'
   const transport = inProcessTransport(server, componentCaller(user)) as Transport
@@ -93,7 +95,13 @@ function bootstrapObjects(
     name: 'bootstrap-objects',
     needs: ['api-server'],
     run: (ready, signal) =>
-      bootstrapComponent({ client, config, server: { address, port: port() } }).run(ready, signal),
+      bootstrapComponent({
+        client,
+        clock,
+        report: (problem, error) => log.warn(problem, { error: messageOf(error) }),
+        config,
+        server: { address, port: port() },
+      }).run(ready, signal),
   }
 }
 

@@ -1,82 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { services, type Service } from '#api/core/v1/service.ts'
-import type { Client } from '#client/client.ts'
-import type { EventWriter } from '#client/events.ts'
-import { WatchedInformer } from '#client/informer.ts'
-import type { Informers } from '#client/informers.ts'
 import { systemClock } from '#lib/clock.ts'
-import { createLogger } from '#lib/log.ts'
-import { seededRandom } from '#lib/random.ts'
 import { holdHostPorts, type HolderState } from './holder.ts'
-import { hostNamesComponent } from './publisher.ts'
+import { get, listening, publish, service, until } from './testCluster.ts'
 import { onLines, sendLine } from './wire.ts'
-
-const service = (name: string, ip: string, port: number): Service =>
-  ({
-    metadata: { name, namespace: 'default', uid: name, resourceVersion: '1' },
-    spec: { type: 'LoadBalancer', ports: [{ port }] },
-    status: { loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } },
-  }) as unknown as Service
-
-async function listening(name: string, host: string, port = 0) {
-  const server = createServer((_, answer) => answer.end(name))
-  server.listen(port, host)
-  await once(server, 'listening')
-  return { server, port: (server.address() as { port: number }).port }
-}
-async function get(port: number, host: string): Promise<string> {
-  const asked = request({ host: '127.0.0.1', port, agent: false, headers: { host } }).end()
-  try {
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
-    return `${answer.statusCode} ${(await text(answer)).split('\n')[0]}`
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? ''
-  }
-}
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 250; tries++) {
-    if (await holds()) return
-    await systemClock.sleep(20)
-  }
-  throw new Error(`Waited in vain until ${what}`)
-}
-
-/** The control plane of a cluster that has these services. */
-function publish(cluster: string, path: string, ...present: Service[]) {
-  const options = { client: {} as Client, clock: systemClock, random: seededRandom(1) }
-  const informer = new WatchedInformer<Service>({ ...options, resource: services, selection: {} })
-  informer.replace(present, '1')
-  const events: string[] = []
-  const recorder = {
-    record: (about: { name?: string }, note: { reason: string; message: string }) =>
-      events.push(`${about.name} ${note.reason}: ${note.message}`),
-  }
-  const stop = new AbortController()
-  const running = hostNamesComponent({
-    cluster,
-    path,
-    informers: { of: () => informer } as unknown as Informers,
-    events: { recorder: () => recorder } as unknown as EventWriter,
-    clock: systemClock,
-    log: createLogger({ clock: systemClock, sinks: [] }),
-  }).run(() => {}, stop.signal)
-  return {
-    events,
-    informer,
-    async end() {
-      stop.abort()
-      await running
-    },
-  }
-}
 
 test('clusters share the ports of a machine for as long as each is there', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'host-ports-'))
@@ -86,7 +18,7 @@ test('clusters share the ports of a machine for as long as each is there', async
   const api = await listening('api', '127.0.0.3', web.port)
   const taken = await listening('another program', '127.0.0.1')
   const { port } = web
-  const dev = publish('dev', path, service('web', '127.0.0.2', port), service('late', '127.0.0.2', taken.port))
+  const dev = publish('dev', path, [service('web', '127.0.0.2', port), service('late', '127.0.0.2', taken.port)])
   // It may come later than the cluster, and again.
   await systemClock.sleep(50)
   const holding = holdHostPorts(path, systemClock, stop.signal)
@@ -97,7 +29,7 @@ test('clusters share the ports of a machine for as long as each is there', async
     `late HostPortUnavailable: late.default.dev.localhost:${taken.port} is not served on this machine: another program listens on 127.0.0.1:${taken.port}`,
   ])
 
-  const other = publish('test', path, service('api', '127.0.0.3', port))
+  const other = publish('test', path, [service('api', '127.0.0.3', port)])
   await until('both are served', async () => (await get(port, 'api.default.test.localhost')) === '200 api')
   assert.equal(await get(port, 'web.default.dev.localhost'), '200 web')
   assert.equal(await get(port, 'localhost'), '404 No service of that name is served here. There are:')

@@ -15,6 +15,8 @@ export interface HostNamesOptions {
   readonly cluster: string
   /** The socket of the process that holds the ports. */
   readonly path: string
+  /** Starts that process where it is not; it listens a little later. */
+  readonly revive: () => Promise<void>
   readonly informers: Informers
   readonly events: EventWriter
   readonly clock: Clock
@@ -22,7 +24,11 @@ export interface HostNamesOptions {
 }
 
 const gatherMs = 50
-const retryMs = 2_000
+/** How long to wait before the process is looked for again, at first and at most: each try may start it. */
+const firstRetryMs = 250
+const longestRetryMs = 15_000
+/** One that served for so long has not died of what we told it. */
+const soundMs = 10_000
 const index = 'withHostNames'
 
 export function hostNamesComponent(options: HostNamesOptions): Component {
@@ -47,7 +53,9 @@ async function runHostNames(options: HostNamesOptions, ready: () => void, signal
   let socket: Socket | undefined
   let sent: readonly Claim[] = []
   let problems: readonly PortProblem[] = []
-  let isMissed = false
+  let connectedAt: number | undefined
+  /** How often it was not there since it was there for some time. */
+  let misses = 0
   /** Of which problem each service was told. */
   const told = new Map<string, string>()
 
@@ -91,16 +99,29 @@ async function runHostNames(options: HostNamesOptions, ready: () => void, signal
       try {
         const isNew = socket === undefined
         socket ??= await open()
+        if (isNew) connectedAt = clock.now()
         // Also without any claim: the process is there as long as a cluster is.
         if (isNew || !sameJson(claims, sent)) sendLine(socket, { cluster, claims })
         sent = claims
-        isMissed = false
         tell()
       } catch (error) {
         if (signal.aborted) break
-        if (!isMissed) log.warn('Services are not served under names of this machine; "k8ts up" mends it', { error })
-        isMissed = true
-        await clock.sleep(retryMs, signal).catch(() => {})
+        if (connectedAt !== undefined && clock.now() - connectedAt >= soundMs) {
+          misses = 0
+          log.warn('The process that serves services under names of this machine has ended; another one is started')
+        }
+        connectedAt = undefined
+        misses++
+        const problem: unknown = await options.revive().then(
+          () => undefined,
+          (failure: unknown) => failure,
+        )
+        // One that was just started listens in a moment.
+        if (misses === (problem === undefined ? 5 : 1))
+          log.warn('Services are not served under names of this machine; "k8ts up" tells more', {
+            error: problem ?? error,
+          })
+        await clock.sleep(Math.min(firstRetryMs * 2 ** (misses - 1), longestRetryMs), signal).catch(() => {})
         continue
       }
       await changed.promise

@@ -3,11 +3,22 @@ import { unauthorized } from '#machinery/status.ts'
 import type { ServerRequest } from '../request.ts'
 import type { Caller } from '../strategy.ts'
 
+/** Takes what is noted while it is found out who sends a request. */
+export interface Notes {
+  /** The sender gets a `Warning` header. */
+  warn(text: string): void
+  /** The audit log tells it of the request. */
+  annotate(key: string, value: string): void
+}
+
+/** For those who ask without a request. */
+export const noNotes: Notes = { warn: () => {}, annotate: () => {} }
+
 /** Finds out who sends a request. */
 export interface Authenticator {
   readonly name: string
   /** Undefined: the request shows nothing that this one knows. Throws 401 when it shows something false. */
-  authenticate(request: ServerRequest): Caller | undefined | Promise<Caller | undefined>
+  authenticate(request: ServerRequest, notes: Notes): Caller | undefined | Promise<Caller | undefined>
 }
 
 /** Whoever shows nothing. */
@@ -21,13 +32,14 @@ export function authenticate(
   authenticators: readonly Authenticator[],
   request: ServerRequest,
   allowAnonymous = true,
+  notes = noNotes,
   from = 0,
 ): Caller | Promise<Caller> {
   for (let at = from; at < authenticators.length; at++) {
-    const caller = authenticators[at]!.authenticate(request)
+    const caller = authenticators[at]!.authenticate(request, notes)
     if (caller instanceof Promise) {
       return caller.then((found) =>
-        found === undefined ? authenticate(authenticators, request, allowAnonymous, at + 1) : withGroup(found),
+        found === undefined ? authenticate(authenticators, request, allowAnonymous, notes, at + 1) : withGroup(found),
       )
     }
     if (caller !== undefined) return withGroup(caller)

@@ -7,6 +7,8 @@ import type { TokenClaims, TokenResult, TokenSigner, TokenVerifier } from '#lib/
 import type { ClusterView } from '../admission/chain.ts'
 import { accountGroups, accountUser } from '../identities.ts'
 import type { Caller } from '../strategy.ts'
+import { noNotes, type Notes } from './authenticator.ts'
+import type { LegacyTokenUses } from './legacyTokenUses.ts'
 import type { TokenAnswer, TokenAuthenticator } from './tokenAuthenticator.ts'
 
 /** An object on whose life a token depends. */
@@ -51,6 +53,8 @@ export interface ServiceAccountTokensOptions {
   readonly cluster: ClusterView
   /** The longest life that tokens may ask for, in seconds; any when absent. */
   readonly longestSeconds?: number
+  /** Told of the uses of tokens that Secrets keep. */
+  readonly legacyUses: LegacyTokenUses
 }
 
 /** An object without which a token is no good. */
@@ -121,22 +125,27 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   /** Whose a token is, if it is good for one of the audiences; otherwise why not. Undefined: another issuer's. */
-  verify(token: string, audiences: readonly string[]): TokenAnswer | Promise<TokenAnswer> {
+  verify(token: string, audiences: readonly string[], notes = noNotes): TokenAnswer | Promise<TokenAnswer> {
     const { verifier, cluster } = this.#options
     if (!verifier.claimsOurIssuer(token)) return undefined
     const result = verifier.verify(token, cluster.now)
     return result instanceof Promise
-      ? result.then((checked) => this.#answer(checked, token, audiences))
-      : this.#answer(result, token, audiences)
+      ? result.then((checked) => this.#answer(checked, token, audiences, notes))
+      : this.#answer(result, token, audiences, notes)
   }
 
-  #answer(result: TokenResult, token: string, audiences: readonly string[]): TokenAnswer | Promise<TokenAnswer> {
+  #answer(
+    result: TokenResult,
+    token: string,
+    audiences: readonly string[],
+    notes: Notes,
+  ): TokenAnswer | Promise<TokenAnswer> {
     if (!result.ok) return { problem: result.problem }
     const { claims } = result
     const bearer = this.#bearerOf(claims)
     if (bearer.needs !== undefined && bearer.needs.length > 0 && bearer.needs.every(this.#isThere))
       return goodFor(bearer, audiences)
-    const loss = bearer.needs === undefined ? this.#findLostSecret(claims, token) : this.#findLoss(bearer.needs)
+    const loss = bearer.needs === undefined ? this.#findLostSecret(claims, token, notes) : this.#findLoss(bearer.needs)
     return loss.then((problem) => (problem === undefined ? goodFor(bearer, audiences) : { problem }))
   }
 
@@ -159,8 +168,8 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   /** The Secret must still hold this very token, and its account be the same one. */
-  async #findLostSecret(claims: TokenClaims, token: string): Promise<string | undefined> {
-    const { cluster } = this.#options
+  async #findLostSecret(claims: TokenClaims, token: string, notes: Notes): Promise<string | undefined> {
+    const { cluster, legacyUses } = this.#options
     const { namespace, secret, account, uid } = claimsOfSecret(claims)
     const holds = (): boolean => {
       const stored = cluster.get(secrets, namespace, secret)
@@ -170,7 +179,13 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     const isThere = (): boolean => isAlive(cluster.get(serviceAccounts, namespace, account), uid)
     if (!holds() || !isThere()) await cluster.current()
     if (!holds()) return 'service account token has been invalidated'
-    return isThere() ? undefined : `serviceaccount ${account} of the token is gone`
+    if (!isThere()) return `serviceaccount ${account} of the token is gone`
+    return await legacyUses.note(
+      cluster.get(secrets, namespace, secret)!,
+      cluster.get(serviceAccounts, namespace, account)!,
+      cluster.now,
+      notes,
+    )
   }
 
   /** What a token depends on and is no longer there. */

@@ -1,6 +1,6 @@
 import { unauthorized } from '#machinery/status.ts'
 import type { Caller } from '../strategy.ts'
-import { bearerToken, type Authenticator } from './authenticator.ts'
+import { bearerToken, noNotes, type Authenticator, type Notes } from './authenticator.ts'
 
 /** Whose a token is and for which audiences it is good, or why it is not good; undefined for a token of another kind. */
 export type TokenAnswer =
@@ -12,7 +12,7 @@ export type TokenAnswer =
 export interface TokenAuthenticator {
   readonly name: string
   /** `audiences`: those for one of which the token must be good; never empty. */
-  verify(token: string, audiences: readonly string[]): TokenAnswer | Promise<TokenAnswer>
+  verify(token: string, audiences: readonly string[], notes?: Notes): TokenAnswer | Promise<TokenAnswer>
 }
 
 /** Asks about a token in order; the first who knows whose it is decides. What is known already is told at once. */
@@ -20,8 +20,9 @@ export function verifyToken(
   authenticators: readonly TokenAuthenticator[],
   token: string,
   audiences: readonly string[],
+  notes = noNotes,
 ): NonNullable<TokenAnswer> | Promise<NonNullable<TokenAnswer>> {
-  return askFrom(0, 'invalid bearer token', authenticators, token, audiences)
+  return askFrom(0, 'invalid bearer token', authenticators, token, audiences, notes)
 }
 
 /** `problems`: what those before `from` had against the token. */
@@ -31,12 +32,13 @@ function askFrom(
   authenticators: readonly TokenAuthenticator[],
   token: string,
   audiences: readonly string[],
+  notes: Notes,
 ): NonNullable<TokenAnswer> | Promise<NonNullable<TokenAnswer>> {
   for (let at = from; at < authenticators.length; at++) {
-    const answer = authenticators[at]!.verify(token, audiences)
+    const answer = authenticators[at]!.verify(token, audiences, notes)
     if (answer instanceof Promise) {
       return answer.then((told) =>
-        isCaller(told) ? told : askFrom(at + 1, withProblem(problems, told), authenticators, token, audiences),
+        isCaller(told) ? told : askFrom(at + 1, withProblem(problems, told), authenticators, token, audiences, notes),
       )
     }
     if (isCaller(answer)) return answer
@@ -60,11 +62,11 @@ export function bearerTokens(
 ): Authenticator {
   return {
     name: 'BearerToken',
-    authenticate(request) {
+    authenticate(request, notes) {
       const token = bearerToken(request)
       if (token === undefined) return undefined
       if (token === '') throw unauthorized()
-      const answer = verifyToken(authenticators, token, audiences)
+      const answer = verifyToken(authenticators, token, audiences, notes)
       return answer instanceof Promise ? answer.then(callerOrRefusal) : callerOrRefusal(answer)
     },
   }

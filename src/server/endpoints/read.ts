@@ -20,7 +20,7 @@ export async function readObject({ server, info, request }: Exchange, kind: Kind
   checkName(info.name)
   const { computed } = kind.strategy
   if (computed !== undefined) {
-    const object = computed.get(server.registry.cluster, info.namespace, info.name)
+    const object = await computed.get(server.registry.cluster, info.namespace, info.name)
     return StoredObject.made(keyOf(kind, info.namespace, info.name), object)
   }
   const revision = parseRevision(request.query.get('resourceVersion') ?? '')
@@ -61,15 +61,17 @@ export async function listEndpoint(exchange: Exchange, kind: Kind): Promise<Serv
 }
 
 /** What is made for each request is not told in pages: there would be nothing to go on in. */
-function listComputed(
+async function listComputed(
   { server, info }: Exchange,
   kind: Kind,
   computed: ComputedObjects,
   options: ListOptions,
-): ServerReply {
+): Promise<ServerReply> {
   const selection = selectionOf(kind, info.namespace, options)
-  const items = computed
-    .list(server.registry.cluster, info.namespace, (labels) => matchesRequirements(selection.labels, labels))
+  const objects = await computed.list(server.registry.cluster, info.namespace, (labels) =>
+    matchesRequirements(selection.labels, labels),
+  )
+  const items = objects
     .map((object) => StoredObject.made(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), object))
     .filter((item) => selects(selection, item))
   return { type: 'list', code: 200, kind, items, metadata: {} }

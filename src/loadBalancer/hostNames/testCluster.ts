@@ -1,0 +1,73 @@
+/** For tests: clusters of which only the services are there, and servers that stand behind them. */
+import { once } from 'node:events'
+import { createServer, request, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { services, type Service } from '#api/core/v1/service.ts'
+import type { Client } from '#client/client.ts'
+import type { EventWriter } from '#client/events.ts'
+import { WatchedInformer } from '#client/informer.ts'
+import type { Informers } from '#client/informers.ts'
+import { systemClock } from '#lib/clock.ts'
+import { createLogger } from '#lib/log.ts'
+import { seededRandom } from '#lib/random.ts'
+import { hostNamesComponent } from './publisher.ts'
+
+export const service = (name: string, ip: string, port: number): Service =>
+  ({
+    metadata: { name, namespace: 'default', uid: name, resourceVersion: '1' },
+    spec: { type: 'LoadBalancer', ports: [{ port }] },
+    status: { loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } },
+  }) as unknown as Service
+
+export async function listening(name: string, host: string, port = 0) {
+  const server = createServer((_, answer) => answer.end(name))
+  server.listen(port, host)
+  await once(server, 'listening')
+  return { server, port: (server.address() as { port: number }).port }
+}
+export async function get(port: number, host: string): Promise<string> {
+  const asked = request({ host: '127.0.0.1', port, agent: false, headers: { host } }).end()
+  try {
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    return `${answer.statusCode} ${(await text(answer)).split('\n')[0]}`
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? ''
+  }
+}
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 1000; tries++) {
+    if (await holds()) return
+    await systemClock.sleep(20)
+  }
+  throw new Error(`Waited in vain until ${what}`)
+}
+
+/** The control plane of a cluster that has these services. */
+export function publish(cluster: string, path: string, present: readonly Service[], revive = async () => {}) {
+  const options = { client: {} as Client, clock: systemClock, random: seededRandom(1) }
+  const informer = new WatchedInformer<Service>({ ...options, resource: services, selection: {} })
+  informer.replace(present, '1')
+  const events: string[] = []
+  const recorder = {
+    record: (about: { name?: string }, note: { reason: string; message: string }) =>
+      events.push(`${about.name} ${note.reason}: ${note.message}`),
+  }
+  const stop = new AbortController()
+  const running = hostNamesComponent({
+    cluster,
+    path,
+    revive,
+    informers: { of: () => informer } as unknown as Informers,
+    events: { recorder: () => recorder } as unknown as EventWriter,
+    clock: systemClock,
+    log: createLogger({ clock: systemClock, sinks: [] }),
+  }).run(() => {}, stop.signal)
+  return {
+    events,
+    informer,
+    async end() {
+      stop.abort()
+      await running
+    },
+  }
+}
