@@ -179,7 +179,7 @@ export class ClusterState implements Disposable {
       names.some((name) => metadata.annotations?.[annotationPrefix + name] !== undefined)
     const secretsNamed = (ingress: Ingress): boolean =>
       (ingress.spec.tls ?? []).some(({ secretName }) => secretName !== undefined) ||
-      says(ingress, ['auth-secret', 'proxy-ssl-secret'])
+      says(ingress, ['auth-secret', 'auth-tls-secret', 'proxy-ssl-secret'])
     if (this.#secrets === undefined && all.some(secretsNamed)) {
       this.#secrets = this.#informers.of(secrets, otherSecrets) as unknown as Informer<KubeObject>
       this.#follow(this.#secrets)

@@ -116,6 +116,8 @@ export interface Rules {
   readonly allowedSources?: readonly string[]
   /** Clients with these are not served. */
   readonly deniedSources?: readonly string[]
+  /** For hosts whose server name asks for certificates of clients. */
+  readonly clientCertificate?: ClientCertificateRule
   readonly rateLimit?: RateLimit
   /** In bytes; larger ones get 413. 0 is no limit. */
   readonly largestBody?: number
@@ -268,6 +270,32 @@ export interface Certificate {
 export interface ServerName {
   readonly host: HostMatch
   readonly certificate: string
+  /** Present when clients are asked for a certificate; those without a good one are not cut off, for rules to decide. */
+  readonly clients?: ClientAuthority
+}
+
+/** Who vouches for clients. PEM. */
+export interface ClientAuthority {
+  readonly authority: string
+  /** Lists of what they have revoked. */
+  readonly revoked?: string
+}
+
+/** Which clients may pass; others get 400, those with another name 403, and who asked for another host by TLS 421. */
+export interface ClientCertificateRule extends ClientAuthority {
+  /** How many certificates may stand between a client's and an authority that signs itself. */
+  readonly depth: number
+  /**
+   * `optional`: also without one; `unchecked`: also with one for which nobody known vouches. Requests without TLS get 403 where
+   * it is `required`, and count as without one elsewhere.
+   */
+  readonly demand: 'required' | 'optional' | 'unchecked'
+  /** An RE2 pattern for a part of the subject's name, as RFC 2253 writes it. */
+  readonly subject?: string
+  /** Where those are sent who would get 400. */
+  readonly errorPage?: string
+  /** Whether backends get the certificate itself; of its names and of what came of checking it they are always told. */
+  readonly passesCertificate: boolean
 }
 
 /** What puts a routing into effect. */

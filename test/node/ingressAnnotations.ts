@@ -15,6 +15,8 @@ interface Asked {
   readonly path?: string
   readonly ask?: Ask
   readonly https?: boolean
+  /** Of whom a certificate is shown. */
+  readonly certificate?: string
   /** How often; once unless told. */
   readonly times?: number
   /** What must hold of the answers. */
@@ -240,6 +242,51 @@ const rows: readonly Row[] = [
       },
     ],
   },
+  {
+    annotations: {
+      'auth-tls-secret': 'shop/clients',
+      'auth-tls-verify-depth': '0',
+      'auth-tls-pass-certificate-to-upstream': 'true',
+    },
+    spec: { tls: [{ hosts: [host] }] },
+    asked: [
+      { holds: status(308) },
+      { https: true, holds: status(400) },
+      { https: true, certificate: 'client.test', holds: seen('ssl-client-subject-dn', 'CN=client.test') },
+      {
+        https: true,
+        certificate: 'client.test',
+        holds: ([reply]) => assert.match(reply!.echo.headers['ssl-client-cert']!, /^-----BEGIN%20CERTIFICATE-----%0A/),
+      },
+      // Whoever asks for another host by TLS.
+      { https: true, ask: { tls: { serverName: 'other.test' } }, holds: status(421) },
+    ],
+  },
+  {
+    annotations: { 'auth-tls-secret': 'clients', 'auth-tls-verify-client': 'optional' },
+    asked: [
+      { https: true, holds: seen('ssl-client-verify', 'NONE') },
+      { https: true, certificate: 'client.test', holds: seen('ssl-client-verify', 'SUCCESS') },
+      { holds: seen('ssl-client-verify', 'NONE') },
+    ],
+  },
+  {
+    annotations: { 'auth-tls-secret': 'clients', 'auth-tls-verify-client': 'off' },
+    asked: [{ https: true, holds: seen('ssl-client-verify', undefined) }],
+  },
+  {
+    annotations: {
+      'auth-tls-secret': 'clients',
+      'auth-tls-match-cn': 'CN=client[.]',
+      'auth-tls-error-page': 'https://www.test/certificates',
+    },
+    asked: [
+      { holds: status(403) },
+      { https: true, holds: redirect(302, 'https://www.test/certificates') },
+      { https: true, certificate: 'client.test', holds: status(200) },
+      { https: true, certificate: 'stranger.test', holds: status(403) },
+    ],
+  },
   { annotations: { 'whitelist-source-range': '10.0.0.0/8' }, asked: [{ holds: status(403) }] },
   { annotations: { 'allowlist-source-range': '127.0.0.1' }, asked: [{ holds: status(200) }] },
   { annotations: { 'denylist-source-range': '127.0.0.0/8' }, asked: [{ holds: status(403) }] },
@@ -446,6 +493,7 @@ export function testAnnotations(name: string, make: MakeDataPlane): void {
             secretOf('users', { auth: `ann:${sha}` }),
             secretOf('map', { ann: sha }),
             secretOf('backend-ca', { 'ca.crt': authorityPem() }),
+            secretOf('clients', { 'ca.crt': authorityPem() }),
             secretOf('other-ca', { 'ca.crt': plainAuthority }),
           ],
           configMaps: [configMapOf('more', { 'X-More': 'yes' })],
@@ -455,11 +503,16 @@ export function testAnnotations(name: string, make: MakeDataPlane): void {
         const routing = { ...plan.routing, certificates: new Map([...plan.routing.certificates, ['default', own]]) }
         const { left } = await served.plane.apply(toLoopback(routing, portOf, portOf.get('auth')!))
         assert.deepEqual([...left], [])
-        for (const { path = '/', ask: how = {}, https = false, times = 1, holds } of asked) {
+        for (const { path = '/', ask: how = {}, https = false, certificate, times = 1, holds } of asked) {
           const replies: Reply[] = []
+          const tls = {
+            serverName: host,
+            ...(certificate === undefined ? {} : { certificate: identity(certificate) }),
+          }
+          const { tls: _, ...rest } = how
           const port = https ? served.https : served.http
           for (let at = 0; at < times; at++)
-            replies.push(await ask(port, path, { host, ...how, ...(https ? { tls: { serverName: host } } : {}) }))
+            replies.push(await ask(port, path, { host, ...(https ? { tls: { ...tls, ...how.tls } } : {}), ...rest }))
           holds(replies)
         }
         if (annotations['affinity-canary-behavior'] !== undefined) await staysWithPool(served)

@@ -1,5 +1,6 @@
 // One suite for every data plane of the ingress: real requests on loopback through the plane to real servers.
 import type { MakeDataPlane, Traits } from './ingressDataPlaneFixture.ts'
+import { testClients } from './ingressDataPlaneClients.ts'
 import { testHostile } from './ingressDataPlaneHostile.ts'
 import { testProtocols } from './ingressDataPlaneProtocols.ts'
 import { testRouting } from './ingressDataPlaneRouting.ts'
@@ -10,6 +11,7 @@ import { testServers } from './ingressDataPlaneServers.ts'
 export function testDataPlane(make: MakeDataPlane, traits: Traits): void {
   testRouting(make)
   testRules(make, traits)
+  testClients(make)
   testServers(make)
   testProtocols(make)
   testHostile(make, traits)

@@ -246,8 +246,8 @@ export interface Ask {
   readonly host?: string
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: string | Buffer
-  /** By TLS; asks for this name. */
-  readonly tls?: { readonly serverName?: string }
+  /** By TLS; asks for this name, and shows this certificate when it is asked for one. */
+  readonly tls?: { readonly serverName?: string; readonly certificate?: Certificate }
   readonly localAddress?: string
 }
 
@@ -273,6 +273,7 @@ export function ask(port: number, path: string, options: Ask = {}): Promise<Repl
       localAddress,
       headers: { host, ...(headers as Record<string, string | string[]>) },
       ...(tls === undefined ? {} : { servername: tls.serverName ?? '', rejectUnauthorized: false }),
+      ...(tls?.certificate === undefined ? {} : { cert: tls.certificate.chain, key: tls.certificate.key }),
     })
     request.once('response', (response) => void read(response).then(resolve, reject))
     request.once('error', reject)

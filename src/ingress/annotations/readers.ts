@@ -206,6 +206,12 @@ export const signInUrl: Reader<string> = (text) => {
   return url.text
 }
 
+/** An http or https address of whatever server, without variables. */
+export const pageUrl: Reader<string> = (text) =>
+  text.length <= 2_000 && urlPattern.test(text) && !text.includes('$')
+    ? text
+    : mustBe('an http or https address such as https://www.example.com/certificates')
+
 const objectName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 
 /** An object by name, perhaps with its namespace. */

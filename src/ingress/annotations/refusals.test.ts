@@ -134,10 +134,32 @@ const rows: readonly Row[] = [
     ],
   })),
   {
-    annotations: { 'auth-tls-secret': 'shop/ca' },
+    annotations: { 'auth-tls-secret': 'shop/nothing' },
+    closed: true,
+    told: ['InvalidAnnotation: Requests get 503 because there is no Secret shop/nothing'],
+  },
+  {
+    annotations: { 'auth-tls-secret': 'elsewhere/authority' },
     closed: true,
     told: [
-      'RefusedAnnotation: Annotation nginx.ingress.kubernetes.io/auth-tls-secret has no effect: certificates of clients are not checked here',
+      'InvalidAnnotation: Requests get 503 because Secret elsewhere/authority is of another namespace; only those of namespace shop are used',
+    ],
+  },
+  {
+    annotations: { 'auth-tls-verify-client': 'on' },
+    closed: true,
+    told: ['InvalidAnnotation: Requests get 503 because auth-tls-verify-client needs auth-tls-secret'],
+  },
+  {
+    annotations: { 'auth-tls-verify-client': 'maybe' },
+    closed: true,
+    told: [invalid('auth-tls-verify-client', 'maybe', '"on", "off", "optional" or "optional_no_ca"'), notServed],
+  },
+  {
+    annotations: { 'auth-tls-match-cn': 'CN=(' },
+    closed: true,
+    told: [
+      invalid('auth-tls-match-cn', 'CN=(', "a regular expression in RE2's syntax (error parsing regexp: missing closing ): `CN=(`)"),
       notServed,
     ],
   },

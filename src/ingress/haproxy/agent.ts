@@ -7,6 +7,7 @@ import type { Server, Socket } from 'node:net'
 import { RecentMap } from '#lib/collections/recentMap.ts'
 import { messageOf } from '#lib/errorText.ts'
 import type { Logger } from '#lib/log.ts'
+import { isWithinDepth, splitCertificates } from '#ingress/node/clientCertificate.ts'
 import { ExternalAuthenticator } from '#ingress/node/externalAuthentication.ts'
 import { lookupThrough } from '#ingress/node/lookup.ts'
 import { verifyPassword } from '#ingress/node/htpasswd.ts'
@@ -18,6 +19,12 @@ import type { SpopMessage, SpopValue } from './spop.ts'
 import type { Worker } from './worker.ts'
 
 type Variables = Readonly<Record<string, string | boolean>>
+
+/** Variables of a transaction, and those that hold for all requests of a connection. */
+interface Judgement {
+  readonly variables: Variables
+  readonly ofSession: Variables
+}
 
 export interface AgentOptions {
   readonly socketPath: string
@@ -92,23 +99,32 @@ export class Agent implements AsyncDisposable {
     } else if (frame.kind === 'disconnect') socket.end(disconnectFrame())
     else
       void this.#judge(frame.messages)
-        .catch((error: unknown): Variables => {
+        .catch((error: unknown): Judgement => {
           this.#options.log.warn('Cannot judge a request', { error: messageOf(error) })
-          return {}
+          return { variables: {}, ofSession: {} }
         })
-        .then((variables) => socket.write(acknowledgeFrame(frame.stream, frame.frame, variables)))
+        .then(({ variables, ofSession }) =>
+          socket.write(acknowledgeFrame(frame.stream, frame.frame, variables, ofSession)),
+        )
   }
 
-  async #judge(messages: readonly SpopMessage[]): Promise<Variables> {
+  async #judge(messages: readonly SpopMessage[]): Promise<Judgement> {
     let variables: Variables = {}
+    let ofSession: Variables = {}
     for (const { name, values } of messages) {
-      const rule = this.#rules.get(text(values.get('rule')))
+      const ruleName = text(values.get('rule'))
+      const rule = this.#rules.get(ruleName)
+      if (name === 'certificate' && rule?.clients !== undefined) {
+        const [leaf, chain] = [values.get('leaf'), values.get('chain')]
+        const shown = { leaf: bytes(leaf), chain: splitCertificates(bytes(chain)) }
+        if (isWithinDepth(rule.clients, shown)) ofSession = { ...ofSession, checked: ruleName }
+      }
       if (name === 'password' && rule?.users !== undefined)
         variables = { ...variables, passed: this.#knows(rule.users, text(values.get('authorization'))) }
       if (name === 'external' && rule?.external !== undefined)
         variables = { ...variables, ...(await this.#ask(rule.external, values)) }
     }
-    return variables
+    return { variables, ofSession }
   }
 
   #knows(users: ReadonlyMap<string, string>, authorization: string): boolean {
@@ -166,6 +182,8 @@ export class Agent implements AsyncDisposable {
 
 const text = (value: SpopValue | undefined): string =>
   typeof value === 'string' ? value : Buffer.isBuffer(value) ? value.toString('latin1') : ''
+
+const bytes = (value: SpopValue | undefined): Buffer => (Buffer.isBuffer(value) ? value : Buffer.alloc(0))
 
 /** Names and values in turn, from lines. */
 function headersOf(lines: string): string[] {

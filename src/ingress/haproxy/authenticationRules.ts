@@ -2,7 +2,7 @@
  * Who may pass. Passwords whose hashes crypt(3) knows are checked by HAProxy itself; others, and other servers that have to be
  * asked, by the agent, which is this very process (agent.ts).
  */
-import type { BasicAuthentication, ExternalAuthentication, Rules } from '#ingress/routing.ts'
+import type { BasicAuthentication, ClientCertificateRule, ExternalAuthentication, Rules } from '#ingress/routing.ts'
 import { isKnownHash } from '#ingress/node/htpasswd.ts'
 import type { SectionContext } from './section.ts'
 import { headerName, nameFor, page, quoted, quotedFormat, UnusableText } from './words.ts'
@@ -12,6 +12,7 @@ export interface AgentRule {
   /** Hashes by user. */
   readonly users?: ReadonlyMap<string, string>
   readonly external?: ExternalAuthentication
+  readonly clients?: Pick<ClientCertificateRule, 'authority' | 'depth'>
 }
 
 /** How many cookies of an authentication server's answer are passed on. */
@@ -37,7 +38,7 @@ function isNativeHash(hash: string): boolean {
   )
 }
 
-const filterLine = (context: SectionContext): string => `filter spoe engine agent config ${context.folder}/agent.conf`
+export const filterLine = (context: SectionContext): string => `filter spoe engine agent config ${context.folder}/agent.conf`
 
 function basicRules(context: SectionContext, { realm, users }: BasicAuthentication): readonly string[] {
   const native: string[] = []
@@ -109,7 +110,7 @@ function externalRules(context: SectionContext, external: ExternalAuthentication
 /** What HAProxy tells the agent, and how it reaches it. */
 export const agentConfiguration = `[agent]
 spoe-agent agent
-  groups password external
+  groups password external certificate
   option var-prefix agent
   timeout hello 2s
   timeout idle 1h
@@ -119,6 +120,10 @@ spoe-group password
   messages password
 spoe-group external
   messages external
+spoe-group certificate
+  messages certificate
+spoe-message certificate
+  args rule=var(txn.rule) leaf=ssl_c_der chain=ssl_c_chain_der
 spoe-message password
   args rule=var(txn.rule) authorization=req.hdr(authorization)
 spoe-message external

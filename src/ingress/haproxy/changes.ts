@@ -57,6 +57,7 @@ export function planChanges(
     if (!sameFiles(before, after)) return undefined
   }
   const certificates = planCertificates(before, after, options.folder)
+  if (certificates === undefined) return undefined
   return { ...planServers(before, after, leaving), maps: planMaps(before, after, options.folder), ...certificates }
 }
 
@@ -156,7 +157,7 @@ function planCertificates(
   before: Compiled,
   after: Compiled,
   folder: string,
-): Pick<Changes, 'certificates' | 'cleanUp'> {
+): Pick<Changes, 'certificates' | 'cleanUp'> | undefined {
   const list = `${folder}/certificates.list`
   const commands: Command[] = []
   const cleanUp: Command[] = []
@@ -166,13 +167,15 @@ function planCertificates(
       { line: `commit ssl cert ${path}`, alone: true, answer: /Success!$/ },
     )
   }
-  for (const [name, { pem, hosts }] of after.certificates) {
+  for (const [name, listed] of after.certificates) {
     if (before.certificates.has(name)) continue
+    // A process only knows the authorities that it began with.
+    if (listed.options !== undefined) return undefined
     commands.push({ line: `new ssl cert ${folder}/${name}`, answer: /^New empty certificate store/ })
-    put(`${folder}/${name}`, pem)
+    put(`${folder}/${name}`, listed.pem)
     commands.push({
       line: `add ssl crt-list ${list}`,
-      payload: `${certificateLine(folder, name, hosts)}\n`,
+      payload: `${certificateLine(folder, name, listed)}\n`,
       answer: /Success!$/,
     })
   }

@@ -9,6 +9,7 @@ import { encodedPath } from '#ingress/node/path.ts'
 import { isSameData } from '#ingress/node/sameData.ts'
 import type { Action, Certificate, Forward, Pool, Route, Routing, Rules, Server, ValueMatch } from '#ingress/routing.ts'
 import type { AgentRule } from './authenticationRules.ts'
+import { listedOptions } from './clientCertificateRules.ts'
 import { planMatching } from './matching.ts'
 import type { Candidate, MapEntry, Matching } from './matching.ts'
 import { literalPattern, translatePattern } from './pattern.ts'
@@ -53,6 +54,14 @@ export const behindSection = 'behind'
 /** How names of sections begin that limit bodies; `limited-whole` when bodies are read whole first as far as there is room. */
 export const limitedSection = 'limited'
 
+export interface ListedCertificate {
+  readonly pem: string
+  /** Names of hosts that it is for. */
+  readonly hosts: readonly string[]
+  /** How clients are met that ask for them; absent when as all others. */
+  readonly options?: string
+}
+
 export interface Compiled {
   /** By the whole first line: `backend to-1f...`. */
   readonly sections: ReadonlyMap<string, readonly string[]>
@@ -67,8 +76,8 @@ export interface Compiled {
   readonly fallback: string
   /** Files that are read only when a process starts, by name. */
   readonly files: ReadonlyMap<string, string>
-  /** PEM by the name of the file, and the names of hosts it is for. */
-  readonly certificates: ReadonlyMap<string, { readonly pem: string; readonly hosts: readonly string[] }>
+  /** By the name of the file. */
+  readonly certificates: ReadonlyMap<string, ListedCertificate>
   readonly defaultCertificate: string | undefined
   readonly agentRules: ReadonlyMap<string, AgentRule>
   /** Whether there are requests that only the data plane behind can serve. */
@@ -195,7 +204,7 @@ class Compilation {
         return `${folder}/${file}`
       },
       agentRule: (rule) => {
-        const name = nameFor('rule', [[...(rule.users ?? [])], rule.external])
+        const name = nameFor('rule', [[...(rule.users ?? [])], rule.external, rule.clients])
         this.#agentRules.set(name, rule)
         return name
       },
@@ -361,22 +370,29 @@ class Compilation {
 
   #certificates(): Pick<Compiled, 'certificates' | 'defaultCertificate'> {
     const { certificates, serverNames, defaultCertificate } = this.#routing
-    const hosts = new Map<string, string[]>()
+    const { file } = this.#context('')
+    const groups = new Map<string, { readonly certificate: string; readonly hosts: string[]; readonly options?: string }>()
     const seen = new Set<string>()
-    for (const { host, certificate } of serverNames) {
+    for (const { host, certificate, clients } of serverNames) {
       if (host.kind === 'any') continue
       const text = host.kind === 'exact' ? host.name : `*.${host.name}`
       if (seen.has(text) || !/^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(text)) continue
       seen.add(text)
-      const known = hosts.get(certificate)
-      if (known === undefined) hosts.set(certificate, [text])
-      else known.push(text)
+      const options = clients === undefined ? undefined : listedOptions(clients, file)
+      const group = `${certificate} ${options ?? ''}`
+      const known = groups.get(group)
+      if (known !== undefined) known.hosts.push(text)
+      else groups.set(group, { certificate, hosts: [text], ...(options === undefined ? {} : { options }) })
     }
-    const files = new Map<string, { readonly pem: string; readonly hosts: readonly string[] }>()
-    for (const [name, names] of hosts) {
+    const files = new Map<string, ListedCertificate>()
+    for (const { certificate: name, hosts, options } of groups.values()) {
       const certificate = certificates.get(name)
       if (certificate === undefined || !this.#options.isUsable(certificate)) continue
-      files.set(`${nameFor('certificate', [certificate, names])}.pem`, { pem: pemOf(certificate), hosts: names })
+      files.set(`${nameFor('certificate', [certificate, hosts, ...(options === undefined ? [] : [options])])}.pem`, {
+        pem: pemOf(certificate),
+        hosts,
+        ...(options === undefined ? {} : { options }),
+      })
     }
     const standard = certificates.get(defaultCertificate)
     if (standard !== undefined && !this.#options.isUsable(standard))

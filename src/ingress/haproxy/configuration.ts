@@ -1,9 +1,10 @@
 /** The text that a HAProxy process starts with, and the maps and files it reads. */
-import { arrivalHeader } from '#ingress/node/headers.ts'
+import { arrivalHeader, certificateArrivalHeader } from '#ingress/node/headers.ts'
 import type { ListenAddresses } from '#ingress/routing.ts'
 import { agentConfiguration } from './authenticationRules.ts'
+import { bindOptions } from './clientCertificateRules.ts'
 import { behindSection, limitedSection } from './compile.ts'
-import type { Compiled, ServedPool, ServerEntry } from './compile.ts'
+import type { Compiled, ListedCertificate, ServedPool, ServerEntry } from './compile.ts'
 import { matchingRules } from './matching.ts'
 import type { MapEntry } from './matching.ts'
 import { behindSocket } from './planeBehind.ts'
@@ -62,11 +63,15 @@ export const renderMap = (entries: readonly MapEntry[]): string =>
   entries.map(([key, value]) => `${key} ${value}\n`).join('')
 
 /** A line of the list of certificates. */
-export const certificateLine = (folder: string, name: string, hosts: readonly string[]): string =>
-  `${folder}/${name} ${hosts.join(' ')}`
+export const certificateLine = (folder: string, name: string, { hosts, options }: ListedCertificate): string =>
+  `${folder}/${name} ${options === undefined ? '' : `${options} `}${hosts.join(' ')}`
 
 const certificateList = ({ certificates }: Compiled, folder: string): string =>
-  [...certificates].map(([name, { hosts }]) => `${certificateLine(folder, name, hosts)}\n`).join('')
+  [...certificates].map(([name, listed]) => `${certificateLine(folder, name, listed)}\n`).join('')
+
+/** Whether clients are asked for certificates. */
+const asksClients = ({ certificates }: Compiled): boolean =>
+  [...certificates.values()].some(({ options }) => options !== undefined)
 
 /** The configuration; `withServers` false leaves out what can be changed in a running process. */
 export function configuration(compiled: Compiled, options: ConfigurationOptions, withServers = true): string {
@@ -82,9 +87,12 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
     `  stats socket ${folder}/worker-${generation}.sock mode 600 level admin expose-fd listeners`,
     '  stats timeout 1m',
     // Streams of one HTTP/2 connection wait for each other as soon as the buffer of one is full; larger ones cost every request.
-    ...(compiled.hasStreams ? ['  tune.bufsize 65536'] : []),
+    ...(compiled.hasStreams ? ['  tune.bufsize 65536'] : asksClients(compiled) ? ['  tune.bufsize 32768'] : []),
+    // Headers with certificates are added when the buffer is full of the body already.
+    ...(asksClients(compiled) ? ['  tune.maxrewrite 16384'] : []),
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
     '  ssl-server-verify none',
+    ...(asksClients(compiled) ? ['  tune.ssl.cachesize 0'] : []),
     '',
     'defaults',
     '  mode http',
@@ -107,7 +115,7 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
   ): void => {
     if (ports.length === 0) return
     const tls =
-      name === 'http' ? '' : ` ssl crt ${folder}/default.pem crt-list ${folder}/certificates.list alpn h2,http/1.1`
+      name === 'http' ? '' : ` ssl crt ${folder}/default.pem crt-list ${folder}/certificates.list alpn h2,http/1.1${asksClients(compiled) ? bindOptions : ''}`
     lines.push(`frontend ${name}`)
     for (const { address, port } of ports)
       lines.push(`  bind ${socketAddress(address, port)}${address.includes(':') ? ' v6only' : ''}${tls}`)
@@ -131,7 +139,7 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
       '  timeout connect 5s',
       `  timeout server ${compiled.longestSilence}ms`,
       `  timeout tunnel ${compiled.longestSilence}ms`,
-      ...behindRules.map((rule) => `  ${rule}`),
+      ...behindRules(asksClients(compiled)).map((rule) => `  ${rule}`),
       `  server node unix@${folder}/${behindSocket} pool-purge-delay 5s pool-max-conn -1`,
       '',
     )
@@ -159,11 +167,18 @@ const countedRules = (longestWait: number): readonly string[] => [
 ]
 
 /** Gives the plane behind what the client sent, and what is known of its connection. */
-const behindRules: readonly string[] = [
+const behindRules = (asksForCertificates: boolean): readonly string[] => [
   'retries 3',
   'http-request set-pathq %[var(txn.raw)] if { var(txn.raw) -m found }',
   `http-request set-header ${arrivalHeader} '%[src] %[req.fhdr(x-scheme)] %[req.fhdr(x-forwarded-port)]'`,
   'http-request set-header X-Forwarded-For %[req.fhdr(x-original-forwarded-for)]',
+  ...(asksForCertificates
+    ? [
+        `http-request set-header ${arrivalHeader} '%[req.fhdr(${arrivalHeader})] %[ssl_fc_sni,lower,rtrim(.)]' if { ssl_fc_sni -m reg '^[A-Za-z0-9._-]+$' }`,
+        `http-request del-header ${certificateArrivalHeader}`,
+        `http-request set-header ${certificateArrivalHeader} '%[ssl_c_verify] %[ssl_c_der,base64] %[ssl_c_chain_der,base64]' if { ssl_c_used }`,
+      ]
+    : []),
 ]
 
 /** What is done with every request, until it is known where it goes. */

@@ -15,6 +15,7 @@ import type {
 } from '#ingress/routing.ts'
 import { authenticationRules } from './authenticationRules.ts'
 import type { AgentRule } from './authenticationRules.ts'
+import { clientCertificateRules } from './clientCertificateRules.ts'
 import { pathRules } from './pathRules.ts'
 import {
   headerName,
@@ -77,6 +78,7 @@ export function admissionRules(context: SectionContext, rules: Rules, source: Se
       `http-request redirect code ${redirectStatus(status)} location https://%[req.hdr(host),regsub(:[0-9]*$,)]${portSuffix('https', port)}%[pathq] if !{ ssl_fc }`,
     )
   }
+  if (rules.clientCertificate !== undefined) lines.push(...clientCertificateRules(context, rules.clientCertificate))
   const { largestBody = 0 } = rules
   if (largestBody > 0) lines.push(pageRule(context, 413, ` if { req.body_size gt ${Math.trunc(largestBody)} }`))
   if (rules.cors !== undefined) lines.push(...corsRules(context, rules.cors))
@@ -91,7 +93,8 @@ export function admissionRules(context: SectionContext, rules: Rules, source: Se
       ),
     )
   lines.push(...authenticationRules(context, rules))
-  return lines
+  const isFilter = (line: string): boolean => line.startsWith('filter ')
+  return [...new Set(lines.filter(isFilter)), ...lines.filter((line) => !isFilter(line))]
 }
 
 /** Blocks of addresses as a file; who cannot be read would let the wrong clients in. */

@@ -33,6 +33,7 @@ const dataTypes = {
   string: 8,
   binary: 9,
 } as const
+const sessionScope = 1
 const transactionScope = 2
 const setVariable = 1
 const lastPart = 1
@@ -188,20 +189,21 @@ export function disconnectFrame(): Buffer {
   )
 }
 
-/** The answer to `notify`: variables of the transaction to set. */
+/** The answer to `notify`: variables of the transaction to set, and some that hold for the whole connection. */
 export function acknowledgeFrame(
   stream: number,
   frame: number,
   variables: Readonly<Record<string, string | boolean>>,
+  ofSession: Readonly<Record<string, string | boolean>> = {},
 ): Buffer {
-  return frameBytes(
-    types.acknowledge,
-    stream,
-    frame,
-    Object.entries(variables).flatMap(([name, value]) => [
-      Buffer.from([setVariable, 3, transactionScope]),
+  const actions = (scope: number, all: Readonly<Record<string, string | boolean>>): readonly Buffer[] =>
+    Object.entries(all).flatMap(([name, value]) => [
+      Buffer.from([setVariable, 3, scope]),
       textBytes(name),
       valueBytes(value),
-    ]),
-  )
+    ])
+  return frameBytes(types.acknowledge, stream, frame, [
+    ...actions(transactionScope, variables),
+    ...actions(sessionScope, ofSession),
+  ])
 }

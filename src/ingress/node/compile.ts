@@ -23,6 +23,8 @@ export interface ReadyRoute extends Route {
   readonly isAllowed?: Test<string>
   readonly isDenied?: Test<string>
   readonly isUnlimited?: Test<string>
+  /** Of the certificate that a client shows. */
+  readonly isSubject?: Test<string>
 }
 
 export interface ReadyRoutes {
@@ -39,6 +41,7 @@ export function prepareRoutes({ routes, fallback, pools }: Routing): ReadyRoutes
     const whose = `route ${route.name} of ${route.owner}`
     const { allowedSources, deniedSources, rateLimit, basicAuthentication, requestHeaders, responseHeaders } =
       route.rules
+    const { subject } = route.rules.clientCertificate ?? {}
     checkHeaders(requestHeaders, whose)
     checkHeaders(responseHeaders, whose)
     if (basicAuthentication !== undefined) {
@@ -56,6 +59,9 @@ export function prepareRoutes({ routes, fallback, pools }: Routing): ReadyRoutes
       action: prepareAction(route.action, pools, whose),
       ...(allowedSources === undefined ? {} : { isAllowed: sourceTest(allowedSources, whose) }),
       ...(deniedSources === undefined ? {} : { isDenied: sourceTest(deniedSources, whose) }),
+      ...(subject === undefined
+        ? {}
+        : { isSubject: compileValue({ name: 'subject', kind: 'pattern', value: `.*(?:${subject}).*` }, whose) }),
       ...(rateLimit === undefined ? {} : { isUnlimited: sourceTest(rateLimit.unlimitedSources, whose) }),
     }
   })

@@ -70,6 +70,10 @@ class LocalDataPlane implements DataPlane {
       limits,
       serve: (downstream) => this.#serve(downstream),
       findCertificate: (name) => this.#effect?.certificates.find(name),
+      asksClient: (name) => {
+        const { certificates } = this.#effect ?? {}
+        return name === undefined ? certificates?.asksSome === true : certificates?.asks(name) === true
+      },
       onConnectionError: (problem, address) => logger.debug('Refused a connection', { problem, address }),
     })
   }

@@ -5,6 +5,7 @@ import { constants } from 'node:http2'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex, Readable, Writable } from 'node:stream'
+import type { TlsArrival } from './clientCertificate.ts'
 import { headerObject, headerValue, withoutHeaders } from './headers.ts'
 import type { RawHeaders } from './headers.ts'
 
@@ -13,6 +14,8 @@ export interface Arrival {
   readonly address: string
   readonly scheme: 'http' | 'https'
   readonly port: number
+  /** Of connections with TLS. */
+  readonly tls?: TlsArrival
 }
 
 export interface Downstream extends Arrival {
@@ -63,6 +66,7 @@ export class Http1Downstream implements Downstream {
   readonly body: Readable | undefined
   readonly bodyBytes: number | undefined
   readonly upgrade?: NonNullable<Downstream['upgrade']>
+  readonly tls?: TlsArrival
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   #waits: boolean
@@ -76,6 +80,7 @@ export class Http1Downstream implements Downstream {
     this.address = arrival.address
     this.scheme = arrival.scheme
     this.port = arrival.port
+    if (arrival.tls !== undefined) this.tls = arrival.tls
     this.version = message.httpVersion === '1.0' ? '1.0' : '1.1'
     this.method = message.method!
     this.target = message.url!
@@ -157,6 +162,7 @@ export class Http2Downstream implements Downstream {
   readonly headers: RawHeaders
   readonly body: Readable | undefined
   readonly bodyBytes: number | undefined
+  readonly tls?: TlsArrival
   readonly #stream: ServerHttp2Stream
   #waits: boolean
   #trailers: RawHeaders = []
@@ -166,6 +172,7 @@ export class Http2Downstream implements Downstream {
     this.address = arrival.address
     this.scheme = arrival.scheme
     this.port = arrival.port
+    if (arrival.tls !== undefined) this.tls = arrival.tls
     this.method = headers[':method']!
     this.target = headers[':path'] ?? ''
     this.authority = headers[':authority'] ?? headers.host

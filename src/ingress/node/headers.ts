@@ -17,6 +17,8 @@ const ofConnection: ReadonlySet<string> = new Set([
 
 /** What a proxy before us says of the connection that a request came on (`ListenAddresses.behind`). */
 export const arrivalHeader = 'x-ingress-arrival'
+/** What such a proxy says of the client's certificate: OpenSSL's number for what is wrong with it, and DER in base64. */
+export const certificateArrivalHeader = 'x-ingress-certificate'
 
 /** Clients must not be able to say these; they are said anew, or not at all (`proxy`: CVE-2016-5385). */
 const ofProxy: ReadonlySet<string> = new Set([
@@ -37,6 +39,7 @@ const ofProxy: ReadonlySet<string> = new Set([
   'x-original-url',
   'x-original-method',
   arrivalHeader,
+  certificateArrivalHeader,
 ])
 
 /** What a backend is told about the client. */

@@ -1,4 +1,5 @@
 /** The listening sockets and the HTTP machinery behind them: HTTP/1 on plain ports, HTTP/1 and HTTP/2 (ALPN) on TLS ports. */
+import { constants } from 'node:crypto'
 import { createServer as createHttp1Server, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, Server as Http1Server, ServerResponse } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
@@ -12,7 +13,10 @@ import { replyOnSocket } from '#lib/http/http1.ts'
 import type { ListenAddresses } from '#ingress/routing.ts'
 import { Http1Downstream, Http2Downstream } from './downstream.ts'
 import type { Arrival, Downstream } from './downstream.ts'
-import { arrivalHeader } from './headers.ts'
+import { askedName } from './clientHello.ts'
+import { toldCertificate } from './clientCertificate.ts'
+import type { TlsArrival } from './clientCertificate.ts'
+import { arrivalHeader, certificateArrivalHeader } from './headers.ts'
 import type { Limits } from './limits.ts'
 
 export interface ListenersOptions {
@@ -20,6 +24,8 @@ export interface ListenersOptions {
   readonly serve: (downstream: Downstream) => void
   /** The certificate for the name that a client asked for. */
   readonly findCertificate: (serverName: string) => SecureContext | undefined
+  /** Whether clients who ask for a name are asked for a certificate; without one, whether any are. */
+  readonly asksClient: (serverName?: string) => boolean
   /** Told about connections that never became a request. */
   readonly onConnectionError: (problem: string, address: string) => void
 }
@@ -28,8 +34,11 @@ export class Listeners implements AsyncDisposable {
   readonly #options: ListenersOptions
   readonly #http1: Http1Server
   readonly #http2: Http2Server
+  /** They do not listen themselves. */
+  readonly #plain: TlsServer
+  readonly #asking: TlsServer
   readonly #fronts: NetServer[] = []
-  readonly #tlsFronts: TlsServer[] = []
+  readonly #tlsServers: TlsServer[] = []
   readonly #connections = new Map<Duplex, Arrival & { readonly isBehind: boolean; used: boolean }>()
   /** All accepted sockets, those in the middle of a handshake among them. */
   readonly #sockets = new Set<Socket>()
@@ -40,6 +49,8 @@ export class Listeners implements AsyncDisposable {
     this.#options = options
     this.#http1 = this.#makeHttp1()
     this.#http2 = this.#makeHttp2()
+    this.#plain = this.#makeTlsServer(false)
+    this.#asking = this.#makeTlsServer(true)
   }
 
   async listen(addresses: ListenAddresses): Promise<void> {
@@ -53,8 +64,13 @@ export class Listeners implements AsyncDisposable {
 
   /** For clients that ask for no name. */
   setDefaultCertificate(certificate: { readonly chain: string; readonly key: string }): void {
-    for (const front of this.#tlsFronts)
-      front.setSecureContext({ cert: certificate.chain, key: certificate.key, minVersion: 'TLSv1.2' })
+    for (const server of this.#tlsServers)
+      server.setSecureContext({
+        cert: certificate.chain,
+        key: certificate.key,
+        minVersion: 'TLSv1.2',
+        ...(server === this.#asking ? withoutResumption : {}),
+      })
   }
 
   /** Stops accepting and lets what is under way end; once `cut` resolves, the rest is cut. */
@@ -100,31 +116,44 @@ export class Listeners implements AsyncDisposable {
   #makePlainFront(from: 'http' | 'behind'): NetServer {
     const front = createNetServer({ ...(from === 'http' ? socketOptions : {}), allowHalfOpen: true })
     front.on('connection', (socket: Socket) => {
-      this.#accept(socket, 'http', from === 'behind')
+      this.#accept(socket, 'http', { isBehind: from === 'behind' })
       this.#http1.emit('connection', socket)
     })
     return front
   }
 
-  #makeTlsFront(): TlsServer {
-    const front = createTlsServer({
-      ...socketOptions,
+  /** Only who asks for a name whose clients are checked is asked for a certificate: browsers would bother people with it. */
+  #makeTlsFront(): NetServer {
+    const { asksClient, limits } = this.#options
+    const front = createNetServer(socketOptions)
+    front.on('connection', (socket: Socket) => {
+      if (!asksClient()) return void this.#plain.emit('connection', socket)
+      findAskedName(socket, limits.handshakeTimeout, (name) =>
+        (name !== undefined && asksClient(name) ? this.#asking : this.#plain).emit('connection', socket),
+      )
+    })
+    return front
+  }
+
+  #makeTlsServer(asks: boolean): TlsServer {
+    const server = createTlsServer({
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: this.#options.limits.handshakeTimeout,
       SNICallback: (name, done) => done(null, this.#options.findCertificate(name)),
+      ...(asks ? { requestCert: true, rejectUnauthorized: false, ...withoutResumption } : {}),
     })
-    front.on('secureConnection', (socket: TLSSocket) => {
-      this.#accept(socket, 'https')
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#accept(socket, 'https', { tls: tlsOf(socket, asks) })
       if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket)
       else this.#http1.emit('connection', socket)
     })
-    front.on('tlsClientError', (error, socket) => {
+    server.on('tlsClientError', (error, socket) => {
       this.#options.onConnectionError(`TLS handshake failed: ${error.message}`, socket.remoteAddress ?? '')
       socket.destroy()
     })
-    this.#tlsFronts.push(front)
-    return front
+    this.#tlsServers.push(server)
+    return server
   }
 
   #makeHttp1(): Http1Server {
@@ -208,13 +237,18 @@ export class Listeners implements AsyncDisposable {
     return server
   }
 
-  #accept(socket: Socket, scheme: 'http' | 'https', isBehind = false): void {
+  #accept(
+    socket: Socket,
+    scheme: 'http' | 'https',
+    { isBehind = false, tls }: { readonly isBehind?: boolean; readonly tls?: TlsArrival } = {},
+  ): void {
     const address = socket.remoteAddress ?? ''
     this.#connections.set(socket, {
       // A socket that listens on IPv6 and IPv4 shows IPv4 clients as `::ffff:10.0.0.1`.
       address: address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address,
       scheme,
       port: socket.localPort ?? 0,
+      ...(tls === undefined ? {} : { tls }),
       isBehind,
       used: false,
     })
@@ -227,15 +261,54 @@ export class Listeners implements AsyncDisposable {
     const connection = this.#connections.get(socket)
     if (connection === undefined) return undefined
     connection.used = true
-    return connection.isBehind ? toldArrival(message?.headers[arrivalHeader]) : connection
+    return connection.isBehind ? toldArrival(message?.headers ?? {}) : connection
   }
 }
 
 /** As the proxy before us says it; nothing when it does not. */
-function toldArrival(told: string | string[] | undefined): Arrival | undefined {
-  const [, address, scheme, port] = /^([0-9a-f.:]+) (http|https) (\d{1,5})$/.exec(String(told)) ?? []
+function toldArrival(headers: IncomingMessage['headers']): Arrival | undefined {
+  const told = String(headers[arrivalHeader])
+  const [, address, scheme, port, name = ''] = /^([0-9a-f.:]+) (http|https) (\d{1,5})(?: (\S*))?$/.exec(told) ?? []
   if (address === undefined) return undefined
-  return { address, scheme: scheme === 'https' ? 'https' : 'http', port: Number(port) }
+  const arrival = { address, port: Number(port) }
+  if (scheme !== 'https') return { ...arrival, scheme: 'http' }
+  return { ...arrival, scheme: 'https', tls: { name, certificate: toldCertificate(headers[certificateArrivalHeader]) } }
+}
+
+const withoutResumption = { secureOptions: constants.SSL_OP_NO_TICKET }
+
+/** What a connection says of its client. A session that was resumed would not bring the whole chain again. */
+function tlsOf(socket: TLSSocket, asks: boolean): TlsArrival {
+  const name = typeof socket.servername === 'string' ? socket.servername.toLowerCase().replace(/\.$/, '') : ''
+  const peer = asks ? socket.getPeerCertificate(true) : undefined
+  if (peer?.raw === undefined) return { name, certificate: undefined }
+  const chain = new Set<Buffer>()
+  for (let next = peer.issuerCertificate; next?.raw !== undefined && !chain.has(next.raw); next = next.issuerCertificate)
+    chain.add(next.raw)
+  // Node says the code here, whatever its types say.
+  const problem = socket.authorized ? undefined : String(socket.authorizationError)
+  return { name, certificate: { leaf: peer.raw, chain: [...chain], problem } }
+}
+
+/** Tells which name a client asks for; nothing when it says none. What was read is there to be read again. */
+function findAskedName(socket: Socket, milliseconds: number, found: (name: string | undefined) => void): void {
+  let bytes: Buffer = Buffer.alloc(0)
+  const onTimeout = (): void => void socket.destroy()
+  const look = (): void => {
+    const piece = socket.read() as Buffer | null
+    if (piece !== null) bytes = Buffer.concat([bytes, piece])
+    const asked = askedName(bytes)
+    if (asked === 'more') return
+    socket.off('readable', look)
+    socket.off('timeout', onTimeout)
+    socket.setTimeout(0)
+    socket.unshift(bytes)
+    found(asked === 'none' ? undefined : asked.name)
+  }
+  socket.on('error', ignore)
+  socket.once('end', () => socket.destroy())
+  socket.setTimeout(milliseconds, onTimeout)
+  socket.on('readable', look)
 }
 
 const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Header, Rules } from '#ingress/routing.ts'
 import { answerFixed, answerProblem, answerRedirect } from './answers.ts'
+import { certificateHeaders, refusalOf } from './clientCertificate.ts'
 import { challenge, mayPass } from './basicAuthentication.ts'
 import type { ReadyAction, ReadyRoute, ReadyRoutes } from './compile.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
@@ -103,7 +104,12 @@ async function act(
     const secure = origin('https', authority.replace(/:\d*$/, ''), rules.requireTls.port)
     return answerRedirect(downstream, rules.requireTls.status, secure + target.sent + target.query)
   }
-  const { largestBody = 0 } = rules
+  const { largestBody = 0, clientCertificate } = rules
+  if (clientCertificate !== undefined) {
+    const refusal = refusalOf(clientCertificate, route?.isSubject, downstream.tls, host)
+    if (refusal?.kind === 'problem') return answerProblem(downstream, refusal.status)
+    if (refusal?.kind === 'redirect') return answerRedirect(downstream, 302, refusal.location)
+  }
   if (largestBody > 0 && (downstream.bodyBytes ?? 0) > largestBody) return answerProblem(downstream, 413)
   const askedOrigin = headerValue(downstream.headers, 'origin')
   const cors = rules.cors === undefined ? [] : corsHeaders(rules.cors, askedOrigin)
@@ -123,6 +129,8 @@ async function act(
   const client: Client = { address, scheme, port, authority }
   const backendHost = rules.backendHost ?? authority
   let headers = requestHeaders(downstream.headers, client, backendHost, () => randomUUID().replaceAll('-', ''))
+  if (clientCertificate !== undefined)
+    headers = changeHeaders(headers, certificateHeaders(clientCertificate, downstream.tls?.certificate))
   let cookies: readonly string[] = []
   if (rules.externalAuthentication !== undefined) {
     const verdict = await tools.authenticator.ask(rules.externalAuthentication, {

@@ -2,7 +2,9 @@
 import { shown } from '../annotations/readSettings.ts'
 import type { Pool, Route, ServerName } from '../routing.ts'
 import { planAction } from './actions.ts'
+import type { ActionContext } from './actions.ts'
 import { CertificateChoice, defaultCertificateName } from './certificates.ts'
+import { clientCertificates } from './clientCertificates.ts'
 import { Problems, type ClusterView, type RoutingPlan } from './cluster.ts'
 import {
   collectHosts,
@@ -41,9 +43,11 @@ export function planRouting(view: ClusterView, pools: PoolMaker): RoutingPlan {
   const serverNames: ServerName[] = []
   for (const host of hostsInOrder([...hosts.values(), ...aliases])) {
     const tls = certificateFor(host, certificates)
-    if (tls !== undefined) serverNames.push({ host: hostMatch(host.name), certificate: tls })
+    const clients = clientCertificates(host, view, problems)
+    const name = serverNameFor(host, tls, clients)
+    if (name !== undefined) serverNames.push(name)
     const patterns = hasPatterns(host)
-    const context = { view: watched, pools, used, certificates, problems, patterns }
+    const context = { view: watched, pools, used, certificates, problems, patterns, clients }
     routes.push(...redirectsOf(host))
     for (const entry of [...pathsInOrder(host, patterns), ...fallbackOf(host)]) {
       const route = routeOf(entry, host, tls, context)
@@ -82,11 +86,28 @@ export function replanServers(
   return { ...plan, routing: { ...plan.routing, pools: all } }
 }
 
-type HostContext = Omit<Parameters<typeof planAction>[1], 'requiresTls'>
+interface HostContext extends Omit<ActionContext, 'requiresTls'> {
+  readonly clients: ReturnType<typeof clientCertificates>
+}
+
+/** How TLS clients are met that ask for a host. */
+function serverNameFor(
+  { name }: Host,
+  tls: string | undefined,
+  clients: HostContext['clients'],
+): ServerName | undefined {
+  if (name === '') return undefined
+  const host = hostMatch(name)
+  if (clients === undefined || clients === 'refused')
+    return tls === undefined ? undefined : { host, certificate: tls }
+  const { authority, revoked } = clients
+  const asked = { authority, ...(revoked === undefined ? {} : { revoked }) }
+  return { host, certificate: tls ?? defaultCertificateName, clients: asked }
+}
 
 function routeOf(entry: Entry, host: Host, tls: string | undefined, context: HostContext): Route | undefined {
   const { from } = entry
-  const { problems, view, patterns } = context
+  const { problems, view, patterns, clients } = context
   const path = entry === host.fallback ? ({ kind: 'prefix', path: '/' } as const) : pathMatch(entry, patterns)
   if ('problem' in path) {
     problems.add(from.key, 'InvalidPath', `Path ${shown(entry.path)} cannot be served: ${path.problem}`)
@@ -99,7 +120,8 @@ function routeOf(entry: Entry, host: Host, tls: string | undefined, context: Hos
     tls: tls === undefined ? undefined : tls === defaultCertificateName ? 'default' : 'own',
     path: entry.path,
   })
-  const unprotected = planned.unprotected || from.unprotected
+  const unprotected = planned.unprotected || from.unprotected || clients === 'refused'
+  const rules = typeof clients === 'object' ? { ...planned.rules, clientCertificate: clients } : planned.rules
   for (const problem of planned.problems)
     problems.add(
       from.key,
@@ -116,7 +138,7 @@ function routeOf(entry: Entry, host: Host, tls: string | undefined, context: Hos
     name: host.isAlias === true ? `${entry.name}/${host.name}` : entry.name,
     owner: `Ingress ${from.key}`,
     match: { host: hostMatch(host.name), path },
-    rules: unprotected ? {} : planned.rules,
+    rules: unprotected ? {} : rules,
     action: unprotected
       ? unavailablePage
       : planAction(entry, { ...context, requiresTls: planned.rules.requireTls !== undefined }),
