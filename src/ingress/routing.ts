@@ -132,8 +132,18 @@ export interface Rules {
   readonly timeouts?: Timeouts
   /** How often and when a request is tried with another server. */
   readonly retry?: Retry
+  /** Pages in the place of answers of servers. */
+  readonly errorPages?: ErrorPages
   /** Whether bodies are read whole before they are passed on. */
   readonly buffersRequests?: boolean
+}
+
+/** Another server is asked for a page, with `X-Code` and the like, when servers answer with these statuses or do not answer. */
+export interface ErrorPages {
+  readonly statuses: readonly number[]
+  readonly pool: string
+  /** What it is told beside what is known of the request. */
+  readonly headers: readonly Header[]
 }
 
 export type Rewrite =

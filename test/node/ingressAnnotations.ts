@@ -411,6 +411,27 @@ const rows: readonly Row[] = [
   { annotations: { 'load-balance': 'ewma' }, paths: ['/ -> both'], asked: [{ times: 10, holds: status(200) }] },
   { annotations: { 'service-upstream': 'true' }, asked: [{ holds: server('service') }] },
   { annotations: { 'default-backend': 'api' }, idle: ['web'], asked: [{ holds: server('api') }] },
+  {
+    annotations: { 'custom-http-errors': '404,503', 'default-backend': 'api' },
+    asked: [
+      { path: '/missing?a=b', holds: server('web') },
+      { path: '/missing', holds: server('api') },
+      ...Object.entries({
+        'x-code': '404',
+        'x-original-uri': '/missing',
+        'x-format': 'text/html',
+        'x-namespace': 'shop',
+        'x-ingress-name': 'web',
+        'x-service-name': 'web',
+        'x-service-port': '80',
+      }).map(([name, value]) => ({
+        path: '/missing',
+        ask: { headers: { accept: 'text/html' } },
+        holds: seen(name, value),
+      })),
+      { path: '/missing', ask: { headers: { 'x-request-id': 'mine' } }, holds: seen('x-request-id', 'mine') },
+    ],
+  },
   { annotations: { 'custom-headers': 'more' }, asked: [{ holds: answered('x-more', 'yes') }] },
 ]
 
@@ -454,7 +475,10 @@ export function testAnnotations(name: string, make: MakeDataPlane): void {
       const web = echo('web')
       await start(
         '192.0.2.1',
-        startBackend('web', (request, response) => (request.url === '/slow' ? undefined : web(request, response))),
+        startBackend('web', (request, response) => {
+          if (request.url === '/missing') response.writeHead(404).end('no such thing')
+          else if (request.url !== '/slow') web(request, response)
+        }),
       )
       await start('192.0.2.2', startBackend('api'))
       await start('192.0.2.3', startBackend('tls', echo('tls'), { tls: identity('backend.test') }))

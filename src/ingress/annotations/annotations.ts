@@ -20,6 +20,7 @@ import {
   pathTemplate,
   pattern,
   plainText,
+  problemStatuses,
   ranges,
   redirectUrl,
   retryConditions,
@@ -144,7 +145,8 @@ export const annotations = {
   'upstream-hash-by': row(hashBy, 'pool.balance'),
   'load-balance': row(oneOf('round_robin', 'least_conn', 'ewma'), 'pool.balance'),
   'service-upstream': row(yesOrNo, 'pool.servers: the address of the service alone'),
-  'default-backend': row(objectReference, 'action.shares while the service has no endpoints'),
+  'default-backend': row(objectReference, 'action.shares while the service has no endpoints; rules.errorPages.pool'),
+  'custom-http-errors': row(problemStatuses, 'rules.errorPages, together with default-backend'),
   'custom-headers': row(objectReference, 'rules.responseHeaders'),
 } as const
 
@@ -162,5 +164,4 @@ export const refusedAnnotations: Readonly<Record<string, { readonly why: string;
   'modsecurity-snippet': { why: 'snippets are refused: they would be instructions to the data plane of everybody' },
   'session-cookie-conditional-samesite-none': { why: 'cookies are the same for all browsers' },
   'connection-proxy-header': { why: 'connections to backends are always kept for further requests' },
-  'custom-http-errors': { why: 'answers of backends are passed on as they are' },
 }

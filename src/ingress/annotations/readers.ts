@@ -250,6 +250,12 @@ export const retryConditions: Reader<ReadonlySet<string>> = (text) => {
     : mustBe(`some of ${[...known].join(' ')}`)
 }
 
+/** Statuses of answers that say that something is wrong. */
+export const problemStatuses: Reader<readonly number[]> = separated(
+  (part) => (/^[45]\d\d$/.test(part) ? Number(part) : undefined),
+  'statuses from 400 to 599 separated by commas, such as 404,503',
+)
+
 export type HashBy = 'source' | 'path' | 'host' | { readonly header: string }
 
 const hashVariables: Readonly<Record<string, HashBy>> = {

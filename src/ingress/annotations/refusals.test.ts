@@ -151,6 +151,16 @@ const rows: readonly Row[] = [
     told: ['InvalidAnnotation: Requests get 503 because auth-tls-verify-client needs auth-tls-secret'],
   },
   {
+    annotations: { 'custom-http-errors': '404' },
+    told: [
+      'InvalidAnnotation: Annotation custom-http-errors has no effect without default-backend, which gives the pages',
+    ],
+  },
+  {
+    annotations: { 'custom-http-errors': '200', 'default-backend': 'web' },
+    told: [invalid('custom-http-errors', '200', 'statuses from 400 to 599 separated by commas, such as 404,503')],
+  },
+  {
     annotations: { 'auth-tls-verify-client': 'maybe' },
     closed: true,
     told: [invalid('auth-tls-verify-client', 'maybe', '"on", "off", "optional" or "optional_no_ca"'), notServed],

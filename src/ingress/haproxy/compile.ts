@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { affinityValue } from '#ingress/node/cookies.ts'
+import { unknownHash, usersLeft } from '#ingress/node/basicAuthentication.ts'
 import { encodedPath } from '#ingress/node/path.ts'
 import { isSameData } from '#ingress/node/sameData.ts'
 import type { Action, Certificate, Forward, Pool, Route, Routing, Rules, Server, ValueMatch } from '#ingress/routing.ts'
@@ -267,6 +268,7 @@ class Compilation {
 
   /** The name of the section, or of the choice between several, that requests go to. */
   #outcome(action: Action, rules: Rules, source: SectionSource, context: SectionContext): string {
+    if (rules.errorPages !== undefined) return this.#behind(rules, context)
     switch (action.kind) {
       case 'redirect':
         return this.#section([...this.#admission(context, rules, source), restorePath, ...redirectLines(action)])
@@ -275,6 +277,15 @@ class Compilation {
       case 'forward':
         return this.#forward(action, rules, source, context)
     }
+  }
+
+  /** HAProxy cannot ask another server once one has answered. */
+  #behind(rules: Rules, context: SectionContext): string {
+    this.#usesPlaneBehind = true
+    this.#longestSilence = Math.max(this.#longestSilence, rules.timeouts?.read ?? 0, rules.timeouts?.send ?? 0)
+    const { basicAuthentication: basic } = rules
+    for (const user of basic === undefined ? [] : usersLeft(basic)) context.leave(unknownHash(user))
+    return behindSection
   }
 
   #admission(context: SectionContext, rules: Rules, source: SectionSource): readonly string[] {

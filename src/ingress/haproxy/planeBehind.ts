@@ -1,5 +1,6 @@
 /**
- * The data plane in Node behind HAProxy, for requests that HAProxy cannot serve as they must be: it counts bodies of unknown length.
+ * The data plane in Node behind HAProxy, for requests that HAProxy cannot serve as they must be: it counts bodies of unknown length,
+ * and asks another server for a page when one has answered with an error.
  * HAProxy reaches it by a unix socket. Until the first request comes this process listens there itself and nothing else of it is
  * there; then the plane, in a thread of its own, takes the place of the socket.
  */

@@ -25,6 +25,10 @@ export function challenge(authentication: BasicAuthentication): string {
   return `Basic realm="${authentication.realm.replace(/["\\]/g, '\\$&')}"`
 }
 
+/** What is said of them. */
+export const unknownHash = (user: string): string =>
+  `the password of user ${user} has a hash that cannot be checked here: use apr1, SHA or SHA-crypt`
+
 /** Users whose passwords cannot be checked here. */
 export function usersLeft(authentication: BasicAuthentication): readonly string[] {
   return [...authentication.users].filter(([, hash]) => !isKnownHash(hash)).map(([user]) => user)

@@ -1,7 +1,7 @@
 /** Routes made ready to serve: what is read from text is read once, and what cannot be used is found before anything changes. */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Action, Forward, HeaderChanges, Route, Routing } from '#ingress/routing.ts'
-import { usersLeft } from './basicAuthentication.ts'
+import { unknownHash, usersLeft } from './basicAuthentication.ts'
 import { compileValue, RouteTable } from './match.ts'
 import { sourceTest } from './sources.ts'
 
@@ -41,17 +41,18 @@ export function prepareRoutes({ routes, fallback, pools }: Routing): ReadyRoutes
     const whose = `route ${route.name} of ${route.owner}`
     const { allowedSources, deniedSources, rateLimit, basicAuthentication, requestHeaders, responseHeaders } =
       route.rules
+    const { errorPages } = route.rules
     const { subject } = route.rules.clientCertificate ?? {}
     checkHeaders(requestHeaders, whose)
+    checkHeaders({ set: errorPages?.headers ?? [] }, whose)
+    if (errorPages !== undefined && !pools.has(errorPages.pool)) throw missingPool(errorPages.pool, whose)
     checkHeaders(responseHeaders, whose)
     if (basicAuthentication !== undefined) {
       const users = usersLeft(basicAuthentication)
       if (users.length > 0)
         left.set(
           route.name,
-          users.map(
-            (user) => `the password of user ${user} has a hash that cannot be checked here: use apr1, SHA or SHA-crypt`,
-          ),
+          users.map(unknownHash),
         )
     }
     return {
@@ -68,10 +69,13 @@ export function prepareRoutes({ routes, fallback, pools }: Routing): ReadyRoutes
   return { table: new RouteTable(ready), fallback: prepareAction(fallback, pools, 'the fallback'), left }
 }
 
+const missingPool = (pool: string, whose: string): Error =>
+  new Error(`Cannot find pool ${pool} of ${whose} among those of the routing`)
+
 function prepareAction(action: Action, pools: Routing['pools'], whose: string): ReadyAction {
   if (action.kind !== 'forward') return action
   for (const { pool } of [...action.shares, ...action.overrides]) {
-    if (!pools.has(pool)) throw new Error(`Cannot find pool ${pool} of ${whose} among those of the routing`)
+    if (!pools.has(pool)) throw missingPool(pool, whose)
   }
   return {
     ...action,

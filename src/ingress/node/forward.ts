@@ -10,6 +10,7 @@ import { drawShare } from './balance.ts'
 import type { ReadyForward } from './compile.ts'
 import { affinityCookie, readCookie } from './cookies.ts'
 import type { Downstream } from './downstream.ts'
+import { askForPage } from './errorPages.ts'
 import { flow } from './flow.ts'
 import { answerHeaders, changeHeaders, headerValue, setHeaders } from './headers.ts'
 import type { RawHeaders } from './headers.ts'
@@ -50,13 +51,15 @@ export interface Forwarding {
 /** As ingress-nginx has them without annotations. */
 const defaultTimeouts = { connect: 5_000, read: 60_000, send: 60_000 }
 
+const timeoutsOf = ({ timeouts }: Rules): typeof defaultTimeouts => ({ ...defaultTimeouts, ...timeouts })
+
 export async function forward(forwarding: Forwarding, tools: ServingTools): Promise<void> {
   const { downstream, rules } = forwarding
   const pool = choosePool(forwarding, tools.random)
-  if (pool === undefined) return answerProblem(downstream, 503)
+  if (pool === undefined) return await answerFailure(forwarding, 503, tools)
   using body = new RequestBody(downstream, rules.largestBody ?? 0, tools.clock, tools.limits)
   if (rules.buffersRequests === true && !(await body.keep(tools.budget)))
-    return body.problem === undefined ? undefined : answerProblem(downstream, body.problem)
+    return body.problem === undefined ? undefined : await answerFailure(forwarding, body.problem, tools)
   await new Passage(forwarding, pool, body, tools).run()
 }
 
@@ -94,6 +97,67 @@ function addCors(headers: string[], cors: readonly Header[]): string[] {
   ]
 }
 
+/** The headers of an answer as the client gets them. */
+function headersFor({ rules, cookies, cors }: Forwarding, answer: Answer): string[] {
+  const headers = addCors(changeHeaders(answerHeaders(answer.headers), rules.responseHeaders), cors)
+  for (const cookie of cookies) headers.push('Set-Cookie', cookie)
+  return headers
+}
+
+/** Sends an answer to the client; resolves when it is over. */
+async function passOn(
+  answer: Answer,
+  headers: string[],
+  trailers: boolean,
+  { downstream, rules }: Forwarding,
+  tools: ServingTools,
+): Promise<void> {
+  const source = answer.body
+  const output = downstream.answer(answer.status, headers, { empty: source === undefined, trailers })
+  if (source === undefined) return downstream.finish()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const cut = (): void => {
+    answer.cancel()
+    downstream.abort()
+  }
+  const stop = flow(source, output, {
+    clock: tools.clock,
+    silence: timeoutsOf(rules).read,
+    stall: tools.limits.clientTimeout,
+    onEnd: () => {
+      downstream.finish(answer.trailers())
+      resolve()
+    },
+    onTimeout: cut,
+  })
+  source.once('close', () => {
+    stop()
+    if (!source.readableEnded) cut()
+    resolve()
+  })
+  return promise
+}
+
+/** Answers with the page for a status; false when there is none. */
+async function answerPage(forwarding: Forwarding, status: number, tools: ServingTools): Promise<boolean> {
+  const { downstream, rules, pools, headers } = forwarding
+  const { errorPages } = rules
+  const pool = errorPages?.statuses.includes(status) === true ? pools.get(errorPages.pool) : undefined
+  if (errorPages === undefined || pool === undefined) return false
+  const request = { downstream, headers, status, timeouts: timeoutsOf(rules) }
+  const page = await askForPage(errorPages, pool, request, tools.clock)
+  if (page === undefined) return false
+  await passOn(page.answer, headersFor(forwarding, page.answer), announcesTrailers(page.answer.headers), forwarding, tools)
+  page.release()
+  return true
+}
+
+/** Answers when no server has, with a page where there is one for it. */
+async function answerFailure(forwarding: Forwarding, status: number, tools: ServingTools): Promise<void> {
+  if (!(await answerPage(forwarding, status, tools)) && !forwarding.downstream.isOver)
+    answerProblem(forwarding.downstream, status)
+}
+
 /** One request on its way through a pool. */
 class Passage {
   readonly #forwarding: Forwarding
@@ -109,7 +173,7 @@ class Passage {
     this.#pool = pool
     this.#body = body
     this.#tools = tools
-    this.#timeouts = { ...defaultTimeouts, ...forwarding.rules.timeouts }
+    this.#timeouts = timeoutsOf(forwarding.rules)
   }
 
   async run(): Promise<void> {
@@ -146,7 +210,8 @@ class Passage {
           ? this.#pool.next(new Set([...tried, server]), this.#hashKey())
           : undefined
         if (other === undefined) {
-          await this.#passBack(result, server, sticky)
+          if (rules.errorPages?.statuses.includes(result.status) !== true || !(await this.#replace(result)))
+            await this.#passBack(result, server, sticky)
           server.active--
           return
         }
@@ -170,10 +235,19 @@ class Passage {
       server = isTriedAgain(failure, attempts, retry) ? this.#pool.next(tried, this.#hashKey()) : undefined
     }
     this.#body.stop()
-    answerProblem(
-      downstream,
+    await answerFailure(
+      this.#forwarding,
       this.#body.problem ?? (failure === undefined ? 503 : failure.kind === 'timeout' ? 504 : 502),
+      this.#tools,
     )
+  }
+
+  /** Gives a page in the place of an answer; false when there is none, and the answer is to be passed on after all. */
+  async #replace(answer: Answer): Promise<boolean> {
+    if (answer.upgraded !== undefined) return false
+    const isReplaced = await answerPage(this.#forwarding, answer.status, this.#tools)
+    if (isReplaced || this.#clientIsGone) answer.cancel()
+    return isReplaced || this.#clientIsGone
   }
 
   #ask(server: UpstreamServer): Attempt {
@@ -216,39 +290,15 @@ class Passage {
 
   /** Resolves when the answer is over. */
   async #passBack(answer: Answer, server: UpstreamServer, sticky: UpstreamServer | undefined): Promise<void> {
-    const { downstream, rules, cookies } = this.#forwarding
-    const headers = addCors(changeHeaders(answerHeaders(answer.headers), rules.responseHeaders), this.#forwarding.cors)
-    for (const cookie of cookies) headers.push('Set-Cookie', cookie)
+    const { downstream } = this.#forwarding
+    const headers = headersFor(this.#forwarding, answer)
     const { affinity } = this.#pool.pool
     if (affinity !== undefined && server !== sticky && (sticky === undefined || affinity.changeOnFailure))
       headers.push('Set-Cookie', affinityCookie(affinity, server.cookie, this.#tools.clock.now()))
     if (answer.upgraded !== undefined)
       return tunnel(downstream, answer.upgraded, headers, this.#timeouts.read, this.#tools.clock)
     const trailers = announcesTrailers(answer.headers) || this.#pool.pool.protocol.startsWith('grpc')
-    const source = answer.body
-    const output = downstream.answer(answer.status, headers, { empty: source === undefined, trailers })
-    if (source === undefined) return downstream.finish()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const cut = (): void => {
-      answer.cancel()
-      downstream.abort()
-    }
-    const stop = flow(source, output, {
-      clock: this.#tools.clock,
-      silence: this.#timeouts.read,
-      stall: this.#tools.limits.clientTimeout,
-      onEnd: () => {
-        downstream.finish(answer.trailers())
-        resolve()
-      },
-      onTimeout: cut,
-    })
-    source.once('close', () => {
-      stop()
-      if (!source.readableEnded) cut()
-      resolve()
-    })
-    return promise
+    await passOn(answer, headers, trailers, this.#forwarding, this.#tools)
   }
 
   #hashKey(): string {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { shown } from '../annotations/readSettings.ts'
 import type { RequestUrl } from '../annotations/readers.ts'
 import type { Settings } from '../annotations/annotations.ts'
-import type { Action, CookieAffinity, Forward, Override, Pool, Redirect } from '../routing.ts'
+import type { Action, CookieAffinity, ErrorPages, Forward, Override, Pool, Redirect } from '../routing.ts'
 import { ownObject } from './authentication.ts'
 import { authorityOf, certificateOf, type CertificateChoice } from './certificates.ts'
 import type { ClusterView, Problems } from './cluster.ts'
@@ -167,7 +167,39 @@ function poolFor(entry: Entry, affinity: CookieAffinity | undefined, context: Ac
 }
 
 /** The pool of the annotation `default-backend`, which answers while a service has nobody. */
-function standIn({ from }: Entry, { view, pools, used, problems }: ActionContext): string | undefined {
+function standIn({ from }: Entry, context: ActionContext): string | undefined {
+  const pool = defaultBackend(from, context)
+  return pool === undefined || pool.servers.length === 0 ? undefined : pool.name
+}
+
+/** Pages of that backend in the place of answers with the statuses of `custom-http-errors`. */
+export function planErrorPages({ from, backend }: Entry, context: ActionContext): ErrorPages | undefined {
+  const statuses = from.settings['custom-http-errors']
+  if (statuses === undefined || backend.service === undefined) return undefined
+  if (from.settings['default-backend'] === undefined) {
+    context.problems.add(
+      from.key,
+      'InvalidAnnotation',
+      'Annotation custom-http-errors has no effect without default-backend, which gives the pages',
+    )
+    return undefined
+  }
+  const pool = defaultBackend(from, context)
+  if (pool === undefined) return undefined
+  const { namespace = '', name } = from.ingress.metadata
+  const headers = [
+    { name: 'X-Namespace', value: namespace },
+    { name: 'X-Ingress-Name', value: name },
+    { name: 'X-Service-Name', value: backend.service.name },
+    { name: 'X-Service-Port', value: portText(backend.service) },
+  ]
+  return { statuses, pool: pool.name, headers }
+}
+
+function defaultBackend(
+  from: Entry['from'],
+  { view, pools, used, problems }: Pick<ActionContext, 'view' | 'pools' | 'used' | 'problems'>,
+): Pool | undefined {
   const reference = from.settings['default-backend']
   if (reference === undefined) return undefined
   const { namespace = '' } = from.ingress.metadata
@@ -191,7 +223,7 @@ function standIn({ from }: Entry, { view, pools, used, problems }: ActionContext
     decides: true,
   })
   used.set(name, made.pool)
-  return made.pool.servers.length === 0 ? undefined : name
+  return made.pool
 }
 
 const plainOptions: PoolOptions = { protocol: 'http', balance: { kind: 'round-robin' } }

@@ -1,7 +1,7 @@
 /** From ingresses to a routing. Pure: what it needs of the cluster is handed in. */
 import { shown } from '../annotations/readSettings.ts'
 import type { Pool, Route, ServerName } from '../routing.ts'
-import { planAction } from './actions.ts'
+import { planAction, planErrorPages } from './actions.ts'
 import type { ActionContext } from './actions.ts'
 import { CertificateChoice, defaultCertificateName } from './certificates.ts'
 import { clientCertificates } from './clientCertificates.ts'
@@ -134,14 +134,14 @@ function routeOf(entry: Entry, host: Host, tls: string | undefined, context: Hos
       'NotServed',
       'Requests get 503 because an annotation that keeps requests away could not be understood',
     )
+  const actionContext = { ...context, requiresTls: planned.rules.requireTls !== undefined }
+  const errorPages = unprotected ? undefined : planErrorPages(entry, actionContext)
   return {
     name: host.isAlias === true ? `${entry.name}/${host.name}` : entry.name,
     owner: `Ingress ${from.key}`,
     match: { host: hostMatch(host.name), path },
-    rules: unprotected ? {} : rules,
-    action: unprotected
-      ? unavailablePage
-      : planAction(entry, { ...context, requiresTls: planned.rules.requireTls !== undefined }),
+    rules: unprotected ? {} : errorPages === undefined ? rules : { ...rules, errorPages },
+    action: unprotected ? unavailablePage : planAction(entry, actionContext),
   }
 }
 
