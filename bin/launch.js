@@ -28,6 +28,7 @@ const entries = {
   main: 'src/cluster/main.ts',
   sqliteWorker: 'src/storage/sqliteWorker.ts',
   dataPlaneWorker: 'src/ingress/node/dataPlaneWorker.ts',
+  passwordWorker: 'src/ingress/node/passwordWorker.ts',
 }
 
 /** How many older bundles are kept: a running cluster may still start threads from its own. */

@@ -29,8 +29,6 @@ export type MakeDataPlane = (listen: ListenAddresses, limits: { readonly headers
 
 /** Where planes may differ. */
 export interface Traits {
-  /** Forms of password hashes that it checks; users with others are named in `left`. */
-  readonly passwords: ReadonlySet<'apr1' | 'md5' | 'sha1' | 'ssha' | 'plain' | 'sha256' | 'sha512' | 'bcrypt'>
   /** Whether headers that a client's Connection header names stay with the client's connection. */
   readonly removesNamedHeaders: boolean
   /** Requests that two parsers may read differently and that it puts right, as RFC 9112 allows, where others refuse them. */

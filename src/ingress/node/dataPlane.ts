@@ -17,6 +17,7 @@ import { BodyBudget } from './requestBody.ts'
 import { isSameData } from './sameData.ts'
 import { serve } from './serve.ts'
 import type { Serving, Tools } from './serve.ts'
+import { SlowPasswords } from './slowPasswords.ts'
 import { prepareCertificates } from './tls.ts'
 import type { Certificates } from './tls.ts'
 import { backendTls, UpstreamPool } from './upstream.ts'
@@ -65,6 +66,7 @@ class LocalDataPlane implements DataPlane {
       random,
       budget: new BodyBudget(limits.bufferedBodies),
       authenticator: new ExternalAuthenticator(lookup),
+      slowPasswords: new SlowPasswords(),
     }
     this.#listeners = new Listeners({
       limits,
@@ -109,6 +111,7 @@ class LocalDataPlane implements DataPlane {
     done.abort(new Error('closed'))
     for (const pool of this.#effect?.serving.pools.values() ?? []) pool.leave()
     this.#tools.authenticator[Symbol.dispose]()
+    this.#tools.slowPasswords[Symbol.dispose]()
   }
 
   /** Pools as they will be. Those that stay are changed only after all others could be made. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isKnownHash, verifyPassword } from './htpasswd.ts'
+import { isKnownHash, isSlowHash, verifyPassword } from './htpasswd.ts'
 
 describe('a password is checked against its hash', () => {
   const long = 'a-rather-long-password-of-more-than-sixty-four-characters-which-needs-two-blocks'
@@ -35,6 +35,19 @@ describe('a password is checked against its hash', () => {
   }
   test('a hash that takes too long is not known', () => {
     assert.ok(isKnownHash('$6$rounds=50000$x$y') && !isKnownHash('$6$rounds=50001$x$y'))
+  })
+  test('hashes of bcrypt are known up to a cost', () => {
+    const rest = 'abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2'
+    const known = (start: string): boolean => isKnownHash(`${start}$${rest}`) && isSlowHash(`${start}$${rest}`)
+    assert.deepEqual(['$2a$04', '$2b$12', '$2y$05', '$2b$13', '$2b$03', '$2x$05', '$2b$5'].map(known), [
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ])
   })
   test('an empty password has a hash like any other', () => {
     assert.ok(verifyPassword('', '$5$abc$bBHLwRRW2Li0XKaX13kz/g2fkDil4Jx46aNvd.48MS8'))

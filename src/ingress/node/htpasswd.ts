@@ -1,17 +1,24 @@
 /**
  * Passwords as htpasswd and crypt(3) write them: Apache's `$apr1$`, `$1$` (MD5), `$5$` and `$6$` (SHA-crypt, by Ulrich Drepper's
- * specification), `{SHA}`, `{SSHA}` and `{PLAIN}`.
+ * specification), `{SHA}`, `{SSHA}` and `{PLAIN}`. Those of bcrypt are only told from others.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 
-/** Whether a hash is one that `verifyPassword` knows. */
+/** Whether a hash is of bcrypt, with a cost that is borne; `SlowPasswords` checks those. */
+export function isSlowHash(hash: string): boolean {
+  const cost = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)?.[1]
+  return cost !== undefined && Number(cost) >= 4 && Number(cost) <= mostCost
+}
+
+/** Whether a hash is one that can be checked. */
 export function isKnownHash(hash: string): boolean {
+  if (isSlowHash(hash)) return true
   const rounds = /^\$[56]\$rounds=(\d+)\$/.exec(hash)?.[1]
   if (rounds !== undefined && Number(rounds) > mostRounds) return false
   return /^(?:\$apr1\$|\$1\$|\$5\$|\$6\$|\{SHA\}|\{SSHA\}|\{PLAIN\})/.test(hash)
 }
 
-/** Whether a password has that hash; never for hashes that are not known. Takes up to some milliseconds for SHA-crypt. */
+/** Whether a password has that hash; never for hashes that are not known, or of bcrypt. Takes up to some milliseconds for SHA-crypt. */
 export function verifyPassword(password: string, hash: string): boolean {
   const bytes = Buffer.from(password)
   const computed = hashLike(bytes, hash)
@@ -79,6 +86,8 @@ function shaCrypt(password: Buffer, saltText: string, algorithm: 'sha256' | 'sha
 
 /** A hash may ask for 999,999,999, which is minutes in which nobody else is served; these are some 50 ms. */
 const mostRounds = 50_000
+/** Each step more takes twice as long; a quarter of a second here. */
+const mostCost = 12
 const empty = Buffer.alloc(0)
 
 /** As many bytes of a text that repeats. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Header, Rules } from '#ingress/routing.ts'
 import { answerFixed, answerProblem, answerRedirect } from './answers.ts'
 import { certificateHeaders, refusalOf } from './clientCertificate.ts'
-import { challenge, mayPass } from './basicAuthentication.ts'
+import { accessOf, challenge } from './basicAuthentication.ts'
 import type { ReadyAction, ReadyRoute, ReadyRoutes } from './compile.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
 import type { Downstream } from './downstream.ts'
@@ -16,6 +16,7 @@ import { hostName, readTarget } from './path.ts'
 import type { Target } from './path.ts'
 import type { RateLimiter } from './rateLimit.ts'
 import { backendTarget, origin, redirectLocation } from './rewrite.ts'
+import type { SlowPasswords } from './slowPasswords.ts'
 import type { UpstreamPool } from './upstream.ts'
 
 /** What is served now; a request keeps the one it began with. */
@@ -28,6 +29,7 @@ export interface Serving {
 
 export interface Tools extends ServingTools {
   readonly authenticator: ExternalAuthenticator
+  readonly slowPasswords: SlowPasswords
 }
 
 /** A request that could be read. */
@@ -121,11 +123,13 @@ async function act(
   }
   if (route?.isDenied?.(address) === true || route?.isAllowed?.(address) === false)
     return answerProblem(downstream, 403, forAll)
-  if (
-    rules.basicAuthentication !== undefined &&
-    !mayPass(rules.basicAuthentication, headerValue(downstream.headers, 'authorization'))
-  )
-    return answerProblem(downstream, 401, ['WWW-Authenticate', challenge(rules.basicAuthentication), ...forAll])
+  if (rules.basicAuthentication !== undefined) {
+    const sent = headerValue(downstream.headers, 'authorization')
+    const access = await accessOf(rules.basicAuthentication, sent, tools.slowPasswords)
+    if (access === 'busy') return answerProblem(downstream, 503, forAll)
+    if (access === 'wrong')
+      return answerProblem(downstream, 401, ['WWW-Authenticate', challenge(rules.basicAuthentication), ...forAll])
+  }
   const client: Client = { address, scheme, port, authority }
   const backendHost = rules.backendHost ?? authority
   let headers = requestHeaders(downstream.headers, client, backendHost, () => randomUUID().replaceAll('-', ''))
