@@ -259,6 +259,8 @@ export interface CookieAffinity {
   readonly maxAgeSeconds?: number
   readonly secure: boolean
   readonly sameSite?: 'None' | 'Lax' | 'Strict'
+  /** Whether `None` is not said to browsers that would refuse it. */
+  readonly sparesOldBrowsers?: true
   /** Whether the cookie is given anew when its server failed. */
   readonly changeOnFailure: boolean
 }

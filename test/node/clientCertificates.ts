@@ -38,12 +38,36 @@ export function makeClientCertificates(): ClientCertificates {
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   const text = (name: string): string => readFileSync(at(name), 'utf8')
   const root = (name: string): void =>
-    openssl('req', '-x509', ...curve, '-keyout', `${name}.key`, '-out', `${name}.pem`, '-subj', `/CN=${name}`, '-days', '2')
+    openssl(
+      'req',
+      '-x509',
+      ...curve,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.pem`,
+      '-subj',
+      `/CN=${name}`,
+      '-days',
+      '2',
+    )
   const issue = (name: string, by: string, extensions: string, subject = `/O=Shop/CN=${name}`, days = '2'): void => {
     writeFileSync(at(`${name}.ext`), extensions)
     openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject)
     const signer = ['-CA', `${by}.pem`, '-CAkey', `${by}.key`, '-CAcreateserial']
-    openssl('x509', '-req', '-in', `${name}.csr`, ...signer, '-extfile', `${name}.ext`, '-days', days, '-out', `${name}.pem`)
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      ...signer,
+      '-extfile',
+      `${name}.ext`,
+      '-days',
+      days,
+      '-out',
+      `${name}.pem`,
+    )
   }
   const certificate = (name: string, ...between: readonly string[]): Certificate => ({
     chain: [name, ...between].map((each) => text(`${each}.pem`)).join(''),

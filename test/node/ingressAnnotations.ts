@@ -59,6 +59,9 @@ const redirect =
 const cookieOf = ([reply]: readonly Reply[]): string => reply!.headers['set-cookie']?.[0] ?? ''
 const cookie = (pattern: RegExp) => (replies: readonly Reply[]) => assert.match(cookieOf(replies), pattern)
 const basic = (text: string): Ask => ({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
+const browser = (text: string, system = 'Windows NT 10.0; Win64; x64'): Ask => ({
+  headers: { 'user-agent': `Mozilla/5.0 (${system}) AppleWebKit/537.36 (KHTML, like Gecko) ${text}` },
+})
 const origin = (text: string): Ask => ({ headers: { origin: text } })
 const preflight: Ask = {
   method: 'OPTIONS',
@@ -115,6 +118,30 @@ const rows: readonly Row[] = [
       { holds: cookie(/max-age=100(;|$)/i) },
       { holds: cookie(/;\s*secure(;|$)/i) },
       { holds: cookie(/samesite=lax(;|$)/i) },
+    ],
+  },
+  {
+    annotations: {
+      affinity: 'cookie',
+      'session-cookie-samesite': 'None',
+      'session-cookie-conditional-samesite-none': 'true',
+    },
+    asked: [
+      { holds: cookie(/samesite=none(;|$)/i) },
+      { ask: browser('Chrome/127.0.0.0 Safari/537.36'), holds: cookie(/samesite=none(;|$)/i) },
+      { ask: browser('Chrome/60.0.3112.113 Safari/537.36'), holds: cookie(/^(?!.*samesite)INGRESSCOOKIE=.*httponly/i) },
+      {
+        ask: browser('Chrome/57.0.2987.108 UCBrowser/12.13.1.1005 Mobile', 'Linux; U; Android 9'),
+        holds: cookie(/^(?!.*samesite)INGRESSCOOKIE=/i),
+      },
+      {
+        ask: browser('Version/12.0 Mobile/15E148', 'iPhone; CPU iPhone OS 12_4 like Mac OS X'),
+        holds: cookie(/^(?!.*samesite)/i),
+      },
+      {
+        ask: browser('Version/12.1.2 Safari/605.1.15', 'Macintosh; Intel Mac OS X 10_14_6'),
+        holds: cookie(/^(?!.*samesite)/i),
+      },
     ],
   },
   {

@@ -7,7 +7,17 @@ import { connect } from 'node:tls'
 import type { Certificate, ClientCertificateRule, Rules } from '#ingress/routing.ts'
 import { makeClientCertificates } from './clientCertificates.ts'
 import type { ClientCertificates } from './clientCertificates.ts'
-import { ask, exactHost, identity, pool, route, routing, startBackend, startServed, to } from './ingressDataPlaneFixture.ts'
+import {
+  ask,
+  exactHost,
+  identity,
+  pool,
+  route,
+  routing,
+  startBackend,
+  startServed,
+  to,
+} from './ingressDataPlaneFixture.ts'
 import type { Ask, Backend, MakeDataPlane, Reply, Served } from './ingressDataPlaneFixture.ts'
 
 export function testClients(make: MakeDataPlane): void {
@@ -59,7 +69,11 @@ export function testClients(make: MakeDataPlane): void {
       assert.deepEqual([...left], [])
     }
     const get = (certificate?: Certificate, how: Ask = {}, serverName = own, host = own): Promise<Reply> =>
-      ask(served.https, '/', { host, ...how, tls: { serverName, ...(certificate === undefined ? {} : { certificate }) } })
+      ask(served.https, '/', {
+        host,
+        ...how,
+        tls: { serverName, ...(certificate === undefined ? {} : { certificate }) },
+      })
     const status = async (...told: Parameters<typeof get>): Promise<number> => (await get(...told)).status
 
     test('only who shows a good one passes, and the backend is told of it', async () => {
@@ -73,7 +87,10 @@ export function testClients(make: MakeDataPlane): void {
         [await status(), await status(all.strange), await status(all.expired), await status(identity('x.test'))],
         [400, 400, 400, 400],
       )
-      assert.equal((await ask(served.http, '/', { host: own, headers: { 'ssl-client-verify': 'SUCCESS' } })).status, 403)
+      assert.equal(
+        (await ask(served.http, '/', { host: own, headers: { 'ssl-client-verify': 'SUCCESS' } })).status,
+        403,
+      )
     })
 
     test('other hosts ask for none, and what was asked for them does not count', async () => {
@@ -101,7 +118,11 @@ export function testClients(make: MakeDataPlane): void {
       const forged = { 'ssl-client-verify': 'SUCCESS', 'ssl-client-subject-dn': 'CN=admin' }
       const { echo } = await get(undefined, { headers: forged })
       assert.deepEqual(
-        [echo.headers['ssl-client-verify'], echo.headers['ssl-client-subject-dn'], echo.headers['ssl-client-issuer-dn']],
+        [
+          echo.headers['ssl-client-verify'],
+          echo.headers['ssl-client-subject-dn'],
+          echo.headers['ssl-client-issuer-dn'],
+        ],
         ['NONE', undefined, undefined],
       )
       assert.equal((await get(all.direct)).echo.headers['ssl-client-verify'], 'SUCCESS')
@@ -202,7 +223,12 @@ function handshake(port: number, serverName: string): Promise<string> {
 type Version = 'TLSv1.2' | 'TLSv1.3'
 
 /** A session that a client could go on with; nothing when the server gives none. */
-function sessionOf(port: number, servername: string, { chain, key }: Certificate, version: Version): Promise<Buffer | undefined> {
+function sessionOf(
+  port: number,
+  servername: string,
+  { chain, key }: Certificate,
+  version: Version,
+): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: '127.0.0.1',

@@ -14,7 +14,10 @@ export function testErrorPages(make: MakeDataPlane): void {
     before(async () => {
       served = await startServed(make)
       app = await startBackend('app', (request, response) => {
-        response.writeHead(Number(request.url!.slice(1, 4)), { 'x-app': 'yes', 'x-own-id': request.headers['x-request-id'] })
+        response.writeHead(Number(request.url!.slice(1, 4)), {
+          'x-app': 'yes',
+          'x-own-id': request.headers['x-request-id'],
+        })
         response.end('the app says')
       })
       const say = echo('pages')
@@ -47,7 +50,10 @@ export function testErrorPages(make: MakeDataPlane): void {
         headers: { accept: 'application/json', 'x-request-id': 'mine', 'x-code': '200', 'if-none-match': '"a"' },
         localAddress: '127.0.5.5',
       })
-      assert.deepEqual([reply.status, reply.headers['x-app'], reply.headers['content-type']], [404, undefined, 'application/json'])
+      assert.deepEqual(
+        [reply.status, reply.headers['x-app'], reply.headers['content-type']],
+        [404, undefined, 'application/json'],
+      )
       const { method, url, headers } = reply.echo
       assert.deepEqual([method, url], ['GET', '/'])
       const wanted = {
@@ -71,7 +77,11 @@ export function testErrorPages(make: MakeDataPlane): void {
     test('come for requests with bodies and for HEAD', async () => {
       await apply([app])
       for (const body of ['short', 'x'.repeat(300_000)]) {
-        const { status, echo: said } = await get('/503', { method: 'POST', body, headers: { 'content-type': 'text/plain' } })
+        const { status, echo: said } = await get('/503', {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'text/plain' },
+        })
         assert.deepEqual([status, said.method, said.bytes, said.headers['content-type']], [503, 'GET', 0, undefined])
       }
       const head = await get('/404', { method: 'HEAD' })

@@ -70,6 +70,7 @@ export const annotations = {
   'session-cookie-max-age': row(wholeNumber(0, longest), 'pool.affinity.maxAgeSeconds'),
   'session-cookie-secure': row(yesOrNo, 'pool.affinity.secure'),
   'session-cookie-samesite': row(oneOf('None', 'Lax', 'Strict'), 'pool.affinity.sameSite'),
+  'session-cookie-conditional-samesite-none': row(yesOrNo, 'pool.affinity.sparesOldBrowsers'),
   'session-cookie-change-on-failure': row(yesOrNo, 'pool.affinity.changeOnFailure'),
   // Canaries
   canary: row(yesOrNo, 'action of the same path of another ingress'),
@@ -104,10 +105,7 @@ export const annotations = {
   'allowlist-source-range': guard(ranges, 'rules.allowedSources'),
   'denylist-source-range': guard(ranges, 'rules.deniedSources'),
   'auth-tls-secret': guard(objectReference, 'rules.clientCertificate of all routes of the host'),
-  'auth-tls-verify-client': guard(
-    oneOf('on', 'off', 'optional', 'optional_no_ca'),
-    'rules.clientCertificate.demand',
-  ),
+  'auth-tls-verify-client': guard(oneOf('on', 'off', 'optional', 'optional_no_ca'), 'rules.clientCertificate.demand'),
   'auth-tls-verify-depth': guard(wholeNumber(0, 100), 'rules.clientCertificate.depth'),
   'auth-tls-match-cn': guard(pattern, 'rules.clientCertificate.subject'),
   'auth-tls-error-page': row(pageUrl, 'rules.clientCertificate.errorPage'),
@@ -162,6 +160,5 @@ export const refusedAnnotations: Readonly<Record<string, { readonly why: string;
   'stream-snippet': { why: 'snippets are refused: they would be instructions to the data plane of everybody' },
   'auth-snippet': { why: 'snippets are refused: they would be instructions to the data plane of everybody' },
   'modsecurity-snippet': { why: 'snippets are refused: they would be instructions to the data plane of everybody' },
-  'session-cookie-conditional-samesite-none': { why: 'cookies are the same for all browsers' },
   'connection-proxy-header': { why: 'connections to backends are always kept for further requests' },
 }

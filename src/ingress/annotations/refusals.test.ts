@@ -169,7 +169,11 @@ const rows: readonly Row[] = [
     annotations: { 'auth-tls-match-cn': 'CN=(' },
     closed: true,
     told: [
-      invalid('auth-tls-match-cn', 'CN=(', "a regular expression in RE2's syntax (error parsing regexp: missing closing ): `CN=(`)"),
+      invalid(
+        'auth-tls-match-cn',
+        'CN=(',
+        "a regular expression in RE2's syntax (error parsing regexp: missing closing ): `CN=(`)",
+      ),
       notServed,
     ],
   },

@@ -38,7 +38,8 @@ function isNativeHash(hash: string): boolean {
   )
 }
 
-export const filterLine = (context: SectionContext): string => `filter spoe engine agent config ${context.folder}/agent.conf`
+export const filterLine = (context: SectionContext): string =>
+  `filter spoe engine agent config ${context.folder}/agent.conf`
 
 function basicRules(context: SectionContext, { realm, users }: BasicAuthentication): readonly string[] {
   const native: string[] = []

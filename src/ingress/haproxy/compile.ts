@@ -10,7 +10,8 @@ import { encodedPath } from '#ingress/node/path.ts'
 import { isSameData } from '#ingress/node/sameData.ts'
 import type { Action, Certificate, Forward, Pool, Route, Routing, Rules, Server, ValueMatch } from '#ingress/routing.ts'
 import type { AgentRule } from './authenticationRules.ts'
-import { listedOptions } from './clientCertificateRules.ts'
+import { listCertificates, pemOf } from './certificateList.ts'
+import type { ListedCertificate } from './certificateList.ts'
 import { planMatching } from './matching.ts'
 import type { Candidate, MapEntry, Matching } from './matching.ts'
 import { literalPattern, translatePattern } from './pattern.ts'
@@ -54,14 +55,6 @@ export interface ServedPool {
 export const behindSection = 'behind'
 /** How names of sections begin that limit bodies; `limited-whole` when bodies are read whole first as far as there is room. */
 export const limitedSection = 'limited'
-
-export interface ListedCertificate {
-  readonly pem: string
-  /** Names of hosts that it is for. */
-  readonly hosts: readonly string[]
-  /** How clients are met that ask for them; absent when as all others. */
-  readonly options?: string
-}
 
 export interface Compiled {
   /** By the whole first line: `backend to-1f...`. */
@@ -168,7 +161,8 @@ class Compilation {
       this.#outcome(fallback, {}, { owner: '', path: { kind: 'prefix', text: '/' } }, this.#context('')),
     )
     const cookies = cookieEntries(pools)
-    const { certificates, defaultCertificate } = this.#certificates()
+    const { file } = this.#context('')
+    const { certificates, defaultCertificate } = listCertificates(this.#routing, this.#options.isUsable, file)
     return {
       sections: this.#sections,
       pools: this.#pools,
@@ -378,43 +372,7 @@ class Compilation {
     ])
     return id
   }
-
-  #certificates(): Pick<Compiled, 'certificates' | 'defaultCertificate'> {
-    const { certificates, serverNames, defaultCertificate } = this.#routing
-    const { file } = this.#context('')
-    const groups = new Map<string, { readonly certificate: string; readonly hosts: string[]; readonly options?: string }>()
-    const seen = new Set<string>()
-    for (const { host, certificate, clients } of serverNames) {
-      if (host.kind === 'any') continue
-      const text = host.kind === 'exact' ? host.name : `*.${host.name}`
-      if (seen.has(text) || !/^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(text)) continue
-      seen.add(text)
-      const options = clients === undefined ? undefined : listedOptions(clients, file)
-      const group = `${certificate} ${options ?? ''}`
-      const known = groups.get(group)
-      if (known !== undefined) known.hosts.push(text)
-      else groups.set(group, { certificate, hosts: [text], ...(options === undefined ? {} : { options }) })
-    }
-    const files = new Map<string, ListedCertificate>()
-    for (const { certificate: name, hosts, options } of groups.values()) {
-      const certificate = certificates.get(name)
-      if (certificate === undefined || !this.#options.isUsable(certificate)) continue
-      files.set(`${nameFor('certificate', [certificate, hosts, ...(options === undefined ? [] : [options])])}.pem`, {
-        pem: pemOf(certificate),
-        hosts,
-        ...(options === undefined ? {} : { options }),
-      })
-    }
-    const standard = certificates.get(defaultCertificate)
-    if (standard !== undefined && !this.#options.isUsable(standard))
-      throw new Error(
-        `Cannot use the default certificate "${defaultCertificate}": it or its key cannot be read, or they do not belong together`,
-      )
-    return { certificates: files, defaultCertificate: standard === undefined ? undefined : pemOf(standard) }
-  }
 }
-
-const pemOf = ({ chain, key }: Certificate): string => `${chain.trim()}\n${key.trim()}\n`
 
 /** A rule before those that use the path: what a client sent, not what was matched. */
 const restorePath = 'http-request set-pathq %[var(txn.raw)] if { var(txn.raw) -m found }'

@@ -4,7 +4,8 @@ import type { ListenAddresses } from '#ingress/routing.ts'
 import { agentConfiguration } from './authenticationRules.ts'
 import { bindOptions } from './clientCertificateRules.ts'
 import { behindSection, limitedSection } from './compile.ts'
-import type { Compiled, ListedCertificate, ServedPool, ServerEntry } from './compile.ts'
+import type { Compiled, ServedPool, ServerEntry } from './compile.ts'
+import type { ListedCertificate } from './certificateList.ts'
 import { matchingRules } from './matching.ts'
 import type { MapEntry } from './matching.ts'
 import { behindSocket } from './planeBehind.ts'
@@ -115,7 +116,9 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
   ): void => {
     if (ports.length === 0) return
     const tls =
-      name === 'http' ? '' : ` ssl crt ${folder}/default.pem crt-list ${folder}/certificates.list alpn h2,http/1.1${asksClients(compiled) ? bindOptions : ''}`
+      name === 'http'
+        ? ''
+        : ` ssl crt ${folder}/default.pem crt-list ${folder}/certificates.list alpn h2,http/1.1${asksClients(compiled) ? bindOptions : ''}`
     lines.push(`frontend ${name}`)
     for (const { address, port } of ports)
       lines.push(`  bind ${socketAddress(address, port)}${address.includes(':') ? ' v6only' : ''}${tls}`)

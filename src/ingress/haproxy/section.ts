@@ -1,6 +1,7 @@
 /** One section of the configuration for everything that is done alike: rules, and the servers of a pool or an answer. */
 import { parseCidr, formatCidr } from '#lib/net/cidr.ts'
 import { canonicalIp } from '#lib/net/ip.ts'
+import { longestBrowserName, oldBrowserPatterns } from '#ingress/node/oldBrowsers.ts'
 import type {
   CookieAffinity,
   Cors,
@@ -322,7 +323,7 @@ function retryLines({ tries, on, also }: Retry): readonly string[] {
  * without it, or with one that names no server that serves; after a failure only when that was asked for.
  */
 function affinityLines(context: SectionContext, affinity: CookieAffinity): readonly string[] {
-  const { path, domain, maxAgeSeconds, secure, sameSite, changeOnFailure } = affinity
+  const { path, domain, maxAgeSeconds, secure, sameSite, sparesOldBrowsers, changeOnFailure } = affinity
   const name = plainName(affinity.name, 'the name of the cookie')
   for (const [what, text] of [
     ['path', path],
@@ -337,9 +338,11 @@ function affinityLines(context: SectionContext, affinity: CookieAffinity): reado
     `Path=${formatText(path, 'the path of the cookie')}`,
     ...(secure ? ['Secure'] : []),
     'HttpOnly',
-    ...(sameSite === undefined ? [] : [`SameSite=${sameSite}`]),
   ]
   const kept = changeOnFailure ? '' : ' !{ var(txn.known) -m found }'
+  const site = sameSite === undefined ? [] : [`SameSite=${sameSite}`]
+  const give = (last: readonly string[], where: string): string =>
+    `http-after-response add-header Set-Cookie '${[`${name}=%[var(txn.served)]`, ...attributes, ...last].join('; ')}' if { var(txn.served) -m found } !{ var(txn.server),strcmp(txn.served) eq 0 }${kept}${where}`
   return [
     `http-request set-var(txn.server) req.cook(${name})`,
     ...(changeOnFailure
@@ -347,7 +350,13 @@ function affinityLines(context: SectionContext, affinity: CookieAffinity): reado
       : [`http-request set-var(txn.known) var(txn.server),map_str(${context.folder}/cookies.map)`]),
     "use-server '%[var(txn.server)]' if { var(txn.server) -m found }",
     'http-response set-var(txn.served) srv_name',
-    `http-after-response add-header Set-Cookie '${[`${name}=%[var(txn.served)]`, ...attributes].join('; ')}' if { var(txn.served) -m found } !{ var(txn.server),strcmp(txn.served) eq 0 }${kept}`,
+    ...(sparesOldBrowsers === true
+      ? [
+          `http-request set-var(txn.old) bool(true) if { req.fhdr(user-agent),bytes(0,${longestBrowserName}) -m reg -f ${context.file('browsers', `${oldBrowserPatterns.join('\n')}\n`)} }`,
+          give([], ' { var(txn.old) -m bool }'),
+          give(site, ' !{ var(txn.old) -m bool }'),
+        ]
+      : [give(site, '')]),
   ]
 }
 

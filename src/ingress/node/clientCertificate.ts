@@ -91,9 +91,7 @@ export function isWithinDepth(
   const path = new Set<X509Certificate>()
   let current = parse(leaf).certificate
   for (let between = 0; between <= depth; between++) {
-    const issuer = known.find(
-      (each) => !path.has(each) && current.checkIssued(each) && current.verify(each.publicKey),
-    )
+    const issuer = known.find((each) => !path.has(each) && current.checkIssued(each) && current.verify(each.publicKey))
     if (issuer === undefined) return false
     if (issuer.checkIssued(issuer)) return true
     path.add(issuer)
@@ -152,14 +150,15 @@ export function toldCertificate(told: string | string[] | undefined): ShownCerti
   return {
     leaf: Buffer.from(leaf, 'base64'),
     chain: splitCertificates(Buffer.from(chain, 'base64')),
-    problem: code === '0' ? undefined : (unvouched.find(({ number }) => number === Number(code))?.name ?? `OTHER_${code}`),
+    problem:
+      code === '0' ? undefined : (unvouched.find(({ number }) => number === Number(code))?.name ?? `OTHER_${code}`),
   }
 }
 
 /** Several certificates, one behind the other. */
 export function splitCertificates(der: Buffer): readonly Buffer[] {
   const found: Buffer[] = []
-  for (let at = 0; at + 4 <= der.length && der[at] === 0x30; ) {
+  for (let at = 0; at + 4 <= der.length && der[at] === 0x30;) {
     // Certificates have more than 255 bytes and less than 64 KiB: two bytes say how many follow.
     if (der[at + 1] !== 0x82) break
     const length = 4 + der.readUInt16BE(at + 2)

@@ -14,7 +14,7 @@ export function askedName(bytes: Buffer): AskedName {
   const pieces: Buffer[] = []
   let gathered = 0
   // Records may cut the message anywhere.
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     if (bytes.length < at + 5) return bytes.length > longest ? 'none' : 'more'
     if (bytes[at] !== handshakeRecord) return 'none'
     const length = bytes.readUInt16BE(at + 3)
@@ -40,7 +40,7 @@ function nameIn(hello: Buffer): AskedName {
     at += 2 + hello.readUInt16BE(at)
     at += 1 + hello.readUInt8(at)
     const end = at + 2 + hello.readUInt16BE(at)
-    for (at += 2; at + 4 <= end; ) {
+    for (at += 2; at + 4 <= end;) {
       const [kind, length] = [hello.readUInt16BE(at), hello.readUInt16BE(at + 2)]
       at += 4
       if (kind === serverNameExtension) {

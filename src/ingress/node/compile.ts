@@ -49,11 +49,7 @@ export function prepareRoutes({ routes, fallback, pools }: Routing): ReadyRoutes
     checkHeaders(responseHeaders, whose)
     if (basicAuthentication !== undefined) {
       const users = usersLeft(basicAuthentication)
-      if (users.length > 0)
-        left.set(
-          route.name,
-          users.map(unknownHash),
-        )
+      if (users.length > 0) left.set(route.name, users.map(unknownHash))
     }
     return {
       ...route,

@@ -28,9 +28,19 @@ test('a server has the same value everywhere, another in another pool, and none 
 
 test('the header that sets it', () => {
   const affinity = { name: 'A', path: '/', secure: false, changeOnFailure: false }
-  assert.equal(affinityCookie(affinity, 'v', 0), 'A=v; Path=/; HttpOnly')
+  assert.equal(affinityCookie(affinity, 'v', 0, undefined), 'A=v; Path=/; HttpOnly')
   assert.equal(
-    affinityCookie({ ...affinity, domain: 'x.test', maxAgeSeconds: 60, secure: true, sameSite: 'None' }, 'v', 0),
+    affinityCookie(
+      { ...affinity, domain: 'x.test', maxAgeSeconds: 60, secure: true, sameSite: 'None' },
+      'v',
+      0,
+      undefined,
+    ),
     'A=v; Expires=Thu, 01 Jan 1970 00:01:00 GMT; Max-Age=60; Domain=x.test; Path=/; Secure; HttpOnly; SameSite=None',
   )
+  const old = 'Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/60.0.3112.113 Safari/537.36'
+  const spared = { ...affinity, sameSite: 'None', sparesOldBrowsers: true } as const
+  assert.equal(affinityCookie(spared, 'v', 0, old), 'A=v; Path=/; HttpOnly')
+  assert.equal(affinityCookie(spared, 'v', 0, 'curl'), 'A=v; Path=/; HttpOnly; SameSite=None')
+  assert.equal(affinityCookie({ ...affinity, sameSite: 'None' }, 'v', 0, old), 'A=v; Path=/; HttpOnly; SameSite=None')
 })

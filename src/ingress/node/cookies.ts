@@ -1,6 +1,7 @@
 /** Cookies that name the server which a client had. */
 import { createHash } from 'node:crypto'
 import type { CookieAffinity } from '#ingress/routing.ts'
+import { isOldBrowser } from './oldBrowsers.ts'
 
 /** The value of the first cookie of that name. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
@@ -19,9 +20,14 @@ export function affinityValue(pool: string, server: string): string {
   return createHash('sha256').update(`${pool}\n${server}`).digest('base64url').slice(0, 22)
 }
 
-/** The Set-Cookie header that makes a client stay; `now` in milliseconds. */
-export function affinityCookie(affinity: CookieAffinity, value: string, now: number): string {
-  const { name, path, domain, maxAgeSeconds, secure, sameSite } = affinity
+/** The Set-Cookie header that makes a client stay, who calls itself `userAgent`; `now` in milliseconds. */
+export function affinityCookie(
+  affinity: CookieAffinity,
+  value: string,
+  now: number,
+  userAgent: string | undefined,
+): string {
+  const { name, path, domain, maxAgeSeconds, secure, sameSite, sparesOldBrowsers } = affinity
   let text = `${name}=${value}`
   if (maxAgeSeconds !== undefined)
     text += `; Expires=${new Date(now + maxAgeSeconds * 1000).toUTCString()}; Max-Age=${maxAgeSeconds}`
@@ -29,6 +35,7 @@ export function affinityCookie(affinity: CookieAffinity, value: string, now: num
   text += `; Path=${path}`
   if (secure) text += '; Secure'
   text += '; HttpOnly'
-  if (sameSite !== undefined) text += `; SameSite=${sameSite}`
+  const isSpared = sparesOldBrowsers === true && isOldBrowser(userAgent)
+  if (sameSite !== undefined && !isSpared) text += `; SameSite=${sameSite}`
   return text
 }

@@ -147,7 +147,13 @@ async function answerPage(forwarding: Forwarding, status: number, tools: Serving
   const request = { downstream, headers, status, timeouts: timeoutsOf(rules) }
   const page = await askForPage(errorPages, pool, request, tools.clock)
   if (page === undefined) return false
-  await passOn(page.answer, headersFor(forwarding, page.answer), announcesTrailers(page.answer.headers), forwarding, tools)
+  await passOn(
+    page.answer,
+    headersFor(forwarding, page.answer),
+    announcesTrailers(page.answer.headers),
+    forwarding,
+    tools,
+  )
   page.release()
   return true
 }
@@ -293,8 +299,10 @@ class Passage {
     const { downstream } = this.#forwarding
     const headers = headersFor(this.#forwarding, answer)
     const { affinity } = this.#pool.pool
-    if (affinity !== undefined && server !== sticky && (sticky === undefined || affinity.changeOnFailure))
-      headers.push('Set-Cookie', affinityCookie(affinity, server.cookie, this.#tools.clock.now()))
+    if (affinity !== undefined && server !== sticky && (sticky === undefined || affinity.changeOnFailure)) {
+      const userAgent = headerValue(downstream.headers, 'user-agent')
+      headers.push('Set-Cookie', affinityCookie(affinity, server.cookie, this.#tools.clock.now(), userAgent))
+    }
     if (answer.upgraded !== undefined)
       return tunnel(downstream, answer.upgraded, headers, this.#timeouts.read, this.#tools.clock)
     const trailers = announcesTrailers(answer.headers) || this.#pool.pool.protocol.startsWith('grpc')

@@ -283,7 +283,11 @@ function tlsOf(socket: TLSSocket, asks: boolean): TlsArrival {
   const peer = asks ? socket.getPeerCertificate(true) : undefined
   if (peer?.raw === undefined) return { name, certificate: undefined }
   const chain = new Set<Buffer>()
-  for (let next = peer.issuerCertificate; next?.raw !== undefined && !chain.has(next.raw); next = next.issuerCertificate)
+  for (
+    let next = peer.issuerCertificate;
+    next?.raw !== undefined && !chain.has(next.raw);
+    next = next.issuerCertificate
+  )
     chain.add(next.raw)
   // Node says the code here, whatever its types say.
   const problem = socket.authorized ? undefined : String(socket.authorizationError)

@@ -126,6 +126,9 @@ function affinityOf(
     ...(maxAge === undefined || maxAge === 0 ? {} : { maxAgeSeconds: maxAge }),
     secure: settings['session-cookie-secure'] ?? requiresTls,
     ...(settings['session-cookie-samesite'] === undefined ? {} : { sameSite: settings['session-cookie-samesite'] }),
+    ...(settings['session-cookie-samesite'] === 'None' && settings['session-cookie-conditional-samesite-none'] === true
+      ? { sparesOldBrowsers: true }
+      : {}),
     changeOnFailure: settings['session-cookie-change-on-failure'] ?? false,
   }
 }

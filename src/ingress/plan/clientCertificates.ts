@@ -44,7 +44,7 @@ export function clientCertificates(
   if (authority === undefined || authority === '')
     return refuse(asking, `Secret ${reference.name} has no ca.crt with certificates in PEM`)
   const revoked = revokedOf(secret.value)
-  if (revoked === 'broken') return refuse(asking, `the ca.crl of Secret ${reference.name} has no lists in PEM`)
+  if (revoked?.length === 0) return refuse(asking, `the ca.crl of Secret ${reference.name} has no lists in PEM`)
   const { 'auth-tls-match-cn': subject, 'auth-tls-error-page': errorPage } = settings
   return {
     authority,
@@ -65,15 +65,18 @@ const said = ({ settings, ingress }: ReadIngress): string =>
       .toSorted(),
   ])
 
-/** Lists of revoked certificates, written anew; nothing when the Secret has none. */
-function revokedOf({ data = {} }: Secret): string | 'broken' | undefined {
+/** Lists of revoked certificates, written anew: empty when none can be read, nothing when the Secret has no such entry. */
+function revokedOf({ data = {} }: Secret): string | undefined {
   const text = Buffer.from(data['ca.crl'] ?? '', 'base64').toString('utf8')
   if (text.trim() === '') return undefined
   const lists = readPemBlocks(text).filter(({ type }) => type === 'X509 CRL')
-  return lists.length === 0 ? 'broken' : lists.map(({ type, bytes }) => pemBlock(type, bytes)).join('')
+  return lists.map(({ type, bytes }) => pemBlock(type, bytes)).join('')
 }
 
 function pemBlock(type: string, bytes: Uint8Array): string {
-  const lines = Buffer.from(bytes).toString('base64').match(/.{1,64}/g) ?? []
+  const lines =
+    Buffer.from(bytes)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
   return `-----BEGIN ${type}-----\n${lines.join('\n')}\n-----END ${type}-----\n`
 }

@@ -98,8 +98,7 @@ function serverNameFor(
 ): ServerName | undefined {
   if (name === '') return undefined
   const host = hostMatch(name)
-  if (clients === undefined || clients === 'refused')
-    return tls === undefined ? undefined : { host, certificate: tls }
+  if (clients === undefined || clients === 'refused') return tls === undefined ? undefined : { host, certificate: tls }
   const { authority, revoked } = clients
   const asked = { authority, ...(revoked === undefined ? {} : { revoked }) }
   return { host, certificate: tls ?? defaultCertificateName, clients: asked }

@@ -1,0 +1,58 @@
+/** Certificates for clients that connect with TLS, as HAProxy lists them: one file for all hosts that are met alike. */
+import type { Certificate, Routing } from '#ingress/routing.ts'
+import { listedOptions } from './clientCertificateRules.ts'
+import { nameFor } from './words.ts'
+
+export interface ListedCertificate {
+  readonly pem: string
+  /** Names of hosts that it is for. */
+  readonly hosts: readonly string[]
+  /** How clients are met that ask for them; absent when as all others. */
+  readonly options?: string
+}
+
+export const pemOf = ({ chain, key }: Certificate): string => `${chain.trim()}\n${key.trim()}\n`
+
+/** Those that can be used. `file` writes what options name. Throws when the default one cannot be used. */
+export function listCertificates(
+  { certificates, serverNames, defaultCertificate }: Routing,
+  isUsable: (certificate: Certificate) => boolean,
+  file: (kind: string, content: string) => string,
+): {
+  readonly certificates: ReadonlyMap<string, ListedCertificate>
+  /** PEM; nothing when the routing has none. */
+  readonly defaultCertificate: string | undefined
+} {
+  const groups = new Map<
+    string,
+    { readonly certificate: string; readonly hosts: string[]; readonly options?: string }
+  >()
+  const seen = new Set<string>()
+  for (const { host, certificate, clients } of serverNames) {
+    if (host.kind === 'any') continue
+    const text = host.kind === 'exact' ? host.name : `*.${host.name}`
+    if (seen.has(text) || !/^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(text)) continue
+    seen.add(text)
+    const options = clients === undefined ? undefined : listedOptions(clients, file)
+    const group = `${certificate} ${options ?? ''}`
+    const known = groups.get(group)
+    if (known !== undefined) known.hosts.push(text)
+    else groups.set(group, { certificate, hosts: [text], ...(options === undefined ? {} : { options }) })
+  }
+  const files = new Map<string, ListedCertificate>()
+  for (const { certificate: name, hosts, options } of groups.values()) {
+    const certificate = certificates.get(name)
+    if (certificate === undefined || !isUsable(certificate)) continue
+    files.set(`${nameFor('certificate', [certificate, hosts, ...(options === undefined ? [] : [options])])}.pem`, {
+      pem: pemOf(certificate),
+      hosts,
+      ...(options === undefined ? {} : { options }),
+    })
+  }
+  const standard = certificates.get(defaultCertificate)
+  if (standard !== undefined && !isUsable(standard))
+    throw new Error(
+      `Cannot use the default certificate "${defaultCertificate}": it or its key cannot be read, or they do not belong together`,
+    )
+  return { certificates: files, defaultCertificate: standard === undefined ? undefined : pemOf(standard) }
+}
