@@ -43,6 +43,18 @@ test('an object that changes leaves its group, and an empty group goes', () => {
   )
 })
 
+test('the same index again changes nothing, another of the same name is refused', () => {
+  const placeOf = ({ data }: ConfigMap): readonly string[] => [data!['place']!]
+  const store = new IndexedStore<ConfigMap>()
+  store.addIndex('place', placeOf, colourOf)
+  for (const map of maps) store.set(keyOf(map.metadata), map)
+  store.addIndex('place', placeOf, colourOf)
+  assert.deepEqual(namesOf(store.groups('place', 'x')), [['a', 'c'], ['b']])
+  const refused = /There is another index "place" already; give one of the two another name, or both the same functions/
+  assert.throws(() => store.addIndex('place', ({ data }) => [data!['colour']!], colourOf), refused)
+  assert.throws(() => store.addIndex('place', placeOf), refused)
+})
+
 test('without a likeness every object is a group by itself', () => {
   const store = storeOf(maps)
   assert.deepEqual(namesOf(store.groups('place', 'x')), [['a'], ['b'], ['c']])

@@ -53,9 +53,18 @@ export class IndexedStore<T extends KubeObject> {
     this.addIndex(byNamespace, (object) => [object.metadata.namespace ?? ''])
   }
 
-  /** Adds an index over what is there and what will come. The same name twice keeps the first. */
+  /**
+   * Adds an index over what is there and what will come. The same again changes nothing; another one of the same name is a
+   * bug, which throws: its reader would find what the first one puts there.
+   */
   addIndex(name: string, values: IndexValues<T>, likeness?: Likeness<T>): void {
-    if (this.#indexes.has(name)) return
+    const known = this.#indexes.get(name)
+    if (known !== undefined) {
+      if (known.values === values && known.likeness === likeness) return
+      throw new Error(
+        `There is another index "${name}" already; give one of the two another name, or both the same functions`,
+      )
+    }
     const index: Index<T> = { values, likeness, entries: new Map() }
     this.#indexes.set(name, index)
     for (const [key, object] of this.#objects) enter(index, key, object)

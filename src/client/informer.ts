@@ -28,7 +28,7 @@ export interface Informer<T extends KubeObject> extends Lister<T> {
   synced(signal: AbortSignal): Promise<void>
   /** The newest revision that the copy is known to include; empty before the first state. */
   readonly resourceVersion: string
-  /** Adds an index, also over what is there already. The same name again is the same index. */
+  /** Adds an index, also over what is there already. The same again changes nothing; another of the same name throws. */
   addIndex(name: string, values: IndexValues<T>, likeness?: Likeness<T>): void
   /** Calls back for each object there is, and then after each change, in order and after the copy has it. */
   onChange(handle: (change: Change<T>) => void): Disposable

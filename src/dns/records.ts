@@ -60,7 +60,7 @@ export function clusterRecords(
   pods: () => Pick<Lister<Pod>, 'byIndex'> | undefined = () => undefined,
 ): Records {
   services.addIndex('clusterAddress', clusterAddresses)
-  slices.addIndex('dnsService', (slice) => serviceOf(slice) ?? [])
+  slices.addIndex('dnsService', servicesOf)
   slices.addIndex('endpointAddress', endpointAddresses)
   const endpointsOf = (namespace: string, name: string): readonly ServiceEndpoint[] =>
     slices.byIndex('dnsService', `${namespace}/${name}`).flatMap(readEndpoints)
@@ -100,6 +100,8 @@ export const podAddresses = ({ spec, status }: Pod): readonly string[] =>
     : (status?.podIPs ?? []).map(({ ip }) => canonicalIp(ip ?? '')).filter((ip) => ip !== undefined)
 
 /** The service that a slice belongs to, as `namespace/name`, in a list; nothing for a slice of none. */
+const servicesOf = (slice: EndpointSlice): readonly string[] => serviceOf(slice) ?? []
+
 export function serviceOf({ metadata }: EndpointSlice): readonly [string] | undefined {
   const name = metadata.labels?.[serviceNameLabel]
   return name === undefined ? undefined : [`${metadata.namespace}/${name}`]

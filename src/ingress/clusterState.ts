@@ -54,7 +54,7 @@ export class ClusterState implements Disposable {
     this.#classes = informers.of(ingressClasses)
     this.#services = informers.of(services)
     this.#slices = informers.of(endpointSlices)
-    this.#slices.addIndex(bySlice, (slice) => keyOfService(slice))
+    this.#slices.addIndex(bySlice, keyOfService)
     for (const informer of [this.#ingresses, this.#classes] as Informer<KubeObject>[]) this.#follow(informer)
     this.#stack.use(
       this.#services.onChange((change) => {

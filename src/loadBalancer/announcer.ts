@@ -55,7 +55,7 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
   const serviceCopies = informers.of(services)
   const sliceCopies = informers.of(endpointSlices)
   const nodeCopies = informers.of(nodes)
-  serviceCopies.addIndex(loadBalancers, ({ spec }) => (spec.type === 'LoadBalancer' ? ['all'] : []))
+  serviceCopies.addIndex(loadBalancers, allBalanced)
   sliceCopies.addIndex(ofService, serviceOf)
   const queue = new WorkQueue<'apply'>({ clock, backoff: exponentialBackoff({ first: 500, most: 30_000 }) })
   const lookSoon = (): void => queue.addAfter('apply', gatherFor)
@@ -127,6 +127,10 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
     await watching
     await neighbours.clear()
   }
+}
+
+function allBalanced({ spec }: Service): readonly string[] {
+  return spec.type === 'LoadBalancer' ? ['all'] : []
 }
 
 function serviceOf({ metadata: { namespace, labels } }: EndpointSlice): readonly string[] {

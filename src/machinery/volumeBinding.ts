@@ -118,6 +118,16 @@ export function isFree({ metadata, spec, status }: PersistentVolume): boolean {
   return spec.claimRef === undefined && status?.phase === 'Available' && metadata.deletionTimestamp === undefined
 }
 
+/** The key of the claim that a volume names, as values of an index; none for a volume that names none. */
+export function reservingClaims({ spec: { claimRef } }: PersistentVolume): readonly string[] {
+  return claimRef === undefined ? [] : [`${claimRef.namespace ?? ''}/${claimRef.name ?? ''}`]
+}
+
+/** The class in which a volume waits for a claim, as values of an index; none for one that does not wait. */
+export function freeClasses(volume: PersistentVolume): readonly string[] {
+  return isFree(volume) ? [classOfVolume(volume)] : []
+}
+
 function isLargeEnough(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   return (
     compareQuantities(capacityOf(volume), requestOf(claim)) >= 0 &&

@@ -3,7 +3,7 @@ import { nodes } from '#api/core/v1/node.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { services } from '#api/core/v1/service.ts'
-import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { endpointSlices, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import { keyOf } from '#client/index.ts'
 import type { Informers } from '#client/informers.ts'
 import { isLoopback, parseIp } from '#lib/net/ip.ts'
@@ -20,6 +20,11 @@ const triggerAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 
 /** Copies are shared with controllers, which have an index of services too, of the slices that they made themselves. */
 const byProxiedService = 'proxied service'
+
+function servicesOfSlice(slice: EndpointSlice): readonly string[] {
+  const owner = serviceOfSlice(slice)
+  return owner === undefined ? [] : [owner]
+}
 
 export interface NodePlanOptions {
   readonly nodeName: string
@@ -65,10 +70,7 @@ export class NodePlan {
     this.#slices = informers.of(endpointSlices)
     this.#pods = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#nodes = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
-    this.#slices.addIndex(byProxiedService, (slice) => {
-      const owner = serviceOfSlice(slice)
-      return owner === undefined ? [] : [owner]
-    })
+    this.#slices.addIndex(byProxiedService, servicesOfSlice)
   }
 
   /** Resolves once all that matters is known. */

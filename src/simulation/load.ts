@@ -2,7 +2,7 @@
 import type { Container } from '#api/core/v1/container.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { services, type Service } from '#api/core/v1/service.ts'
-import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { endpointSlices, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import { keyOf } from '#client/index.ts'
 import type { Informers } from '#client/informers.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -37,6 +37,16 @@ const byNode = 'load of a node'
 const byTraffic = 'services with traffic'
 const byService = 'slices of a service'
 
+const nodesOfPod = ({ spec: { nodeName } }: Pod): readonly string[] => (nodeName === undefined ? [] : [nodeName])
+
+const namespacesWithTraffic = ({ metadata }: Service): readonly string[] =>
+  metadata.annotations?.[trafficAnnotation] === undefined ? [] : [metadata.namespace ?? '']
+
+function servicesOfSlice({ metadata: { namespace, labels } }: EndpointSlice): readonly string[] {
+  const service = labels?.['kubernetes.io/service-name']
+  return service === undefined ? [] : [`${namespace}/${service}`]
+}
+
 /**
  * Knows what simulated nodes and their pods use, as if they were asked every 15 seconds. Nothing runs in between: what was
  * used follows from what is declared and from the moment.
@@ -47,14 +57,9 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
     informers.of(services),
     informers.of(endpointSlices),
   ]
-  podCopies.addIndex(byNode, ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]))
-  serviceCopies.addIndex(byTraffic, ({ metadata }) =>
-    metadata.annotations?.[trafficAnnotation] === undefined ? [] : [metadata.namespace ?? ''],
-  )
-  sliceCopies.addIndex(byService, ({ metadata }) => {
-    const service = metadata.labels?.['kubernetes.io/service-name']
-    return service === undefined ? [] : [`${metadata.namespace}/${service}`]
-  })
+  podCopies.addIndex(byNode, nodesOfPod)
+  serviceCopies.addIndex(byTraffic, namespacesWithTraffic)
+  sliceCopies.addIndex(byService, servicesOfSlice)
   const began = clock.now()
   /** Which pods share the traffic of a service, at a moment. */
   const shares = new WeakMap<Service, { readonly at: number; readonly ready: ReadonlySet<string> }>()

@@ -8,13 +8,13 @@ import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import type { ControllerContext } from '../context.ts'
+import { byNode, nodeIndex } from '../podsOfNode.ts'
 import { needsEviction, planHealth, planLabels, planTaints, signOfLife, type Heard } from './plan.ts'
 import { EvictionPace } from './zones.ts'
 
 const leaseNamespace = 'kube-node-lease'
 /** How often a node that may not be driven empty yet is looked at again (`--node-monitor-period`). */
 const monitorPeriod = 5_000
-const byNode = 'node'
 
 /** Notices nodes that are silent, says so in their conditions and keeps their taints as their conditions ask. */
 export function nodeLifecycleController(context: ControllerContext): Controller {
@@ -23,7 +23,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
   const copies = context.informers.of(nodes)
   const leaseCopies = context.informers.of(leases)
   const podCopies = context.informers.of(pods)
-  podCopies.addIndex(byNode, ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]))
+  podCopies.addIndex(byNode, nodeIndex)
   const events = context.events.recorder('node-controller')
   const pace = new EvictionPace(clock)
   const heard = new Map<string, Heard>()

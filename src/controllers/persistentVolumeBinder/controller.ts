@@ -15,8 +15,10 @@ import {
   bindCompleted,
   classOfClaim,
   classOfVolume,
+  freeClasses,
   isFree,
   namesClass,
+  reservingClaims,
   storageProvisioner,
 } from '#machinery/volumeBinding.ts'
 import type { ControllerContext } from '../context.ts'
@@ -37,10 +39,8 @@ export function persistentVolumeBinder(context: ControllerContext): Controller {
   const { client, informers } = context
   const [claimCopies, volumeCopies] = [informers.of(persistentVolumeClaims), informers.of(persistentVolumes)]
   const [classCopies, podCopies] = [informers.of(storageClasses), informers.of(pods)]
-  volumeCopies.addIndex(byClaim, ({ spec: { claimRef } }) =>
-    claimRef === undefined ? [] : [`${claimRef.namespace ?? ''}/${claimRef.name ?? ''}`],
-  )
-  volumeCopies.addIndex(byClass, (volume) => (isFree(volume) ? [classOfVolume(volume)] : []))
+  volumeCopies.addIndex(byClaim, reservingClaims)
+  volumeCopies.addIndex(byClass, freeClasses)
   claimCopies.addIndex(byVolume, ({ spec }) => ((spec.volumeName ?? '') === '' ? [] : [spec.volumeName!]))
   claimCopies.addIndex(byClass, (claim) => {
     const isBound = claim.metadata.annotations?.[bindCompleted] !== undefined

@@ -5,17 +5,17 @@ import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
 import type { ControllerContext } from '../context.ts'
 import { deletePod, markDisrupted } from '../disruptPod.ts'
+import { byNode, nodeIndex } from '../podsOfNode.ts'
 import { leavesAt } from './plan.ts'
 
 const component = 'taint-eviction-controller'
-const byNode = 'node'
 
 /** Deletes pods from nodes whose NoExecute taints they do not tolerate, or not any longer. */
 export function taintEvictionController(context: ControllerContext): Controller {
   const { client, clock, causes } = context
   const nodeCopies = context.informers.of(nodes)
   const podCopies = context.informers.of(pods)
-  podCopies.addIndex(byNode, ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]))
+  podCopies.addIndex(byNode, nodeIndex)
   const events = context.events.recorder(component)
   /** Pods that were told they have to leave. */
   const told = new Set<string>()

@@ -1,6 +1,6 @@
 /** The part of a control plane that has its services served under names of this machine. */
 import { connect, type Socket } from 'node:net'
-import { services } from '#api/core/v1/service.ts'
+import { services, type Service } from '#api/core/v1/service.ts'
 import { referenceTo, type EventWriter } from '#client/events.ts'
 import type { Informers } from '#client/informers.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -39,10 +39,12 @@ export function hostNamesComponent(options: HostNamesOptions): Component {
   }
 }
 
+const allBalanced = ({ spec }: Service): readonly string[] => (spec.type === 'LoadBalancer' ? ['all'] : [])
+
 async function runHostNames(options: HostNamesOptions, ready: () => void, signal: AbortSignal): Promise<void> {
   const { cluster, informers, events, clock, log } = options
   const copies = informers.of(services)
-  copies.addIndex(index, ({ spec }) => (spec.type === 'LoadBalancer' ? ['all'] : []))
+  copies.addIndex(index, allBalanced)
   const recorder = events.recorder('host-names')
   let changed = Promise.withResolvers<void>()
   const wake = (): void => changed.resolve()

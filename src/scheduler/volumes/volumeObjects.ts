@@ -9,7 +9,7 @@ import type { Client } from '#client/client.ts'
 import { keyOf } from '#client/index.ts'
 import type { Informers } from '#client/informers.ts'
 import type { Clock } from '#lib/clock.ts'
-import { classOfVolume, isFree } from '#machinery/volumeBinding.ts'
+import { freeClasses, isFree, reservingClaims } from '#machinery/volumeBinding.ts'
 import { Assumed } from './assumed.ts'
 
 /** What the plugins know of volumes, with what the scheduler is about to make of them. */
@@ -64,10 +64,8 @@ export function volumeObjects(
   const volumes = new Assumed(informers.of(persistentVolumes))
   const [classes, drivers, nodes] = [informers.of(storageClasses), informers.of(csiDrivers), informers.of(csiNodes)]
   const [capacities, attachments] = [informers.of(csiStorageCapacities), informers.of(volumeAttachments)]
-  volumes.copies.addIndex(byFreeClass, (volume) => (isFree(volume) ? [classOfVolume(volume)] : []))
-  volumes.copies.addIndex(byClaim, ({ spec: { claimRef } }) =>
-    claimRef === undefined ? [] : [`${claimRef.namespace ?? ''}/${claimRef.name ?? ''}`],
-  )
+  volumes.copies.addIndex(byFreeClass, freeClasses)
+  volumes.copies.addIndex(byClaim, reservingClaims)
   capacities.addIndex(byClass, ({ storageClassName }) => [storageClassName])
   attachments.addIndex(byNode, ({ spec }) => [spec.nodeName])
   const waiters = new Map<string, Set<() => void>>()
