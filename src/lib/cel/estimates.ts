@@ -11,12 +11,26 @@ export interface CallCost {
 
 const walked = (size: number, factor = 1): number => Math.ceil(size * factor * costs.traversal)
 
+/** Texts of so many units cost 1 to walk over, whatever characters they are, unless they are empty. */
+const shortText = 10
+
+function walkedValue(value: Value, factor = 1): number {
+  if (typeof value === 'string' && value.length <= shortText && factor === 1) return value === '' ? 0 : 1
+  return walked(costSize(value), factor)
+}
+
+/** What it costs to compare two texts: the walk over the shorter one. */
+export function textComparisonCost(a: string, b: string): number {
+  if (a.length <= shortText || b.length <= shortText) return a === '' || b === '' ? 0 : 1
+  return walked(Math.min(costSize(a), costSize(b)))
+}
+
 /** Always the same. */
 export const fixedCost = (cost: number): CallCost => ({ cost: () => cost, estimate: () => ({ cost: exactly(cost) }) })
 
 /** The text or bytes at a position are walked over. */
 export const traversalCost = (index: number, factor = 1): CallCost => ({
-  cost: (parameters) => walked(costSize(parameters[index]!), factor),
+  cost: (parameters) => walkedValue(parameters[index]!, factor),
   estimate: (parameters) => ({ cost: ranges.scale(parameters[index]!.size, factor * costs.traversal) }),
 })
 

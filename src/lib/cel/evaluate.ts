@@ -125,38 +125,38 @@ class Compiler implements ExpressionCompiler {
     }
     if (!('variable' in reference)) throw new Error('a name cannot mean a call')
     const { variable } = reference
-    return (frame) => {
-      frame.pay(costs.select)
-      const value = frame.variables[variable]
-      if (value === undefined) throw new EvaluationError(`no such attribute(s): ${variable}`)
-      return value
-    }
+    return (frame) => readVariable(frame, variable)
   }
 
   #select(operand: Expression, field: string): Evaluate {
+    const variable = this.#variable(operand)
+    if (variable !== undefined) {
+      return (frame) => {
+        const value = readVariable(frame, variable)
+        frame.pay(costs.select)
+        return fieldOf(value, field)
+      }
+    }
     const evaluate = this.compile(operand)
     const cost = isAttribute(operand) ? costs.select : costs.select * 2
     return (frame) => {
       const value = evaluate(frame)
       frame.pay(cost)
-      if (value instanceof MapValue) {
-        const found = value.get(field)
-        if (found === undefined) throw new EvaluationError(`no such key: ${field}`)
-        return found
-      }
-      if (value instanceof Optional) return optionalField(value, field)
-      throw noSuchOverload()
+      return fieldOf(value, field)
     }
   }
 
   #has(operand: Expression, field: string): Evaluate {
+    const variable = this.#variable(operand)
+    if (variable !== undefined) return (frame) => hasField(readVariable(frame, variable), field)
     const evaluate = this.compile(operand)
-    return (frame) => {
-      const value = evaluate(frame)
-      if (value instanceof MapValue) return value.has(field)
-      if (value instanceof Optional) return value.value instanceof MapValue && value.value.has(field)
-      throw noSuchOverload()
-    }
+    return (frame) => hasField(evaluate(frame), field)
+  }
+
+  /** The variable that an expression names. Most rules read fields of one, which need no closure for the name. */
+  #variable(expression: Expression): string | undefined {
+    const reference = this.#checked.references.get(expression)
+    return reference !== undefined && 'variable' in reference ? reference.variable : undefined
   }
 
   #call(call: Call): Evaluate {
@@ -265,6 +265,29 @@ class Compiler implements ExpressionCompiler {
       return objectTypes.construct(type, given)
     }
   }
+}
+
+function readVariable(frame: Frame, variable: string): Value {
+  frame.pay(costs.select)
+  const value = frame.variables[variable]
+  if (value === undefined) throw new EvaluationError(`no such attribute(s): ${variable}`)
+  return value
+}
+
+function fieldOf(value: Value, field: string): Value {
+  if (value instanceof MapValue) {
+    const found = value.get(field)
+    if (found === undefined) throw new EvaluationError(`no such key: ${field}`)
+    return found
+  }
+  if (value instanceof Optional) return optionalField(value, field)
+  throw noSuchOverload()
+}
+
+function hasField(value: Value, field: string): boolean {
+  if (value instanceof MapValue) return value.has(field)
+  if (value instanceof Optional) return value.value instanceof MapValue && value.value.has(field)
+  throw noSuchOverload()
 }
 
 /** An error on one side does not matter when the other side decides. */

@@ -1,10 +1,12 @@
 /** Calls of functions: the first overload whose parameters fit the values is called, and its cost is counted. */
 import type { Overload } from './declarations.ts'
+import { textComparisonCost } from './estimates.ts'
 import type { Evaluate, Frame } from './frame.ts'
 import type { Type } from './types.ts'
 import {
   Double,
   Duration,
+  equals,
   EvaluationError,
   ListValue,
   MapValue,
@@ -74,6 +76,7 @@ export function compileCall(name: string, overloads: readonly Overload[], parame
 }
 
 function unary(name: string, overload: Overload, parameter: Evaluate): Evaluate {
+  if (overload.id === 'logical_not') return negation(name, parameter)
   const fit = fitOf(overload.parameters[0]!)
   return (frame) => {
     const value = parameter(frame)
@@ -85,7 +88,36 @@ function unary(name: string, overload: Overload, parameter: Evaluate): Evaluate 
   }
 }
 
+function negation(name: string, parameter: Evaluate): Evaluate {
+  return (frame) => {
+    const value = parameter(frame)
+    if (typeof value !== 'boolean') throw noOverload(name, [value])
+    frame.pay(1)
+    return !value
+  }
+}
+
+/** `==` and `!=`, which take anything. Most often they compare texts. */
+function equality(overload: Overload, left: Evaluate, right: Evaluate, wanted: boolean): Evaluate {
+  const cost = overload.cost!
+  return (frame) => {
+    const a = left(frame)
+    const b = right(frame)
+    if (typeof a === 'string' && typeof b === 'string') {
+      frame.pay(textComparisonCost(a, b))
+      return (a === b) === wanted
+    }
+    const result = equals(a, b) === wanted
+    frame.pay(cost([a, b], result))
+    return result
+  }
+}
+
 function binary(name: string, overload: Overload, left: Evaluate, right: Evaluate): Evaluate {
+  if (overload.id === 'equals') return equality(overload, left, right, true)
+  if (overload.id === 'not_equals') return equality(overload, left, right, false)
+  const [first, second] = overload.parameters
+  if (first!.kind === 'string' && second!.kind === 'string') return binaryOfTexts(name, overload, left, right)
   const fitLeft = fitOf(overload.parameters[0]!)
   const fitRight = fitOf(overload.parameters[1]!)
   return (frame) => {
@@ -95,6 +127,19 @@ function binary(name: string, overload: Overload, left: Evaluate, right: Evaluat
     const result = overload.call(a, b)
     if (overload.cost === undefined) frame.pay(1)
     else frame.pay(overload.cost([a, b], result))
+    return result
+  }
+}
+
+/** A function of two texts, which most of those that rules call are. */
+function binaryOfTexts(name: string, overload: Overload, left: Evaluate, right: Evaluate): Evaluate {
+  const { call, cost } = overload
+  return (frame) => {
+    const a = left(frame)
+    const b = right(frame)
+    if (typeof a !== 'string' || typeof b !== 'string') throw noOverload(name, [a, b])
+    const result = call(a, b)
+    frame.pay(cost === undefined ? 1 : cost([a, b], result))
     return result
   }
 }
