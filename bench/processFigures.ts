@@ -1,5 +1,5 @@
 /** What `/proc` says of a living process. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface ProcessFigures {
   /** Milliseconds of processor time since it started, its own and the system's for it. */
@@ -17,9 +17,7 @@ const ticksPerSecond = 100
 
 export function readProcess(pid: number): ProcessFigures {
   const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'utf8'))
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name in brackets may hold anything; the fields are counted from behind it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const fields = statOf(pid)
   const [user, system, started] = [fields[11], fields[12], fields[19]].map(Number) as [number, number, number]
   const wakeups = readdirSync(`/proc/${pid}/task`).map((thread) =>
     readStatus(`/proc/${pid}/task/${thread}`, 'voluntary_ctxt_switches'),
@@ -30,6 +28,47 @@ export function readProcess(pid: number): ProcessFigures {
     resident: readStatus(`/proc/${pid}`, 'VmRSS') * 1024,
     wakeups: wakeups.reduce((sum, each) => sum + each, 0),
   }
+}
+
+/** The fields of `/proc/PID/stat` from the state on. The name before it, in brackets, may hold anything. */
+function statOf(pid: number): readonly string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** The milliseconds of processor time of all children that a process has waited for, and of theirs. */
+export function readChildrenCpu(pid: number): number {
+  const [user, system] = statOf(pid).slice(13, 15).map(Number) as [number, number]
+  return ((user + system) / ticksPerSecond) * 1000
+}
+
+/** Those among all living processes that descend from one. */
+export function descendantsOf(pid: number): readonly number[] {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      parents.set(Number(name), Number(statOf(Number(name))[1]))
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const found = [pid]
+  for (const each of found) for (const [child, parent] of parents) if (parent === each) found.push(child)
+  return found.slice(1)
+}
+
+/** The bytes of memory that processes take together: files of a program count once, however many run it. */
+export function residentTogether(pids: readonly number[]): number {
+  const files = new Map<string, number>()
+  let own = 0
+  for (const pid of pids) {
+    const folder = `/proc/${pid}`
+    own += readStatus(folder, 'RssAnon') + readStatus(folder, 'RssShmem')
+    const program = readlinkSync(`${folder}/exe`)
+    files.set(program, Math.max(files.get(program) ?? 0, readStatus(folder, 'RssFile')))
+  }
+  return [...files.values()].reduce((sum, each) => sum + each, own) * 1024
 }
 
 function readStatus(folder: string, field: string): number {

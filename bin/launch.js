@@ -23,9 +23,15 @@ import { runBundle } from './start.js'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const cache = cacheFolder()
 
-/** Entry points: the command line, and what runs in threads of its own. */
-const entries = {
-  main: 'src/cluster/main.ts',
+/** The command line, in pieces: each command loads its own. */
+const commandLine = { main: 'src/cluster/main.ts' }
+
+/**
+ * What runs for long, each in one piece: the process of a node needs most of its own, and finding sixty files takes longer
+ * than reading one. What a process may never need is in there too, and is evaluated and compiled when it does.
+ */
+const programs = {
+  node: 'src/cluster/nodeMain.ts',
   sqliteWorker: 'src/storage/sqliteWorker.ts',
   dataPlaneWorker: 'src/ingress/node/dataPlaneWorker.ts',
   passwordWorker: 'src/ingress/node/passwordWorker.ts',
@@ -117,17 +123,18 @@ export async function ensureBundle() {
   mkdirSync(unfinished, { recursive: true })
   // Says what kind of modules these are, which Node would otherwise find out by compiling each of them twice.
   writeFileSync(join(unfinished, 'package.json'), '{ "type": "module" }\n')
-  await build({
+  const shared = {
     absWorkingDir: root,
-    entryPoints: entries,
     outdir: unfinished,
+    write: false,
     bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    splitting: true,
-    chunkNames: 'chunk-[hash]',
     legalComments: 'none',
+    // Processes keep their text in memory. Names stay, and lines are short enough to find the place that a stack names.
+    minifyWhitespace: true,
+    lineLimit: 160,
     loader: { '.proto': 'text' },
     external: ['esbuild'],
     // A text in JSON: objects would cost every chunk a part of their own.
@@ -138,7 +145,12 @@ export async function ensureBundle() {
       js: "import { createRequire as k8tsCreateRequire } from 'node:module'; const require = k8tsCreateRequire(import.meta.url);",
     },
     logLevel: 'error',
-  })
+  }
+  const built = await Promise.all([
+    build({ ...shared, entryPoints: commandLine, splitting: true, chunkNames: 'chunk-[hash]' }),
+    build({ ...shared, entryPoints: programs }),
+  ])
+  for (const { path, text } of built.flatMap(({ outputFiles }) => outputFiles)) writeFileSync(path, inAscii(text))
   try {
     renameSync(unfinished, folder)
   } catch (error) {
@@ -148,6 +160,14 @@ export async function ensureBundle() {
   }
   removeOldBundles()
   return folder
+}
+
+/**
+ * One character beyond Latin-1 makes the whole text take two bytes for each. The bundler escapes them in strings; where it
+ * leaves them, in regular expressions and in raw templates of JSON, an escape means the same.
+ */
+function inAscii(text) {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** What `/version` says of the bundle: the commit, whether the tree is as committed there, and when it was made. */

@@ -10,7 +10,8 @@ const keepAfter = 2_000
 export async function runBundle(folder, args) {
   enableCompileCache(join(dirname(folder), 'compiled'))
   setTimeout(() => flushCompileCache(), keepAfter).unref()
-  const { main } = await import(pathToFileURL(join(folder, 'main.js')).href)
+  const program = args[0] === 'run-node' && args.length === 3 ? 'node.js' : 'main.js'
+  const { main } = await import(pathToFileURL(join(folder, program)).href)
   process.exitCode = await main(args, [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), folder])
 }
 

@@ -5,6 +5,7 @@ import { folderName, type Roots } from '#cluster/place/layout.ts'
 import type { Place } from '#cluster/place/place.ts'
 import { readPidFile, takeLock, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
+import { releaseLeftovers } from '#lib/host/memory.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
 import { holdHostPorts, type HolderState } from '#loadBalancer/hostNames/holder.ts'
 import { onLines, sendLine } from '#loadBalancer/hostNames/wire.ts'
@@ -66,6 +67,9 @@ async function start({ host, roots, program, environment }: Starter, before: rea
   await writePidFile(host.files, files.started, started)
 }
 
+/** In milliseconds. */
+const startIsOver = 5_000
+
 /** Is that process, until no cluster needs it; ends at once when there is one already. */
 export async function runHostPorts({ host, roots, clock, signal }: Surroundings): Promise<void> {
   const files = hostPortsFiles(roots)
@@ -75,6 +79,7 @@ export async function runHostPorts({ host, roots, clock, signal }: Surroundings)
   try {
     // One that was killed has left it.
     await host.files.remove(files.socket)
+    using _ = clock.after(startIsOver, releaseLeftovers)
     await holdHostPorts(files.socket, clock, signal)
   } finally {
     for (const file of [files.socket, files.started, files.log]) await host.files.remove(file)

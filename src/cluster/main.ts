@@ -1,61 +1,18 @@
-import { delimiter } from 'node:path'
-import { rootsFor } from './record.ts'
-import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
-import { systemClock } from '#lib/clock.ts'
-import { isAbort } from '#lib/async/abort.ts'
-import { systemHost } from '#lib/host/host.ts'
-import { systemRandom } from '#lib/random.ts'
+import type { Surroundings } from '#cluster/commands/command.ts'
+import { runProgram } from './program.ts'
 
-/**
- * Runs one command line and returns the exit code: 0 done, 1 it could not be done, 2 it was not understood. `self` is the
- * command line that runs this program, for the processes that it starts.
- */
-export async function main(args: readonly string[], self: readonly string[]): Promise<number> {
-  const interrupt = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort())
-  // Whoever read our output may have gone (`k8ts list | head -1`); the work goes on.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
-  process.env['PATH'] = withSystemFolders(process.env['PATH'])
-  const surroundings: Surroundings = {
-    host: systemHost(systemClock),
-    clock: systemClock,
-    random: systemRandom,
-    environment: process.env,
-    uid: process.getuid?.() ?? 0,
-    program: self,
-    roots: rootsFor(process.getuid?.() ?? 0, process.env),
-    signal: interrupt.signal,
-    print: (line) => void process.stdout.write(`${line}\n`),
-    progress: (line) => void process.stderr.write(`${line}\n`),
-  }
-  try {
-    return await run(args, surroundings)
-  } catch (error) {
-    if (interrupt.signal.aborted && isAbort(error)) {
-      surroundings.progress('k8ts: interrupted; "k8ts up" goes on from here, "k8ts down" takes away what there is')
-      return 130
-    }
-    surroundings.progress(`k8ts: ${(error as Error).message}`)
-    if (process.env['K8TS_TRACE'] !== undefined) surroundings.progress((error as Error).stack ?? '')
-    return error instanceof UsageError ? 2 : 1
-  }
+/** Runs one command line and returns the exit code. */
+export function main(args: readonly string[], self: readonly string[]): Promise<number> {
+  return runProgram(self, (surroundings) => run(args, surroundings))
 }
 
 async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const [verb, cluster, node] = args
-  // The process of a node starts without what only people need.
-  if (verb === 'run-node' && cluster !== undefined && node !== undefined && args.length === 3) {
-    const { runNodeProcess } = await import('./nodeProcess.ts')
-    await runNodeProcess(surroundings, cluster, node)
+  // It stays as long as a cluster does, and holds nothing of what only people need.
+  if (args.length === 1 && args[0] === 'hold-host-ports') {
+    const { runHostPorts } = await import('./hostPorts.ts')
+    await runHostPorts(surroundings)
     return 0
   }
   const { runCommand } = await import('./commandLine.ts')
   return await runCommand(args, surroundings)
-}
-
-/** After `su` the search path is still that of the user, who has no need for what administrators use. */
-function withSystemFolders(path: string | undefined): string {
-  const folders = (path ?? '').split(delimiter).filter((folder) => folder !== '')
-  const system = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
-  return [...folders, ...system.filter((folder) => !folders.includes(folder))].join(delimiter)
 }

@@ -8,7 +8,11 @@ import { ingressPart, partsOf } from './systemPods.ts'
 import { clusterPaths, readRecord } from './record.ts'
 import { runComponents } from '#lib/component.ts'
 import { stackOf } from '#lib/errorText.ts'
+import { releaseLeftovers } from '#lib/host/memory.ts'
 import { createLogger, stderrSink } from '#lib/log.ts'
+
+/** By then a cluster that nobody uses yet has come to rest, in milliseconds. */
+const startIsOver = 12_000
 
 /** Runs the process of one node until it is told to end: the control plane's parts where it has them, and the node's. */
 export async function runNodeProcess(surroundings: Surroundings, cluster: string, node: string): Promise<void> {
@@ -34,6 +38,7 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
       error: stackOf(reason),
     }),
   )
+  using _ = clock.after(startIsOver, releaseLeftovers)
   await runComponents(running, signal, (name, event) => {
     if (event === 'ready') assembly.ready.add(name)
     if (event === 'stopping') assembly.ready.delete(name)

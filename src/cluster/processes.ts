@@ -44,7 +44,11 @@ export async function ensureNodeProcess(
 
 /** What a node's process needs of our environment; the rest stays out of it. */
 export function processEnvironment(environment: Surroundings['environment']): Record<string, string> {
-  const kept: Record<string, string> = { PATH: programPath }
+  const kept: Record<string, string> = {
+    PATH: programPath,
+    // Each of a dozen threads would get an arena of its own otherwise, and keep what it freed there: 3 to 4 MB in all.
+    MALLOC_ARENA_MAX: '2',
+  }
   for (const name of ['HOME', 'XDG_RUNTIME_DIR', 'XDG_DATA_HOME', 'LANG', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']) {
     const value = environment[name]
     if (value !== undefined) kept[name] = value

@@ -85,7 +85,8 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
     }),
   )
 
-  const apply = async (): Promise<void> => {
+  /** Returns whether there is anything to answer for. */
+  const apply = async (): Promise<boolean> => {
     const plan = planAnnouncing({
       self,
       services: serviceCopies.byIndex(loadBalancers, 'all'),
@@ -98,6 +99,7 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
     peers.watch(plan.watched)
     const arrived = await neighbours.apply(plan.addresses, signal)
     if (arrived.length > 0) log.info('Answers for addresses of load balancers', { addresses: arrived })
+    return plan.addresses.size > 0
   }
 
   const stop = (): void => queue.close()
@@ -109,9 +111,9 @@ async function runAnnouncer(options: AnnouncerOptions, ready: () => void, signal
     queue.add('apply')
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       try {
-        await apply()
+        const answers = await apply()
         queue.forget(key)
-        queue.addAfter(key, verifyEvery)
+        if (answers) queue.addAfter(key, verifyEvery)
       } catch (error) {
         if (signal.aborted) break
         log.error('Cannot answer for addresses of load balancers', { error })

@@ -139,6 +139,9 @@ async function readLogEnd(host: Host, place: Place): Promise<string> {
 
 const retryDelays = [0, 100, 500, 2_000, 10_000]
 
+/** How often it is looked whether containerd is alive, in milliseconds: each look is a wake-up, also of a cluster at rest. */
+const lookEvery = 1_000
+
 /**
  * Keeps the place's containerd running until aborted, and leaves it running then: containers do not end with us. `ready` is
  * called after each time that it has become reachable; `report` hears of each death and failure.
@@ -155,7 +158,7 @@ export async function superviseContainerd(
       const running = await ensureContainerd(host, place, options, signal)
       const since = host.clock.now()
       options.ready()
-      while (host.processes.isAlive(running)) await host.clock.sleep(200, signal)
+      while (host.processes.isAlive(running)) await host.clock.sleep(lookEvery, signal)
       options.report(`containerd (process ${running.pid}) has ended`)
       // One that lasted for a while did not fail for the reason of the last one.
       if (host.clock.now() - since > 30_000) failures = 0
