@@ -79,7 +79,7 @@ export async function runHostPorts({ host, roots, clock, signal }: Surroundings)
   try {
     // One that was killed has left it.
     await host.files.remove(files.socket)
-    using _ = clock.after(startIsOver, releaseLeftovers)
+    using _ = clock.after(startIsOver, () => releaseLeftovers())
     await holdHostPorts(files.socket, clock, signal)
   } finally {
     for (const file of [files.socket, files.started, files.log]) await host.files.remove(file)

@@ -38,7 +38,7 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
       error: stackOf(reason),
     }),
   )
-  using _ = clock.after(startIsOver, releaseLeftovers)
+  using _ = clock.after(startIsOver, () => releaseLeftovers())
   await runComponents(running, signal, (name, event) => {
     if (event === 'ready') assembly.ready.add(name)
     if (event === 'stopping') assembly.ready.delete(name)

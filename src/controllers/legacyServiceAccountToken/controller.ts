@@ -14,7 +14,6 @@ import { planUnusedTokens } from './plan.ts'
 const everything = 'all'
 /** Until somebody says since when uses are noted. */
 const soonMs = 3_600_000
-const byNamespace = 'namespace'
 
 /** Marks tokens in Secrets that nobody has used for a year, and takes them away after another one; looks once a day. */
 export function legacyServiceAccountTokenCleaner(context: ControllerContext): Controller {
@@ -22,7 +21,6 @@ export function legacyServiceAccountTokenCleaner(context: ControllerContext): Co
   const tokens = informers.of(secrets, { fieldSelector: `type=${tokenType}` })
   const accounts = informers.of(serviceAccounts)
   const podCopies = informers.of(pods)
-  podCopies.addIndex(byNamespace, ({ metadata }) => [metadata.namespace ?? ''])
   return {
     name: 'legacy-serviceaccount-token-cleaner-controller',
     account: 'legacy-service-account-token-cleaner',
@@ -43,7 +41,7 @@ export function legacyServiceAccountTokenCleaner(context: ControllerContext): Co
         tracking,
         secrets: tokens.list(),
         account: (namespace, name) => accounts.get(`${namespace}/${name}`),
-        podsOf: (namespace) => podCopies.byIndex(byNamespace, namespace),
+        podsOf: (namespace) => podCopies.list({ namespace }),
       })
       if (typeof plan === 'string') throw new Error(`Cannot find tokens that nobody uses: ${plan}`)
       for (const action of plan) {
