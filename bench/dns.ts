@@ -53,7 +53,7 @@ export async function run(): Promise<Measurement[]> {
   const known = await measure('serve', 'known')
   const mixed = await measure('serve', 'case')
   const fresh = await measure('serve', 'new')
-  const { p50, p99 } = await measureProgramming()
+  const { whole, written, answered } = await measureProgramming()
   const besideBare = { name: 'bare socket', value: bare.perSecond }
   return [
     { name: 'a bare socket that echoes', value: bare.perSecond, unit: 'answers/s of a core' },
@@ -80,8 +80,15 @@ export async function run(): Promise<Measurement[]> {
       unit: 'MB',
       goal: { atMost: 120 },
     },
-    { name: 'a changed service has its answer, median', value: p50, unit: 'ms' },
-    { name: 'a changed service has its answer, 99 of 100', value: p99, unit: 'ms', goal: { atMost: 50 } },
+    { name: 'a changed service has its answer, median', value: quantile(whole, 0.5), unit: 'ms' },
+    {
+      name: 'a changed service has its answer, 99 of 100',
+      value: quantile(whole, 0.99),
+      unit: 'ms',
+      goal: { atMost: 50 },
+    },
+    { name: '... until the server says that it is written, 99 of 100', value: quantile(written, 0.99), unit: 'ms' },
+    { name: '... from then on, 99 of 100', value: quantile(answered, 0.99), unit: 'ms' },
   ]
 }
 
@@ -294,8 +301,11 @@ function questionsOf(questions: Questions): readonly Buffer[] {
   }
 }
 
-/** Changes services at an API server and asks until the answer is the other one; milliseconds. */
-async function measureProgramming(): Promise<{ readonly p50: number; readonly p99: number }> {
+/** The first changes are not counted: code is compiled in them. */
+const warmUp = 20
+
+/** Changes services at an API server and asks until the answer is the other one; milliseconds, and those of both parts. */
+async function measureProgramming() {
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-bench-'))
   await using server = await startServer(folder)
   const { port: apiPort, ...tls } = server.address
@@ -303,17 +313,23 @@ async function measureProgramming(): Promise<{ readonly p50: number; readonly p9
   const client = clientOver(transport)
   const child = await startRole('follow', JSON.stringify(server.address))
   try {
-    const times: number[] = []
-    for (let index = 0; index < 200; index++) {
+    const times: { readonly written: number; readonly whole: number }[] = []
+    for (let index = 0; index < warmUp + 200; index++) {
       const draft = { metadata: { name: `late-${index}`, namespace: 'default' }, spec: { ports: [{ port: 80 }] } }
       const began = performance.now()
       const made: Service = await client.create(services, draft)
+      const written = performance.now() - began
       const isThere = async (): Promise<boolean> =>
         ((await ask(`${made.metadata.name}.default.svc.cluster.local`))[3]! & 0xf) === 0
       while (!(await isThere())) await systemClock.sleep(1)
-      times.push(performance.now() - began)
+      times.push({ written, whole: performance.now() - began })
     }
-    return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) }
+    const counted = times.slice(warmUp)
+    return {
+      whole: counted.map((time) => time.whole),
+      written: counted.map((time) => time.written),
+      answered: counted.map((time) => time.whole - time.written),
+    }
   } finally {
     const ended = once(child, 'exit')
     child.kill()

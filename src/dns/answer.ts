@@ -225,8 +225,14 @@ function negative(
   return { do: 'reply', reply: { code, authoritative: true, answers, authority: [startOfAuthority(zone, apex)] } }
 }
 
-/** The serial does not move: nobody copies this zone. */
-const startOfAuthority = (zone: Zone, apex = zone.domain): DnsRecord => {
+const authorities = new WeakMap<Zone, Map<string, DnsRecord>>()
+
+/** The same each time. The serial does not move: nobody copies this zone. */
+function startOfAuthority(zone: Zone, apex = zone.domain): DnsRecord {
+  let known = authorities.get(zone)
+  if (known === undefined) authorities.set(zone, (known = new Map()))
+  let record = known.get(apex)
+  if (record !== undefined) return record
   const data = {
     mname: `ns.dns.${zone.domain}`,
     rname: `hostmaster.${zone.domain}`,
@@ -236,7 +242,8 @@ const startOfAuthority = (zone: Zone, apex = zone.domain): DnsRecord => {
     expire: 86_400,
     minimum: zone.ttl,
   }
-  return newRecord(apex, 'SOA', data, zone)
+  known.set(apex, (record = newRecord(apex, 'SOA', data, zone)))
+  return record
 }
 
 const newRecord = (name: string, type: string, data: unknown, { ttl }: Zone): DnsRecord => ({ name, type, ttl, data })

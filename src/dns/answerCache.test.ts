@@ -32,6 +32,16 @@ describe('AnswerCache', () => {
     }
     assert.equal(cache.size, 1)
   })
+  it('knows what was asked for lately, and takes few others for it', () => {
+    const cache = new AnswerCache<undefined>()
+    const names = (kind: string, count: number) => Array.from({ length: count }, (_, at) => `${kind}-${at}.default.svc`)
+    const first = names('first', 1_000)
+    assert.ok(first.filter((name) => cache.wasAsked(name)).length < 50)
+    assert.ok(first.every((name) => cache.wasAsked(name)))
+    // However many come, they do not make all others look known.
+    const known = names('other', 100_000).filter((name) => cache.wasAsked(name)).length
+    assert.ok(known < 20_000, `${known} of 100000`)
+  })
   it('forgets the oldest of too many, and nothing that was kept anew', () => {
     const cache = new AnswerCache<undefined>()
     const keep = (key: string): void => cache.keep(key, reply, 1, new Set([space]), undefined)

@@ -23,7 +23,13 @@ export interface KeptAnswer<Note> {
   readonly place: number
 }
 
+/** Places for keys that were asked for; as many are noted as an eighth of them before it begins anew. */
+const askedPlaces = 1 << 17
+
 export class AnswerCache<Note> {
+  readonly #asked = new Uint8Array(askedPlaces / 8)
+  #askedCount = 0
+
   readonly #kept = new Map<string, KeptAnswer<Note>>()
   /** Keys in the order in which they came, round and round: to ask a map for its oldest key takes long after many deletions. */
   readonly #places: (string | undefined)[] = []
@@ -36,6 +42,25 @@ export class AnswerCache<Note> {
 
   find(key: string): KeptAnswer<Note> | undefined {
     return this.#kept.get(key)
+  }
+
+  /**
+   * Whether a key was asked for lately; from now on it was. Names that there are not come by search lists, most of them once: to
+   * keep their replies would cost more than to make them, and cost others their places. Some that were not asked are taken for
+   * such that were.
+   */
+  wasAsked(key: string): boolean {
+    let hash = 0x811c9dc5
+    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+    const place = (hash ^ (hash >>> 15)) & (askedPlaces - 1)
+    const bit = 1 << (place & 7)
+    if ((this.#asked[place >> 3]! & bit) !== 0) return true
+    if (++this.#askedCount > askedPlaces / 8) {
+      this.#asked.fill(0)
+      this.#askedCount = 1
+    }
+    this.#asked[place >> 3]! |= bit
+    return false
   }
 
   /** Keeps a reply; `variants` is how many ways there are to begin it. */

@@ -155,6 +155,18 @@ describe('encodeReply', () => {
     // A pointer, the fixed part and an address.
     assert.equal(size(3) - size(2), 2 + 10 + 4)
   })
+  it('points to labels of the question, and into none of them', () => {
+    const header = Buffer.from('000701000001000000000000', 'hex')
+    const label = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)])
+    const end = Buffer.from([0, 0, 1, 0, 1])
+    const ownerOf = (labels: readonly string[]): number => {
+      const query = read(Buffer.concat([header, ...labels.map(label), end]))
+      const bytes = encodeReply(query, { code: 'NOERROR', answers: [a('b.c', 1)] }, 512)
+      assert.equal(decode(bytes).answers[0]!.name, 'b.c')
+      return bytes.length - 12 - query.questionBytes.length - 14
+    }
+    assert.deepEqual([ownerOf(['a', 'b', 'c']), ownerOf(['a.b', 'c'])], [2, 5])
+  })
   it('cuts what does not fit and says so', () => {
     const answers = Array.from({ length: 100 }, (_, i) => a('web.default.svc.cluster.local', i))
     const bytes = encodeReply(read(ask(edns())), { code: 'NOERROR', answers, additional: [a('x', 1)] }, 512)

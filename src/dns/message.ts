@@ -173,23 +173,20 @@ export interface Reply {
  */
 export function encodeReply(query: Query, reply: Reply, size: number): Buffer {
   const code = resultCodes[reply.code]
-  const options = query.edns === undefined ? [] : [encodeOptions(query.edns.dnssecOk, code >> 4)]
-  const room = size - options.reduce((sum, part) => sum + part.length, 0)
-  const names = new Map<string, number>()
-  rememberName(names, query.labels.join('.'), headerSize)
-  const parts: Buffer[] = [query.questionBytes]
+  const options = query.edns === undefined ? undefined : encodeOptions(query.edns.dnssecOk, code >> 4)
+  const room = Math.min(size, largestMessage) - (options?.length ?? 0)
+  const names = namesOf(query.labels)
+  query.questionBytes.copy(scratch, headerSize)
   let length = headerSize + query.questionBytes.length
   const write = (records: readonly DnsRecord[] = []): { count: number; isWhole: boolean } => {
     for (const [index, each] of records.entries()) {
-      const bytes = encodeRecord(each, length, names)
-      if (length + bytes.length > room) return { count: index, isWhole: false }
-      rememberName(names, each.name, length)
-      parts.push(bytes)
-      length += bytes.length
+      const end = writeRecord(each, length, names)
+      if (end > room) return { count: index, isWhole: false }
+      names.remember(each.name, length)
+      length = end
     }
     return { count: records.length, isWhole: true }
   }
-  const nothing = { count: 0, isWhole: false }
   const answers = write(reply.answers)
   const authority = answers.isWhole ? write(reply.authority) : nothing
   const additional = authority.isWhole ? write(reply.additional) : nothing
@@ -200,19 +197,31 @@ export function encodeReply(query: Query, reply: Reply, size: number): Buffer {
     (query.recursionDesired ? 0x0100 : 0) |
     0x0080 |
     (query.checkingDisabled ? 0x0010 : 0)
-  const header = encodeHeader(query.id, flags, reply.code)
-  header.writeUInt16BE(1, 4)
-  header.writeUInt16BE(answers.count, 6)
-  header.writeUInt16BE(authority.count, 8)
-  header.writeUInt16BE(additional.count + options.length, 10)
-  return Buffer.concat([header, ...parts, ...options])
+  writeHeader(scratch, query.id, flags, reply.code)
+  scratch.writeUInt16BE(1, 4)
+  scratch.writeUInt16BE(answers.count, 6)
+  scratch.writeUInt16BE(authority.count, 8)
+  scratch.writeUInt16BE(additional.count + (options === undefined ? 0 : 1), 10)
+  if (options !== undefined) length += options.copy(scratch, length)
+  const bytes = Buffer.allocUnsafe(length)
+  scratch.copy(bytes, 0, 0, length)
+  return bytes
 }
+
+const largestMessage = 65_535
+/** Replies are written here, one at a time, and then copied: the last record may reach over the end of the message. */
+const scratch = Buffer.alloc(3 * largestMessage)
+const nothing = { count: 0, isWhole: false }
 
 function encodeHeader(id: number, flags: number, code: ResultCode): Buffer {
   const header = Buffer.alloc(headerSize)
-  header.writeUInt16BE(id, 0)
-  header.writeUInt16BE(0x8000 | flags | (resultCodes[code] & 0xf), 2)
+  writeHeader(header, id, flags, code)
   return header
+}
+
+function writeHeader(bytes: Buffer, id: number, flags: number, code: ResultCode): void {
+  bytes.writeUInt16BE(id, 0)
+  bytes.writeUInt16BE(0x8000 | flags | (resultCodes[code] & 0xf), 2)
 }
 
 export function encodeOptions(dnssecOk: boolean, codeHigh: number): Buffer {
@@ -224,40 +233,76 @@ export function encodeOptions(dnssecOk: boolean, codeHigh: number): Buffer {
   return bytes
 }
 
-/** Only the owner's name is compressed: old clients read compressed names in the data of some types and not of others. */
-function encodeRecord({ name, type, ttl, data }: DnsRecord, at: number, names: ReadonlyMap<string, number>): Buffer {
+/**
+ * Writes a record and says where it ends. Only the owner's name is compressed: old clients read compressed names in the data of
+ * some types and not of others.
+ */
+function writeRecord({ name, type, ttl, data }: DnsRecord, at: number, names: WrittenNames): number {
   const number = toType(type)
   if (number === 0) throw new TypeError(`Cannot write a DNS record of type "${type}"`)
-  const fixed = Buffer.alloc(8)
-  fixed.writeUInt16BE(number, 0)
-  fixed.writeUInt16BE(1, 2)
-  fixed.writeUInt32BE(ttl, 4)
-  return Buffer.concat([encodeName(name, at, names), fixed, record(type).encode(data)])
+  const end = writeName(name, at, names)
+  scratch.writeUInt16BE(number, end)
+  scratch.writeUInt16BE(1, end + 2)
+  scratch.writeUInt32BE(ttl, end + 4)
+  return end + 8 + encodeData(type, data).copy(scratch, end + 8)
 }
 
-function encodeName(name: string, at: number, names: ReadonlyMap<string, number>): Buffer {
-  const parts: Buffer[] = []
+const knownData = new WeakMap<object, Buffer>()
+
+/** The start of authority is encoded once: the same one says every time that there is no such name. */
+function encodeData(type: string, data: unknown): Buffer {
+  if (type !== 'SOA' || typeof data !== 'object' || data === null) return record(type).encode(data)
+  let bytes = knownData.get(data)
+  if (bytes === undefined) knownData.set(data, (bytes = record(type).encode(data)))
+  return bytes
+}
+
+function writeName(name: string, from: number, names: WrittenNames): number {
+  let at = from
   for (let rest = name; rest !== '';) {
-    const known = names.get(rest)
-    if (known !== undefined && known < at)
-      return Buffer.concat([...parts, Buffer.from([0xc0 | (known >> 8), known & 0xff])])
+    const known = names.find(rest)
+    if (known !== undefined) return scratch.writeUInt16BE(0xc000 | known, at)
     const dot = rest.indexOf('.')
-    const label = Buffer.from(dot < 0 ? rest : rest.slice(0, dot), 'latin1')
-    if (label.length === 0 || label.length > 63) throw new TypeError(`Cannot write the DNS name "${name}"`)
-    parts.push(Buffer.from([label.length]), label)
+    const length = dot < 0 ? rest.length : dot
+    if (length === 0 || length > 63) throw new TypeError(`Cannot write the DNS name "${name}"`)
+    scratch[at] = length
+    scratch.write(rest, at + 1, length, 'latin1')
+    at += 1 + length
     rest = dot < 0 ? '' : rest.slice(dot + 1)
   }
-  return Buffer.concat([...parts, Buffer.from([0])])
+  scratch[at] = 0
+  return at + 1
 }
 
-/** Notes where a name and all its ends stand in the message; pointers reach 16 KiB far. */
-function rememberName(names: Map<string, number>, name: string, at: number): void {
-  let offset = at
-  for (let rest = name; rest !== '' && !names.has(rest) && offset < 0x4000;) {
-    names.set(rest, offset)
-    const dot = rest.indexOf('.')
-    if (dot < 0) return
-    offset += dot + 1
-    rest = rest.slice(dot + 1)
+/** Names that stand in the message already, whole or as the end of others; pointers reach 16 KiB far. */
+interface WrittenNames {
+  find(name: string): number | undefined
+  /** Notes that a name was written from a place on. */
+  remember(name: string, at: number): void
+}
+
+/** At first the name that is asked for. Most replies are about it and its ends alone: others are noted only when they come. */
+function namesOf(labels: readonly string[]): WrittenNames {
+  // A dot within a label looks like the end of one.
+  const asked = labels.some((label) => label.includes('.')) ? '' : labels.join('.')
+  let others: Map<string, number> | undefined
+  const inQuestion = (name: string): number | undefined => {
+    const start = asked.length - name.length
+    return asked.endsWith(name) && (start === 0 || asked[start - 1] === '.') ? headerSize + start : undefined
+  }
+  return {
+    find: (name) => inQuestion(name) ?? others?.get(name),
+    remember(name, at) {
+      let offset = at
+      for (let rest = name; rest !== '' && inQuestion(rest) === undefined && offset < 0x4000;) {
+        others ??= new Map()
+        if (others.has(rest)) return
+        others.set(rest, offset)
+        const dot = rest.indexOf('.')
+        if (dot < 0) return
+        offset += dot + 1
+        rest = rest.slice(dot + 1)
+      }
+    },
   }
 }

@@ -74,8 +74,10 @@ export function responder(options: ResponderOptions): Responder {
       const variants = Buffer.isBuffer(outcome.reply) ? 1 : (outcome.reply.answers?.length ?? 1)
       const key = keyOf(message)
       const known = answers.find(key)
-      if (known === undefined) answers.keep(key, reply, variants, seen, series)
-      else known.replies[known.next % known.replies.length] = reply
+      if (known === undefined) {
+        const isWorthIt = !isMissing(outcome.reply) || answers.wasAsked(key)
+        if (isWorthIt) answers.keep(key, reply, variants, seen, series)
+      } else known.replies[known.next % known.replies.length] = reply
     }
     series.replied(message.length, reply.length, now() - began)
     return reply
@@ -142,6 +144,8 @@ export function responder(options: ResponderOptions): Responder {
 
   return { respond, look: (source) => void sources?.add(source) }
 }
+
+const isMissing = (reply: Outcome['reply']): boolean => !Buffer.isBuffer(reply) && reply.code === 'NXDOMAIN'
 
 /** Everything but the number, which is the client's, and the case of the name. */
 function keyOf(message: Buffer): string {
