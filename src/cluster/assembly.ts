@@ -46,6 +46,7 @@ import { messageOf, stackOf } from '#lib/errorText.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Logger } from '#lib/log.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 import type { Random } from '#lib/random.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import type { MakeController } from '#controllers/context.ts'
@@ -118,6 +119,8 @@ export interface Assembly {
   readonly causes: Causes
   /** Between the kubelet of this process and its network policies. */
   readonly podAdmission: PodAdmission
+  /** What the node's network counts: served by the proxy of this process. */
+  readonly networkMetrics: MetricRegistry
   /** What the cluster's KubeSchedulerConfiguration says; read where the control plane runs. */
   readonly schedulerFile: SchedulerFile | undefined
   /** The names of the components of this process that are ready; whoever runs them says so here. */
@@ -214,6 +217,7 @@ export async function assembleNode(
     events,
     causes,
     podAdmission: new PodAdmission(),
+    networkMetrics: new MetricRegistry(),
     schedulerFile: controlPlane === undefined ? undefined : await schedulerFileOf(host, record.config),
     controllers,
     ready,

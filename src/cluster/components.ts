@@ -11,7 +11,7 @@ import { superviseContainerd } from '#cluster/place/containerd.ts'
 import { ingressPart, partsOf, systemPodsComponent, type SystemPart } from './systemPods.ts'
 import { servingComponent } from './serving.ts'
 import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
-import { ingressControllerUser } from './certificates.ts'
+import { ingressControllerUser, proxyUser } from './certificates.ts'
 import { dataPlanes } from '#ingress/dataPlanes.ts'
 import { ingressComponent } from '#ingress/ingress.ts'
 import { controllerComponent } from '#client/controller.ts'
@@ -290,13 +290,14 @@ function simulatedVolumesPart({ clientOf, informers, events, clock, record, path
   })
 }
 
-function serviceProxy({ host, nodeName, informers, record, logOf }: Assembly): Component {
+function serviceProxy({ host, nodeName, informers, record, networkMetrics, logOf }: Assembly): Component {
   return proxyComponent({
     host,
     nodeName,
     informers,
     clusterPodRanges: rangesOf(record.config.podRange),
     serviceRanges: rangesOf(record.config.serviceRange),
+    metrics: networkMetrics,
     log: logOf('proxy').log,
     needs: ['informers'],
   })
@@ -332,12 +333,15 @@ function announcer({ host, place, nodeName, node, informers, clock, record, logO
   })
 }
 
-function networkPolicies({ host, nodeName, informers, podAdmission, logOf }: Assembly): Component {
+function networkPolicies(assembly: Assembly): Component {
+  const { host, nodeName, informers, podAdmission, clientOf, random, controlPlane, networkMetrics, logOf } = assembly
   return networkPolicyComponent({
     host,
     nodeName,
     informers,
     admission: podAdmission,
+    status: { client: clientOf(proxyUser), random, removesGone: controlPlane !== undefined },
+    metrics: networkMetrics,
     log: logOf('network-policy').log,
     needs: ['informers'],
   })

@@ -44,6 +44,12 @@ const ownRoles: readonly OwnRole[] = [
         'adminnetworkpolicies baselineadminnetworkpolicies clusternetworkpolicies',
         'list watch',
       ),
+      // Each node says there what became of them on it.
+      on(
+        'policy.networking.k8s.io',
+        'adminnetworkpolicies/status baselineadminnetworkpolicies/status clusternetworkpolicies/status',
+        'patch',
+      ),
       on('apiextensions.k8s.io', 'customresourcedefinitions', 'list watch'),
     ],
     subjects: [user(proxyUser)],

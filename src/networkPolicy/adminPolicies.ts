@@ -3,6 +3,7 @@
  * CustomResourceDefinitions. AdminNetworkPolicy and BaselineAdminNetworkPolicy are v1alpha1; ClusterNetworkPolicy, which is both
  * in one, is v1alpha2.
  */
+import type { Condition } from '#api/meta/v1/condition.ts'
 import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import type { ObjectMeta, TypeMeta } from '#api/meta/v1/objectMeta.ts'
 import { resource } from '#api/resource.ts'
@@ -64,6 +65,7 @@ export interface AdminPolicy extends TypeMeta {
     readonly ingress?: readonly AdminRule[]
     readonly egress?: readonly AdminRule[]
   }
+  status?: { readonly conditions?: readonly Condition[] }
 }
 
 const group = 'policy.networking.k8s.io'
@@ -94,6 +96,26 @@ export function readAdminPolicy({ metadata, spec }: AdminPolicy, of: string): Po
   }
 }
 
+/** What of a policy is not understood, rule by rule, and what becomes of it; nothing is wrong with most. */
+export function findProblems({ spec }: AdminPolicy): readonly string[] {
+  const { subject = {}, ingress = [], egress = [] } = spec
+  if (readPods(subject) === undefined)
+    return ['its subject is no selection of namespaces or pods, so it is about nobody']
+  const of = (direction: string, rules: readonly AdminRule[], peersOf: (rule: AdminRule) => readonly AdminPeer[]) =>
+    rules.flatMap((rule, index) =>
+      peersOf(rule).flatMap((peer) => {
+        if (readPeers(peer) !== undefined) return []
+        const members = Object.keys(peer).join(', ') || 'nothing'
+        const becomes = readAction(rule) === 'allow' ? 'allows nobody' : 'denies everybody'
+        return [`${direction}[${index}] ${becomes} by the peer with ${members}`]
+      }),
+    )
+  return [...of('ingress', ingress, ({ from = [] }) => from), ...of('egress', egress, ({ to = [] }) => to)]
+}
+
+const readAction = ({ action }: AdminRule): Rule['action'] =>
+  action === 'Deny' ? 'deny' : action === 'Pass' ? 'pass' : 'allow'
+
 function readPods({ namespaces, pods }: Pick<AdminPeer, 'namespaces' | 'pods'>): PodPeer | undefined {
   if (namespaces !== undefined) return { kind: 'pods', namespaces: { selector: namespaces }, pods: {} }
   if (pods === undefined) return undefined
@@ -103,7 +125,7 @@ function readPods({ namespaces, pods }: Pick<AdminPeer, 'namespaces' | 'pods'>):
 
 /** A peer of a kind that is not known fails closed: it is nobody to allow, and everybody to deny or pass. */
 function readRule(rule: AdminRule, peers: readonly AdminPeer[] = [], index: number): Rule {
-  const action = rule.action === 'Deny' ? 'deny' : rule.action === 'Pass' ? 'pass' : 'allow'
+  const action = readAction(rule)
   const read = peers.map(readPeers)
   const isUnknown = read.includes(undefined)
   const named = { index, ...(rule.name === undefined ? {} : { name: rule.name }) }

@@ -1,6 +1,7 @@
 /** Copies of admin policies: of kinds that come and go with their definitions. */
 import { customResourceDefinitions } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import type { CustomResourceDefinition } from '#api/apiextensions/v1/customResourceDefinition.ts'
+import type { Resource } from '#api/resource.ts'
 import type { Change, Informer } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
 
@@ -42,8 +43,10 @@ export function followAdminPolicies(
     return { informer, subscription }
   })
   return {
-    list: (): (readonly [AdminPolicy, string])[] =>
-      [...followed].flatMap(([kind, { informer }]) => informer.list().map((policy) => [policy, kind] as const)),
+    list: (): (readonly [AdminPolicy, Resource<AdminPolicy>])[] =>
+      [...followed.values()].flatMap(({ informer }) =>
+        informer.list().map((policy) => [policy, informer.resource] as const),
+      ),
     /** A definition that is there at the start counts from the start. */
     async synced(stop: AbortSignal): Promise<void> {
       await Promise.all(definitions.map(({ informer }) => informer.synced(stop)))

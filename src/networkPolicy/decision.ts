@@ -137,11 +137,18 @@ export interface Verdicts {
   readonly otherwise: boolean
   /** Disjoint, by transport and number; the opposite of `otherwise` holds for them. */
   readonly exceptions: readonly Range[]
+  /** The policies by which some of it is dropped: with a rule of theirs, or because they isolate the pod and nothing allows it. */
+  readonly deniers: ReadonlySet<Policy>
 }
 
 /** All decisions about one peer at once. One walk over the ends of all ranges: a rule may have tens of thousands. */
 export function verdictsOf(judgement: Judgement): Verdicts {
-  const otherwise = decide(judgement, undefined).allowed
+  const deniers = new Set<Policy>()
+  const isAllowed = ({ allowed, rule, isolating = [] }: Decision): boolean => {
+    if (!allowed) for (const policy of rule === undefined ? isolating : [rule.policy]) deniers.add(policy)
+    return allowed
+  }
+  const otherwise = isAllowed(decide(judgement, undefined))
   const rules = [...judgement.admin, ...judgement.allowing, ...judgement.baseline]
   const exceptions: Range[] = []
   for (const transport of transports) {
@@ -164,12 +171,12 @@ export function verdictsOf(judgement: Judgement): Verdicts {
     const places = [...changes.keys()].filter((port) => port <= 65_535).toSorted((a, b) => a - b)
     for (const [at, from] of places.entries()) {
       for (const [rule, by] of changes.get(from)!) open.set(rule, (open.get(rule) ?? 0) + by)
-      if (decideBy(judgement, isMeant).allowed === otherwise) continue
+      if (isAllowed(decideBy(judgement, isMeant)) === otherwise) continue
       const to = (places[at + 1] ?? 65_536) - 1
       const last = exceptions.at(-1)
       if (last?.transport === transport && last.to === from - 1) exceptions.splice(-1, 1, { ...last, to })
       else exceptions.push({ transport, from, to })
     }
   }
-  return { otherwise, exceptions }
+  return { otherwise, exceptions, deniers }
 }

@@ -3,6 +3,7 @@ import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { networkPolicies } from '#api/networking/v1/networkPolicy.ts'
 import type { KubeObject } from '#api/resource.ts'
+import type { Client } from '#client/client.ts'
 import { keyOf } from '#client/index.ts'
 import type { Change, Informer } from '#client/informer.ts'
 import type { Informers } from '#client/informers.ts'
@@ -12,11 +13,14 @@ import type { Component } from '#lib/component.ts'
 import type { Host } from '#lib/host/host.ts'
 import { NftTables } from '#lib/host/nftTable.ts'
 import type { Logger } from '#lib/log.ts'
+import type { MetricRegistry } from '#lib/metrics.ts'
+import type { Random } from '#lib/random.ts'
 
 import { readAdminPolicy } from './adminPolicies.ts'
 import type { AdminPolicy } from './adminPolicies.ts'
 import { followAdminPolicies } from './adminPolicyCopies.ts'
 import type { PodAdmission } from './admission.ts'
+import { dropCounts } from './drops.ts'
 import { readNamespaces, readNode } from './facts.ts'
 import type { NodeFacts, PodChange } from './facts.ts'
 import { PolicyPlanner } from './plan.ts'
@@ -25,6 +29,7 @@ import { asksForPods, followPods } from './pods.ts'
 import { readNetworkPolicy } from './policy.ts'
 import type { Policy } from './policy.ts'
 import { policyTables } from './ruleset.ts'
+import { statusWriter } from './statusWriter.ts'
 
 export interface NetworkPolicyOptions {
   readonly nodeName: string
@@ -34,6 +39,15 @@ export interface NetworkPolicyOptions {
   readonly namespaceFile?: string
   /** Where the kubelet of this node brings its new pods. */
   readonly admission?: PodAdmission
+  /** How the node says in the status of admin policies what became of them here; not at all when absent. */
+  readonly status?: {
+    readonly client: Client
+    readonly random: Random
+    /** Whether it also removes there what nodes said that are no more: one does for all. */
+    readonly removesGone: boolean
+  }
+  /** Where drops are counted; nowhere when absent. */
+  readonly metrics?: MetricRegistry
   readonly log: Logger
   readonly needs?: readonly string[]
 }
@@ -106,23 +120,46 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
   const adminPolicies = subscriptions.use(
     followAdminPolicies(informers, signal, (change) => {
       if (change === undefined || known.differs(change, ({ spec }) => spec)) changed()
+      else status?.look()
     }),
   )
+  const status =
+    options.status === undefined
+      ? undefined
+      : statusWriter({
+          ...options.status,
+          nodeName,
+          clock,
+          log,
+          list: adminPolicies.list,
+          nodes: () => new Set(nodeInformer.list().map(({ metadata }) => metadata.name ?? '')),
+        })
 
   const readFacts = () => {
     const arrivals = admission?.arrivals(({ metadata }) => copies.own.get(keyOf(metadata)))
     const own = [...copies.listOwn(), ...(arrivals?.facts ?? [])]
     const policies = [
       ...policyInformer.list().map(known.policy),
-      ...adminPolicies.list().flatMap(([policy, kind]) => known.adminPolicy(policy, kind) ?? []),
+      ...adminPolicies.list().flatMap(([policy, { kind }]) => known.adminPolicy(policy, kind) ?? []),
     ]
     return { arrivals, own, policies, namespaces: readNamespaces(namespaceInformer.list()) }
   }
 
   const planner = new PolicyPlanner(nodeName)
+  const drops = options.metrics === undefined ? undefined : dropCounts(options.metrics)
   const nft = host.nft(namespaceFile)
   await using _helper = nft.stayReady?.()
   const tables = new NftTables(nft)
+  /** The admin policies of the last whole plan. */
+  let planned: readonly AdminPolicy[] = []
+  const tellStatus = (isApplied: boolean): void =>
+    status?.tell(
+      new Map(
+        planned.map(
+          ({ metadata }) => [metadata.uid ?? '', { generation: metadata.generation ?? 0, isApplied }] as const,
+        ),
+      ),
+    )
   const planAll = async (): Promise<{ readonly plan: Plan; applied?(): void }> => {
     let facts = readFacts()
     if (asksForPods(facts.own, facts)) {
@@ -131,6 +168,7 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
     } else copies.forgo()
     isWhole = false
     moved.length = 0
+    planned = adminPolicies.list().map(([policy]) => policy)
     const { arrivals, own, policies, namespaces: labels } = facts
     const plan = planner.plan({
       pods: [...own, ...copies.listElsewhere()],
@@ -149,9 +187,11 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
       if (result.kind !== 'nothing') log.debug('Applied network policies', { ...result })
     } catch (error) {
       isWhole = true
+      if (!signal.aborted) tellStatus(false)
       throw error
     }
     applied?.()
+    if (change === undefined) tellStatus(true)
     readyAt = clock.now() + Math.min(Math.max(clock.now() - started, gatherMs.least), gatherMs.most)
   }
   /** Beside the queue: reading large tables takes a while, in which changes are not to wait. */
@@ -160,7 +200,9 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
       await clock.sleep(pause, signal).catch(() => {})
       const started = clock.now()
       try {
-        const problem = await tables.verify(signal)
+        const problem = await tables.verify(signal, ({ family }, { counts }) =>
+          drops?.note(family, counts.get('denials') ?? new Map(), (number) => planner.deniersOf(number)),
+        )
         if (problem !== undefined) {
           log.warn('The rules of network policies were changed by others and are replaced', { problem })
           queue.add('apply')
@@ -180,6 +222,7 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
       adminPolicies.synced(signal),
     ])
     queue.add('apply')
+    const saying = status?.run(signal)
     let verifying: Promise<void> | undefined
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       try {
@@ -196,7 +239,7 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
       }
       queue.done(key)
     }
-    await verifying
+    await Promise.all([verifying, saying])
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {

@@ -76,7 +76,32 @@ test('what is usual is said once, and what differs from it for each who differs'
     ports: { '2 . tcp . 80': 'return' },
     port_ranges: { '2 . tcp . 90-99': 'return' },
     verdicts: { 1: 'goto denied', 2: 'goto denied', 3: 'return' },
+    denials: { 1: '', 2: '' },
   })
+})
+
+test('what is treated alike by other policies is counted by itself', () => {
+  const planner = new PolicyPlanner('n1')
+  const closed = (namespace: string, name: string) =>
+    readNetworkPolicy({ metadata: { namespace, name }, spec: { podSelector: {} } } as never)
+  const deny = {
+    kind: 'AdminNetworkPolicy',
+    tier: 'admin',
+    priority: 1,
+    name: 'no-web',
+    subject: { kind: 'pods', namespaces: { name: 'y' }, pods: {} },
+    ingress: [{ index: 0, action: 'deny', peers: 'everybody', ports: [{ transport: 'tcp', from: 80, to: 80 }] }],
+  } as const
+  const pods = [pod('x/a', 2), pod('y/b', 3)].map(factsOf)
+  const plan = planner.plan(facts(pods, closed('x', 'p'), closed('x', 'q'), deny))
+  const counted = (address: string): readonly string[] => {
+    const number = plan[4].get('ingress_pairs')!.get(`${address} . 0`)!
+    assert.ok(plan[4].get('denials')!.has(number))
+    return planner.deniersOf(Number(number))
+  }
+  assert.deepEqual(counted('10.244.1.2'), ['NetworkPolicy x/p', 'NetworkPolicy x/q'])
+  assert.deepEqual(counted('10.244.1.3'), ['AdminNetworkPolicy no-web'])
+  assert.deepEqual(planner.deniersOf(99), [])
 })
 
 test('numbers stay when pods and policies come and go', () => {

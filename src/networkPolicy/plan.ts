@@ -10,6 +10,7 @@
  *     ingress_pairs   10.244.1.4 . 2147483653      12             what may come from it to our pod 10.244.1.4: verdicts 12
  *     ports           12 . tcp . 80                return         ... which are: port 80 of TCP may pass,
  *     verdicts        12                           goto denied    and nothing else
+ *     denials         12                                          ... counted, for the policies that deny it
  *
  * Numbers of pods have the highest bit. That bit alone is any pod, 0 anybody else: a pair that is not listed is treated as the
  * pair of its pod with them, so that only what differs from the usual is listed.
@@ -23,7 +24,7 @@ import { formatInterval } from './intervals.ts'
 import type { Family } from './intervals.ts'
 import { Numbers } from './numbers.ts'
 import type { Peer, Policy } from './policy.ts'
-import { indexByPeer, questionOf, treat } from './treatment.ts'
+import { indexByPeer, questionOf, readVerdicts, treat } from './treatment.ts'
 import type { Treatment } from './treatment.ts'
 
 /** The sets and maps with the types of their keys and values; ADDRESS is that of the family. */
@@ -39,6 +40,7 @@ export const setTypes = {
   ports: 'type mark . inet_proto . inet_service : verdict;',
   port_ranges: 'type mark . inet_proto . inet_service : verdict; flags interval;',
   verdicts: 'type mark : verdict;',
+  denials: 'type mark; counter;',
 } as const
 
 export type SetName = keyof typeof setTypes
@@ -88,6 +90,8 @@ export class PolicyPlanner {
   readonly #verdictNumbers = new Numbers()
   /** By group. */
   #treatments = new Map<string, Treatment>()
+  /** By the number of verdicts. */
+  #deniers: ReadonlyMap<number, readonly string[]> = new Map()
   #before: Before | undefined
   #latest: Latest | undefined
 
@@ -133,6 +137,11 @@ export class PolicyPlanner {
     const nodeAddresses = new Set(asked.nodes ? [...facts.nodes].flatMap(addressTexts) : [])
     this.#latest = { plan, holders: claims, changed: 0, asked: { identities, differing, nodeAddresses } }
     return plan
+  }
+
+  /** The policies, as `NetworkPolicy shop/closed`, for which an element of `denials` counts what it counts. */
+  deniersOf(number: number): readonly string[] {
+    return this.#deniers.get(number) ?? []
   }
 
   /**
@@ -209,6 +218,7 @@ export class PolicyPlanner {
       return elements
     }
     const elements = { 4: elementsOf(4), 6: elementsOf(6) }
+    this.#deniers = new Map([...used].map((text) => [this.#verdictNumbers.of(text), readVerdicts(text).deniers]))
     this.#verdictNumbers.forgetUnused()
     return { elements, differing }
   }
@@ -316,10 +326,11 @@ function putBlocks(
 
 const words = { allow: 'return', deny: 'goto denied' } as const
 
-/** The elements for verdicts of a number: `[otherwise, [transport, from, to]...]`. */
+/** The elements for verdicts of a number. */
 function putVerdicts(elements: Map<SetName, Map<string, string>>, number: number, text: string): void {
-  const [otherwise, ...exceptions] = JSON.parse(text) as [boolean, ...(readonly [string, number, number])[]]
+  const { otherwise, deniers, exceptions } = readVerdicts(text)
   elements.get('verdicts')!.set(String(number), otherwise ? words.allow : words.deny)
+  if (deniers.length > 0) elements.get('denials')!.set(String(number), '')
   for (const [transport, from, to] of exceptions) {
     const isOne = from === to
     const key = `${number} . ${transport} . ${isOne ? from : `${from}-${to}`}`

@@ -48,7 +48,8 @@ function chainsOf(family: Family): ReadonlyMap<string, readonly string[]> {
     'goto denied',
   ]
   return new Map([
-    ['denied', ['counter drop']],
+    // Each element counts what it denies; what has none is told of by nobody.
+    ['denied', ['meta mark @denials counter drop', 'counter drop']],
     [
       'judge',
       [

@@ -2,10 +2,24 @@
 import { judgePeer, verdictsOf } from './decision.ts'
 import type { Subject } from './decision.ts'
 import type { Identities, Identity, Question } from './identities.ts'
+import { policyName } from './policy.ts'
 import type { Peer, Rule } from './policy.ts'
 
-/** Verdicts by the key of an identity, as text by which equal ones are found: `[otherwise, [transport, from, to]...]`. */
+/**
+ * Verdicts by the key of an identity, as text by which equal ones are found: `[otherwise, deniers, [transport, from, to]...]`.
+ * Those that are equal but for the policies that deny are told apart, so that drops can be counted by policy.
+ */
 export type VerdictTexts = ReadonlyMap<string, string>
+
+/** What a text of verdicts says. */
+export function readVerdicts(text: string) {
+  const [otherwise, deniers, ...exceptions] = JSON.parse(text) as [
+    boolean,
+    readonly string[],
+    ...(readonly [string, number, number])[],
+  ]
+  return { otherwise, deniers, exceptions }
+}
 
 export interface Treatment {
   /** Of whoever is no pod and does not differ. */
@@ -80,8 +94,9 @@ export function treat(
       const alike = JSON.stringify([rules, judgement.isOwnNode, subject.direction === 'egress' ? identity.ports : []])
       text = judged.get(alike)
       if (text === undefined) {
-        const { otherwise, exceptions } = verdictsOf(judgement)
-        text = JSON.stringify([otherwise, ...exceptions.map(({ transport, from, to }) => [transport, from, to])])
+        const { otherwise, exceptions, deniers } = verdictsOf(judgement)
+        const names = [...deniers].map(policyName).toSorted()
+        text = JSON.stringify([otherwise, names, ...exceptions.map(({ transport, from, to }) => [transport, from, to])])
         judged.set(alike, text)
       }
     }

@@ -251,7 +251,7 @@ describe('readTable of a table of services', () => {
       ['19 . 6 timeout 50s expires 40s', '20000000'],
       ['20 . 7 timeout 50s expires 300ms', String(number)],
     ] as const
-    const listing = { elements: new Map([['affinity', new Map(entries)]]), chains: new Map() }
+    const listing = { elements: new Map([['affinity', new Map(entries)]]), counts: new Map(), chains: new Map() }
     assert.deepEqual(readRemembered(listing, [sticky, frontend('fd00:96::8/tcp/80', { inside })]), [
       { key: '17 . 4294967290', number, timeoutSeconds: 50, expiresSeconds: 40 },
       { key: '18 . 5', number, timeoutSeconds: 60, expiresSeconds: 60 },

@@ -7,7 +7,7 @@ import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { networkPolicies } from '#api/networking/v1/networkPolicy.ts'
-import { NftTables } from '#lib/host/nftTable.ts'
+import { NftTables, readTable } from '#lib/host/nftTable.ts'
 import { adminPolicyKinds } from '#networkPolicy/adminPolicies.ts'
 import { PolicyPlanner } from '#networkPolicy/plan.ts'
 import { readNetworkPolicy } from '#networkPolicy/policy.ts'
@@ -225,6 +225,18 @@ describe('network policies', { skip: reasonToSkip }, () => {
     await fixture.until('the table is back', async () => (await fixture.generation(1)) > 0)
     assert.equal(await reach('y/far'), false)
     assert.ok(fixture.problems.some((line) => line.includes('Cannot apply network policies')))
+  })
+
+  it('counts what it dropped, and nothing that passed', async () => {
+    const dropped = async (): Promise<number> => {
+      const text = await nftOf('node1').describe({ family: 'ip', name: 'k8ts-policies' })
+      return [...readTable(text!).counts.get('denials')!.values()].reduce((sum, packets) => sum + packets, 0)
+    }
+    const before = await dropped()
+    await reaches('x/near')
+    assert.equal(await dropped(), before)
+    assert.equal(await reach('y/far'), false)
+    assert.ok((await dropped()) > before)
   })
 
   it('prints what it applied as it wrote it, whatever the policies are', async () => {

@@ -96,6 +96,37 @@ test('a listing is read with decimal marks and without counts', () => {
   assert.equal(chains.get('ask'), '\t\tip saddr @homes counter drop\n')
 })
 
+test('what elements have counted is read beside them', () => {
+  const { elements, counts } = readTable(`table ip t {
+	set denials {
+		type mark
+		counter
+		elements = { 0x00000005 counter packets 0 bytes 0, 0x00000006 counter packets 17 bytes 1020 }
+	}
+
+	map peers {
+		type ipv4_addr : mark
+		elements = { 10.0.0.1 counter packets 3 bytes 90 : 0x00000007 }
+	}
+}
+`)
+  const read = [...elements].map(([set, entries]) => [set, [...entries], [...(counts.get(set) ?? [])]])
+  assert.deepEqual(read, [
+    [
+      'denials',
+      [
+        ['5', ''],
+        ['6', ''],
+      ],
+      [
+        ['5', 0],
+        ['6', 17],
+      ],
+    ],
+    ['peers', [['10.0.0.1', '7']], [['10.0.0.1', 3]]],
+  ])
+})
+
 test('changes are one transaction over all tables, which needs the generation before', async () => {
   const nft = scriptedNft()
   const tables = new NftTables(nft)

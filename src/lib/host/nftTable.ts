@@ -70,8 +70,14 @@ export class NftTables {
     return size === 0 ? { kind: 'nothing' } : { kind: 'difference', size }
   }
 
-  /** Asks the kernel whether the tables still are what was applied. If not, says what is wrong; the next `apply` replaces them. */
-  async verify(signal?: AbortSignal): Promise<string | undefined> {
+  /**
+   * Asks the kernel whether the tables still are what was applied. If not, says what is wrong; the next `apply` replaces them.
+   * Tells what it read of a table that is.
+   */
+  async verify(
+    signal?: AbortSignal,
+    onListing?: (content: TableContent, listing: TableListing) => void,
+  ): Promise<string | undefined> {
     const contents = this.#contents
     if (contents === undefined) return undefined
     const texts = new Map<string, ReadonlyMap<string, string>>()
@@ -91,6 +97,7 @@ export class NftTables {
         return `${id}: ${problem}`
       }
       texts.set(id, listing!.chains)
+      onListing?.(content, listing!)
     }
     this.#chainTexts = texts
     return undefined
@@ -205,6 +212,8 @@ function differenceOf(before: Elements, next: Elements): Difference {
 /** What the kernel says that a table holds. */
 export interface TableListing {
   readonly elements: Elements
+  /** By set whose elements count: how many packets each has counted. */
+  readonly counts: ReadonlyMap<string, ReadonlyMap<string, number>>
   /** The text of each chain as nft prints it, without the values of counters. */
   readonly chains: ReadonlyMap<string, string>
 }
@@ -212,6 +221,7 @@ export interface TableListing {
 /** Reads what `nft list table` prints, with marks as decimal numbers. */
 export function readTable(text: string): TableListing {
   const elements = new Map<string, ReadonlyMap<string, string>>()
+  const counts = new Map<string, ReadonlyMap<string, number>>()
   const chains = new Map<string, string>()
   for (const [, kind, name, body] of text.matchAll(/^\t(map|set|chain) (\S+) \{\n([\s\S]*?)^\t\}$/gm)) {
     if (kind === 'chain') {
@@ -219,17 +229,25 @@ export function readTable(text: string): TableListing {
       continue
     }
     const entries = new Map<string, string>()
+    const counted = new Map<string, number>()
     for (const entry of (/elements = \{([^}]*)\}/.exec(body!)?.[1] ?? '').split(',')) {
       if (entry.trim() === '') continue
+      let packets: number | undefined
       const [key, value = ''] = entry
         .trim()
+        .replace(/ counter packets (\d+) bytes \d+/, (_, digits: string) => {
+          packets = Number(digits)
+          return ''
+        })
         .replaceAll(/0x[0-9a-f]{8}/g, (digits) => String(Number(digits)))
         .split(' : ')
       entries.set(key!, value)
+      if (packets !== undefined) counted.set(key!, packets)
     }
     elements.set(name!, entries)
+    if (counted.size > 0) counts.set(name!, counted)
   }
-  return { elements, chains }
+  return { elements, counts, chains }
 }
 
 /** Says how a listing differs from what is wanted; nothing when it does not. */
