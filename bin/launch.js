@@ -82,21 +82,24 @@ const requireBuiltins = {
   },
 }
 
-/** Packages that a process may never need: they are evaluated at the first call of one of their functions. */
+/** Packages that a process may never need: they are evaluated when something of theirs is first used. */
 const lazyPackages = {
   name: 'lazy-packages',
   setup(bundle) {
-    bundle.onResolve({ filter: /^yaml$/ }, ({ path, kind }) =>
+    bundle.onResolve({ filter: /^(yaml|re2js)$/ }, ({ path, kind }) =>
       kind === 'import-statement' ? { path, namespace: 'lazy' } : undefined,
     )
     bundle.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => ({
       resolveDir: root,
       contents: [
         `const load = () => require(${JSON.stringify(path)})`,
+        `const inTime = (own) => new Proxy(function () {}, {
+           get: (_, name) => own()[name],
+           apply: (_, self, given) => own()(...given),
+           construct: (_, given) => new (own())(...given),
+         })`,
         ...(await namesOf(path)).map(
-          (name, at) =>
-            `function own${at}(...given) { const own = load().${name}; return new.target ? new own(...given) : own(...given) }
-             export { own${at} as ${name} }`,
+          (name, at) => `const own${at} = /* @__PURE__ */ inTime(() => load().${name}); export { own${at} as ${name} }`,
         ),
       ].join('\n'),
     }))
