@@ -1,6 +1,6 @@
 /**
- * From a change of an endpoint to what ingresses lead to, in a cluster of a thousand ingresses with ten endpoints each: through the
- * API server, a watch, the plan and a data plane. HAProxy is measured where it is installed.
+ * From a change of an endpoint, and of an ingress, to what ingresses lead to, in a cluster of a thousand ingresses with ten endpoints
+ * each: through the API server, a watch, the plan and a data plane. HAProxy is measured where it is installed.
  */
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
@@ -16,6 +16,7 @@ import { ClusterState } from '#ingress/clusterState.ts'
 import { listenOn, type DataPlaneMaker } from '#ingress/dataPlane.ts'
 import { dataPlanes } from '#ingress/dataPlanes.ts'
 import { memoryDataPlane } from '#ingress/memoryDataPlane.ts'
+import { HostPlans } from '#ingress/plan/hostPlans.ts'
 import { planRouting } from '#ingress/plan/planRouting.ts'
 import { PoolMaker } from '#ingress/plan/pools.ts'
 import { runProgramming } from '#ingress/programming.ts'
@@ -24,7 +25,7 @@ import { cluster, type Cluster } from '#simulation/testing/cluster.ts'
 import { median, quantile, renderMeasurements, type Measurement } from './measurement.ts'
 
 const count = 1_000
-const endpoints = 10
+const endpointsEach = 10
 const changes = 50
 
 const at = (number: number) => ({ name: `web-${number}`, namespace: 'default' })
@@ -32,18 +33,19 @@ const addressOf = (number: number, last: number): string => `10.${100 + (number 
 
 /** Nine that stay, and one. */
 function endpointsOf(number: number, last: number) {
-  const stay = Array.from({ length: endpoints - 1 }, (_, index) => 1 + index)
+  const stay = Array.from({ length: endpointsEach - 1 }, (_, index) => 1 + index)
   return [...stay, last].map((each) => ({ addresses: [addressOf(number, each)], conditions: { ready: true } }))
+}
+
+/** The host of an ingress leads to a service. */
+function rulesOf(number: number, service: number) {
+  const backend = { service: { name: `web-${service}`, port: { number: 80 } } }
+  return [{ host: `web-${number}.test`, http: { paths: [{ path: '/', pathType: 'Prefix' as const, backend }] } }]
 }
 
 async function fill({ client }: Cluster): Promise<void> {
   await client.create(ingressClasses, usualIngressClass)
   for (let number = 0; number < count; number++) {
-    const path = {
-      path: '/',
-      pathType: 'Prefix' as const,
-      backend: { service: { name: `web-${number}`, port: { number: 80 } } },
-    }
     await client.create(services, { metadata: at(number), spec: { ports: [{ port: 80 }] } })
     await client.create(endpointSlices, {
       metadata: { ...at(number), labels: { 'kubernetes.io/service-name': `web-${number}` } },
@@ -53,13 +55,18 @@ async function fill({ client }: Cluster): Promise<void> {
     })
     await client.create(ingresses, {
       metadata: at(number),
-      spec: { ingressClassName: 'nginx', rules: [{ host: `web-${number}.test`, http: { paths: [path] } }] },
+      spec: { ingressClassName: 'nginx', rules: rulesOf(number, number) },
     })
   }
 }
 
+interface Times {
+  readonly endpoints: readonly number[]
+  readonly routes: readonly number[]
+}
+
 /** How long after the answer to a write what is served is as it says, in milliseconds. */
-async function programmingTimes(it: Cluster, maker: DataPlaneMaker, base: number): Promise<readonly number[]> {
+async function programmingTimes(it: Cluster, maker: DataPlaneMaker, base: number): Promise<Times> {
   const folder = await mkdtemp('/tmp/k8ts-ingress-bench-')
   const stop = new AbortController()
   using state = new ClusterState(it.informers)
@@ -101,15 +108,24 @@ async function programmingTimes(it: Cluster, maker: DataPlaneMaker, base: number
     stop.signal,
   )
   state.touch()
-  const isServed = async (number: number, address: string): Promise<void> => {
-    while (
-      served?.pools.get(`default/web-${number}/80`)?.servers.some((server) => server.address === address) !== true
-    ) {
+  const until = async (isServed: (routing: Routing) => boolean | undefined): Promise<void> => {
+    while (served === undefined || isServed(served) !== true) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
   }
+  const isServed = (number: number, address: string): Promise<void> =>
+    until(({ pools }) => pools.get(`default/web-${number}/80`)?.servers.some((server) => server.address === address))
+  const leadsTo = (number: number, service: number): Promise<void> =>
+    until(({ routes }) =>
+      routes.some(
+        ({ name, action }) =>
+          name === `default/web-${number}/0/0` &&
+          action.kind === 'forward' &&
+          action.shares[0]!.pool === `default/web-${service}/80`,
+      ),
+    )
   const last = count - 1
   await it.client.patch(endpointSlices, at(last), { type: 'merge', body: { endpoints: endpointsOf(last, base - 1) } })
   await isServed(last, addressOf(last, base - 1))
@@ -125,22 +141,39 @@ async function programmingTimes(it: Cluster, maker: DataPlaneMaker, base: number
     await isServed(number, addressOf(number, from))
     times.push(performance.now() - began)
   }
+  const routes: number[] = []
+  for (let change = 0; change < changes; change++) {
+    const number = (change * 37) % count
+    for (const service of [number + 1, number]) {
+      const rules = rulesOf(number, service % count)
+      await it.client.patch(ingresses, at(number), { type: 'merge', body: { spec: { rules } } })
+      const began = performance.now()
+      await leadsTo(number, service % count)
+      routes.push(performance.now() - began)
+    }
+  }
   stop.abort()
   await running
   await plane[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
-  return times
+  return { endpoints: times, routes }
 }
 
-function wholePlans({ informers }: Cluster): readonly number[] {
+/** Milliseconds of whole plans: from nothing, and when all that there is has stayed. */
+function wholePlans({ informers }: Cluster): { readonly first: number; readonly again: number } {
   using state = new ClusterState(informers)
-  const pools = new PoolMaker()
   const view = state.view({ addresses: () => undefined, defaultCertificate: { chain: '', key: '' }, now: Date.now() })
-  return Array.from({ length: 10 }, () => {
+  const [pools, hosts] = [new PoolMaker(), new HostPlans()]
+  const time = (plan: () => unknown): number => {
     const began = performance.now()
-    planRouting(view, pools)
+    plan()
     return performance.now() - began
-  })
+  }
+  const times = Array.from({ length: 10 }, () => [
+    time(() => planRouting(view, new PoolMaker())),
+    time(() => planRouting(view, pools, hosts)),
+  ])
+  return { first: median(times.map(([first]) => first!)), again: median(times.slice(1).map(([, again]) => again!)) }
 }
 
 export async function run(): Promise<readonly Measurement[]> {
@@ -152,14 +185,14 @@ export async function run(): Promise<readonly Measurement[]> {
   // Each time with other endpoints.
   for (const [index, maker] of dataPlanes.entries()) {
     if (!(await maker.isAvailable(host))) continue
-    const times = await programmingTimes(it, maker, 90 + 70 * index)
-    const beside = { name: 'nothing served', value: quantile(bare, 0.99) }
+    const { endpoints: times, routes } = await programmingTimes(it, maker, 90 + 70 * index)
+    const beside = { name: 'nothing served', value: quantile(bare.endpoints, 0.99) }
     measurements.push(
       {
         name: `an endpoint to ${maker.kind}, median`,
         value: median(times),
         unit: 'ms',
-        beside: { name: 'nothing served', value: median(bare) },
+        beside: { name: 'nothing served', value: median(bare.endpoints) },
       },
       {
         name: `an endpoint to ${maker.kind}, p99`,
@@ -168,10 +201,20 @@ export async function run(): Promise<readonly Measurement[]> {
         goal: { atMost: 50 },
         beside,
       },
+      {
+        name: `a route to ${maker.kind}, median`,
+        value: median(routes),
+        unit: 'ms',
+        beside: { name: 'nothing served', value: median(bare.routes) },
+      },
+      { name: `a route to ${maker.kind}, p99`, value: quantile(routes, 0.99), unit: 'ms' },
     )
   }
-  const whole = wholePlans(it)
-  measurements.push({ name: `a whole plan of ${count} ingresses`, value: median(whole), unit: 'ms' })
+  const { first, again } = wholePlans(it)
+  measurements.push(
+    { name: `a whole plan of ${count} ingresses`, value: first, unit: 'ms' },
+    { name: 'the same when all of them have stayed', value: again, unit: 'ms' },
+  )
   return measurements
 }
 

@@ -4,6 +4,7 @@ import type { ClusterState } from './clusterState.ts'
 import { ExternalNames, type Resolve } from './names.ts'
 import { makeDefaultCertificate } from './plan/certificates.ts'
 import type { RoutingPlan } from './plan/cluster.ts'
+import { HostPlans } from './plan/hostPlans.ts'
 import { planRouting, replanServers } from './plan/planRouting.ts'
 import { PoolMaker } from './plan/pools.ts'
 import type { Applied, DataPlane } from './routing.ts'
@@ -39,6 +40,7 @@ export async function runProgramming(options: ProgrammingOptions, signal: AbortS
 async function keepInStep(options: ProgrammingOptions, names: ExternalNames, signal: AbortSignal): Promise<void> {
   const { state, plane, clock, onApplied, report } = options
   const pools = new PoolMaker()
+  const hosts = new HostPlans()
   const defaultCertificate = makeDefaultCertificate(clock.now())
   const backoff = exponentialBackoff<string>({ first: 100, most: 10_000 })
   let plan: RoutingPlan | undefined
@@ -56,7 +58,7 @@ async function keepInStep(options: ProgrammingOptions, names: ExternalNames, sig
     const view = state.view({ addresses: (name) => names.addresses(name), defaultCertificate, now: clock.now() })
     const next =
       (changes.all || plan === undefined ? undefined : replanServers(plan, view, pools, changes.services)) ??
-      planRouting(view, pools)
+      planRouting(view, pools, hosts)
     if (next === plan) continue
     names.want(next.names)
     try {

@@ -13,6 +13,7 @@ const program = await ensureProgram('haproxy', 'haproxy', console.error)
 
 testAnnotations('HAProxy', async (listen, { headersTimeout }) =>
   haproxyDataPlane({
+    endsWithUs: true,
     folder: await mkdtemp('/tmp/haproxy-'),
     program,
     listen,

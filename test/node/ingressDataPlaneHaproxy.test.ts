@@ -13,6 +13,7 @@ const program = await ensureProgram('haproxy', 'haproxy', console.error)
 testDataPlane(
   async (listen, { headersTimeout }) =>
     haproxyDataPlane({
+      endsWithUs: true,
       folder: await mkdtemp('/tmp/haproxy-'),
       program,
       listen,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, readFile, stat } from 'node:fs/promises'
 import { Agent, request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -27,6 +27,7 @@ async function listenAddresses(): Promise<ListenAddresses> {
 
 const start = (folder: string, listen: ListenAddresses): Promise<DataPlane> =>
   haproxyDataPlane({
+    endsWithUs: true,
     folder,
     program,
     listen,
@@ -130,6 +131,34 @@ describe('the process of HAProxy', () => {
     assert.equal(seen.size, 2)
   })
 
+  test('routes that come, go, and come back need no new process', async () => {
+    const listen = await listenAddresses()
+    const port = listen.http[0]!.port
+    await using a = await startBackend('a')
+    await using b = await startBackend('b')
+    await using plane = await start(await mkdtemp('/tmp/haproxy-'), listen)
+    const rest = route({}, to('p'))
+    const api = route({ path: { kind: 'prefix', path: '/api' } }, to('q'))
+    const pools = [pool('p', [a]), pool('q', [b])]
+    const serverOf = async (path: string): Promise<string> => (await ask(port, path)).echo.server
+    await plane.apply(routing([api, rest], pools))
+    assert.equal(await serverOf('/api'), 'b')
+    assert.equal((await plane.apply(routing([rest], [pool('p', [a])]))).how, 'in place')
+    assert.equal(await serverOf('/api'), 'a')
+    // Other endpoints of a pool that nothing leads to are nothing to the process.
+    assert.equal((await plane.apply(routing([rest], [pool('p', [a]), pool('q', [a])]))).how, 'nothing')
+    assert.equal((await plane.apply(routing([api, rest], pools))).how, 'in place')
+    assert.equal(await serverOf('/api'), 'b')
+    // Neither do those that nobody has heard of, as long as their rules are usual ones.
+    const more = route({ path: { kind: 'prefix', path: '/more' } }, to('r'))
+    assert.equal((await plane.apply(routing([api, more, rest], [...pools, pool('r', [b])]))).how, 'in place')
+    assert.equal(await serverOf('/more'), 'b')
+    assert.equal((await plane.apply(routing([api, more, rest], [...pools, pool('r', [a])]))).how, 'in place')
+    assert.equal(await serverOf('/more'), 'a')
+    assert.equal((await plane.apply(routing([api, rest], pools))).how, 'in place')
+    assert.equal(await serverOf('/more'), 'a')
+  })
+
   test('a process that was killed is started again with what it served, changes in place and all', async () => {
     const listen = await listenAddresses()
     const port = listen.http[0]!.port
@@ -185,6 +214,27 @@ describe('the process of HAProxy', () => {
       assert.ok(processesOf(folder).includes(master!))
     }
     assert.deepEqual(processesOf(folder), [])
+  })
+
+  test('a process that shall not outlast us ends when we are killed, also one that was replaced', async () => {
+    const listen = await listenAddresses()
+    const folder = await mkdtemp('/tmp/haproxy-')
+    await using a = await startBackend('a')
+    const ports = [listen.http[0]!.port, listen.https[0]!.port, a.port].map(String)
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'ingressHaproxyChild.ts'), program, folder, ...ports, 'ends-with-us'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    await once(child.stdout, 'data')
+    const before = processesOf(folder)
+    // Its master makes itself anew and stays the same process.
+    process.kill(before[0]!, 'SIGUSR2')
+    await until('another worker serves', async () => processesOf(folder).some((pid) => !before.includes(pid)))
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await until('nothing of it is left', async () => processesOf(folder).length === 0)
+    await rm(folder, { recursive: true })
   })
 
   test('nobody else can read what it has, and nothing is left at the end', async () => {

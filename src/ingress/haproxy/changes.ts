@@ -3,7 +3,7 @@
  * running process; anything else needs a new one.
  */
 import type { Compiled, ServerEntry } from './compile.ts'
-import { certificateLine, configuration, mapFiles } from './configuration.ts'
+import { certificateLine, isSameConfiguration, mapFiles } from './configuration.ts'
 import type { ConfigurationOptions } from './configuration.ts'
 import type { MapEntry } from './matching.ts'
 
@@ -53,7 +53,7 @@ export function planChanges(
   options: ConfigurationOptions,
 ): Changes | undefined {
   if (before.sections !== after.sections) {
-    if (configuration(before, options, false) !== configuration(after, options, false)) return undefined
+    if (!isSameConfiguration(before, after, options)) return undefined
     if (!sameFiles(before, after)) return undefined
   }
   const certificates = planCertificates(before, after, options.folder)

@@ -44,7 +44,7 @@ export interface ServerEntry {
 }
 
 export interface ServedPool {
-  /** The name of the pool in the routing. */
+  /** The name of the pool in the routing; empty where nothing leads to the section. */
   readonly pool: string
   readonly servers: readonly ServerEntry[]
   /** Stands behind each of them. */
@@ -81,12 +81,24 @@ export interface Compiled {
   /** Whether many large streams may share a connection to a server. */
   readonly hasStreams: boolean
   readonly left: ReadonlyMap<string, readonly string[]>
+  /** Of a process: sections that were begun with for routes that may come. */
+  readonly spares?: ReadonlySet<string>
+  /** Of a process: which of them stands for which other section. */
+  readonly standIns?: ReadonlyMap<string, string>
 }
 
-/** Throws when a route names a pool that is not there. */
-export function compile(routing: Routing, options: CompileOptions): Compiled {
-  return new Compilation(routing, options).run()
+/**
+ * Throws when a route names a pool that is not there. `parts` remembers those of earlier routings; without them the outcome is
+ * the same, and only takes longer.
+ */
+export function compile(routing: Routing, options: CompileOptions, parts = new CompiledParts()): Compiled {
+  return new Compilation(routing, options, parts).run()
 }
+
+/** Whether two pools differ in their servers at most. */
+const isSamePool = (one: Pool | undefined, other: Pool | undefined): boolean =>
+  one === other ||
+  (one !== undefined && other !== undefined && isSameData({ ...one, servers: [] }, { ...other, servers: [] }))
 
 /**
  * The same with the servers of another routing, when nothing else of that one differs: what happens most often needs no new
@@ -102,8 +114,10 @@ export function withServers(compiled: Compiled, before: Routing, after: Routing)
   for (const [name, pool] of wanted) {
     const old = had.get(name)
     if (old === pool) continue
-    if (old === undefined || !isSameData({ ...old, servers: [] }, { ...pool, servers: [] })) return undefined
-    if (!isSameData(old.servers, pool.servers)) changed.set(name, activeServers(pool))
+    if (!isSamePool(old, pool)) return undefined
+    if (isSameData(old?.servers, pool.servers)) continue
+    if (!hasUsableServers(pool)) return undefined
+    changed.set(name, activeServers(pool))
   }
   if (changed.size === 0) return compiled
   const pools = new Map(compiled.pools)
@@ -117,7 +131,7 @@ export function withServers(compiled: Compiled, before: Routing, after: Routing)
 /** Live servers of pools with an affinity cookie. */
 function cookieEntries(pools: ReadonlyMap<string, Pool>): readonly MapEntry[] {
   return [...pools.values()].flatMap((pool) =>
-    pool.affinity === undefined
+    pool.affinity === undefined || !hasUsableServers(pool)
       ? []
       : activeServers(pool).map(({ name }): MapEntry => [name, nameFor('pool', pool.name)]),
   )
@@ -126,7 +140,7 @@ function cookieEntries(pools: ReadonlyMap<string, Pool>): readonly MapEntry[] {
 /** What pools came to: those that stay are the same objects in each routing, and naming thousands of servers takes long. */
 const entriesOf = new WeakMap<Pool, readonly ServerEntry[]>()
 
-/** Those that get new requests: draining ones only when there are no others. */
+/** Those that get new requests: draining ones only when there are no others. Throws UnusableText. */
 function activeServers(pool: Pool): readonly ServerEntry[] {
   const known = entriesOf.get(pool)
   if (known !== undefined) return known
@@ -137,75 +151,161 @@ function activeServers(pool: Pool): readonly ServerEntry[] {
   return entries
 }
 
+/** Whether all of a pool's servers can be written down. */
+function hasUsableServers(pool: Pool): boolean {
+  try {
+    activeServers(pool)
+    return true
+  } catch (error) {
+    if (error instanceof UnusableText) return false
+    throw error
+  }
+}
+
+/** What routes came to. One that stays is not made again: of thousands one changes at a time. */
+export class CompiledParts {
+  readonly #parts = new WeakMap<Route | Action, Part>()
+
+  of(key: Route | Action, routing: Routing, options: CompileOptions): Part {
+    let part = this.#parts.get(key)
+    if (part?.isOf(routing) !== true) this.#parts.set(key, (part = new Part(key, routing, options)))
+    return part
+  }
+}
+
+/** Puts together what the parts say. */
 class Compilation {
   readonly #routing: Routing
   readonly #options: CompileOptions
-  readonly #sections = new Map<string, readonly string[]>()
-  readonly #pools = new Map<string, ServedPool>()
-  readonly #files = new Map<string, string>()
-  readonly #agentRules = new Map<string, AgentRule>()
-  readonly #left = new Map<string, string[]>()
-  readonly #choices = new Map<string, readonly string[]>()
-  #usesPlaneBehind = false
-  #longestSilence = 60_000
+  readonly #parts: CompiledParts
 
-  constructor(routing: Routing, options: CompileOptions) {
+  constructor(routing: Routing, options: CompileOptions, parts: CompiledParts) {
     this.#routing = routing
     this.#options = options
+    this.#parts = parts
   }
 
   run(): Compiled {
     const { routes, fallback, pools } = this.#routing
-    const candidates = routes.map((route) => this.#candidate(route))
-    const fallbackSection = this.#orUnavailable('', () =>
-      this.#outcome(fallback, {}, { owner: '', path: { kind: 'prefix', text: '/' } }, this.#context('')),
-    )
-    const cookies = cookieEntries(pools)
-    const { file } = this.#context('')
-    const { certificates, defaultCertificate } = listCertificates(this.#routing, this.#options.isUsable, file)
+    const of = (key: Route | Action): Part => this.#parts.of(key, this.#routing, this.#options)
+    const [ofRoutes, ofFallback] = [routes.map(of), of(fallback)]
+    const all = [...ofRoutes, ofFallback]
+    const served = new Map<string, ServedPool>()
+    for (const each of all)
+      for (const [section, { pool, options }] of each.pools)
+        if (!served.has(section)) served.set(section, { pool, servers: activeServers(pools.get(pool)!), options })
+    const files = union(all.map((each) => each.files))
+    const { folder, isUsable } = this.#options
     return {
-      sections: this.#sections,
-      pools: this.#pools,
-      matching: planMatching(candidates),
-      choices: [...this.#choices.values()].flat(),
-      cookies,
-      fallback: fallbackSection,
-      files: this.#files,
-      certificates,
-      defaultCertificate,
-      agentRules: this.#agentRules,
-      usesPlaneBehind: this.#usesPlaneBehind,
-      longestSilence: this.#longestSilence,
+      sections: union(all.map(({ sections }) => sections)),
+      pools: served,
+      matching: planMatching(ofRoutes.map(({ candidate }) => candidate!)),
+      choices: [...union(all.map(({ choices }) => choices)).values()].flat(),
+      cookies: cookieEntries(pools),
+      fallback: ofFallback.outcome!,
+      files,
+      ...listCertificates(this.#routing, isUsable, fileWriter(folder, files)),
+      agentRules: union(all.map(({ agentRules }) => agentRules)),
+      usesPlaneBehind: all.some(({ usesPlaneBehind }) => usesPlaneBehind),
+      longestSilence: Math.max(...all.map(({ longestSilence }) => longestSilence)),
       hasStreams: [...pools.values()].some(({ protocol }) => protocol.startsWith('grpc')),
-      left: this.#left,
+      left: union(all.map(({ left }) => left)),
     }
+  }
+}
+
+/** Notes files that rules name, and says where they will be. */
+const fileWriter =
+  (folder: string, files: Map<string, string>) =>
+  (kind: string, content: string): string => {
+    const name = nameFor(kind, content)
+    files.set(name, content)
+    return `${folder}/${name}`
+  }
+
+function union<K, V>(maps: readonly ReadonlyMap<K, V>[]): Map<K, V> {
+  const all = new Map<K, V>()
+  for (const map of maps) for (const [key, value] of map) all.set(key, value)
+  return all
+}
+
+/** What a route comes to, or the action that answers what no route matches, and what that depends on beside itself. */
+class Part {
+  /** Until it is made. */
+  #routing: Routing | undefined
+  readonly #options: CompileOptions
+  readonly sections = new Map<string, readonly string[]>()
+  /** By section. */
+  readonly pools = new Map<string, Omit<ServedPool, 'servers'>>()
+  readonly files = new Map<string, string>()
+  readonly agentRules = new Map<string, AgentRule>()
+  readonly left = new Map<string, string[]>()
+  readonly choices = new Map<string, readonly string[]>()
+  /** Of a route. */
+  readonly candidate?: Candidate
+  /** Of an action: its section. */
+  readonly outcome?: string
+  usesPlaneBehind = false
+  longestSilence = 60_000
+  readonly #lookedAt = {
+    pools: new Map<string, Pool | undefined>(),
+    certificates: new Map<string, Certificate | undefined>(),
+  }
+
+  constructor(of: Route | Action, routing: Routing, options: CompileOptions) {
+    this.#routing = routing
+    this.#options = options
+    if ('match' in of) this.candidate = this.#candidate(of)
+    else
+      this.outcome = this.#orUnavailable('', () =>
+        this.#outcome(of, {}, { owner: '', path: { kind: 'prefix', text: '/' } }, this.#context('')),
+      )
+    this.#routing = undefined
+  }
+
+  /** Whether it would come to the same in this routing. */
+  isOf(routing: Routing): boolean {
+    const { pools, certificates } = this.#lookedAt
+    for (const [name, pool] of pools) {
+      const now = routing.pools.get(name)
+      if (now === pool) continue
+      if (pool === undefined || now === undefined || !isSamePool(pool, now)) return false
+      if (!hasUsableServers(pool) || !hasUsableServers(now)) return false
+      pools.set(name, now)
+    }
+    for (const [name, certificate] of certificates)
+      if (!isSameData(certificate, routing.certificates.get(name))) return false
+    return true
+  }
+
+  #pool(name: string): Pool | undefined {
+    const pool = this.#routing!.pools.get(name)
+    this.#lookedAt.pools.set(name, pool)
+    return pool
   }
 
   #context(route: string): SectionContext {
     const { folder } = this.#options
     return {
       folder,
-      file: (kind, content) => {
-        const name = nameFor(kind, content)
-        this.#files.set(name, content)
-        return `${folder}/${name}`
-      },
-      section: (name, lines) => void this.#sections.set(name, lines),
+      file: fileWriter(folder, this.files),
+      section: (name, lines) => void this.sections.set(name, lines),
       certificate: (name) => {
-        const certificate = this.#routing.certificates.get(name)
+        const certificate = this.#routing!.certificates.get(name)
+        this.#lookedAt.certificates.set(name, certificate)
         if (certificate === undefined || !this.#options.isUsable(certificate)) return undefined
         const file = nameFor('client', certificate)
-        this.#files.set(file, pemOf(certificate))
+        this.files.set(file, pemOf(certificate))
         return `${folder}/${file}`
       },
       agentRule: (rule) => {
         const name = nameFor('rule', [[...(rule.users ?? [])], rule.external, rule.clients])
-        this.#agentRules.set(name, rule)
+        this.agentRules.set(name, rule)
         return name
       },
       leave: (problem) => {
-        const known = this.#left.get(route)
-        if (known === undefined) this.#left.set(route, [problem])
+        const known = this.left.get(route)
+        if (known === undefined) this.left.set(route, [problem])
         else if (!known.includes(problem)) known.push(problem)
       },
     }
@@ -275,26 +375,22 @@ class Compilation {
 
   /** HAProxy cannot ask another server once one has answered. */
   #behind(rules: Rules, context: SectionContext): string {
-    this.#usesPlaneBehind = true
-    this.#longestSilence = Math.max(this.#longestSilence, rules.timeouts?.read ?? 0, rules.timeouts?.send ?? 0)
+    this.usesPlaneBehind = true
+    this.longestSilence = Math.max(this.longestSilence, rules.timeouts?.read ?? 0, rules.timeouts?.send ?? 0)
     const { basicAuthentication: basic } = rules
     for (const user of basic === undefined ? [] : usersLeft(basic)) context.leave(unknownHash(user))
     return behindSection
   }
 
   #admission(context: SectionContext, rules: Rules, source: SectionSource): readonly string[] {
-    this.#longestSilence = Math.max(this.#longestSilence, rules.timeouts?.read ?? 0, rules.timeouts?.send ?? 0)
+    this.longestSilence = Math.max(this.longestSilence, rules.timeouts?.read ?? 0, rules.timeouts?.send ?? 0)
     return admissionRules(context, rules, source)
   }
 
-  #section(
-    lines: readonly string[],
-    pool?: { readonly name: string; readonly servers: readonly ServerEntry[]; readonly options: string },
-    kind = 'to',
-  ): string {
+  #section(lines: readonly string[], pool?: { readonly name: string; readonly options: string }, kind = 'to'): string {
     const name = nameFor(kind, [lines, pool?.name, pool?.options])
-    this.#sections.set(`backend ${name}`, lines)
-    if (pool !== undefined) this.#pools.set(name, { pool: pool.name, servers: pool.servers, options: pool.options })
+    this.sections.set(`backend ${name}`, lines)
+    if (pool !== undefined) this.pools.set(name, { pool: pool.name, options: pool.options })
     return name
   }
 
@@ -304,15 +400,16 @@ class Compilation {
     const to = (name: string): string => {
       const known = sections.get(name)
       if (known !== undefined) return known
-      const pool = this.#routing.pools.get(name)
+      const pool = this.#pool(name)
       if (pool === undefined) throw new Error(`Cannot find pool ${name} of ${source.owner} among those of the routing`)
+      activeServers(pool)
       const lines = [...this.#admission(context, rules, source), ...forwardLines(context, rules, source, pool)]
       const isLimited = (rules.largestBody ?? 0) > 0
-      this.#usesPlaneBehind ||= isLimited
+      this.usesPlaneBehind ||= isLimited
       const isWhole = rules.buffersRequests === true && !isStream(pool)
       const section = this.#section(
         lines,
-        { name, servers: activeServers(pool), options: serverOptions(context, pool) },
+        { name, options: serverOptions(context, pool) },
         !isLimited ? 'to' : isWhole ? `${limitedSection}-whole` : limitedSection,
       )
       sections.set(name, section)
@@ -345,7 +442,7 @@ class Compilation {
     }))
     if (keepsPool)
       for (const { pool } of shares) {
-        const name = this.#routing.pools.get(pool)?.affinity?.name
+        const name = this.#pool(pool)?.affinity?.name
         if (name === undefined) continue
         const cookie = plainName(name, 'the name of the cookie')
         steps.push({
@@ -365,7 +462,7 @@ class Compilation {
     const end = last === undefined ? none() : to(last.pool)
     const id = nameFor('!choice', [steps, end, total])
     const isIt = `{ var(txn.to) -m str ${id} }`
-    this.#choices.set(id, [
+    this.choices.set(id, [
       ...(weighted.length > 1 ? [`http-request set-var(txn.lot) rand(${total}) if ${isIt}`] : []),
       ...steps.map(({ section, condition }) => `http-request set-var(txn.to) str(${section}) if ${isIt} ${condition}`),
       `http-request set-var(txn.to) str(${end}) if ${isIt}`,

@@ -1,5 +1,6 @@
 /** The text that a HAProxy process starts with, and the maps and files it reads. */
 import { arrivalHeader, certificateArrivalHeader } from '#ingress/node/headers.ts'
+import { isSameData } from '#ingress/node/sameData.ts'
 import type { ListenAddresses } from '#ingress/routing.ts'
 import { agentConfiguration } from './authenticationRules.ts'
 import { bindOptions } from './clientCertificateRules.ts'
@@ -9,6 +10,7 @@ import type { ListedCertificate } from './certificateList.ts'
 import { matchingRules } from './matching.ts'
 import type { MapEntry } from './matching.ts'
 import { behindSocket } from './planeBehind.ts'
+import { largestBuffer } from './section.ts'
 import { page, socketAddress } from './words.ts'
 
 export interface ConfigurationOptions {
@@ -74,8 +76,35 @@ const certificateList = ({ certificates }: Compiled, folder: string): string =>
 const asksClients = ({ certificates }: Compiled): boolean =>
   [...certificates.values()].some(({ options }) => options !== undefined)
 
-/** The configuration; `withServers` false leaves out what can be changed in a running process. */
-export function configuration(compiled: Compiled, options: ConfigurationOptions, withServers = true): string {
+/** The configuration. */
+export function configuration(compiled: Compiled, options: ConfigurationOptions): string {
+  const lines = [preamble(compiled, options)]
+  for (const [head, rules] of [...compiled.sections].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    lines.push(head, ...rules.map((rule) => `  ${rule}`))
+    const pool = compiled.pools.get(sectionName(head))
+    if (pool !== undefined) lines.push(...pool.servers.map((server) => `  ${serverLine(server, pool)}`))
+    lines.push('')
+  }
+  return lines.join('\n')
+}
+
+/** The name of a section by its first line. */
+export const sectionName = (head: string): string => head.replace(/^backend /, '')
+
+/** Whether two differ in nothing but what can be changed in a running process. */
+export function isSameConfiguration(before: Compiled, after: Compiled, options: ConfigurationOptions): boolean {
+  if (before.sections.size !== after.sections.size) return false
+  for (const [head, rules] of after.sections) {
+    if (!isSameData(before.sections.get(head), rules)) return false
+    const name = sectionName(head)
+    const [had, wanted] = [before.pools.get(name), after.pools.get(name)]
+    if ((had === undefined) !== (wanted === undefined) || had?.options !== wanted?.options) return false
+  }
+  return preamble(before, options) === preamble(after, options)
+}
+
+/** Everything before the sections. */
+function preamble(compiled: Compiled, options: ConfigurationOptions): string {
   const { folder, listen, generation, threads } = options
   const lines = [
     'global',
@@ -88,7 +117,11 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
     `  stats socket ${folder}/worker-${generation}.sock mode 600 level admin expose-fd listeners`,
     '  stats timeout 1m',
     // Streams of one HTTP/2 connection wait for each other as soon as the buffer of one is full; larger ones cost every request.
-    ...(compiled.hasStreams ? ['  tune.bufsize 65536'] : asksClients(compiled) ? ['  tune.bufsize 32768'] : []),
+    ...(compiled.hasStreams
+      ? [`  tune.bufsize ${largestBuffer}`]
+      : asksClients(compiled)
+        ? ['  tune.bufsize 32768']
+        : []),
     // Headers with certificates are added when the buffer is full of the body already.
     ...(asksClients(compiled) ? ['  tune.maxrewrite 16384'] : []),
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
@@ -146,13 +179,6 @@ export function configuration(compiled: Compiled, options: ConfigurationOptions,
       `  server node unix@${folder}/${behindSocket} pool-purge-delay 5s pool-max-conn -1`,
       '',
     )
-  for (const [head, rules] of [...compiled.sections].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    lines.push(head, ...rules.map((rule) => `  ${rule}`))
-    const pool = compiled.pools.get(head.replace(/^backend /, ''))
-    if (pool !== undefined && withServers) lines.push(...pool.servers.map((server) => `  ${serverLine(server, pool)}`))
-    if (pool !== undefined && !withServers) lines.push(`  server * ${pool.options}`)
-    lines.push('')
-  }
   return lines.join('\n')
 }
 
@@ -164,9 +190,8 @@ const serverLine = ({ name, address, id }: ServerEntry, { options }: ServedPool)
  * plane behind, those that are not read whole first at once.
  */
 const countedRules = (longestWait: number): readonly string[] => [
-  'acl has_end internal.htx.has_eom',
-  'acl has_length req.hdr(content-length) -m found',
   `http-request wait-for-body time ${longestWait}ms if !has_end !has_length { var(txn.to) -m beg ${limitedSection}-whole }`,
+  `http-request set-var(txn.to) str(${behindSection}) if !has_end !has_length { var(txn.to) -m beg ${limitedSection} }`,
 ]
 
 /** Gives the plane behind what the client sent, and what is known of its connection. */
@@ -184,6 +209,49 @@ const behindRules = (asksForCertificates: boolean): readonly string[] => [
     : []),
 ]
 
+/** What of a request is said anew, and what clients must not say (`Proxy`: CVE-2016-5385). */
+const told = [
+  'proxy',
+  'x-real-ip',
+  'x-scheme',
+  ...['for', 'host', 'port', 'proto', 'scheme'].map((part) => `x-forwarded-${part}`),
+] as const
+
+/** Eight hexadecimal digits. */
+const randomDigits = '%[rand,bytes(4,4),hex,lower]'
+
+/** Worked out once for a connection: writing an address out and drawing lots cost more than any other rule. */
+const ofConnection: readonly string[] = [
+  'tcp-request connection set-var-fmt(sess.source) %[src]',
+  `tcp-request connection set-var-fmt(sess.id) ${randomDigits.repeat(2)}`,
+]
+
+/** What servers behind ingress-nginx know of clients. Each rule costs about the fortieth part of a request. */
+const headerRules = (scheme: 'http' | 'https', port: string): readonly string[] => [
+  'http-request set-header X-Original-Forwarded-For %[req.fhdr(x-forwarded-for)] if { req.fhdr(x-forwarded-for) -m found }',
+  // With them go those with other characters than letters, digits and hyphens. Names are in lower case here.
+  `http-request del-header '^(?:(?:${told.join('|')})$|[a-z0-9-]*+[^a-z0-9-])' -m reg`,
+  `http-request set-header X-Request-ID %[var(sess.id)]${randomDigits.repeat(2)} if !{ req.fhdr(x-request-id) -m len gt 0 }`,
+  'http-request add-header X-Real-IP %[var(sess.source)]',
+  'http-request add-header X-Forwarded-For %[var(sess.source)]',
+  'http-request add-header X-Forwarded-Host %[req.fhdr(host,1)]',
+  `http-request add-header X-Forwarded-Port ${port}`,
+  ...['X-Forwarded-Proto', 'X-Forwarded-Scheme', 'X-Scheme'].map((name) => `http-request add-header ${name} ${scheme}`),
+]
+
+/** Whether routes are chosen by what clients said in headers that these rules change. */
+function looksAtToldHeaders({ matching, choices }: Compiled): boolean {
+  const changed = /^(?:proxy|x-(?:real-ip|scheme|request-id|forwarded-.*|original-forwarded-for))$|[^a-z0-9-]/
+  const conditions = [...matching.conditional.flatMap((rule) => rule.conditions), ...choices].join(' ')
+  return [...conditions.matchAll(/req\.fhdr\(([^)]*)\)/g)].some(([, name]) => changed.test(name!.toLowerCase()))
+}
+
+/**
+ * Hosts and paths that are found in the map as they are: a name in lower case without a port or a final dot, and a path without
+ * escapes, backslashes, empty elements and elements that begin with a dot. Anything else is made so first.
+ */
+const usualBase = "'^[a-z0-9._-]*+(?<!\\.)(?:/(?![/.])[^%\\\\/]*+)++$'"
+
 /** What is done with every request, until it is known where it goes. */
 function frontRules(
   compiled: Compiled,
@@ -198,7 +266,19 @@ function frontRules(
   const hidden = "'(?:%2[Ff]|%5[Cc]|\\\\)\\.{1,2}(?:/|%2[Ff]|%5[Cc]|\\\\|;|$)|/\\.{1,2}(?:%2[Ff]|%5[Cc]|\\\\|;)'"
   const refuse = (condition: string, status = 400): string =>
     `http-request return status ${status} content-type 'text/html; charset=utf-8' file ${folder}/page-${status}.html hdr Connection close if ${condition}`
-  return [
+  // Of most requests this is all.
+  const usual = [
+    'acl has_end internal.htx.has_eom',
+    'acl has_length req.hdr(content-length) -m found',
+    `http-request set-var(txn.to) base,concat(/\\x7f),map_beg(${folder}/paths.map) if { base -m reg ${usualBase} }`,
+    // Those who ask clients for certificates compare it with the name of the handshake.
+    ...(asksClients(compiled) ? ['http-request set-var(txn.host) req.fhdr(host,1) if { var(txn.to) -m found }'] : []),
+    `http-request allow if { var(txn.to) -m beg to- ${limitedSection}- } has_end !{ method TRACE }`,
+    `http-request allow if { var(txn.to) -m beg ${limitedSection}- } has_length !{ method TRACE }`,
+    'http-request allow if { var(txn.to) -m beg to- } !{ method TRACE }',
+    'http-request unset-var(txn.to)',
+  ]
+  const others = [
     refuse('{ method CONNECT TRACE }', 405),
     'http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.),lower',
     refuse('!{ var(txn.host) -m found } !HTTP_1.0'),
@@ -221,23 +301,13 @@ function frontRules(
     ...matchingRules(compiled.matching, folder),
     ...compiled.choices,
     ...(compiled.usesPlaneBehind ? countedRules(options.headersTimeout) : []),
-    "http-request del-header '[^A-Za-z0-9-]' -m reg",
-    'http-request set-header X-Original-Forwarded-For %[req.fhdr(x-forwarded-for)] if { req.fhdr(x-forwarded-for) -m found }',
-    'http-request del-header Proxy',
-    'http-request set-header X-Request-ID ' +
-      '%[rand,bytes(4,4),hex,lower]'.repeat(4) +
-      ' if !{ req.fhdr(x-request-id) -m len gt 0 }',
-    'http-request set-header X-Real-IP %[src]',
-    // What was set a moment ago: writing an address out costs more than finding a header.
-    'http-request set-header X-Forwarded-For %[req.fhdr(x-real-ip)]',
-    'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
-    `http-request set-header X-Forwarded-Port ${onlyPort}`,
-    ...['X-Forwarded-Proto', 'X-Forwarded-Scheme', 'X-Scheme'].map(
-      (name) => `http-request set-header ${name} ${scheme}`,
-    ),
-    ...(compiled.usesPlaneBehind
-      ? [`use_backend ${behindSection} if !has_end !has_length { var(txn.to) -m beg ${limitedSection} }`]
-      : []),
+  ]
+  const headers = headerRules(scheme, onlyPort)
+  return [
+    ...ofConnection,
+    ...(looksAtToldHeaders(compiled)
+      ? [...usual.slice(0, 2), ...others, ...headers]
+      : [...headers, ...usual, ...others]),
     'use_backend %[var(txn.to)]',
     `default_backend ${compiled.fallback}`,
   ]

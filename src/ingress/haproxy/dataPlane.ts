@@ -11,10 +11,11 @@ import type { Applied, Certificate, DataPlane, ListenAddresses, Routing } from '
 import { Agent } from './agent.ts'
 import { isNothing, planChanges } from './changes.ts'
 import type { Changes } from './changes.ts'
-import { compile, withServers } from './compile.ts'
+import { compile, CompiledParts, withServers } from './compile.ts'
 import type { Compiled } from './compile.ts'
 import { configurationFiles } from './configuration.ts'
 import type { ConfigurationOptions } from './configuration.ts'
+import { withKeptSections, withSpares } from './keptSections.ts'
 import { PlaneBehind } from './planeBehind.ts'
 import { HaproxyProcess } from './process.ts'
 import { exchange, replaceMap, runCommands } from './runtime.ts'
@@ -33,6 +34,8 @@ export interface HaproxyOptions {
   readonly nameServers?: readonly string[]
   /** The network namespace to listen in; our own when absent. */
   readonly namespaceFile?: string
+  /** Whether HAProxy ends when we are killed. It serves on until the next data plane finds it when absent. */
+  readonly endsWithUs?: boolean
   /** As many as there are processors, at most four, when absent. */
   readonly threads?: number
   /** How long a client may take for the headers of a request, in milliseconds; 20 seconds when absent. */
@@ -59,6 +62,7 @@ class HaproxyDataPlane implements DataPlane {
   readonly #agent: Agent
   readonly #behind: PlaneBehind
   readonly #worker: Worker
+  readonly #parts = new CompiledParts()
   readonly #usable = new RecentMap<string, boolean>(10_000)
   /** What is served; absent until the first `apply`. */
   #served: Compiled | undefined
@@ -87,7 +91,6 @@ class HaproxyDataPlane implements DataPlane {
       await this.#agent.serve(compiled.agentRules)
       if (compiled.usesPlaneBehind) await this.#behind.serve(routing)
       const how = await this.#bring(compiled)
-      this.#served = compiled
       this.#routing = routing
       this.#agent.forgetOthers(compiled.agentRules)
       this.#watch()
@@ -100,19 +103,22 @@ class HaproxyDataPlane implements DataPlane {
       this.#served === undefined || this.#routing === undefined
         ? undefined
         : withServers(this.#served, this.#routing, routing)
-    return known ?? compile(routing, { folder: this.#options.folder, isUsable: (each) => this.#isUsable(each) })
+    if (known !== undefined) return known
+    const { folder } = this.#options
+    return compile(routing, { folder, isUsable: (each) => this.#isUsable(each) }, this.#parts)
   }
 
   async #bring(compiled: Compiled): Promise<Applied['how']> {
     const before = this.#served
     if (before !== undefined && this.#process.isRunning) {
       if (before === compiled) return 'nothing'
-      const changes = planChanges(before, compiled, this.#leaving, this.#configuration(0))
+      const kept = withKeptSections(before, compiled)
+      const changes = kept && planChanges(before, kept, this.#leaving, this.#configuration(0))
       if (changes !== undefined) {
-        if (isNothing(changes)) return 'nothing'
         try {
-          await this.#change(changes)
-          return 'in place'
+          if (!isNothing(changes)) await this.#change(changes)
+          this.#served = kept
+          return isNothing(changes) ? 'nothing' : 'in place'
         } catch (error) {
           this.#options.log.warn('Cannot change HAProxy in place; a new process takes over', {
             error: messageOf(error),
@@ -120,7 +126,9 @@ class HaproxyDataPlane implements DataPlane {
         }
       }
     }
-    await this.#replace(compiled)
+    const whole = withSpares(compiled)
+    await this.#replace(whole)
+    this.#served = whole
     return 'reload'
   }
 

@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly worker: Worker
   /** The network namespace to listen in; our own when absent. */
   readonly namespaceFile?: string
+  /** Whether it ends when we are killed. It serves on until it is found again when absent. */
+  readonly endsWithUs?: boolean
 }
 
 const longestStartMs = 30_000
@@ -100,8 +102,19 @@ export class HaproxyProcess {
   }
 
   async #start(): Promise<void> {
-    const { folder, host, program, namespaceFile } = this.#options
-    const command = [program, '-W', '-q', '-S', `${folder}/master.sock,mode,600`, '-f', `${folder}/haproxy.cfg`]
+    const { folder, host, program, namespaceFile, endsWithUs = false } = this.#options
+    // Workers end with their master, and a master that makes itself anew may miss any other signal.
+    const leash = endsWithUs ? ['setpriv', '--pdeathsig', 'KILL'] : []
+    const command = [
+      ...leash,
+      program,
+      '-W',
+      '-q',
+      '-S',
+      `${folder}/master.sock,mode,600`,
+      '-f',
+      `${folder}/haproxy.cfg`,
+    ]
     const started = await host.processes.start(
       namespaceFile === undefined ? command : ['nsenter', `--net=${namespaceFile}`, ...command],
       { logFile: `${folder}/haproxy.log` },

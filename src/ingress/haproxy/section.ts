@@ -45,6 +45,9 @@ export interface SectionContext {
   leave(problem: string): void
 }
 
+/** In bytes; that of processes with streams. */
+export const largestBuffer = 65_536
+
 /** Whose rules they are and what the path of the route is. */
 export interface SectionSource {
   readonly owner: string
@@ -81,7 +84,10 @@ export function admissionRules(context: SectionContext, rules: Rules, source: Se
   }
   if (rules.clientCertificate !== undefined) lines.push(...clientCertificateRules(context, rules.clientCertificate))
   const { largestBody = 0 } = rules
-  if (largestBody > 0) lines.push(pageRule(context, 413, ` if { req.body_size gt ${Math.trunc(largestBody)} }`))
+  // A request that is there as a whole fits into a buffer, and to see that costs less than to look for its length.
+  const isLonger = largestBody < largestBuffer ? '' : ' !{ internal.htx.has_eom }'
+  if (largestBody > 0)
+    lines.push(pageRule(context, 413, ` if${isLonger} { req.body_size gt ${Math.trunc(largestBody)} }`))
   if (rules.cors !== undefined) lines.push(...corsRules(context, rules.cors))
   if (rules.deniedSources !== undefined && rules.deniedSources.length > 0)
     lines.push(pageRule(context, 403, ` if { src -f ${sourcesFile(context, rules.deniedSources)} }`))

@@ -13,8 +13,7 @@ import { isIdle, portText, type PoolMaker, type PoolOptions } from './pools.ts'
 /** What actions are made from and with. */
 export interface ActionContext {
   readonly view: ClusterView
-  readonly pools: PoolMaker
-  readonly used: Map<string, Pool>
+  readonly pools: Pick<PoolMaker, 'make'>
   readonly certificates: CertificateChoice
   readonly problems: Problems
   /** Whether paths of the host are patterns. */
@@ -135,7 +134,7 @@ function affinityOf(
 
 /** The name of the pool that answers for a path; undefined when there can be none. */
 function poolFor(entry: Entry, affinity: CookieAffinity | undefined, context: ActionContext): string | undefined {
-  const { view, pools, used, problems } = context
+  const { view, pools, problems } = context
   const { from, backend } = entry
   const { namespace = '' } = from.ingress.metadata
   const { settings } = from
@@ -165,7 +164,6 @@ function poolFor(entry: Entry, affinity: CookieAffinity | undefined, context: Ac
   })
   if (made.problem !== undefined)
     problems.add(from.key, 'BackendUnavailable', `Path ${shown(entry.path)}: ${made.problem}`)
-  used.set(name, made.pool)
   return isIdle(made.pool) ? (standIn(entry, context) ?? name) : name
 }
 
@@ -201,7 +199,7 @@ export function planErrorPages({ from, backend }: Entry, context: ActionContext)
 
 function defaultBackend(
   from: Entry['from'],
-  { view, pools, used, problems }: Pick<ActionContext, 'view' | 'pools' | 'used' | 'problems'>,
+  { view, pools, problems }: Pick<ActionContext, 'view' | 'pools' | 'problems'>,
 ): Pool | undefined {
   const reference = from.settings['default-backend']
   if (reference === undefined) return undefined
@@ -225,7 +223,6 @@ function defaultBackend(
     straight: true,
     decides: true,
   })
-  used.set(name, made.pool)
   return made.pool
 }
 
@@ -287,7 +284,7 @@ function tlsOf({ from }: Entry, { view, certificates, problems }: ActionContext)
     return refuse(`Secret ${reference.name} has no ca.crt with certificates in PEM`)
   const certificate = certificateOf(secret.value)
   const key = `${namespace}/${reference.name}`
-  if (typeof certificate !== 'string') certificates.chosen.set(key, { chain: certificate.chain, key: certificate.key })
+  if (typeof certificate !== 'string') certificates.chosen.set(key, certificate.served)
   else if (secret.value.data?.['tls.crt'] !== undefined) return refuse(`of Secret ${reference.name}: ${certificate}`)
   return {
     ...name,

@@ -35,8 +35,10 @@ export function makeDefaultCertificate(now: number): Certificate {
 }
 
 /** A certificate of a Secret, once it has been found to be whole. */
-export interface KnownCertificate extends Certificate {
+export interface KnownCertificate {
   readonly leaf: X509Certificate
+  /** The same object as long as the Secret is the same. */
+  readonly served: Certificate
 }
 
 const read = new WeakMap<Secret, KnownCertificate | string>()
@@ -62,7 +64,7 @@ function readPair({ data = {} }: Secret): KnownCertificate | string {
     const key = createPrivateKey(keyText)
     if (!chain[0]!.checkPrivateKey(key)) return 'its tls.key is not the key of its tls.crt'
     // Written anew: what else stands in the Secret goes nowhere.
-    return { leaf: chain[0]!, chain: chain.map(certificatePem).join(''), key: privateKeyPem(key) }
+    return { leaf: chain[0]!, served: { chain: chain.map(certificatePem).join(''), key: privateKeyPem(key) } }
   } catch {
     return 'its tls.key is not a private key in PEM'
   }
@@ -93,7 +95,6 @@ export class CertificateChoice {
   constructor(view: ClusterView, problems: Problems) {
     this.#view = view
     this.#problems = problems
-    this.chosen.set(defaultCertificateName, view.defaultCertificate)
   }
 
   /** The name of the certificate for a host of an ingress; undefined when the ingress asks for none. */
@@ -120,7 +121,7 @@ export class CertificateChoice {
       )
       return defaultCertificateName
     }
-    this.chosen.set(key, { chain: known.chain, key: known.key })
+    this.chosen.set(key, known.served)
     return key
   }
 

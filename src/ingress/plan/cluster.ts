@@ -40,4 +40,8 @@ export class Problems {
     if (list === undefined) this.byIngress.set(ingress, [{ reason, message }])
     else if (!list.some((known) => known.message === message)) list.push({ reason, message })
   }
+
+  addAll(ingress: string, problems: readonly Problem[]): void {
+    for (const { reason, message } of problems) this.add(ingress, reason, message)
+  }
 }

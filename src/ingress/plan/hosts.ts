@@ -12,6 +12,8 @@ import { rewriteOf } from './rules.ts'
 export interface ReadIngress extends ReadSettings {
   readonly ingress: Ingress
   readonly key: string
+  /** In the order of these ingresses have the right to a path: the oldest first. */
+  readonly age: string
 }
 
 /** A path of a host, or what answers when no path of it does. */
@@ -46,7 +48,10 @@ const readIngresses = new WeakMap<Ingress, ReadIngress>()
 function read(ingress: Ingress): ReadIngress {
   let known = readIngresses.get(ingress)
   if (known === undefined) {
-    known = { ingress, key: keyOf(ingress.metadata), ...readSettings(ingress.metadata.annotations) }
+    const { metadata } = ingress
+    const key = keyOf(metadata)
+    const age = `${metadata.creationTimestamp ?? ''} ${key}`
+    known = { ingress, key, age, ...readSettings(metadata.annotations) }
     readIngresses.set(ingress, known)
   }
   return known
@@ -54,8 +59,7 @@ function read(ingress: Ingress): ReadIngress {
 
 /** Ingresses in the order in which they have the right to a path: the oldest first. */
 export function inOrder(ingresses: readonly Ingress[]): readonly ReadIngress[] {
-  const age = ({ ingress: { metadata }, key }: ReadIngress): string => `${metadata.creationTimestamp ?? ''} ${key}`
-  return ingresses.map(read).toSorted((one, other) => (age(one) < age(other) ? -1 : 1))
+  return ingresses.map(read).toSorted((one, other) => (one.age < other.age ? -1 : 1))
 }
 
 /** Puts the rules of all ingresses together by their hosts. */

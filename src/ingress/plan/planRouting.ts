@@ -1,11 +1,12 @@
 /** From ingresses to a routing. Pure: what it needs of the cluster is handed in. */
 import { shown } from '../annotations/readSettings.ts'
-import type { Pool, Route, ServerName } from '../routing.ts'
+import type { Certificate, Pool, Route, ServerName } from '../routing.ts'
 import { planAction, planErrorPages } from './actions.ts'
 import type { ActionContext } from './actions.ts'
 import { CertificateChoice, defaultCertificateName } from './certificates.ts'
 import { clientCertificates } from './clientCertificates.ts'
 import { Problems, type ClusterView, type RoutingPlan } from './cluster.ts'
+import { HostPlans, type HostPlan } from './hostPlans.ts'
 import {
   collectHosts,
   hasPatterns,
@@ -21,53 +22,84 @@ import { notFoundPage, unavailablePage } from './pages.ts'
 import type { PoolMaker } from './pools.ts'
 import { planRules } from './rules.ts'
 
-/** What all that is ours comes to. `pools` remembers those of the last time. */
-export function planRouting(view: ClusterView, pools: PoolMaker): RoutingPlan {
+/**
+ * What all that is ours comes to. `pools` and `hosts` remember those of the last time; with others the outcome is the same, and only
+ * takes longer.
+ */
+export function planRouting(view: ClusterView, pools: PoolMaker, hostPlans = new HostPlans()): RoutingPlan {
   const problems = new Problems()
-  const certificates = new CertificateChoice(view, problems)
+  const certificates = new Map<string, Certificate>([[defaultCertificateName, view.defaultCertificate]])
   const used = new Map<string, Pool>()
   const names = new Set<string>()
+  const { ingresses } = view
   const watched: ClusterView = {
-    ...view,
+    ingresses,
+    service: (key) => view.service(key),
+    slices: (key) => view.slices(key),
+    secret: (key) => view.secret(key),
+    configMap: (key) => view.configMap(key),
     addresses(name) {
       names.add(name)
       return view.addresses(name)
     },
+    defaultCertificate: view.defaultCertificate,
+    now: view.now,
   }
   pools.begin()
-  const all = inOrder(view.ingresses)
-  for (const { key, problems: said } of all) for (const { reason, message } of said) problems.add(key, reason, message)
+  hostPlans.begin()
+  const all = inOrder(ingresses)
+  for (const { key, problems: said } of all) problems.addAll(key, said)
   const hosts = collectHosts(all, problems)
   const aliases = collectAliases(hosts, problems)
   const routes: Route[] = []
   const serverNames: ServerName[] = []
+  let again = Infinity
   for (const host of hostsInOrder([...hosts.values(), ...aliases])) {
-    const tls = certificateFor(host, certificates)
-    const clients = clientCertificates(host, view, problems)
-    const name = serverNameFor(host, tls, clients)
-    if (name !== undefined) serverNames.push(name)
-    const patterns = hasPatterns(host)
-    const context = { view: watched, pools, used, certificates, problems, patterns, clients }
-    routes.push(...redirectsOf(host))
-    for (const entry of [...pathsInOrder(host, patterns), ...fallbackOf(host)]) {
-      const route = routeOf(entry, host, tls, context)
-      if (route !== undefined) routes.push(route)
-    }
-    if (host.name !== '' && !answersAll(host)) routes.push(lastRoute(host.name))
+    const { plan, pools: needed } = hostPlans.plan(host, watched, pools, planHost)
+    routes.push(...plan.routes)
+    if (plan.serverName !== undefined) serverNames.push(plan.serverName)
+    for (const { pool } of needed) used.set(pool.name, pool)
+    for (const [name, certificate] of plan.certificates) certificates.set(name, certificate)
+    for (const [key, said] of plan.problems) problems.addAll(key, said)
+    again = Math.min(again, plan.again)
   }
   routes.push(...otherNames(hosts, aliases, problems))
   return {
     routing: {
       routes: inOrderOfHosts(routes),
       pools: used,
-      certificates: certificates.chosen,
+      certificates,
       serverNames,
       defaultCertificate: defaultCertificateName,
       fallback: notFoundPage,
     },
     problems: problems.byIngress,
-    ...(certificates.again === Infinity ? {} : { again: certificates.again }),
+    ...(again === Infinity ? {} : { again }),
     names,
+  }
+}
+
+/** What one host comes to. */
+function planHost(host: Host, view: ClusterView, pools: Pick<PoolMaker, 'make'>): HostPlan {
+  const problems = new Problems()
+  const certificates = new CertificateChoice(view, problems)
+  const tls = certificateFor(host, certificates)
+  const patterns = hasPatterns(host)
+  const clients = clientCertificates(host, view, problems)
+  const serverName = serverNameFor(host, tls, clients)
+  const context = { view, pools, certificates, problems, patterns, clients }
+  const routes = [...redirectsOf(host)]
+  for (const entry of [...pathsInOrder(host, patterns), ...fallbackOf(host)]) {
+    const route = routeOf(entry, host, tls, context)
+    if (route !== undefined) routes.push(route)
+  }
+  if (host.name !== '' && !answersAll(host)) routes.push(lastRoute(host.name))
+  return {
+    routes,
+    ...(serverName === undefined ? {} : { serverName }),
+    certificates: certificates.chosen,
+    problems: problems.byIngress,
+    again: certificates.again,
   }
 }
 

@@ -98,6 +98,8 @@ export interface World {
   readonly now?: number
 }
 
+const defaultCertificate = { chain: 'default chain', key: 'default key' }
+
 export function viewOf(world: World): ClusterView {
   const find = <T extends { readonly metadata: { readonly namespace?: string; readonly name: string } }>(
     all: readonly T[] | undefined,
@@ -113,7 +115,7 @@ export function viewOf(world: World): ClusterView {
     secret: (key) => find(world.secrets, key),
     configMap: (key) => find(world.configMaps, key),
     addresses: (name) => world.addresses?.[name],
-    defaultCertificate: { chain: 'default chain', key: 'default key' },
+    defaultCertificate,
     now: world.now ?? Date.UTC(2026, 0, 1),
   }
 }

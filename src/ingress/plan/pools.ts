@@ -76,14 +76,21 @@ export class PoolMaker {
         const before = this.#next.get(name)!
         if (view.service(key)?.spec.type === 'ExternalName') return undefined
         const made = makeUnlessSame(view, key, before.request, before)
-        if (made.problem !== before.problem) return undefined
-        if (before.request.decides && isIdle(made.pool) !== isIdle(before.pool)) return undefined
+        if (!isSameOutcome(before.request, before, made)) return undefined
         if (made !== before) changed.set(name, made)
       }
     }
     for (const [name, made] of changed) this.#next.set(name, made)
     return new Map([...changed].map(([name, { pool }]) => [name, pool]))
   }
+}
+
+/** Whether routes and what is told of them are the same with either: they differ in their servers at most. */
+export function isSameOutcome({ decides }: PoolRequest, one: Backend, other: Backend): boolean {
+  if (one.problem !== other.problem) return false
+  if (!decides) return true
+  const [before, now] = [one.pool, other.pool]
+  return isIdle(before) === isIdle(now) && (before.servers.length === 0) === (now.servers.length === 0)
 }
 
 /** Whether nobody takes further requests. */
