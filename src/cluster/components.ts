@@ -298,6 +298,7 @@ function serviceProxy({ host, nodeName, informers, record, networkMetrics, logOf
     clusterPodRanges: rangesOf(record.config.podRange),
     serviceRanges: rangesOf(record.config.serviceRange),
     metrics: networkMetrics,
+    ...(record.config.nodePortAddresses === undefined ? {} : { nodePortAddresses: record.config.nodePortAddresses }),
     log: logOf('proxy').log,
     needs: ['informers'],
   })

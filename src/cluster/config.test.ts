@@ -19,6 +19,7 @@ simulatedNodes: 10
 podRange: 10.200.0.0/16
 serviceRange: 10.201.0.0/16
 nodePorts: 31000-31999
+nodePortAddresses: [10.89.0.0/16, 'fd00:89::/64']
 clusterDomain: lab.local
 apiServerPort: 7443
 history: { megabytes: 10, hours: 2 }
@@ -34,6 +35,7 @@ ingress: always
     podRange: '10.200.0.0/16',
     serviceRange: '10.201.0.0/16',
     nodePorts: [31000, 31999],
+    nodePortAddresses: ['10.89.0.0/16', 'fd00:89::/64'],
     clusterDomain: 'lab.local',
     apiServerPort: 7443,
     history: { megabytes: 10, hours: 2 },
@@ -81,6 +83,11 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     /^f:1: between is "gre"; it must be one of "auto", "routes", "vxlan", "wireguard"$/,
   ],
   ['ports in the wrong order', 'nodePorts: 32767-30000', /^f:1: nodePorts is "32767-30000"; it must be two ports/],
+  [
+    'addresses for ports that are none',
+    'nodePortAddresses: [eth0]',
+    /^f:1: nodePortAddresses\[0\] is "eth0"; it must be ranges such as 10\.89\.0\.0\/16, or primary alone$/,
+  ],
   ['a name that climbs', 'name: ../etc', /^f:1: name is "\.\.\/etc"; it must consist of lower case letters/],
   ['a list', '- workers', /^f: the file is \["workers"\]; it must hold name, workers,/],
   ['text that is no YAML', 'workers: [3', /./],
@@ -99,6 +106,13 @@ for (const [what, text, message] of wrong) {
 test('completeConfig takes flags before the file and the file before what is usual', () => {
   const config = completeConfig({ workers: 2, apiServerPort: 7443 }, { workers: 3 })
   assert.deepEqual(config, { ...defaultConfig, workers: 3, apiServerPort: 7443 })
+})
+
+test('completeConfig refuses a word for addresses beside ranges', () => {
+  assert.throws(
+    () => completeConfig({ nodePortAddresses: ['primary', '10.0.0.0/8'] }),
+    /nodePortAddresses is \["primary","10\.0\.0\.0\/8"\]; it must be ranges such as .*, or primary alone/,
+  )
 })
 
 test('completeConfig refuses ranges that overlap', () => {

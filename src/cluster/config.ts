@@ -11,6 +11,7 @@ import { formatIp } from '#lib/net/ip.ts'
 import {
   absolutePath,
   defaulting,
+  listOf,
   members,
   oneOf,
   required,
@@ -19,6 +20,7 @@ import {
   yesOrNo,
   type SettingValue,
 } from '#lib/settings/settings.ts'
+import { nodePortAddressesProblem } from '#proxy/nodePortRanges.ts'
 import { betweenChoices, type Between, type TunnelSettings } from '#nodeNetwork/settings.ts'
 import { readSettings } from '#lib/settings/settingsFile.ts'
 import { withoutAbsent } from '#lib/settings/withoutAbsent.ts'
@@ -44,6 +46,8 @@ export interface ClusterConfig {
   readonly tunnels?: Partial<TunnelSettings>
   /** First and last port that nodes open for services. */
   readonly nodePorts: readonly [number, number]
+  /** Where nodes open them: at their addresses in these ranges, or at the `primary` ones; at all when absent. */
+  readonly nodePortAddresses?: readonly string[]
   readonly clusterDomain: string
   readonly apiServerPort: number
   /** How much of the past can be read: at most this many bytes and hours. */
@@ -175,6 +179,10 @@ const clusterSettings = members('A cluster of k8ts.', {
     about: 'First and last port that nodes open for services.',
     rule: (value) => (readPorts(value) === undefined ? 'it must be two ports such as 30000-32767' : undefined),
   }),
+  nodePortAddresses: listOf(
+    { about: 'Where nodes open ports for services: at their addresses in these ranges, or at the primary ones.' },
+    text({ about: 'A range, or primary.', rule: (value) => nodePortAddressesProblem([value]) }),
+  ),
   clusterDomain: text({
     about: 'The domain of services.',
     rule: (value) =>
@@ -253,6 +261,9 @@ export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): Clu
     if (poolIs !== undefined)
       throw new ConfigError(`loadBalancer.pool is ${JSON.stringify(config.loadBalancer.pool)}; ${poolIs}`)
   }
+  const nodePortProblem = nodePortAddressesProblem(config.nodePortAddresses ?? [])
+  if (nodePortProblem !== undefined)
+    throw new ConfigError(`nodePortAddresses is ${JSON.stringify(config.nodePortAddresses)}; ${nodePortProblem}`)
   const { podRange, serviceRange } = config
   if (familiesOf(podRange).join() !== familiesOf(serviceRange).join()) {
     throw new ConfigError(

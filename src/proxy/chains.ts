@@ -11,6 +11,8 @@ export interface NodeRanges {
   readonly nodePodRanges: readonly string[]
   /** Where services' addresses come from. */
   readonly serviceRanges: readonly string[]
+  /** Where node ports of services are open, of the node's own addresses; at all of them when absent. */
+  readonly nodePortRanges?: readonly string[]
 }
 
 /** Chains by name, each with its rules. */
@@ -43,6 +45,12 @@ export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
   const services = ofFamily(ranges.serviceRanges, family)
   const port = 'meta l4proto . th dport'
   const toNode = `fib daddr type local ${ip} daddr != ${loopback}`
+  const open = ranges.nodePortRanges === undefined ? undefined : ofFamily(ranges.nodePortRanges, family)
+  /** A rule for node ports, where they are open. */
+  const toNodePort = (rest: string): string[] => {
+    if (open === undefined || open.some((range) => range.endsWith('/0'))) return [`${toNode} ${rest}`]
+    return open.length === 0 ? [] : [`${toNode} ${ip} daddr ${oneOf(open)} ${rest}`]
+  }
   // A service address that the node itself has (the cluster's DNS) is answered by whoever listens there.
   const ownService = services.map((range) => `${ip} daddr ${range} fib daddr type local return`)
   return new Map([
@@ -52,10 +60,11 @@ export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
         ...ownService,
         `${pods.length > 0 ? `${ip} saddr != ${oneOf(pods)} ` : ''}fib saddr type != local jump outside`,
         `${ip} daddr . ${port} vmap @vips`,
-        `${toNode} ${port} vmap @nodeports`,
+        ...toNodePort(`${port} vmap @nodeports`),
+        `${toNode} ${port} vmap @hostports`,
       ],
     ],
-    ['outside', [`${ip} daddr . ${port} vmap @vips_outside`, `${toNode} ${port} vmap @nodeports_outside`]],
+    ['outside', [`${ip} daddr . ${port} vmap @vips_outside`, ...toNodePort(`${port} vmap @nodeports_outside`)]],
     ['go_vip', [`dnat ${ip} to ${ip} daddr . ${port} . meta mark map @vip_backends`]],
     ['go_node', [`dnat ${ip} to ${port} . meta mark map @node_backends`]],
     ['refuse', ['meta l4proto tcp reject with tcp reset', 'reject']],
@@ -68,7 +77,7 @@ export function planFixedChains(family: Family, ranges: NodeRanges): Chains {
         ...services.map((range) => `${ip} daddr ${range} drop`),
       ],
     ],
-    ['unserved_node', [`${ip} daddr . ${port} vmap @refused_vips`, `${toNode} ${port} vmap @refused_nodeports`]],
+    ['unserved_node', [`${ip} daddr . ${port} vmap @refused_vips`, ...toNodePort(`${port} vmap @refused_nodeports`)]],
     [
       // What claims to come from the loopback, or wants to get there, without having been sent on it. Some hosts route such
       // packets (net.ipv4.conf.*.route_localnet), and then neighbours would reach what listens on 127.0.0.1 (CVE-2020-8558).

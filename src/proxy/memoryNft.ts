@@ -4,6 +4,8 @@ import type { Nft } from '#lib/host/nft.ts'
 interface MemoryTable {
   readonly sets: Map<string, Map<string, string>>
   readonly chains: Map<string, string[]>
+  /** The most elements of sets that say so. */
+  readonly sizes: Map<string, number>
 }
 
 export interface MemoryNft extends Nft {
@@ -27,7 +29,10 @@ export function memoryNft(): MemoryNft {
       }
       const next = structuredClone(nft.state)
       applyText(next, text)
-      for (const table of next.values()) checkReferences(table)
+      for (const table of next.values()) {
+        checkReferences(table)
+        checkSizes(table)
+      }
       nft.state.clear()
       for (const [name, table] of next) nft.state.set(name, table)
       nft.applied.push(text)
@@ -39,7 +44,7 @@ export function memoryNft(): MemoryNft {
       const shown =
         only === undefined
           ? table
-          : { sets: new Map([[only.name, table.sets.get(only.name)!]]), chains: new Map<string, string[]>() }
+          : { sets: new Map([[only.name, table.sets.get(only.name)!]]), chains: new Map(), sizes: new Map() }
       return printTable(`${family} ${name}`, shown)
     },
   }
@@ -64,7 +69,7 @@ function applyText(state: Map<string, MemoryTable>, text: string): void {
 
 /** The sets, maps and chains between the braces of a table. */
 function addBlocks(state: Map<string, MemoryTable>, id: string, text: string): void {
-  const table = state.get(id) ?? { sets: new Map(), chains: new Map() }
+  const table = state.get(id) ?? { sets: new Map(), chains: new Map(), sizes: new Map() }
   state.set(id, table)
   const left = text.replaceAll(
     /^\t(map|set|chain) (\S+) \{\n([\s\S]*?)^\t\}\n?/gm,
@@ -83,6 +88,8 @@ function addBlocks(state: Map<string, MemoryTable>, id: string, text: string): v
       const elements = new Map<string, string>()
       for (const entry of list.split(/,\s*/).filter(Boolean)) addElement(elements, entry)
       table.sets.set(name, elements)
+      const size = /^\t\tsize (\d+)$/m.exec(body)?.[1]
+      if (size !== undefined) table.sizes.set(name, Number(size))
       return ''
     },
   )
@@ -104,7 +111,7 @@ function applyLine(state: Map<string, MemoryTable>, line: string): void {
   if (what === 'table') {
     if (verb === 'delete') {
       if (!state.delete(id)) fail('No such table')
-    } else if (!state.has(id)) state.set(id, { sets: new Map(), chains: new Map() })
+    } else if (!state.has(id)) state.set(id, { sets: new Map(), chains: new Map(), sizes: new Map() })
     return
   }
   const table = state.get(id) ?? fail('No such table')
@@ -119,6 +126,12 @@ function applyLine(state: Map<string, MemoryTable>, line: string): void {
       else if (!set.delete(text)) fail('No such element')
     }
   } else fail('Not understood')
+}
+
+/** As the kernel refuses what is beyond the size of a set. */
+function checkSizes({ sets, sizes }: MemoryTable): void {
+  for (const [name, size] of sizes)
+    if (sets.get(name)!.size > size) throw new Error('Could not process rule: Too many open files in system')
 }
 
 /** Every chain and set that is led to must be there. */

@@ -1,12 +1,14 @@
 /** The words for nft: a ruleset or a difference as text, and what a listing of the kernel means for services. */
 import { safeTextBytes } from '#lib/host/nft.ts'
-import type { TableListing } from '#lib/host/nftTable.ts'
+import { renderElements } from '#lib/host/nftTable.ts'
+import type { TableListing, WantedTable } from '#lib/host/nftTable.ts'
 
 import { affinityOf, wordsOf } from './chains.ts'
 import type { Chains } from './chains.ts'
 import type { Family, Frontend } from './frontend.ts'
 import type { Difference, Element, Ruleset } from './ruleset.ts'
 import { numbersOf, setNames, sets } from './sets.ts'
+import type { Entry, SetName } from './sets.ts'
 
 export const tableName = 'k8ts-services'
 
@@ -33,8 +35,8 @@ export function* renderTable(
   for (const name of setNames) {
     const type = sets[name].type.replaceAll('ADDRESS', address)
     yield `\t${type.includes(':') ? 'map' : 'set'} ${name} {\n\t\ttype ${type}\n`
-    yield* renderList(rules.entries(name), renderEntry)
-    yield '\t}\n'
+    const count = yield* renderList(rules.entries(name), renderEntry)
+    yield type.includes('interval') ? '\t}\n' : `\t\tsize ${roomFor(count)}\n\t}\n`
   }
   yield `\tmap affinity {\n\t\t${affinityOf(rules.family).type}\n\t\tsize 65536\n\t\tflags dynamic,timeout\n\t\ttimeout ${defaultAffinity}s\n`
   yield* renderList(
@@ -49,17 +51,25 @@ export function* renderTable(
 }
 
 const defaultAffinity = 10_800
+/**
+ * How many elements a set of so many may have before the table is made anew. A set of which that is known is a table of fixed
+ * size in the kernel, which does not have to be made larger again and again while it fills.
+ */
+const roomFor = (count: number): number => 2 ** Math.ceil(Math.log2(Math.max(1_024, 2 * count)))
 /** So many elements stand on a line. */
 const elementsOnLine = 200
 
 const renderEntry = ([key, value]: readonly [string, string]): string => (value === '' ? key : `${key} : ${value}`)
 
-function* renderList<T>(entries: Iterable<T>, render: (entry: T) => string): Generator<string> {
+/** Returns how many there are. */
+function* renderList<T>(entries: Iterable<T>, render: (entry: T) => string): Generator<string, number> {
   let line = ''
+  let all = 0
   let count = 0
   let isFirst = true
   for (const entry of entries) {
     line += count === 0 ? render(entry) : `, ${render(entry)}`
+    all++
     if (++count < elementsOnLine) continue
     yield isFirst ? `\t\telements = { ${line}` : `,\n\t\t\t${line}`
     isFirst = false
@@ -67,7 +77,8 @@ function* renderList<T>(entries: Iterable<T>, render: (entry: T) => string): Gen
     count = 0
   }
   if (count > 0) yield isFirst ? `\t\telements = { ${line}` : `,\n\t\t\t${line}`
-  if (count > 0 || !isFirst) yield ' }\n'
+  if (all > 0) yield ' }\n'
+  return all
 }
 
 /** The text of one transaction, and the generation that the table has after it. */
@@ -92,8 +103,8 @@ export function* renderDifference(family: Family, difference: Difference, from: 
       `delete element ${table} generation { ${generation} }`,
       `add element ${table} generation { ${++generation} }`,
       ...lines,
-      ...renderElements('delete', table, removed),
-      ...renderElements('add', table, added),
+      ...renderElements('delete', table, bySet(removed)),
+      ...renderElements('add', table, bySet(added)),
       '',
     ].join('\n')
     lines = []
@@ -123,14 +134,15 @@ function renderChains(table: string, chains: Chains): string[] {
   return lines
 }
 
-function renderElements(verb: 'add' | 'delete', table: string, elements: readonly Element[]): string[] {
-  const bySet = new Map<string, string[]>()
+/** Elements by set, in their order. */
+function bySet(elements: readonly Element[]): ReadonlyMap<SetName, readonly Entry[]> {
+  const entries = new Map<SetName, Entry[]>()
   for (const [set, key, value] of elements) {
-    const texts = bySet.get(set) ?? []
-    if (texts.length === 0) bySet.set(set, texts)
-    texts.push(verb === 'delete' || value === '' ? key : `${key} : ${value}`)
+    const ofSet = entries.get(set) ?? []
+    if (ofSet.length === 0) entries.set(set, ofSet)
+    ofSet.push([key, value])
   }
-  return [...bySet].map(([set, texts]) => `${verb} element ${table} ${set} { ${texts.join(', ')} }`)
+  return entries
 }
 
 /**
@@ -178,33 +190,9 @@ function readSeconds(text: string): number {
   return seconds
 }
 
-/**
- * Says how a listing differs from what a ruleset wants; nothing when it does not. `chainTexts` are chains as they were listed
- * when they were known to be right: nft prints rules in words of its own, so only a change of them can be seen.
- */
-export function findDifference(
-  listing: TableListing,
-  rules: Ruleset,
-  generation: number,
-  chainTexts: ReadonlyMap<string, string>,
-): string | undefined {
-  for (const set of [...setNames, 'generation'] as const) {
-    const found = listing.elements.get(set)
-    if (found === undefined) return `there is no set "${set}"`
-    let count = 0
-    for (const [key, value] of set === 'generation' ? [[String(generation), ''] as const] : rules.entries(set)) {
-      const other = found.get(key)
-      if (other === undefined) return `set "${set}" lacks "${key}"`
-      if (other !== value) return `set "${set}" leads "${key}" to "${other}" and not to "${value}"`
-      count++
-    }
-    if (found.size !== count) return `set "${set}" has ${found.size} elements and not ${count}`
-  }
-  for (const name of rules.chains.keys()) {
-    const text = listing.chains.get(name)
-    if (text === undefined) return `there is no chain "${name}"`
-    if ((chainTexts.get(name) ?? text) !== text) return `chain "${name}" was changed`
-  }
-  for (const name of listing.chains.keys()) if (!rules.chains.has(name)) return `there is a chain "${name}"`
-  return undefined
-}
+/** What a ruleset wants of its table. */
+export const wantedOf = (rules: Ruleset): WantedTable => ({
+  sets: new Map(),
+  elements: setNames.map((name) => [name, rules.entries(name)] as const),
+  chains: rules.chains,
+})

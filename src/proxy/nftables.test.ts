@@ -91,6 +91,16 @@ describe('NftablesTable', () => {
     await assert.rejects(apply(3), /No such element: delete element ip k8ts-services generation/)
     assert.deepEqual(await apply(3), { kind: 'whole' })
   })
+  it('makes the table anew, with room for twice as much, when a set is full', async () => {
+    await apply(2)
+    assert.equal(kernel().sizes.get('vip_backends'), 1_024)
+    // Each backend is there by its slot and by its number.
+    assert.deepEqual(await apply(512), { kind: 'difference', size: 2_042 })
+    assert.deepEqual(await apply(513), { kind: 'whole' })
+    assert.equal(kernel().sizes.get('vip_backends'), 4_096)
+    assert.equal(await table.verify(), undefined)
+    assert.deepEqual(await apply(514), { kind: 'difference', size: 6 })
+  })
   it('keeps clients with their backends when the table is replaced', async () => {
     await nft.apply(renderTable(new Ruleset(4, ranges, [sticky(2)]), 9))
     const client = '10.244.1.9 . 10.96.0.7 . tcp . 80'
@@ -117,7 +127,8 @@ describe('NftablesTable', () => {
     ],
     ['a missing chain', () => kernel().chains.delete('outside'), 'there is no chain "outside"'],
     ['a further chain', () => kernel().chains.set('more', []), 'there is a chain "more"'],
-    ['a changed rule', () => kernel().chains.get('services')!.push('accept'), 'chain "services" was changed'],
+    ['a further rule', () => kernel().chains.get('services')!.push('accept'), 'chain "services" has other rules'],
+    ['a changed rule', () => kernel().chains.get('services')!.fill('accept'), 'chain "services" was changed'],
     ['a missing set', () => kernel().sets.delete('hairpin'), 'there is no set "hairpin"'],
   ]
   for (const [name, edit, expected] of edits) {

@@ -1,10 +1,10 @@
 /** Keeps the kernel's table of one address family as planned: whole at first and after a failure, differences from then on. */
 import { safeTextBytes } from '#lib/host/nft.ts'
 import type { Nft } from '#lib/host/nft.ts'
+import { findDeviation, readTable } from '#lib/host/nftTable.ts'
 
 import type { Family } from './frontend.ts'
-import { readTable } from '#lib/host/nftTable.ts'
-import { findDifference, readRemembered, renderDifference, renderTable, tableName } from './nftText.ts'
+import { readRemembered, renderDifference, renderTable, tableName, wantedOf } from './nftText.ts'
 import type { Difference, Ruleset } from './ruleset.ts'
 
 /** What came of applying a ruleset. */
@@ -78,7 +78,9 @@ export class NftablesTable {
     if (this.#rules === undefined || this.#turns !== turns) return undefined
     const listing = text === undefined ? undefined : readTable(text)
     const problem =
-      listing === undefined ? 'the table has gone' : findDifference(listing, rules, this.#generation, this.#chainTexts)
+      listing === undefined
+        ? 'the table has gone'
+        : findDeviation(listing, wantedOf(rules), this.#generation, this.#chainTexts)
     if (problem !== undefined) this.#rules = undefined
     this.#chainTexts = problem === undefined ? listing!.chains : new Map()
     return problem
@@ -106,7 +108,12 @@ export class NftablesTable {
     for (const { text, generation } of renderDifference(this.#family, difference, this.#generation)) {
       if (text.length > longestText) return false
       this.#lastGeneration = generation
-      await this.#nft.apply(text, signal)
+      try {
+        await this.#nft.apply(text, signal)
+      } catch (error) {
+        if (isFull(error)) return false
+        throw error
+      }
       this.#generation = generation
     }
     return true
@@ -130,6 +137,9 @@ export class NftablesTable {
     this.#generation = generation
   }
 }
+
+/** Whether a set has as many elements as it may have (ENFILE). */
+const isFull = (error: unknown): boolean => /Too many open files in system/.test(String(error))
 
 /** A single change that is longer than this is not made by itself: what of it has arrived when we are killed would be applied. */
 const longestText = 2 * safeTextBytes

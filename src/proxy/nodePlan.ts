@@ -4,8 +4,10 @@ import type { Node } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
+import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
 import { keyOf } from '#client/index.ts'
 import type { Informers } from '#client/informers.ts'
+import { formatCidr, parseCidr } from '#lib/net/cidr.ts'
 import { isLoopback, parseIp } from '#lib/net/ip.ts'
 
 import { findForbidden, placeOf } from './endpoints.ts'
@@ -56,6 +58,7 @@ export class NodePlan {
   readonly #slices
   readonly #pods
   readonly #nodes
+  readonly #blocks
   readonly #changedServices = new Set<string>()
   readonly #changedSlices = new Map<string, number[]>()
   readonly #changedPods = new Set<string>()
@@ -70,18 +73,25 @@ export class NodePlan {
     this.#slices = informers.of(endpointSlices)
     this.#pods = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#nodes = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
+    this.#blocks = informers.of(serviceCIDRs)
     this.#slices.addIndex(byProxiedService, servicesOfSlice)
   }
 
   /** Resolves once all that matters is known. */
   async synced(signal: AbortSignal): Promise<void> {
-    const copies = [this.#services, this.#slices, this.#pods, this.#nodes]
+    const copies = [this.#services, this.#slices, this.#pods, this.#nodes, this.#blocks]
     await Promise.all(copies.map((copy) => copy.synced(signal)))
   }
 
   /** The node's own object, once there is one. */
   get node(): Node | undefined {
     return this.#nodes.get(this.#options.nodeName)
+  }
+
+  /** The ranges that were added for addresses of services, in their one form and in a constant order. */
+  get addedServiceRanges(): readonly string[] {
+    const ranges = this.#blocks.list().flatMap(({ spec }) => (spec.cidrs ?? []).map((text) => parseCidr(text)))
+    return [...new Set(ranges.filter((range) => range !== undefined).map(formatCidr))].toSorted()
   }
 
   /** How many services and sets of endpoints wait to be planned again. */
@@ -119,6 +129,7 @@ export class NodePlan {
       }),
     )
     stack.use(this.#nodes.onChange(() => onChange('other')))
+    stack.use(this.#blocks.onChange(() => onChange('other')))
     return stack
   }
 

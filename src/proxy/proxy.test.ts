@@ -5,6 +5,7 @@ import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client, Selection } from '#client/client.ts'
 import { WatchedInformer } from '#client/informer.ts'
@@ -18,9 +19,10 @@ import { createLogger } from '#lib/log.ts'
 import { MetricRegistry } from '#lib/metrics.ts'
 import { seededRandom } from '#lib/random.ts'
 
+import { planFixedChains } from './chains.ts'
 import { memoryNft } from './memoryNft.ts'
 import { proxyComponent } from './proxy.ts'
-import { ensureServiceRoutes } from './serviceRoute.ts'
+import { ServiceRoutes } from './serviceRoute.ts'
 
 /** A proxy whose informers are filled by hand, with time that stands still. */
 function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
@@ -34,6 +36,7 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
     return informer
   }
   const nft = memoryNft()
+  const ip = fakeIp()
   const lines: string[] = []
   const stop = new AbortController()
   const metrics = new MetricRegistry()
@@ -51,7 +54,7 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
   const component = proxyComponent({
     nodeName: 'one',
     informers: { of } as unknown as Informers,
-    host: { nft: () => nft, ip: () => fakeIp(), processes: { ...processes, run }, clock },
+    host: { nft: () => nft, ip: () => ip, processes: { ...processes, run }, clock },
     listen: async (handler, { port }) => {
       if (ports.has(port)) throw new Error(`Cannot listen on *:${port}: the port is taken`)
       ports.set(port, handler)
@@ -123,7 +126,10 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
       feed(any(endpointSlices), [])
       feed(any(pods), [], { fieldSelector: 'spec.nodeName=one' })
       feed(any(nodes), [], { fieldSelector: 'metadata.name=one' })
+      feed(any(serviceCIDRs), [])
     },
+    setServiceRanges: (...cidrs: string[]) =>
+      feed(any(serviceCIDRs), [{ metadata: { ...metadata('more'), namespace: undefined }, spec: { cidrs } }]),
     async [Symbol.asyncDispose]() {
       stop.abort()
       await ended
@@ -347,9 +353,45 @@ describe('the proxy', () => {
   })
 })
 
-describe('ensureServiceRoutes', () => {
+describe('ranges of services that are added', () => {
+  it('are treated as the others are, while they are there', async () => {
+    await using proxy = start()
+    proxy.sync()
+    await proxy.clock.advance('1s')
+    const unserved = (): string => proxy.kernel()!.chains.get('unserved')!.join()
+    proxy.setServiceRanges('10.112.0.0/24', '10.96.0.0/12', 'fd00:112::/112')
+    await proxy.clock.advance('1s')
+    assert.match(unserved(), /ip daddr 10\.96\.0\.0\/12 drop,ip daddr 10\.112\.0\.0\/24 drop$/)
+    proxy.setServiceRanges('10.96.0.0/12')
+    await proxy.clock.advance('1s')
+    assert.match(unserved(), /ip daddr 10\.96\.0\.0\/12 drop$/)
+  })
+})
+
+describe('node ports in some ranges', () => {
+  const chainsWith = (...nodePortRanges: string[]) => {
+    const chains = planFixedChains(4, { clusterPodRanges: [], nodePodRanges: [], serviceRanges: [], nodePortRanges })
+    return ['services', 'outside', 'unserved_node'].map((name) =>
+      chains.get(name)!.filter((rule) => /nodeports|hostports/.test(rule)),
+    )
+  }
+  const local = 'fib daddr type local ip daddr != 127.0.0.0/8'
+  const port = 'meta l4proto . th dport vmap'
+  it('are open at addresses in them, and host ports at all', () =>
+    assert.deepEqual(chainsWith('10.89.0.0/16', '192.0.2.1/32', 'fd00::/8'), [
+      [`${local} ip daddr { 10.89.0.0/16, 192.0.2.1/32 } ${port} @nodeports`, `${local} ${port} @hostports`],
+      [`${local} ip daddr { 10.89.0.0/16, 192.0.2.1/32 } ${port} @nodeports_outside`],
+      [`${local} ip daddr { 10.89.0.0/16, 192.0.2.1/32 } ${port} @refused_nodeports`],
+    ]))
+  it('are open nowhere without a range of the family, everywhere with the widest', () => {
+    assert.deepEqual(chainsWith('fd00::/8'), [[`${local} ${port} @hostports`], [], []])
+    assert.deepEqual(chainsWith('0.0.0.0/0')[1], [`${local} ${port} @nodeports_outside`])
+  })
+})
+
+describe('ServiceRoutes', () => {
   const links = [
-    { ifname: 'lo', addr_info: [{ local: '127.0.0.1' }] },
+    { ifname: 'lo', link_type: 'loopback', addr_info: [{ local: '127.0.0.1' }, { local: '10.96.0.10' }] },
     { ifname: 'cni0', linkinfo: { info_kind: 'bridge' }, addr_info: [{ local: '10.244.1.1' }] },
     { ifname: 'eth0', addr_info: [{ local: 'fe80::1' }, { local: '10.89.0.11' }] },
   ]
@@ -365,14 +407,24 @@ describe('ensureServiceRoutes', () => {
   }
   it('adds a route where there is none', async () => {
     const ip = ipWith(false)
-    await ensureServiceRoutes(ip, ['10.96.0.0/12'])
+    await new ServiceRoutes(ip).sync(['10.96.0.0/12'])
     assert.deepEqual(ip.commands, ['route add 10.96.0.0/12 dev eth0 src 10.89.0.11'])
+  })
+  it('takes away what it has added when the range goes', async () => {
+    const ip = ipWith(false)
+    const routes = new ServiceRoutes(ip)
+    await routes.sync(['10.96.0.0/12', '10.112.0.0/24'])
+    ip.commands.length = 0
+    await routes.sync(['10.96.0.0/12'])
+    assert.equal(ip.commands[0], 'route delete 10.112.0.0/24 dev eth0 src 10.89.0.11')
   })
   it('adds none where there is one', async () => {
     const ip = ipWith(true)
-    await ensureServiceRoutes(ip, ['10.96.0.0/12'])
+    const routes = new ServiceRoutes(ip)
+    await routes.sync(['10.96.0.0/12'])
+    await routes.sync([])
     assert.deepEqual(ip.commands, [])
   })
   it('refuses what is no range', () =>
-    assert.rejects(ensureServiceRoutes(ipWith(true), ['10.96.0.0']), /"10\.96\.0\.0" is not an address range/))
+    assert.rejects(new ServiceRoutes(ipWith(true)).sync(['10.96.0.0']), /"10\.96\.0\.0" is not an address range/))
 })

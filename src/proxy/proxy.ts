@@ -11,6 +11,7 @@ import { MetricRegistry } from '#lib/metrics.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
 
 import type { NodeRanges } from './chains.ts'
+import { nodePortRangesOf } from './nodePortRanges.ts'
 import { addDoubts, forgetStaleFlows, noDoubts } from './conntrack.ts'
 import type { Doubts } from './conntrack.ts'
 import type { Family } from './frontend.ts'
@@ -22,7 +23,7 @@ import { NodePlan } from './nodePlan.ts'
 import { proxyMetrics } from './proxyMetrics.ts'
 import { Ruleset } from './ruleset.ts'
 import { routeFromLoopback } from './loopbackRoutes.ts'
-import { ensureServiceRoutes } from './serviceRoute.ts'
+import { ServiceRoutes } from './serviceRoute.ts'
 import { tableWatch } from './tableWatch.ts'
 
 export interface ProxyOptions {
@@ -33,7 +34,10 @@ export interface ProxyOptions {
   readonly namespaceFile?: string
   /** Addresses of all pods of the cluster. Those of this node's pods are read from its Node object. */
   readonly clusterPodRanges: readonly string[]
+  /** Those that there are from the start; others come and go as ServiceCIDR objects. */
   readonly serviceRanges: readonly string[]
+  /** Where node ports of services are open: at the node's addresses in these ranges, or at its `primary` ones; at all when absent. */
+  readonly nodePortAddresses?: readonly string[]
   readonly log: Logger
   readonly metrics?: MetricRegistry
   readonly needs?: readonly string[]
@@ -63,6 +67,7 @@ const problems = {
   apply: 'Cannot apply service rules',
   flows: 'Cannot forget UDP flows to endpoints that have gone',
   verify: 'Cannot check service rules',
+  routes: 'Cannot route what the node itself sends to services',
   checks: 'Cannot open health check ports',
   loopback: 'Cannot lead from the loopback of the node to host ports',
 } as const
@@ -99,10 +104,17 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     .map((family) => ({
       family,
       kernel: new NftablesTable(host.nft(namespaceFile), family),
-      rules: new Ruleset(family, rangesOf([])),
+      rules: new Ruleset(family, { clusterPodRanges: [], nodePodRanges: [], serviceRanges: [] }),
     }))
-  function rangesOf(nodePodRanges: readonly string[]): NodeRanges {
-    return { clusterPodRanges: options.clusterPodRanges, nodePodRanges, serviceRanges: options.serviceRanges }
+  const currentRanges = (): NodeRanges => {
+    const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = plan.node?.spec ?? {}
+    const nodePortRanges = nodePortRangesOf(options.nodePortAddresses, plan.node)
+    return {
+      clusterPodRanges: options.clusterPodRanges,
+      nodePodRanges: podCIDRs,
+      serviceRanges: [...new Set([...options.serviceRanges, ...plan.addedServiceRanges])],
+      ...(nodePortRanges === undefined ? {} : { nodePortRanges }),
+    }
   }
   const health = new ProxyHealth(clock)
   let gather: number = gatherMs.least
@@ -141,8 +153,8 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     const started = clock.now()
     const { changes, triggeredAt } = plan.replan()
     untold = [...untold, ...triggeredAt]
-    const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = plan.node?.spec ?? {}
-    const ranges = rangesOf(podCIDRs)
+    const ranges = currentRanges()
+    if (ranges.serviceRanges.join() !== routed) queue.add('routes')
     let failure: unknown
     for (const state of families) {
       const { family, kernel } = state
@@ -205,9 +217,17 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     }
   }
 
+  const serviceRoutes = new ServiceRoutes(host.ip(namespaceFile))
+  let routed = ''
+  const route = async (): Promise<void> => {
+    const { serviceRanges } = currentRanges()
+    await serviceRoutes.sync(serviceRanges, signal)
+    routed = serviceRanges.join()
+  }
+
   const verify = async (): Promise<void> => {
     const started = clock.now()
-    await ensureServiceRoutes(host.ip(namespaceFile), options.serviceRanges, signal)
+    await route()
     for (const { kernel } of families) {
       const problem = await kernel.verify(signal)
       if (problem === undefined) continue
@@ -288,8 +308,8 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
   try {
     await plan.synced(signal)
     using _ = plan.follow()
-    await ensureServiceRoutes(host.ip(namespaceFile), options.serviceRanges, signal)
-    const work = { apply, flows: forgetFlows, verify, checks: syncChecks, loopback: leadFromLoopback }
+    await route()
+    const work = { apply, flows: forgetFlows, verify, routes: route, checks: syncChecks, loopback: leadFromLoopback }
     let isReady = false
     queue.add('apply')
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {

@@ -15,6 +15,7 @@ interface SetKind {
 type Side = 'inside' | 'outside'
 
 const none: readonly Entry[] = []
+const isHostPort = ({ masquerade }: Frontend): boolean => masquerade === 'none'
 const isNodePort = (frontend: Frontend): boolean => frontend.address === undefined
 /** A set for addresses of services and one for ports of the node, filled in the same way. */
 const ofVips =
@@ -38,7 +39,15 @@ export const sets = {
     entries: ofVips(backends),
   },
   vip_numbers: { type: 'ADDRESS . inet_proto . inet_service . mark : mark', entries: ofVips(numbers) },
-  nodeports: { type: nodeVerdictType, entries: ofNode((frontend) => verdicts(frontend, 'inside')) },
+  nodeports: {
+    type: nodeVerdictType,
+    entries: ofNode((frontend) => (isHostPort(frontend) ? none : verdicts(frontend, 'inside'))),
+  },
+  // Open at every address of the node, also where node ports are not.
+  hostports: {
+    type: nodeVerdictType,
+    entries: ofNode((frontend) => (isHostPort(frontend) ? verdicts(frontend, 'inside') : none)),
+  },
   nodeports_outside: { type: nodeVerdictType, entries: ofNode((frontend) => verdicts(frontend, 'outside')) },
   node_backends: { type: 'inet_proto . inet_service . mark : ADDRESS . inet_service', entries: ofNode(backends) },
   node_numbers: { type: 'inet_proto . inet_service . mark : mark', entries: ofNode(numbers) },

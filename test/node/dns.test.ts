@@ -78,6 +78,7 @@ const objects: Readonly<Record<string, readonly object[]>> = {
       endpoints: Array.from({ length: 100 }, (_, i) => ({ addresses: [`10.244.1.${i + 2}`], hostname: `set-${i}` })),
     },
   ],
+  servicecidrs: [],
   configmaps: [],
   namespaces: ['default', 'kube-system'].map((name) => ({ metadata: { name, uid: name, resourceVersion: '1' } })),
   pods: [],

@@ -13,6 +13,8 @@ import type { Service } from '#api/core/v1/service.ts'
 import { services } from '#api/core/v1/service.ts'
 import type { EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
+import { serviceCIDRs } from '#api/networking/v1/serviceCIDR.ts'
+import type { ServiceCIDR } from '#api/networking/v1/serviceCIDR.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
@@ -306,6 +308,7 @@ export class FedProxy implements AsyncDisposable {
     const { of } = proxy.#informers
     of(services).replace(initially.services ?? [], '1')
     of(endpointSlices).replace(initially.slices ?? [], '1')
+    of(serviceCIDRs).replace([], '1')
     const node = { metadata: { name: 'node', uid: 'n' }, spec: { podCIDRs: ['10.244.1.0/24', 'fd00:244:0:1::/64'] } }
     of(nodes, { fieldSelector: 'metadata.name=node' }).replace([(initially.node ?? node) as Node], '1')
     of(pods, { fieldSelector: 'spec.nodeName=node' }).replace((initially.pods ?? []) as Pod[], '1')
@@ -341,6 +344,12 @@ export class FedProxy implements AsyncDisposable {
     for (const object of objects)
       if ('addressType' in object) of(endpointSlices).change('DELETED', object)
       else of(services).change('DELETED', object)
+  }
+
+  /** Whole blocks of addresses beside those that it has started with. */
+  setServiceRanges(...ranges: string[]): void {
+    const blocks = ranges.map((range) => ({ metadata: metadata(range), spec: { cidrs: [range] } }))
+    this.#informers.of(serviceCIDRs).replace(blocks as unknown as ServiceCIDR[], String(revision++))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

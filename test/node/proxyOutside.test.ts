@@ -190,6 +190,26 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
     assert.deepEqual(await network.connect('node', 'tcp/fd00:96::8/81'), ['ECONNREFUSED'])
   })
 
+  it('leads pods and the node to services of a range that was added, until it is taken away', async () => {
+    const range = '198.18.7.0/24'
+    const routes = (): Promise<string> => network.enter('node', 'ip', 'route', 'show', range)
+    const generation = await network.generation()
+    proxy.setServiceRanges(range)
+    proxy.set(
+      service('added', { clusterIP: '198.18.7.1', ports: [{ port: 80 }] }),
+      slice('added', [http], '10.244.1.2'),
+    )
+    await until('the change is applied', async () => (await network.generation()) > generation)
+    await until('there is a route', async () => (await routes()) !== '')
+    for (const place of ['pod2', 'node'] as const)
+      assert.deepEqual(await names(place, 'tcp/198.18.7.1/80'), ['pod1'], place)
+    assert.deepEqual(await network.connect('node', 'tcp/198.18.7.1/81'), ['ECONNREFUSED'])
+    assert.deepEqual(await network.connect('node', 'tcp/198.18.7.2/80'), ['TIMEOUT'])
+    proxy.delete(service('added', {}), slice('added', []))
+    proxy.setServiceRanges()
+    await until('the route has gone', async () => (await routes()) === '')
+    assert.deepEqual(await network.connect('node', 'tcp/198.18.7.1/80'), ['EHOSTUNREACH'])
+  })
   it('leads to no endpoint on the loopback, and says so', async () => {
     assert.deepEqual(await network.connect('pod1', 'tcp/10.96.0.12/80'), ['ECONNREFUSED'])
     assert.deepEqual(await network.connect('node', 'tcp/10.96.0.12/80'), ['ECONNREFUSED'])
@@ -220,4 +240,63 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
     await network.enter('node', 'nft', 'flush chain ip k8ts-services loopback_only')
     assert.notEqual(await countReached(), 0)
   })
+})
+
+describe('node ports of the service proxy in some ranges', { skip: reasonToSkip }, () => {
+  let network: ProxyNetwork
+  before(async () => {
+    network = await ProxyNetwork.create(`k8ts-pr${process.pid}`)
+    await network.serve('pod1', 'pod1', 'tcp/10.244.1.2/8080', 'tcp/fd00:244:0:1::2/8080')
+    // A second address of the node, which its neighbour reaches.
+    await network.ip('node', 'address add 10.89.250.12/24 dev eth0')
+  })
+  after(() => network?.[Symbol.asyncDispose]())
+
+  const cases: [string, readonly string[] | undefined, readonly string[]][] = [
+    ['everywhere unless told', undefined, ['10.89.250.11', '10.89.250.12', 'fd00:89:250::11']],
+    ['at the addresses of its object', ['primary'], ['10.89.250.11']],
+    ['in a range, and everywhere in the other family', ['10.89.250.12/32'], ['10.89.250.12', 'fd00:89:250::11']],
+    [
+      'in a range of the other family only, and everywhere in this one',
+      ['fd00:1::/64'],
+      ['10.89.250.11', '10.89.250.12'],
+    ],
+  ]
+  for (const [name, nodePortAddresses, open] of cases)
+    it(`are open ${name}, and host ports at every address`, async () => {
+      await using _ = await FedProxy.start(
+        {
+          services: [
+            service('web', {
+              clusterIPs: ['10.96.0.7', 'fd00:96::7'],
+              clusterIP: '10.96.0.7',
+              ports: [{ port: 80, nodePort: 30_007 }],
+            }),
+          ],
+          slices: [slice('web', [http], '10.244.1.2'), slice('web', [http], 'fd00:244:0:1::2')],
+          node: {
+            metadata: { name: 'node', uid: 'n' },
+            spec: { podCIDRs: ['10.244.1.0/24', 'fd00:244:0:1::/64'] },
+            status: { addresses: [{ type: 'InternalIP', address: '10.89.250.11' }] },
+          },
+          pods: [
+            {
+              metadata: { name: 'one', namespace: 'default', uid: 'one' },
+              spec: { nodeName: 'node', containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 8081 }] }] },
+              status: { phase: 'Running', podIPs: [{ ip: '10.244.1.2' }, { ip: 'fd00:244:0:1::2' }] },
+            },
+          ],
+        },
+        {
+          namespaceFile: network.file('node'),
+          serviceRanges: ['10.96.0.0/12', 'fd00:96::/108'],
+          ...(nodePortAddresses === undefined ? {} : { nodePortAddresses }),
+        },
+      )
+      for (const address of ['10.89.250.11', '10.89.250.12', 'fd00:89:250::11']) {
+        const [answer] = await network.connect('other', `tcp/${address}/30007`)
+        assert.equal(answer!.split(' ')[0], open.includes(address) ? 'pod1' : 'ECONNREFUSED', address)
+        assert.match((await network.connect('other', `tcp/${address}/8081`))[0]!, /^pod1 /, address)
+      }
+    })
 })

@@ -18,6 +18,7 @@ import { bringUp, describeCluster } from '#cluster/start.ts'
 import { endCluster } from '#cluster/removal.ts'
 import { readSchedulerFile } from '#cluster/schedulerFile.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
+import { nodePortAddressesProblem } from '#proxy/nodePortRanges.ts'
 import { betweenChoices, type Between } from '#nodeNetwork/settings.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 
@@ -29,6 +30,7 @@ interface Flags {
   readonly apiServerPort?: number
   readonly podRange?: string
   readonly serviceRange?: string
+  readonly nodeportAddresses?: string
   readonly between?: Between
   /** False when nodes are to wait for a network plugin. */
   readonly podNetwork?: boolean
@@ -66,6 +68,11 @@ export const up: Command = {
         ranges(podRangeProblem),
       )
       .option('--service-range <ranges>', 'addresses of services, of the same families', ranges(serviceRangeProblem))
+      .option(
+        '--nodeport-addresses <ranges>',
+        'where nodes open ports of services: ranges with commas between, or primary (every address)',
+        ranges((text) => nodePortAddressesProblem(text.split(','))),
+      )
       .addOption(new Option('--between <way>', 'how pods of different nodes reach each other').choices(betweenChoices))
       .option('--no-pod-network', 'give pods no network: you install a network plugin such as Flannel')
       .option(
@@ -150,7 +157,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
     ...(flags.loadBalancerPool === undefined ? {} : { pool: flags.loadBalancerPool }),
     ...(flags.loadBalancer === false ? { enabled: false } : {}),
   }
-  const { podRange, serviceRange, between } = flags
+  const { podRange, serviceRange, nodeportAddresses, between } = flags
   try {
     const config = completeConfig(file, {
       ...(given === undefined ? {} : { name: clusterNameOf(given) }),
@@ -159,6 +166,7 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(apiServerPort === undefined ? {} : { apiServerPort }),
       ...(podRange === undefined ? {} : { podRange }),
       ...(serviceRange === undefined ? {} : { serviceRange }),
+      ...(nodeportAddresses === undefined ? {} : { nodePortAddresses: nodeportAddresses.split(',') }),
       ...(between === undefined ? {} : { between }),
       ...(flags.podNetwork === false ? { podNetwork: false } : {}),
       ...(flags.trafficShaping === undefined ? {} : { trafficShaping: flags.trafficShaping }),
@@ -193,6 +201,7 @@ function refuseOtherSettings(
   if (flags.apiServerPort !== undefined) said.push('apiServerPort')
   if (flags.podRange !== undefined) said.push('podRange')
   if (flags.serviceRange !== undefined) said.push('serviceRange')
+  if (flags.nodeportAddresses !== undefined) said.push('nodePortAddresses')
   if (flags.between !== undefined) said.push('between')
   if (flags.podNetwork === false) said.push('podNetwork')
   if (flags.trafficShaping !== undefined) said.push('trafficShaping')

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 
 import { countSetsAndChains, fakeNft, maxSetsAndChains, parseTables, systemNft, watchRules } from './nft.ts'
+import type { Nft } from './nft.ts'
 import { fakeProcesses } from './process.ts'
 
 describe('countSetsAndChains', () => {
@@ -69,6 +73,44 @@ describe('systemNft', () => {
     await nft.apply('add table ip k')
     assert.equal(processes.commands.length, 5)
   })
+  /** Runs with a program called nft that does as a shell script says. */
+  const withNft = async (script: string, act: (nft: Nft, commands: () => readonly string[]) => Promise<void>) => {
+    const folder = mkdtempSync(join(tmpdir(), 'k8ts-nft-'))
+    const { PATH } = process.env
+    try {
+      writeFileSync(join(folder, 'nft'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+      process.env.PATH = `${folder}:${PATH}`
+      const processes = fakeProcesses()
+      const nft = systemNft(processes)
+      await using _ = nft.stayReady!()
+      await act(nft, () => processes.commands.map(({ argv, input }) => `${argv.join(' ')} < ${String(input)}`))
+    } finally {
+      process.env.PATH = PATH
+      rmSync(folder, { recursive: true })
+    }
+  }
+  it('tells one nft of short texts, as lines, and says why it refused one', () => {
+    const script = `while IFS= read -r line; do case "$line" in add*) ;; *) printf 'Error: No such thing\\n%s\\n^^^\\n' "$line" >&2 ;; esac; done`
+    return withNft(script, async (nft, commands) => {
+      await nft.apply('add table ip k\nadd chain ip k c\n')
+      await assert.rejects(
+        nft.apply('delete table ip l\ndelete table ip m\n'),
+        /Error: No such thing\ndelete table ip l ; delete table ip m\n/,
+      )
+      await nft.apply('add table ip k')
+      assert.deepEqual(commands(), [])
+    })
+  })
+  it('starts nft for each text where it takes no lines', () =>
+    withNft('echo "nft: interactive CLI not supported in this build" >&2; exit 1', async (nft, commands) => {
+      for (const table of ['k', 'l']) await nft.apply(`add table ip ${table}`)
+      assert.deepEqual(commands(), ['nft -f - < add table ip k', 'nft -f - < add table ip l'])
+    }))
+  it('says why the nft that takes lines has ended', () =>
+    withNft('echo "Operation not permitted (you must be root)" >&2; exit 1', async (nft, commands) => {
+      await assert.rejects(nft.apply('add table ip k'), /Operation not permitted/)
+      assert.deepEqual(commands(), [])
+    }))
   it('describes one set of a table', async () => {
     const processes = fakeProcesses(() => ({ stdout: 'table' }))
     const only = { kind: 'map', name: 'm' } as const

@@ -158,7 +158,12 @@ function renderDifference(content: TableContent, { added, removed }: Difference,
   return `${lines.join('\n')}\n`
 }
 
-function renderElements(verb: 'add' | 'delete', table: string, elements: Elements): string[] {
+/** Commands that add or remove elements of sets. */
+export function renderElements(
+  verb: 'add' | 'delete',
+  table: string,
+  elements: Iterable<readonly [set: string, entries: Iterable<readonly [key: string, value: string]>]>,
+): string[] {
   const lines: string[] = []
   for (const [set, entries] of elements) {
     const texts = [...entries].map(([key, value]) => (verb === 'delete' || value === '' ? key : `${key} : ${value}`))
@@ -250,32 +255,41 @@ export function readTable(text: string): TableListing {
   return { elements, counts, chains }
 }
 
-/** Says how a listing differs from what is wanted; nothing when it does not. */
-function findDeviation(
+/** What a table should hold; sets without elements may stand in either place. */
+export interface WantedTable extends Pick<TableContent, 'sets' | 'chains'> {
+  readonly elements: Iterable<readonly [set: string, entries: Iterable<readonly [key: string, value: string]>]>
+}
+
+/**
+ * Says how a listing differs from what is wanted; nothing when it does not. `chainTexts` are chains as they were listed when they
+ * were known to be right: nft prints rules in words of its own, so only their number and a change of them can be seen.
+ */
+export function findDeviation(
   listing: TableListing,
-  content: TableContent,
+  { sets, elements, chains }: WantedTable,
   generation: number,
   chainTexts: ReadonlyMap<string, string>,
 ): string | undefined {
-  for (const name of content.sets.keys()) if (!listing.elements.has(name)) return `there is no set "${name}"`
-  const wanted = new Map([...content.elements, [generationSet, new Map([[String(generation), '']])]])
-  for (const [set, entries] of wanted) {
+  for (const name of sets.keys()) if (!listing.elements.has(name)) return `there is no set "${name}"`
+  for (const [set, entries] of [...elements, [generationSet, [[String(generation), '']]] as const]) {
     const found = listing.elements.get(set)
     if (found === undefined) return `there is no set "${set}"`
+    let count = 0
     for (const [key, value] of entries) {
       const other = found.get(key)
       if (other === undefined) return `set "${set}" lacks "${key}"`
       if (other !== value) return `set "${set}" leads "${key}" to "${other}" and not to "${value}"`
+      count++
     }
-    if (found.size !== entries.size) return `set "${set}" has ${found.size} elements and not ${entries.size}`
+    if (found.size !== count) return `set "${set}" has ${found.size} elements and not ${count}`
   }
-  for (const [name, rules] of content.chains) {
+  for (const [name, rules] of chains) {
     const text = listing.chains.get(name)
     if (text === undefined) return `there is no chain "${name}"`
     // The hook is a line as the rules are.
     if (text.trimEnd().split('\n').length !== Math.max(rules.length, 1)) return `chain "${name}" has other rules`
     if ((chainTexts.get(name) ?? text) !== text) return `chain "${name}" was changed`
   }
-  for (const name of listing.chains.keys()) if (!content.chains.has(name)) return `there is a chain "${name}"`
+  for (const name of listing.chains.keys()) if (!chains.has(name)) return `there is a chain "${name}"`
   return undefined
 }
