@@ -41,7 +41,9 @@ import { controlPlaneName } from './processes.ts'
 import { partChecksOfProcess } from './partChecks.ts'
 import { addStoreMetrics } from './storeMetrics.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from './record.ts'
+import type { OpenAudit } from './server/openAudit.ts'
 import type { Clock } from '#lib/clock.ts'
+import type { Component } from '#lib/component.ts'
 import { messageOf, stackOf } from '#lib/errorText.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Logger } from '#lib/log.ts'
@@ -61,6 +63,7 @@ import { allStrategies } from '#resources/index.ts'
 import { PodAdmission } from '#networkPolicy/admission.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { httpsNodeConnector, type NodeConnector } from '#server/nodeProxy.ts'
+import { usualLimits } from '#server/requestLimits.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { TokenAuthenticator } from '#server/authenticate/tokenAuthenticator.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
@@ -75,6 +78,8 @@ export interface ControlPlane {
   readonly store: Store
   readonly server: ApiServer
   readonly certificates: ClusterCertificates
+  /** Keeps the audit log; absent where the cluster has none. */
+  readonly audit: Component | undefined
   /** What nodes and pods use; absent where the cluster does not tell. */
   readonly metrics?: ClusterMetrics
 }
@@ -225,6 +230,17 @@ export async function assembleNode(
   }
 }
 
+async function auditOf(
+  surroundings: Surroundings,
+  { audit }: ClusterConfig,
+  log: Logger,
+): Promise<OpenAudit | undefined> {
+  if (audit === undefined) return undefined
+  const { openAudit } = await import('./server/openAudit.ts')
+  const { fileReader } = await import('./server/credentials.ts')
+  return openAudit(audit, fileReader(surroundings), surroundings.clock, log)
+}
+
 /** Whoever uses none pays for none. */
 async function schedulerFileOf(
   { files }: Host,
@@ -299,6 +315,7 @@ async function openControlPlane(
   opening.catch(() => {})
   const certificates = await ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record))
   const tokenAuthenticators = await furtherTokens(surroundings, config)
+  const audit = await auditOf(surroundings, config, log)
   const tokenKey = createPrivateKey(certificates.tokenKey)
   const { certificate, key } = certificates.kubeletClient
   const usage: Pick<ClusterMetrics, 'store' | 'others'> | undefined =
@@ -334,6 +351,8 @@ async function openControlPlane(
     nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
     serverAddress: `${urlHost(at.address)}:${at.port}`,
     tokenAuthenticators,
+    limits: usualLimits,
+    ...(audit === undefined ? {} : { audit: audit.options }),
     aggregation: {
       identity: certificates.frontProxyClient,
       trust: { clientAuthority: certificates.authority, requestHeader: frontProxyHeaders(certificates) },
@@ -347,9 +366,10 @@ async function openControlPlane(
       }),
   })
   addStoreMetrics(server.metrics, paths.storeFolder)
-  if (usage === undefined) return { store, server, certificates }
+  const parts = { store, server, certificates, audit: audit?.component }
+  if (usage === undefined) return parts
   const nodes = httpsNodeConnector(server.cluster, { authority: certificates.authority, certificate, key })
-  return { store, server, certificates, metrics: { ...usage, nodes } }
+  return { ...parts, metrics: { ...usage, nodes } }
 }
 
 /** The kinds of tokens that the configuration adds. Whoever uses none pays for none. */

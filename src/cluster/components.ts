@@ -49,6 +49,8 @@ const onRealNode = ({ node }: Assembly): boolean => node !== undefined
 
 /** Everything that can run in a process of a cluster. The order is for readers; what waits for what is said by `needs`. */
 export const components: readonly Part[] = [
+  // First, for what starts first stops last.
+  { runsIn: ({ controlPlane }) => controlPlane?.audit !== undefined, make: ({ controlPlane }) => controlPlane!.audit! },
   { runsIn: onControlPlane, make: storeComponent },
   { runsIn: onControlPlane, make: apiServerComponent },
   { runsIn: onControlPlane, make: bootstrapObjects },

@@ -4,6 +4,7 @@
  * nothing of each other and live in their own folders.
  */
 import { poolProblem } from './loadBalancerPool.ts'
+import { audit } from './server/settings/audit.ts'
 import { nameProblem } from '#cluster/place/layout.ts'
 import { defaultPodRanges, defaultServiceRanges, familiesOf, rangesOf, rangesProblem } from '#cluster/place/ranges.ts'
 import { addressAt, cidrsOverlap, parseCidr } from '#lib/net/cidr.ts'
@@ -66,6 +67,8 @@ export interface ClusterConfig {
   readonly ingress?: IngressStart
   /** Further ways to say who one is. */
   readonly authentication?: AuthenticationConfig
+  /** Who did what is noted for those who look afterwards; not when absent. Its files are read when the control plane starts. */
+  readonly audit?: SettingValue<typeof audit>
   /** Addresses for services of type LoadBalancer; from the range of nodes when absent. */
   readonly loadBalancer?: LoadBalancerConfig
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
@@ -198,6 +201,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   ephemeral: yesOrNo({ about: 'Whether images and snapshots are kept in memory.' }),
   outside: yesOrNo({ about: 'Whether nodes and pods reach what is outside of this machine.' }),
   schedulerConfig: absolutePath({ about: 'A file with a KubeSchedulerConfiguration.' }),
+  audit,
   loadBalancer: members('Addresses for services of type LoadBalancer.', {
     enabled: yesOrNo({ about: 'Whether such services get addresses of the cluster.' }),
     pool: text({

@@ -17,8 +17,8 @@ export interface ServingOptions {
   readonly drain?: number
   /** What a person can do about an address that cannot be listened on; ends the message. */
   readonly advice?: string
-  /** Told where the server listens, before it is ready. */
-  readonly onListening?: (port: number) => void
+  /** Told where the server listens, before it is ready; what it shows and whom it believes can be changed from then on. */
+  readonly onListening?: (port: number, setIdentity: (tls: TlsIdentity) => void) => void
 }
 
 /**
@@ -57,7 +57,7 @@ export function servingComponent(options: ServingOptions): Component {
         const at = await http.listen({ host, port }).catch((error: Error) => {
           throw advice === undefined ? error : new Error(`${error.message}; ${advice}`)
         })
-        onListening?.(at.port)
+        onListening?.(at.port, (identity) => http.setCertificate(identity))
       }
       // Watches have ended by then; a client that keeps its connection and says nothing is not waited for.
       const close = (): Promise<void> => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ControllerRevision } from '#api/apps/v1/controllerRevision.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
-import { planHistory, revisionData, templateOf } from './revisionHistory.ts'
+import { planHistory, planSurplus, revisionData, templateOf } from './revisionHistory.ts'
 
 const template = (image: string): PodTemplateSpec => ({
   metadata: { labels: { app: 'a' } },
@@ -81,4 +81,24 @@ test('the data is a patch that replaces the template, as kubectl writes and comp
 test('a revision without a template is an error that names it', () => {
   const broken = { ...revision('web-1', 1, 'v1'), data: { spec: {} } }
   assert.throws(() => templateOf(broken), /^Error: Cannot read revision "web-1": its data has no spec\.template\.spec$/)
+})
+
+test('past revisions beyond the limit are surplus, the oldest first, but none that is in use', () => {
+  const past = ['a', 'b', 'c', 'd'].map((name, index) => revision(name, index, name))
+  const rows: readonly [limit: number | undefined, counts: 'all' | 'unused', inUse: string, surplus: string][] = [
+    [undefined, 'all', '', ''],
+    [4, 'all', '', ''],
+    [3, 'all', '', 'a'],
+    [0, 'all', '', 'abcd'],
+    [2, 'all', 'a', 'bc'],
+    [1, 'all', 'acd', 'b'],
+    [2, 'unused', 'a', 'b'],
+    [3, 'unused', 'a', ''],
+    [0, 'unused', 'ad', 'bc'],
+    [-1, 'unused', '', ''],
+  ]
+  for (const [limit, counts, inUse, surplus] of rows) {
+    const found = planSurplus(past, ({ metadata }) => inUse.includes(metadata.name), { limit, counts })
+    assert.equal(found.map(({ metadata }) => metadata.name).join(''), surplus, `${limit} ${counts} ${inUse}`)
+  }
 })

@@ -70,10 +70,10 @@ interface RevisionOwner extends KubeObject {
   readonly spec: { readonly selector: LabelSelector; readonly template: PodTemplateSpec }
 }
 
-export type RevisionDraft = Draft<ControllerRevision> & { readonly metadata: ObjectName }
+type RevisionDraft = Draft<ControllerRevision> & { readonly metadata: ObjectName }
 
 /** A revision of an owner's present template, called `<owner>-<hash>` and no longer than a name may be. */
-export function draftRevision<O extends RevisionOwner>(
+function draftRevision<O extends RevisionOwner>(
   { resource, object }: { readonly resource: Resource<O>; readonly object: O },
   number: number,
   hash: string,
@@ -94,8 +94,59 @@ export function draftRevision<O extends RevisionOwner>(
   }
 }
 
+/** How one kind of owners calls its revisions: what follows the owner's name, and labels beside those of the template. */
+export type NameRevision = (collisions: number) => { readonly hash: string; readonly labels: Record<string, string> }
+
+/** The revisions of an owner, that of its present template among them. */
+export interface WrittenHistory {
+  readonly plan: HistoryPlan
+  /** All, as they were before. */
+  readonly revisions: readonly ControllerRevision[]
+  readonly present: ControllerRevision
+  /** How many names were taken by others. */
+  readonly collisions: number
+}
+
+/**
+ * Claims the revisions of an owner and brings that of its present template about. Undefined where there is none and the owner
+ * is being deleted: what goes with it is not made again.
+ */
+export async function writeHistory<O extends RevisionOwner>(
+  client: Client,
+  copies: Informer<ControllerRevision>,
+  owner: { readonly resource: Resource<O>; readonly object: O },
+  before: number,
+  nameOf: NameRevision,
+  signal: AbortSignal,
+): Promise<WrittenHistory | undefined> {
+  const { metadata, spec } = owner.object
+  const revisions = await claimRevisions(client, copies, owner, signal)
+  const plan = planHistory(spec.template, revisions)
+  if (metadata.deletionTimestamp !== undefined && plan.present?.revision !== plan.number) return undefined
+  const draftOf = (count: number): RevisionDraft => {
+    const { hash, labels } = nameOf(count)
+    return draftRevision(owner, plan.number, hash, labels)
+  }
+  const { revision, collisions } = await writePresent(client, plan, before, draftOf, signal)
+  return { plan, revisions, present: revision, collisions }
+}
+
+/**
+ * The past revisions beyond a limit, the oldest first; those in use stay. `counts` says which of them the limit is for: all, or
+ * those alone that are of no use. A negative limit keeps all.
+ */
+export function planSurplus(
+  past: readonly ControllerRevision[],
+  isInUse: (revision: ControllerRevision) => boolean,
+  { limit = 10, counts }: { readonly limit: number | undefined; readonly counts: 'all' | 'unused' },
+): readonly ControllerRevision[] {
+  const unused = past.filter((revision) => !isInUse(revision))
+  const counted = counts === 'all' ? past : unused
+  return limit < 0 ? [] : unused.slice(0, Math.max(0, counted.length - limit))
+}
+
 /** The revisions of an owner: takes those without an owner that it selects, and lets go of those that it does not. */
-export async function claimRevisions<O extends RevisionOwner>(
+async function claimRevisions<O extends RevisionOwner>(
   client: Client,
   copies: Informer<ControllerRevision>,
   owner: { readonly resource: Resource<O>; readonly object: O },

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import type { NetworkPolicySpec } from '#api/networking/v1/networkPolicy.ts'
 import { ipBytes } from '#lib/net/ip.ts'
 
-import { readAdminPolicy } from './adminPolicies.ts'
 import { endpointOf, explainConnection } from './explain.ts'
-import { readNode } from './facts.ts'
 import type { ClusterFacts } from './facts.ts'
-import { readNetworkPolicy } from './policy.ts'
 import type { Policy } from './policy.ts'
-import { factsOf } from './testCluster.ts'
+import { adminPolicyOf, clusterOf, factsOf, policyIn } from './testCluster.ts'
 
 const pods = (['x/a', 'x/b', 'y/c'] as const).map((key, at) =>
   factsOf({
@@ -21,27 +17,19 @@ const pods = (['x/a', 'x/b', 'y/c'] as const).map((key, at) =>
     ports: { web: 'tcp/80' },
   }),
 )
-const cluster = (...policies: Policy[]): ClusterFacts => ({
-  pods,
-  namespaces: new Map([
-    ['x', { name: 'x' }],
-    ['y', { name: 'y' }],
-  ]),
-  nodes: [readNode({ metadata: { name: 'n1' }, status: { addresses: [{ address: '10.89.0.1' }] } } as never)],
-  policies,
-})
-const policy = (name: string, spec: NetworkPolicySpec) =>
-  readNetworkPolicy({ metadata: { namespace: 'x', name }, spec } as never)
-const admin = (kind: string, spec: object) =>
-  readAdminPolicy({ apiVersion: '', kind, metadata: { name: 'a' }, spec }, kind)!
+const cluster = (...policies: Policy[]): ClusterFacts => clusterOf(pods, ...policies)
 
-const isolating = policy('closed', { policyTypes: ['Ingress', 'Egress'] })
-const opening = policy('open', {
-  podSelector: { matchLabels: { app: 'a' } },
-  ingress: [{ from: [{ podSelector: { matchLabels: { app: 'b' } } }], ports: [{ port: 'web' }] }],
-})
+const isolating = policyIn('x', { policyTypes: ['Ingress', 'Egress'] }, 'closed')
+const opening = policyIn(
+  'x',
+  {
+    podSelector: { matchLabels: { app: 'a' } },
+    ingress: [{ from: [{ podSelector: { matchLabels: { app: 'b' } } }], ports: [{ port: 'web' }] }],
+  },
+  'open',
+)
 const deny = (kind: string) =>
-  admin(kind, {
+  adminPolicyOf(kind, {
     priority: 5,
     subject: { namespaces: { matchLabels: { name: 'x' } } },
     egress: [{ name: 'no-y', action: 'Deny', to: [{ namespaces: { matchLabels: { name: 'y' } } }] }],

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import type { NetworkPolicySpec } from '#api/networking/v1/networkPolicy.ts'
-
-import { readNode, readPod } from './facts.ts'
-import type { ClusterFacts, PodFacts } from './facts.ts'
+import { readPod } from './facts.ts'
 import { formatInterval, intervalsOf } from './intervals.ts'
 import { anyPod } from './identities.ts'
 import { PolicyPlanner } from './plan.ts'
-import { readNetworkPolicy } from './policy.ts'
-import { factsOf, passes, podObject } from './testCluster.ts'
+import { clusterOf, factsOf, passes, podObject, policyIn } from './testCluster.ts'
 import type { TestPod } from './testCluster.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
 
@@ -21,38 +17,22 @@ const pod = (key: string, number: number, more: Partial<TestPod> = {}): TestPod 
   ports: {},
   ...more,
 })
-const policy = (namespace: string, spec: NetworkPolicySpec) =>
-  readNetworkPolicy({ metadata: { namespace, name: 'p' }, spec } as never)
-const facts = (pods: readonly PodFacts[], ...policies: ClusterFacts['policies']): ClusterFacts => ({
-  pods,
-  namespaces: new Map([
-    ['x', { name: 'x' }],
-    ['y', { name: 'y' }],
-  ]),
-  nodes: [
-    readNode({
-      metadata: { name: 'n1' },
-      status: { addresses: [{ type: 'InternalIP', address: '10.89.0.1' }] },
-    } as never),
-  ],
-  policies,
-})
 const filled = (elements: ReadonlyMap<string, ReadonlyMap<string, string>>) =>
   Object.fromEntries(
     [...elements].filter(([, entries]) => entries.size > 0).map(([set, entries]) => [set, Object.fromEntries(entries)]),
   )
 
 test('without policies for its own pods a node is told nothing', () => {
-  const everywhere = facts([factsOf(pod('x/a', 2)), factsOf(pod('y/b', 3, { node: 'n2' }))], policy('y', {}))
+  const everywhere = clusterOf([factsOf(pod('x/a', 2)), factsOf(pod('y/b', 3, { node: 'n2' }))], policyIn('y', {}))
   const plan = new PolicyPlanner('n1').plan(everywhere)
   assert.deepEqual([filled(plan[4]), filled(plan[6])], [{}, {}])
 })
 
 test('what is usual is said once, and what differs from it for each who differs', () => {
   const plan = new PolicyPlanner('n1').plan(
-    facts(
+    clusterOf(
       [pod('x/a', 2), pod('x/b', 3), pod('y/c', 4, { node: 'n2', addresses: ['10.244.2.4'] })].map(factsOf),
-      policy('x', {
+      policyIn('x', {
         podSelector: { matchLabels: { app: 'a' } },
         ingress: [
           { from: [{ podSelector: {} }], ports: [{ port: 80 }, { port: 90, endPort: 99 }] },
@@ -82,8 +62,7 @@ test('what is usual is said once, and what differs from it for each who differs'
 
 test('what is treated alike by other policies is counted by itself', () => {
   const planner = new PolicyPlanner('n1')
-  const closed = (namespace: string, name: string) =>
-    readNetworkPolicy({ metadata: { namespace, name }, spec: { podSelector: {} } } as never)
+  const closed = (namespace: string, name: string) => policyIn(namespace, { podSelector: {} }, name)
   const deny = {
     kind: 'AdminNetworkPolicy',
     tier: 'admin',
@@ -93,7 +72,7 @@ test('what is treated alike by other policies is counted by itself', () => {
     ingress: [{ index: 0, action: 'deny', peers: 'everybody', ports: [{ transport: 'tcp', from: 80, to: 80 }] }],
   } as const
   const pods = [pod('x/a', 2), pod('y/b', 3)].map(factsOf)
-  const plan = planner.plan(facts(pods, closed('x', 'p'), closed('x', 'q'), deny))
+  const plan = planner.plan(clusterOf(pods, closed('x', 'p'), closed('x', 'q'), deny))
   const counted = (address: string): readonly string[] => {
     const number = plan[4].get('ingress_pairs')!.get(`${address} . 0`)!
     assert.ok(plan[4].get('denials')!.has(number))
@@ -106,11 +85,11 @@ test('what is treated alike by other policies is counted by itself', () => {
 
 test('numbers stay when pods and policies come and go', () => {
   const planner = new PolicyPlanner('n1')
-  const isolating = policy('x', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'b' } } }] }] })
-  const before = planner.plan(facts([pod('x/a', 2), pod('x/b', 3)].map(factsOf), isolating))
-  const other = policy('y', { ingress: [{ from: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }] })
-  planner.plan(facts([pod('y/z', 9), pod('x/a', 2), pod('x/b', 3)].map(factsOf), other, isolating))
-  assert.deepEqual(planner.plan(facts([pod('x/a', 2), pod('x/b', 3)].map(factsOf), isolating)), before)
+  const isolating = policyIn('x', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'b' } } }] }] })
+  const before = planner.plan(clusterOf([pod('x/a', 2), pod('x/b', 3)].map(factsOf), isolating))
+  const other = policyIn('y', { ingress: [{ from: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }] })
+  planner.plan(clusterOf([pod('y/z', 9), pod('x/a', 2), pod('x/b', 3)].map(factsOf), other, isolating))
+  assert.deepEqual(planner.plan(clusterOf([pod('x/a', 2), pod('x/b', 3)].map(factsOf), isolating)), before)
 })
 
 test('the address of a pod that is over belongs to whoever has it now', () => {
@@ -124,9 +103,9 @@ test('the address of a pod that is over belongs to whoever has it now', () => {
     [older!, younger!],
     [younger!, older!],
   ]) {
-    const ofX = new PolicyPlanner('n1').plan(facts(pods, policy('x', {})))
+    const ofX = new PolicyPlanner('n1').plan(clusterOf(pods, policyIn('x', {})))
     assert.deepEqual(filled(ofX[4]), {})
-    const ofY = new PolicyPlanner('n1').plan(facts(pods, policy('y', {})))
+    const ofY = new PolicyPlanner('n1').plan(clusterOf(pods, policyIn('y', {})))
     assert.deepEqual(filled(ofY[4])['ingress_pods'], { '10.244.1.2': '' })
   }
 })
@@ -148,7 +127,7 @@ test('a node in a block that is treated otherwise is not taken for its neighbour
       },
     ],
   } as const
-  const plan = new PolicyPlanner('n1').plan(facts([factsOf(pod('x/a', 2))], admin))
+  const plan = new PolicyPlanner('n1').plan(clusterOf([factsOf(pod('x/a', 2))], admin))
   const packet = { from: '10.244.1.2', transport: 'tcp', port: 80 }
   assert.equal(passes(plan, { ...packet, to: '10.89.0.1' }, 'input'), true)
   assert.equal(passes(plan, { ...packet, to: '10.89.0.2' }), false)
@@ -182,11 +161,11 @@ test('blocks are cut where one begins or ends, and written as nft prints them', 
 test('a policy as large as an object can be is planned in one walk', () => {
   const holes = Array.from({ length: 5_000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/25`)
   const ports = Array.from({ length: 5_000 }, (_, at) => ({ port: 2 * at + 1 }))
-  const huge = policy('x', {
+  const huge = policyIn('x', {
     ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: holes } }, { podSelector: {} }], ports }],
   })
   const pods = Array.from({ length: 100 }, (_, at) => pod(`x/p${at}`, at + 2))
-  const plan = new PolicyPlanner('n1').plan(facts(pods.map(factsOf), huge))
+  const plan = new PolicyPlanner('n1').plan(clusterOf(pods.map(factsOf), huge))
   assert.deepEqual([plan[4].get('blocks')!.size, plan[4].get('ports')!.size], [5_000, 5_000])
   const packet = { to: '10.244.1.2', transport: 'tcp' }
   assert.deepEqual(

@@ -1,13 +1,20 @@
 /** For tests: a small cluster, the tables of one of its nodes as the kernel would look things up in them, and policies read word by word. */
 import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
-import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '#api/networking/v1/networkPolicy.ts'
+import type {
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+  NetworkPolicySpec,
+} from '#api/networking/v1/networkPolicy.ts'
 import { cidrContains, parseCidr } from '#lib/net/cidr.ts'
 import { ipBytes, ipToNumber } from '#lib/net/ip.ts'
 
+import { readAdminPolicy } from './adminPolicies.ts'
 import type { AdminPolicy } from './adminPolicies.ts'
-import { readPod } from './facts.ts'
-import type { PodFacts } from './facts.ts'
-import type { Direction } from './policy.ts'
+import { readNode, readPod } from './facts.ts'
+import type { ClusterFacts, PodFacts } from './facts.ts'
+import { readNetworkPolicy } from './policy.ts'
+import type { Direction, Policy } from './policy.ts'
 import { anyPod } from './identities.ts'
 import type { Elements, Plan } from './plan.ts'
 
@@ -42,6 +49,25 @@ export function podObject({ key, node, addresses, labels, ports }: TestPod): Par
 }
 
 export const factsOf = (pod: TestPod): PodFacts => readPod(podObject(pod))!
+
+export const policyIn = (namespace: string, spec: NetworkPolicySpec, name = 'p'): Policy =>
+  readNetworkPolicy({ metadata: { namespace, name }, spec } as never)
+
+export const adminPolicyOf = (kind: string, spec: object): Policy =>
+  readAdminPolicy({ apiVersion: '', kind, metadata: { name: 'a' }, spec }, kind)!
+
+/** A cluster of the node `n1` and the namespaces `x` and `y`, whose label `name` is their name. */
+export const clusterOf = (pods: readonly PodFacts[], ...policies: readonly Policy[]): ClusterFacts => ({
+  pods,
+  namespaces: new Map(['x', 'y'].map((name) => [name, { name }])),
+  nodes: [
+    readNode({
+      metadata: { name: 'n1' },
+      status: { addresses: [{ type: 'InternalIP', address: '10.89.0.1' }] },
+    } as never),
+  ],
+  policies,
+})
 
 export interface Packet {
   readonly from: string

@@ -1,3 +1,4 @@
+import type { Deadlines } from '#lib/async/deadlines.ts'
 import type { Kind, Kinds } from './kind.ts'
 import type { Authenticator } from './authenticate/authenticator.ts'
 import type { Authorization } from './authorize/authorizers.ts'
@@ -49,6 +50,8 @@ export interface ServerContext {
   readonly bookmarkMs: number
   readonly limits: RequestLimits
   readonly inFlight: InFlight
+  /** Of requests that have `limits.timeout`. */
+  readonly deadlines: Deadlines
   /** Whether requests of nobody in particular are looked at. */
   readonly allowAnonymous: boolean
   /** Aborts when the server stops: watches end. */

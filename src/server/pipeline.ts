@@ -126,19 +126,37 @@ function mayTimeOut({ server, request }: Exchange): boolean {
 }
 
 /** Answers 504 when the time is up. What was begun goes on: a write may still happen. */
-async function runWithin(exchange: Exchange): Promise<ServerReply> {
+function runWithin(exchange: Exchange): Promise<ServerReply> {
   const { server, request } = exchange
   const milliseconds = timeoutOf(request.query.get('timeout'), server.limits)
   const running = run(exchange)
   if (milliseconds === Infinity || isLongRunning(exchange.info)) return running
-  const { promise, reject } = Promise.withResolvers<never>()
-  using _ = server.registry.clock.after(milliseconds, () => {
-    const answered = answeredRequest(exchange)
-    server.metrics.requests.terminated(answered, 504)
-    server.metrics.requests.aborted(answered)
-    reject(timeout('Timeout: request did not complete within the allotted timeout'))
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => {
+      const answered = answeredRequest(exchange)
+      server.metrics.requests.terminated(answered, 504)
+      server.metrics.requests.aborted(answered)
+      reject(timeout('Timeout: request did not complete within the allotted timeout'))
+    }
+    const end = startTimer(server, milliseconds, giveUp)
+    running.then(
+      (reply) => {
+        end()
+        resolve(reply)
+      },
+      (error: unknown) => {
+        end()
+        reject(error as Error)
+      },
+    )
   })
-  return await Promise.race([running, promise])
+}
+
+/** Most requests have the usual time; only who asks for less gets a timer. */
+function startTimer({ registry, limits, deadlines }: ServerContext, milliseconds: number, run: () => void): () => void {
+  if (milliseconds === limits.timeout) return deadlines.begin(run)
+  const timer = registry.clock.after(milliseconds, run)
+  return () => timer[Symbol.dispose]()
 }
 
 function readRequestInfo(exchange: Exchange): undefined {

@@ -21,6 +21,14 @@ export const openLimits: RequestLimits = {
   timeout: Infinity,
 }
 
+/** Those of kube-apiserver, for whoever says nothing else. */
+export const usualLimits: RequestLimits = {
+  bodyBytes: openLimits.bodyBytes,
+  inFlight: 400,
+  mutatingInFlight: 200,
+  timeout: 60_000,
+}
+
 const streams: ReadonlySet<string> = new Set(['attach', 'exec', 'proxy', 'log', 'portforward'])
 
 /** Whether a request may go on for as long as its client likes. */

@@ -8,6 +8,7 @@
 import type { Secret } from '#api/core/v1/secret.ts'
 import type { ServiceAccount } from '#api/core/v1/serviceAccount.ts'
 import type { Resource } from '#api/resource.ts'
+import { Deadlines } from '#lib/async/deadlines.ts'
 import { Turns } from '#lib/async/turns.ts'
 import type { Clock } from '#lib/clock.ts'
 import { MetricRegistry } from '#lib/metrics.ts'
@@ -36,6 +37,7 @@ import { OpenApiDocuments } from './endpoints/openapi.ts'
 import { serverVersion, type Build } from './endpoints/version.ts'
 import type { ServerContext } from './exchange.ts'
 import { Aggregation, type AggregationOptions } from './extensions/aggregation/aggregation.ts'
+import type { ClusterTrust } from './extensions/aggregation/clusterTrust.ts'
 import { CustomResources } from './extensions/customResources/customResources.ts'
 import { Health, storeProblem, type HealthCheck } from './health.ts'
 import { componentCaller, managerOf } from './identities.ts'
@@ -124,6 +126,8 @@ export interface ApiServer {
   readonly clock: Clock
   /** Signs a token for a Secret that holds one; it is good while the Secret is there. */
   signSecretToken(secret: Secret, account: ServiceAccount): Promise<string>
+  /** Believes other clients and front proxies from now on: other authorities vouch for them. */
+  changeTrust(trust: ClusterTrust): void
   /** What the server's own cache holds, for parts of the control plane that live beside it. */
   readonly cluster: ClusterView
   readonly metrics: MetricRegistry
@@ -251,6 +255,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
     limits,
     inFlight,
+    deadlines: new Deadlines(clock, limits.timeout),
     allowAnonymous: options.anonymous !== false,
     closing: closing.signal,
     onBug,
@@ -290,6 +295,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         closing.abort()
         webhooks[Symbol.dispose]()
         aggregation[Symbol.dispose]()
+        context.deadlines[Symbol.dispose]()
         signal.removeEventListener('abort', stop)
       }
     },
@@ -297,6 +303,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     now: () => clock.now(),
     clock,
     signSecretToken: (secret, account) => tokens.issueForSecret(secret, account),
+    changeTrust: (trust) => aggregation.changeTrust(trust),
     cluster,
     metrics,
     turns: new Turns(clock),

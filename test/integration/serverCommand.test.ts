@@ -7,7 +7,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { parseYaml } from '#lib/encoding/yaml.ts'
+import { ensureCertificates, issue } from '#cluster/certificates.ts'
+import { systemClock } from '#lib/clock.ts'
+import { systemHost } from '#lib/host/host.ts'
 import { HttpClient } from '#lib/http/client.ts'
+import type { HttpClientError } from '#lib/http/clientError.ts'
 import { startFrontProxy } from './frontProxy.ts'
 
 const program = join(import.meta.dirname, '../../bin/k8ts.js')
@@ -29,9 +33,9 @@ interface Answer {
 }
 
 /** Starts the command on a file in `folder` and waits until it says that it is ready. */
-async function startCommand(folder: string, settings: object): Promise<RunningServer> {
-  const [file, kubeconfig] = [join(folder, 'server.json'), join(folder, 'admin.kubeconfig')]
-  writeFileSync(file, JSON.stringify({ ...settings, administratorKubeconfig: kubeconfig }))
+async function startProcess(folder: string, settings: object) {
+  const file = join(folder, 'server.json')
+  writeFileSync(file, JSON.stringify(settings))
   const child = spawn(process.execPath, [program, 'server', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? -1)))
   let said = ''
@@ -40,6 +44,17 @@ async function startCommand(folder: string, settings: object): Promise<RunningSe
   const line = await Promise.race([ready, ended.then((code) => `ended with ${code}: ${said}`)])
   const url = /^Ready at (https:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1]
   assert.ok(url !== undefined, line)
+  const stop = (): Promise<number> => {
+    child.kill('SIGTERM')
+    return ended
+  }
+  return { url, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+}
+
+/** The same for a server whose administrator there is a kubeconfig of. */
+async function startCommand(folder: string, settings: object): Promise<RunningServer> {
+  const kubeconfig = join(folder, 'admin.kubeconfig')
+  const { url, stop: end } = await startProcess(folder, { ...settings, administratorKubeconfig: kubeconfig })
   const { clusters, users } = parseYaml(readFileSync(kubeconfig, 'utf8')) as {
     readonly clusters: [{ readonly cluster: Record<string, string> }]
     readonly users: [{ readonly user: Record<string, string> }]
@@ -53,8 +68,7 @@ async function startCommand(folder: string, settings: object): Promise<RunningSe
   const anybody = new HttpClient({ url, tls: { authority } })
   const stop = async (): Promise<number> => {
     for (const client of [administrator, anybody]) client.close()
-    child.kill('SIGTERM')
-    return ended
+    return end()
   }
   return {
     url,
@@ -200,6 +214,69 @@ test('a server knows those that may ask in the name of others, and says so', asy
   assert.equal(data['requestheader-allowed-names'], '["gate"]')
   assert.equal(data['requestheader-username-headers'], '["X-User","X-Other"]')
   assert.match(data['client-ca-file']!, /^-----BEGIN CERTIFICATE-----/)
+})
+
+test('certificates of files that change are used without a restart, and a bad one changes nothing', async () => {
+  using folder = newFolder()
+  const host = systemHost(systemClock)
+  const at = (name: string): string => join(folder.path, name)
+  const makeAll = (name: string) => ensureCertificates(host.files, at(name), Date.now(), { addresses: ['127.0.0.1'] })
+  const [before, after] = [await makeAll('before'), await makeAll('after')]
+  const write = ({ apiServer, authority, frontProxyAuthority }: typeof before): void => {
+    writeFileSync(at('tls.crt'), apiServer.certificate)
+    writeFileSync(at('tls.key'), apiServer.key)
+    writeFileSync(at('clients.crt'), authority)
+    writeFileSync(at('proxies.crt'), frontProxyAuthority)
+  }
+  write(before)
+  const settings = {
+    dataDirectory: at('data'),
+    store: { engine: 'memory' },
+    listen: { address: '127.0.0.1', port: 0 },
+    certificate: { certificateFile: at('tls.crt'), keyFile: at('tls.key') },
+    authentication: {
+      clientAuthorityFile: at('clients.crt'),
+      frontProxy: { authorityFile: at('proxies.crt'), allowedNames: ['front-proxy-client'] },
+    },
+  }
+  await using server = await startProcess(folder.path, settings)
+  /** As whom somebody is known who expects this server and shows one of its certificates. */
+  const knownAs = async (those: typeof before, own: object, headers: Record<string, string> = {}): Promise<string> => {
+    const client = new HttpClient({ url: server.url, tls: { authority: those.authority, ...own } })
+    try {
+      const answer = await client.request({
+        method: 'POST',
+        path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: '{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}',
+      })
+      const { status } = JSON.parse((await answer.readBody(10_000)).toString())
+      return status?.userInfo?.username ?? String(answer.status)
+    } catch (error) {
+      return (error as HttpClientError).problem
+    } finally {
+      client.close()
+    }
+  }
+  const jane = ({ signer }: typeof before) => issue(signer, Date.now(), { commonName: 'jane' }, 'clientAuth')
+  const proxied = (those: typeof before) => knownAs(those, those.frontProxyClient, { 'x-remote-user': 'eve' })
+  assert.deepEqual([await knownAs(before, jane(before)), await proxied(before)], ['jane', 'eve'])
+
+  // The certificate of the next ones with the key of these: nothing of that is used.
+  writeFileSync(at('tls.crt'), after.apiServer.certificate)
+  writeFileSync(at('clients.crt'), 'no certificate')
+  for (let time = 0; time < 3; time++) {
+    assert.equal(await knownAs(before, jane(before)), 'jane')
+    await systemClock.sleep(2_500)
+  }
+  write(after)
+  for (let tries = 0; (await knownAs(after, jane(after))) !== 'jane'; tries++) {
+    assert.ok(tries < 200, 'the next certificates are used')
+    await systemClock.sleep(100)
+  }
+  assert.equal(await proxied(after), 'eve')
+  assert.equal(await knownAs(before, jane(before)), 'certificate', 'it shows another certificate')
+  assert.equal(await knownAs(after, jane(before)), '403', 'the authority of before vouches for nobody')
 })
 
 const run = (

@@ -180,6 +180,32 @@ describe('without root', { skip: reasonToSkip }, () => {
     assert.doesNotMatch((await host.files.readText(person.kubeconfig))!, /f-user/)
   })
 
+  it('a cluster keeps the audit log that its file asks for; what cannot be used is told before anything is made', async () => {
+    const at = (name: string): string => join(person.home, name)
+    const policy = (level: string): Promise<void> =>
+      host.files.write(at('policy.yaml'), `apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{ level: ${level} }]\n`)
+    await host.files.write(
+      at('cluster.yaml'),
+      JSON.stringify({
+        simulatedNodes: 1,
+        apiServerPort: 20_000 + (process.pid % 10_000),
+        audit: { policyFile: at('policy.yaml'), log: { path: at('audit.log') } },
+      }),
+    )
+    await policy('Loud')
+    const { code, stderr } = await person.k8ts('up', 'f-user', '--config', at('cluster.yaml'))
+    assert.match(stderr, /policy\.yaml:3: rules\[0\]\.level is "Loud"; it must be one of "None", "Metadata"/)
+    assert.equal(code, 2)
+    assert.equal((await person.k8ts('inventory', 'f-user')).code, 0)
+    await policy('Metadata')
+    await person.must('up', 'f-user', '--config', at('cluster.yaml'))
+    await person.must('stop', 'f-user')
+    const lines = (await host.files.readText(at('audit.log'), 64 * 1024 * 1024))!.trimEnd().split('\n')
+    const users = lines.map((line) => (JSON.parse(line) as { user: { username: string } }).user.username)
+    assert.ok(users.includes('kubernetes-admin'), `${lines.length} events`)
+    await person.must('down', 'f-user')
+  })
+
   it('a context of the same name that is not ours is left alone', async () => {
     const text = `apiVersion: v1
 kind: Config

@@ -6,6 +6,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https'
 import { connect, createServer as createNetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { after, before } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAuthority, certificatePem, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
@@ -53,6 +54,25 @@ export async function startServed(make: MakeDataPlane): Promise<Served> {
     { headersTimeout },
   )
   return { plane, http, https, [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose]() }
+}
+
+type BackendsOf<Names extends readonly string[]> = { readonly [Index in keyof Names]: Backend }
+
+/** Around the tests of a suite: a plane, and backends that answer with these names. `take` gets them before the first test. */
+export function aroundSuite<const Names extends readonly string[]>(
+  make: MakeDataPlane,
+  names: Names,
+  take: (served: Served, ...backends: BackendsOf<Names>) => void | Promise<void>,
+): void {
+  const started = new AsyncDisposableStack()
+  before(async () => {
+    const backends: Backend[] = []
+    for (const name of names) backends.push(started.use(await startBackend(name)))
+    // The last that starts ends first: it may keep connections to backends.
+    const served = started.use(await startServed(make))
+    await take(served, ...(backends as unknown as BackendsOf<Names>))
+  })
+  after(() => started.disposeAsync())
 }
 
 /** A port that nobody listens on. */

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2, constants } from 'node:http2'
 import { connect } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Route } from '#ingress/routing.ts'
 import {
+  aroundSuite,
   ask,
   headersTimeout,
   pool,
@@ -14,7 +15,6 @@ import {
   routing,
   say,
   startBackend,
-  startServed,
   statusOf,
   to,
 } from './ingressDataPlaneFixture.ts'
@@ -24,13 +24,10 @@ export function testHostile(make: MakeDataPlane, traits: Traits): void {
   describe('hostile clients', () => {
     let served: Served
     let a: Backend
-    before(async () => {
-      served = await startServed(make)
-      a = await startBackend('a')
+    aroundSuite(make, ['a'], async (plane, first) => {
+      served = plane
+      a = first
       await served.plane.apply(routing([route({}, to('p'))], [pool('p', [a])]))
-    })
-    after(async () => {
-      for (const one of [served, a]) await one?.[Symbol.asyncDispose]()
     })
 
     const get = 'GET /hidden HTTP/1.1\r\nHost: shop.test\r\n\r\n'

@@ -12,12 +12,13 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Certificate, Pool, Rules } from '#ingress/routing.ts'
 import {
+  aroundSuite,
   ask,
   authorityPem,
   identity,
@@ -28,7 +29,6 @@ import {
   say,
   serverAt,
   startBackend,
-  startServed,
   statusOf,
   to,
   until,
@@ -39,12 +39,9 @@ export function testProtocols(make: MakeDataPlane): void {
   describe('protocols', () => {
     let served: Served
     let a: Backend
-    before(async () => {
-      served = await startServed(make)
-      a = await startBackend('a')
-    })
-    after(async () => {
-      for (const one of [served, a]) await one?.[Symbol.asyncDispose]()
+    aroundSuite(make, ['a'], (plane, first) => {
+      served = plane
+      a = first
     })
     const apply = async (one: Pool, rules: Rules = {}, certificates?: Parameters<typeof routing>[2]): Promise<void> => {
       await served.plane.apply(routing([route({}, to(one.name), rules)], [one], certificates))

@@ -1,8 +1,8 @@
 // Which route a request gets, and what routes do: rewrites, redirects, fixed answers, shares and overrides.
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { HostMatch, Match, Override, PathMatch, Route } from '#ingress/routing.ts'
-import { ask, exactHost, pool, route, routing, startBackend, startServed, to } from './ingressDataPlaneFixture.ts'
+import { aroundSuite, ask, exactHost, pool, route, routing, to } from './ingressDataPlaneFixture.ts'
 import type { Ask, Backend, MakeDataPlane, Served } from './ingressDataPlaneFixture.ts'
 
 export function testRouting(make: MakeDataPlane): void {
@@ -10,13 +10,10 @@ export function testRouting(make: MakeDataPlane): void {
     let served: Served
     let a: Backend
     let b: Backend
-    before(async () => {
-      served = await startServed(make)
-      a = await startBackend('a')
-      b = await startBackend('b')
-    })
-    after(async () => {
-      for (const one of [served, a, b]) await one?.[Symbol.asyncDispose]()
+    aroundSuite(make, ['a', 'b'], (plane, first, second) => {
+      served = plane
+      a = first
+      b = second
     })
     const apply = async (...routes: readonly Route[]): Promise<void> => {
       await served.plane.apply(routing(routes, [pool('a', [a]), pool('b', [b]), pool('empty', [])]))

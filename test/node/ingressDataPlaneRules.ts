@@ -1,9 +1,10 @@
 // What holds for the requests of a route: who may pass, how much, and which headers both sides see.
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cors, ExternalAuthentication, RateLimit, Rules } from '#ingress/routing.ts'
 import {
+  aroundSuite,
   ask,
   http2Status,
   pool,
@@ -12,7 +13,6 @@ import {
   say,
   sayInTurn,
   startBackend,
-  startServed,
   statusOf,
   to,
 } from './ingressDataPlaneFixture.ts'
@@ -22,12 +22,9 @@ export function testRules(make: MakeDataPlane, traits: Traits): void {
   describe('rules', () => {
     let served: Served
     let a: Backend
-    before(async () => {
-      served = await startServed(make)
-      a = await startBackend('a')
-    })
-    after(async () => {
-      for (const one of [served, a]) await one?.[Symbol.asyncDispose]()
+    aroundSuite(make, ['a'], (plane, first) => {
+      served = plane
+      a = first
     })
     const apply = async (rules: Rules): Promise<ReadonlyMap<string, readonly string[]>> =>
       (await served.plane.apply(routing([route({}, to('a'), rules)], [pool('a', [a])]))).left

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { Agent, request as httpRequest } from 'node:http'
 import { createServer as createNetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CookieAffinity, Pool, Retry } from '#ingress/routing.ts'
 import {
+  aroundSuite,
   ask,
   echo,
   exactHost,
@@ -18,7 +19,6 @@ import {
   routing,
   serverAt,
   startBackend,
-  startServed,
   to,
   until,
 } from './ingressDataPlaneFixture.ts'
@@ -30,14 +30,11 @@ export function testServers(make: MakeDataPlane): void {
     let a: Backend
     let b: Backend
     let c: Backend
-    before(async () => {
-      served = await startServed(make)
-      a = await startBackend('a')
-      b = await startBackend('b')
-      c = await startBackend('c')
-    })
-    after(async () => {
-      for (const one of [served, a, b, c]) await one?.[Symbol.asyncDispose]()
+    aroundSuite(make, ['a', 'b', 'c'], (plane, first, second, third) => {
+      served = plane
+      a = first
+      b = second
+      c = third
     })
     const get = (options: Ask = {}, path = '/'): Promise<Reply> => ask(served.http, path, options)
     const apply = async (one: Pool, rules: Parameters<typeof route>[2] = {}): Promise<void> => {

@@ -179,8 +179,14 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       ...(flags.networkPolicies === false ? { networkPolicies: false } : {}),
       ...(ingress === undefined ? {} : { ingress: ingress ? 'always' : 'never' }),
     })
-    // What is wrong in it is told now, not by a scheduler that does not start.
+    // What is wrong in files is told now, not by a control plane that does not start.
     if (config.schedulerConfig !== undefined) await readSchedulerFile(host.files, config.schedulerConfig)
+    if (config.audit !== undefined) {
+      // Only who wants a log waits for what keeps it.
+      const { checkAuditFiles } = await import('#cluster/server/openAudit.ts')
+      const { fileReader } = await import('#cluster/server/credentials.ts')
+      await checkAuditFiles(config.audit, fileReader({ host }))
+    }
     return config
   } catch (error) {
     if (error instanceof ConfigError || error instanceof SettingsError) throw new UsageError(error.message)

@@ -17,10 +17,17 @@ import { readCertificates } from '#lib/pki/certificate.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
 import type { RequestHeaderConfiguration } from '#server/authenticate/requestHeader.ts'
 import type { AggregationOptions } from '#server/extensions/aggregation/aggregation.ts'
+import type { ClusterTrust } from '#server/extensions/aggregation/clusterTrust.ts'
 import { madeParts, type ServerSettings } from './settings.ts'
 
-export interface ServerCredentials {
+/** What the server shows and whom it believes: read anew while it runs. */
+export interface ServerIdentity {
   readonly tls: TlsIdentity
+  /** Absent where certificates of front proxies are not known. */
+  readonly trust: ClusterTrust | undefined
+}
+
+export interface ServerCredentials extends ServerIdentity {
   /** Absent where everything is given. */
   readonly made: ClusterCertificates | undefined
   /** Signs tokens of service accounts. */
@@ -56,7 +63,7 @@ export async function readCredentials(
   settings: ServerSettings,
   readFile: ReadFile,
 ): Promise<ServerCredentials> {
-  const { dataDirectory, authentication, serviceAccounts, listen, services, certificate } = settings
+  const { dataDirectory, serviceAccounts, listen, services, certificate } = settings
   const own = [listen.address, listen.advertiseAddress ?? '127.0.0.1', ...certificate.names]
   const addresses = own.filter((each) => parseIp(each) !== undefined && !isUnspecified(parseIp(each)!))
   const made =
@@ -76,12 +83,7 @@ export async function readCredentials(
             ]),
           ],
         })
-  const identity = await servingIdentity(certificate, made, readFile)
-  const { clientAuthorityFile } = authentication
-  const clientAuthority =
-    clientAuthorityFile === undefined
-      ? made!.authority
-      : await authorities(readFile, clientAuthorityFile, 'authentication.clientAuthorityFile')
+  const identity = await readIdentity(settings, made, readFile)
   const { signingKeyFile, keyFiles } = serviceAccounts
   const tokenKey = privateKey(
     signingKeyFile === undefined ? made!.tokenKey : await readFile(signingKeyFile, 'serviceAccounts.signingKeyFile'),
@@ -93,16 +95,42 @@ export async function readCredentials(
     const setting = `serviceAccounts.keyFiles[${index}]`
     further.push(...publicKeys(await readFile(path, setting), path, setting))
   }
-  const aggregation = await aggregationOf(settings, made, clientAuthority, readFile)
-  const proxies = aggregation.trust?.requestHeader.authority
   return {
-    // What TLS has checked is looked at again: a certificate of a front proxy makes nobody a user.
-    tls: { ...identity, clientAuthority: proxies === undefined ? clientAuthority : `${clientAuthority}\n${proxies}` },
+    ...identity,
     made,
     tokenKey,
     tokenKeys: [createPublicKey(tokenKey), ...further],
     kubelets: await kubeletIdentity(settings.kubelets, made, readFile),
-    aggregation,
+    aggregation: await aggregationOf(settings, made, identity.trust, readFile),
+  }
+}
+
+/** The files of which an identity is made that the settings name. */
+export function identityFiles({ certificate, authentication }: ServerSettings): readonly string[] {
+  const { certificateFile, keyFile } = certificate
+  const { clientAuthorityFile, frontProxy } = authentication
+  return [certificateFile, keyFile, clientAuthorityFile, frontProxy?.authorityFile].filter((path) => path !== undefined)
+}
+
+/** Reads what the settings name of a server's identity; the rest is what the server made. Rejects with SettingsError. */
+export async function readIdentity(
+  { certificate, authentication }: ServerSettings,
+  made: ClusterCertificates | undefined,
+  readFile: ReadFile,
+): Promise<ServerIdentity> {
+  const shown = await servingIdentity(certificate, made, readFile)
+  const { clientAuthorityFile, frontProxy } = authentication
+  const clientAuthority =
+    clientAuthorityFile === undefined
+      ? made!.authority
+      : await authorities(readFile, clientAuthorityFile, 'authentication.clientAuthorityFile')
+  const requestHeader =
+    frontProxy === undefined ? made && frontProxyHeaders(made) : await givenProxies(frontProxy, readFile)
+  const proxies = requestHeader?.authority
+  return {
+    // What TLS has checked is looked at again: a certificate of a front proxy makes nobody a user.
+    tls: { ...shown, clientAuthority: proxies === undefined ? clientAuthority : `${clientAuthority}\n${proxies}` },
+    trust: requestHeader === undefined ? undefined : { clientAuthority, requestHeader },
   }
 }
 
@@ -117,19 +145,14 @@ async function servingIdentity(
 
 /** How this server and those that extend its API know each other. */
 async function aggregationOf(
-  { authentication: { frontProxy }, aggregation }: ServerSettings,
+  { aggregation }: ServerSettings,
   made: ClusterCertificates | undefined,
-  clientAuthority: string,
+  trust: ClusterTrust | undefined,
   readFile: ReadFile,
 ): Promise<AggregationOptions> {
   const identity =
     aggregation === undefined ? made?.frontProxyClient : await givenPair(aggregation, 'aggregation', readFile)
-  const requestHeader =
-    frontProxy === undefined ? made && frontProxyHeaders(made) : await givenProxies(frontProxy, readFile)
-  return {
-    ...(identity === undefined ? {} : { identity }),
-    ...(requestHeader === undefined ? {} : { trust: { clientAuthority, requestHeader } }),
-  }
+  return { ...(identity === undefined ? {} : { identity }), ...(trust === undefined ? {} : { trust }) }
 }
 
 async function givenProxies(

@@ -28,6 +28,15 @@ const megabyte = 1024 * 1024
 const day = 24 * 3_600_000
 const mostAnswer = 64 * 1024
 
+const readPolicy = async ({ policyFile }: AuditSettings, readFile: ReadFile) =>
+  readSettings(auditPolicySettings, await readFile(policyFile, 'audit.policyFile'), policyFile)
+
+/** Rejects with SettingsError where a file that the settings name cannot be used. */
+export async function checkAuditFiles(settings: AuditSettings, readFile: ReadFile): Promise<void> {
+  await readPolicy(settings, readFile)
+  if (settings.webhook !== undefined) (await webhookClient(settings.webhook.configFile, readFile)).client.close()
+}
+
 /** Reads the policy and opens what events go to. Rejects with SettingsError. */
 export async function openAudit(
   settings: AuditSettings,
@@ -35,8 +44,7 @@ export async function openAudit(
   clock: Clock,
   log: Logger,
 ): Promise<OpenAudit> {
-  const { policyFile } = settings
-  const policy = readSettings(auditPolicySettings, await readFile(policyFile, 'audit.policyFile'), policyFile)
+  const policy = await readPolicy(settings, readFile)
   const report = (problem: string): void => log.error('The audit log is not whole', { problem })
   const sinks: AuditSink[] = []
   const runs: ((signal: AbortSignal) => Promise<void>)[] = []

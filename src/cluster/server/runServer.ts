@@ -11,11 +11,14 @@ import { runComponents, type Component } from '#lib/component.ts'
 import type { Clock } from '#lib/clock.ts'
 import { messageOf, stackOf } from '#lib/errorText.ts'
 import { createLogger, stderrSink, type Logger } from '#lib/log.ts'
+import type { TlsIdentity } from '#lib/http/server.ts'
 import { isLoopback, isUnspecified, parseIp, urlHost } from '#lib/net/ip.ts'
 import { componentCaller, managerOf } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { simulatedServerAddress } from '#simulation/simulatedNodeSpecs.ts'
 import { assembleServer, type AssembledServer } from './assembleServer.ts'
+import { fileReader, identityFiles, readIdentity } from './credentials.ts'
+import { identityFollower } from './identityFollower.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** Runs an API server until it is told to end. Prints where it listens once it is ready. */
@@ -27,6 +30,7 @@ export async function runServer(surroundings: Surroundings, settings: ServerSett
   const { server, store, credentials, audit } = assembled
   const onMachine = isUnspecified(parseIp(settings.listen.address)!) ? '127.0.0.1' : settings.listen.address
   let port = settings.listen.port
+  let setIdentity: (tls: TlsIdentity) => void = () => {}
   const kubeconfig = settings.administratorKubeconfig
   const components: readonly Component[] = [
     // First, for what starts first stops last.
@@ -47,8 +51,25 @@ export async function runServer(surroundings: Surroundings, settings: ServerSett
       log: log.child('api-server'),
       drain: settings.requests.timeout,
       advice: 'listen.port: 0 takes any that is free',
-      onListening: (at) => (port = at),
+      onListening(at, set) {
+        port = at
+        setIdentity = set
+      },
     }),
+    ...(identityFiles(settings).length === 0
+      ? []
+      : [
+          identityFollower({
+            first: { tls: credentials.tls, trust: credentials.trust },
+            read: () => readIdentity(settings, credentials.made, fileReader(surroundings)),
+            apply({ tls, trust }) {
+              setIdentity(tls)
+              if (trust !== undefined) server.changeTrust(trust)
+            },
+            clock,
+            log: log.child('api-server'),
+          }),
+        ]),
     bootstrapObjects(assembled, settings, address, () => port, { clock, log: log.child('api-server') }),
     {
       name: 'announcement',

@@ -15,7 +15,7 @@ import {
   type SettingPlace,
   type ValuesOf,
 } from '#lib/settings/settings.ts'
-import { openLimits } from '#server/requestLimits.ts'
+import { usualLimits } from '#server/requestLimits.ts'
 import { aggregation, authentication, authorization, serviceAccounts } from './settings/access.ts'
 import { admission } from './settings/admission.ts'
 import { audit } from './settings/audit.ts'
@@ -92,7 +92,7 @@ const certificate = members(
 const requests = members('What requests may cost.', {
   largestBody: defaulting(
     wholeNumber({ about: 'The largest body, in bytes.', least: 1024, most: 64 * megabyte }),
-    openLimits.bodyBytes,
+    usualLimits.bodyBytes,
   ),
   inFlight: defaulting(
     wholeNumber({
@@ -101,7 +101,7 @@ const requests = members('What requests may cost.', {
       least: 0,
       most: 1_000_000,
     }),
-    400,
+    usualLimits.inFlight,
   ),
   mutatingInFlight: defaulting(
     wholeNumber({
@@ -110,7 +110,7 @@ const requests = members('What requests may cost.', {
       least: 0,
       most: 1_000_000,
     }),
-    200,
+    usualLimits.mutatingInFlight,
   ),
   timeout: defaulting(
     duration({
@@ -118,7 +118,7 @@ const requests = members('What requests may cost.', {
       flag: '--request-timeout',
       least: 1_000,
     }),
-    '60s',
+    `${usualLimits.timeout / 1_000}s`,
   ),
   shortestWatch: defaulting(
     duration({

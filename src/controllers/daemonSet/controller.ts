@@ -15,15 +15,7 @@ import type { ControllerContext } from '../context.ts'
 import { isReady, podLikeness } from '../podAvailability.ts'
 import { rolloutTrouble } from '../podTrouble.ts'
 import { PodWrites } from '../podWrites.ts'
-import {
-  claimRevisions,
-  deleteRevisions,
-  draftRevision,
-  planHistory,
-  revisionLabel,
-  writePresent,
-  type HistoryPlan,
-} from '../revisionHistory.ts'
+import { deleteRevisions, planSurplus, revisionLabel, writeHistory, type HistoryPlan } from '../revisionHistory.ts'
 import { FailedPods } from './failedPods.ts'
 import { podsForNodes } from './placement.ts'
 import { computeStatus, planDaemonSet, sceneOf, type DaemonPlan } from './plan.ts'
@@ -126,25 +118,27 @@ export function daemonSetController(context: ControllerContext): Controller {
       const upToDate = expectations.satisfied(key)
       const owner = { resource: daemonSets, object: set }
       const owned = await claimPods(set, signal)
-      const history = planHistory(set.spec.template, await claimRevisions(client, revisionCopies, owner, signal))
-      const { revision, collisions } = await writePresent(
-        client,
-        history,
-        set.status?.collisionCount ?? 0,
-        (count) => {
-          const hash = podTemplateHash(set.spec.template, count)
-          return draftRevision(owner, history.number, hash, { [revisionLabel]: hash })
-        },
-        signal,
-      )
-      const hash = hashOf(revision)
-      await mergeDuplicates(history, hash, owned, signal)
+      const nameOf = (count: number) => {
+        const hash = podTemplateHash(set.spec.template, count)
+        return { hash, labels: { [revisionLabel]: hash } }
+      }
+      const before = set.status?.collisionCount ?? 0
+      const history = await writeHistory(client, revisionCopies, owner, before, nameOf, signal)
+      if (history === undefined) return
+      const { present, collisions } = history
+      const hash = hashOf(present)
+      await mergeDuplicates(history.plan, hash, owned, signal)
 
       const failureWait = (node: string): number => failedPods.wait(key, set, node, now)
       const scene = sceneOf(set, { nodes: nodeCopies.list(), pods: owned, hash, failureWait }, now)
       const plan = upToDate ? planDaemonSet(scene) : undefined
       const error = plan === undefined ? undefined : await apply(key, set, plan, hash, signal)
-      if (upToDate) await deleteRevisions(client, surplusRevisions(set, history, owned), signal)
+      if (upToDate) {
+        const live = new Set(owned.map(({ metadata }) => metadata.labels?.[revisionLabel]))
+        const limit = set.spec.revisionHistoryLimit
+        const isLive = (revision: ControllerRevision): boolean => live.has(hashOf(revision))
+        await deleteRevisions(client, planSurplus(history.plan.past, isLive, { limit, counts: 'all' }), signal)
+      }
       const subject = { kind: daemonSets.kind, ...set.metadata }
       const trouble = rolloutTrouble(
         owned.filter((pod) => !isReady(pod)),
@@ -171,15 +165,4 @@ const quietFor = (pods: number): number => Math.min(100, pods / 50)
 
 function hashOf({ metadata }: ControllerRevision): string {
   return metadata.labels?.[revisionLabel] ?? metadata.name
-}
-
-/** Past revisions beyond the limit, the oldest first; those that pods still have are kept. */
-function surplusRevisions(
-  { spec }: DaemonSet,
-  { past }: HistoryPlan,
-  owned: readonly Pod[],
-): readonly ControllerRevision[] {
-  const live = new Set(owned.map(({ metadata }) => metadata.labels?.[revisionLabel]))
-  const surplus = past.length - (spec.revisionHistoryLimit ?? 10)
-  return surplus <= 0 ? [] : past.filter((revision) => !live.has(hashOf(revision))).slice(0, surplus)
 }

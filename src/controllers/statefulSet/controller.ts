@@ -13,16 +13,7 @@ import { applyClaims, byController, controllerIndex, orphans, ownerKeys, planCla
 import type { ControllerContext } from '../context.ts'
 import { isReady, podLikeness } from '../podAvailability.ts'
 import { rolloutTrouble } from '../podTrouble.ts'
-import {
-  claimRevisions,
-  deleteRevisions,
-  draftRevision,
-  planHistory,
-  revisionData,
-  templateOf,
-  writePresent,
-  type HistoryPlan,
-} from '../revisionHistory.ts'
+import { deleteRevisions, planSurplus, revisionData, templateOf, writeHistory } from '../revisionHistory.ts'
 import { ordinalOf, revisionOf, type Revision } from './identity.ts'
 import { computeStatus, planStatefulSet, type Observed } from './plan.ts'
 import { StatefulWrites } from './writes.ts'
@@ -109,24 +100,16 @@ export function statefulSetController(context: ControllerContext): Controller {
       const upToDate = expectations.satisfied(key)
       const owner = { resource: statefulSets, object: set }
       const owned = await claimPods(set, signal)
-      const revisions = await claimRevisions(client, revisionCopies, owner, signal)
-      const history = planHistory(set.spec.template, revisions)
-      // What goes with the set is not made again.
-      if (set.metadata.deletionTimestamp !== undefined && history.present?.revision !== history.number) return
       const before = set.status?.collisionCount ?? 0
-      const { revision, collisions } = await writePresent(
-        client,
-        history,
-        before,
-        (count) => {
-          const data = revisionData(set.spec.template)
-          const labels = { [hashLabel]: revisionHash(data, before) }
-          return draftRevision(owner, history.number, revisionHash(data, count), labels)
-        },
-        signal,
-      )
-      const update = readRevision(revision)
-      const known = revisions.find(({ metadata }) => metadata.name === set.status?.currentRevision)
+      const nameOf = (count: number) => {
+        const data = revisionData(set.spec.template)
+        return { hash: revisionHash(data, count), labels: { [hashLabel]: revisionHash(data, before) } }
+      }
+      const history = await writeHistory(client, revisionCopies, owner, before, nameOf, signal)
+      if (history === undefined) return
+      const { collisions } = history
+      const update = readRevision(history.present)
+      const known = history.revisions.find(({ metadata }) => metadata.name === set.status?.currentRevision)
       const current = known === undefined ? update : readRevision(known)
       const claimAt = (name: string) => claimCopies.get(`${set.metadata.namespace}/${name}`)
       const observed: Observed = { pods: owned, claimAt, current, update }
@@ -149,7 +132,9 @@ export function statefulSetController(context: ControllerContext): Controller {
       await unlessGone(writeStatus(client, statefulSets, set, status, signal))
       if (error !== undefined) throw error
       const live = new Set([current.name, update.name, ...owned.map(revisionOf)])
-      await deleteRevisions(client, surplusRevisions(set, history, live), signal)
+      const limit = set.spec.revisionHistoryLimit
+      const isLive = ({ metadata }: ControllerRevision): boolean => live.has(metadata.name)
+      await deleteRevisions(client, planSurplus(history.plan.past, isLive, { limit, counts: 'unused' }), signal)
       const again = Math.min(recheckAt ?? Infinity, trouble?.recheckAt ?? Infinity) - now
       const after = Math.min(again, upToDate ? Infinity : recheckExpectations)
       return after === Infinity ? undefined : { after }
@@ -159,15 +144,4 @@ export function statefulSetController(context: ControllerContext): Controller {
 
 function readRevision(revision: ControllerRevision): Revision {
   return { name: revision.metadata.name, template: templateOf(revision) }
-}
-
-/** Past revisions beyond the limit, the oldest first; those in use do not count. A negative limit keeps all. */
-function surplusRevisions(
-  { spec }: StatefulSet,
-  { past }: HistoryPlan,
-  live: ReadonlySet<string>,
-): readonly ControllerRevision[] {
-  const limit = spec.revisionHistoryLimit ?? 10
-  const unused = past.filter(({ metadata }) => !live.has(metadata.name))
-  return limit < 0 ? [] : unused.slice(0, Math.max(0, unused.length - limit))
 }

@@ -1,112 +1,34 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StatefulSet, StatefulSetSpec, StatefulSetStatus } from '#api/apps/v1/statefulSet.ts'
+import type { StatefulSet, StatefulSetSpec } from '#api/apps/v1/statefulSet.ts'
 import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
-import { timeText } from '#machinery/time.ts'
-import { claimOwners, claimsFor } from './claims.ts'
-import { ordinalOf, podFor, type Revision } from './identity.ts'
-import { computeStatus, planStatefulSet, type Observed, type Step } from './plan.ts'
-
-const now = Date.UTC(2026, 0, 1, 12)
-const ago = (seconds: number): string => timeText(now - seconds * 1000)
-
-const revision = (name: string): Revision => ({
-  name,
-  template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: name }] } },
-})
-const current = revision('web-old')
-const update = revision('web-new')
-
-const volumeClaimTemplates: PersistentVolumeClaim[] = [
-  {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: { name: 'data', labels: { kind: 'data' } },
-    spec: { accessModes: ['ReadWriteOnce'] },
-  },
-]
-
-function setOf(spec: Partial<StatefulSetSpec> = {}, status?: StatefulSetStatus, ending = false): StatefulSet {
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: {
-      name: 'web',
-      namespace: 'default',
-      uid: 'set',
-      generation: 4,
-      ...(ending ? { deletionTimestamp: ago(1) } : {}),
-    },
-    spec: {
-      replicas: 3,
-      serviceName: 'web',
-      selector: { matchLabels: { app: 'web' } },
-      template: update.template,
-      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
-      ...spec,
-    },
-    ...(status === undefined ? {} : { status }),
-  }
-}
+import { planStatefulSet, type Step } from './plan.ts'
+import {
+  claim,
+  now,
+  observe,
+  old,
+  pod,
+  podOwner,
+  revision,
+  setOf,
+  three,
+  volumeClaimTemplates,
+  withClaims,
+} from './testSets.ts'
 
 const partition = (number: number): StatefulSet =>
   setOf({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: number } } })
 const parallel = (spec: Partial<StatefulSetSpec> = {}): StatefulSet =>
   setOf({ podManagementPolicy: 'Parallel', ...spec })
 
-interface PodShape {
-  readonly of?: Revision
-  readonly phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed'
-  readonly ready?: number | false
-  readonly ending?: true
-  readonly label?: string
-  readonly in?: StatefulSet
-}
-
-function pod(ordinal: number, shape: PodShape = {}): Pod {
-  const { of = update, phase = 'Running', ready = phase === 'Running' ? 60 : false, ending, label } = shape
-  const { metadata, spec } = podFor(shape.in ?? setOf(), of, ordinal)
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      ...metadata,
-      namespace: 'default',
-      uid: `pod-${ordinal}`,
-      labels: { ...metadata.labels, ...(label === undefined ? {} : { 'statefulset.kubernetes.io/pod-name': label }) },
-      ...(ending === undefined ? {} : { deletionTimestamp: ago(1) }),
-    },
-    spec,
-    status: {
-      phase,
-      conditions: [
-        ready === false
-          ? { type: 'Ready', status: 'False' }
-          : { type: 'Ready', status: 'True', lastTransitionTime: ago(ready) },
-      ],
-    },
-  }
-}
-
-const old = (ordinal: number, shape: PodShape = {}): Pod => pod(ordinal, { of: current, ...shape })
-
-function claim(name: string, ownerReferences: readonly OwnerReference[] = [], ending = false): PersistentVolumeClaim {
-  return {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: { name, ownerReferences: [...ownerReferences], ...(ending ? { deletionTimestamp: ago(1) } : {}) },
-    spec: {},
-  }
-}
-
-const observe = (pods: readonly Pod[], claims: readonly PersistentVolumeClaim[] = []): Observed => ({
-  pods,
-  claimAt: (name) => claims.find(({ metadata }) => metadata.name === name),
-  current,
-  update,
-})
+const scaledAway = (spec: Partial<StatefulSetSpec> = {}): StatefulSet =>
+  setOf({
+    volumeClaimTemplates,
+    persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' },
+    ...spec,
+  })
 
 /** A step in a few words: `create web-0 of web-new with data-web-0`. */
 function shown(step: Step): string {
@@ -130,22 +52,6 @@ function shown(step: Step): string {
       return `delete ${step.pod.metadata.name}`
   }
 }
-
-const three = [pod(0), pod(1), pod(2)]
-const withClaims = setOf({ volumeClaimTemplates })
-const scaledAway = (spec: Partial<StatefulSetSpec> = {}): StatefulSet =>
-  setOf({
-    volumeClaimTemplates,
-    persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' },
-    ...spec,
-  })
-const podOwner = (uid: string): OwnerReference => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  name: 'web-0',
-  uid,
-  controller: true,
-})
 
 const steps: readonly {
   name: string
@@ -400,216 +306,3 @@ for (const row of steps) {
     )
   })
 }
-
-test('a pod has its name, its place in the service and its claims from its number', () => {
-  const template = {
-    ...update.template,
-    spec: {
-      ...update.template.spec,
-      volumes: [
-        { name: 'data', emptyDir: {} },
-        { name: 'tmp', emptyDir: {} },
-      ],
-    },
-  }
-  const { metadata, spec } = podFor(withClaims, { ...update, template }, 4)
-  assert.deepEqual(
-    [metadata.name, metadata.generateName, metadata.labels, spec.hostname, spec.subdomain, spec.volumes],
-    [
-      'web-4',
-      'web-',
-      {
-        app: 'web',
-        'statefulset.kubernetes.io/pod-name': 'web-4',
-        'apps.kubernetes.io/pod-index': '4',
-        'controller-revision-hash': 'web-new',
-      },
-      'web-4',
-      'web',
-      [
-        { name: 'data', persistentVolumeClaim: { claimName: 'data-web-4' } },
-        { name: 'tmp', emptyDir: {} },
-      ],
-    ],
-  )
-})
-
-test('a claim is called after its template, the set and the number, and has the labels of template and selector', () => {
-  assert.deepEqual(claimsFor(withClaims, 4), [
-    {
-      metadata: { name: 'data-web-4', namespace: 'default', labels: { kind: 'data', app: 'web' } },
-      spec: { accessModes: ['ReadWriteOnce'] },
-    },
-  ])
-})
-
-const numbers: readonly [name: string, ordinal: number | undefined][] = [
-  ['web-0', 0],
-  ['web-12', 12],
-  ['web', undefined],
-  ['web-a', undefined],
-  ['other-1', undefined],
-  ['web-1-2', undefined],
-  ['web-99999999999', undefined],
-]
-for (const [name, ordinal] of numbers) {
-  test(`number of ${name}`, () => {
-    assert.equal(ordinalOf(setOf(), { ...pod(0), metadata: { name } }), ordinal)
-  })
-}
-
-const setOwner: OwnerReference = {
-  apiVersion: 'apps/v1',
-  kind: 'StatefulSet',
-  name: 'web',
-  uid: 'set',
-  controller: true,
-  blockOwnerDeletion: true,
-}
-const ownPod: OwnerReference = { ...podOwner('pod-0'), blockOwnerDeletion: true }
-const foreignOwner: OwnerReference = {
-  apiVersion: 'example.com/v1',
-  kind: 'Backup',
-  name: 'b',
-  uid: 'b',
-  controller: true,
-}
-const owners: readonly {
-  name: string
-  policy: { whenDeleted?: 'Delete'; whenScaled?: 'Delete' }
-  wanted?: false
-  has: readonly OwnerReference[]
-  /** Absent: it stays as it is. */
-  gets?: readonly OwnerReference[]
-  foreign?: true
-}[] = [
-  { name: 'kept', policy: {}, has: [] },
-  { name: 'kept again', policy: {}, has: [setOwner], gets: [] },
-  { name: 'kept beside an owner of another kind', policy: {}, has: [foreignOwner] },
-  { name: 'goes with the set', policy: { whenDeleted: 'Delete' }, has: [], gets: [setOwner] },
-  {
-    name: 'goes with the set, even when scaled away',
-    policy: { whenDeleted: 'Delete' },
-    wanted: false,
-    has: [setOwner],
-  },
-  { name: 'goes with the pod, but not while that is wanted', policy: { whenScaled: 'Delete' }, has: [] },
-  { name: 'goes with the pod', policy: { whenScaled: 'Delete' }, wanted: false, has: [], gets: [ownPod] },
-  {
-    name: 'goes with both, while the pod is wanted',
-    policy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
-    has: [],
-    gets: [setOwner],
-  },
-  {
-    name: 'goes with both',
-    policy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
-    wanted: false,
-    has: [setOwner],
-    gets: [ownPod],
-  },
-  {
-    name: 'owned without being controlled',
-    policy: { whenDeleted: 'Delete' },
-    has: [{ ...setOwner, controller: false }],
-    gets: [setOwner],
-  },
-  {
-    name: 'of an earlier set',
-    policy: { whenDeleted: 'Delete' },
-    has: [{ ...setOwner, uid: 'before' }],
-    foreign: true,
-  },
-  { name: 'of another controller', policy: { whenDeleted: 'Delete' }, has: [foreignOwner], foreign: true },
-  {
-    name: 'of another controller too',
-    policy: { whenDeleted: 'Delete' },
-    has: [foreignOwner, setOwner],
-    gets: [foreignOwner],
-    foreign: true,
-  },
-]
-
-for (const row of owners) {
-  test(`owners of a claim: ${row.name}`, () => {
-    const set = setOf({ volumeClaimTemplates, persistentVolumeClaimRetentionPolicy: row.policy })
-    const held = claim('data-web-0', row.has)
-    const judged = claimOwners(set, pod(0), 0, row.wanted ?? true, () => held)
-    assert.deepEqual(judged, [
-      { claim: held, foreign: row.foreign ?? false, ...(row.gets === undefined ? {} : { owners: row.gets }) },
-    ])
-  })
-}
-
-const revisions = { currentRevision: 'web-old', updateRevision: 'web-new', collisionCount: 0 }
-const statuses: readonly {
-  name: string
-  set?: StatefulSet
-  pods: readonly Pod[]
-  result: unknown
-}[] = [
-  {
-    name: 'nothing',
-    pods: [],
-    result: { status: { observedGeneration: 4, replicas: 0, ...revisions, availableReplicas: 0 } },
-  },
-  {
-    name: 'in the middle of a rollout',
-    pods: [old(0), old(1), pod(2, { ready: false })],
-    result: {
-      status: {
-        observedGeneration: 4,
-        replicas: 3,
-        readyReplicas: 2,
-        currentReplicas: 2,
-        updatedReplicas: 1,
-        ...revisions,
-        availableReplicas: 2,
-      },
-    },
-  },
-  {
-    name: 'a rollout that is over',
-    pods: three,
-    result: {
-      status: {
-        observedGeneration: 4,
-        replicas: 3,
-        readyReplicas: 3,
-        currentReplicas: 3,
-        updatedReplicas: 3,
-        ...revisions,
-        currentRevision: 'web-new',
-        availableReplicas: 3,
-      },
-    },
-  },
-  {
-    name: 'waits for pods to be ready long enough',
-    set: setOf({ minReadySeconds: 100 }),
-    pods: [old(0, { ready: 30 }), old(1, { ready: 200 })],
-    result: {
-      status: {
-        observedGeneration: 4,
-        replicas: 2,
-        readyReplicas: 2,
-        currentReplicas: 2,
-        ...revisions,
-        availableReplicas: 1,
-      },
-      recheckAt: now + 70_000,
-    },
-  },
-]
-
-for (const row of statuses) {
-  test(`status: ${row.name}`, () => {
-    assert.deepEqual(computeStatus(row.set ?? setOf(), observe(row.pods), { collisions: 0 }, now), row.result)
-  })
-}
-
-test('status: the pod that a rollout deletes counts no more for its revision', () => {
-  const pods = [old(0), old(1), old(2)]
-  const { status } = computeStatus(setOf(), observe(pods), { collisions: 0, replaced: pods[2]! }, now)
-  assert.deepEqual([status.replicas, status.readyReplicas, status.currentReplicas], [3, 3, 2])
-})

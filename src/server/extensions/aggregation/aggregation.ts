@@ -1,5 +1,6 @@
 // Other servers that extend the API: versions of groups that are registered for them are asked of them, in discovery and
 // documents they stand beside what this server has itself. Also the registrations of the latter.
+import type { X509Certificate } from 'node:crypto'
 import { readCertificates } from '#lib/pki/certificate.ts'
 import { clientCertificate, type Authenticator } from '../../authenticate/authenticator.ts'
 import { requestHeader, vouchedFor } from '../../authenticate/requestHeader.ts'
@@ -37,6 +38,7 @@ export class Aggregation implements Disposable {
   readonly #local: LocalRegistrar
   readonly #availability: AvailabilityKeeper
   readonly #trust: TrustKeeper | undefined
+  #isProxy: (certificate: X509Certificate) => boolean = () => false
 
   constructor({ identity, trust, ...around }: AggregationSurroundings) {
     const { kinds, registry } = around
@@ -46,9 +48,17 @@ export class Aggregation implements Disposable {
     if (trust === undefined) this.authenticators = [clientCertificate()]
     else {
       this.#trust = new TrustKeeper({ ...around, trust })
-      const isProxy = vouchedFor(readCertificates(trust.requestHeader.authority))
+      this.#isProxy = vouchedFor(readCertificates(trust.requestHeader.authority))
+      const isProxy = (certificate: X509Certificate): boolean => this.#isProxy(certificate)
       this.authenticators = [requestHeader(trust.requestHeader, isProxy), clientCertificate(isProxy)]
     }
+  }
+
+  /** Believes others from now on. Headers stay those of the start. For a server that began with some trust. */
+  changeTrust(trust: ClusterTrust): void {
+    if (this.#trust === undefined) throw new Error('Cannot change whom this server believes: it began with nobody')
+    this.#isProxy = vouchedFor(readCertificates(trust.requestHeader.authority))
+    this.#trust.change(trust)
   }
 
   /** Call once the server is ready. */

@@ -78,13 +78,22 @@ interface Surroundings {
 
 /** Keeps the ConfigMap `extension-apiserver-authentication` in kube-system. */
 export class TrustKeeper {
-  readonly #around: Surroundings
+  readonly #around: Omit<Surroundings, 'trust'>
+  #trust: ClusterTrust
   #seen: ConfigMap | undefined
   #isBusy = false
   #signal: AbortSignal | undefined
 
-  constructor(around: Surroundings) {
+  constructor({ trust, ...around }: Surroundings) {
     this.#around = around
+    this.#trust = trust
+  }
+
+  /** Adds whom this server believes from now on. Those of before stay until they end: other servers may believe them still. */
+  change(trust: ClusterTrust): void {
+    this.#trust = trust
+    this.#seen = undefined
+    if (this.#signal !== undefined) this.#look()
   }
 
   /** Call once the cache is filled and the bootstrap roles, with their namespaces, are in place. */
@@ -121,9 +130,9 @@ export class TrustKeeper {
 
   /** False: it did not go well, and is to be tried again. */
   async #write(found: ConfigMap | undefined): Promise<boolean> {
-    const { registry, trust, onBug } = this.#around
+    const { registry, onBug } = this.#around
     const kind = this.#kind!
-    const data = planTrust(trust, found?.data ?? {}, registry.clock.now())
+    const data = planTrust(this.#trust, found?.data ?? {}, registry.clock.now())
     try {
       if (found === undefined) {
         const object: ConfigMap = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name, namespace }, data }
