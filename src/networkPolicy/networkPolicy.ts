@@ -148,7 +148,15 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
   const planner = new PolicyPlanner(nodeName)
   const drops = options.metrics === undefined ? undefined : dropCounts(options.metrics)
   const nft = host.nft(namespaceFile)
-  await using _helper = nft.stayReady?.()
+  await using helpers = new AsyncDisposableStack()
+  let staysReady = false
+  /** From the first change on: where there are no policies nothing waits for them. */
+  const stayReady = (): void => {
+    if (staysReady) return
+    staysReady = true
+    const helper = nft.stayReady?.()
+    if (helper !== undefined) helpers.use(helper)
+  }
   const tables = new NftTables(nft)
   /** The admin policies of the last whole plan. */
   let planned: readonly AdminPolicy[] = []
@@ -184,6 +192,7 @@ async function runNetworkPolicy(options: NetworkPolicyOptions, ready: () => void
     const { plan, applied } = change === undefined ? await planAll() : { plan: change }
     try {
       const result = await tables.apply(policyTables(plan), signal)
+      if (result.kind === 'difference') stayReady()
       if (result.kind !== 'nothing') log.debug('Applied network policies', { ...result })
     } catch (error) {
       isWhole = true
