@@ -13,6 +13,20 @@ export interface ListedCertificate {
 
 export const pemOf = ({ chain, key }: Certificate): string => `${chain.trim()}\n${key.trim()}\n`
 
+/** What certificates came to: most of thousands stay, and a digest of each takes longer than all else that is done for a change. */
+const filesOf = new WeakMap<Certificate, { readonly met: string; readonly name: string; readonly pem: string }>()
+
+function fileOf(certificate: Certificate, hosts: readonly string[], options: string | undefined) {
+  const met = [...hosts, options ?? ''].join(' ')
+  let known = filesOf.get(certificate)
+  if (known?.met !== met) {
+    const content = [certificate, hosts, ...(options === undefined ? [] : [options])]
+    known = { met, name: `${nameFor('certificate', content)}.pem`, pem: pemOf(certificate) }
+    filesOf.set(certificate, known)
+  }
+  return known
+}
+
 /** Those that can be used. `file` writes what options name. Throws when the default one cannot be used. */
 export function listCertificates(
   { certificates, serverNames, defaultCertificate }: Routing,
@@ -43,11 +57,8 @@ export function listCertificates(
   for (const { certificate: name, hosts, options } of groups.values()) {
     const certificate = certificates.get(name)
     if (certificate === undefined || !isUsable(certificate)) continue
-    files.set(`${nameFor('certificate', [certificate, hosts, ...(options === undefined ? [] : [options])])}.pem`, {
-      pem: pemOf(certificate),
-      hosts,
-      ...(options === undefined ? {} : { options }),
-    })
+    const { name: file, pem } = fileOf(certificate, hosts, options)
+    files.set(file, { pem, hosts, ...(options === undefined ? {} : { options }) })
   }
   const standard = certificates.get(defaultCertificate)
   if (standard !== undefined && !isUsable(standard))

@@ -126,7 +126,7 @@ class HaproxyDataPlane implements DataPlane {
         }
       }
     }
-    const whole = withSpares(compiled)
+    const whole = withSpares(compiled, this.#process.nextGeneration)
     await this.#replace(whole)
     this.#served = whole
     return 'reload'

@@ -13,8 +13,11 @@ const fewestSpares = 16
 /** A process with more sections that nothing leads to than these, and than half of what it needs, is begun anew. */
 const mostLeftovers = 100
 
-/** With sections that nothing leads to yet. */
-export function withSpares(compiled: Compiled): Compiled {
+/**
+ * With sections that nothing leads to yet. No other process has their names, which are told of servers that come for as long as they
+ * have requests: there a section of the same name could be another pool's.
+ */
+export function withSpares(compiled: Compiled, generation: number): Compiled {
   const shapes = new Map<string, string[]>()
   for (const name of compiled.pools.keys()) {
     const shape = shapeOf(compiled, name)
@@ -31,7 +34,7 @@ export function withSpares(compiled: Compiled): Compiled {
   const pools = new Map(compiled.pools)
   const spares = new Set<string>()
   for (let at = 0; at < Math.max(fewestSpares, most.length / 10); at++) {
-    const name = nameFor(kindOf(example), ['spare', at, rules, options])
+    const name = nameFor(kindOf(example), ['spare', generation, at, rules, options])
     sections.set(`backend ${name}`, rules)
     pools.set(name, { pool: '', servers: [], options })
     spares.add(name)
