@@ -273,9 +273,9 @@ function frontRules(
     `http-request set-var(txn.to) base,concat(/\\x7f),map_beg(${folder}/paths.map) if { base -m reg ${usualBase} }`,
     // Those who ask clients for certificates compare it with the name of the handshake.
     ...(asksClients(compiled) ? ['http-request set-var(txn.host) req.fhdr(host,1) if { var(txn.to) -m found }'] : []),
-    `http-request allow if { var(txn.to) -m beg to- ${limitedSection}- } has_end !{ method TRACE }`,
-    `http-request allow if { var(txn.to) -m beg ${limitedSection}- } has_length !{ method TRACE }`,
-    'http-request allow if { var(txn.to) -m beg to- } !{ method TRACE }',
+    `http-request allow if { var(txn.to) -m beg to- ${limitedSection}- } has_end !{ method CONNECT TRACE }`,
+    `http-request allow if { var(txn.to) -m beg ${limitedSection}- } has_length !{ method CONNECT TRACE }`,
+    'http-request allow if { var(txn.to) -m beg to- } !{ method CONNECT TRACE }',
     'http-request unset-var(txn.to)',
   ]
   const others = [
