@@ -93,7 +93,7 @@ async function runKubelet(
   const informers = options.informers ?? sharedInformers(informer)
   const events = options.events ?? eventWriter(informer)
   const services = informers.of(serviceResource)
-  const source = apiPodSource({ ...informer, nodeName })
+  using source = apiPodSource(informers, nodeName)
   const objects = new ReferencedObjectsCache({
     ...informer,
     changed: (uids) => {
@@ -149,7 +149,7 @@ async function runKubelet(
       ? undefined
       : await startKubeletServer(options.server, { api, stats, metrics, clock }, report)
   offer(api)
-  const running: Promise<void>[] = [source.run(signal)]
+  const running: Promise<void>[] = []
   if (options.events === undefined) running.push(events.run(signal))
   if (options.informers === undefined) running.push(informers.run(signal))
   try {

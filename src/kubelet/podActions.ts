@@ -104,6 +104,8 @@ export class PodActions {
         return this.#createSandbox(action.attempt, context)
       case 'stopSandbox':
         return this.#services.runtime.stopSandbox(action.id, context.signal)
+      case 'removeSandbox':
+        return this.#services.runtime.removeSandbox(action.id, context.signal)
       case 'pullImage':
         return this.#pullImage(action.container, context)
       case 'startContainer':

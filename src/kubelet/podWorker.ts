@@ -71,7 +71,8 @@ export class PodWorker {
       client,
       clock,
       report,
-      written: (written) => this.#take(written),
+      written: (written) => void this.#take(written),
+      read: (fresh) => this.update(fresh),
       gone: () => this.forget(),
     })
   }
@@ -97,9 +98,10 @@ export class PodWorker {
 
   /** A newer object from the API server. */
   update(pod: Pod): void {
-    const wasDeleted = this.#pod.metadata.deletionTimestamp !== undefined
     const before = this.#pod
-    this.#take(pod)
+    const wasDeleted = before.metadata.deletionTimestamp !== undefined
+    // What the worker itself wrote comes back to it: nothing is new in that.
+    if (!this.#take(pod)) return
     this.#state.forgetChangedImages(before, this.#pod)
     if (!wasDeleted && this.#pod.metadata.deletionTimestamp !== undefined) this.#interrupt()
     this.poke()
@@ -184,6 +186,8 @@ export class PodWorker {
     try {
       for (const action of actions) {
         pass.throwIfAborted()
+        // What the runtime is to forget must be known elsewhere first.
+        if (action.do === 'removeSandbox') await this.#status.flush()
         if (action.do === 'removePod') await this.#remove(signal)
         else await this.#actions.perform(action, this.#context(pass, signal))
       }
@@ -264,12 +268,14 @@ export class PodWorker {
     return now - asked > 2_000 ? Math.min(asked, now) : now
   }
 
-  #take(pod: Pod): void {
+  /** Whether it is newer than what was known. */
+  #take(pod: Pod): boolean {
     const isNewer =
       compareResourceVersions(pod.metadata.resourceVersion ?? '', this.#pod.metadata.resourceVersion ?? '') > 0
-    if (!isNewer || this.#isGone) return
+    if (!isNewer || this.#isGone) return false
     this.#pod = pod
     this.#status.rebase(pod)
+    return true
   }
 
   #interrupt(): void {

@@ -10,8 +10,10 @@ export interface StatusWriterOptions {
   readonly client: Client
   readonly clock: Clock
   readonly report: (problem: string, error?: unknown) => void
-  /** The newest object after a write or a fresh read. */
+  /** The object after a write: what it was, with the status. */
   readonly written: (pod: Pod) => void
+  /** The newest object, after somebody else wrote. */
+  readonly read: (pod: Pod) => void
   /** There is no such pod any more. */
   readonly gone: () => void
 }
@@ -86,7 +88,7 @@ export class StatusWriter {
         return this.#options.gone()
       }
       this.#base = fresh
-      this.#options.written(fresh)
+      this.#options.read(fresh)
     } catch (error) {
       if (!signal.aborted && isReason(error, 'NotFound')) {
         this.#wanted = undefined

@@ -179,7 +179,8 @@ class PodSteps {
         return this.#pull(action.container)
       case 'createSandbox':
         return this.#createSandbox(action.attempt)
-      case 'stopSandbox': {
+      case 'stopSandbox':
+      case 'removeSandbox': {
         const sandboxes = state.observed.sandboxes.map((each) =>
           each.id === action.id ? { ...each, ready: false, ips: [] } : each,
         )

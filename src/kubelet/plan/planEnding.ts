@@ -12,8 +12,8 @@ const leastGraceSeconds = 2
 
 /**
  * Ends a pod that was deleted or is done: the containers together, then its sidecars one by one from the last to the
- * first (KEP-753), all within one grace period; then the sandbox and the volumes. What was deleted is removed at last;
- * what is done stays readable.
+ * first (KEP-753), all within one grace period; then the sandbox and the volumes. What was deleted is removed with all
+ * that the runtime has of it; what is done stays readable.
  */
 export function planEnding(
   pod: Pod,
@@ -30,7 +30,7 @@ export function planEnding(
   }
   if (view.alive.length > 0) return stopContainers(pod, view, now, memory, steps)
   const ready = observed.sandboxes.filter((sandbox) => sandbox.ready)
-  for (const sandbox of ready) steps.add({ do: 'stopSandbox', id: sandbox.id })
+  for (const { id } of ready) steps.add({ do: isDeleted ? 'removeSandbox' : 'stopSandbox', id })
   if (ready.length > 0) return
   if (memory.volumesMounted) steps.add({ do: 'unmountVolumes' })
   else if (isDeleted && memory.removed !== true) steps.add({ do: 'removePod' })

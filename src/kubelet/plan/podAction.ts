@@ -5,6 +5,8 @@ export type PodAction =
   | { readonly do: 'createSandbox'; readonly attempt: number }
   /** Also ends what still runs in it. */
   | { readonly do: 'stopSandbox'; readonly id: string }
+  /** Also stops it: for a pod that goes, so that its network is taken away once and not twice. */
+  | { readonly do: 'removeSandbox'; readonly id: string }
   | { readonly do: 'pullImage'; readonly container: string }
   | {
       readonly do: 'startContainer'

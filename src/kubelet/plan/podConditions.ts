@@ -32,8 +32,10 @@ export function computeConditions(
   const old = pod.status?.conditions ?? []
   const byName = new Map(statuses.map((status) => [status.name, status]))
   const containersReady = verdictOnContainers(pod, byName, phase)
+  // The sandbox goes next: told at once, so that it takes no write of its own.
+  const isLeaving = pod.metadata.deletionTimestamp !== undefined && view.alive.length === 0
   const verdicts: readonly (readonly [string, Verdict])[] = [
-    ['PodReadyToStartContainers', view.sandbox === undefined ? { status: 'False' } : yes],
+    ['PodReadyToStartContainers', view.sandbox === undefined || isLeaving ? { status: 'False' } : yes],
     ['Initialized', verdictOnInitialization(pod, byName, phase)],
     ['Ready', containersReady.status === 'True' ? verdictOnGates(pod) : containersReady],
     ['ContainersReady', containersReady],

@@ -287,6 +287,20 @@ const rows: readonly Row[] = [
     ],
   },
   {
+    name: 'a deleted pod of which nothing runs any more has lost its sandbox, which goes next',
+    pod: podOf({}, { phase: 'Running' }, { deletionTimestamp: '2026-01-01T12:00:00Z' }),
+    runs: [exitedRun(0)],
+    phase: 'Succeeded',
+    conditions: [
+      'PodReadyToStartContainers=False',
+      'Initialized=True PodCompleted',
+      'Ready=False PodCompleted',
+      'ContainersReady=False PodCompleted',
+      'PodScheduled=True',
+    ],
+    isEnding: true,
+  },
+  {
     name: 'a deadline is told once nothing runs',
     pod: podOf({ activeDeadlineSeconds: 5 }, { phase: 'Running', startTime: '2026-01-01T11:59:55Z' }),
     runs: [runOf()],

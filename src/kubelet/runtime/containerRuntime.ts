@@ -184,7 +184,7 @@ export interface ContainerRuntime {
   createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<string>
   /** Stops everything in it and takes its network away; it can still be read. */
   stopSandbox(id: string, signal: AbortSignal): Promise<void>
-  /** Removes it with its containers. */
+  /** Stops it unless that was done, and removes it with its containers. */
   removeSandbox(id: string, signal: AbortSignal): Promise<void>
 
   createContainer(request: ContainerRequest, signal: AbortSignal): Promise<string>

@@ -50,8 +50,7 @@ export function criConnection(socketPath: string): CriConnection & Disposable {
       const stream = events.stream<object, Envelope>('Subscribe', { filters }, { signal })
       for await (const { topic, event } of stream) {
         if (event === null) continue
-        const { containerId, processId } = readTaskEvent(event.value)
-        yield { topic, containerId, processId }
+        yield { topic, containerId: readContainerId(event.value) }
       }
     },
     [Symbol.dispose]() {
@@ -65,17 +64,8 @@ interface Envelope {
   readonly event: { readonly typeUrl: string; readonly value: Buffer } | null
 }
 
-/** Field 1 of every task event is the container's id, field 2 of an exit that of the process. */
-function readTaskEvent(payload: Buffer): { readonly containerId: string; readonly processId: string } {
-  const texts: string[] = []
-  let at = 0
-  for (const field of [1, 2]) {
-    // A text of fewer than 128 bytes: the key, the length, the bytes.
-    if (payload[at] !== field * 8 + 2) break
-    const length = payload[at + 1]!
-    if (length > 127) break
-    texts.push(payload.toString('utf8', at + 2, at + 2 + length))
-    at += 2 + length
-  }
-  return { containerId: texts[0] ?? '', processId: texts[1] ?? '' }
+/** Field 1 of every task event is the container's id: a text of fewer than 128 bytes, so the key, the length, the bytes. */
+function readContainerId(payload: Buffer): string {
+  const [key, length = 0] = payload
+  return key === 0x0a && length < 128 ? payload.toString('utf8', 2, 2 + length) : ''
 }

@@ -26,11 +26,10 @@ export interface CriConnection {
   events(filters: readonly string[], signal: AbortSignal): AsyncIterable<TaskEvent>
 }
 
-/** A task of containerd did something; `processId` differs from the container's for an exec. */
+/** A task of containerd did something. */
 export interface TaskEvent {
   readonly topic: string
   readonly containerId: string
-  readonly processId: string
 }
 
 export interface CriRuntimeOptions {
@@ -136,8 +135,8 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
     },
     async stopContainer(id, graceSeconds, signal) {
       const timeout = slowCall + graceSeconds * 1000
+      using _stopping = records.stopping(id)
       await unlessGone(runtime('StopContainer', { containerId: id, timeout: graceSeconds }, timeout, signal))
-      records.touchContainer(id)
     },
     async removeContainer(id, signal) {
       await unlessGone(runtime('RemoveContainer', { containerId: id }, slowCall, signal))

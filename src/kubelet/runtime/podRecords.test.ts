@@ -102,12 +102,26 @@ test('an end that the runtime has not seen yet is waited for', async () => {
   records.noteTask('c', true)
   calls.length = 0
   const observing = records.observe('u', signal)
-  await clock.advance(6)
+  await clock.advance(20)
+  assert.deepEqual(calls, ['ContainerStatus'])
   Object.assign(container, { state: 'CONTAINER_EXITED', exitCode: 4, finishedAt: '3000000' })
   await clock.advance(20)
   const run = (await observing).containers[0]!
   assert.deepEqual([run.state, run.exitCode, run.message], ['exited', 4, 'last words\n'])
   assert.ok(calls.length >= 2)
+})
+
+test('the end of a container that is being stopped is looked at when it is stopped', async () => {
+  const { records, container, calls } = fakeRuntime()
+  await records.observe('u', signal)
+  const stopping = records.stopping('c')
+  assert.equal(records.noteTask('c', true), undefined)
+  calls.length = 0
+  assert.equal((await records.observe('u', signal)).containers[0]!.state, 'running')
+  assert.deepEqual(calls, [])
+  Object.assign(container, { state: 'CONTAINER_EXITED', exitCode: 143, finishedAt: '3000000' })
+  stopping[Symbol.dispose]()
+  assert.equal((await records.observe('u', signal)).containers[0]!.exitCode, 143)
 })
 
 test('a termination message goes before the log', async () => {

@@ -20,6 +20,7 @@ import type {
 import type { CriConnection } from './criRuntime.ts'
 
 const callTimeout = 10_000
+const cleanupTime = 15
 const notFound = 5
 
 interface PodRecord {
@@ -43,6 +44,8 @@ export class PodRecords {
   readonly #touched = new Set<string>()
   /** Containers of which an event said that they ended; the CRI says so a moment later. */
   readonly #ended = new Set<string>()
+  /** Containers that are being stopped: whoever does so hears of their end when the CRI knows of it. */
+  readonly #stopping = new Set<string>()
   /** Ids that the last list did not have. */
   readonly #missing = new Set<string>()
   /** Sandbox by container id; a status does not name it. */
@@ -103,6 +106,19 @@ export class PodRecords {
     this.#touched.add(id)
   }
 
+  /** A container is being stopped until this is disposed of. */
+  stopping(id: string): Disposable {
+    this.#stopping.add(id)
+    return {
+      [Symbol.dispose]: () => {
+        this.#stopping.delete(id)
+        // By now the CRI knows of the end.
+        this.#ended.delete(id)
+        if (this.#owners.has(id)) this.#touched.add(id)
+      },
+    }
+  }
+
   touchAll(): void {
     for (const id of this.#owners.keys()) this.#touched.add(id)
   }
@@ -129,6 +145,7 @@ export class PodRecords {
     const uid = this.#owners.get(id)
     if (uid === undefined) return undefined
     if (isEnd) this.#ended.add(id)
+    if (isEnd && this.#stopping.has(id)) return undefined
     this.#touched.add(id)
     return uid
   }
@@ -228,7 +245,9 @@ export class PodRecords {
   ): Promise<void> {
     if (known !== undefined && !this.#touched.has(id)) return
     this.#touched.delete(id)
-    for (let wait = 5; ; wait *= 2) {
+    // To clean up after a task takes containerd so long that there is nothing to be read any sooner.
+    if (known?.state === 'running' && this.#ended.has(id)) await this.#clock.sleep(cleanupTime, signal)
+    for (let wait = 10; ; wait *= 2) {
       const answer = await this.#read<{ status: CriContainerStatus }>(
         'ContainerStatus',
         { containerId: id },

@@ -1,4 +1,5 @@
 import type { Host } from '#lib/host/host.ts'
+import type { Mount } from '#lib/host/mount.ts'
 import { volumeTypes } from './index.ts'
 
 type FilesAndMounts = Pick<Host, 'files' | 'mounts'>
@@ -39,9 +40,14 @@ export async function removeVolumes(host: FilesAndMounts, podFolder: string, roo
 
 /** Removes a folder with all that is in it, unless something is mounted there. */
 export async function removeUnmounted({ files, mounts }: FilesAndMounts, folder: string): Promise<void> {
-  await mounts.unmountBelow(folder)
-  const left = mounts.list().find(({ target }) => target === folder || target.startsWith(`${folder}/`))
-  if (left !== undefined) throw new Error(`Cannot remove "${folder}": "${left.target}" is still mounted`)
+  const findMount = (): Mount | undefined =>
+    mounts.list().find(({ target }) => target === folder || target.startsWith(`${folder}/`))
+  // The kernel's list is long where many pods run: it is read again only when something was to be unmounted.
+  if (findMount() !== undefined) {
+    await mounts.unmountBelow(folder)
+    const left = findMount()
+    if (left !== undefined) throw new Error(`Cannot remove "${folder}": "${left.target}" is still mounted`)
+  }
   await files.remove(folder)
 }
 
