@@ -6,7 +6,7 @@ import type { Action, Match, Pool, Route, Routing, Rules, Server } from '#ingres
 import { planChanges } from './changes.ts'
 import { compile, withServers } from './compile.ts'
 import type { Compiled } from './compile.ts'
-import { configuration, mapFiles, renderMap } from './configuration.ts'
+import { certificateLine, configuration, mapFiles, renderMap } from './configuration.ts'
 import type { ConfigurationOptions } from './configuration.ts'
 
 const folder = '/run/haproxy'
@@ -60,6 +60,7 @@ const compiled = (given: Routing): Compiled => compile(given, { folder, isUsable
 function whole(given: Routing): string {
   const result = compiled(given)
   const parts = [configuration(result, options)]
+  for (const [name, listed] of result.certificates) parts.push(`## listed\n${certificateLine(folder, name, listed)}\n`)
   for (const [name, entries] of mapFiles(result)) parts.push(`## ${name}\n${renderMap(entries)}`)
   for (const [name, content] of result.files) parts.push(`## ${name}\n${content}`)
   for (const [name, problems] of result.left) parts.push(`## left: ${name}\n${problems.join('\n')}\n`)
@@ -195,6 +196,37 @@ const samples: Readonly<Record<string, Routing>> = {
       pool('empty', []),
     ],
   ),
+  clients: routing(
+    [
+      route('own', {}, to(['web', 1]), {
+        clientCertificate: {
+          authority: 'AUTHORITY',
+          revoked: 'REVOKED',
+          depth: 1,
+          demand: 'unchecked',
+          subject: "CN=o'hara",
+          errorPage: 'https://www.example/?a=%20',
+          passesCertificate: true,
+        },
+        largestBody: 1024,
+        buffersRequests: true,
+      }),
+      route('pages', { host: { kind: 'exact', name: 'pages.example' } }, to(['web', 1]), {
+        errorPages: { statuses: [404], pool: 'web', headers: [] },
+      }),
+    ],
+    [pool('web', [1], { affinity: { ...affinity, sameSite: 'None', sparesOldBrowsers: true } })],
+    {
+      serverNames: [
+        {
+          host: { kind: 'exact', name: 'shop.example' },
+          certificate: 'default',
+          clients: { authority: 'AUTHORITY', revoked: 'REVOKED' },
+        },
+        { host: { kind: 'wildcard', name: 'pages.example', labels: 'one' }, certificate: 'default' },
+      ],
+    },
+  ),
 }
 
 describe('compile', () => {
@@ -211,6 +243,7 @@ describe('text of others', () => {
     'x\0y',
     '" ; }\n#',
   ]
+  const clients = { authority: 'A', depth: 1, demand: 'required', passesCertificate: false } as const
   const spots: readonly { readonly name: string; readonly of: (text: string) => Route }[] = [
     { name: 'a host', of: (text) => route('r', { host: { kind: 'exact', name: text } }, to(['web', 1])) },
     { name: 'an exact path', of: (text) => route('r', { path: { kind: 'exact', path: `/${text}` } }, to(['web', 1])) },
@@ -262,6 +295,14 @@ describe('text of others', () => {
         route('r', {}, to(['web', 1]), {
           basicAuthentication: { realm: 'a', users: new Map([[text, '$1$salt$abcdefghijklmnopqrstuv']]) },
         }),
+    },
+    {
+      name: 'the subject of a certificate',
+      of: (text) => route('r', {}, to(['web', 1]), { clientCertificate: { ...clients, subject: text } }),
+    },
+    {
+      name: 'a page for clients without a certificate',
+      of: (text) => route('r', {}, to(['web', 1]), { clientCertificate: { ...clients, errorPage: text } }),
     },
     {
       name: 'an origin',

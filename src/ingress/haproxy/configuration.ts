@@ -200,10 +200,10 @@ const behindRules = (asksForCertificates: boolean): readonly string[] => [
   'http-request set-pathq %[var(txn.raw)] if { var(txn.raw) -m found }',
   `http-request set-header ${arrivalHeader} '%[src] %[req.fhdr(x-scheme)] %[req.fhdr(x-forwarded-port)]'`,
   'http-request set-header X-Forwarded-For %[req.fhdr(x-original-forwarded-for)]',
+  `http-request del-header ${certificateArrivalHeader}`,
   ...(asksForCertificates
     ? [
         `http-request set-header ${arrivalHeader} '%[req.fhdr(${arrivalHeader})] %[ssl_fc_sni,lower,rtrim(.)]' if { ssl_fc_sni -m reg '^[A-Za-z0-9._-]+$' }`,
-        `http-request del-header ${certificateArrivalHeader}`,
         `http-request set-header ${certificateArrivalHeader} '%[ssl_c_verify] %[ssl_c_der,base64] %[ssl_c_chain_der,base64]' if { ssl_c_used }`,
       ]
     : []),

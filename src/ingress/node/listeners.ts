@@ -297,21 +297,21 @@ function tlsOf(socket: TLSSocket, asks: boolean): TlsArrival {
 /** Tells which name a client asks for; nothing when it says none. What was read is there to be read again. */
 function findAskedName(socket: Socket, milliseconds: number, found: (name: string | undefined) => void): void {
   let bytes: Buffer = Buffer.alloc(0)
-  const onTimeout = (): void => void socket.destroy()
+  const giveUp = (): void => void socket.destroy()
   const look = (): void => {
     const piece = socket.read() as Buffer | null
     if (piece !== null) bytes = Buffer.concat([bytes, piece])
     const asked = askedName(bytes)
     if (asked === 'more') return
     socket.off('readable', look)
-    socket.off('timeout', onTimeout)
-    socket.setTimeout(0)
+    socket.off('end', giveUp)
+    socket.setTimeout(0, giveUp)
     socket.unshift(bytes)
     found(asked === 'none' ? undefined : asked.name)
   }
   socket.on('error', ignore)
-  socket.once('end', () => socket.destroy())
-  socket.setTimeout(milliseconds, onTimeout)
+  socket.once('end', giveUp)
+  socket.setTimeout(milliseconds, giveUp)
   socket.on('readable', look)
 }
 
