@@ -20,6 +20,7 @@ const benchmarks: readonly Benchmark[] = [
   { name: 'idle', about: 'what a cluster at rest takes', load: () => import('./idle.ts') },
   { name: 'store', about: 'durable writes beside etcd', load: () => import('./store.ts') },
   { name: 'api', about: 'the API server over TLS', load: () => import('./api.ts') },
+  { name: 'events', about: 'how late events come from a node', load: () => import('./events.ts') },
   { name: 'largeList', about: 'a list of fifty thousand pods', load: () => import('./largeList.ts') },
   { name: 'podStart', about: 'pods beside bare container runtime calls', load: () => import('./podStart.ts') },
   { name: 'simulation', about: 'a thousand simulated nodes', load: () => import('./simulation.ts') },

@@ -284,6 +284,28 @@ test('many are written at once, but those about one object one after another', a
   await running
 })
 
+test('what was not written when a writer ended is written when it runs again', async () => {
+  const clock = new SimulatedClock(Date.UTC(2026, 0, 1))
+  const written: string[] = []
+  const transport = {
+    async send({ body }: ApiRequest, signal?: AbortSignal) {
+      await clock.sleep(50, signal)
+      written.push((body as Event).message!)
+      return { code: 201, body, warnings: [] }
+    },
+  }
+  const writer = eventWriter({ client: clientOver(transport as unknown as Transport), clock, random: seededRandom(1) })
+  for (const message of ['one', 'two']) writer.recorder('tester').record(about, note(message))
+  for (const milliseconds of [40, 200]) {
+    const stop = new AbortController()
+    const running = writer.run(stop.signal)
+    await clock.advance(milliseconds)
+    stop.abort()
+    await running
+  }
+  assert.deepEqual(written, ['one', 'two'])
+})
+
 test('while the server is away nothing that is recorded gets lost, and what is too much is told once', async () => {
   let isAway = true
   await withWriter(

@@ -31,7 +31,7 @@ export interface EventRecorder {
 /** Writes the events of all components of a process without holding them up: those about one object in order, others beside. */
 export interface EventWriter {
   recorder(component: string, host?: string): EventRecorder
-  /** Writes until the signal aborts; what is recorded before waits. */
+  /** Writes until the signal aborts; what is recorded before, and what was not written by then, waits for the next run. */
   run(signal: AbortSignal): Promise<void>
 }
 
@@ -145,7 +145,7 @@ export function eventWriter(options: EventWriterOptions): EventWriter {
             await writeOnce(client, taken.write, signal)
             taken.done()
           } catch (error) {
-            if (signal.aborted) return
+            if (signal.aborted) return taken.again(Promise.resolve())
             failed(taken, error)
           }
         }
