@@ -148,6 +148,29 @@ describe('NftablesTable', () => {
     kernel().sets.get('affinity')!.set('10.244.1.9 . 10.96.0.7 . tcp . 80 expires 1m', '20000000')
     assert.equal(await table.verify(), undefined)
   })
+  it('compares what was listed after a change with that, and what was listed before it with nothing', async () => {
+    await apply(2)
+    const describe = nft.describe.bind(nft)
+    nft.describe = async (what) => {
+      const text = await describe(what)
+      await apply(3)
+      return text
+    }
+    assert.equal(await table.verify(), undefined)
+    assert.equal(table.verifications, 0)
+    nft.describe = async (what) => {
+      await apply(4)
+      return describe(what)
+    }
+    assert.equal(await table.verify(), undefined)
+    assert.equal(table.verifications, 1)
+    nft.describe = async (what) => {
+      await apply(5)
+      kernel().sets.get('vips')!.clear()
+      return describe(what)
+    }
+    assert.match((await table.verify())!, /"vips" lacks/)
+  })
   it('replaces the table for a change that is too long to arrive as a whole', async () => {
     await apply(1)
     assert.deepEqual(await apply(2_000), { kind: 'whole' })

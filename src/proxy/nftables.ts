@@ -28,6 +28,7 @@ export class NftablesTable {
   /** How often something was applied, and how often somebody said that it may not be as applied. */
   #turns = 0
   #distrusts = 0
+  #verifications = 0
 
   constructor(nft: Nft, family: Family) {
     this.#nft = nft
@@ -68,15 +69,25 @@ export class NftablesTable {
     this.#distrusts++
   }
 
-  /** Asks the kernel whether the table still is what was applied. If not, says what is wrong; the next `apply` replaces it. */
+  /** How often the kernel's table was compared with what was applied. */
+  get verifications(): number {
+    return this.#verifications
+  }
+
+  /**
+   * Asks the kernel whether the table still is what was applied. If not, says what is wrong; the next `apply` replaces it. Changes
+   * may be applied meanwhile; what was listed between them is compared with nothing.
+   */
   async verify(signal?: AbortSignal): Promise<string | undefined> {
     const rules = this.#rules
     const turns = this.#turns
     if (rules === undefined) return undefined
     const text = await this.#nft.describe(this.#id, signal)
-    // Something was applied in the meantime: what was read is of no use.
-    if (this.#rules === undefined || this.#turns !== turns) return undefined
+    if (this.#rules !== rules) return undefined
     const listing = text === undefined ? undefined : readTable(text)
+    const isLast = listing?.elements.get('generation')?.has(String(this.#generation)) === true
+    if (this.#turns !== turns && !isLast) return undefined
+    this.#verifications++
     const problem =
       listing === undefined
         ? 'the table has gone'

@@ -175,6 +175,35 @@ describe('the proxy', () => {
       /kubeproxy_sync_proxy_rules_nftables_sync_failures_total\{ip_family="IPv4"\} 1/,
     )
   })
+  it('applies changes while the table is compared with the kernel, until that was in vain a few times', async () => {
+    await using proxy = start()
+    proxy.sync()
+    await proxy.clock.advance('1s')
+    const { describe } = proxy.nft
+    let listed = Promise.withResolvers<void>()
+    let listings = 0
+    proxy.nft.describe = async (what) => {
+      listings++
+      const text = await describe(what)
+      await listed.promise
+      return text
+    }
+    const size = (): number => proxy.kernel()!.sets.get('vips')!.size
+    for (let turn = 1; turn <= 4; turn++) {
+      for (let second = 0; second < 1_000 && listings < turn; second++) await proxy.clock.advance('1s')
+      assert.equal(listings, turn)
+      proxy.addService(`s${turn}`, `10.96.0.${turn}`)
+      proxy.setEndpoints(`s${turn}`, `10.244.1.${turn}`)
+      await proxy.clock.advance('1s')
+      assert.equal(size(), Math.min(turn, 3))
+      listed.resolve()
+      listed = Promise.withResolvers()
+      await proxy.clock.advance('1s')
+      assert.equal(size(), turn)
+    }
+    assert.deepEqual(proxy.lines, [])
+    listed.resolve()
+  })
   it('replaces within a minute what others have changed', async () => {
     await using proxy = start()
     proxy.sync()

@@ -56,6 +56,8 @@ const metricsPort = 10_249
 const gatherMs = { least: 5, most: 200 }
 /** The table is compared with the kernel's so often, or seldom enough that it takes a hundredth of the time. */
 const verifyMs = 30_000
+/** Changes wait for that once it was in vain so many times in a row. */
+const mostInVain = 3
 /** What others have changed is put right at once, and then not before this time, or twenty times what that takes. */
 const repairMs = 500
 /** The watch of changes starts again so long after it has ended. */
@@ -225,16 +227,28 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     routed = serviceRanges.join()
   }
 
-  const verify = async (): Promise<void> => {
+  let inVain = 0
+  const compare = async (): Promise<void> => {
     const started = clock.now()
-    await route()
+    const counts = families.map(({ kernel }) => kernel.verifications)
     for (const { kernel } of families) {
       const problem = await kernel.verify(signal)
       if (problem === undefined) continue
       log.warn('The service rules were changed by others and are replaced', { problem })
       queue.add('apply')
     }
+    inVain = families.every(({ kernel }, at) => kernel.verifications > counts[at]!) ? 0 : inVain + 1
     queue.addAfter('verify', Math.max(verifyMs, 100 * (clock.now() - started)))
+  }
+  let comparing = Promise.resolve()
+  /** Beside changes, for to list a large table takes seconds; they wait for it only when it was in vain because of them. */
+  const verify = async (): Promise<void> => {
+    await route()
+    if (inVain >= mostInVain) return compare()
+    comparing = compare().catch((error: unknown) => {
+      if (!signal.aborted) log.error(problems.verify, { error })
+      queue.addAfter('verify', verifyMs)
+    })
   }
 
   await using helpers = new AsyncDisposableStack()
@@ -333,6 +347,6 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     signal.removeEventListener('abort', stop)
     queue.close()
     ending.abort()
-    await Promise.all(beside)
+    await Promise.all([...beside, comparing])
   }
 }

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 
 import { countSetsAndChains, fakeNft, maxSetsAndChains, parseTables, systemNft, watchRules } from './nft.ts'
 import type { Nft } from './nft.ts'
-import { fakeProcesses } from './process.ts'
+import { fakeProcesses, systemProcesses } from './process.ts'
 
 describe('countSetsAndChains', () => {
   const cases: [string, string, number][] = [
@@ -112,10 +112,28 @@ describe('systemNft', () => {
       assert.deepEqual(commands(), [])
     }))
   it('describes one set of a table', async () => {
-    const processes = fakeProcesses(() => ({ stdout: 'table' }))
+    const processes = fakeProcesses(() => ({ stdout: 'table ip k {\n}\n' }))
     const only = { kind: 'map', name: 'm' } as const
-    assert.equal(await systemNft(processes).describe({ family: 'ip', name: 'k', only }), 'table')
-    assert.deepEqual(processes.commands[0]!.argv, ['nft', 'list', 'map', 'ip', 'k', 'm'])
+    assert.equal(await systemNft(processes).describe({ family: 'ip', name: 'k', only }), 'table ip k {\n}\n')
+    assert.deepEqual(processes.commands[0]!.argv.slice(-5), ['nft', 'map', 'ip', 'k', 'm'])
+  })
+  it('describes what there is, nothing where there is nothing, and never a part', async () => {
+    const table = { family: 'ip', name: 'k' }
+    const script = (text: string, code: number) =>
+      `test "$1 $2 $3 $4" = "list table ip k" && printf '${text}'; exit ${code}`
+    const describeWith = async (text: string, code: number) => {
+      let described: string | undefined
+      await withNft(script(text, code), async () => {
+        described = await systemNft(systemProcesses()).describe(table)
+      })
+      return described
+    }
+    assert.equal(
+      await describeWith('table ip k {\\n\\tchain c {\\n\\t}\\n}\\n', 0),
+      'table ip k {\n\tchain c {\n\t}\n}\n',
+    )
+    assert.equal(await describeWith('', 1), undefined)
+    await assert.rejects(describeWith('table ip k {\\n\\tchain c', 137), /it ended in the middle/)
   })
   it('reads the list of tables', () => {
     assert.deepEqual(parseTables('table ip kube\ntable inet filter\n'), [
