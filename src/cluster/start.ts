@@ -40,19 +40,16 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
   )
   await ensureAdministrator(surroundings, record, certificates)
   const hasLived = (await host.files.status(paths.storeFolder)) !== undefined
-  let images: Promise<void> = Promise.resolve()
+  let places: readonly Place[] = []
   if (nodes.length > 0) {
     await ensureNodeCredentials(surroundings, record, certificates)
-    const places = await step(
+    places = await step(
       surroundings,
       nodes.length === 1 ? 'Node and its containerd' : `${nodes.length} nodes, each with its containerd`,
       () => ensurePlaces(surroundings, record),
     )
-    images = ensureImages(surroundings, record, places)
-    // Whoever waits for it below hears of a failure; until then it is nobody's.
-    images.catch(() => {})
     // Pods of before would look for their images at once.
-    if (hasLived) await step(surroundings, 'Images', () => images)
+    if (hasLived) await step(surroundings, 'Images', () => ensureImages(surroundings, record, places))
   }
   if (nodes.length > 0 && loadBalancerPool(record) !== undefined) await ensureHostPorts(surroundings)
   const all = nodes.length === 0 ? [controlPlaneName] : nodes.map(({ name }) => name)
@@ -66,7 +63,9 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
     }
     await waitForServer(surroundings, record, () => explainDeath(surroundings, record, controlPlaneName))
   })
-  if (nodes.length > 0 && !hasLived) await step(surroundings, 'Images', () => images)
+  // Not beside the start of the control plane: a machine may keep many, and unpacking them takes all of its processors.
+  if (nodes.length > 0 && !hasLived)
+    await step(surroundings, 'Images', () => ensureImages(surroundings, record, places))
   await step(surroundings, 'Nodes ready', () =>
     waitForNodes(surroundings, record, { nodes: newProcesses, since }, async () => {
       for (const node of all) await explainDeath(surroundings, record, node)
