@@ -91,7 +91,7 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
   return {
     apply: async (ruleset, signal) => {
       const isWhole = typeof ruleset === 'string'
-      const argv = [...prefix, ...(isWhole ? ['nft', '-f', '-'] : readWhileItComes)]
+      const argv = [...prefix, 'nft', '-f', '-']
       if (isWhole) refuseTooMany(ruleset, 0)
       const line = users > 0 && isInteractive && isWhole ? onOneLine(ruleset) : undefined
       if (line !== undefined && (await askSession(line, signal))) return
@@ -129,12 +129,6 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
     },
   }
 }
-
-/**
- * Standard input is read to its end before nft looks at it, any other file while it comes, so that a long text is made and read at
- * the same time. What we write to is a socket, which is no file that can be opened; a pipe is.
- */
-const readWhileItComes = ['sh', '-c', 'cat | nft -f /dev/fd/0']
 
 /**
  * nft writes each word that it prints by itself, a million for 30,000 services: each would wake us. It says why it prints nothing, and
