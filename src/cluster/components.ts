@@ -242,6 +242,7 @@ function nodeNetwork(assembly: Assembly): Component {
     between,
     tunnels: { ...usualTunnels, ...tunnels },
     keyFile: `${paths.nodeFolder(nodeName)}/wireguard.key`,
+    wireguardFolder: `${layout.placeFolder}/wireguard`,
     ...(controlPlane === undefined || place!.kind === 'host'
       ? {}
       : {

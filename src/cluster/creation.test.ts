@@ -64,22 +64,7 @@ describe('createCluster', () => {
       {},
       /^this machine lacks the network plugin bandwidth/,
     ],
-    [
-      'WireGuard where there is none',
-      { between: 'wireguard' },
-      {},
-      /^this machine lacks WireGuard in its kernel and the program wg \(package wireguard-tools\), which between/,
-    ],
-    [
-      'WireGuard where only its program is',
-      { between: 'wireguard' },
-      { '/usr/bin/wg': '' },
-      /^this machine lacks WireGuard in its kernel, which between "wireguard" needs; "auto", "routes" and "vxlan" do/,
-    ],
   ]
   for (const [what, config, files, message] of refused)
     test(`refuses ${what}`, () => assert.rejects(make(config, files, 1), { message }))
-  test('takes WireGuard where it is', async () => {
-    assert.equal((await make({ between: 'wireguard' }, { '/usr/bin/wg': '' })).config.between, 'wireguard')
-  })
 })

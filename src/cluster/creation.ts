@@ -13,7 +13,6 @@ import { clusterPaths, writeRecord, type ClusterRecord, type NodeRecord } from '
 import { kubeconfigPath } from './kubeconfig.ts'
 import { blocksBeside } from './loadBalancerPool.ts'
 import { machineProgramFolders } from '#cluster/place/pluginFolders.ts'
-import { findProgram } from '#lib/host/programs.ts'
 import type { Files } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 
@@ -27,7 +26,6 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
     const families = familiesOf(config.podRange)
     if (families.includes(6)) await refuseWithoutIpv6(host.files)
     if (config.trafficShaping === true) await refuseWithoutShaper(host)
-    if (config.between === 'wireguard') await refuseWithoutWireguard(host, signal)
     const busy = await readBusyRanges(host.ip(), signal, families)
     const nodeRange = chooseNodeRange(clusterPaths(config.name, roots), busy, families)
     if (nodeRange === undefined)
@@ -70,20 +68,6 @@ async function refuseWithoutShaper({ files }: Pick<Host, 'files'>): Promise<void
   for (const folder of machineProgramFolders) if ((await files.status(`${folder}/bandwidth`)) !== undefined) return
   throw new Error(
     `this machine lacks the network plugin bandwidth (package containernetworking-plugins), which trafficShaping needs`,
-  )
-}
-
-/** Tries it, in a network namespace that is gone at once. */
-async function refuseWithoutWireguard(host: Host, signal: AbortSignal): Promise<void> {
-  const trial = ['unshare', '--net', 'ip', 'link', 'add', 'trial', 'type', 'wireguard']
-  const { code } = await host.processes.run(trial, { timeoutMs: 30_000 }, signal)
-  const lacks = [
-    ...(code === 0 ? [] : ['WireGuard in its kernel']),
-    ...((await findProgram(host, 'wg')) === undefined ? ['the program wg (package wireguard-tools)'] : []),
-  ]
-  if (lacks.length === 0) return
-  throw new Error(
-    `this machine lacks ${lacks.join(' and ')}, which between "wireguard" needs; "auto", "routes" and "vxlan" do without`,
   )
 }
 

@@ -21,6 +21,8 @@ const allPrograms = [
   'haproxy',
   'arping',
   'sysctl',
+  'wg',
+  'wireguard-go',
 ]
 const having = (...names: string[]) => new Map(names.map((name) => [name, `/usr/bin/${name}`]))
 const without = (...names: string[]) => having(...allPrograms.filter((name) => !names.includes(name)))
@@ -35,6 +37,8 @@ const good: Facts = {
   haproxyVersion: 'HAProxy version 2.6.12-1+deb12u4 2026/10/01 - https://haproxy.org/',
   hasNetworkPlugins: true,
   features: { namespaces: true, bridge: true, veth: true, overlay: true, nftables: true, bridgeFilter: true },
+  hasWireguard: true,
+  hasTun: true,
   cgroupVersion: 2,
   cgroupControllers: ['cpu', 'cpuset', 'memory', 'pids', 'io'],
   freeBytes: 50e9,
@@ -145,6 +149,42 @@ describe('planPreflight', () => {
         warnings: [
           'haproxy is 2.4.24-0ubuntu0.22.04.1, 2.6 or newer is needed; ingresses are served by a slower part of k8ts itself',
         ],
+      },
+    ],
+    [
+      'no WireGuard, which nobody asked for',
+      { programs: without('wg', 'wireguard-go'), hasWireguard: false, hasTun: false },
+      {},
+      usesOf({ ingress: 'always', between: 'auto' }),
+    ],
+    [
+      'nothing of WireGuard',
+      { programs: without('wg', 'wireguard-go'), hasWireguard: false },
+      {
+        missing: [
+          'wg is not installed, which between "wireguard" needs',
+          'the kernel has no WireGuard and wireguard-go is not installed, one of which between "wireguard" needs',
+        ],
+        packages: ['wireguard-go', 'wireguard-tools'],
+        command: 'apt-get install -y wireguard-go wireguard-tools',
+      },
+    ],
+    [
+      'WireGuard in the kernel, and no wireguard-go',
+      { programs: without('wireguard-go') },
+      {},
+      usesOf({ ingress: 'always', between: 'wireguard' }),
+    ],
+    [
+      'WireGuard by wireguard-go',
+      { hasWireguard: false },
+      { warnings: ['the kernel has no WireGuard; wireguard-go does it instead, slower'] },
+    ],
+    [
+      'nothing in the kernel that could do WireGuard',
+      { hasWireguard: false, hasTun: false },
+      {
+        missing: ['the kernel has neither WireGuard nor TUN (/dev/net/tun), one of which between "wireguard" needs'],
       },
     ],
     [

@@ -7,6 +7,8 @@ import { release } from 'node:os'
 import { haproxyProblem, haproxyVersion } from '#ingress/haproxy/program.ts'
 import type { Host } from '#lib/host/host.ts'
 import { findProgram } from '#lib/host/programs.ts'
+import type { Between } from '#nodeNetwork/settings.ts'
+import { wireguardProgram } from '#nodeNetwork/wireguardProcess.ts'
 
 import type { ClusterConfig } from './config.ts'
 import { installCommand, isDebian } from './packages.ts'
@@ -37,6 +39,10 @@ export interface Facts {
   readonly hasNetworkPlugins: boolean
   /** Undefined when it could not be tried (without root). */
   readonly features: Readonly<Record<Feature, boolean | undefined>>
+  /** Whether the kernel makes links of type wireguard; undefined when it was not tried. */
+  readonly hasWireguard: boolean | undefined
+  /** Whether programs can make links (/dev/net/tun). */
+  readonly hasTun: boolean
   readonly cgroupVersion: 1 | 2 | undefined
   readonly cgroupControllers: readonly string[]
   readonly freeBytes: number
@@ -58,6 +64,7 @@ export interface Missing {
 export interface Uses {
   readonly ingress: boolean
   readonly loadBalancer: boolean
+  readonly wireguard: boolean
 }
 
 export interface Preflight {
@@ -116,12 +123,17 @@ const usefulPrograms: readonly Useful[] = [
   },
 ]
 
-const everything: Uses = { ingress: true, loadBalancer: true }
+const everything: Uses = { ingress: true, loadBalancer: true, wireguard: true }
 
 /** What the clusters of these settings have. */
-export const usesOf = ({ ingress, loadBalancer }: Pick<ClusterConfig, 'ingress' | 'loadBalancer'>): Uses => ({
+export const usesOf = ({
+  ingress,
+  loadBalancer,
+  between,
+}: Pick<ClusterConfig, 'ingress' | 'loadBalancer' | 'between'>): Uses => ({
   ingress: ingress !== 'never',
   loadBalancer: loadBalancer?.enabled !== false,
+  wireguard: between === 'wireguard',
 })
 
 const featureText: Readonly<Record<Feature, string>> = {
@@ -164,6 +176,16 @@ export function planPreflight(facts: Facts, uses: Uses = everything): Preflight 
   }
   if (!facts.hasNetworkPlugins)
     need('the network plugins bridge, host-local and loopback are not installed', 'containernetworking-plugins')
+  if (uses.wireguard) {
+    const asked = 'which between "wireguard" needs'
+    if (!facts.programs.has('wg')) need(`wg is not installed, ${asked}`, 'wireguard-tools')
+    if (facts.hasWireguard === false) {
+      if (!facts.hasTun) lack(`the kernel has neither WireGuard nor TUN (/dev/net/tun), one of ${asked}`)
+      else if (!facts.programs.has(wireguardProgram))
+        need(`the kernel has no WireGuard and ${wireguardProgram} is not installed, one of ${asked}`, wireguardProgram)
+      else warnings.push(`the kernel has no WireGuard; ${wireguardProgram} does it instead, slower`)
+    }
+  }
   for (const { program, packageName, isUsed, without } of usefulPrograms) {
     if (!isUsed(uses) || facts.programs.has(program)) continue
     warnings.push(`${program} is not installed; ${without}`)
@@ -218,18 +240,27 @@ export function parseDistributions(text: string): string[] {
   return `${value('ID')} ${value('ID_LIKE')}`.split(/\s+/).filter((id) => id !== '')
 }
 
-export interface PreflightRanges {
+/** What of a cluster's settings decides what is looked at. */
+export interface PreflightSettings {
   readonly podRange: string
   readonly serviceRange: string
+  readonly between?: Between
 }
 
-const withPrograms = [...Object.keys(packageOf), ...usefulPrograms.map(({ program }) => program), 'runc', 'apt-get']
+const withPrograms = [
+  ...Object.keys(packageOf),
+  ...usefulPrograms.map(({ program }) => program),
+  'runc',
+  'apt-get',
+  'wg',
+  wireguardProgram,
+]
 
 /** Looks at the machine. What needs root to be tried is left unknown without it; nothing that was tried stays. */
 export async function readFacts(
   host: Host,
   dataFolder: string,
-  ranges: PreflightRanges = { podRange: defaultPodRanges[4], serviceRange: defaultServiceRanges[4] },
+  settings: PreflightSettings = { podRange: defaultPodRanges[4], serviceRange: defaultServiceRanges[4] },
   signal?: AbortSignal,
 ): Promise<Facts> {
   const { platform } = process
@@ -255,10 +286,12 @@ export async function readFacts(
     haproxyVersion: await haproxyVersion(host, programs.get('haproxy'), signal),
     hasNetworkPlugins: (await findCniPlugins(host)) !== undefined,
     features: await tryFeatures(host, programs, root, signal),
+    hasWireguard: settings.between === 'wireguard' && root ? await tryWireguard(host, programs, signal) : undefined,
+    hasTun: (await host.files.status('/dev/net/tun')) !== undefined,
     cgroupVersion: cgroups?.version,
     cgroupControllers: cgroups?.controllers ?? [],
     freeBytes: await findFreeBytes(host, dataFolder),
-    collisions: await findRangeCollisions(host, programs, ranges, signal),
+    collisions: await findRangeCollisions(host, programs, settings, signal),
   }
 }
 
@@ -273,7 +306,7 @@ function readCgroups(host: Host): { version: 1 | 2; controllers: readonly string
 async function findRangeCollisions(
   host: Host,
   programs: ReadonlyMap<string, string>,
-  { podRange, serviceRange }: PreflightRanges,
+  { podRange, serviceRange }: PreflightSettings,
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (!programs.has('ip')) return []
@@ -335,6 +368,17 @@ async function tryFeatures(
     signal,
   )
   return parseTrials(result.stdout)
+}
+
+/** In a network namespace that is gone at once. Apart from the others, because it loads a module that few clusters use. */
+async function tryWireguard(
+  host: Host,
+  programs: ReadonlyMap<string, string>,
+  signal?: AbortSignal,
+): Promise<boolean | undefined> {
+  if (['unshare', 'ip'].some((name) => !programs.has(name))) return undefined
+  const trial = ['unshare', '--net', 'ip', 'link', 'add', 'trial', 'type', 'wireguard']
+  return (await host.processes.run(trial, { timeoutMs: 30_000 }, signal)).code === 0
 }
 
 /** Reads lines of `feature=true`; what is not said has failed, because the shell did not get that far. */

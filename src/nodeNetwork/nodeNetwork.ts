@@ -5,7 +5,7 @@ import type { Informers } from '#client/informers.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import type { Component } from '#lib/component.ts'
 import type { Host } from '#lib/host/host.ts'
-
+import type { ProcessIdentity } from '#lib/host/process.ts'
 import { isLinkLocal, parseIp } from '#lib/net/ip.ts'
 
 import { addressesOf, planHostRoutes, planNodeNetwork, podRangesOf } from './plan.ts'
@@ -15,6 +15,7 @@ import { publicKeyAnnotation } from './settings.ts'
 import type { Between, TunnelSettings } from './settings.ts'
 import { applyVxlan } from './vxlan.ts'
 import { applyWireguard, ensureWireguardKey } from './wireguard.ts'
+import { untilWireguardEnds, wireguardProgram } from './wireguardProcess.ts'
 
 /** The links of the node's own pods. */
 export interface OwnPodNetwork {
@@ -36,6 +37,8 @@ export interface NodeNetworkOptions {
   readonly tunnels: TunnelSettings
   /** Where the node's WireGuard key is kept. */
   readonly keyFile: string
+  /** For the process that does WireGuard where the kernel does not; nothing else is in this folder. */
+  readonly wireguardFolder: string
   /** The machine on which the nodes are places also learns how pods are reached; one node of a cluster tells it. */
   readonly machine?: { readonly namespaceFile?: string; readonly device: string; readonly metric: number }
   readonly podNetwork: OwnPodNetwork
@@ -45,6 +48,8 @@ export interface NodeNetworkOptions {
 /** Changes come in bursts when a cluster starts. */
 const gatherFor = 20
 const retryAfter = 2_000
+/** A process that ends again within this time is not started again at once. */
+const endsOftenWithin = 10_000
 /** What others did to routes and links is looked for and put right this often. */
 const verifyEvery = 30_000
 /** Below the routes that the node was made with and above those of links. */
@@ -75,10 +80,14 @@ export function nodeNetworkComponent(options: NodeNetworkOptions): Component {
         if (text !== told && text !== '') report(`Pods of some nodes cannot be reached: ${text}`)
         told = text
       }
+      let endedAt: number | undefined
       while (!signal.aborted) {
         changed = Promise.withResolvers<void>()
+        let running: ProcessIdentity | undefined
         try {
-          tell(await applyAll(options, informer.list(), signal))
+          const applied = await applyAll(options, informer.list(), signal)
+          tell(applied.problems)
+          running = applied.running
         } catch (error) {
           if (signal.aborted) return
           report('Cannot set up the network between nodes', error)
@@ -90,9 +99,17 @@ export function nodeNetworkComponent(options: NodeNetworkOptions): Component {
         const watched = options.podNetwork.changed(watching.signal).catch((error) => {
           if (!watching.signal.aborted) report('Cannot look at the configuration of the network of pods', error)
         })
-        await Promise.race([changed.promise, watched])
+        const ended = running === undefined ? [] : [untilWireguardEnds(options.host, running, watching.signal)]
+        await Promise.race([changed.promise, watched, ...ended])
         watching.abort()
-        await clock.sleep(gatherFor, signal).catch(() => {})
+        await Promise.allSettled(ended)
+        let pause = gatherFor
+        if (running !== undefined && !signal.aborted && !options.host.processes.isAlive(running)) {
+          report(`${wireguardProgram} (process ${running.pid}) has ended and is started again`)
+          if (endedAt !== undefined && clock.now() - endedAt < endsOftenWithin) pause = retryAfter
+          endedAt = clock.now()
+        }
+        await clock.sleep(pause, signal).catch(() => {})
       }
     },
   }
@@ -103,13 +120,16 @@ function waysOf(node: Node): string {
   return JSON.stringify([podRangesOf(node), addressesOf(node), node.metadata.annotations?.[publicKeyAnnotation]])
 }
 
-/** Applies what follows from these nodes; gives what is wrong with some of them. */
-async function applyAll(
-  options: NodeNetworkOptions,
-  all: readonly Node[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const { host, namespaceFile, node, between, tunnels, keyFile, machine } = options
+interface Applied {
+  /** What is wrong with some nodes. */
+  readonly problems: readonly string[]
+  /** The process that does WireGuard; absent where there is none. */
+  readonly running?: ProcessIdentity | undefined
+}
+
+/** Applies what follows from these nodes. */
+async function applyAll(options: NodeNetworkOptions, all: readonly Node[], signal: AbortSignal): Promise<Applied> {
+  const { host, namespaceFile, node, between, tunnels, keyFile, wireguardFolder: folder, machine } = options
   const ip = host.ip(namespaceFile)
   const own = all.find(({ metadata }) => metadata.name === node)
   const families = familiesIn(all)
@@ -117,7 +137,7 @@ async function applyAll(
     const there = host.ip(machine.namespaceFile)
     await applyRoutes(there, planHostRoutes(all, machine.device), machine.metric, families, signal)
   }
-  if (own === undefined) return []
+  if (own === undefined) return { problems: [] }
   if (between === 'wireguard') await tellKey(options, own, signal)
   const uplink = await findUplink(host, namespaceFile, addressesOf(own), signal)
   if (uplink === undefined) {
@@ -128,9 +148,12 @@ async function applyAll(
   // Whoever else connects the pods also leads to those of the other nodes.
   const plan = isOurs ? full : withoutWays(full)
   await applyVxlan(ip, plan.vxlan, signal)
-  if (between === 'wireguard') await applyWireguard({ host, namespaceFile, keyFile }, plan.wireguard, signal)
+  const running =
+    between === 'wireguard'
+      ? await applyWireguard({ host, namespaceFile, keyFile, folder }, plan.wireguard, signal)
+      : undefined
   await applyRoutes(ip, plan.routes, metricBetweenNodes, families, signal)
-  return plan.problems
+  return { problems: plan.problems, running }
 }
 
 const withoutWays = ({ podRanges, podMtu }: NodeNetworkPlan): NodeNetworkPlan => ({
