@@ -121,6 +121,28 @@ describe('the network between nodes in WireGuard', { skip: reasonToSkip }, () =>
     }
   })
 
+  it('keeps connections while an agent starts anew', async () => {
+    const held = await hold('pod-a', podOf('b'))
+    const processesBefore = await processes()
+    const handshakes = await wg('a', 'show', device, 'latest-handshakes')
+    await on[Symbol.asyncDispose]()
+    await start()
+    for (const time of ['first', 'second']) {
+      on.mtus.clear()
+      await until(`all agents have looked the ${time} time`, async () => {
+        await clock.advance(30_000)
+        return on.mtus.size === names.length
+      })
+    }
+    assert.equal(await held.end(), 'answer 2')
+    assert.deepEqual(await processes(), processesBefore)
+    assert.equal(
+      processesBefore.every((each) => each === undefined),
+      isInKernel,
+    )
+    assert.equal(await wg('a', 'show', device, 'latest-handshakes'), handshakes)
+  })
+
   it('finds its process again without the note of it', { skip: isInKernel }, async () => {
     const known = await processes()
     for (const name of names) rmSync(`${wireguardPlace(name).folder}/pid`)
