@@ -190,7 +190,7 @@ test('claims of a StatefulSet come and go with its pods through every fault', as
         },
       ],
     },
-    faultStride(41),
+    faultStride(71),
   )
   t.diagnostic(`${writes} writes, ${plays} plays`)
 })

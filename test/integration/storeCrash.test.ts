@@ -9,7 +9,7 @@ import { openSqliteStore } from '#storage/sqlite.ts'
 import type { Revision, Store, StoreEvent } from '#storage/store.ts'
 
 /** `STORE_CRASH_ROUNDS=200 STORE_CRASH_WRITERS=64 STORE_CRASH_SEED=7 node --test …` for a longer hunt. */
-const rounds = Number(process.env['STORE_CRASH_ROUNDS'] ?? 20)
+const rounds = Number(process.env['STORE_CRASH_ROUNDS'] ?? 12)
 const writers = process.env['STORE_CRASH_WRITERS'] ?? '8'
 const firstSeed = Number(process.env['STORE_CRASH_SEED'] ?? 1)
 

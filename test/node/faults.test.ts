@@ -30,7 +30,7 @@ import {
   type Person,
 } from './faultsFixture.ts'
 
-const rounds = Number(process.env['FAULT_ROUNDS'] ?? 3)
+const rounds = Number(process.env['FAULT_ROUNDS'] ?? 2)
 const seed = Number(process.env['FAULT_SEED'] ?? 1)
 const cluster = 'f-faults'
 const images = fileURLToPath(new URL('../images/busybox.yaml', import.meta.url))

@@ -75,13 +75,22 @@ export function aroundSuite<const Names extends readonly string[]>(
   after(() => started.disposeAsync())
 }
 
+/** Below the ports that the kernel gives to whoever connects; each process of tests begins somewhere else. */
+const portRange = { from: 20_000, count: 12_000 }
+let portsGiven = process.pid * 101
+
 /** A port that nobody listens on. */
 export async function freePort(): Promise<number> {
-  const server = createNetServer()
-  await new Promise<void>((resolve) => server.listen(0, loopback, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = portRange.from + (portsGiven++ % portRange.count)
+    const server = createNetServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, loopback, () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 /** What a backend says it was asked. */

@@ -94,7 +94,8 @@ export function testRules(make: MakeDataPlane, traits: Traits): void {
           'POST /a/../b?c HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: 1.2.3.4\r\nTransfer-Encoding: chunked\r\n'
         const chunk = (size: number): string => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`
         const post = (...sizes: readonly number[]): Promise<{ readonly text: string }> =>
-          say(served.http, `${head}Connection: close\r\n\r\n${sizes.map(chunk).join('')}0\r\n\r\n`)
+          // The first of them waits until the plane behind HAProxy is there.
+          say(served.http, `${head}Connection: close\r\n\r\n${sizes.map(chunk).join('')}0\r\n\r\n`, { silence: 30_000 })
         await apply({ largestBody: 1_000, buffersRequests })
         assert.equal(statusOf((await post(500, 500)).text), 200)
         assert.equal(statusOf((await post(500, 501)).text), 413)

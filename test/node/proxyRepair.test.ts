@@ -90,7 +90,7 @@ describe('the service proxy in trouble', { skip: reasonToSkip }, () => {
     }
     let agent = await startAgent()
     const load = await network.load('pod1', '10.96.0.7', 80)
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 4; round++) {
       await systemClock.sleep(37 * round)
       agent.kill('SIGKILL')
       await once(agent, 'close')

@@ -193,7 +193,17 @@ test('a service without pods has one empty slice, which is filled later', () => 
   assert.deepEqual(inShort(first), { create: [0], update: [], remove: [] })
   const placeholder = stored(first)
   assert.deepEqual(inShort(plan(service(), [], placeholder)), { create: [], update: [], remove: [] })
-  assert.deepEqual(inShort(plan(service(), pods(1, 2), placeholder)), { create: [2], update: [], remove: ['s-0'] })
+  assert.deepEqual(inShort(plan(service(), pods(1, 2), placeholder)), { create: [], update: [['s-0', 2]], remove: [] })
+  const filled = stored(plan(service(), pods(1, 150)))
+  assert.deepEqual(inShort(plan(service(), [], filled)), { create: [], update: [['s-0', 0]], remove: ['s-1'] })
+})
+
+test('slices of an earlier service of the same name are not written over', () => {
+  const earlier = stored(plan(service(), [])).map((slice) => {
+    const [owner] = slice.metadata.ownerReferences!
+    return { ...slice, metadata: { ...slice.metadata, ownerReferences: [{ ...owner!, uid: 'earlier' }] } }
+  })
+  assert.deepEqual(inShort(plan(service(), pods(1, 2), earlier)), { create: [2], update: [], remove: ['s-0'] })
 })
 
 const filled = stored(plan(service(), pods(1, 250)))

@@ -73,6 +73,7 @@ export function planSlices(
     }
     plan.remove.push(...slices.filter(({ ports = [] }) => !keys.has(portsKey(ports))))
     if (followsTopology(service)) topology.push({ addressType: type, ...hintByTopology(plan, ratios) })
+    reuse(service, plan)
     for (const what of ['create', 'update', 'remove'] as const) all[what].push(...(plan[what] as never[]))
   }
   const stamp = <S extends Draft<EndpointSlice>>(slice: S): S => withTriggerTime(slice, triggered)
@@ -102,6 +103,25 @@ function hintByTopology(
   for (const [index, endpoints] of next.unchanged.entries())
     if (endpoints !== undefined) plan.update.push({ ...plan.unchanged[index]!, endpoints: [...endpoints] })
   return 'problem' in hints ? { problem: hints.problem } : { byZone: hints.byZone }
+}
+
+/**
+ * Writes new slices over ones that would go, as kube-controller-manager does: one write instead of two, and proxies never see
+ * the service without either. Slices of an earlier service of that name are left to the garbage collector.
+ */
+function reuse(service: Service, plan: Draughts): void {
+  plan.remove = plan.remove.filter((slice) => {
+    const isOwn = slice.metadata.ownerReferences?.some(({ uid }) => uid === service.metadata.uid) ?? false
+    const draft = isOwn ? plan.create.pop() : undefined
+    if (draft === undefined) return true
+    const { labels, ownerReferences } = draft.metadata
+    plan.update.push({
+      ...slice,
+      ...draft,
+      metadata: { ...slice.metadata, labels: labels!, ownerReferences: ownerReferences! },
+    })
+    return false
+  })
 }
 
 const withoutHints = (endpoints: readonly Endpoint[]): Endpoint[] => endpoints.map(({ hints: _, ...rest }) => rest)
