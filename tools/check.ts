@@ -21,12 +21,12 @@ export const checkSteps: readonly Step[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
 ]
 
-/** Where Node keeps what it has made of sources, so that steps begin at once. */
-const compileCache = join(root, 'node_modules/.cache/compiled')
+/** Where Node keeps what it has made of sources, so that each of many processes begins at once. */
+export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled') }
 
 if (import.meta.main) {
   process.exitCode = await runSteps(checkSteps, {
     atOnce: availableParallelism(),
-    environment: { NODE_COMPILE_CACHE: compileCache },
+    environment: compileCache,
   })
 }

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkSteps } from './check.ts'
+import { checkSteps, compileCache } from './check.ts'
 import { nodeStep, runSteps, type Step } from './steps.ts'
 
 /** In simulated time. Beside real nodes they would take the processor from agents, which are in sessions of their own. */
@@ -25,8 +25,8 @@ async function testReal(): Promise<number> {
   const over = join(folder, 'over')
   const { promise: free, resolve } = Promise.withResolvers<void>()
   try {
-    const playing = runSteps([sessions], { show: free, environment: { SESSIONS_AFTER: over } })
-    const code = await runSteps([realNodes], { show: true })
+    const playing = runSteps([sessions], { show: free, environment: { ...compileCache, SESSIONS_AFTER: over } })
+    const code = await runSteps([realNodes], { show: true, environment: compileCache })
     await writeFile(over, '')
     process.stderr.write(`${sessions.name} ...\n`)
     resolve()
@@ -38,7 +38,7 @@ async function testReal(): Promise<number> {
 
 async function testAll(): Promise<number> {
   for (const steps of [checkSteps, together]) {
-    const code = await runSteps(steps, { atOnce: availableParallelism() })
+    const code = await runSteps(steps, { atOnce: availableParallelism(), environment: compileCache })
     if (code !== 0) return code
   }
   return testReal()

@@ -39,8 +39,9 @@ describe('kill -9 of a cluster under load', { skip: reasonToSkip }, () => {
   before(async () => {
     person = await newPerson()
     await person.must('down', cluster)
-    await person.must('image', 'build', '--file', images)
     await person.must('up', cluster)
+    // To this cluster only: others of the machine may be on their way out.
+    await person.must('image', 'build', '--file', images, '--cluster', cluster)
   })
   after(async () => {
     const { code, stdout } = await person.k8ts('down', cluster).then(() => person.k8ts('inventory', cluster))

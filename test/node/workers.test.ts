@@ -118,8 +118,8 @@ test(
 
     await person.k8ts('down', cluster)
     try {
-      await person.must('image', 'build', '--file', images)
       await person.must('up', cluster, '--workers', '3')
+      await person.must('image', 'build', '--file', images, '--cluster', cluster)
       assert.equal(
         await kube(
           'get',

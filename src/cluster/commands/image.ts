@@ -67,6 +67,9 @@ export const image: Command = {
   },
 }
 
+/** So long after its first process a node that is being ended has none left. */
+const endingMs = 2_000
+
 /** Imports what is kept on this machine into every node that lacks it. */
 async function giveToNodes(surroundings: Surroundings, cluster: string | undefined): Promise<void> {
   const { host, roots, signal, print } = surroundings
@@ -79,8 +82,9 @@ async function giveToNodes(surroundings: Surroundings, cluster: string | undefin
       const imported = await importSavedImages(host, place, imageFolders(roots).images, signal)
       if (imported.length > 0) print(`${place.cluster}/${place.node}: ${imported.length} new`)
     } catch (error) {
-      // Nor does one that is being stopped or removed meanwhile.
+      // Nor does one that is being stopped or removed meanwhile, whose containerd ends last.
       signal.throwIfAborted()
+      await host.clock.sleep(endingMs, signal)
       if ((await findContainerd(host, place)) !== undefined) throw error
     }
   }
