@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { placeLayout } from '#cluster/place/layout.ts'
 import { urlHost } from '#lib/net/ip.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
-import { host, machineMarks, newPerson, reasonToSkip, reasonToSkipLong, roots, run } from './faultsFixture.ts'
+import { host, machineMarks, newPerson, reasonToSkipLong, roots, run } from './faultsFixture.ts'
 
 const images = ['nginx', 'curl', 'busybox'].map((name) =>
   fileURLToPath(new URL(`../images/${name}.yaml`, import.meta.url)),
@@ -64,7 +64,7 @@ const forms = [
     cluster: 't-dual',
     ranges: '10.243.0.0/16,fd00:10:243::/56',
     families: ['IPv4', 'IPv6'],
-    skip: reasonToSkip,
+    skip: reasonToSkipLong,
   },
   { name: 'IPv6 alone', cluster: 't-six', ranges: 'fd00:10:246::/56', families: ['IPv6'], skip: reasonToSkipLong },
 ]
