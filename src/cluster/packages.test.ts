@@ -11,7 +11,7 @@ import { installPackages } from './packages.ts'
 const policy = '/usr/sbin/policy-rc.d'
 const unknown = { code: 100, stderr: 'E: Unable to locate package nftables' }
 const offline = {
-  stderr: "W: Failed to fetch http://deb.debian.org/debian/InRelease  Temporary failure resolving 'deb.debian.org'",
+  stderr: "W: Failed to fetch http://debian.example/debian/InRelease  Temporary failure resolving 'debian.example'",
 }
 
 /** A machine on which apt-get says this. */

@@ -10,14 +10,17 @@ import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer } from 'node:tls'
 import type { SecureContext, Server as TlsServer, TLSSocket } from 'node:tls'
 import { replyOnSocket } from '#lib/http/http1.ts'
+import { readClientHello } from '#lib/net/clientHello.ts'
 import type { ListenAddresses } from '#ingress/routing.ts'
 import { Http1Downstream, Http2Downstream } from './downstream.ts'
 import type { Arrival, Downstream } from './downstream.ts'
-import { askedName } from './clientHello.ts'
 import { toldCertificate } from './clientCertificate.ts'
 import type { TlsArrival } from './clientCertificate.ts'
 import { arrivalHeader, certificateArrivalHeader } from './headers.ts'
 import type { Limits } from './limits.ts'
+
+/** With the largest keys of today it has some 2 KiB. */
+const longestHello = 32 * 1024
 
 export interface ListenersOptions {
   readonly limits: Limits
@@ -301,13 +304,13 @@ function findAskedName(socket: Socket, milliseconds: number, found: (name: strin
   const look = (): void => {
     const piece = socket.read() as Buffer | null
     if (piece !== null) bytes = Buffer.concat([bytes, piece])
-    const asked = askedName(bytes)
-    if (asked === 'more') return
+    const hello = readClientHello(bytes, longestHello)
+    if (hello === 'unfinished') return
     socket.off('readable', look)
     socket.off('end', giveUp)
     socket.setTimeout(0, giveUp)
     socket.unshift(bytes)
-    found(asked === 'none' ? undefined : asked.name)
+    found(hello === 'other' ? undefined : hello.serverName)
   }
   socket.on('error', ignore)
   socket.once('end', giveUp)

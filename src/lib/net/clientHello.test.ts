@@ -3,7 +3,9 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
-import { askedName } from './clientHello.ts'
+import { readClientHello } from './clientHello.ts'
+
+const read = (bytes: Uint8Array) => readClientHello(bytes, 32 * 1024)
 
 /** What a real client sends first. */
 async function helloOf(servername: string): Promise<Buffer> {
@@ -20,22 +22,22 @@ async function helloOf(servername: string): Promise<Buffer> {
 
 test('the name is found, however the message is cut', async () => {
   const hello = await helloOf('shop.example.com')
-  assert.deepEqual(askedName(hello), { name: 'shop.example.com' })
-  assert.deepEqual(askedName(Buffer.concat([hello, Buffer.from('more')])), { name: 'shop.example.com' })
-  for (let size = 0; size < hello.length; size++) assert.equal(askedName(hello.subarray(0, size)), 'more')
+  assert.deepEqual(read(hello), { serverName: 'shop.example.com' })
+  assert.deepEqual(read(Buffer.concat([hello, Buffer.from('GET / HTTP/1.1')])), { serverName: 'shop.example.com' })
+  for (let size = 0; size < hello.length; size++) assert.equal(read(hello.subarray(0, size)), 'unfinished')
   const records: Buffer[] = []
   for (let at = 5; at < hello.length; at += 50) {
     const piece = hello.subarray(at, at + 50)
     records.push(Buffer.from([22, 3, 1, 0, piece.length]), piece)
   }
-  assert.deepEqual(askedName(Buffer.concat(records)), { name: 'shop.example.com' })
+  assert.deepEqual(read(Buffer.concat(records)), { serverName: 'shop.example.com' })
 })
 
 test('who asks for no name, or is no TLS client, is told from others', async () => {
-  assert.equal(askedName(await helloOf('')), 'none')
-  assert.equal(askedName(Buffer.from('GET / HTTP/1.1\r\n\r\n')), 'none')
-  assert.equal(askedName(Buffer.from([22, 3, 1, 0, 0])), 'none')
-  assert.equal(askedName(Buffer.from([22, 3, 1, 0, 4, 1, 255, 255, 255])), 'none')
+  assert.deepEqual(read(await helloOf('')), { serverName: undefined })
+  assert.equal(read(Buffer.from('GET / HTTP/1.1\r\n\r\n')), 'other')
+  assert.equal(read(Buffer.from([22, 3, 1, 0, 0])), 'other')
+  assert.equal(read(Buffer.from([22, 3, 1, 0, 4, 1, 255, 255, 255])), 'other')
 })
 
 test('a message with lengths that lie is none', async () => {
@@ -43,7 +45,7 @@ test('a message with lengths that lie is none', async () => {
   for (let at = 9; at < hello.length; at++) {
     const broken = Buffer.from(hello)
     broken[at] = 255
-    const found = askedName(broken)
-    assert.ok(typeof found === 'string' || found.name.length <= 16, String(at))
+    const found = read(broken)
+    assert.ok(typeof found === 'string' || (found.serverName?.length ?? 0) <= 16, String(at))
   }
 })
