@@ -76,6 +76,11 @@ function runStep(
       })
     }
     child.on('error', (error) => resolve({ code: 127, output: `Cannot run ${program}: ${error.message}` }))
-    child.on('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(pieces).toString() }))
+    child.on('close', (code) => {
+      const output = Buffer.concat(pieces).toString()
+      // Of a step that failed its caller tells all, so that it is not shown once more.
+      if (code !== 0) pieces.length = 0
+      resolve({ code: code ?? 1, output })
+    })
   })
 }

@@ -19,7 +19,7 @@ const sessions = nodeStep(
   'test/scripts/**/*.test.ts',
 )
 
-/** Tests with real nodes are mostly waited for, so sessions that wait too play beside them; the others when they are over. */
+/** Sessions that mostly wait play beside the tests on real nodes, and those that keep the processor busy when these are over. */
 async function testReal(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'k8ts-test-'))
   const over = join(folder, 'over')

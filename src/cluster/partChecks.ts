@@ -32,14 +32,14 @@ export function partChecksOfMachine(
   }
 }
 
-const patience = 5_000
+const patienceMs = 5_000
 
 /** What is wrong by the answer of a health check; their certificates are their own. */
 async function problemAt(port: number): Promise<string | undefined> {
   const url = `https://127.0.0.1:${port}`
-  const client = new HttpClient({ url, tls: { insecure: true }, protocol: 'h1', connectTimeout: patience })
+  const client = new HttpClient({ url, tls: { insecure: true }, protocol: 'h1', connectTimeout: patienceMs })
   try {
-    const answer = await client.request({ path: '/healthz', signal: AbortSignal.timeout(patience) })
+    const answer = await client.request({ path: '/healthz', signal: AbortSignal.timeout(patienceMs) })
     const text = (await answer.readBody(10_000)).toString().trim()
     return answer.status >= 200 && answer.status < 400 ? undefined : text || `HTTP status ${answer.status}`
   } catch (error) {

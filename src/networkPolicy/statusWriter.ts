@@ -7,6 +7,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
+import { timeText } from '#machinery/time.ts'
 
 import type { AdminPolicy } from './adminPolicies.ts'
 import { planConditions } from './status.ts'
@@ -46,7 +47,7 @@ export function statusWriter(options: StatusWriterOptions): StatusWriter {
   const planned = () => {
     const known = nodes()
     const isGone = (node: string): boolean => known.size > 0 && !known.has(node)
-    const now = new Date(Math.floor(clock.now() / 1000) * 1000).toISOString().replace('.000Z', 'Z')
+    const now = timeText(clock.now())
     return list().flatMap(([policy, resource]) => {
       const outcome = outcomes.get(policy.metadata.uid ?? '')
       // What is newer is not in force yet, and told when it is.
