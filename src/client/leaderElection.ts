@@ -119,6 +119,9 @@ export async function runAsLeader(
   if (lost) throw new Error(`Lost the lease "${options.namespace}/${options.name}"`)
 }
 
+/** How often a lease is given back that others write to at the same time. */
+const releaseTries = 3
+
 interface Candidate {
   /** Tries once to take or renew the lease; undefined when that did not work. */
   hold(signal: AbortSignal): Promise<Lease | undefined>
@@ -166,13 +169,30 @@ function candidateFor(options: LeaderElectionOptions): Candidate {
     },
     heldByOther: () => seen !== undefined && !isMine() && (seen.lease.spec.holderIdentity ?? '') !== '',
     async release() {
-      if (seen === undefined || !isMine()) return
-      const now = microTimeText(clock.now())
-      const leaseTransitions = seen.lease.spec.leaseTransitions ?? 0
-      const spec = { holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now, leaseTransitions }
-      await client
-        .update(leases, { ...seen.lease, spec })
-        .catch((error: unknown) => options.report?.(`Cannot give back the lease "${namespace}/${name}"`, error))
+      const limit = new AbortController()
+      using _limit = clock.after(options.renewMilliseconds ?? 10_000, () => limit.abort())
+      try {
+        // A renewal that was cut off may have been written, now or in a moment: then what was seen last is not what is there.
+        for (let tried = 1; isMine(); tried++) {
+          const now = microTimeText(clock.now())
+          const leaseTransitions = seen!.lease.spec.leaseTransitions ?? 0
+          const spec = {
+            holderIdentity: '',
+            leaseDurationSeconds: 1,
+            acquireTime: now,
+            renewTime: now,
+            leaseTransitions,
+          }
+          try {
+            return void (await client.update(leases, { ...seen!.lease, spec }, { signal: limit.signal }))
+          } catch (error) {
+            if (!isReason(error, 'Conflict') || tried === releaseTries) throw error
+            await read(limit.signal)
+          }
+        }
+      } catch (error) {
+        options.report?.(`Cannot give back the lease "${namespace}/${name}"`, error)
+      }
     },
   }
 }

@@ -4,7 +4,7 @@ import { leases } from '#api/coordination/v1/lease.ts'
 import { clientOver, type Client } from '#client/client.ts'
 import { runAsLeader } from '#client/leaderElection.ts'
 import type { Transport } from '#client/transport.ts'
-import { unavailable } from '#machinery/status.ts'
+import { unavailable, type StatusError } from '#machinery/status.ts'
 import { startCluster, type TestCluster } from './controllersCluster.ts'
 
 interface Candidate {
@@ -74,6 +74,40 @@ test('a leader that cannot reach the server stops before another one leads', asy
   b.stop.abort()
   await cluster.clock.advance('100ms')
   await b.ended
+})
+
+test('a leader whose renewal is written after he was told to stop gives the lease back all the same', async () => {
+  await using cluster = await startCluster({ controllers: [] })
+  const { transport } = cluster.client
+  const updates: string[] = []
+  let tell = (): void => {}
+  const wire: Transport = {
+    ...transport,
+    async send(request, signal) {
+      if (request.method !== 'PUT') return await transport.send(request, signal)
+      try {
+        const answer = await transport.send(request)
+        if (updates.push('written') === 2) tell()
+        signal?.throwIfAborted()
+        return answer
+      } catch (error) {
+        if (signal?.aborted !== true) updates.push((error as StatusError).reason)
+        throw error
+      }
+    },
+  }
+  const a = candidate(cluster, 'a', clientOver(wire))
+  tell = () => a.stop.abort()
+  await cluster.clock.advance('10s')
+  await a.ended
+  assert.deepEqual(
+    [a.log, updates],
+    [
+      ['leads', 'stops'],
+      ['written', 'written', 'Conflict', 'written'],
+    ],
+  )
+  assert.equal(await holderOf(cluster), '')
 })
 
 test('every term has a larger fence than the one before, also when the lease was deleted', async () => {
