@@ -99,6 +99,11 @@ export function failure(
   })
 }
 
+/** A failure that has no reason of its own, such as a backend that is not reached: 500, and nothing but the words. */
+export function unexplained(message: string): StatusError {
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 })
+}
+
 /** How messages name a resource: `pods`, `deployments.apps`. */
 export function qualifiedName(resource: Pick<Resource, 'group' | 'plural'>): string {
   return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Node } from '#api/core/v1/node.ts'
 import { StatusError } from '#machinery/status.ts'
 import type { ClusterView } from './admission/chain.ts'
-import { httpsNodeConnector } from './nodeProxy.ts'
+import { httpsNodeConnector, NodeUnreachable } from './nodeProxy.ts'
 
 /** A connector to a cluster that has this one node. */
 function connectorTo(status: NonNullable<Node['status']>): ReturnType<typeof httpsNodeConnector> {
@@ -11,6 +12,32 @@ function connectorTo(status: NonNullable<Node['status']>): ReturnType<typeof htt
   const get = (_resource: unknown, _namespace: string, name: string): unknown => (name === 'one' ? node : undefined)
   return httpsNodeConnector({ get } as unknown as ClusterView, {})
 }
+
+test('a kubelet that does not listen is told of as a Go client does, without a reason', async () => {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const { port } = listener.address() as AddressInfo
+  await new Promise((resolve) => listener.close(resolve))
+  using connector = connectorTo({
+    addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
+  })
+  const request = { method: 'GET', path: '/containerLogs/default/p/c' }
+  const { signal } = new AbortController()
+  const problem = `dial tcp 127.0.0.1:${port}: connect: connection refused`
+  const failure = `Get "https://127.0.0.1:${port}/containerLogs/default/p/c": ${problem}`
+  const rows = [
+    [connector.request('one', request, signal), failure],
+    [connector.upgrade('one', { ...request, protocol: 'x' }, signal), `error dialing backend: ${problem}`],
+  ] as const
+  for (const [asked, message] of rows) {
+    await assert.rejects(asked, (error) => {
+      assert.ok(error instanceof NodeUnreachable)
+      assert.deepEqual([error.code, error.reason, error.message, error.failure], [500, '', message, failure])
+      return true
+    })
+  }
+})
 
 const address = { type: 'InternalIP', address: '198.18.0.1' } as const
 const rows: readonly {

@@ -1,9 +1,11 @@
 // The way to the nodes: each runs a server of its own (the kubelet's, with the paths /exec, /attach, /portForward and
 // /containerLogs), and what the API server is asked about containers is passed on to it.
 import { nodes, type Node } from '#api/core/v1/node.ts'
+import { HttpClientError } from '#lib/http/clientError.ts'
+import { connectionProblem } from '#lib/http/connectionProblem.ts'
 import { HttpClient, type ClientTls, type HttpResponse, type UpgradedConnection } from '#lib/http/client.ts'
 import type { ReplyHeaders } from '#lib/http/message.ts'
-import { badRequest, failure, notFound } from '#machinery/status.ts'
+import { badRequest, failure, notFound, StatusError, unexplained } from '#machinery/status.ts'
 import type { ClusterView } from './admission/chain.ts'
 
 export interface NodeRequest {
@@ -38,8 +40,17 @@ export function httpsNodeConnector(cluster: ClusterView, tls: ClientTls): NodeCo
     return client
   }
   return {
-    request: (node, request, signal) => reachable(node, () => clientOf(node).request({ ...request, signal })),
-    upgrade: (node, request, signal) => reachable(node, () => clientOf(node).upgrade({ ...request, signal })),
+    request: (node, request, signal) =>
+      reachable(
+        () => named(cluster, node, request),
+        () => clientOf(node).request({ ...request, signal }),
+      ),
+    upgrade: (node, request, signal) =>
+      reachable(
+        () => named(cluster, node, request),
+        () => clientOf(node).upgrade({ ...request, signal }),
+        'error dialing backend',
+      ),
     [Symbol.dispose]() {
       for (const client of clients.values()) client.close()
       clients.clear()
@@ -65,11 +76,30 @@ function kubeletUrl(cluster: ClusterView, name: string): string {
   return `https://${reported.includes(':') ? `[${reported}]` : reported}:${port}`
 }
 
-async function reachable<T>(node: string, run: () => Promise<T>): Promise<T> {
+/** A kubelet was not reached: 500 without a reason, in the words of a Go client. */
+export class NodeUnreachable extends StatusError {
+  /** What was asked, and why there is no answer: `Post "https://10.0.0.1:10250/exec/…": dial tcp …`. */
+  readonly failure: string
+
+  constructor(message: string, failure: string) {
+    super(unexplained(message).status)
+    this.failure = failure
+  }
+}
+
+/** A request as error texts of Go have it: `Get "https://10.0.0.1:10250/pods"`. */
+function named(cluster: ClusterView, node: string, { method, path }: NodeRequest): string {
+  return `${method.slice(0, 1)}${method.slice(1).toLowerCase()} "${kubeletUrl(cluster, node)}${path}"`
+}
+
+/** Says what was asked where nothing was reached, or that a connection was to be made. */
+async function reachable<T>(what: () => string, run: () => Promise<T>, attempt?: string): Promise<T> {
   try {
     return await run()
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'HttpClientError') throw error
-    throw failure('InternalError', `error dialing backend: ${error.message} (node "${node}")`)
+    if (!(error instanceof HttpClientError)) throw error
+    const problem = connectionProblem(error)
+    const failure = `${what()}: ${problem}`
+    throw new NodeUnreachable(attempt === undefined ? failure : `${attempt}: ${problem}`, failure)
   }
 }

@@ -24,7 +24,7 @@ async function withPod(): Promise<{
   const fixture = stack.use(await startServer({ nodes: kubelet.connector }))
   const http = stack.use(await listen(fixture.server))
   const client = clientOver(fixture.transport)
-  const containers = ['c', 'broken', 'moved'].map((name) => ({ name, image: 'x' }))
+  const containers = ['c', 'broken', 'moved', 'unreachable'].map((name) => ({ name, image: 'x' }))
   await client.create(pods, { metadata: { name: 'p', namespace: 'default' }, spec: { nodeName: 'n', containers } })
   return { kubelet, port: http.port, ask: http.ask, stack }
 }
@@ -164,7 +164,7 @@ test('logs are passed on, and refusals with their words', async () => {
   const rows: readonly [string, number, string][] = [
     ['container=c&previous=true', 400, 'previous terminated container "c" in pod "p" not found'],
     ['container=none', 400, 'container none is not valid for pod p'],
-    ['', 400, 'a container name must be specified for pod p, choose one of: [c broken moved]'],
+    ['', 400, 'a container name must be specified for pod p, choose one of: [c broken moved unreachable]'],
     [
       'container=c&tailLines=-1',
       422,
@@ -183,19 +183,55 @@ test('what cannot be connected is refused before the connection changes', async 
   const refused = async (path: string, protocols: readonly string[]): Promise<[number, string]> => {
     const answer = await connectWebSocket(`http://127.0.0.1:${port}${path}`, protocols, { headers })
     assert.ok('refused' in answer)
-    return [answer.refused.status, (JSON.parse(answer.refused.body.toString()) as { message: string }).message]
+    return [answer.refused.status, answer.refused.body.toString()]
   }
-  const protocols = ['v5.channel.k8s.io']
-  assert.deepEqual(await refused(`${podPath}/exec?container=broken&command=x&stdout=true`, protocols), [
-    404,
-    'container not found ("broken")',
-  ])
-  assert.deepEqual((await refused(`${podPath}/exec?container=moved&command=x&stdout=true`, protocols))[0], 500)
-  assert.deepEqual(await refused(`${podPath}/exec?container=c&command=x`, protocols), [
-    400,
-    'you must specify at least 1 of stdin, stdout, stderr',
-  ])
-  assert.deepEqual((await refused(`${podPath}/exec?container=c&command=x&stdout=true`, ['other']))[0], 403)
+  const broken = `${podPath}/exec?container=broken&command=x&stdout=true`
+  assert.deepEqual(await refused(broken, ['v4.channel.k8s.io']), [500, 'container not found ("broken")'])
+  const rows: readonly [string, string, number, string][] = [
+    [
+      'exec?container=moved&command=x&stdout=true',
+      'v4.channel.k8s.io',
+      500,
+      'invalid upgrade response: status code 302',
+    ],
+    ['exec?container=c&command=x', 'v5.channel.k8s.io', 400, 'you must specify at least 1 of stdin, stdout, stderr'],
+  ]
+  for (const [path, protocol, code, message] of rows) {
+    const [status, body] = await refused(`${podPath}/${path}`, [protocol])
+    assert.deepEqual([status, (JSON.parse(body) as { message: string }).message], [code, message])
+  }
+  assert.equal((await refused(`${podPath}/exec?container=c&command=x&stdout=true`, ['other']))[0], 403)
+  const client = new HttpClient({ url: `http://127.0.0.1:${port}` })
+  stack.defer(() => client.close())
+  const answer = await client.upgrade({ method: 'POST', path: broken, protocol: 'SPDY/3.1', headers })
+  assert.ok('refused' in answer)
+  assert.deepEqual(
+    [answer.refused.status, (await answer.refused.readBody(100)).toString()],
+    [500, 'container not found ("broken")'],
+  )
+})
+
+test('a client whose WebSocket is translated is connected first, and told by the end of the command', async () => {
+  const { port, stack } = await withPod()
+  await using _ = stack
+  const rows: readonly [string, string][] = [
+    ['broken', 'unable to upgrade connection: container not found ("broken")'],
+    ['moved', 'invalid upgrade response: status code 302'],
+    [
+      'unreachable',
+      'error sending request: Post "https://198.18.0.1:10250/exec/default/p/unreachable": dial tcp: refused',
+    ],
+  ]
+  for (const [container, problem] of rows) {
+    const path = `${podPath}/exec?container=${container}&command=x&stdout=true`
+    const connection = await openWebSocket(port, path, ['v5.channel.k8s.io'])
+    const said = await textOf(new Channels(connection, channelFormat(connection.protocol)!, [3]).channel(3))
+    const { code, reason, message } = JSON.parse(said) as { code: number; reason?: string; message: string }
+    const expected =
+      container === 'moved' ? [500, undefined, problem] : [500, 'InternalError', `Internal error occurred: ${problem}`]
+    assert.deepEqual([code, reason, message], expected)
+    assert.equal(await connection.closed, 1000)
+  }
 })
 
 test('a client that goes away ends the command', async () => {

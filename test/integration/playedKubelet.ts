@@ -2,7 +2,7 @@ import { HttpClient } from '#lib/http/client.ts'
 import type { HttpReply, HttpRequest } from '#lib/http/message.ts'
 import { HttpServer } from '#lib/http/server.ts'
 import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
-import type { NodeConnector } from '#server/nodeProxy.ts'
+import { NodeUnreachable, type NodeConnector } from '#server/nodeProxy.ts'
 
 /** A kubelet whose only command writes its arguments, then gives back its input in capitals and ends with 7. */
 export interface PlayedKubelet extends AsyncDisposable {
@@ -21,7 +21,7 @@ export async function playKubelet({ waits = false } = {}): Promise<PlayedKubelet
     handler(request, reply) {
       asked.push(`${request.path}?${request.search}`)
       if (request.path.startsWith('/containerLogs/')) return sendLog(request, reply)
-      if (request.path.endsWith('/broken')) return reply.send(404, {}, 'container not found ("broken")')
+      if (request.path.endsWith('/broken')) return reply.send(500, {}, 'container not found ("broken")')
       if (request.path.endsWith('/moved')) return reply.send(302, { location: 'http://127.0.0.1:1/' }, '')
       const { socket, head } = request.upgrade!.take()
       const protocol = request.headerValues('x-stream-protocol-version')[0]!
@@ -38,7 +38,12 @@ export async function playKubelet({ waits = false } = {}): Promise<PlayedKubelet
     asked,
     connector: {
       request: (_node, request, signal) => client.request({ ...request, signal }),
-      upgrade: (_node, request, signal) => client.upgrade({ ...request, signal }),
+      async upgrade(_node, request, signal) {
+        const failure = `Post "https://198.18.0.1:10250${request.path.split('?')[0]}": dial tcp: refused`
+        if (failure.includes('/unreachable"'))
+          throw new NodeUnreachable('error dialing backend: dial tcp: refused', failure)
+        return await client.upgrade({ ...request, signal })
+      },
     },
     async [Symbol.asyncDispose]() {
       client.close()

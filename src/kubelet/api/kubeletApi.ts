@@ -65,16 +65,16 @@ export function kubeletApi(
   workers: () => readonly PodWorker[],
   systemLog: (pod: string) => string | undefined = () => undefined,
 ): KubeletApi {
-  const find = (namespace: string, name: string): PodWorker => {
-    const worker = workers().find(({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace)
-    if (worker === undefined) throw new KubeletApiError(`pod "${name}" does not exist`, 404)
+  const find = (namespace: string, name: string): PodWorker | undefined =>
+    workers().find(({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace)
+  /** For streams, whose refusals do not repeat the pod's name. */
+  const connectable = (namespace: string, name: string): PodWorker => {
+    const worker = find(namespace, name)
+    if (worker === undefined) throw new KubeletApiError('pod does not exist', 404)
     return worker
   }
-  const runningId = (worker: PodWorker, container: string): string => {
-    const run = worker.observed.containers.find((each) => each.name === container && each.state === 'running')
-    if (run === undefined) throw new KubeletApiError(`container not found ("${container}")`, 404)
-    return run.id
-  }
+  const runningId = (worker: PodWorker, container: string): string | undefined =>
+    worker.observed.containers.find((each) => each.name === container && each.state === 'running')?.id
   const { runtime, clock } = services
   return {
     pods: () => workers().map((worker) => ({ ...worker.pod, status: worker.status })),
@@ -82,6 +82,7 @@ export function kubeletApi(
       const path = namespace === 'kube-system' ? systemLog(name) : undefined
       if (path !== undefined) return readLog({ path, isOpen: () => true, clock }, options, signal)
       const worker = find(namespace, name)
+      if (worker === undefined) throw new KubeletApiError(`pod "${name}" does not exist`, 404)
       if (containerNamed(worker.pod, container) === undefined) {
         throw new KubeletApiError(`container "${container}" not found in pod "${name}"`, 404)
       }
@@ -92,19 +93,23 @@ export function kubeletApi(
       return readLog({ path: file, isOpen, clock }, options, signal)
     },
     async exec(namespace, name, container, command, streams, signal) {
-      const containerId = runningId(find(namespace, name), container)
+      const containerId = runningId(connectable(namespace, name), container)
+      if (containerId === undefined) throw new KubeletApiError(`container not found ("${container}")`, 500)
       return runtime.streamUrl({ kind: 'exec', containerId, command, ...streams }, signal)
     },
     async attach(namespace, name, container, streams, signal) {
-      const worker = find(namespace, name)
+      const worker = connectable(namespace, name)
       const containerId = runningId(worker, container)
+      if (containerId === undefined) {
+        throw new KubeletApiError(`container ${container} not found in pod ${name}_${namespace}`, 500)
+      }
       // The terminal was decided on when the container was made.
       const tty = containerNamed(worker.pod, container)?.tty === true
       return runtime.streamUrl({ kind: 'attach', containerId, ...streams, tty, stderr: streams.stderr && !tty }, signal)
     },
     async portForward(namespace, name, signal) {
-      const sandbox = find(namespace, name).observed.sandboxes.find((each) => each.ready)
-      if (sandbox === undefined) throw new KubeletApiError(`pod "${name}" is not running`, 404)
+      const sandbox = connectable(namespace, name).observed.sandboxes.find((each) => each.ready)
+      if (sandbox === undefined) throw new KubeletApiError(`pod not found ("${name}_${namespace}")`, 500)
       return runtime.streamUrl({ kind: 'portForward', sandboxId: sandbox.id, ports: [] }, signal)
     },
   }

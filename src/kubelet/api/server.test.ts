@@ -50,7 +50,7 @@ const api: KubeletApi = {
     asked.push(words.slice(0, 5))
     return `http://127.0.0.1:${(backend.address() as AddressInfo).port}/exec/token?a=b`
   },
-  attach: () => Promise.reject(new KubeletApiError('container not found ("c")', 404)),
+  attach: () => Promise.reject(new KubeletApiError('container c not found in pod p_ns', 500)),
   portForward: () => Promise.reject(new Error('not asked')),
 }
 
@@ -161,6 +161,6 @@ test('a stream is joined with the runtime’s own', async () => {
   assert.ok('refused' in refused)
   assert.deepEqual(
     [refused.refused.status, (await refused.refused.readBody(100)).toString()],
-    [404, 'container not found ("c")\n'],
+    [500, 'container c not found in pod p_ns\n'],
   )
 })

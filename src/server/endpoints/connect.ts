@@ -1,10 +1,12 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { UpgradedConnection } from '#lib/http/client.ts'
 import { acceptWebSocket, chooseProtocol, offeredProtocols } from '#lib/http/webSocket.ts'
-import { badRequest, failure, type StatusError } from '#machinery/status.ts'
+import { messageOf } from '#lib/errorText.ts'
+import { badRequest, failure, internalError, StatusError, unexplained } from '#machinery/status.ts'
 import { unknownResource } from '../errors.ts'
 import { admitBody, type Endpoint, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
+import { NodeUnreachable } from '../nodeProxy.ts'
 import { parseFlag, parseInteger } from '../options.ts'
 import type { ServerReply } from '../request.ts'
 import {
@@ -14,7 +16,14 @@ import {
   tunnelProtocol,
   unpackTunnel,
 } from '../streams/portForward.ts'
-import { backendProtocol, commandProtocols, translateCommand, type CommandStreams } from '../streams/remoteCommand.ts'
+import {
+  backendProtocol,
+  commandProtocols,
+  refuseCommand,
+  translateCommand,
+  translatedProtocol,
+  type CommandStreams,
+} from '../streams/remoteCommand.ts'
 import { spliceUpgrade } from '#lib/http/splice.ts'
 import { connectOptions } from './connectOptions.ts'
 import { containerOf, nodeOf } from './containers.ts'
@@ -67,15 +76,32 @@ async function commandEndpoint(exchange: Exchange, kind: Kind): Promise<ServerRe
   if (upgrade.protocol === spdy) return passOn(exchange, node, path)
   const protocol = chooseProtocol(offeredProtocols(request), commandProtocols)
   if (protocol === undefined) throw noProtocol(request.headerValues('sec-websocket-protocol'), commandProtocols)
-  const backend = await connectSpdy(exchange, node, path, backendProtocol)
-  return {
-    type: 'taken',
-    code: 101,
-    run: async () => {
-      const client = await acceptWebSocket(upgrade, protocol, { clock: server.registry.clock })
-      await translateCommand(client, backend, wanted)
-    },
+  const { clock } = server.registry
+  const connect = (): Promise<UpgradedConnection | { readonly refused: Refusal }> =>
+    connectSpdy(exchange, node, path, backendProtocol)
+  if (protocol === translatedProtocol) {
+    // The client is connected first, as upstream's translator has it: what stands in the way is the end of the command.
+    const run = async (): Promise<void> => {
+      const client = await acceptWebSocket(upgrade, protocol, { clock })
+      const backend = await connect().catch((error: unknown) => ({ failed: error }))
+      if ('failed' in backend) return await refuseCommand(client, notSent(backend.failed).status)
+      if (!('refused' in backend)) return await translateCommand(client, backend, wanted)
+      const words = backend.refused.bytes.toString('utf8').trim()
+      await refuseCommand(client, internalError(`unable to upgrade connection: ${words}`).status)
+    }
+    return { type: 'taken', code: 101, run }
   }
+  const backend = await connect()
+  if ('refused' in backend) return refusalReply(backend.refused)
+  const run = async (): Promise<void> =>
+    await translateCommand(await acceptWebSocket(upgrade, protocol, { clock }), backend, wanted)
+  return { type: 'taken', code: 101, run }
+}
+
+/** What a client that is connected already is told of a kubelet that was not asked. */
+function notSent(error: unknown): StatusError {
+  if (error instanceof NodeUnreachable) return internalError(`error sending request: ${error.failure}`)
+  return error instanceof StatusError ? error : internalError(messageOf(error))
 }
 
 function kubeletQuery(wanted: CommandStreams, command: readonly string[]): string {
@@ -105,6 +131,7 @@ async function portForwardEndpoint(exchange: Exchange, kind: Kind): Promise<Serv
     throw badRequest('query parameter "ports" must name ports from 1 to 65535')
   }
   const backend = await connectSpdy(exchange, node, path, portForwardProtocol)
+  if ('refused' in backend) return refusalReply(backend.refused)
   return {
     type: 'taken',
     code: 101,
@@ -132,27 +159,42 @@ async function passOn(exchange: Exchange, node: string, path: string): Promise<S
   const upgrade = needUpgrade(exchange)
   const offered = exchange.request.headerValues('x-stream-protocol-version')
   const backend = await connectSpdy(exchange, node, path, offered)
+  if ('refused' in backend) return refusalReply(backend.refused)
   return { type: 'taken', code: 101, run: () => spliceUpgrade(upgrade, backend) }
 }
 
 const largestRefusal = 64 * 1024
 
-/** Opens a connection to a kubelet. What it answers instead is passed on as a refusal; redirects are never followed. */
+/** What a kubelet answered instead of a connection: 400 or more, in its words. */
+interface Refusal {
+  readonly status: number
+  readonly contentType: string
+  readonly bytes: Buffer
+}
+
+/**
+ * Opens a connection to a kubelet, or resolves with what that answered instead. Rejects with 500 when it is not reached and when
+ * it says that it is elsewhere: redirects are never followed.
+ */
 async function connectSpdy(
   { server, request }: Exchange,
   node: string,
   path: string,
   protocols: string | readonly string[],
-): Promise<UpgradedConnection> {
+): Promise<UpgradedConnection | { readonly refused: Refusal }> {
   const backend = await server.nodes.upgrade(
     node,
     { method: 'POST', path, protocol: 'SPDY/3.1', headers: { 'x-stream-protocol-version': protocols } },
     request.signal,
   )
   if (!('refused' in backend)) return backend
-  const { refused } = backend
-  const text = (await refused.readBody(largestRefusal)).toString('utf8').trim()
-  if (refused.status === 404) throw failure('NotFound', text)
-  if (refused.status >= 400 && refused.status < 500) throw failure('BadRequest', text, undefined, refused.status)
-  throw failure('InternalError', `error dialing backend: unexpected status ${refused.status}: ${text}`)
+  const { status, headers } = backend.refused
+  const bytes = await backend.refused.readBody(largestRefusal)
+  if (status < 400) throw unexplained(`invalid upgrade response: status code ${status}`)
+  return { refused: { status, contentType: String(headers['content-type'] ?? 'text/plain; charset=utf-8'), bytes } }
+}
+
+/** Clients that could have talked to the kubelet themselves get its own answer. */
+function refusalReply({ status, contentType, bytes }: Refusal): ServerReply {
+  return { type: 'bytes', code: status, contentType, bytes }
 }

@@ -5,13 +5,17 @@ import { Channels, channelFormat } from '#lib/http/channels.ts'
 import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
 import type { UpgradedConnection } from '#lib/http/client.ts'
 import type { WebSocketConnection } from '#lib/http/webSocket.ts'
+import type { Status } from '#machinery/status.ts'
 
 /** The channels of a command's WebSocket, by number. */
 const channelNames = ['stdin', 'stdout', 'stderr', 'error', 'resize'] as const
 
+/** The subprotocol that API servers translate; kubelets speak the others, and answer their clients themselves (KEP-4006). */
+export const translatedProtocol = 'v5.channel.k8s.io'
+
 /** The subprotocols of commands, best first. */
 export const commandProtocols = [
-  'v5.channel.k8s.io',
+  translatedProtocol,
   'v4.channel.k8s.io',
   'v4.base64.channel.k8s.io',
   'channel.k8s.io',
@@ -66,6 +70,13 @@ export async function translateCommand(
   session.close()
   await Promise.race([session.closed, client.closed])
   session.destroy()
+}
+
+/** Tells a client that is connected why its command does not run, and says goodbye. */
+export async function refuseCommand(client: WebSocketConnection, status: Status): Promise<void> {
+  const channels = new Channels(client, channelFormat(client.protocol)!, [0, 1, 2, 3, 4], false)
+  channels.channel(channelNames.indexOf('error')).end(JSON.stringify(status), () => channels.close())
+  await client.closed
 }
 
 /** Passes bytes on until the source ends, then ends the target; resolves once the target has taken all of them. Never rejects. */
