@@ -155,6 +155,25 @@ test('ports are forwarded through a tunnel, and through channels', async () => {
   await plain.closed
 })
 
+test('a connection of channels ends with the last of its ports', async () => {
+  const { port, stack } = await withPod()
+  await using _ = stack
+  const connection = await openWebSocket(port, `${podPath}/portforward?ports=9&ports=9`, ['v4.channel.k8s.io'])
+  const channels = new Channels(connection, channelFormat(connection.protocol)!, [0, 1, 2, 3])
+  const texts = [0, 1, 2, 3].map((number) => textOf(channels.channel(number)))
+  const answered = Promise.withResolvers<void>()
+  let said = ''
+  channels.channel(2).on('data', (bytes: Buffer) => {
+    said += bytes.toString()
+    if (said.endsWith('two')) answered.resolve()
+  })
+  channels.channel(2).write('two')
+  await answered.promise
+  channels.channel(0).write('one')
+  assert.deepEqual(await Promise.all(texts), ['\t\0port 9: one', '\t\0', '\t\0port 9: two', '\t\0'])
+  assert.equal(await connection.closed, 1000)
+})
+
 test('logs are passed on, and refusals with their words', async () => {
   const { ask, kubelet, stack } = await withPod()
   await using _ = stack

@@ -84,13 +84,14 @@ function runCommand(request: HttpRequest, waits: boolean): (stream: SpdyStream) 
   }
 }
 
-/** Every port gives back what it is sent, with its number before it. */
+/** Every port gives back what it is sent, with its number before it; port 9 ends after its first answer. */
 function forwardPort(stream: SpdyStream): boolean {
   queueMicrotask(() => {
     if (stream.header('streamtype') === 'error') stream.end()
     else {
       stream.write(`port ${stream.header('port')}: `)
-      stream.pipe(stream)
+      if (stream.header('port') === '9') stream.once('data', (bytes: Buffer) => stream.end(bytes))
+      else stream.pipe(stream)
     }
   })
   return true

@@ -1,11 +1,11 @@
 // Connections to ports of a pod for clients that speak WebSocket. New clients speak SPDY inside of the WebSocket, which is
 // unpacked; older ones have two channels for each port, which become two streams.
-import type { Duplex } from 'node:stream'
 import { Channels, channelFormat } from '#lib/http/channels.ts'
 import type { UpgradedConnection } from '#lib/http/client.ts'
 import { SpdySession } from '#lib/http/spdy.ts'
 import type { WebSocketConnection } from '#lib/http/webSocket.ts'
 import { splice } from '#lib/http/splice.ts'
+import { pour } from './pour.ts'
 
 /** SPDY inside of a WebSocket. */
 export const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io'
@@ -28,7 +28,10 @@ export function unpackTunnel(client: WebSocketConnection, backend: UpgradedConne
   return splice(stream, backend.socket)
 }
 
-/** Channels 2n and 2n+1 are the data and the error of the nth port; each begins with the port as two bytes. */
+/**
+ * Channels 2n and 2n+1 are the data and the error of the nth port; each begins with the port as two bytes. No message says that
+ * one of them has ended, so the connection ends with the last port.
+ */
 export async function translatePorts(
   client: WebSocketConnection,
   backend: UpgradedConnection,
@@ -41,6 +44,7 @@ export async function translatePorts(
     ports.flatMap((_, index) => [2 * index, 2 * index + 1]),
   )
   const session = new SpdySession(backend.socket, { role: 'client' }, backend.head)
+  const outputs: Promise<void>[] = []
   for (const [index, port] of ports.entries()) {
     const data = channels.channel(2 * index)
     const error = channels.channel(2 * index + 1)
@@ -51,15 +55,13 @@ export async function translatePorts(
     const errorStream = session.openNow({ ...headers, streamtype: ['error'] })
     const dataStream = session.openNow({ ...headers, streamtype: ['data'] })
     errorStream.end()
-    join(data, dataStream)
-    errorStream.pipe(error)
+    void pour(data, dataStream)
+    outputs.push(pour(dataStream, data), pour(errorStream, error))
   }
-  await Promise.race([client.closed, session.closed])
+  const gone = client.closed.then(() => session.destroy())
+  await Promise.race([Promise.all(outputs), gone, session.closed])
+  // What the session still delivered after its end must leave before the goodbye.
+  await Promise.race([Promise.all(outputs), gone])
   channels.close()
   session.destroy()
-}
-
-function join(left: Duplex, right: Duplex): void {
-  left.pipe(right)
-  right.pipe(left)
 }

@@ -6,6 +6,7 @@ import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
 import type { UpgradedConnection } from '#lib/http/client.ts'
 import type { WebSocketConnection } from '#lib/http/webSocket.ts'
 import type { Status } from '#machinery/status.ts'
+import { pour } from './pour.ts'
 
 /** The channels of a command's WebSocket, by number. */
 const channelNames = ['stdin', 'stdout', 'stderr', 'error', 'resize'] as const
@@ -77,19 +78,4 @@ export async function refuseCommand(client: WebSocketConnection, status: Status)
   const channels = new Channels(client, channelFormat(client.protocol)!, [0, 1, 2, 3, 4], false)
   channels.channel(channelNames.indexOf('error')).end(JSON.stringify(status), () => channels.close())
   await client.closed
-}
-
-/** Passes bytes on until the source ends, then ends the target; resolves once the target has taken all of them. Never rejects. */
-function pour(from: Duplex, to: Duplex): Promise<void> {
-  return new Promise((resolve) => {
-    from.once('close', () => {
-      if (!to.writableEnded) to.end()
-    })
-    from.once('error', () => undefined)
-    to.once('error', () => undefined)
-    // The end of the source is too early: what the target still holds would be lost with the connection.
-    to.once('finish', resolve)
-    to.once('close', resolve)
-    from.pipe(to)
-  })
 }
