@@ -84,6 +84,7 @@ async function measureInside(place: InsidePlace): Promise<Figures> {
     const sandboxes = await Promise.all(names.map((name) => four.run(() => makeBare(node.runtime, place, name))))
     figures.bareBurst.push(performance.now() - begun)
     await Promise.all(sandboxes.map((id) => four.run(() => removeBare(node.runtime, id))))
+    await rest()
     figures.kubeletBurst.push(await startPods(node, names))
   }
   if (node.problems.length > 0) throw new Error(node.problems.join('\n'))
@@ -114,17 +115,19 @@ async function startPods(node: NodeFixture, names: readonly string[]): Promise<n
   stop.abort()
   await Promise.all(names.map((name) => node.client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0 })))
   while ((await node.runtime.pods(signal)).length > 0) await systemClock.sleep(50)
-  // What the kernel and the runtime still tidy up is nobody's start.
-  await systemClock.sleep(100)
+  await rest()
   return elapsed
 }
+
+/** What the kernel and the runtime still tidy up is nobody's start. */
+const rest = (): Promise<void> => systemClock.sleep(100)
 
 async function startBare(runtime: ContainerRuntime, place: InsidePlace, name: string): Promise<number> {
   const begun = performance.now()
   const sandbox = await makeBare(runtime, place, name)
   const elapsed = performance.now() - begun
   await removeBare(runtime, sandbox)
-  await systemClock.sleep(100)
+  await rest()
   return elapsed
 }
 

@@ -18,7 +18,7 @@ export interface NodeServices {
   readonly nodeName: string
   readonly client: Client
   readonly runtime: ContainerRuntime
-  readonly host: Pick<Host, 'files' | 'mounts'>
+  readonly host: Pick<Host, 'files' | 'memoryFiles' | 'mounts'>
   readonly clock: Clock
   readonly directories: KubeletDirectories
   readonly addresses: readonly string[]

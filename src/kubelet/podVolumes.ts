@@ -1,5 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Volume } from '#api/core/v1/volume.ts'
+import type { Host } from '#lib/host/host.ts'
 import { findClaimed, UnprocessedError } from './claimedVolumes.ts'
 import { claimNameOf, isOfNode, sourceOf, unprocessedMessage } from './plan/planClaims.ts'
 import type { ClaimedVolume, VolumeSource } from './plan/planClaims.ts'
@@ -127,7 +128,7 @@ export class PodVolumes {
   async unmount(): Promise<void> {
     const { host, directories } = this.#services
     await removeVolumes(host, podFolder(this.#services, this.#uid), directories.root)
-    await removeUnmounted(host, `${memoryFolder(this.#services)}/${this.#uid}`)
+    await removeUnmounted(inMemory(host), `${memoryFolder(this.#services)}/${this.#uid}`)
     for (const { claimed } of this.#mounted.values()) {
       if (claimed !== undefined) this.#usersOf(claimed).delete(this.#uid)
     }
@@ -219,14 +220,14 @@ export class PodVolumes {
 
   #contextOf({ volume, source, type, claimed }: KnownVolume, pod: Pod, facts: OwnFacts): VolumeContext {
     const { host, clock, objects, client, report } = this.#services
-    const base =
-      type.isInMemory === true
-        ? `${memoryFolder(this.#services)}/${this.#uid}`
-        : `${podFolder(this.#services, this.#uid)}/volumes`
+    const isInMemory = type.isInMemory === true
+    const base = isInMemory
+      ? `${memoryFolder(this.#services)}/${this.#uid}`
+      : `${podFolder(this.#services, this.#uid)}/volumes`
     return {
       pod,
       folder: `${base}/${folderPrefix}${type.name}/${source.name}`,
-      host: { ...host, clock },
+      host: { ...(isInMemory ? inMemory(host) : host), clock },
       objects: objects.objectsOf(pod.metadata.namespace ?? ''),
       facts,
       ...(claimed === undefined ? {} : { claimed }),
@@ -236,6 +237,11 @@ export class PodVolumes {
       issueToken: (audience, seconds, signal) => issueToken({ client, clock }, pod, audience, seconds, signal),
     }
   }
+}
+
+/** The host for volumes whose folders are in memory. */
+function inMemory({ memoryFiles, mounts }: NodeServices['host']): Pick<Host, 'files' | 'mounts'> {
+  return { files: memoryFiles, mounts }
 }
 
 function mountError({ name }: VolumeSource, error: unknown): MountError {

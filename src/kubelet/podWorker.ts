@@ -44,6 +44,8 @@ export class PodWorker {
   /** Aborts what is being done when the pod is to end. */
   #pass = new AbortController()
   #isGone = false
+  /** The last thing done was to make a sandbox. */
+  #hasMadeSandbox = false
 
   constructor(pod: Pod, services: NodeServices, rejection?: PodFailure) {
     this.#pod = pod
@@ -170,13 +172,19 @@ export class PodWorker {
     this.#planned = plan.status
     this.#services.metrics.seen(this.#pod, plan.status)
     this.#followProbes(plan.isEnding)
-    if (!this.#isGone) this.#status.set(plan.status, signal)
+    if (!this.#isGone && !this.#isBetweenSteps(plan.actions)) this.#status.set(plan.status, signal)
+    this.#hasMadeSandbox = false
     if (plan.isEnding) this.#state.beginEnding(this.#endingSince(now))
     await this.#act(plan.actions, signal)
     if (!plan.isEnding) await this.#actions.refreshIfNeeded(this.#context(signal, signal))
     if (plan.actions.some((action) => action.do !== 'recordEvent') || this.#state.isRemoved) return
     const wanted = [plan.recheckAt, this.#actions.refreshAt].filter((at) => at !== undefined)
     await this.#wait(wanted.length === 0 ? undefined : Math.min(...wanted), signal)
+  }
+
+  /** A sandbox and the first start in it are one step upstream: nothing is told of what is between them. */
+  #isBetweenSteps(actions: readonly PodAction[]): boolean {
+    return this.#hasMadeSandbox && actions.some((action) => action.do === 'startContainer')
   }
 
   async #act(actions: readonly PodAction[], signal: AbortSignal): Promise<void> {
@@ -190,6 +198,7 @@ export class PodWorker {
         if (action.do === 'removeSandbox') await this.#status.flush()
         if (action.do === 'removePod') await this.#remove(signal)
         else await this.#actions.perform(action, this.#context(pass, signal))
+        this.#hasMadeSandbox = action.do === 'createSandbox'
       }
     } catch (error) {
       // Interrupted: the next look decides what to do instead.

@@ -7,7 +7,12 @@ import { exponentialDelay } from '#lib/async/backoff.ts'
 import { imageNameProblem, invalidNameMessage, planImage } from '../plan/planImages.ts'
 import type { StartFailure } from '../plan/podMemory.ts'
 import type { ReferencedObjects } from '../runtime/environment.ts'
-import { RuntimeError, type ContainerRuntime, type RegistryCredentials } from '../runtime/containerRuntime.ts'
+import {
+  RuntimeError,
+  type ContainerRuntime,
+  type FoundImage,
+  type RegistryCredentials,
+} from '../runtime/containerRuntime.ts'
 import { credentialsFor } from './pullSecrets.ts'
 
 const backoff = { first: 10_000, most: 300_000 }
@@ -35,6 +40,9 @@ export class ImagePuller {
   readonly #clock: Clock
   readonly #failed = new Map<string, Failed>()
   readonly #atOnce = new Semaphore(4)
+  /** What is being looked for, by the names of images. */
+  readonly #looking = new Map<string, Promise<FoundImage | undefined>>()
+  readonly #untilFound = new AbortController().signal
 
   constructor(runtime: ContainerRuntime, clock: Clock) {
     this.#runtime = runtime
@@ -56,7 +64,7 @@ export class ImagePuller {
       note('Warning', 'InspectFailed', message)
       return this.#fail('InvalidImageName', message, note)
     }
-    const found = await this.#runtime.findImage(image, signal)
+    const found = await this.#find(image, signal)
     const decision = planImage(container, found !== undefined)
     if (decision.do === 'use') {
       note('Normal', 'Pulled', `Container image "${image}" already present on machine`)
@@ -67,6 +75,20 @@ export class ImagePuller {
       return this.#fail(decision.reason, decision.message, note)
     }
     return this.#pull(pod, image, credentialsFor(image, pod, objects), note, signal)
+  }
+
+  /** Asks once for all who want to know at the same time: pods that come together often have the same image. */
+  async #find(image: string, signal: AbortSignal): Promise<FoundImage | undefined> {
+    signal.throwIfAborted()
+    let found = this.#looking.get(image)
+    if (found === undefined) {
+      // Not by the asker's signal, which is no business of the others.
+      found = this.#runtime.findImage(image, this.#untilFound).finally(() => this.#looking.delete(image))
+      this.#looking.set(image, found)
+    }
+    const answer = await found
+    signal.throwIfAborted()
+    return answer
   }
 
   async #pull(

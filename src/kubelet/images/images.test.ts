@@ -18,9 +18,13 @@ const none = { configMap: () => undefined, secret: () => undefined }
 /** A puller over a runtime that has `present` and can pull `pullable`, with a log of its events. */
 function pullerOver(present: string[], pullable: string[]) {
   const clock = new SimulatedClock()
+  const looks: string[] = []
   const runtime = {
-    findImage: async (image: string) =>
-      present.includes(image) ? { ref: `ref of ${image}`, names: [], sizeBytes: 5 } : undefined,
+    findImage: async (image: string) => {
+      looks.push(image)
+      await Promise.resolve()
+      return present.includes(image) ? { ref: `ref of ${image}`, names: [], sizeBytes: 5 } : undefined
+    },
     pullImage: async (image: string) => {
       if (!pullable.includes(image)) throw new RuntimeError('no such image', 5)
       present.push(image)
@@ -29,18 +33,38 @@ function pullerOver(present: string[], pullable: string[]) {
   } as Partial<ContainerRuntime> as ContainerRuntime
   const puller = new ImagePuller(runtime, clock)
   const events: string[] = []
-  const ensure = async (container: Omit<Container, 'name'>) => {
+  const ensure = async (container: Omit<Container, 'name'>, signal = new AbortController().signal) => {
     const note = (type: string, reason: string, message: string) => void events.push(`${type} ${reason}: ${message}`)
-    const outcome = await puller.ensure(pod, { name: 'c', ...container }, none, note, new AbortController().signal)
+    const outcome = await puller.ensure(pod, { name: 'c', ...container }, none, note, signal)
     return outcome.ok ? outcome.ref : `${outcome.failure.reason}: ${outcome.failure.message}`
   }
-  return { clock, events, ensure }
+  return { clock, events, looks, ensure }
 }
 
 test('an image that is there is used', async () => {
   const { events, ensure } = pullerOver(['a:1'], [])
   assert.equal(await ensure({ image: 'a:1' }), 'ref of a:1')
   assert.deepEqual(events, ['Normal Pulled: Container image "a:1" already present on machine'])
+})
+
+test('what several want to know of an image at the same time is asked once, and again later', async () => {
+  const { events, looks, ensure } = pullerOver(['a:1', 'b:1'], [])
+  const asked = [ensure({ image: 'a:1' }), ensure({ image: 'a:1' }), ensure({ image: 'b:1' })]
+  assert.deepEqual(await Promise.all(asked), ['ref of a:1', 'ref of a:1', 'ref of b:1'])
+  assert.deepEqual(looks, ['a:1', 'b:1'])
+  assert.equal(events.length, 3)
+  await ensure({ image: 'a:1' })
+  assert.deepEqual(looks, ['a:1', 'b:1', 'a:1'])
+})
+
+test('who stops waiting for an image takes its answer from nobody else', async () => {
+  const { ensure } = pullerOver(['a:1'], [])
+  const stop = new AbortController()
+  const first = ensure({ image: 'a:1' }, stop.signal)
+  const second = ensure({ image: 'a:1' })
+  stop.abort()
+  await assert.rejects(first, { name: 'AbortError' })
+  assert.equal(await second, 'ref of a:1')
 })
 
 test('an image that is not there is pulled', async () => {

@@ -95,6 +95,34 @@ describe('cgroupsAt', () => {
     assert.equal(groups.usage('/k/none'), undefined)
   })
 
+  it('gives every group of version 1 the processors of the one above, also where groups went away meanwhile', async () => {
+    for (const name of ['cpuset', 'memory']) mkdirSync(join(root, name))
+    for (const [name, value] of [
+      ['cpuset.cpus', '0-1\n'],
+      ['cpuset.mems', '0\n'],
+    ] as const) {
+      writeFileSync(join(root, 'cpuset', name), value)
+      // The kernel makes the files with the folder.
+      for (const folder of ['k', 'k/a', 'k/b', 'k/c']) {
+        mkdirSync(join(root, 'cpuset', folder), { recursive: true })
+        writeFileSync(join(root, 'cpuset', folder, name), '\n')
+      }
+    }
+    const byController = new Map(['cpuset', 'memory'].map((name) => [name, join(root, name)] as const))
+    const groups = cgroupsAt({ version: 1, byController, unified: undefined }, systemClock)
+    groups.create('/k/a')
+    groups.create('/k/b')
+    for (const folder of ['k', 'k/a', 'k/b']) {
+      assert.equal(text(`cpuset/${folder}/cpuset.cpus`), '0-1')
+      assert.equal(text(`cpuset/${folder}/cpuset.mems`), '0')
+    }
+    assert.equal(groups.exists('/k/b'), true)
+    rmSync(join(root, 'memory/k'), { recursive: true })
+    groups.create('/k/c')
+    assert.equal(groups.exists('/k/c'), true)
+    assert.equal(text('cpuset/k/c/cpuset.cpus'), '0-1')
+  })
+
   it('hands controllers down and writes the files of version 2', () => {
     writeFileSync(join(root, 'cgroup.controllers'), 'cpu memory pids rdma\n')
     writeFileSync(join(root, 'cgroup.subtree_control'), 'pids\n')

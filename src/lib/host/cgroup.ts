@@ -204,10 +204,14 @@ function versionOne(byController: ReadonlyMap<string, string>): Hierarchy {
     return (file === undefined ? undefined : readIf(file)) ?? ''
   }
   const mainRoot = byController.get('memory') ?? byController.get('cpu')!
+  const cpusetRoot = byController.get('cpuset')
+  const makers = [...new Set(byController.values())].map((root) =>
+    groupMaker(root, root === cpusetRoot ? inheritCpuset : undefined),
+  )
   return {
     mainRoot,
     create: (path) => {
-      for (const root of new Set(byController.values())) makeGroups(root, path, (folder) => inheritCpuset(folder))
+      for (const make of makers) make(path)
     },
     limit: (path, limits) => {
       const { cpuShares, cpuQuotaMicros, cpuPeriodMicros = 100_000, memoryBytes, pids } = limits
@@ -302,7 +306,7 @@ function versionTwo(root: string): Hierarchy {
   }
   return {
     mainRoot: root,
-    create: (path) => makeGroups(root, path, handDown),
+    create: groupMaker(root, handDown),
     limit: (path, limits) => {
       const { cpuShares, cpuQuotaMicros, cpuPeriodMicros = 100_000, memoryBytes, pids } = limits
       const folder = `${root}${path}`
@@ -374,12 +378,35 @@ const writeLimit = (file: string | undefined, value: number): void => {
   if (file !== undefined) writeFileSync(file, value < 0 ? 'max' : String(value))
 }
 
-function makeGroups(root: string, path: string, prepare: (folder: string) => void): void {
-  let folder = root
-  for (const part of path.split('/').filter((name) => name !== '')) {
-    folder += `/${part}`
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 })
-    prepare(folder)
+/**
+ * Makes groups of one hierarchy, each prepared before those below it. What is above one that was made is looked at no
+ * more while it is there: a node makes all its pods' groups in the same few.
+ */
+function groupMaker(root: string, prepare?: (folder: string) => void): (path: string) => void {
+  const whole = new Set<string>()
+  const make = (folder: string): void => {
+    try {
+      mkdirSync(folder, { mode: 0o755 })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    prepare?.(folder)
+  }
+  return (path) => {
+    const parts = path.split('/').filter((name) => name !== '')
+    const name = parts.at(-1)
+    if (name === undefined) return
+    const above = [root, ...parts.slice(0, -1)].join('/')
+    if (whole.has(above)) {
+      try {
+        return make(`${above}/${name}`)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        whole.delete(above)
+      }
+    }
+    for (const [index] of parts.entries()) make([root, ...parts.slice(0, index + 1)].join('/'))
+    whole.add(above)
   }
 }
 

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 
-import { fakeFiles, makePrivateFolder, readPidFile, systemFiles, takeLock, writePidFile } from './files.ts'
+import {
+  fakeFiles,
+  makePrivateFolder,
+  readPidFile,
+  systemFiles,
+  systemMemoryFiles,
+  takeLock,
+  writePidFile,
+} from './files.ts'
 import type { Files } from './files.ts'
 import { fakeProcesses } from './process.ts'
 
@@ -92,8 +100,10 @@ function filesContract(name: string, files: Files, root: string): void {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'files-test-'))
+for (const name of ['threads', 'memory']) mkdirSync(join(folder, name))
 after(() => rmSync(folder, { recursive: true }))
-filesContract('systemFiles', systemFiles, folder)
+filesContract('systemFiles', systemFiles, `${folder}/threads`)
+filesContract('systemMemoryFiles', systemMemoryFiles, `${folder}/memory`)
 const memory = fakeFiles()
 await memory.makeFolder('/root')
 filesContract('fakeFiles', memory, '/root')

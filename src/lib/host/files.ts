@@ -2,6 +2,8 @@
 import * as fs from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 
+import { immediateCalls, threadedCalls } from './fileCalls.ts'
+import type { FileCalls } from './fileCalls.ts'
 import type { ProcessIdentity, Processes } from './process.ts'
 import { changeGroupBelow, holdWithin, OutsideError, partsOf, usageBelow } from './tree.ts'
 import type { GroupChange, HeldPath } from './tree.ts'
@@ -89,105 +91,118 @@ const defaultMaxBytes = 16 * 1024 * 1024
 let temporaryNames = 0
 
 /** The machine's file system. */
-export const systemFiles: Files = {
-  status: async (path) => {
-    const found = await unlessMissing(fs.lstat(path))
-    if (found === undefined) return undefined
-    const kind = found.isDirectory()
-      ? 'folder'
-      : found.isSymbolicLink()
-        ? 'link'
-        : found.isSocket()
-          ? 'socket'
-          : found.isBlockDevice()
-            ? 'blockDevice'
-            : found.isCharacterDevice()
-              ? 'characterDevice'
-              : found.isFIFO()
-                ? 'pipe'
-                : 'file'
-    const { mode, uid, gid, size, mtimeMs } = found
-    return { kind, mode: mode & 0o7777, uid, gid, size, modified: mtimeMs }
-  },
-  read: async (path, maxBytes = defaultMaxBytes) => {
-    const file = await unlessMissing(fs.open(path, 'r'))
-    if (file === undefined) return undefined
-    try {
-      const { size } = await file.stat()
-      if (size > maxBytes) throw new Error(`Cannot read "${path}": ${size} bytes, at most ${maxBytes} are allowed`)
-      const bytes = await file.readFile()
-      // Files of /proc and growing files say less than they give.
-      if (bytes.length > maxBytes) throw new Error(`Cannot read "${path}": more than ${maxBytes} bytes`)
-      return bytes
-    } finally {
-      await file.close()
-    }
-  },
-  readText: async (path, maxBytes) => (await systemFiles.read(path, maxBytes))?.toString('utf8'),
-  write: async (path, data, options = {}) => {
-    const temporary = join(dirname(path), `.${process.pid}-${temporaryNames++}.tmp`)
-    try {
-      await writeWhole(temporary, data, options)
-      await fs.rename(temporary, path)
-    } catch (error) {
-      await fs.rm(temporary, { force: true })
-      throw error
-    }
-    if (options.sync) await syncFolder(dirname(path))
-  },
-  createExclusive: async (path, data, options = {}) => {
-    // A hard link appears at once with its content, so nobody sees the file empty.
-    const temporary = join(dirname(path), `.${process.pid}-${temporaryNames++}.tmp`)
-    try {
-      await writeWhole(temporary, data, options)
-      await fs.link(temporary, path)
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false
-      throw error
-    } finally {
-      await fs.rm(temporary, { force: true })
-    }
-  },
-  makeFolder: async (path, mode) => {
-    await fs.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) })
-    if (mode !== undefined) await fs.chmod(path, mode)
-  },
-  list: async (path) => ((await unlessMissing(fs.readdir(path))) ?? []).toSorted(),
-  remove: (path) => fs.rm(path, { recursive: true, force: true }),
-  removeIfEmpty: async (path) => {
-    try {
-      await fs.rmdir(path)
-    } catch (error) {
-      if (!isMissing(error) && codeOf(error) !== 'ENOTEMPTY') throw error
-    }
-  },
-  rename: (from, to) => fs.rename(from, to),
-  link: (target, path) => fs.symlink(target, path),
-  readLink: (path) => unlessMissing(fs.readlink(path)),
-  realPath: (path) => unlessMissing(fs.realpath(path)),
-  setMode: (path, mode) => fs.chmod(path, mode),
-  setOwner: (path, uid, gid) => fs.lchown(path, uid, gid),
-  changeGroupBelow,
-  holdWithin,
-  space: async (path) => {
-    const { bsize, bavail, bfree, blocks, ffree, files } = await fs.statfs(path)
-    return {
-      freeBytes: bavail * bsize,
-      usedBytes: (blocks - bfree) * bsize,
-      totalBytes: blocks * bsize,
-      freeInodes: ffree,
-      totalInodes: files,
-    }
-  },
-  usage: usageBelow,
+export const systemFiles = filesBy(threadedCalls)
+
+/** The machine's file system too, for what lies in memory. */
+export const systemMemoryFiles = filesBy(immediateCalls)
+
+function filesBy(calls: FileCalls): Files {
+  const files: Files = {
+    status: async (path) => {
+      const found = await unlessMissing(calls.lstat(path))
+      if (found === undefined) return undefined
+      const kind = found.isDirectory()
+        ? 'folder'
+        : found.isSymbolicLink()
+          ? 'link'
+          : found.isSocket()
+            ? 'socket'
+            : found.isBlockDevice()
+              ? 'blockDevice'
+              : found.isCharacterDevice()
+                ? 'characterDevice'
+                : found.isFIFO()
+                  ? 'pipe'
+                  : 'file'
+      const { mode, uid, gid, size, mtimeMs } = found
+      return { kind, mode: mode & 0o7777, uid, gid, size, modified: mtimeMs }
+    },
+    read: async (path, maxBytes = defaultMaxBytes) => {
+      const file = await unlessMissing(calls.open(path, 'r'))
+      if (file === undefined) return undefined
+      try {
+        const { size } = await file.stat()
+        if (size > maxBytes) throw new Error(`Cannot read "${path}": ${size} bytes, at most ${maxBytes} are allowed`)
+        const bytes = await file.readFile()
+        // Files of /proc and growing files say less than they give.
+        if (bytes.length > maxBytes) throw new Error(`Cannot read "${path}": more than ${maxBytes} bytes`)
+        return bytes
+      } finally {
+        await file.close()
+      }
+    },
+    readText: async (path, maxBytes) => (await files.read(path, maxBytes))?.toString('utf8'),
+    write: async (path, data, options = {}) => {
+      const temporary = join(dirname(path), `.${process.pid}-${temporaryNames++}.tmp`)
+      try {
+        await writeWhole(calls, temporary, data, options)
+        await calls.rename(temporary, path)
+      } catch (error) {
+        await unlessMissing(calls.unlink(temporary))
+        throw error
+      }
+      if (options.sync) await syncFolder(calls, dirname(path))
+    },
+    createExclusive: async (path, data, options = {}) => {
+      // A hard link appears at once with its content, so nobody sees the file empty.
+      const temporary = join(dirname(path), `.${process.pid}-${temporaryNames++}.tmp`)
+      try {
+        await writeWhole(calls, temporary, data, options)
+        await calls.link(temporary, path)
+        return true
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') return false
+        throw error
+      } finally {
+        await unlessMissing(calls.unlink(temporary))
+      }
+    },
+    makeFolder: async (path, mode) => {
+      await calls.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) })
+      if (mode !== undefined) await calls.chmod(path, mode)
+    },
+    list: async (path) => ((await unlessMissing(calls.readdir(path))) ?? []).toSorted(),
+    remove: (path) => calls.rm(path, { recursive: true, force: true }),
+    removeIfEmpty: async (path) => {
+      try {
+        await calls.rmdir(path)
+      } catch (error) {
+        if (!isMissing(error) && codeOf(error) !== 'ENOTEMPTY') throw error
+      }
+    },
+    rename: (from, to) => calls.rename(from, to),
+    link: (target, path) => calls.symlink(target, path),
+    readLink: (path) => unlessMissing(calls.readlink(path)),
+    realPath: (path) => unlessMissing(fs.realpath(path)),
+    setMode: (path, mode) => calls.chmod(path, mode),
+    setOwner: (path, uid, gid) => calls.lchown(path, uid, gid),
+    changeGroupBelow,
+    holdWithin,
+    space: async (path) => {
+      const { bsize, bavail, bfree, blocks, ffree, files: inodes } = await fs.statfs(path)
+      return {
+        freeBytes: bavail * bsize,
+        usedBytes: (blocks - bfree) * bsize,
+        totalBytes: blocks * bsize,
+        freeInodes: ffree,
+        totalInodes: inodes,
+      }
+    },
+    usage: usageBelow,
+  }
+  return files
 }
 
-async function writeWhole(path: string, data: string | Uint8Array, options: WriteOptions): Promise<void> {
+async function writeWhole(
+  calls: FileCalls,
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
   const { mode = 0o644, uid, gid, sync = false } = options
-  const file = await fs.open(path, 'wx', 0o600)
+  const file = await calls.open(path, 'wx', 0o600)
   try {
-    await file.writeFile(data)
+    if (data.length > 0) await file.writeFile(data)
     if (uid !== undefined || gid !== undefined) await file.chown(uid ?? -1, gid ?? -1)
     await file.chmod(mode)
     if (sync) await file.sync()
@@ -196,8 +211,8 @@ async function writeWhole(path: string, data: string | Uint8Array, options: Writ
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await fs.open(path, 'r')
+async function syncFolder(calls: FileCalls, path: string): Promise<void> {
+  const folder = await calls.open(path, 'r')
   try {
     await folder.sync()
   } finally {

@@ -4,7 +4,7 @@ import type { Clock } from '#lib/clock.ts'
 import { systemCgroups } from './cgroup.ts'
 import { fakeCgroups } from './fakeCgroups.ts'
 import type { Cgroups } from './cgroup.ts'
-import { fakeFiles, systemFiles } from './files.ts'
+import { fakeFiles, systemFiles, systemMemoryFiles } from './files.ts'
 import type { Files } from './files.ts'
 import { fakeMounts, systemMounts } from './mount.ts'
 import type { Mounts } from './mount.ts'
@@ -18,6 +18,8 @@ import type { Processes } from './process.ts'
 export interface Host {
   readonly processes: Processes
   readonly files: Files
+  /** The same files, at once: only for what lies in a file system in memory, where nothing waits for a disk. */
+  readonly memoryFiles: Files
   readonly mounts: Mounts
   readonly cgroups: Cgroups
   /** Links and routes of our own network namespace, or of the one bound to a file. */
@@ -33,6 +35,7 @@ export function systemHost(clock: Clock): Host {
   return {
     processes,
     files: systemFiles,
+    memoryFiles: systemMemoryFiles,
     mounts: systemMounts(processes),
     // Looked up at first use: commands that need no control groups work on machines without them.
     get cgroups() {
@@ -48,9 +51,11 @@ export function systemHost(clock: Clock): Host {
 export function fakeHost(clock: Clock, parts: Partial<Host> = {}): Host {
   const ip = fakeIp()
   const nft = fakeNft()
+  const files = parts.files ?? fakeFiles()
   return {
     processes: fakeProcesses(),
-    files: fakeFiles(),
+    files,
+    memoryFiles: files,
     mounts: fakeMounts(),
     cgroups: fakeCgroups(),
     ip: () => ip,

@@ -1,0 +1,148 @@
+/** A node's agent over a runtime without containers: what it tells of pods that start, under simulated time. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { configMaps } from '#api/core/v1/configMap.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { clientOver, type Client } from '#client/client.ts'
+import { kubelet } from '#kubelet/kubelet.ts'
+import { SimulatedClock } from '#lib/clock.ts'
+import { fakeHost } from '#lib/host/host.ts'
+import { seededRandom } from '#lib/random.ts'
+import { simulatedRuntime } from '#simulation/simulatedRuntime.ts'
+import { startServer } from './apiServerFixture.ts'
+
+const namespace = 'default'
+const machine = {
+  cpus: 2,
+  memoryBytes: 2 ** 33,
+  diskBytes: 2 ** 36,
+  machineId: 'm',
+  systemUuid: 'u',
+  bootId: 'b',
+  kernelVersion: '6.1.0',
+  osImage: 'Linux',
+  architecture: 'amd64',
+  swapBytes: 0,
+}
+const machineState = {
+  memoryAvailableBytes: 2 ** 32,
+  diskFreeBytes: 2 ** 35,
+  diskTotalBytes: 2 ** 36,
+  freeInodes: 1e6,
+  totalInodes: 2e6,
+}
+
+interface Agent extends AsyncDisposable {
+  readonly clock: SimulatedClock
+  readonly client: Client
+  /** What a watch of a pod told of its status, one text for each change of it. */
+  statuses(name: string): readonly string[]
+}
+
+/** An agent on node `n1` that has images already; what is told of pods since its start is kept. */
+async function startAgent(images: readonly string[]): Promise<Agent> {
+  const clock = new SimulatedClock()
+  const server = await startServer({ clock })
+  const client = clientOver(server.transport)
+  const rootCertificate = { metadata: { name: 'kube-root-ca.crt', namespace }, data: { 'ca.crt': 'test' } }
+  await client.create(configMaps, rootCertificate)
+  const runtime = simulatedRuntime({ clock, addressesOf: () => ['10.244.0.2'] })
+  const stop = new AbortController()
+  for (const image of images) await runtime.pullImage(image, undefined, stop.signal)
+  const told = new Map<string, string[]>()
+  const watching = (async () => {
+    const selection = { namespace, resourceVersion: (await client.list(pods, { namespace })).resourceVersion }
+    for await (const batch of client.watch(pods, selection, stop.signal)) {
+      for (const event of batch) {
+        if (event.type === 'BOOKMARK') continue
+        const { name } = event.object.metadata
+        const texts = told.get(name) ?? []
+        const text = textOf(event.object)
+        if (texts.at(-1) !== text) told.set(name, [...texts, text])
+      }
+    }
+  })()
+  const agent = kubelet({
+    nodeName: 'n1',
+    client,
+    runtime,
+    host: fakeHost(clock),
+    clock,
+    random: seededRandom(1),
+    directories: { root: '/kubelet', logs: '/logs' },
+    cgroupRoot: '/k8ts',
+    addresses: ['10.0.0.1'],
+    dns: { clusterServers: ['10.96.0.10'], clusterDomain: 'cluster.local', nodeResolvConf: '' },
+    machine,
+    readMachineState: () => Promise.resolve(machineState),
+  })
+  const { promise: ready, resolve } = Promise.withResolvers<void>()
+  const running = agent.run(resolve, stop.signal)
+  await clock.advance('1s')
+  await Promise.race([ready, running])
+  return {
+    clock,
+    client,
+    statuses: (name) => told.get(name) ?? [],
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await Promise.allSettled([running, watching])
+      runtime[Symbol.dispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Phase, address and the state of the containers: `Pending - c:ContainerCreating`. */
+function textOf({ status = {} }: Pod): string {
+  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(
+    ({ name, state = {} }) => `${name}:${state.waiting?.reason ?? Object.keys(state).join()}`,
+  )
+  const isPrepared = status.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')?.status ?? 'Unknown'
+  return [status.phase, status.podIP ?? '-', isPrepared, ...containers].join(' ')
+}
+
+const container = (name: string, image = 'busybox:1.35') => ({ name, image })
+
+test('a sandbox and the start in it are told at once', async () => {
+  await using agent = await startAgent(['busybox:1.35'])
+  const spec = { nodeName: 'n1', containers: [container('a'), container('b')] }
+  await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
+  await agent.clock.advance('5s')
+  assert.deepEqual(agent.statuses('p'), [
+    'Pending - Unknown',
+    'Pending - False a:ContainerCreating b:ContainerCreating',
+    'Running 10.244.0.2 True a:running b:running',
+  ])
+})
+
+test('a start that fails is told with the sandbox', async () => {
+  await using agent = await startAgent(['busybox:1.35'])
+  const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'none', key: 'k' } } }]
+  const spec = { nodeName: 'n1', containers: [{ ...container('a'), env }] }
+  await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
+  await agent.clock.advance('5s')
+  assert.deepEqual(agent.statuses('p').slice(2), ['Pending 10.244.0.2 True a:CreateContainerConfigError'])
+})
+
+test('a sandbox that waits for images is told before them', async () => {
+  await using agent = await startAgent([])
+  const spec = { nodeName: 'n1', containers: [{ ...container('a'), imagePullPolicy: 'Never' as const }] }
+  await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
+  await agent.clock.advance('5s')
+  assert.deepEqual(agent.statuses('p').slice(2), ['Pending 10.244.0.2 True a:ErrImageNeverPull'])
+})
+
+test('init containers and those after them are told one after another', async () => {
+  await using agent = await startAgent(['busybox:1.35'])
+  const annotations = { 'simulation.k8ts.dev/exit-after.i': '2s' }
+  const spec = { nodeName: 'n1', initContainers: [container('i')], containers: [container('a')] }
+  await agent.client.create(pods, { metadata: { name: 'p', namespace, annotations }, spec })
+  await agent.clock.advance('10s')
+  assert.deepEqual(agent.statuses('p').slice(1), [
+    'Pending - False i:PodInitializing a:PodInitializing',
+    'Pending 10.244.0.2 True i:running a:PodInitializing',
+    'Pending 10.244.0.2 True i:terminated a:PodInitializing',
+    'Running 10.244.0.2 True i:terminated a:running',
+  ])
+})
