@@ -1,10 +1,14 @@
 /** Everything on the machine that belongs to a cluster, to prove that nothing is left. */
 import type { Host } from '#lib/host/host.ts'
+import { addressLink } from '#loadBalancer/neighbours.ts'
+import { tableName as policyTable } from '#networkPolicy/ruleset.ts'
+import { vxlanDevice, wireguardDevice } from '#nodeNetwork/settings.ts'
+import { tableName as serviceTable } from '#proxy/nftText.ts'
 
 import { clusterLayout, defaultRoots, placeLayout } from './layout.ts'
 import type { Roots } from './layout.ts'
 import { readOwnRoutes } from './network.ts'
-import { findProcessesInside } from './place.ts'
+import { findProcessesInside, listPlaces } from './place.ts'
 
 export interface Inventory {
   readonly processes: readonly string[]
@@ -16,6 +20,10 @@ export interface Inventory {
   readonly cgroups: readonly string[]
   readonly folders: readonly string[]
 }
+
+/** What every node has in its own place, called the same in all of them. */
+const nodeLinks: readonly string[] = [addressLink, vxlanDevice, wireguardDevice]
+const nodeTables: readonly string[] = [policyTable, serviceTable]
 
 /** What of a cluster is on the machine, found by everything that bears its marks; all lists are sorted. */
 export async function takeInventory(
@@ -37,16 +45,21 @@ export async function takeInventory(
   }
   const commands = new Map(host.processes.list().map((running) => [running.pid, running.command.join(' ')]))
 
+  // On the machine itself this belongs to a node that is the machine. Where there is none, one has left it, perhaps of this cluster.
+  const places = await listPlaces(host, undefined, roots)
+  const isOfOthers = places.some((place) => place.kind === 'host' && place.cluster !== cluster)
+  const mayBeOurs = (names: readonly string[], name: string): boolean => !isOfOthers && names.includes(name)
+
   const ip = host.ip()
   const links = (await ip.show(['link', 'show']))
     .map((link) => String(link.ifname))
-    .filter((name) => name === layout.hostLink)
+    .filter((name) => name === layout.hostLink || mayBeOurs(nodeLinks, name))
   const routes = (await readOwnRoutes(ip))
     .filter((route) => route.metric === layout.barrierMetric || route.metric === layout.podRouteMetric)
     .map((route) => [route.type, route.dst, route.gateway, route.metric].filter((word) => word !== undefined).join(' '))
   // Only root can have made tables, and only root can list them.
   const tables = (isRoot ? await host.nft().tables() : [])
-    .filter((table) => table.name.startsWith(layout.hostLink))
+    .filter((table) => table.name.startsWith(layout.hostLink) || mayBeOurs(nodeTables, table.name))
     .map((table) => `${table.family} ${table.name}`)
 
   const cgroups: string[] = []
