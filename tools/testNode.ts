@@ -33,7 +33,8 @@ if (files.length === 0) {
   process.exit(1)
 }
 
-const stream = run({ files: files.map((file) => join(root, file)), concurrency: atOnce })
+const execArgv = ['--import', import.meta.resolve('./promiseTracking.ts')]
+const stream = run({ files: files.map((file) => join(root, file)), concurrency: atOnce, execArgv })
 const skipped: string[] = []
 let failed = false
 stream.on('test:complete', ({ name, nesting, details, skip }) => {
@@ -50,5 +51,5 @@ stream.compose(new spec()).on('data', (piece: unknown) => pieces.push(String(pie
 stream.on('end', () => {
   for (const line of skipped) console.log(`skipped: ${line}`)
   if (failed) console.log(pieces.join(''))
-  process.exitCode = failed ? 1 : 0
+  if (failed) process.exitCode = 1
 })

@@ -4,11 +4,13 @@
 //   npm run test:unit -- PATTERN ...      those of these files
 // `--shard 1/2` takes every second file, for as many processes as there are cores.
 import { globSync } from 'node:fs'
-import { run } from 'node:test'
-import { spec } from 'node:test/reporters'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { root } from './steps.ts'
+
+await import('./promiseTracking.ts')
+const { run } = await import('node:test')
+const { spec } = await import('node:test/reporters')
 
 const beside = ['src/**/*.test.ts', 'tools/**/*.test.ts']
 const slow = [
@@ -42,5 +44,6 @@ stream.on('test:fail', () => {
 })
 stream.compose(new spec()).pipe(process.stdout)
 stream.on('end', () => {
-  process.exitCode = failed ? 1 : 0
+  // What went wrong outside of all tests has set it already.
+  if (failed) process.exitCode = 1
 })

@@ -120,23 +120,23 @@ test('the load of a service is shared by more and more pods, and by fewer again 
 test('a wave of load, within the bounds and the rates of a behaviour', async () => {
   await using cluster = await start({
     annotations: { [`${load}/cpu-per-request`]: '1m' },
-    traffic: '100..1100 every 4h',
+    traffic: '100..1100 every 80m',
     spec: {
       minReplicas: 2,
       maxReplicas: 8,
       behavior: {
-        scaleUp: { policies: [{ type: 'Pods', value: 1, periodSeconds: 300 }] },
-        scaleDown: { stabilizationWindowSeconds: 600, policies: [{ type: 'Pods', value: 1, periodSeconds: 600 }] },
+        scaleUp: { policies: [{ type: 'Pods', value: 1, periodSeconds: 100 }] },
+        scaleDown: { stabilizationWindowSeconds: 200, policies: [{ type: 'Pods', value: 1, periodSeconds: 200 }] },
       },
     },
     cluster: { nodes: 2 },
   })
   const sizes: number[] = []
   for (let step = 0; step < 48; step++) {
-    await cluster.clock.advance('5m')
+    await cluster.clock.advance('100s')
     sizes.push(await replicasOf(cluster))
   }
-  // Up by one in five minutes, and no further than eight; down by one in ten minutes, and ten minutes late.
+  // Up by one in 100 seconds, and no further than eight; down by one in 200 seconds, and 200 seconds late.
   const steps = sizes.map((size, index) => size - (sizes[index - 1] ?? 2))
   assert.deepEqual([Math.min(...sizes), Math.max(...sizes)], [2, 8])
   assert.deepEqual([Math.min(...steps), Math.max(...steps)], [-1, 1], sizes.join(' '))

@@ -203,8 +203,8 @@ test('a pod that is lost runs again, whether it was deleted or its node fell sil
 test('hundreds of indexes succeed, each once', async () => {
   await using here = await cluster({ nodes: 10 })
   const { client } = here
-  const completions = 600
-  const spec = { completions, parallelism: 200, completionMode: 'Indexed', template: template({ 'exit-after': '2s' }) }
+  const completions = 300
+  const spec = { completions, parallelism: 150, completionMode: 'Indexed', template: template({ 'exit-after': '2s' }) }
   await createJob(here, 'wide', spec as JobSpec)
   let most = 0
   await here.until(async () => {
@@ -213,7 +213,7 @@ test('hundreds of indexes succeed, each once', async () => {
     return isConditionTrue(status?.conditions, 'Complete')
   })
   const { status } = await client.get(jobs, at('wide'))
-  assert.equal(most, 200)
+  assert.equal(most, 150)
   assert.equal(status?.succeeded, completions)
   assert.equal(status?.completedIndexes, `0-${completions - 1}`)
   assert.equal(status?.failed, undefined)
@@ -380,26 +380,26 @@ test('a schedule that never fires says so', async () => {
 })
 
 test('a cron job keeps the time of its zone when the clocks change', async () => {
-  const clock = new SimulatedClock(Date.UTC(2026, 2, 28, 6))
+  const clock = new SimulatedClock(Date.UTC(2026, 2, 29))
   const controllers = ['cronjob-controller', 'job-controller']
   await using here = await simulatedCluster({ clock, nodes: [], controllers })
   await here.client.create(cronJobs, {
     metadata: at('work'),
     spec: {
-      schedule: '30 8 * * *',
+      schedule: '30 1,3 * * *',
       timeZone: 'Europe/Berlin',
       jobTemplate: { spec: { completions: 0, template: template({}) } },
     },
   })
-  await clock.advance('25h')
+  await clock.advance('2h')
   assert.deepEqual(
     (await here.client.list(jobs)).items.map(({ metadata }) => [
       metadata.creationTimestamp,
       metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp'],
     ]),
     [
-      ['2026-03-28T07:30:00Z', '2026-03-28T08:30:00+01:00'],
-      ['2026-03-29T06:30:00Z', '2026-03-29T08:30:00+02:00'],
+      ['2026-03-29T00:30:00Z', '2026-03-29T01:30:00+01:00'],
+      ['2026-03-29T01:30:00Z', '2026-03-29T03:30:00+02:00'],
     ],
   )
   assert.deepEqual(here.problems, [])
