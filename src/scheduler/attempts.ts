@@ -66,6 +66,8 @@ export class Attempts {
   readonly #background = new Set<Promise<void>>()
   /** By the uid of the pod. */
   readonly #waits = new Map<string, Wait>()
+  /** Told once a pod that was sent away is seen to go, by its uid. */
+  readonly #departures = new Map<string, PromiseWithResolvers<void>>()
 
   constructor(context: AttemptContext, signal: AbortSignal) {
     this.#context = context
@@ -91,11 +93,19 @@ export class Attempts {
   /** The pod is gone: whatever it waited for is given up. */
   drop(pod: Pod): void {
     this.#waits.get(pod.metadata.uid!)?.abort.abort(new Error(`pod "${pod.metadata.name}" does not exist any more`))
+    this.goes(pod)
+  }
+
+  /** The pod is gone from its node, or will be. */
+  goes({ metadata }: Pod): void {
+    this.#departures.get(metadata.uid!)?.resolve()
+    this.#departures.delete(metadata.uid!)
   }
 
   /** Gives up what pods wait for; resolves once nothing goes on any more. */
   async end(): Promise<void> {
     for (const { abort } of this.#waits.values()) abort.abort(this.#signal.reason)
+    for (const { resolve } of this.#departures.values()) resolve()
     await Promise.all(this.#background)
   }
 
@@ -220,6 +230,7 @@ export class Attempts {
     const { pod, node } = reservation
     reservation.unreserve()
     cache.forget(pod)
+    this.goes(pod)
     if (setback === undefined || this.#signal.aborted) return queue.remove(pod)
     const told = this.#setBack(pod, setback)
     // What it held is free again, as if it had been deleted. It waits itself already and must not be woken by that.
@@ -302,6 +313,8 @@ export class Attempts {
     }
     try {
       await makeRoom(context, pod, candidate, lower)
+      // Tried before they are seen to go, it would send the last of them away once more.
+      await Promise.all(candidate.victims.map((victim) => this.#untilGoing(victim)))
       queue.putBack(pod, rejectedBy)
     } catch (error) {
       queue.putBack(pod, rejectedBy)
@@ -310,6 +323,15 @@ export class Attempts {
     } finally {
       await told
     }
+  }
+
+  /** Resolves once the cache knows that a pod which was sent away goes. */
+  async #untilGoing(victim: Pod): Promise<void> {
+    if (this.#signal.aborted || !this.#context.cache.isStaying(victim)) return
+    const uid = victim.metadata.uid!
+    const departure = this.#departures.get(uid) ?? Promise.withResolvers<void>()
+    this.#departures.set(uid, departure)
+    await departure.promise
   }
 
   /** Refuses a victim the node that it waits to be let go to. */
@@ -362,7 +384,12 @@ function waitingFor({ node, victims }: Candidate): Cause {
 function rejectersOf({ nodes, rejections, whole }: Diagnosis, { plugins }: Profile): ReadonlySet<string> {
   // Without a single node any new one may do.
   if (nodes === 0) return new Set(plugins.map(({ plugin }) => plugin.name))
-  const names = new Set(rejections.map(({ plugin }) => plugin))
+  const names = new Set<string>()
+  let latest: string | undefined
+  for (const { plugin } of rejections) {
+    if (plugin !== latest) names.add(plugin)
+    latest = plugin
+  }
   if (whole !== undefined) names.add(whole.plugin)
   return names
 }

@@ -1,5 +1,5 @@
 import type { Node } from '#api/core/v1/node.ts'
-import type { Pod } from '#api/core/v1/pod.ts'
+import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import {
   addResources,
   podRequests,
@@ -11,27 +11,22 @@ import {
 } from '#machinery/podResources.ts'
 import { quantityValue } from '#machinery/quantity.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { hostPortsOf } from '#scheduler/plugins/ports.ts'
-import type { PodsOfNodeChange } from './plugin.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
+import { ListedView, NodePods, type NodeFacts } from './views.ts'
 
 /** What is known of one node: the node itself may come later, or go earlier, than its pods. */
 interface Entry {
   node: Node | undefined
   /** What the node says of itself, in the form that plugins read; of `node`. */
   facts: NodeFacts
-  readonly pods: Map<string, Pod>
+  readonly pods: NodePods
   requested: PodResources
   forScore: { milliCpu: number; memory: number }
-  /** How many of its pods take ports of the node. */
-  portTakers: number
   /** Where it stands in the list of nodes, as long as it has a node. */
   position: number
   /** Made when somebody looks, thrown away when something changes. */
-  view: NodeView | undefined
+  view: ListedView | undefined
 }
-
-type NodeFacts = Pick<NodeView, 'allocatable' | 'podLimit' | 'images'>
 
 /**
  * The scheduler's picture of the cluster, kept up to date change by change. A pod counts against its node from the
@@ -44,13 +39,25 @@ export class SchedulerCache {
   readonly #assumed = new Set<string>()
   readonly #imageNodes = new Map<string, number>()
   #snapshot: ClusterView | undefined
-  /** Of the newest snapshot. */
-  #nodes: readonly NodeView[] = []
+  /** Of the newest snapshot; all snapshots share it. */
+  readonly #nodes: NodeView[] = []
   /** The entries that have a node, by position. */
   readonly #placed: Entry[] = []
   /** What changed since the newest snapshot. */
   readonly #changed = new Set<Entry>()
   readonly #log = new ChangeLog()
+  /** What snapshots have in common. */
+  readonly #shared: Omit<ClusterView, 'generation'> = {
+    nodes: this.#nodes,
+    source: this,
+    changedSince: (generation) => this.#log.since(generation),
+    positionOf: (name) => {
+      const entry = this.#entries.get(name)
+      // What was added since does not show.
+      return entry?.node !== undefined && this.#nodes[entry.position]?.name === name ? entry.position : undefined
+    },
+    nodesWithImage: (name) => this.#imageNodes.get(name) ?? 0,
+  }
 
   /** Takes in a node as it now is. */
   setNode(node: Node): void {
@@ -95,6 +102,14 @@ export class SchedulerCache {
     return this.#assumed.has(pod.metadata.uid!)
   }
 
+  /** Whether a pod is on a node and not on its way out. */
+  isStaying({ metadata }: Pod): boolean {
+    const node = this.#places.get(metadata.uid!)
+    return (
+      node !== undefined && this.#entries.get(node)!.pods.get(metadata.uid!)!.metadata.deletionTimestamp === undefined
+    )
+  }
+
   /** Takes in a bound pod as it now is; it replaces an assumption. */
   setPod(pod: Pod): void {
     this.#assumed.delete(pod.metadata.uid!)
@@ -106,10 +121,11 @@ export class SchedulerCache {
     this.#unplace(pod.metadata.uid!)
   }
 
-  /** The cluster at this moment. Later changes do not show in it. */
+  /** The cluster at this moment. Later changes do not show in it before the next is asked for, which takes its place. */
   snapshot(): ClusterView {
     if (this.#snapshot !== undefined) return this.#snapshot
-    const nodes = this.#nodes.slice(0, this.#placed.length)
+    const nodes = this.#nodes
+    nodes.length = Math.min(nodes.length, this.#placed.length)
     for (const entry of this.#changed) {
       if (entry.node === undefined) continue
       // An entry may have moved, and a position may be new: the places between are those of other changed entries.
@@ -118,21 +134,8 @@ export class SchedulerCache {
       this.#log.add(entry.position)
     }
     this.#changed.clear()
-    this.#nodes = nodes
-    const imageNodes = this.#imageNodes
-    const log = this.#log
-    this.#snapshot = {
-      nodes,
-      source: this,
-      generation: log.length,
-      changedSince: (generation) => log.since(generation),
-      positionOf: (name) => {
-        const entry = this.#entries.get(name)
-        // What was added since does not show.
-        return entry?.node !== undefined && nodes[entry.position]?.name === name ? entry.position : undefined
-      },
-      nodesWithImage: (name) => imageNodes.get(name) ?? 0,
-    }
+    const { length: generation } = this.#log
+    this.#snapshot = { ...this.#shared, generation }
     return this.#snapshot
   }
 
@@ -142,10 +145,9 @@ export class SchedulerCache {
       entry = {
         node: undefined,
         facts: noFacts,
-        pods: new Map(),
+        pods: new NodePods(),
         requested: noResources,
         forScore: { milliCpu: 0, memory: 0 },
-        portTakers: 0,
         position: -1,
         view: undefined,
       }
@@ -166,8 +168,7 @@ export class SchedulerCache {
     if (before === node && this.#replace(node, pod)) return
     if (before !== undefined) this.#unplace(uid)
     const entry = this.#entry(node)
-    entry.pods.set(uid, pod)
-    if (hostPortsOf(pod).length > 0) entry.portTakers++
+    entry.pods.add(pod)
     entry.requested = addResources(entry.requested, podRequests(pod))
     const forScore = podRequestsForScore(pod)
     entry.forScore = {
@@ -180,14 +181,10 @@ export class SchedulerCache {
 
   /** Puts a later state in the place of a pod where that makes no difference to any plugin: most changes are of a status. */
   #replace(node: string, pod: Pod): boolean {
-    const uid = pod.metadata.uid!
     const { pods, view } = this.#entries.get(node)!
-    const before = pods.get(uid)!
-    if (!isAlike(before, pod)) return false
-    pods.set(uid, pod)
-    const listed = view?.pods as Pod[] | undefined
-    const at = listed?.indexOf(before) ?? -1
-    if (at >= 0) listed![at] = pod
+    if (!isAlike(pods.get(pod.metadata.uid!)!, pod)) return false
+    const at = pods.replace(pod)
+    view?.replaced(at, pod)
     return true
   }
 
@@ -196,9 +193,7 @@ export class SchedulerCache {
     if (name === undefined) return
     this.#places.delete(uid)
     const entry = this.#entries.get(name)!
-    const pod = entry.pods.get(uid)!
-    entry.pods.delete(uid)
-    if (hostPortsOf(pod).length > 0) entry.portTakers--
+    const pod = entry.pods.remove(uid)
     entry.requested = subtractResources(entry.requested, podRequests(pod))
     const forScore = podRequestsForScore(pod)
     entry.forScore = {
@@ -246,68 +241,7 @@ class ChangeLog {
   }
 }
 
-const noPorts: NodeView['hostPorts'] = new Map()
 const noFacts: NodeFacts = { allocatable: noResources, podLimit: 0, images: new Map() }
-let viewsMade = 0
-
-function viewOf(node: Node, entry: Entry): NodeView {
-  return {
-    name: node.metadata.name,
-    version: ++viewsMade,
-    node,
-    pods: [...entry.pods.values()],
-    requested: entry.requested,
-    requestedForScore: entry.forScore,
-    hostPorts: entry.portTakers === 0 ? noPorts : portsOf(entry.pods.values()),
-    ...entry.facts,
-  }
-}
-
-/** The view of a node in a world in which some pods were there and others were not. */
-export function changedView(view: NodeView, { added, removed }: PodsOfNodeChange): NodeView {
-  let { requested } = view
-  let { milliCpu, memory } = view.requestedForScore
-  const takesPorts = (pod: Pod): boolean => hostPortsOf(pod).length > 0
-  for (const pod of added) {
-    requested = addResources(requested, podRequests(pod))
-    const forScore = podRequestsForScore(pod)
-    milliCpu += forScore.milliCpu
-    memory += forScore.memory
-  }
-  for (const pod of removed) {
-    requested = subtractResources(requested, podRequests(pod))
-    const forScore = podRequestsForScore(pod)
-    milliCpu -= forScore.milliCpu
-    memory -= forScore.memory
-  }
-  const rest = removed.length === 0 ? view.pods : view.pods.filter((pod) => !removed.includes(pod))
-  const pods = added.length === 0 ? rest : [...rest, ...added]
-  const samePorts = !added.some(takesPorts) && !removed.some(takesPorts)
-  return {
-    name: view.name,
-    version: ++viewsMade,
-    node: view.node,
-    pods,
-    requested,
-    requestedForScore: { milliCpu, memory },
-    allocatable: view.allocatable,
-    podLimit: view.podLimit,
-    hostPorts: samePorts ? view.hostPorts : portsOf(pods),
-    images: view.images,
-  }
-}
-
-function portsOf(pods: Iterable<Pod>): NodeView['hostPorts'] {
-  const hostPorts = new Map<string, Set<string>>()
-  for (const pod of pods) {
-    for (const { key, address } of hostPortsOf(pod)) {
-      const addresses = hostPorts.get(key)
-      if (addresses === undefined) hostPorts.set(key, new Set([address]))
-      else addresses.add(address)
-    }
-  }
-  return hostPorts
-}
 
 function factsOf({ status }: Node): NodeFacts {
   const images = new Map<string, number>()
@@ -322,11 +256,22 @@ function factsOf({ status }: Node): NodeFacts {
   }
 }
 
+function viewOf(node: Node, { pods, requested, forScore, facts }: Entry): ListedView {
+  return new ListedView({ name: node.metadata.name, node, requested, requestedForScore: forScore, facts, pods })
+}
+
 /** Whether two states of a placed pod are the same in everything but its status, its annotations and the node it names. */
 function isAlike(before: Pod, after: Pod): boolean {
   return (
     before.metadata.deletionTimestamp === after.metadata.deletionTimestamp &&
     sameJson(before.metadata.labels, after.metadata.labels) &&
-    sameJson({ ...before.spec, nodeName: '' }, { ...after.spec, nodeName: '' })
+    isSameSpec(before.spec, after.spec)
   )
+}
+
+function isSameSpec(before: PodSpec, after: PodSpec): boolean {
+  const isSame = (name: keyof PodSpec): boolean => name === 'nodeName' || sameJson(before[name], after[name])
+  for (const name in before) if (!isSame(name as keyof PodSpec)) return false
+  for (const name in after) if (!(name in before) && !isSame(name as keyof PodSpec)) return false
+  return true
 }

@@ -5,12 +5,17 @@ export function failureMessage(diagnosis: Diagnosis, afterwards?: string): strin
   if (diagnosis.nodes === 0) return 'no nodes available to schedule pods'
   const available = `0/${diagnosis.nodes} nodes are available`
   const reasons =
-    diagnosis.whole === undefined
-      ? countedReasons(
-          diagnosis.rejections.flatMap(({ rejection }) => [rejection.reason, ...(rejection.furtherReasons ?? [])]),
-        )
-      : diagnosis.whole.rejection.reason
+    diagnosis.whole === undefined ? countedReasons(reasonsOf(diagnosis)) : diagnosis.whole.rejection.reason
   return `${available}: ${reasons}.${afterwards === undefined ? '' : ` ${afterwards}`}`
+}
+
+function reasonsOf({ rejections }: Diagnosis): readonly string[] {
+  const reasons: string[] = []
+  for (const { rejection } of rejections) {
+    reasons.push(rejection.reason)
+    if (rejection.furtherReasons !== undefined) reasons.push(...rejection.furtherReasons)
+  }
+  return reasons
 }
 
 /** What a preemption that came to nothing adds to the message; claims of devices are looked at before it. */
@@ -21,7 +26,13 @@ export function preemptionMessage(outcome: string): string {
 /** `1 a, 3 b`: each text with its number, sorted as texts, so that the same failure always reads the same. Empty ones say nothing. */
 export function countedReasons(reasons: readonly string[]): string {
   const counts = new Map<string, number>()
-  for (const reason of reasons) if (reason !== '') counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  // Most nodes say the same as the one before.
+  for (let i = 0; i < reasons.length;) {
+    const reason = reasons[i]!
+    const begin = i
+    while (i < reasons.length && reasons[i] === reason) i++
+    if (reason !== '') counts.set(reason, (counts.get(reason) ?? 0) + i - begin)
+  }
   return [...counts]
     .map(([reason, count]) => `${count} ${reason}`)
     .sort((a, b) => (a < b ? -1 : 1))

@@ -6,7 +6,8 @@ import { priorityOf } from './preemption/importance.ts'
  * pod's `status.nominatedNodeName` follows when it is written.
  */
 export class Nominations {
-  readonly #byNode = new Map<string, Map<string, Pod>>()
+  /** A list is never changed, but replaced by another. */
+  readonly #byNode = new Map<string, readonly Pod[]>()
   /** The node of each promised pod, by uid. */
   readonly #nodes = new Map<string, string>()
 
@@ -25,9 +26,7 @@ export class Nominations {
     if (node === undefined || node === '') return
     const uid = pod.metadata.uid!
     this.#nodes.set(uid, node)
-    const pods = this.#byNode.get(node) ?? new Map<string, Pod>()
-    pods.set(uid, pod)
-    this.#byNode.set(node, pods)
+    this.#byNode.set(node, [...this.of(node), pod])
   }
 
   /** Takes in a newer state of a pod that waits. While it says nothing of a node, a promise that was made here stands. */
@@ -42,14 +41,19 @@ export class Nominations {
     const node = this.#nodes.get(uid)
     if (node === undefined) return
     this.#nodes.delete(uid)
-    const pods = this.#byNode.get(node)!
-    pods.delete(uid)
-    if (pods.size === 0) this.#byNode.delete(node)
+    const rest = this.of(node).filter((pod) => pod.metadata.uid !== uid)
+    if (rest.length === 0) this.#byNode.delete(node)
+    else this.#byNode.set(node, rest)
   }
 
   /** Where a pod is promised to be. */
   nodeOf({ metadata }: Pod): string | undefined {
     return this.#nodes.get(metadata.uid!)
+  }
+
+  /** The pods that a node is promised to; the same list as long as they are the same. */
+  of(node: string): readonly Pod[] {
+    return this.#byNode.get(node) ?? nobody
   }
 
   /** The pods that a node is promised to and that do not give way to this one: of the same priority or a higher one. */
@@ -65,8 +69,10 @@ export class Nominations {
   }
 
   #others(pod: Pod, node: string, counts: (other: Pod) => boolean): readonly Pod[] {
-    const pods = this.#byNode.get(node)
-    if (pods === undefined) return []
-    return [...pods.values()].filter((other) => other.metadata.uid !== pod.metadata.uid && counts(other))
+    const promised = this.of(node)
+    if (promised.length === 0) return nobody
+    return promised.filter((other) => other.metadata.uid !== pod.metadata.uid && counts(other))
   }
 }
+
+const nobody: readonly Pod[] = []

@@ -159,14 +159,15 @@ class Scheduler {
   #podChanged({ old, new: pod }: Change<Pod>, attempts: Attempts): void {
     if (pod === undefined) this.#podGone(old!, attempts)
     else if (isFinished(pod)) this.#podGone(pod, attempts)
-    else if (isPlaced(pod)) this.#podPlaced(old, pod)
+    else if (isPlaced(pod)) this.#podPlaced(old, pod, attempts)
     else if (this.#profileOf(pod) !== undefined && pod.metadata.deletionTimestamp === undefined) {
       if (!this.#cache.isAssumed(pod)) this.#enqueue(old, pod)
     } else this.#leaveAlone(pod)
   }
 
-  #podPlaced(old: Pod | undefined, pod: Pod): void {
+  #podPlaced(old: Pod | undefined, pod: Pod, attempts: Attempts): void {
     this.#cache.setPod(pod)
+    if (pod.metadata.deletionTimestamp !== undefined) attempts.goes(pod)
     if (old !== undefined && isPlaced(old)) {
       if (!this.#queue.awaitsChanges || !mattersToOthers(old, pod)) return
       this.#queue.changed({ resource: 'pods', action: 'update', changedPod: pod, oldChangedPod: old })

@@ -11,8 +11,13 @@ export interface NodeView {
   /** No other view, of this or another node, has the same. */
   readonly version: number
   readonly node: Node
-  /** Pods bound or assumed here that still use resources. */
+  /** Pods bound or assumed here that still use resources. A list is made when it is first asked for. */
   readonly pods: readonly Pod[]
+  readonly podCount: number
+  /** How often a pod was replaced by a later state of itself. */
+  readonly podStates: number
+  /** How many of the pods have terms about other pods. */
+  readonly termHolders: number
   /** What those pods ask for, summed. */
   readonly requested: PodResources
   /** The same, with a floor for containers that ask for nothing; only scores use it. */
@@ -27,7 +32,7 @@ export interface NodeView {
 }
 
 /**
- * All nodes at one moment. A node keeps its position in `nodes` for as long as it is there, but for the last one, which
+ * All nodes at one moment, until the next is asked for. A node keeps its position in `nodes` for as long as it is there, but for the last one, which
  * moves to the place of one that is removed.
  */
 export interface ClusterView {

@@ -78,10 +78,9 @@ export class HeldTerms implements NodeCounter {
     return known.terms.filter(({ holders }) => holders.size > 0)
   }
 
-  enter(at: number, { pods }: NodeView): void {
+  enter(at: number, view: NodeView): void {
     let held: Held[] | undefined
-    for (const pod of pods) {
-      if (pod.spec.affinity === undefined) continue
+    for (const pod of view.termHolders === 0 ? nothing : view.pods) {
       const { required, forbidden, preferred } = termsOf(pod)
       if (required.length === 0 && forbidden.length === 0 && preferred.length === 0) continue
       held ??= []

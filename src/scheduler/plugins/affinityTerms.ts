@@ -42,9 +42,18 @@ export interface Terms {
 const noTerms: Terms = { required: [], forbidden: [], preferred: [] }
 const known = new WeakMap<object, { readonly namespace: string; readonly terms: Terms }>()
 
+/** Whether a pod says anything of its neighbours. */
+export function holdsTerms({ spec: { affinity } }: Pod): boolean {
+  return affinity !== undefined && (affinity.podAffinity ?? affinity.podAntiAffinity) !== undefined
+}
+
 /** The terms of a pod. Computed once for each affinity object. */
-export function termsOf({ metadata, spec: { affinity } }: Pod): Terms {
-  if (affinity === undefined || (affinity.podAffinity ?? affinity.podAntiAffinity) === undefined) return noTerms
+export function termsOf(pod: Pod): Terms {
+  const {
+    metadata,
+    spec: { affinity },
+  } = pod
+  if (affinity === undefined || !holdsTerms(pod)) return noTerms
   const namespace = metadata.namespace ?? ''
   const before = known.get(affinity)
   if (before?.namespace === namespace) return before.terms

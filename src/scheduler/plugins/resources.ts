@@ -119,7 +119,7 @@ function fits({ milliCpu, memory, ephemeralStorage, others }: PodResources, node
   const { requested, allocatable } = node
   return (
     others.size === 0 &&
-    node.pods.length < node.podLimit &&
+    node.podCount < node.podLimit &&
     (milliCpu === 0 || milliCpu <= allocatable.milliCpu - requested.milliCpu) &&
     (memory === 0 || memory <= allocatable.memory - requested.memory) &&
     (ephemeralStorage === 0 || ephemeralStorage <= allocatable.ephemeralStorage - requested.ephemeralStorage)
@@ -140,7 +140,7 @@ function shortages(wanted: PodResources, node: NodeView): readonly Shortage[] {
     if (requested > 0 && requested > capacity - used)
       short.push({ resource, requested, free: capacity - used, capacity })
   }
-  check('pods', 1, node.pods.length, node.podLimit)
+  check('pods', 1, node.podCount, node.podLimit)
   check('cpu', wanted.milliCpu, node.requested.milliCpu, node.allocatable.milliCpu)
   check('memory', wanted.memory, node.requested.memory, node.allocatable.memory)
   check(

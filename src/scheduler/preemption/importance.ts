@@ -18,6 +18,14 @@ export function byImportance(now: number): (a: Pod, b: Pod) => number {
 
 /** When the first of the pods with the highest priority started. */
 export function earliestStart(pods: readonly Pod[], now: number): number {
-  const highest = Math.max(...pods.map(priorityOf))
-  return Math.min(...pods.filter((pod) => priorityOf(pod) === highest).map((pod) => startOf(pod, now)))
+  let highest = -Infinity
+  let earliest = Infinity
+  for (const pod of pods) {
+    const priority = priorityOf(pod)
+    if (priority < highest) continue
+    if (priority > highest) earliest = Infinity
+    highest = priority
+    earliest = Math.min(earliest, startOf(pod, now))
+  }
+  return earliest
 }

@@ -89,12 +89,16 @@ function findCandidates(situation: PreemptionSituation): {
   const share = Math.trunc((helpable.length * options.minCandidateNodesPercentage) / 100)
   const enough = Math.min(helpable.length, Math.max(share, options.minCandidateNodesAbsolute))
   const offset = helpable.length === 0 ? 0 : randomInteger(random, helpable.length)
+  const findVictims = victimFinder(situation)
   const clean: Candidate[] = []
   const violating: Candidate[] = []
   for (let i = 0; i < helpable.length; i++) {
     if (clean.length > 0 && clean.length + violating.length >= enough) break
     const { node } = helpable[(offset + i) % helpable.length]!
-    const found = findVictims(situation, viewOf(attempt, node)!)
+    const at = attempt.cluster.positionOf(node)
+    // It went while an extender was asked.
+    if (at === undefined) continue
+    const found = findVictims(at)
     if (!isCandidate(found)) reasons.push(...found.reasons)
     else (found.violations === 0 ? clean : violating).push(found)
   }
@@ -112,37 +116,43 @@ function viewOf({ cluster, nodes }: PreemptionSituation['attempt'], name: string
   return position === undefined ? undefined : nodes[position]
 }
 
-/** What was found for a node, and its pods then: one may be replaced by a later state of itself without a new view. */
+/** What was found for a node, and when: one of its pods may be replaced by a later state of itself without a new view. */
 interface Remembered {
-  readonly pods: readonly Pod[]
-  /** The pods that it was promised to. */
-  readonly promised: readonly Pod[]
+  readonly view: NodeView
+  readonly podStates: number
+  /** All promises of it. */
+  readonly promises: readonly Pod[]
   readonly found: Candidate | NoVictims
 }
 
-/** For pods that are alike to all plugins, by their priority. */
-const remembered = new WeakMap<Verdicts, Map<number, WeakMap<NodeView, Remembered>>>()
+/** For pods that are alike to all plugins, by their priority and by the position of the node. */
+const remembered = new WeakMap<Verdicts, Map<number, Map<number, Remembered>>>()
 
-/** Finds the victims of one node, or remembers them: in a burst of pods of one kind most nodes are as they were. */
-function findVictims(situation: PreemptionSituation, view: NodeView): Candidate | NoVictims {
+/** Finds the victims of single nodes, or remembers them: in a burst of pods of one kind most nodes are as they were. */
+function victimFinder(situation: PreemptionSituation): (at: number) => Candidate | NoVictims {
   const { pod, attempt, nominations, budgets, now } = situation
-  const { hooks, verdicts } = attempt
-  const promised = nominations.ahead(pod, view.name)
-  const select = (): Candidate | NoVictims => selectVictims(new Trial(pod, view, hooks), { budgets, promised, now })
+  const { nodes, hooks, verdicts } = attempt
+  const select = (view: NodeView, promised: readonly Pod[]): Candidate | NoVictims =>
+    selectVictims(new Trial(pod, view, hooks), { budgets, promised, now })
   const dependsOnOthers =
     budgets.length > 0 || hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
-  if (verdicts === undefined || dependsOnOthers) return select()
-  const byPriority = remembered.get(verdicts) ?? new Map<number, WeakMap<NodeView, Remembered>>()
+  if (verdicts === undefined || dependsOnOthers) {
+    return (at) => select(nodes[at]!, nominations.ahead(pod, nodes[at]!.name))
+  }
+  const byPriority = remembered.get(verdicts) ?? new Map<number, Map<number, Remembered>>()
   remembered.set(verdicts, byPriority)
-  const byView = byPriority.get(priorityOf(pod)) ?? new WeakMap<NodeView, Remembered>()
-  byPriority.set(priorityOf(pod), byView)
-  const known = byView.get(view)
-  if (known !== undefined && areSame(view.pods, known.pods) && areSame(promised, known.promised)) return known.found
-  const found = select()
-  byView.set(view, { pods: [...view.pods], promised, found })
-  return found
-}
-
-function areSame(pods: readonly Pod[], others: readonly Pod[]): boolean {
-  return pods.length === others.length && pods.every((pod, i) => pod === others[i])
+  const byPosition = byPriority.get(priorityOf(pod)) ?? new Map<number, Remembered>()
+  byPriority.set(priorityOf(pod), byPosition)
+  const own = nominations.nodeOf(pod)
+  return (at) => {
+    const view = nodes[at]!
+    // The promise that it has itself counts for all others.
+    if (view.name === own) return select(view, nominations.ahead(pod, own))
+    const promises = nominations.of(view.name)
+    const known = byPosition.get(at)
+    if (known?.view === view && known.podStates === view.podStates && known.promises === promises) return known.found
+    const found = select(view, nominations.ahead(pod, view.name))
+    byPosition.set(at, { view, podStates: view.podStates, promises, found })
+    return found
+  }
 }

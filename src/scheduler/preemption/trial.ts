@@ -1,8 +1,8 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import { changedView } from '#scheduler/cache.ts'
 import type { NodeRejection } from '#scheduler/cycle.ts'
 import type { PodsOfNodeChange } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
+import { changedView } from '#scheduler/views.ts'
 import type { Hook } from '#scheduler/verdicts.ts'
 
 /** One node in a world that is only considered: which of its pods were not there, and what the plugins would say then. */

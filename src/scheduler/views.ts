@@ -1,0 +1,176 @@
+import type { Node } from '#api/core/v1/node.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
+import { addResources, podRequests, podRequestsForScore, subtractResources } from '#machinery/podResources.ts'
+import { holdsTerms } from '#scheduler/plugins/affinityTerms.ts'
+import { hostPortsOf } from '#scheduler/plugins/ports.ts'
+import type { PodsOfNodeChange } from './plugin.ts'
+import type { NodeView } from './snapshot.ts'
+
+/** What a node says of itself, in the form that plugins read. */
+export type NodeFacts = Pick<NodeView, 'allocatable' | 'podLimit' | 'images'>
+
+/**
+ * The pods of a node, in the order in which they came. As long as pods only come, all views of the node share one list, of
+ * which each sees as many as there were when it was made: a node with thousands of pods is not copied for each that comes.
+ *
+ *     x, y come   list  x y       view of 2   x y
+ *     z comes     list  x y z     view of 3   x y z
+ *     y goes      a list of its own, x z; both views keep the other
+ */
+export class NodePods {
+  #list: Pod[] = []
+  readonly #byUid = new Map<string, Pod>()
+  #portTakers = 0
+  #termHolders = 0
+
+  get size(): number {
+    return this.#list.length
+  }
+
+  /** To be read up to the present size. */
+  get list(): readonly Pod[] {
+    return this.#list
+  }
+
+  /** How many of the pods take ports of the node. */
+  get portTakers(): number {
+    return this.#portTakers
+  }
+
+  /** How many of the pods have terms about other pods. */
+  get termHolders(): number {
+    return this.#termHolders
+  }
+
+  get(uid: string): Pod | undefined {
+    return this.#byUid.get(uid)
+  }
+
+  add(pod: Pod): void {
+    this.#byUid.set(pod.metadata.uid!, pod)
+    this.#list.push(pod)
+    this.#count(pod, 1)
+  }
+
+  /** Puts a later state of a pod in its place, in all lists; returns the place. */
+  replace(pod: Pod): number {
+    const uid = pod.metadata.uid!
+    // Most are replaced soon after they came.
+    const at = this.#list.lastIndexOf(this.#byUid.get(uid)!)
+    this.#list[at] = pod
+    this.#byUid.set(uid, pod)
+    return at
+  }
+
+  remove(uid: string): Pod {
+    const pod = this.#byUid.get(uid)!
+    this.#byUid.delete(uid)
+    this.#list = this.#list.toSpliced(this.#list.indexOf(pod), 1)
+    this.#count(pod, -1)
+    return pod
+  }
+
+  #count(pod: Pod, step: 1 | -1): void {
+    if (hostPortsOf(pod).length > 0) this.#portTakers += step
+    if (holdsTerms(pod)) this.#termHolders += step
+  }
+}
+
+interface ViewParts extends Pick<NodeView, 'name' | 'node' | 'requested' | 'requestedForScore'> {
+  readonly facts: NodeFacts
+  readonly pods: NodePods
+}
+
+const noPorts: NodeView['hostPorts'] = new Map()
+let viewsMade = 0
+
+/** The view of a node as it is. */
+export class ListedView implements NodeView {
+  readonly name: string
+  readonly version = ++viewsMade
+  readonly node: Node
+  readonly podCount: number
+  readonly termHolders: number
+  readonly requested: NodeView['requested']
+  readonly requestedForScore: NodeView['requestedForScore']
+  readonly allocatable: NodeView['allocatable']
+  readonly podLimit: number
+  readonly hostPorts: NodeView['hostPorts']
+  readonly images: NodeView['images']
+  podStates = 0
+  readonly #list: readonly Pod[]
+  #pods: Pod[] | undefined
+
+  constructor({ name, node, requested, requestedForScore, facts, pods }: ViewParts) {
+    this.name = name
+    this.node = node
+    this.podCount = pods.size
+    this.termHolders = pods.termHolders
+    this.requested = requested
+    this.requestedForScore = requestedForScore
+    this.allocatable = facts.allocatable
+    this.podLimit = facts.podLimit
+    this.hostPorts = pods.portTakers === 0 ? noPorts : portsOf(pods.list)
+    this.images = facts.images
+    this.#list = pods.list
+  }
+
+  get pods(): readonly Pod[] {
+    return (this.#pods ??= this.#list.slice(0, this.podCount))
+  }
+
+  /** Takes in that a pod was replaced by a later state of itself. */
+  replaced(at: number, pod: Pod): void {
+    this.podStates++
+    if (this.#pods !== undefined) this.#pods[at] = pod
+  }
+}
+
+/** The view of a node in a world in which some pods were there and others were not. */
+export function changedView(view: NodeView, { added, removed }: PodsOfNodeChange): NodeView {
+  let { requested } = view
+  let { milliCpu, memory } = view.requestedForScore
+  const takesPorts = (pod: Pod): boolean => hostPortsOf(pod).length > 0
+  for (const pod of added) {
+    requested = addResources(requested, podRequests(pod))
+    const forScore = podRequestsForScore(pod)
+    milliCpu += forScore.milliCpu
+    memory += forScore.memory
+  }
+  for (const pod of removed) {
+    requested = subtractResources(requested, podRequests(pod))
+    const forScore = podRequestsForScore(pod)
+    milliCpu -= forScore.milliCpu
+    memory -= forScore.memory
+  }
+  const rest = removed.length === 0 ? view.pods : view.pods.filter((pod) => !removed.includes(pod))
+  const pods = added.length === 0 ? rest : [...rest, ...added]
+  const samePorts = !added.some(takesPorts) && !removed.some(takesPorts)
+  return {
+    name: view.name,
+    version: ++viewsMade,
+    node: view.node,
+    podCount: pods.length,
+    pods,
+    podStates: 0,
+    termHolders: pods.filter(holdsTerms).length,
+    requested,
+    requestedForScore: { milliCpu, memory },
+    allocatable: view.allocatable,
+    podLimit: view.podLimit,
+    hostPorts: samePorts ? view.hostPorts : portsOf(pods),
+    images: view.images,
+  }
+}
+
+function portsOf(pods: Iterable<Pod>): NodeView['hostPorts'] {
+  const hostPorts = new Map<string, Set<string>>()
+  for (const pod of pods) {
+    for (const { key, address } of hostPortsOf(pod)) {
+      const addresses = hostPorts.get(key)
+      if (addresses === undefined) hostPorts.set(key, new Set([address]))
+      else addresses.add(address)
+    }
+  }
+  return hostPorts
+}
