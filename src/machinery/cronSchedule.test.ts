@@ -196,6 +196,37 @@ describe('the next times, in UTC', () => {
   }
 })
 
+describe('the next times by numbers and by the calendar', () => {
+  const schedules = ['*/10 * * * *', '7,59 3 * * *', '0 0 29 2 *', '30 23 31 * 0', '5 4 */9 3-10/2 *', '0 0 31 2 *']
+  const moments = ['2023-12-31T23:59:59.999Z', '2024-02-28T23:30:00Z', '2025-03-30T00:59:00Z', '1969-12-31T10:07:30Z']
+  for (const text of schedules) {
+    test(text, () => {
+      const schedule = read(text)
+      for (const moment of moments) {
+        let time: number | undefined = Date.parse(moment)
+        for (let count = 0; count < 20 && time !== undefined; count++) {
+          const next = nextCronTime(schedule, time, 'UTC')
+          // A name for the same zone, which is looked up in the calendar.
+          assert.equal(next, nextCronTime(schedule, time, 'Etc/UTC'))
+          time = next
+        }
+      }
+    })
+  }
+
+  test('no minute is passed over where clocks are changed within an hour', () => {
+    // On Lord Howe Island clocks are put back by half an hour at two: 01:30 to 01:59 come twice.
+    const schedule = read('15,45 1 * * *')
+    const times: string[] = []
+    let time = Date.parse('2025-04-05T14:00:00Z')
+    for (let count = 0; count < 4; count++) {
+      time = nextCronTime(schedule, time, 'Australia/Lord_Howe')!
+      times.push(new Date(time).toISOString().slice(0, 16))
+    }
+    assert.deepEqual(times, ['2025-04-05T14:15', '2025-04-05T14:45', '2025-04-05T15:15', '2025-04-06T14:45'])
+  })
+})
+
 describe('names of time zones', () => {
   const rows: readonly [string, boolean][] = [
     ['UTC', true],

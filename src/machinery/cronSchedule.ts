@@ -187,25 +187,59 @@ export function nextCronTime(schedule: CronSchedule, after: number, zone = 'UTC'
   if ('every' in schedule) return (Math.floor(after / 1000) + schedule.every) * 1000
   const { minutes, hours, months } = schedule
   if ([minutes, hours, months].some(({ values }) => values.size === 0)) return undefined
+  const name = schedule.zone ?? zone
+  return name === 'UTC' ? nextInUtc(schedule, after) : nextInZone(schedule, after, name)
+}
+
+/** Where clocks are never changed a time follows from numbers, at a hundredth of what a calendar with zones takes. */
+function nextInUtc(schedule: CronFields, after: number): number | undefined {
+  const { minutes, hours, months } = schedule
+  const time = new Date((Math.floor(after / 60_000) + 1) * 60_000)
+  const lastYear = time.getUTCFullYear() + yearsAhead
+  while (time.getUTCFullYear() <= lastYear) {
+    if (!months.values.has(time.getUTCMonth() + 1)) {
+      time.setUTCMonth(time.getUTCMonth() + 1, 1)
+      time.setUTCHours(0, 0)
+    } else if (!suitsDay(schedule, time.getUTCDate(), time.getUTCDay())) time.setUTCHours(24, 0)
+    else if (!hours.values.has(time.getUTCHours())) time.setUTCHours(time.getUTCHours() + 1, 0)
+    else if (!minutes.values.has(time.getUTCMinutes())) {
+      time.setUTCMinutes(nextMinute(minutes, time.getUTCMinutes()))
+    } else return time.getTime()
+  }
+  return undefined
+}
+
+function nextInZone(schedule: CronFields, after: number, zone: string): number | undefined {
+  const { minutes, hours, months } = schedule
   let time = Temporal.Instant.fromEpochMilliseconds(after)
-    .toZonedDateTimeISO(schedule.zone ?? zone)
+    .toZonedDateTimeISO(zone)
     .round({ smallestUnit: 'minute', roundingMode: 'floor' })
     .add({ minutes: 1 })
   const lastYear = time.year + yearsAhead
   while (time.year <= lastYear) {
     if (!months.values.has(time.month)) time = time.with({ day: 1 }).add({ months: 1 }).startOfDay()
-    else if (!suitsDay(schedule, time)) time = time.add({ days: 1 }).startOfDay()
+    else if (!suitsDay(schedule, time.day, time.dayOfWeek % 7)) time = time.add({ days: 1 }).startOfDay()
     else if (!hours.values.has(time.hour)) {
       time = time.round({ smallestUnit: 'hour', roundingMode: 'floor' }).add({ hours: 1 })
-    } else if (!minutes.values.has(time.minute)) time = time.add({ minutes: 1 })
-    else return time.epochMilliseconds
+    } else if (!minutes.values.has(time.minute)) {
+      const there = time.add({ minutes: nextMinute(minutes, time.minute) - time.minute })
+      // Where clocks are changed in between no minute is passed over.
+      time = there.offsetNanoseconds === time.offsetNanoseconds ? there : time.add({ minutes: 1 })
+    } else return time.epochMilliseconds
   }
   return undefined
 }
 
-/** Date and weekday must both suit when one of them is `*`, otherwise either. */
-function suitsDay({ days, weekdays }: CronFields, time: Temporal.ZonedDateTime): boolean {
-  const date = days.values.has(time.day)
-  const weekday = weekdays.values.has(time.dayOfWeek % 7)
-  return days.isAny || weekdays.isAny ? date && weekday : date || weekday
+/** The next of these minutes behind one of an hour; 60, the first of the next hour, when there is none. */
+function nextMinute({ values }: CronField, minute: number): number {
+  let next = minute + 1
+  while (next < 60 && !values.has(next)) next++
+  return next
+}
+
+/** Date and weekday (0 is Sunday) must both suit when one of them is `*`, otherwise either. */
+function suitsDay({ days, weekdays }: CronFields, day: number, weekday: number): boolean {
+  const suitsDate = days.values.has(day)
+  const suitsWeekday = weekdays.values.has(weekday)
+  return days.isAny || weekdays.isAny ? suitsDate && suitsWeekday : suitsDate || suitsWeekday
 }

@@ -30,7 +30,8 @@ export function matchesRequirements(
   requirements: LabelRequirements,
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
-  return requirements.every((requirement) => matchesRequirement(requirement, labels))
+  for (const requirement of requirements) if (!matchesRequirement(requirement, labels)) return false
+  return true
 }
 
 /** Whether an object's `LabelSelector` picks these labels. An absent selector picks nothing, an empty one everything. */

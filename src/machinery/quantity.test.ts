@@ -5,6 +5,7 @@ import {
   canonicalQuantity,
   compareQuantities,
   milliQuantityOf,
+  nanoQuantityOf,
   quantityFormatError,
   quantityMilliValue,
   quantityOf,
@@ -101,5 +102,26 @@ describe('quantities', () => {
       [quantityOf(3000), quantityOf(2 ** 30, 'BinarySI'), milliQuantityOf(1500), milliQuantityOf(2000)],
       ['3k', '1Gi', '1500m', '2'],
     )
+  })
+
+  it('makes the same of numbers as of texts', () => {
+    for (const amount of [0, 1, -1, 7, 512, 999, 1_000, 1_023, 1_024, 1_500, 1_536, 2 ** 20, 4.5e9, 2 ** 40, -3_000]) {
+      assert.equal(quantityOf(amount), canonicalQuantity(String(amount)))
+      assert.equal(quantityOf(amount * 1_024, 'BinarySI'), canonicalQuantity(`${amount}Ki`))
+      assert.equal(milliQuantityOf(amount), canonicalQuantity(`${amount}m`))
+      assert.equal(nanoQuantityOf(amount), canonicalQuantity(`${amount}n`))
+    }
+    assert.equal(quantityOf(1_000, 'BinarySI'), '1k')
+    assert.equal(quantityOf(2_000, 'DecimalExponent'), '2e3')
+    assert.equal(quantityOf(2 ** 60), '1152921504606846976')
+    assert.equal(nanoQuantityOf(2 ** 60), '1152921504606846976n')
+  })
+
+  it('rounds billionths up to thousandths, as all that is finer', () => {
+    for (const amount of [0, 1, 999_999, 1_000_000, 1_000_001, 250_000_000, 123_456_789_012_345]) {
+      assert.equal(quantityMilliValue(`${amount}n`), quantityMilliValue(`0${amount}.0n`))
+    }
+    assert.equal(quantityMilliValue('180867234n'), 181)
+    assert.equal(quantityMilliValue('-1n'), -1)
   })
 })

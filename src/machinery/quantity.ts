@@ -185,7 +185,16 @@ export function quantityValue(text: string): number {
 
 /** The amount in thousandths, rounded up: `250m` and `0.25` are 250. Throws on text that is no quantity. */
 export function quantityMilliValue(text: string): number {
-  return remembered(milliValues, text, 1_000_000n)
+  return nanosInMilli(text) ?? remembered(milliValues, text, 1_000_000n)
+}
+
+const nanoText = /^[0-9]{1,15}n$/
+
+/** Measures of cpu are written in billionths, and none comes again: they are read without being remembered. */
+function nanosInMilli(text: string): number | undefined {
+  if (text.charCodeAt(text.length - 1) !== 0x6e /* n */ || !nanoText.test(text)) return undefined
+  const raised = Number(text.slice(0, -1)) + 999_999
+  return (raised - (raised % 1_000_000)) / 1_000_000
 }
 
 // A cluster uses few different quantities, and a scheduler reads them all the time.
@@ -217,15 +226,40 @@ export class QuantitySum {
 
 /** The canonical quantity of a whole number of units. */
 export function quantityOf(units: number, format: QuantityFormat = 'DecimalSI'): string {
-  return formatQuantity({ nanos: BigInt(Math.trunc(units)) * nanosPerUnit, format })
+  const whole = Math.trunc(units)
+  if (format === 'BinarySI' && whole >= 1024 && Number.isSafeInteger(whole)) return binaryText(whole)
+  const text = format === 'DecimalExponent' ? undefined : decimalText(whole, 0)
+  return text ?? formatQuantity({ nanos: BigInt(whole) * nanosPerUnit, format })
+}
+
+function binaryText(units: number): string {
+  let [mantissa, suffix] = [units, 0]
+  while (suffix < 6 && mantissa % 1024 === 0) {
+    mantissa /= 1024
+    suffix++
+  }
+  return `${mantissa}${binarySuffixes[suffix]}`
+}
+
+/** An amount above zero in units of ten to the power of `scale`, by numbers alone; undefined where they are not exact. */
+function decimalText(amount: number, scale: number): string | undefined {
+  if (amount <= 0 || !Number.isSafeInteger(amount)) return undefined
+  let [mantissa, exponent] = [amount, scale]
+  while (exponent < 18 && mantissa % 1000 === 0) {
+    mantissa /= 1000
+    exponent += 3
+  }
+  return `${mantissa}${decimalSuffixes.get(exponent)}`
 }
 
 /** The canonical quantity of a whole number of thousandths: 1500 is `1500m`. */
 export function milliQuantityOf(milliUnits: number): string {
-  return formatQuantity({ nanos: BigInt(Math.trunc(milliUnits)) * 1_000_000n, format: 'DecimalSI' })
+  const whole = Math.trunc(milliUnits)
+  return decimalText(whole, -3) ?? formatQuantity({ nanos: BigInt(whole) * 1_000_000n, format: 'DecimalSI' })
 }
 
 /** The canonical quantity of a whole number of billionths, as measures of cpu are written: `180867234n`. */
 export function nanoQuantityOf(nanoUnits: number): string {
-  return formatQuantity({ nanos: BigInt(Math.trunc(nanoUnits)), format: 'DecimalSI' })
+  const whole = Math.trunc(nanoUnits)
+  return decimalText(whole, -9) ?? formatQuantity({ nanos: BigInt(whole), format: 'DecimalSI' })
 }

@@ -148,9 +148,13 @@ function requestOf(request: ApiRequest, caller: Caller, signal: AbortSignal, wat
 }
 
 function queryOf(query: ApiRequest['query'] = {}): Query {
+  const first = (name: string): string | null => {
+    const value = query[name]
+    return (typeof value === 'object' ? value[0] : value) ?? null
+  }
   const all = (name: string): string[] => {
     const value = query[name]
     return value === undefined ? [] : typeof value === 'string' ? [value] : [...value]
   }
-  return { get: (name) => all(name)[0] ?? null, getAll: all, has: (name) => all(name).length > 0 }
+  return { get: first, getAll: all, has: (name) => first(name) !== null }
 }

@@ -230,5 +230,6 @@ export function parseInteger(query: Query, name: string): number | undefined {
 export function wantsPretty(request: Pick<ServerRequest, 'query' | 'header'>): boolean {
   const asked = parseFlag(request.query, 'pretty')
   if (asked !== undefined) return asked
-  return /^(curl|Wget|Mozilla\/5\.0)/.test(request.header('user-agent') ?? '')
+  const agent = request.header('user-agent')
+  return agent !== undefined && /^(curl|Wget|Mozilla\/5\.0)/.test(agent)
 }

@@ -36,6 +36,34 @@ test('the writer and the cache get the same object, which is not parsed again', 
   assert.equal(written.json.toString(), json(7))
 })
 
+test('what a deletion reports is not parsed again either', () => {
+  const encoded = encodeObject(object)
+  rememberWritten(encoded, object)
+  const written = StoredObject.of('/r/core/things/n/a', 7, encoded.value)
+  for (const isRead of [false, true]) {
+    if (isRead) void written.line
+    const gone = written.at(12)
+    assert.equal((gone.object as unknown as { spec: object }).spec, (object as unknown as { spec: object }).spec)
+    assert.equal(gone.object.metadata.resourceVersion, '12')
+    assert.equal(gone.json.toString(), json(12))
+  }
+})
+
+test('whether bytes are those of an object is told before and after its line was made', () => {
+  const encoded = encodeObject(object)
+  const others = [
+    { ...object, spec: { text: 'u "uid":"x"' } },
+    { ...object, spec: { text: 'ü "uid":"y"' } },
+    { ...object, metadata: { ...object.metadata, name: 'b' } },
+  ].map((other) => encodeObject(other as unknown as KubeObject))
+  const stored = StoredObject.of('/r/core/things/n/a', 7, Buffer.from(encoded.value))
+  for (const isRead of [false, true]) {
+    if (isRead) void stored.line
+    assert.equal(stored.holds(encoded), true)
+    for (const other of others) assert.equal(stored.holds(other), false)
+  }
+})
+
 test('other encodings are made once', () => {
   const stored = StoredObject.of('/r/core/things/n/a', 7, encodeObject(object).value)
   let made = 0

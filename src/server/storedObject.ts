@@ -98,6 +98,10 @@ function parse(line: Buffer): KubeObject {
   return deepFreeze(object)
 }
 
+function atRevision(object: KubeObject, revision: Revision): KubeObject {
+  return deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+}
+
 const uidMark = Buffer.from('"uid":"')
 
 /** Finds the splice point in bytes that this server wrote: behind the uid, which nothing before it can contain. */
@@ -179,8 +183,7 @@ export class StoredObject {
     if (known === undefined) return stored
     known.stored = stored
     stored.#splice = known.splice
-    const { object } = known
-    stored.#object = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+    stored.#object = atRevision(known.object, revision)
     return stored
   }
 
@@ -249,14 +252,29 @@ export class StoredObject {
 
   /** The same content as of another revision: what a deletion reports. */
   at(revision: Revision): StoredObject {
+    const other = new StoredObject(this.key, revision, this.#line === undefined ? this.#bytes : this.#cutLine())
+    const object = this.#object
+    if (object !== undefined) other.#object = atRevision(object, revision)
+    return other
+  }
+
+  /** Whether these are the bytes of this object. Like `copyJson`, it makes nothing that would be kept. */
+  holds({ value, splice }: EncodedObject): boolean {
+    const line = this.#line
+    if (line === undefined) return this.#bytes.equals(value)
+    const rest = splice + this.#revisionText.length
+    return (
+      value.length - splice === line.length - 1 - rest &&
+      value.compare(line, 0, splice, 0, splice) === 0 &&
+      value.compare(line, rest, line.length - 1, splice) === 0
+    )
+  }
+
+  /** The bytes without the revision, out of the line. */
+  #cutLine(): Buffer {
     const line = this.line
     const splice = spliceOf(line)
-    const text = `,"resourceVersion":"${this.revision}"`.length
-    return new StoredObject(
-      this.key,
-      revision,
-      Buffer.concat([line.subarray(0, splice), line.subarray(splice + text, -1)]),
-    )
+    return Buffer.concat([line.subarray(0, splice), line.subarray(splice + this.#revisionText.length, -1)])
   }
 
   /** Without the revision, until the line is made. */

@@ -54,8 +54,8 @@ function readPoints(text: string): Amount | undefined {
 
 /** The average from one moment to another. Exact where it goes straight. */
 export function averageOf(amount: Amount, began: number, from: number, to: number): number {
-  const [first, middle, last] = [from, (from + to) / 2, to].map((now) => amount.at(now - began, now))
-  return (first! + 4 * middle! + last!) / 6
+  const middle = (from + to) / 2
+  return (amount.at(from - began, from) + 4 * amount.at(middle - began, middle) + amount.at(to - began, to)) / 6
 }
 
 function milli(text: string): number | undefined {

@@ -33,6 +33,14 @@ interface Moment {
   readonly before: number
 }
 
+/** Which pods share the traffic of a service at a moment, and how much it was over the span that was last asked for. */
+interface Share {
+  readonly at: number
+  readonly ready: ReadonlySet<string>
+  from: number
+  traffic: number
+}
+
 const byNode = 'load of a node'
 const byTraffic = 'services with traffic'
 const byService = 'slices of a service'
@@ -61,8 +69,9 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
   serviceCopies.addIndex(byTraffic, namespacesWithTraffic)
   sliceCopies.addIndex(byService, servicesOfSlice)
   const began = clock.now()
-  /** Which pods share the traffic of a service, at a moment. */
-  const shares = new WeakMap<Service, { readonly at: number; readonly ready: ReadonlySet<string> }>()
+  const shares = new WeakMap<Service, Share>()
+  /** The services with traffic of the namespace that was last asked about, at a moment. */
+  let busy: { readonly at: number; readonly namespace: string; readonly services: readonly Service[] } | undefined
 
   /** The last time that nodes would have been asked, and the one before. */
   const moment = (): Moment => {
@@ -70,25 +79,39 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
     return { at, before: at - scrapeInterval }
   }
 
-  const readyPods = (service: Service, at: number): ReadonlySet<string> => {
+  const shareOf = (service: Service, at: number): Share => {
     const known = shares.get(service)
-    if (known?.at === at) return known.ready
+    if (known?.at === at) return known
     const ready = new Set<string>()
     for (const { endpoints } of sliceCopies.byIndex(byService, keyOf(service.metadata))) {
       for (const { conditions, targetRef } of endpoints ?? []) {
         if (conditions?.ready !== false && targetRef?.uid !== undefined) ready.add(targetRef.uid)
       }
     }
-    shares.set(service, { at, ready })
-    return ready
+    const share = { at, ready, from: at, traffic: 0 }
+    shares.set(service, share)
+    return share
+  }
+
+  const busyServices = (namespace: string, at: number): readonly Service[] => {
+    if (busy?.at !== at || busy.namespace !== namespace) {
+      busy = { at, namespace, services: serviceCopies.byIndex(byTraffic, namespace) }
+    }
+    return busy.services
   }
 
   /** Requests a second that reach a pod, in thousandths. */
   const trafficOf = ({ metadata }: Pod, from: number, to: number): number => {
     let sum = 0
-    for (const service of serviceCopies.byIndex(byTraffic, metadata.namespace ?? '')) {
-      const ready = readyPods(service, to)
-      if (ready.has(metadata.uid ?? '')) sum += trafficOfService(service, from, to) / ready.size
+    for (const service of busyServices(metadata.namespace ?? '', to)) {
+      const share = shareOf(service, to)
+      if (!share.ready.has(metadata.uid ?? '')) continue
+      // Most pods of a service have run for the whole span.
+      if (share.from !== from) {
+        share.traffic = trafficOfService(service, from, to)
+        share.from = from
+      }
+      sum += share.traffic / share.ready.size
     }
     return sum
   }
@@ -98,10 +121,8 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
     if (behaviour === undefined) return undefined
     const containers: PodUsage['containers'][number][] = []
     let window = 0
-    const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {}
-    for (const { name, state, restartCount } of [...initContainerStatuses, ...containerStatuses]) {
-      const started = millisecondsOf(state?.running?.startedAt)
-      if (started === undefined || started >= at) continue
+    for (const { name, started, restartCount, cpuLimit } of runningIn(pod)) {
+      if (started >= at) continue
       // As with real nodes: a container is told of from its second reading on, or once it runs for ten seconds.
       const isFresh = started > before
       if (isFresh && at - started < leastAge) return undefined
@@ -113,11 +134,9 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
           ? 0
           : (trafficOf(pod, from, at) * averageOf(cpuPerRequest, started, from, at)) / 1_000
       const wanted = averageOf(cpu, started, from, at) + traffic
-      const { initContainers = [] } = pod.spec
-      const container = [...initContainers, ...pod.spec.containers].find((each) => each.name === name)
       containers.push({
         name,
-        cpuNanoCores: Math.round(Math.min(wanted, cpuLimit(container)) * 1e6),
+        cpuNanoCores: Math.round(Math.min(wanted, cpuLimit) * 1e6),
         memoryBytes: Math.round(memory.at(at - started, at) / 1_000),
       })
     }
@@ -150,8 +169,36 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
 /** Milliseconds that a container must have run to be told of after one reading alone. */
 const leastAge = 10_000
 
+interface RunningContainer {
+  readonly name: string
+  /** In milliseconds since the epoch. */
+  readonly started: number
+  readonly restartCount: number
+  /** In thousandths. */
+  readonly cpuLimit: number
+}
+
+/** Each pod is asked about four times a minute and seldom changes. */
+const known = new WeakMap<Pod, readonly RunningContainer[]>()
+
+function runningIn(pod: Pod): readonly RunningContainer[] {
+  let running = known.get(pod)
+  if (running === undefined) known.set(pod, (running = readRunning(pod)))
+  return running
+}
+
+function readRunning({ spec, status }: Pod): readonly RunningContainer[] {
+  const { initContainerStatuses = [], containerStatuses = [] } = status ?? {}
+  const all = [...(spec.initContainers ?? []), ...spec.containers]
+  return [...initContainerStatuses, ...containerStatuses].flatMap(({ name, state, restartCount }) => {
+    const started = millisecondsOf(state?.running?.startedAt)
+    if (started === undefined) return []
+    return [{ name, started, restartCount, cpuLimit: cpuLimitOf(all.find((each) => each.name === name)) }]
+  })
+}
+
 /** A container is slowed down at its limit. */
-function cpuLimit(container: Container | undefined): number {
+function cpuLimitOf(container: Container | undefined): number {
   const limit = container?.resources?.limits?.['cpu']
   return limit === undefined ? Infinity : quantityMilliValue(String(limit))
 }

@@ -39,8 +39,9 @@ const mostTries = 5
 /** What is remembered of one autoscaler between two looks. */
 interface Memory {
   history?: History
-  /** Which pods its target has. */
+  /** Which pods its target has, and the text that says so. */
   requirements?: LabelRequirements
+  selector?: string
 }
 
 /** The target of an autoscaler: its kind, and its scale as it was read. */
@@ -90,9 +91,9 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
     if (selector === '') {
       return invalid('SelectorRequired', 'selector is required', "the HPA target's scale is missing a selector")
     }
-    let requirements: LabelRequirements
+    let requirements = memory.selector === selector ? memory.requirements : undefined
     try {
-      requirements = parseLabelSelector(selector)
+      requirements ??= parseLabelSelector(selector)
     } catch (error) {
       if (!(error instanceof SelectorError)) throw error
       return invalid(
@@ -101,6 +102,7 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
       )
     }
     memory.requirements = requirements
+    memory.selector = selector
     const rivals = rivalsOf(key, requirements)
     if (rivals.length === 0) return requirements
     const all = [key, ...rivals].sort().join(' ')
@@ -117,7 +119,10 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
     const { namespace = '' } = nameOfKey(key)
     const others = [...memories].filter(
       ([other, memory]) =>
-        other !== key && nameOfKey(other).namespace === namespace && memory.requirements !== undefined,
+        other !== key &&
+        memory.requirements !== undefined &&
+        !areDisjoint(requirements, memory.requirements) &&
+        nameOfKey(other).namespace === namespace,
     )
     if (others.length === 0) return []
     const own = podsOf(namespace, requirements)
@@ -142,6 +147,7 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
   }
 
   const tell = (autoscaler: HorizontalPodAutoscaler, notes: readonly EventNote[]): void => {
+    if (notes.length === 0) return
     const about = referenceTo(horizontalPodAutoscalers, autoscaler)
     for (const note of notes) events.record(about, note)
   }
@@ -290,6 +296,15 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
       return { after: interval, quiet: interval }
     },
   }
+}
+
+/** Whether no object can suit both: one label would have to have two values. */
+function areDisjoint(requirements: LabelRequirements, others: LabelRequirements): boolean {
+  return requirements.some(
+    ({ key, operator, values }) =>
+      operator === '=' &&
+      others.some((other) => other.operator === '=' && other.key === key && other.values[0] !== values[0]),
+  )
 }
 
 /** What is not there and what is null are the same to the API. */

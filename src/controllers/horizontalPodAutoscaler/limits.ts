@@ -7,7 +7,7 @@ import type {
 
 /** What an autoscaler remembers of itself. Times are in milliseconds. */
 export interface History {
-  /** What the measures asked for, before bounds. */
+  /** What the measures asked for, before bounds; the oldest first. */
   readonly wishes: readonly { readonly replicas: number; readonly at: number }[]
   /** By how many the target was changed, in each direction; kept where there is a `behavior`. */
   readonly rises: readonly Change[]
@@ -34,8 +34,11 @@ export function newHistory(replicas: number, now: number): History {
 
 /** The history after a wish. */
 export function withWish(history: History, replicas: number, now: number): History {
-  const wishes = history.wishes.filter(({ at }) => at >= now - longestWindow)
-  return { ...history, wishes: [...wishes, { replicas, at: now }] }
+  let first = 0
+  while (first < history.wishes.length && history.wishes[first]!.at < now - longestWindow) first++
+  const wishes = history.wishes.slice(first)
+  wishes.push({ replicas, at: now })
+  return { ...history, wishes }
 }
 
 /** The history after the target was changed. */
@@ -107,8 +110,10 @@ export function limit(bounds: Bounds): Limited {
 
 function limitPlainly({ current, wished, least, most, history, now }: Bounds): Limited {
   const cutoff = now - usualDownWindow * 1000
-  const recent = history.wishes.filter(({ at }) => at >= cutoff).map(({ replicas }) => replicas)
-  const steady = Math.max(wished, ...recent)
+  let steady = wished
+  for (let at = history.wishes.length - 1; at >= 0 && history.wishes[at]!.at >= cutoff; at--) {
+    steady = Math.max(steady, history.wishes[at]!.replicas)
+  }
   const wish = steady === wished ? ready : higher
   const rise = Math.max(2 * current, leastRise)
   const [top, topRemark] = most > rise ? [rise, tooFastUp] : [most, tooMany]

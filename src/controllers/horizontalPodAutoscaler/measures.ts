@@ -1,3 +1,4 @@
+import type { Container } from '#api/core/v1/container.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { podRequests } from '#machinery/podResources.ts'
 import { quantityMilliValue } from '#machinery/quantity.ts'
@@ -44,26 +45,30 @@ export function requestsOf(
 
 function requestOf(pod: Pod, resource: string, container: string | undefined): number | Problem {
   const { name } = pod.metadata
-  if (container === undefined && Object.keys(pod.spec.resources?.requests ?? {}).length > 0) {
+  const { requests } = pod.spec.resources ?? {}
+  if (container === undefined && requests !== undefined && Object.keys(requests).length > 0) {
     const whole = podRequests(pod)
     if (resource === 'cpu') return whole.milliCpu
     if (resource === 'memory') return whole.memory * 1000
     return { problem: `missing pod-level request for ${resource} in Pod ${name}` }
   }
-  const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
-  const concerned = [...pod.spec.containers, ...sidecars].filter(
-    (each) => container === undefined || each.name === container,
-  )
-  if (container !== undefined && concerned.length === 0) {
-    return { problem: `container ${container} not found in Pod ${name}` }
-  }
   let sum = 0
-  for (const each of concerned) {
+  let found = false
+  for (const each of runningOn(pod)) {
+    if (container !== undefined && each.name !== container) continue
+    found = true
     const request = each.resources?.requests?.[resource]
     if (request === undefined) {
       return { problem: `missing request for ${resource} in container ${each.name} of Pod ${name}` }
     }
     sum += quantityMilliValue(String(request))
   }
+  if (container !== undefined && !found) return { problem: `container ${container} not found in Pod ${name}` }
   return sum
+}
+
+/** Containers and sidecars: what does not end by itself. */
+function runningOn({ spec }: Pod): readonly Container[] {
+  const sidecars = spec.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always') ?? []
+  return sidecars.length === 0 ? spec.containers : [...spec.containers, ...sidecars]
 }

@@ -2,7 +2,7 @@
 import type { CrossVersionObjectReference } from '#api/autoscaling/v2/horizontalPodAutoscaler.ts'
 import type { MetricIdentifier, MetricSpec } from '#api/autoscaling/v2/metric.ts'
 import type { PodMetrics } from '#api/metrics/v1beta1/podMetrics.ts'
-import type { Quantity, Time, int64 } from '#api/scalars.ts'
+import type { Duration, Quantity, Time, int64 } from '#api/scalars.ts'
 import { podMetrics } from '#api/metrics/v1beta1/podMetrics.ts'
 import type { Client } from '#client/client.ts'
 import { messageOf } from '#lib/errorText.ts'
@@ -212,6 +212,7 @@ function requestProblem(error: unknown, resource: { readonly group: string; read
 function resourceOf(found: readonly PodMetrics[] | Problem, resource: string): Measured {
   if (isProblem(found)) return found
   const measures = new Map<string, PodMeasure>()
+  const spanOf = spanReader()
   for (const pod of found) {
     const amounts = pod.containers.map(({ usage }) => usage[resource])
     if (amounts.length === 0 || amounts.includes(undefined)) continue
@@ -224,6 +225,7 @@ function resourceOf(found: readonly PodMetrics[] | Problem, resource: string): M
 function containerOf(found: readonly PodMetrics[] | Problem, resource: string, container: string): Measured {
   if (isProblem(found)) return found
   const measures = new Map<string, PodMeasure>()
+  const spanOf = spanReader()
   for (const pod of found) {
     const own = pod.containers.find(({ name }) => name === container)
     const { name, namespace } = pod.metadata
@@ -237,6 +239,15 @@ function containerOf(found: readonly PodMetrics[] | Problem, resource: string, c
   return { pods: measures }
 }
 
-function spanOf({ timestamp, window }: PodMetrics): Pick<PodMeasure, 'at' | 'window'> {
-  return { at: millisecondsOf(timestamp) ?? 0, window: durationOf(window) }
+type Span = Pick<PodMeasure, 'at' | 'window'>
+
+/** Reads the spans of many pods: most were read at the same time. */
+function spanReader(): (pod: PodMetrics) => Span {
+  let last: { readonly timestamp: Time; readonly window: Duration; readonly span: Span } | undefined
+  return ({ timestamp, window }) => {
+    if (last === undefined || last.timestamp !== timestamp || last.window !== window) {
+      last = { timestamp, window, span: { at: millisecondsOf(timestamp) ?? 0, window: durationOf(window) } }
+    }
+    return last.span
+  }
 }

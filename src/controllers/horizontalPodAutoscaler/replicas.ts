@@ -139,7 +139,8 @@ interface Groups {
  *     all others                                                   ready
  */
 function groupPods(pods: readonly Pod[], measures: PodMeasures, resource: string, now: number): Groups {
-  const counted = new Map([...measures].map(([name, { milli }]) => [name, milli]))
+  const counted = new Map<string, number>()
+  for (const [name, { milli }] of measures) counted.set(name, milli)
   const unready: string[] = []
   const missing: string[] = []
   let ready = 0
@@ -160,14 +161,40 @@ function groupPods(pods: readonly Pod[], measures: PodMeasures, resource: string
   return { ready, unready, missing, counted }
 }
 
-function isStarting({ status }: Pod, { at, window }: PodMeasure, now: number): boolean {
-  const condition = conditionOf(status?.conditions, 'Ready')
-  const started = millisecondsOf(status?.startTime)
-  if (condition === undefined || started === undefined) return true
-  const since = millisecondsOf(condition.lastTransitionTime) ?? 0
-  const isUnready = condition.status === 'False'
+function isStarting(pod: Pod, { at, window }: PodMeasure, now: number): boolean {
+  const beginning = beginningOf(pod)
+  if (beginning === undefined) return true
+  const { started, since, isUnready } = beginning
   if (started + cpuInitialization > now) return isUnready || at < since + window
   return isUnready && started + initialReadinessDelay > since
+}
+
+/** When a pod was started, and since when it is ready or not. Times are in milliseconds. */
+interface Beginning {
+  readonly started: number
+  readonly since: number
+  readonly isUnready: boolean
+}
+
+/** Each pod is looked at four times a minute and seldom changes. */
+const beginnings = new WeakMap<Pod, Beginning | undefined>()
+
+/** Undefined while one of the two is not known. */
+function beginningOf(pod: Pod): Beginning | undefined {
+  let beginning = beginnings.get(pod)
+  if (beginning === undefined && !beginnings.has(pod)) {
+    beginning = readBeginning(pod)
+    beginnings.set(pod, beginning)
+  }
+  return beginning
+}
+
+function readBeginning({ status }: Pod): Beginning | undefined {
+  const condition = conditionOf(status?.conditions, 'Ready')
+  const started = millisecondsOf(status?.startTime)
+  if (condition === undefined || started === undefined) return undefined
+  const since = millisecondsOf(condition.lastTransitionTime) ?? 0
+  return { started, since, isUnready: condition.status === 'False' }
 }
 
 /**
@@ -206,9 +233,13 @@ function useOf(
   requests: ReadonlyMap<string, number>,
   target: number,
 ): Use | Problem {
-  const known = [...measures].filter(([name]) => requests.has(name))
-  const used = sum(known.map(([, milli]) => milli))
-  const requested = sum(known.map(([name]) => requests.get(name)!))
+  let [used, requested] = [0, 0]
+  for (const [name, milli] of measures) {
+    const request = requests.get(name)
+    if (request === undefined) continue
+    used += milli
+    requested += request
+  }
   if (requested === 0) return { problem: 'no metrics returned matched known pods' }
   const percent = Math.trunc((used * 100) / requested)
   return { ratio: percent / target, percent, milli: Math.trunc(used / measures.size) }

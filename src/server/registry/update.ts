@@ -84,7 +84,7 @@ async function tryUpdate(
   const { strategy } = kind
   const working = workingForm(kind, existing)
   const old = (working instanceof Promise ? await working : working).object
-  const isLarge = options.isLarge === true || existing.line.length >= largeBody
+  const isLarge = options.isLarge === true || existing.jsonLength >= largeBody
   if (isLarge) await yieldToEventLoop()
   const changed = update.change(old)
   const object = changed instanceof Promise ? await changed : changed
@@ -248,16 +248,10 @@ function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
  * Whether a write would change nothing, or only when somebody wrote last. Objects of equal length may still differ in the
  * order of members alone.
  */
-function sameAsStored({ value, splice }: EncodedObject, existing: StoredObject, object: KubeObject): boolean {
+function sameAsStored(encoded: EncodedObject, existing: StoredObject, object: KubeObject): boolean {
   const revisionLength = `,"resourceVersion":"${existing.revision}"`.length
-  const { line } = existing
-  if (value.length + revisionLength + 1 !== line.length) return false
-  if (
-    value.compare(line, 0, splice, 0, splice) === 0 &&
-    value.compare(line, splice + revisionLength, line.length - 1, splice) === 0
-  ) {
-    return true
-  }
+  if (encoded.value.length + revisionLength !== existing.jsonLength) return false
+  if (existing.holds(encoded)) return true
   const { resourceVersion: _, managedFields: __, ...before } = existing.object.metadata
   const { managedFields: ___, ...after } = object.metadata
   return (
