@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Service } from '#api/core/v1/service.ts'
+import { systemClock } from '#lib/clock.ts'
 import { planAnnouncing, type Rankings } from '#loadBalancer/elect.ts'
 import { HostPorts } from '#loadBalancer/hostNames/ports.ts'
 import { planAddresses } from '#loadBalancer/plan.ts'
@@ -106,6 +107,7 @@ if (role === 'backend' && process.send !== undefined) {
   const port = Number(given)
   const claim = { cluster: 'bench', namespace: 'default', service: 'web', address: backendAddress, port }
   // A second one with the same port: the name is looked for.
-  await new HostPorts().apply([claim, { ...claim, service: 'other' }])
+  const nobody = { page: { status: 404, body: '' }, certificate: () => Promise.reject(new Error('nobody asks for it')) }
+  await new HostPorts(nobody, systemClock).apply([claim, { ...claim, service: 'other' }])
   process.send('ready')
 }

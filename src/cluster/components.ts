@@ -13,6 +13,7 @@ import { servingComponent } from './serving.ts'
 import { controlPlaneNodeComponent } from './controlPlaneNode.ts'
 import { ingressControllerUser, proxyUser } from './certificates.ts'
 import { dataPlanes } from '#ingress/dataPlanes.ts'
+import { idleEntry } from '#ingress/idleEntry.ts'
 import { ingressComponent } from '#ingress/ingress.ts'
 import { controllerComponent } from '#client/controller.ts'
 import type { Component } from '#lib/component.ts'
@@ -359,6 +360,8 @@ function hostNames(assembly: Assembly): Component {
     path: hostPortsFiles(roots).socket,
     revive: () => reviveHostPorts(assembly, place!),
     informers,
+    // Until there is an ingress, the machine itself says that nobody serves anything.
+    ...(record.config.ingress === 'never' ? {} : { idle: idleEntry(informers) }),
     events,
     clock,
     log: logOf('load-balancer').log,

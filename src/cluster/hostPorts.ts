@@ -3,11 +3,14 @@ import { connect } from 'node:net'
 import type { Surroundings } from '#cluster/commands/command.ts'
 import { folderName, type Roots } from '#cluster/place/layout.ts'
 import type { Place } from '#cluster/place/place.ts'
+import { notFoundPage } from '#ingress/plan/pages.ts'
+import type { Clock } from '#lib/clock.ts'
 import { readPidFile, takeLock, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 import { releaseLeftovers } from '#lib/host/memory.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
 import { holdHostPorts, type HolderState } from '#loadBalancer/hostNames/holder.ts'
+import type { IdleAnswer } from '#loadBalancer/hostNames/idleAnswers.ts'
 import { onLines, sendLine } from '#loadBalancer/hostNames/wire.ts'
 import { processEnvironment } from './processes.ts'
 
@@ -80,13 +83,22 @@ export async function runHostPorts({ host, roots, clock, signal }: Surroundings)
     // One that was killed has left it.
     await host.files.remove(files.socket)
     using _ = clock.after(startIsOver, () => releaseLeftovers())
-    await holdHostPorts(files.socket, clock, signal)
+    await holdHostPorts(files.socket, idleIngress(clock), clock, signal)
   } finally {
     for (const file of [files.socket, files.started, files.log]) await host.files.remove(file)
     await lock.release()
     await host.files.removeIfEmpty(roots.runtime)
   }
 }
+
+/** What ingresses answer as long as there is none. */
+const idleIngress = (clock: Clock): IdleAnswer => ({
+  page: notFoundPage,
+  certificate: async () => {
+    const { makeDefaultCertificate } = await import('#ingress/plan/certificates.ts')
+    return makeDefaultCertificate(clock.now())
+  },
+})
 
 const patience = 2_000
 

@@ -23,7 +23,8 @@ export interface Changes {
   readonly services: ReadonlySet<string>
 }
 
-const bySlice = 'ingressService'
+/** Slices by the service that they are of. */
+export const bySlice = 'ingressService'
 const serviceLabel = 'kubernetes.io/service-name'
 
 /** Secrets of these types are never for ingresses; there may be many. */
@@ -54,7 +55,7 @@ export class ClusterState implements Disposable {
     this.#classes = informers.of(ingressClasses)
     this.#services = informers.of(services)
     this.#slices = informers.of(endpointSlices)
-    this.#slices.addIndex(bySlice, keyOfService)
+    this.#slices.addIndex(bySlice, servicesOfSlice)
     for (const informer of [this.#ingresses, this.#classes] as Informer<KubeObject>[]) this.#follow(informer)
     this.#stack.use(
       this.#services.onChange((change) => {
@@ -69,7 +70,7 @@ export class ClusterState implements Disposable {
     this.#stack.use(
       this.#slices.onChange((change) => {
         for (const slice of [change.old, change.new]) {
-          for (const key of slice === undefined ? [] : keyOfService(slice)) this.#changed.add(key)
+          for (const key of slice === undefined ? [] : servicesOfSlice(slice)) this.#changed.add(key)
         }
         this.#bell.ring()
       }),
@@ -117,7 +118,7 @@ export class ClusterState implements Disposable {
     )
     stack.use(
       this.#slices.onChange((change) => {
-        if (keyOfService((change.new ?? change.old)!).includes(serviceKey)) handle()
+        if (servicesOfSlice((change.new ?? change.old)!).includes(serviceKey)) handle()
       }),
     )
     return stack
@@ -194,7 +195,7 @@ export class ClusterState implements Disposable {
   }
 }
 
-function keyOfService({ metadata }: EndpointSlice): readonly string[] {
+export function servicesOfSlice({ metadata }: EndpointSlice): readonly string[] {
   const name = metadata.labels?.[serviceLabel]
   return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`]
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '#lib/clock.ts'
 import { holdHostPorts, type HolderState } from './holder.ts'
-import { get, listening, publish, service, until } from './testCluster.ts'
+import { freePort, get, idleAnswer, listening, publish, service, until } from './testCluster.ts'
 import { onLines, sendLine } from './wire.ts'
 
 test('clusters share the ports of a machine for as long as each is there', async () => {
@@ -21,7 +21,7 @@ test('clusters share the ports of a machine for as long as each is there', async
   const dev = publish('dev', path, [service('web', '127.0.0.2', port), service('late', '127.0.0.2', taken.port)])
   // It may come later than the cluster, and again.
   await systemClock.sleep(50)
-  const holding = holdHostPorts(path, systemClock, stop.signal)
+  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
   await until('the first cluster is served', async () => (await get(port, 'web.default.dev.localhost')) === '200 web')
   assert.equal(await get(port, 'localhost'), '200 web')
   await until('it is told what is not', () => dev.events.length > 0)
@@ -52,15 +52,90 @@ test('clusters share the ports of a machine for as long as each is there', async
   rmSync(folder, { recursive: true })
 })
 
+test('a service that is not there yet answers while a cluster would make it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'host-ports-'))
+  const path = join(folder, 'socket')
+  const stop = new AbortController()
+  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
+  const web = await listening('web', '127.0.0.2')
+  const { port } = web
+  const other = await freePort()
+  let [isOffered, isServed] = [false, false]
+  let changed = (): void => {}
+  const dev = publish('dev', path, [], async () => {}, {
+    namespace: 'default',
+    service: 'web',
+    ports: [port],
+    isOffered: () => isOffered,
+    isServed: () => isServed,
+    onChange(handle) {
+      changed = handle
+      return { [Symbol.dispose]: () => (changed = () => {}) }
+    },
+    synced: async () => {},
+  })
+  const offer = (value: boolean): void => {
+    isOffered = value
+    changed()
+  }
+  const says = (answer: string) => async () => (await get(port, 'localhost')) === answer
+  const idle = '404 nothing yet'
+  offer(true)
+  await until('it is said that nobody serves', says(idle))
+  offer(false)
+  await until('nobody says anything', says('ECONNREFUSED'))
+  offer(true)
+  await until('it is said again', says(idle))
+  // Nobody who asks all the time is ever turned away.
+  const seen = new Set<string>()
+  const asking = { isOver: false }
+  const asked = (async () => {
+    while (!asking.isOver) seen.add(await get(port, 'localhost'))
+  })()
+  // It is there, and nobody behind it yet.
+  dev.informer.change('ADDED', service('web', '127.0.0.2', port))
+  dev.informer.change('ADDED', service('other', '127.0.0.3', other))
+  await until('the change is known', async () => (await get(other, 'localhost')).startsWith('502'))
+  assert.equal(await get(port, 'localhost'), idle)
+  isServed = true
+  changed()
+  await until('the service is served', says('200 web'))
+  dev.informer.change('DELETED', service('web', '127.0.0.2', port))
+  await until('it is said that nobody serves', says(idle))
+  asking.isOver = true
+  await asked
+  assert.deepEqual(seen, new Set([idle, '200 web']))
+  // A cluster that asks for the port of another program is not told.
+  const taken = await listening('another program', '127.0.0.1')
+  const test = publish('test', path, [], async () => {}, {
+    namespace: 'default',
+    service: 'web',
+    ports: [taken.port, await freePort()],
+    isOffered: () => true,
+    isServed: () => false,
+    onChange: () => ({ [Symbol.dispose]() {} }),
+    synced: async () => {},
+  })
+  await dev.end()
+  await until('the first is not served any more', says('ECONNREFUSED'))
+  assert.deepEqual([await get(taken.port, 'localhost'), test.events], ['200 another program', []])
+  await test.end()
+  stop.abort()
+  await holding
+  for (const { server } of [web, taken]) server.close()
+  rmSync(folder, { recursive: true })
+})
+
 test('what is no message of a cluster ends its connection, and nothing else', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'host-ports-'))
   const path = join(folder, 'socket')
   const stop = new AbortController()
-  const holding = holdHostPorts(path, systemClock, stop.signal)
+  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
   for (const wrong of [
     'no JSON\n',
     '{"cluster":"a b","claims":[]}\n',
     '{"cluster":"dev","claims":[{"port":80}]}\n',
+    '{"cluster":"dev","claims":[],"idle":[{"port":80}]}\n',
     '[]\n',
   ]) {
     const socket = connect({ path })

@@ -5,7 +5,8 @@
 import { createServer, type Socket } from 'node:net'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Clock } from '#lib/clock.ts'
-import { readClaims, type Claim } from './claims.ts'
+import { readClaims, readIdleClaims, type Claim, type IdleClaim } from './claims.ts'
+import type { IdleAnswer } from './idleAnswers.ts'
 import { HostPorts, type PortProblem } from './ports.ts'
 import { onLines, sendLine } from './wire.ts'
 
@@ -15,15 +16,26 @@ export interface HolderState {
   readonly problems: readonly PortProblem[]
 }
 
+interface Cluster {
+  readonly name: string
+  readonly claims: readonly Claim[]
+  readonly idle: readonly IdleClaim[]
+}
+
 /** How long it stays without a cluster: those that are being started are soon there. */
 const idleMs = 30_000
 /** How often ports that others had are tried again. */
 const retryMs = 5_000
 
 /** Serves on the Unix socket at `path` until the signal aborts or nobody has been connected for some time. */
-export async function holdHostPorts(path: string, clock: Clock, signal: AbortSignal): Promise<void> {
-  const ports = new HostPorts()
-  const clusters = new Map<Socket, { readonly name: string; readonly claims: readonly Claim[] }>()
+export async function holdHostPorts(
+  path: string,
+  idleAnswer: IdleAnswer,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const ports = new HostPorts(idleAnswer, clock)
+  const clusters = new Map<Socket, Cluster>()
   const ended = new AbortController()
   let idle: Disposable | undefined
   let told = ''
@@ -31,7 +43,11 @@ export async function holdHostPorts(path: string, clock: Clock, signal: AbortSig
 
   const apply = (): void => {
     applying = applying.then(async () => {
-      await ports.apply([...clusters.values()].flatMap(({ claims }) => claims))
+      const all = [...clusters.values()]
+      await ports.apply(
+        all.flatMap(({ claims }) => claims),
+        all.flatMap((cluster) => cluster.idle),
+      )
       const text = JSON.stringify(ports.problems)
       for (const socket of clusters.keys()) if (text !== told) sendLine(socket, state())
       told = text
@@ -53,14 +69,16 @@ export async function holdHostPorts(path: string, clock: Clock, signal: AbortSig
       armIdle()
     })
     onLines(socket, (value) => {
-      const { cluster, claims, ask } = (value ?? {}) as Readonly<Record<string, unknown>>
+      const { cluster, claims, idle: unneeded = [], ask } = (value ?? {}) as Readonly<Record<string, unknown>>
       if (ask === 'state') return sendLine(socket, state())
       if (ask === 'end') return clusters.size === 0 ? ended.abort() : sendLine(socket, state())
       const name = typeof cluster === 'string' && /^[a-z0-9.-]{1,63}$/.test(cluster) ? cluster : undefined
       const read = name === undefined ? 'there must be the name of a cluster' : readClaims(name, claims)
       if (typeof read === 'string') throw new TypeError(read)
+      const readIdle = readIdleClaims(name!, unneeded)
+      if (typeof readIdle === 'string') throw new TypeError(readIdle)
       if (!clusters.has(socket)) sendLine(socket, state())
-      clusters.set(socket, { name: name!, claims: read })
+      clusters.set(socket, { name: name!, claims: read, idle: readIdle })
       apply()
       return armIdle()
     })
@@ -71,7 +89,7 @@ export async function holdHostPorts(path: string, clock: Clock, signal: AbortSig
   const retry = async (): Promise<void> => {
     while (!ended.signal.aborted) {
       await clock.sleep(retryMs, ended.signal).catch(() => {})
-      if (!ended.signal.aborted && ports.problems.length > 0) apply()
+      if (!ended.signal.aborted && ports.isIncomplete) apply()
     }
   }
   const stop = (): void => ended.abort()

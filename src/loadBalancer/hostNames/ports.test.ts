@@ -9,6 +9,7 @@ import { certificatePem, createAuthority, generateKey, issueCertificate, private
 import { systemClock } from '#lib/clock.ts'
 import type { Claim } from './claims.ts'
 import { HostPorts } from './ports.ts'
+import { idleAnswer } from './testCluster.ts'
 
 /** Stand for addresses of load balancers: this machine has all of 127.0.0.0/8. */
 const [first, second] = ['127.0.0.2', '127.0.0.3'] as const
@@ -33,7 +34,7 @@ async function listening<S extends Server>(server: S, host: string, port = 0): P
   return (server.address() as { port: number }).port
 }
 async function serve(...claims: Claim[]): Promise<HostPorts> {
-  const ports = new HostPorts()
+  const ports = new HostPorts(idleAnswer, systemClock)
   opened.push(ports)
   await ports.apply(claims)
   return ports

@@ -3,8 +3,12 @@
  * its first bytes mean. Bytes are passed on as they are: what comes after them may be anything.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { claimFor, nameOf, type Claim } from './claims.ts'
-import { longestOpening, readOpening, type Opening } from './opening.ts'
+import type { Clock } from '#lib/clock.ts'
+import { answer, endWith } from './answers.ts'
+import { claimFor, nameOf, type Claim, type IdleClaim } from './claims.ts'
+import { onOpening, patience } from './firstBytes.ts'
+import { IdleAnswers, type IdleAnswer } from './idleAnswers.ts'
+import type { Opening } from './opening.ts'
 
 const addresses = ['127.0.0.1', '::1'] as const
 
@@ -21,41 +25,80 @@ interface Place {
 
 /** For a client that says nothing, because in its protocol the server speaks first. */
 const silence = 100
-/** For a client that must say whom it means. */
-const patience = 10_000
 const mostConnections = 2_000
+
+/** What clusters claim of one port. */
+interface PortClaims {
+  readonly claims: readonly Claim[]
+  readonly idle: readonly IdleClaim[]
+}
 
 /** The ports of this machine that lead to services. */
 export class HostPorts {
   readonly #places = new Map<number, Place>()
-  #claims = new Map<number, readonly Claim[]>()
+  readonly #clock: Clock
+  readonly #idleAnswers: IdleAnswers
+  #claimed = new Map<number, PortClaims>()
   #connections = 0
 
-  /** Listens for exactly these claims; ports that could not be had are tried again. */
-  async apply(claims: readonly Claim[]): Promise<void> {
-    this.#claims = Map.groupBy(claims, ({ port }) => port)
+  constructor(idleAnswer: IdleAnswer, clock: Clock) {
+    this.#clock = clock
+    this.#idleAnswers = new IdleAnswers(idleAnswer, clock)
+  }
+
+  /** Listens for exactly these claims; ports that could not be had are tried again. What is open stays open. */
+  async apply(claims: readonly Claim[], idle: readonly IdleClaim[] = []): Promise<void> {
+    const [claimsAt, idleAt] = [Map.groupBy(claims, ({ port }) => port), Map.groupBy(idle, ({ port }) => port)]
+    this.#claimed = new Map(
+      [...claimsAt.keys(), ...idleAt.keys()].map((port) => [
+        port,
+        { claims: claimsAt.get(port) ?? [], idle: idleAt.get(port) ?? [] },
+      ]),
+    )
     for (const [port, { servers }] of this.#places) {
-      if (this.#claims.has(port)) continue
+      if (this.#claimed.has(port)) continue
       this.#places.delete(port)
       for (const server of servers.values()) server.close()
     }
-    for (const port of this.#claims.keys()) {
+    for (const port of this.#claimed.keys()) {
       let place = this.#places.get(port)
       if (place === undefined) this.#places.set(port, (place = { servers: new Map(), problems: new Map() }))
-      for (const address of addresses) if (!place.servers.has(address)) await this.#listen(place, address, port)
+      await this.#open(place, port)
     }
   }
 
-  /** Why claimed ports are not served. */
+  /** Why ports of services are not served. */
   get problems(): readonly PortProblem[] {
     return [...this.#places]
+      .filter(([port]) => !this.#isIdle(port))
       .flatMap(([port, { problems }]) => [...problems.values()].slice(0, 1).map((problem) => ({ port, problem })))
       .toSorted((a, b) => a.port - b.port)
+  }
+
+  /** Whether there is a port that could not be had, be it only for services that are not there yet. */
+  get isIncomplete(): boolean {
+    return [...this.#places.values()].some(({ problems }) => problems.size > 0)
   }
 
   close(): void {
     for (const { servers } of this.#places.values()) for (const server of servers.values()) server.close()
     this.#places.clear()
+  }
+
+  /** Whether nobody is to be led anywhere from a port. */
+  #isIdle(port: number): boolean {
+    return this.#claimed.get(port)?.claims.length === 0
+  }
+
+  async #open(place: Place, port: number): Promise<void> {
+    for (const address of addresses) {
+      if (!place.servers.has(address)) await this.#listen(place, address, port)
+      if (!place.problems.has(address) || !this.#isIdle(port)) continue
+      // Whoever serves on one of the addresses is who `localhost` means here, and nobody is to find us at the other one.
+      for (const server of place.servers.values()) server.close()
+      place.servers.clear()
+      return
+    }
   }
 
   async #listen(place: Place, address: string, port: number): Promise<void> {
@@ -80,29 +123,16 @@ export class HostPorts {
     if (this.#connections >= mostConnections) return void client.destroy()
     this.#connections++
     client.on('close', () => this.#connections--)
-    const claims = this.#claims.get(port) ?? []
-    const taken: Buffer[] = []
-    let size = 0
-    const settle = (opening: Opening): void => {
-      client.off('data', onData).setTimeout(0).removeAllListeners('timeout')
-      client.pause()
-      const bytes = Buffer.concat(taken)
+    const claimed = (): PortClaims => this.#claimed.get(port) ?? { claims: [], idle: [] }
+    onOpening(client, claimed().claims.length === 1 ? silence : patience, this.#clock, (opening, first) => {
+      // A service may have come since the client has.
+      const { claims, idle } = claimed()
       const name = opening.kind === 'http' ? opening.host : opening.kind === 'tls' ? opening.serverName : undefined
-      const claim = claimFor(claims, name)
-      if (claim === undefined) refuse(client, opening, claims)
-      else passOn(client, claim, bytes, opening)
-    }
-    const onData = (data: string | Buffer): void => {
-      const bytes = Buffer.from(data as Buffer)
-      taken.push(bytes)
-      size += bytes.length
-      const opening = readOpening(Buffer.concat(taken))
-      if (opening.kind !== 'unfinished') settle(opening)
-      else if (size >= longestOpening) settle({ kind: 'other' })
-    }
-    client.on('data', onData)
-    client.setTimeout(claims.length === 1 ? silence : patience, () => settle({ kind: 'other' }))
-    client.once('end', () => client.listeners('data').includes(onData) && settle({ kind: 'other' }))
+      const claim = claimFor(claims, idle, name)
+      if (claim === undefined) refuse(client, opening, first, claims, this.#clock)
+      else if ('address' in claim) passOn(client, claim, first, opening, this.#clock)
+      else this.#idleAnswers.tell(client, opening, first)
+    })
   }
 }
 
@@ -113,7 +143,7 @@ function problemText(error: NodeJS.ErrnoException, address: string, port: number
   return `cannot listen on ${at}: ${error.message}`
 }
 
-function passOn(client: Socket, claim: Claim, first: Buffer, opening: Opening): void {
+function passOn(client: Socket, claim: Claim, first: Buffer, opening: Opening, clock: Clock): void {
   const server = connect({ host: claim.address, port: claim.port, allowHalfOpen: true, noDelay: true })
   let isConnected = false
   server.once('connect', () => {
@@ -124,7 +154,12 @@ function passOn(client: Socket, claim: Claim, first: Buffer, opening: Opening): 
   })
   server.on('error', (error) => {
     if (!isConnected && opening.kind === 'http')
-      answer(client, '502 Bad Gateway', `${nameOf(claim)} does not take connections: ${error.message}\n`)
+      answer(
+        client,
+        first,
+        { status: 502, body: `${nameOf(claim)} does not take connections: ${error.message}\n` },
+        clock,
+      )
     else client.resetAndDestroy()
   })
   client.on('error', () => server.destroy())
@@ -135,20 +170,14 @@ function passOn(client: Socket, claim: Claim, first: Buffer, opening: Opening): 
 }
 
 /** Says which names there are, in the way that the client understands. */
-function refuse(client: Socket, opening: Opening, claims: readonly Claim[]): void {
+function refuse(client: Socket, opening: Opening, first: Buffer, claims: readonly Claim[], clock: Clock): void {
   if (opening.kind === 'http') {
     const names = claims.map((claim) => `  ${nameOf(claim)}\n`).join('')
-    const text =
+    const body =
       names === '' ? 'No service is served here.\n' : `No service of that name is served here. There are:\n${names}`
-    return answer(client, '404 Not Found', text)
+    return answer(client, first, { status: 404, body }, clock)
   }
-  // TLS: fatal, unrecognized_name (RFC 6066).
-  if (opening.kind === 'tls') return void client.end(Uint8Array.of(0x15, 3, 3, 0, 2, 2, 112))
+  // Fatal, unrecognized_name (RFC 6066).
+  if (opening.kind === 'tls') return endWith(client, Uint8Array.of(0x15, 3, 3, 0, 2, 2, 112), clock)
   client.resetAndDestroy()
-}
-
-function answer(client: Socket, status: string, text: string): void {
-  const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n`
-  client.end(head + text)
-  client.resume()
 }

@@ -7,9 +7,21 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import type { Logger } from '#lib/log.ts'
-import { claimsOf, mostClaims, nameOf, type Claim } from './claims.ts'
+import { claimsOf, idleClaimsOf, mostClaims, nameOf, type Claim, type IdleClaim, type IdleService } from './claims.ts'
 import type { PortProblem } from './ports.ts'
 import { onLines, sendLine } from './wire.ts'
+
+/** A service that is made once it is needed, in clusters that have what would need it. */
+export interface FollowedIdleService extends IdleService {
+  /** Whether it would be made. */
+  isOffered(): boolean
+  /** Whether it leads anywhere, once it is there. */
+  isServed(): boolean
+  /** Calls back when that may have changed. */
+  onChange(handle: () => void): Disposable
+  /** Resolves once it can be told. */
+  synced(signal: AbortSignal): Promise<void>
+}
 
 export interface HostNamesOptions {
   readonly cluster: string
@@ -18,9 +30,15 @@ export interface HostNamesOptions {
   /** Starts that process where it is not; it listens a little later. */
   readonly revive: () => Promise<void>
   readonly informers: Informers
+  readonly idle?: FollowedIdleService
   readonly events: EventWriter
   readonly clock: Clock
   readonly log: Logger
+}
+
+interface Claims {
+  readonly claims: readonly Claim[]
+  readonly idle: readonly IdleClaim[]
 }
 
 const gatherMs = 50
@@ -42,7 +60,7 @@ export function hostNamesComponent(options: HostNamesOptions): Component {
 const allBalanced = ({ spec }: Service): readonly string[] => (spec.type === 'LoadBalancer' ? ['all'] : [])
 
 async function runHostNames(options: HostNamesOptions, ready: () => void, signal: AbortSignal): Promise<void> {
-  const { cluster, informers, events, clock, log } = options
+  const { cluster, informers, idle: idleService, events, clock, log } = options
   const copies = informers.of(services)
   copies.addIndex(index, allBalanced)
   const recorder = events.recorder('host-names')
@@ -51,9 +69,10 @@ async function runHostNames(options: HostNamesOptions, ready: () => void, signal
   using _watch = copies.onChange((change) => {
     if ([change.old, change.new].some((service) => service?.spec.type === 'LoadBalancer')) wake()
   })
+  using _offers = idleService?.onChange(wake)
   signal.addEventListener('abort', wake, { once: true })
   let socket: Socket | undefined
-  let sent: readonly Claim[] = []
+  let sent: Claims = { claims: [], idle: [] }
   let problems: readonly PortProblem[] = []
   let connectedAt: number | undefined
   /** How often it was not there since it was there for some time. */
@@ -62,7 +81,7 @@ async function runHostNames(options: HostNamesOptions, ready: () => void, signal
   const told = new Map<string, string>()
 
   const tell = (): void => {
-    for (const claim of sent) {
+    for (const claim of sent.claims) {
       const key = `${nameOf(claim)}:${claim.port}`
       const problem = problems.find(({ port }) => port === claim.port)?.problem
       if (problem === undefined) told.delete(key)
@@ -94,17 +113,18 @@ async function runHostNames(options: HostNamesOptions, ready: () => void, signal
 
   try {
     await copies.synced(signal)
+    await idleService?.synced(signal)
     ready()
     while (!signal.aborted) {
       changed = Promise.withResolvers()
-      const claims = claimsOf(cluster, copies.byIndex(index, 'all')).slice(0, mostClaims)
+      const { claims, idle } = planClaims(cluster, copies.byIndex(index, 'all'), idleService)
       try {
         const isNew = socket === undefined
         socket ??= await open()
         if (isNew) connectedAt = clock.now()
         // Also without any claim: the process is there as long as a cluster is.
-        if (isNew || !sameJson(claims, sent)) sendLine(socket, { cluster, claims })
-        sent = claims
+        if (isNew || !sameJson({ claims, idle }, sent)) sendLine(socket, { cluster, claims, idle })
+        sent = { claims, idle }
         tell()
       } catch (error) {
         if (signal.aborted) break
@@ -134,6 +154,15 @@ async function runHostNames(options: HostNamesOptions, ready: () => void, signal
   } finally {
     socket?.destroy()
   }
+}
+
+/** A service that would be made is not there yet as long as nobody stands behind it. */
+function planClaims(cluster: string, present: Iterable<Service>, service: FollowedIdleService | undefined): Claims {
+  const claims = claimsOf(cluster, present).slice(0, mostClaims)
+  if (service?.isOffered() !== true) return { claims, idle: [] }
+  const isTheirs = (claim: Claim): boolean => claim.namespace === service.namespace && claim.service === service.service
+  const served = service.isServed() ? claims : claims.filter((claim) => !isTheirs(claim))
+  return { claims: served, idle: idleClaimsOf(cluster, service, served) }
 }
 
 async function connectTo(path: string): Promise<Socket> {

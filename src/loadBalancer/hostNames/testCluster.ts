@@ -10,7 +10,9 @@ import type { Informers } from '#client/informers.ts'
 import { systemClock } from '#lib/clock.ts'
 import { createLogger } from '#lib/log.ts'
 import { seededRandom } from '#lib/random.ts'
-import { hostNamesComponent } from './publisher.ts'
+import { certificatePem, createAuthority, generateKey, privateKeyPem } from '#lib/pki/certificate.ts'
+import type { IdleAnswer } from './idleAnswers.ts'
+import { hostNamesComponent, type FollowedIdleService } from './publisher.ts'
 
 export const service = (name: string, ip: string, port: number): Service =>
   ({
@@ -25,6 +27,26 @@ export async function listening(name: string, host: string, port = 0) {
   await once(server, 'listening')
   return { server, port: (server.address() as { port: number }).port }
 }
+/** A port that nobody has by now. */
+export async function freePort(): Promise<number> {
+  const { server, port } = await listening('', '127.0.0.1')
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** What is said in the place of services that are not there yet. */
+export const idleAnswer: IdleAnswer = {
+  page: { status: 404, contentType: 'text/html', body: 'nothing yet\n' },
+  async certificate() {
+    const now = systemClock.now()
+    const keys = generateKey()
+    const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 }
+    const { certificate } = createAuthority({ commonName: 'nobody', organizations: ['Test'] }, validity, keys)
+    return { chain: certificatePem(certificate), key: privateKeyPem(keys.privateKey) }
+  },
+}
+
 export async function get(port: number, host: string): Promise<string> {
   const asked = request({ host: '127.0.0.1', port, agent: false, headers: { host } }).end()
   try {
@@ -43,7 +65,13 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 /** The control plane of a cluster that has these services. */
-export function publish(cluster: string, path: string, present: readonly Service[], revive = async () => {}) {
+export function publish(
+  cluster: string,
+  path: string,
+  present: readonly Service[],
+  revive = async () => {},
+  idle?: FollowedIdleService,
+) {
   const options = { client: {} as Client, clock: systemClock, random: seededRandom(1) }
   const informer = new WatchedInformer<Service>({ ...options, resource: services, selection: {} })
   informer.replace(present, '1')
@@ -57,6 +85,7 @@ export function publish(cluster: string, path: string, present: readonly Service
     cluster,
     path,
     revive,
+    ...(idle === undefined ? {} : { idle }),
     informers: { of: () => informer } as unknown as Informers,
     events: { recorder: () => recorder } as unknown as EventWriter,
     clock: systemClock,
