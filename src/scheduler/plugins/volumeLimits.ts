@@ -7,18 +7,24 @@ import { classOfClaim } from '#machinery/volumeBinding.ts'
 import type { Plugin, Rejection } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
 import type { VolumeObjects } from '#scheduler/volumes/volumeObjects.ts'
+import { VolumeRoom, type NodeVolumes } from './volumeRoom.ts'
 
 /** Volumes of CSI drivers, by a name that is theirs alone: the driver of each. */
 type DriversOfVolumes = ReadonlyMap<string, string>
 
 /** Volumes with how many each driver has of them. */
-interface Attached {
+interface Counted {
   readonly volumes: DriversOfVolumes
   readonly counts: ReadonlyMap<string, number>
 }
 
+interface Attached extends Counted {
+  /** Whether it stays so, as far as it is of pods and of volumes that are known. */
+  readonly isFinal: boolean
+}
+
 /** Keeps pods off nodes to which a CSI driver cannot attach more volumes. */
-export function volumeLimits(objects: VolumeObjects): Plugin<Attached> {
+export function volumeLimits(objects: VolumeObjects): Plugin<Counted> {
   const attached = new AttachedVolumes(objects)
   const limits = new Map<string, { readonly csiNode: CSINode; readonly limits: Limits }>()
   const limitsAt = (node: string): Limits => {
@@ -30,8 +36,15 @@ export function volumeLimits(objects: VolumeObjects): Plugin<Attached> {
     limits.set(node, { csiNode, limits: found })
     return found
   }
+  const room = new VolumeRoom((view) => {
+    const most = limitsAt(view.name)
+    if (most.size === 0) return limitless
+    const { counts, isFinal } = attached.of(view)
+    return { limits: most, counts, isFinal }
+  })
+  objects.followNodes((node) => room.tell(node))
   /** The driver whose limit the node would exceed. */
-  const exceeded = (view: NodeView, wanted: Attached): string | undefined => {
+  const exceeded = (view: NodeView, wanted: Counted): string | undefined => {
     const most = limitsAt(view.name)
     if (most.size === 0) return undefined
     const there = attached.of(view)
@@ -57,9 +70,16 @@ export function volumeLimits(objects: VolumeObjects): Plugin<Attached> {
       if (driver === undefined) return undefined
       return { reason: 'node(s) exceed max volume count', cause: { kind: 'volume', problem: 'limit', driver } }
     },
-    sieve(_pod, { nodes }, wanted, rejected) {
-      for (let at = 0; at < nodes.length; at++) {
-        if (rejected[at] === 0 && exceeded(nodes[at]!, wanted) !== undefined) rejected[at] = 1
+    sieve(_pod, cluster, wanted, rejected) {
+      const { nodes } = cluster
+      room.follow(cluster)
+      for (const [driver, more] of wanted.counts) {
+        const left = room.of(driver)
+        if (left === undefined) continue
+        for (let at = 0; at < nodes.length; at++) {
+          if (left[at]! >= more || rejected[at] === 1) continue
+          if (exceeded(nodes[at]!, wanted) !== undefined) rejected[at] = 1
+        }
       }
     },
     wakesOn: [
@@ -85,6 +105,7 @@ export function volumeLimits(objects: VolumeObjects): Plugin<Attached> {
 type Limits = ReadonlyMap<string, number>
 
 const unlimited: Limits = new Map()
+const limitless: NodeVolumes = { limits: unlimited, counts: unlimited, isFinal: true }
 
 function limitsOf({ spec }: CSINode): Limits {
   const limits = new Map<string, number>()
@@ -94,7 +115,7 @@ function limitsOf({ spec }: CSINode): Limits {
   return limits
 }
 
-function counted(volumes: DriversOfVolumes): Attached {
+function counted(volumes: DriversOfVolumes): Counted {
   const counts = new Map<string, number>()
   for (const driver of volumes.values()) counts.set(driver, (counts.get(driver) ?? 0) + 1)
   return { volumes, counts }
@@ -128,11 +149,14 @@ class AttachedVolumes {
     const ofPods = known?.view === view ? known.found : this.#ofPods(view)
     if (attachments.length === 0) return ofPods
     const all = new Map(ofPods.volumes)
+    let { isFinal } = ofPods
     for (const { spec } of attachments) {
-      const csi = this.#objects.volume(spec.source.persistentVolumeName ?? '')?.spec.csi
+      const volume = this.#objects.volume(spec.source.persistentVolumeName ?? '')
+      const csi = volume?.spec.csi
+      if (volume === undefined) isFinal = false
       if (csi !== undefined) all.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver)
     }
-    return counted(all)
+    return { ...counted(all), isFinal }
   }
 
   ofPod(pod: Pod): PodVolumesOfDrivers {
@@ -152,7 +176,7 @@ class AttachedVolumes {
       isFinal &&= found.isFinal
       for (const [volume, driver] of found.volumes) all.set(volume, driver)
     }
-    const found = counted(all)
+    const found = { ...counted(all), isFinal }
     if (isFinal) this.#byNode.set(view.name, { view, found })
     return found
   }

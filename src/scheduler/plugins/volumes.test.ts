@@ -36,6 +36,7 @@ function objectsOf({ claims = [], volumes = [], classes = [], csiNodes = [] }: W
     hasCsiNodes: csiNodes.length > 0,
     capacities: () => [],
     attachments: () => [],
+    followNodes: () => {},
   }
 }
 

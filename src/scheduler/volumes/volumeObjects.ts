@@ -29,6 +29,8 @@ export interface VolumeObjects {
   capacities(className: string): readonly CSIStorageCapacity[]
   /** What is attached to a node, or about to be. */
   attachments(node: string): readonly VolumeAttachment[]
+  /** Calls back with the name of each node of which drivers say something else, or to which other volumes are attached. */
+  followNodes(tell: (node: string) => void): void
 }
 
 /** What `VolumeBinding` does with volumes beside looking at them. */
@@ -72,6 +74,10 @@ export function volumeObjects(
   claims.copies.onChange(({ old, new: now }) => {
     for (const wake of waiters.get(keyOf((now ?? old)!.metadata)) ?? []) wake()
   })
+  let csiNodeCount = 0
+  nodes.onChange(({ old, new: now }) => {
+    csiNodeCount += Number(old === undefined) - Number(now === undefined)
+  })
   const objects: VolumeObjects = {
     claim: (key) => claims.get(key),
     volume: (name) => volumes.get(name),
@@ -85,10 +91,16 @@ export function volumeObjects(
     csiDriver: (name) => drivers.get(name),
     csiNode: (node) => nodes.get(node),
     get hasCsiNodes() {
-      return nodes.list().length > 0
+      return csiNodeCount > 0
     },
     capacities: (className) => capacities.byIndex(byClass, className),
     attachments: (node) => attachments.byIndex(byNode, node),
+    followNodes(tell) {
+      nodes.onChange(({ old, new: now }) => tell((now ?? old)!.metadata.name))
+      attachments.onChange(({ old, new: now }) => {
+        for (const attachment of [old, now]) if (attachment !== undefined) tell(attachment.spec.nodeName)
+      })
+    },
   }
   const actions: VolumeActions = {
     clock,
