@@ -25,7 +25,7 @@ import {
 } from './faultsFixture.ts'
 import { WriteLoad } from './crashLoad.ts'
 
-const rounds = Number(process.env['CRASH_ROUNDS'] ?? 3)
+const rounds = Number(process.env['CRASH_ROUNDS'] ?? 2)
 const seed = Number(process.env['CRASH_SEED'] ?? 1)
 const clients = 64
 const cluster = 'f-crash'

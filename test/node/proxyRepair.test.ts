@@ -90,11 +90,11 @@ describe('the service proxy in trouble', { skip: reasonToSkip }, () => {
     }
     let agent = await startAgent()
     const load = await network.load('pod1', '10.96.0.7', 80)
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       await systemClock.sleep(37 * round)
       agent.kill('SIGKILL')
       await once(agent, 'close')
-      // Half of the time it is killed again while it loads its first whole table.
+      // Once it is killed again while it loads its first whole table.
       if (round % 2 === 1) {
         const early = network.spawn('node', process.execPath, agentFile, '1500')
         const generation = await network.generation()
@@ -127,7 +127,7 @@ describe('the service proxy in trouble', { skip: reasonToSkip }, () => {
     )
   })
 
-  it('takes ten thousand services at once while endpoints flap, and loses no connection to what stays', async () => {
+  it('takes thousands of services at once while endpoints flap, and loses no connection to what stays', async () => {
     await using proxy = await start()
     const flapping = service('flapping', { clusterIP: '10.96.0.9', ports: [{ port: 80 }] })
     const one = slice('flapping', [httpPort], '10.244.1.3')
@@ -145,18 +145,18 @@ describe('the service proxy in trouble', { skip: reasonToSkip }, () => {
           : slice('flapping', [httpPort], '10.244.1.3'),
       )
       if (flap === 10)
-        for (let index = 0; index < 10_000; index++) {
+        for (let index = 0; index < 4_000; index++) {
           const name = `burst${index}`
           const clusterIP = `10.97.${index >> 8}.${index & 255}`
           proxy.set(service(name, { clusterIP, ports: [{ port: 80 }] }), slice(name, [httpPort], '10.244.1.3'))
         }
       await systemClock.sleep(100)
     }
-    await until('all are served', async () => (await network.listing()).elements.get('vips')!.size === 10_002, 60_000)
+    await until('all are served', async () => (await network.listing()).elements.get('vips')!.size === 4_002, 60_000)
     const [toStable, toFlapping] = await Promise.all(loads.map((end) => end()))
     assertNothingLost(toStable!)
     assertNothingLost(toFlapping!)
     assert.deepEqual(Object.keys(toFlapping!.answers).toSorted(), ['other', 'pod2'])
-    assert.deepEqual(await network.connect('pod1', 'tcp/10.97.39.15/80'), ['pod2 10.244.1.2'])
+    assert.deepEqual(await network.connect('pod1', 'tcp/10.97.15.159/80'), ['pod2 10.244.1.2'])
   })
 })

@@ -13,7 +13,8 @@ import { ensureKubectl } from '../../tools/kubectl.ts'
 import { host, newPerson, reasonToSkip, roots, run } from './faultsFixture.ts'
 
 const cluster = 't-workers'
-const images = fileURLToPath(new URL('../images', import.meta.url))
+/** What the pods run; the second is made from the first. */
+const images = ['busybox', 'nginx'].map((name) => fileURLToPath(new URL(`../images/${name}.yaml`, import.meta.url)))
 
 /** Of pods that do not wait long for a lost node. */
 const shortly = ['not-ready', 'unreachable'].map((state) => ({
@@ -95,7 +96,7 @@ test(
         const seen = await look()
         if (satisfies(seen)) return seen
         assert.ok(host.clock.now() < deadline, `still not so after ${seconds} s:\n${seen}`)
-        await host.clock.sleep(500)
+        await host.clock.sleep(1000)
       }
     }
     const running = (): Promise<string> => {
@@ -103,8 +104,9 @@ test(
       const which = ['-l', 'app=web', '--field-selector=status.phase=Running']
       return kube('get', 'pods', ...which, '-o', `jsonpath={range .items[*]}${cells}{end}`)
     }
-    const readinessOf = (node: string): Promise<string> =>
-      kube('get', 'node', node, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+    /** Waits until the readiness of a node is `status`. */
+    const becomes = (node: string, status: string, seconds: number): Promise<string> =>
+      kube('wait', `node/${node}`, `--for=condition=Ready=${status}`, `--timeout=${seconds}s`)
     /** The nodes on which the pods of the DaemonSet run. */
     const agents = (): Promise<string> => {
       const which = ['-l', 'app=agent', '--field-selector=status.phase=Running', '--sort-by=.spec.nodeName']
@@ -119,7 +121,7 @@ test(
     await person.k8ts('down', cluster)
     try {
       await person.must('up', cluster, '--workers', '3')
-      await person.must('image', 'build', '--file', images, '--cluster', cluster)
+      for (const file of images) await person.must('image', 'build', '--file', file, '--cluster', cluster)
       assert.equal(
         await kube(
           'get',
@@ -156,11 +158,7 @@ test(
 
       const agent = await findNodeProcess({ host, roots }, cluster, 'worker3')
       host.processes.kill(agent!.pid, 'SIGKILL')
-      await until(
-        90,
-        () => readinessOf('worker3'),
-        (seen) => seen === 'Unknown',
-      )
+      await becomes('worker3', 'Unknown', 90)
       const moved = await until(
         60,
         running,
@@ -170,16 +168,8 @@ test(
       assert.match(await kube('get', 'pod', 'lost', '-o', 'jsonpath={.metadata.deletionTimestamp}'), /^\d{4}-/)
 
       await person.must('start', cluster)
-      await until(
-        30,
-        () => readinessOf('worker3'),
-        (seen) => seen === 'True',
-      )
-      await until(
-        30,
-        () => kube('get', 'pod', 'lost', '--ignore-not-found', '-o', 'name'),
-        (seen) => seen === '',
-      )
+      await becomes('worker3', 'True', 30)
+      await kube('wait', 'pod/lost', '--for=delete', '--timeout=30s')
       assert.equal(alive(await running()).length, 6)
       await until(30, agents, (seen) => seen === 'worker worker2 worker3')
 

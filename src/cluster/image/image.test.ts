@@ -388,6 +388,30 @@ describe('importSavedImages', () => {
     assert.deepEqual((await readArchive(bytes, 'amd64')).names, ['a:1', 'a:2'])
     await assert.rejects(mergeArchives([one.bytes, Buffer.alloc(1024)]), /no index.json/)
   })
+  it('leaves an archive alone that is kept already', async () => {
+    const memory = fakeFiles({})
+    const written: string[] = []
+    const files: Files = {
+      ...memory,
+      async write(path, data, options) {
+        written.push(path)
+        await memory.write(path, data, options)
+      },
+    }
+    for (const [name, bytes] of [
+      ['a:1', 'one'],
+      ['a:1', 'one'],
+      ['a:2', 'one'],
+      ['a:1', 'two'],
+    ] as const) {
+      const path = await saveImage({ files }, '/images', name, Buffer.from(bytes))
+      assert.equal(await memory.readText(path), bytes)
+    }
+    assert.deepEqual(
+      written.map((path) => path.replace(/-[0-9a-f]{8}\.tar$/, '')),
+      ['a_1', 'a_2', 'a_1'].map((name) => `/images/docker.io_library_${name}`),
+    )
+  })
   it('imports what is new, replaced or removed, and nothing else', async () => {
     const present = new Set<string>()
     const archives = new Map<string, readonly string[]>()

@@ -11,7 +11,10 @@ import { assemblePause } from './pause.ts'
 import type { Architecture } from './pause.ts'
 import { normalizeImageName } from './reference.ts'
 
-/** Keeps an archive under a name for later imports; an older one of that name is replaced. Returns its path. */
+/**
+ * Keeps an archive under a name for later imports; an older one of that name is replaced, the same one left as it is: by the
+ * file's time each place knows that it has its images. Returns its path.
+ */
 export async function saveImage(
   host: Pick<Host, 'files'>,
   folder: string,
@@ -20,7 +23,8 @@ export async function saveImage(
 ): Promise<string> {
   await host.files.makeFolder(folder)
   const path = `${folder}/${archiveFileName(normalizeImageName(name))}`
-  await host.files.write(path, archive, { sync: true })
+  const kept = await host.files.read(path, maxArchiveBytes)
+  if (kept?.equals(archive) !== true) await host.files.write(path, archive, { sync: true })
   return path
 }
 
