@@ -6,7 +6,7 @@ import { HttpServer } from '#lib/http/server.ts'
 /** Opens a port; disposing closes it. */
 export type Listen = (
   handler: HttpHandler,
-  where: { readonly host: string; readonly port: number },
+  where: { readonly host: string; readonly port: number; readonly ipv6Only?: boolean },
 ) => Promise<AsyncDisposable>
 
 /** Few and short requests, of anybody who reaches the node. */

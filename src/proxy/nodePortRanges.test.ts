@@ -3,7 +3,12 @@ import { describe, it } from 'node:test'
 
 import type { Node } from '#api/core/v1/node.ts'
 
-import { nodePortAddressesProblem, nodePortRangesOf } from './nodePortRanges.ts'
+import {
+  healthCheckAddresses,
+  nodePortAddressesProblem,
+  nodePortRangesOf,
+  type ListenAddress,
+} from './nodePortRanges.ts'
 
 const nodeWith = (...addresses: readonly (readonly [type: string, address: string])[]): Node =>
   ({ status: { addresses: addresses.map(([type, address]) => ({ type, address })) } }) as unknown as Node
@@ -57,4 +62,31 @@ describe('nodePortAddressesProblem', () => {
   for (const [values, expected] of cases)
     it(`${JSON.stringify(values)}: ${expected ?? 'none'}`, () =>
       assert.equal(nodePortAddressesProblem(values), expected))
+})
+
+describe('healthCheckAddresses', () => {
+  const addresses = ['127.0.0.1', '10.89.0.11', '10.89.0.11', '192.0.2.1', '::1', 'fd00:89::11']
+  const both = [4, 6] as const
+  const cases: [string, readonly string[] | undefined, readonly (4 | 6)[], readonly ListenAddress[]][] = [
+    ['everywhere', undefined, [4], [{ host: '0.0.0.0' }]],
+    ['everywhere in both families', undefined, both, [{ host: '::' }]],
+    ['everywhere in both families, by ranges', ['0.0.0.0/0', '::/0'], both, [{ host: '::' }]],
+    ['at the addresses in a range', ['10.89.0.0/16', '::/0'], [4], [{ host: '10.89.0.11' }]],
+    [
+      'at those of one family, and everywhere in the other',
+      ['10.89.0.0/16', '::/0'],
+      both,
+      [{ host: '10.89.0.11' }, { host: '::', ipv6Only: true }],
+    ],
+    ['the same the other way round', ['0.0.0.0/0', 'fd00::/8'], both, [{ host: '0.0.0.0' }, { host: 'fd00:89::11' }]],
+    [
+      'at addresses in several ranges',
+      ['192.0.2.0/24', '127.0.0.0/8'],
+      both,
+      [{ host: '127.0.0.1' }, { host: '192.0.2.1' }],
+    ],
+    ['nowhere', ['198.51.100.0/24'], [4], []],
+  ]
+  for (const [name, ranges, families, expected] of cases)
+    it(name, () => assert.deepEqual(healthCheckAddresses(ranges, families, addresses), expected))
 })

@@ -2,7 +2,7 @@
 import type { Node } from '#api/core/v1/node.ts'
 import { cidrContains, formatCidr, parseCidr } from '#lib/net/cidr.ts'
 import type { Cidr } from '#lib/net/cidr.ts'
-import { canonicalIp } from '#lib/net/ip.ts'
+import { canonicalIp, parseIp } from '#lib/net/ip.ts'
 
 import { familyOf } from './frontend.ts'
 
@@ -48,3 +48,32 @@ const outermost = (ranges: readonly Cidr[]): readonly Cidr[] =>
   ranges.filter((range) => !ranges.some((other) => other.prefix < range.prefix && cidrContains(other, range.base)))
 
 const hostRange = (address: string): string => `${address}/${familyOf(address) === 4 ? 32 : 128}`
+
+/** Where to listen; IPv6 alone where IPv4 is open elsewhere. */
+export interface ListenAddress {
+  readonly host: string
+  readonly ipv6Only?: boolean
+}
+
+/**
+ * Where the health checks of services are answered: wherever node ports are open, as by kube-proxy's service health server.
+ * `addresses` are those that the node's links have.
+ */
+export function healthCheckAddresses(
+  ranges: readonly string[] | undefined,
+  families: readonly (4 | 6)[],
+  addresses: readonly string[],
+): readonly ListenAddress[] {
+  const [all4, all6] = everywhere
+  const isOpen = (family: 4 | 6): boolean =>
+    families.includes(family) && (ranges === undefined || ranges.includes(family === 4 ? all4 : all6))
+  // The kernel takes it for both families.
+  if (isOpen(6) && (isOpen(4) || ranges === undefined)) return [{ host: '::' }]
+  return families.flatMap((family): readonly ListenAddress[] => {
+    if (isOpen(family)) return [family === 4 ? { host: '0.0.0.0' } : { host: '::', ipv6Only: true }]
+    const named = (ranges ?? []).flatMap((range) => parseCidr(range) ?? []).filter((range) => range.family === family)
+    const ofNode = addresses.filter((address) => familyOf(address) === family)
+    const inRanges = ofNode.filter((address) => named.some((range) => cidrContains(range, parseIp(address)!)))
+    return [...new Set(inRanges)].map((host) => ({ host }))
+  })
+}

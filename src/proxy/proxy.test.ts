@@ -21,11 +21,14 @@ import { seededRandom } from '#lib/random.ts'
 
 import { planFixedChains } from './chains.ts'
 import { memoryNft } from './memoryNft.ts'
-import { proxyComponent } from './proxy.ts'
+import { proxyComponent, type ProxyOptions } from './proxy.ts'
 import { ServiceRoutes } from './serviceRoute.ts'
 
 /** A proxy whose informers are filled by hand, with time that stands still. */
-function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
+function start(
+  answer: Parameters<typeof fakeProcesses>[0] = () => undefined,
+  options: Partial<Pick<ProxyOptions, 'nodePortAddresses' | 'serviceRanges'>> = {},
+) {
   const clock = new SimulatedClock()
   const made = new Map<string, WatchedInformer<KubeObject>>()
   const of = (resource: Resource, selection: Selection = {}) => {
@@ -36,7 +39,10 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
     return informer
   }
   const nft = memoryNft()
-  const ip = fakeIp()
+  const links: { addr_info: { local: string }[] }[] = []
+  const ip = fakeIp({ 'address show': links })
+  /** Where it listens, as `host:port`. */
+  const open = new Set<string>()
   const lines: string[] = []
   const stop = new AbortController()
   const metrics = new MetricRegistry()
@@ -55,13 +61,22 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
     nodeName: 'one',
     informers: { of } as unknown as Informers,
     host: { nft: () => nft, ip: () => ip, processes: { ...processes, run }, clock },
-    listen: async (handler, { port }) => {
-      if (ports.has(port)) throw new Error(`Cannot listen on *:${port}: the port is taken`)
+    listen: async (handler, { host, port, ipv6Only }) => {
+      const place = `${host}${ipv6Only === true ? ' alone' : ''} ${port}`
+      if (ports.has(port) && ![...open].some((each) => each.endsWith(` ${port}`)))
+        throw new Error(`Cannot listen on *:${port}: the port is taken`)
       ports.set(port, handler)
-      return { [Symbol.asyncDispose]: async () => void ports.delete(port) }
+      open.add(place)
+      return {
+        [Symbol.asyncDispose]: async () => {
+          open.delete(place)
+          ports.delete(port)
+        },
+      }
     },
     clusterPodRanges: ['10.244.0.0/16'],
     serviceRanges: ['10.96.0.0/12'],
+    ...options,
     log: createLogger({ clock, sinks: [{ write: (line) => void lines.push(line) }], level: 'warn' }),
     metrics,
   })
@@ -83,6 +98,9 @@ function start(answer: Parameters<typeof fakeProcesses>[0] = () => undefined) {
     lines,
     metrics,
     ports,
+    open,
+    setLinkAddresses: (...addresses: string[]) =>
+      void links.splice(0, Infinity, ...addresses.map((local) => ({ addr_info: [{ local }] }))),
     /** The status and body of an answer, and its headers. */
     get: async (port: number, path: string) => {
       let answered: { status: number; body: string; headers: object } | undefined
@@ -281,6 +299,29 @@ describe('the proxy', () => {
     proxy.ports.delete(32_000)
     await proxy.clock.advance('1m')
     assert.equal((await proxy.get(32_000, '/')).status, 503)
+  })
+  it('answers health checks of services where node ports are open', async () => {
+    const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 }
+    await using everywhere = start()
+    everywhere.sync()
+    everywhere.addService('web', '10.96.0.7', 'TCP', local)
+    await everywhere.clock.advance('1s')
+    assert.deepEqual([...everywhere.open].toSorted(), ['0.0.0.0 10256', '0.0.0.0 32000', '127.0.0.1 10249'])
+    await using proxy = start(() => undefined, { nodePortAddresses: ['10.89.0.0/16'] })
+    const checked = () => [...proxy.open].filter((place) => place.endsWith(' 32000'))
+    proxy.setLinkAddresses('127.0.0.1', '10.89.0.11', '192.0.2.1')
+    proxy.sync()
+    proxy.addService('web', '10.96.0.7', 'TCP', local)
+    await proxy.clock.advance('1s')
+    assert.deepEqual(checked(), ['10.89.0.11 32000'])
+    assert.equal((await proxy.get(32_000, '/')).status, 503)
+    // Addresses of links change later.
+    proxy.setLinkAddresses('10.89.0.12', '10.89.0.11', '192.0.2.1')
+    await proxy.clock.advance('2m')
+    assert.deepEqual(checked().toSorted(), ['10.89.0.11 32000', '10.89.0.12 32000'])
+    proxy.addService('web', '10.96.0.7')
+    await proxy.clock.advance('1s')
+    assert.deepEqual(checked(), [])
   })
   it('answers on the ports of kube-proxy', async () => {
     await using proxy = start()

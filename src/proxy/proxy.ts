@@ -11,7 +11,8 @@ import { MetricRegistry } from '#lib/metrics.ts'
 import { parseCidr } from '#lib/net/cidr.ts'
 
 import type { NodeRanges } from './chains.ts'
-import { nodePortRangesOf } from './nodePortRanges.ts'
+import { readAddresses } from './nodeAddresses.ts'
+import { healthCheckAddresses, nodePortRangesOf, type ListenAddress } from './nodePortRanges.ts'
 import { addDoubts, forgetStaleFlows, noDoubts } from './conntrack.ts'
 import type { Doubts } from './conntrack.ts'
 import type { Family } from './frontend.ts'
@@ -244,6 +245,8 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
   /** Beside changes, for to list a large table takes seconds; they wait for it only when it was in vain because of them. */
   const verify = async (): Promise<void> => {
     await route()
+    // Addresses of links come and go without telling.
+    if (options.nodePortAddresses !== undefined && plan.healthChecks.size > 0) queue.add('checks')
     if (inVain >= mostInVain) return compare()
     comparing = compare().catch((error: unknown) => {
       if (!signal.aborted) log.error(problems.verify, { error })
@@ -259,16 +262,29 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
   await using checkPorts = new Listeners()
   const syncChecks = async (): Promise<void> => {
     if (listen === undefined) return
-    const wanted = new Map([...plan.healthChecks].map(([key, { port }]) => [key, port]))
+    const { nodePortRanges } = currentRanges()
+    const checked = families.map(({ family }) => family)
+    const addresses =
+      nodePortRanges === undefined || plan.healthChecks.size === 0
+        ? []
+        : await readAddresses(host.ip(namespaceFile), signal)
+    const places = healthCheckAddresses(nodePortRanges, checked, addresses)
+    const byKey = new Map<string, { readonly service: string; readonly place: ListenAddress }>(
+      [...plan.healthChecks.keys()].flatMap((service) =>
+        places.map((place) => [`${service} ${place.host}`, { service, place }] as const),
+      ),
+    )
+    const wanted = new Map([...byKey].map(([key, { service }]) => [key, plan.healthChecks.get(service)!.port]))
     const failed = await checkPorts.sync(wanted, (key, port) => {
-      const check = () => plan.healthChecks.get(key)
+      const { service, place } = byKey.get(key)!
+      const check = () => plan.healthChecks.get(service)
       return listen(
         serviceHealthHandler(check, () => health.isHealthy),
-        { host: everywhere, port },
+        { ...place, port },
       )
     })
     for (const { key, port, error } of failed)
-      log.error('Cannot open the health check port of a service', { service: key, port, error })
+      log.error('Cannot open the health check port of a service', { service: byKey.get(key)?.service, port, error })
     if (failed.length > 0) queue.addAfter('checks', verifyMs)
   }
   const servePorts = async (until: AbortSignal): Promise<void> => {

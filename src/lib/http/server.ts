@@ -88,7 +88,7 @@ export class HttpServer {
 
   /** Begins to accept connections; resolves with the address (a path for unix sockets, with port 0). */
   async listen(
-    where: { readonly host?: string; readonly port: number } | { readonly path: string },
+    where: { readonly host?: string; readonly port: number; readonly ipv6Only?: boolean } | { readonly path: string },
   ): Promise<{ host: string; port: number }> {
     const front = this.#front
     const name = 'path' in where ? where.path : `${where.host ?? '*'}:${where.port}`
