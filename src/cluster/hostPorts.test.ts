@@ -45,7 +45,7 @@ test('clusters bring back the process that was killed, once for all of them, and
     const test = publish('test', path, [service('api', '127.0.0.3', port)], ensure)
     const unused = await freePort()
     // As the first ingress would be reached.
-    const idle = publish('idle', path, [], ensure, {
+    const idle = publish('idle', path, [], async () => {}, {
       namespace: 'kube-system',
       service: 'ingress',
       ports: [unused],
@@ -93,8 +93,12 @@ test('clusters bring back the process that was killed, once for all of them, and
     await until('one has gone', async () => (await askHostPorts(roots))?.clusters.join() === 'test')
     assert.equal(await get(port, 'api.default.test.localhost'), '200 api')
     await test.end()
-    await endUnusedHostPorts(host, roots, 'test')
-    assert.deepEqual([holders(), existsSync(folder)], [[], false])
+    // One that was started beside the other may get to its turn only now, on a busy machine.
+    await until('none is left', async () => {
+      await endUnusedHostPorts(host, roots, 'test')
+      return holders().length === 0
+    })
+    assert.equal(existsSync(folder), false)
   } finally {
     for (const { pid } of holders()) host.processes.kill(pid, 'SIGKILL')
     for (const { server } of [web, api]) server.close()
