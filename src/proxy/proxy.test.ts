@@ -465,8 +465,8 @@ describe('ServiceRoutes', () => {
     { ifname: 'cni0', linkinfo: { info_kind: 'bridge' }, addr_info: [{ local: '10.244.1.1' }] },
     { ifname: 'eth0', addr_info: [{ local: 'fe80::1' }, { local: '10.89.0.11' }] },
   ]
-  const ipWith = (hasRoute: boolean) => {
-    const ip = fakeIp({ 'address show up': links })
+  const ipWith = (hasRoute: boolean, left: readonly Record<string, unknown>[] = []) => {
+    const ip = fakeIp({ 'address show up': links, '-4 route show protocol 90': left })
     const show: typeof ip.show = async (words) => {
       const isLookup = words[0] === 'route'
       if (isLookup && !hasRoute)
@@ -477,24 +477,38 @@ describe('ServiceRoutes', () => {
   }
   it('adds a route where there is none', async () => {
     const ip = ipWith(false)
-    await new ServiceRoutes(ip).sync(['10.96.0.0/12'])
-    assert.deepEqual(ip.commands, ['route add 10.96.0.0/12 dev eth0 src 10.89.0.11'])
+    await new ServiceRoutes(ip, [4]).sync(['10.96.0.0/12'])
+    assert.deepEqual(ip.commands, ['route add 10.96.0.0/12 dev eth0 src 10.89.0.11 protocol 90'])
   })
   it('takes away what it has added when the range goes', async () => {
     const ip = ipWith(false)
-    const routes = new ServiceRoutes(ip)
+    const routes = new ServiceRoutes(ip, [4])
     await routes.sync(['10.96.0.0/12', '10.112.0.0/24'])
     ip.commands.length = 0
     await routes.sync(['10.96.0.0/12'])
-    assert.equal(ip.commands[0], 'route delete 10.112.0.0/24 dev eth0 src 10.89.0.11')
+    assert.equal(ip.commands[0], 'route delete 10.112.0.0/24 dev eth0 src 10.89.0.11 protocol 90')
   })
   it('adds none where there is one', async () => {
     const ip = ipWith(true)
-    const routes = new ServiceRoutes(ip)
+    const routes = new ServiceRoutes(ip, [4])
     await routes.sync(['10.96.0.0/12'])
     await routes.sync([])
     assert.deepEqual(ip.commands, [])
   })
+  it('takes away what one before it has left and no range needs any more, and the rest once none does', async () => {
+    const left = (dst: string) => ({ dst, dev: 'eth0', prefsrc: '10.89.0.11', scope: 'link' })
+    const ip = ipWith(true, [left('10.96.0.0/12'), left('10.112.0.0/24'), left('10.113.0.7')])
+    const routes = new ServiceRoutes(ip, [4])
+    await routes.sync(['10.96.0.0/12'])
+    assert.deepEqual(ip.commands, [
+      'route delete 10.112.0.0/24 dev eth0 src 10.89.0.11 protocol 90',
+      'route delete 10.113.0.7/32 dev eth0 src 10.89.0.11 protocol 90',
+    ])
+    await routes.sync(['10.96.0.0/12'])
+    assert.equal(ip.commands.length, 2)
+    await routes.sync([])
+    assert.equal(ip.commands[2], 'route delete 10.96.0.0/12 dev eth0 src 10.89.0.11 protocol 90')
+  })
   it('refuses what is no range', () =>
-    assert.rejects(new ServiceRoutes(ipWith(true)).sync(['10.96.0.0']), /"10\.96\.0\.0" is not an address range/))
+    assert.rejects(new ServiceRoutes(ipWith(true), [4]).sync(['10.96.0.0']), /"10\.96\.0\.0" is not an address range/))
 })

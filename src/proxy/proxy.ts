@@ -220,7 +220,10 @@ async function runProxy(options: ProxyOptions, ready: () => void, signal: AbortS
     }
   }
 
-  const serviceRoutes = new ServiceRoutes(host.ip(namespaceFile))
+  const serviceRoutes = new ServiceRoutes(
+    host.ip(namespaceFile),
+    families.map(({ family }) => family),
+  )
   let routed = ''
   const route = async (): Promise<void> => {
     const { serviceRanges } = currentRanges()
