@@ -14,6 +14,18 @@ test('SimulatedClock runs timers by time, then by the order of their making', as
   assert.deepEqual([ran.at(-1), clock.now(), clock.pending], ['c at 20', 1015, 0])
 })
 
+test('SimulatedClock drops the timers that are disposed of, and no others of their moment', async () => {
+  const clock = new SimulatedClock(0)
+  const ran: string[] = []
+  const timers = ['a', 'b', 'c', 'd'].map((name) => clock.after(name === 'd' ? 20 : 10, () => ran.push(name)))
+  timers[1]![Symbol.dispose]()
+  timers[1]![Symbol.dispose]()
+  assert.equal(clock.pending, 3)
+  await clock.advance(10)
+  timers[0]![Symbol.dispose]()
+  assert.deepEqual([ran, clock.pending], [['a', 'c'], 1])
+})
+
 test('SimulatedClock settles promises between two timers', async () => {
   const clock = new SimulatedClock(0)
   const seen: number[] = []

@@ -88,6 +88,16 @@ export class SimulatedClock implements Clock {
 
   /** Kept sorted with the next timer last, where taking it is cheap. */
   #insert(timer: Timer): void {
+    this.#timers.splice(this.#placeOf(timer), 0, timer)
+  }
+
+  #remove(timer: Timer): void {
+    const at = this.#placeOf(timer)
+    if (this.#timers[at] === timer) this.#timers.splice(at, 1)
+  }
+
+  /** Where a timer stands, or would. */
+  #placeOf(timer: Timer): number {
     let low = 0
     let high = this.#timers.length
     while (low < high) {
@@ -95,12 +105,7 @@ export class SimulatedClock implements Clock {
       if (runsBefore(timer, this.#timers[middle]!)) low = middle + 1
       else high = middle
     }
-    this.#timers.splice(low, 0, timer)
-  }
-
-  #remove(timer: Timer): void {
-    const at = this.#timers.indexOf(timer)
-    if (at >= 0) this.#timers.splice(at, 1)
+    return low
   }
 }
 

@@ -5,7 +5,6 @@ import { nodeMetrics, type NodeMetrics } from '#api/metrics/v1beta1/nodeMetrics.
 import { podMetrics, type PodMetrics } from '#api/metrics/v1beta1/podMetrics.ts'
 import { apiVersionOf } from '#api/resource.ts'
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
-import { keyOf } from '#client/index.ts'
 import type { Clock } from '#lib/clock.ts'
 import { durationText } from '#machinery/durationText.ts'
 import { nanoQuantityOf, quantityOf } from '#machinery/quantity.ts'
@@ -39,7 +38,7 @@ export function metricsObjects(source: UsageSource, clock: Pick<Clock, 'now'>): 
       }
     },
     pod(pod) {
-      const usage = source.pod(keyOf(pod.metadata))
+      const usage = source.pod(pod)
       if (usage === undefined) return undefined
       return {
         kind: podMetrics.kind,

@@ -60,7 +60,7 @@ describe('what is known of a pod after some rounds', () => {
     test(name, () => {
       const store = new MetricsStore(interval)
       for (const each of rounds) store.take(new Map([['node', each]]))
-      assert.deepEqual(store.pod('n/p'), is)
+      assert.deepEqual(store.pod({ metadata: { namespace: 'n', name: 'p' } }), is)
     })
   }
 })

@@ -1,3 +1,5 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import { keyOf } from '#client/index.ts'
 import type { NodeReading, PodUsage, Usage, UsagePoint, UsageSource } from './usage.ts'
 
 /** A container that began so long before a reading is told of after that reading alone: less would be noise. */
@@ -53,7 +55,8 @@ export class MetricsStore implements UsageSource {
     return last === undefined || before === undefined ? undefined : between(before, last)
   }
 
-  pod(key: string): PodUsage | undefined {
+  pod({ metadata }: Pick<Pod, 'metadata'>): PodUsage | undefined {
+    const key = keyOf(metadata)
     const [last, before] = [this.#pods.last.get(key), this.#pods.before.get(key)]
     if (last === undefined || before === undefined || last.size === 0) return undefined
     const containers: PodUsage['containers'][number][] = []

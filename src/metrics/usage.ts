@@ -1,3 +1,5 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+
 /** One reading of something that runs: what it has used since it began. Times are in milliseconds since the epoch. */
 export interface UsagePoint {
   /** Absent for nodes, which are not asked. */
@@ -33,8 +35,7 @@ export interface PodUsage {
 /** Knows what nodes and pods use; undefined where not enough was read yet. */
 export interface UsageSource {
   node(name: string): Usage | undefined
-  /** By `namespace/name`. */
-  pod(key: string): PodUsage | undefined
+  pod(pod: Pod): PodUsage | undefined
 }
 
 /** Asks several sources one after the other. */
@@ -46,9 +47,9 @@ export function firstThatKnows(sources: () => readonly UsageSource[]): UsageSour
         if (found !== undefined) return found
       }
     },
-    pod(key) {
+    pod(pod) {
       for (const source of sources()) {
-        const found = source.pod(key)
+        const found = source.pod(pod)
         if (found !== undefined) return found
       }
     },

@@ -11,6 +11,7 @@ import { millisecondsOf } from '#machinery/time.ts'
 import { scrapeInterval } from '#metrics/scrape.ts'
 import type { PodUsage, Usage, UsageSource } from '#metrics/usage.ts'
 import { averageOf, readAmount, type Amount } from './amount.ts'
+import type { ContainerBehaviour, PodBehaviour } from './behaviour.ts'
 import type { SimulatedNodes } from './simulatedNodes.ts'
 
 /** The load that a service takes, in requests a second; its ready endpoints share it. */
@@ -33,10 +34,12 @@ interface Moment {
   readonly before: number
 }
 
-/** Which pods share the traffic of a service at a moment, and how much it was over the span that was last asked for. */
+/** What each of some pods has of the traffic of a service. */
 interface Share {
-  readonly at: number
-  readonly ready: ReadonlySet<string>
+  readonly service: Service
+  /** How many have as much. */
+  readonly among: number
+  /** The traffic of all of them, from a moment on. */
   from: number
   traffic: number
 }
@@ -69,9 +72,9 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
   serviceCopies.addIndex(byTraffic, namespacesWithTraffic)
   sliceCopies.addIndex(byService, servicesOfSlice)
   const began = clock.now()
-  const shares = new WeakMap<Service, Share>()
-  /** The services with traffic of the namespace that was last asked about, at a moment. */
-  let busy: { readonly at: number; readonly namespace: string; readonly services: readonly Service[] } | undefined
+  /** What pods have of the traffic of services, by namespace and uid, at the moment that was last asked about. */
+  const shares = new Map<string, ReadonlyMap<string, readonly Share[]>>()
+  let sharedAt: number | undefined
 
   /** The last time that nodes would have been asked, and the one before. */
   const moment = (): Moment => {
@@ -79,39 +82,50 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
     return { at, before: at - scrapeInterval }
   }
 
-  const shareOf = (service: Service, at: number): Share => {
-    const known = shares.get(service)
-    if (known?.at === at) return known
+  const sharesIn = (namespace: string, at: number): ReadonlyMap<string, readonly Share[]> => {
+    if (sharedAt !== at) {
+      shares.clear()
+      sharedAt = at
+    }
+    let byPod = shares.get(namespace)
+    if (byPod === undefined) shares.set(namespace, (byPod = findShares(namespace, at)))
+    return byPod
+  }
+
+  const findShares = (namespace: string, at: number): ReadonlyMap<string, readonly Share[]> => {
+    const byPod = new Map<string, Share[]>()
+    for (const service of serviceCopies.byIndex(byTraffic, namespace)) {
+      const ready = readyPods(service)
+      const share = { service, among: ready.size, from: at, traffic: 0 }
+      for (const uid of ready) {
+        const held = byPod.get(uid)
+        if (held === undefined) byPod.set(uid, [share])
+        else held.push(share)
+      }
+    }
+    return byPod
+  }
+
+  const readyPods = (service: Service): ReadonlySet<string> => {
     const ready = new Set<string>()
     for (const { endpoints } of sliceCopies.byIndex(byService, keyOf(service.metadata))) {
       for (const { conditions, targetRef } of endpoints ?? []) {
         if (conditions?.ready !== false && targetRef?.uid !== undefined) ready.add(targetRef.uid)
       }
     }
-    const share = { at, ready, from: at, traffic: 0 }
-    shares.set(service, share)
-    return share
-  }
-
-  const busyServices = (namespace: string, at: number): readonly Service[] => {
-    if (busy?.at !== at || busy.namespace !== namespace) {
-      busy = { at, namespace, services: serviceCopies.byIndex(byTraffic, namespace) }
-    }
-    return busy.services
+    return ready
   }
 
   /** Requests a second that reach a pod, in thousandths. */
   const trafficOf = ({ metadata }: Pod, from: number, to: number): number => {
     let sum = 0
-    for (const service of busyServices(metadata.namespace ?? '', to)) {
-      const share = shareOf(service, to)
-      if (!share.ready.has(metadata.uid ?? '')) continue
+    for (const share of sharesIn(metadata.namespace ?? '', to).get(metadata.uid ?? '') ?? []) {
       // Most pods of a service have run for the whole span.
       if (share.from !== from) {
-        share.traffic = trafficOfService(service, from, to)
+        share.traffic = trafficOfService(share.service, from, to)
         share.from = from
       }
-      sum += share.traffic / share.ready.size
+      sum += share.traffic / share.among
     }
     return sum
   }
@@ -121,14 +135,14 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
     if (behaviour === undefined) return undefined
     const containers: PodUsage['containers'][number][] = []
     let window = 0
-    for (const { name, started, restartCount, cpuLimit } of runningIn(pod)) {
+    for (const { name, started, cpuLimit, does } of runningIn(pod, behaviour)) {
       if (started >= at) continue
       // As with real nodes: a container is told of from its second reading on, or once it runs for ten seconds.
       const isFresh = started > before
       if (isFresh && at - started < leastAge) return undefined
       const from = isFresh ? started : before
       window = Math.max(window, at - from)
-      const { cpu = usual.cpu, memory = usual.memory, cpuPerRequest } = behaviour.of(name, restartCount)
+      const { cpu = usual.cpu, memory = usual.memory, cpuPerRequest } = does
       const traffic =
         cpuPerRequest === undefined
           ? 0
@@ -157,9 +171,7 @@ export function simulatedLoad({ informers, clock, nodes }: SimulatedLoadOptions)
       }
       return { at: now.at, window: scrapeInterval, cpuNanoCores, memoryBytes }
     },
-    pod(key) {
-      const pod = podCopies.get(key)
-      if (pod === undefined) return undefined
+    pod(pod) {
       const now = moment()
       return now.at <= began ? undefined : usageOf(pod, now)
     },
@@ -173,27 +185,36 @@ interface RunningContainer {
   readonly name: string
   /** In milliseconds since the epoch. */
   readonly started: number
-  readonly restartCount: number
   /** In thousandths. */
   readonly cpuLimit: number
+  readonly does: ContainerBehaviour
+}
+
+interface RunningPod {
+  readonly behaviour: PodBehaviour
+  readonly containers: readonly RunningContainer[]
 }
 
 /** Each pod is asked about four times a minute and seldom changes. */
-const known = new WeakMap<Pod, readonly RunningContainer[]>()
+const known = new WeakMap<Pod, RunningPod>()
 
-function runningIn(pod: Pod): readonly RunningContainer[] {
+function runningIn(pod: Pod, behaviour: PodBehaviour): readonly RunningContainer[] {
   let running = known.get(pod)
-  if (running === undefined) known.set(pod, (running = readRunning(pod)))
-  return running
+  if (running?.behaviour !== behaviour) {
+    running = { behaviour, containers: readRunning(pod, behaviour) }
+    known.set(pod, running)
+  }
+  return running.containers
 }
 
-function readRunning({ spec, status }: Pod): readonly RunningContainer[] {
+function readRunning({ spec, status }: Pod, behaviour: PodBehaviour): readonly RunningContainer[] {
   const { initContainerStatuses = [], containerStatuses = [] } = status ?? {}
   const all = [...(spec.initContainers ?? []), ...spec.containers]
   return [...initContainerStatuses, ...containerStatuses].flatMap(({ name, state, restartCount }) => {
     const started = millisecondsOf(state?.running?.startedAt)
     if (started === undefined) return []
-    return [{ name, started, restartCount, cpuLimit: cpuLimitOf(all.find((each) => each.name === name)) }]
+    const cpuLimit = cpuLimitOf(all.find((each) => each.name === name))
+    return [{ name, started, cpuLimit, does: behaviour.of(name, restartCount) }]
   })
 }
 
