@@ -54,7 +54,7 @@ function measure(workload: Workload): number {
     const before = process.cpuUsage()
     for (const pod of pods) {
       const fitting = placement.findFitting(pod, cache.snapshot())
-      if (fitting.positions.length === 0) throw new Error(`${workload.name}: no node for pod ${pod.metadata.name}`)
+      if (!fitting.isAny) throw new Error(`${workload.name}: no node for pod ${pod.metadata.name}`)
       cache.assume(pod, placement.choose(pod, fitting, random).name)
     }
     const { user, system } = process.cpuUsage(before)

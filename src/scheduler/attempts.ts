@@ -9,7 +9,7 @@ import { messageOf } from '#lib/errorText.ts'
 import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import type { SchedulerCache } from './cache.ts'
-import type { Diagnosis, Fitting } from './cycle.ts'
+import type { Considered, Diagnosis, Fitting } from './cycle.ts'
 import { failureMessage, preemptionMessage } from './diagnosis.ts'
 import { explain } from './explanation/explain.ts'
 import type { Extender } from './extenders/extender.ts'
@@ -85,7 +85,7 @@ export class Attempts {
     const first = extenders.length > 0 ? undefined : nominations.nodeOf(pod)
     const fitting = profile.placement.findFitting(pod, cache.snapshot(), promiseTest(pod, nominations), first)
     if (extenders.length > 0) return this.#attemptWith(extenders, pod, profile, fitting)
-    if (fitting.positions.length > 0) this.#place(pod, profile, fitting)
+    if (fitting.isAny) this.#place(pod, profile, fitting)
     else void this.#preemptOrWait(pod, profile, fitting, fitting.diagnosis)
     return this.#bindings.size >= mostBindings ? Promise.race(this.#bindings) : undefined
   }
@@ -134,14 +134,14 @@ export class Attempts {
   #place(
     pod: Pod,
     profile: Profile,
-    considered: Omit<Fitting, 'diagnosis'>,
+    considered: Considered,
     further?: Float64Array,
     extenders: readonly Extender[] = [],
   ): void {
     const { cache, nominations, queue, random } = this.#context
-    const { nodes, positions, hooks } = considered
+    const { nodes, hooks } = considered
     const promised = nominations.nodeOf(pod)
-    const at = promised === undefined ? undefined : positions.find((each) => nodes[each]!.name === promised)
+    const at = promised === undefined ? undefined : considered.positions.find((each) => nodes[each]!.name === promised)
     const node = at === undefined ? profile.placement.choose(pod, considered, random, further) : nodes[at]!
     nominations.remove(pod)
     cache.assume(pod, node.name)

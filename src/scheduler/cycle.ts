@@ -35,12 +35,16 @@ export interface Considered {
   readonly hooks: readonly Hook[]
   /** What is remembered of pods like it; absent where only few nodes come into question, which are asked anew. */
   readonly verdicts: Verdicts | undefined
-  /** Where the nodes that fit stand among `nodes`, ascending. Valid until the next pod is looked at. */
+  /** Where the nodes that fit stand among `nodes`, ascending. To be asked for, and valid, until the next pod is looked at. */
   readonly positions: Int32Array
+  /** The best of them, where that is known without adding up their scores; draws among equals. Absent: it is not. */
+  pickBest?(random: Random): NodeView | undefined
 }
 
 /** The nodes that would do for one pod. */
 export interface Fitting extends Considered {
+  /** Whether there is any. */
+  readonly isAny: boolean
   /** Why the other nodes will not do. Found out when it is asked for, which must be before the next pod is looked at. */
   readonly diagnosis: Diagnosis
 }
@@ -113,48 +117,61 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     const firstAt = first === undefined ? undefined : cluster.positionOf(first)
     if (firstAt !== undefined && firstRejection(pod, hooks, nodes[firstAt]!) === undefined) {
       if (alsoTest?.test(nodes[firstAt]!, hooks, verdicts) === undefined) {
-        fitting.positions = Int32Array.of(firstAt)
+        fitting.only(Int32Array.of(firstAt))
         return fitting
       }
     }
-    let count = 0
     if (verdicts === undefined) {
+      let count = 0
       for (const at of positionsOf(named!.names, cluster)) {
         if (firstRejection(pod, hooks, nodes[at]!) !== undefined) continue
         const further = alsoTest?.test(nodes[at]!, hooks, verdicts)
         if (further === undefined) feasible[count++] = at
         else fitting.further.set(at, further)
       }
-    } else {
-      verdicts.follow(pod, hooks, cluster)
-      verdicts.markRejected(rejected, nodes.length)
-      for (const { plugin, state } of hooks) {
-        if (plugin.looksAt !== undefined) continue
-        if (plugin.sieve !== undefined) plugin.sieve(pod, cluster, state, rejected)
-        else if (plugin.filter !== undefined) {
-          for (let at = 0; at < nodes.length; at++) {
-            if (rejected[at] === 0 && plugin.filter(pod, nodes[at]!, state) !== undefined) rejected[at] = 1
-          }
+      fitting.only(feasible.subarray(0, count))
+      return fitting
+    }
+    verdicts.follow(pod, hooks, cluster)
+    let isMarked = false
+    const mark = (): void => {
+      if (!isMarked) verdicts.markRejected(rejected, nodes.length)
+      isMarked = true
+    }
+    for (const { plugin, state } of hooks) {
+      if (plugin.looksAt !== undefined || (plugin.sieve ?? plugin.filter) === undefined) continue
+      mark()
+      if (plugin.sieve !== undefined) plugin.sieve(pod, cluster, state, rejected)
+      else {
+        for (let at = 0; at < nodes.length; at++) {
+          if (rejected[at] === 0 && plugin.filter!(pod, nodes[at]!, state) !== undefined) rejected[at] = 1
         }
       }
-      for (const name of alsoTest?.nodes ?? []) {
-        const at = cluster.positionOf(name)
-        if (at === undefined || rejected[at] === 1) continue
-        const further = alsoTest!.test(nodes[at]!, hooks, verdicts)
-        if (further === undefined) continue
-        rejected[at] = 1
-        fitting.further.set(at, further)
-      }
+    }
+    for (const name of alsoTest?.nodes ?? []) {
+      const at = cluster.positionOf(name)
+      if (at === undefined || (isMarked ? rejected[at] === 1 : verdicts.rejectionAt(at) !== undefined)) continue
+      const further = alsoTest!.test(nodes[at]!, hooks, verdicts)
+      if (further === undefined) continue
+      mark()
+      rejected[at] = 1
+      fitting.further.set(at, further)
+    }
+    fitting.all(isMarked ? rejected : undefined, () => {
+      mark()
+      let count = 0
       for (let at = 0; at < nodes.length; at++) {
         // Without a branch, which would be guessed wrong as often as not.
         feasible[count] = at
         count += Number(rejected[at] === 0)
       }
-    }
-    fitting.positions = feasible.subarray(0, count)
+      return feasible.subarray(0, count)
+    })
     return fitting
   }
   const choose: Placement['choose'] = (pod, considered, random, further) => {
+    const best = further === undefined ? considered.pickBest?.(random) : undefined
+    if (best !== undefined) return best
     const { nodes, positions } = considered
     const count = positions.length
     if (count === 1) return nodes[positions[0]!]!
@@ -170,13 +187,17 @@ class Finding implements Fitting {
   readonly cluster: ClusterView
   readonly hooks: readonly Hook[]
   readonly verdicts: Verdicts | undefined
-  positions = new Int32Array()
   /** Why a plugin turned the pod down for the whole cluster. */
   whole: Diagnosis['whole']
   /** What `alsoTest` said, by position. */
   readonly further = new Map<number, NodeRejection>()
   readonly #pod: Pod
   readonly #named: Named | undefined
+  #positions: Int32Array | (() => Int32Array) = new Int32Array()
+  /** Whether all nodes were tested, so that the best of those that are remembered come into question. */
+  #areAll = false
+  /** By position: which nodes will not do; absent where those are the ones of which it is remembered. */
+  #out: Uint8Array | undefined
 
   constructor(
     pod: Pod,
@@ -194,6 +215,34 @@ class Finding implements Fitting {
 
   get nodes(): readonly NodeView[] {
     return this.cluster.nodes
+  }
+
+  get positions(): Int32Array {
+    if (typeof this.#positions === 'function') this.#positions = this.#positions()
+    return this.#positions
+  }
+
+  get isAny(): boolean {
+    return this.#areAll && this.#out === undefined ? this.verdicts!.fitting > 0 : this.positions.length > 0
+  }
+
+  /** Takes in that these nodes fit, of few that were tested. */
+  only(positions: Int32Array): void {
+    this.#positions = positions
+  }
+
+  /** Takes in that all nodes were tested, and what lists those that fit. */
+  all(out: Uint8Array | undefined, list: () => Int32Array): void {
+    this.#areAll = true
+    this.#out = out
+    this.#positions = list
+  }
+
+  pickBest(random: Random): NodeView | undefined {
+    const { verdicts, hooks, nodes } = this
+    if (!this.#areAll || verdicts === undefined || hooks.some((hook) => scoresApart(hook, verdicts))) return undefined
+    const at = verdicts.pickBest(nodes.length, this.#out, random)
+    return at === undefined ? undefined : nodes[at]
   }
 
   get diagnosis(): Diagnosis {
@@ -224,6 +273,14 @@ class Finding implements Fitting {
     }
     return remembered?.told
   }
+}
+
+/** Whether a plugin adds a score to that which is remembered of all plugins together. */
+function scoresApart({ order, plugin, weight, state }: Hook, verdicts: Verdicts): boolean {
+  if (weight === 0) return false
+  if (plugin.scoreAll !== undefined) return plugin.tellsApart?.(state) ?? true
+  if (plugin.score === undefined) return false
+  return plugin.looksAt === undefined || (plugin.normalize !== undefined && verdicts.scoresOf(order) !== undefined)
 }
 
 /** The nodes that a pod names, and the plugins that read the names. */

@@ -141,6 +141,8 @@ export interface Plugin<S = unknown> {
    * the node at `positions[i]`, from 0 to 100. False when all are equal, and then they need not be set.
    */
   scoreAll?(pod: Pod, cluster: ClusterView, state: S, positions: Int32Array, scores: Float64Array): boolean
+  /** Whether `scoreAll` may tell nodes apart for this pod; absent: it may. */
+  tellsApart?(state: S): boolean
   /**
    * Sets aside what the pod needs on the chosen node, before the next pod is looked at. Synchronous, and without writes to
    * the API. A rejection, or an error thrown, ends the attempt. Not asked when `prepare` said `skip`; nor are the hooks below.

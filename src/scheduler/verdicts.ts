@@ -1,5 +1,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { RecentMap } from '#lib/collections/recentMap.ts'
+import type { Random } from '#lib/random.ts'
+import { BestNodes } from '#scheduler/counts/bestNodes.ts'
 import { Follower } from '#scheduler/counts/follower.ts'
 import type { NodeRejection } from './cycle.ts'
 import type { Plugin } from './plugin.ts'
@@ -47,6 +49,8 @@ export class Verdicts {
   /** By order of the plugin. */
   readonly #scores: (RememberedScores | undefined)[] = []
   #sums = new Float64Array()
+  readonly #best = new BestNodes()
+  #fitting = 0
 
   /** What `prepare` of the plugin at this place says. */
   prepared(order: number, prepare: () => unknown): unknown {
@@ -66,6 +70,7 @@ export class Verdicts {
         while (this.#rejections.length <= at) this.#rejections.push(undefined)
         this.#rejections[at] = rejection
         if (rejection !== undefined) return
+        this.#fitting++
         let sum = 0
         for (const { order, plugin, weight, state } of scorers) {
           const score = plugin.score!(pod, view, state, at)
@@ -77,8 +82,12 @@ export class Verdicts {
           }
         }
         this.#sums[at] = sum
+        this.#best.enter(at, sum)
       },
       leave: (at) => {
+        if (this.#rejected[at] === 0) this.#fitting--
+        this.#rejected[at] = 1
+        this.#best.leave(at)
         this.#rejections[at] = undefined
         this.#sums[at] = 0
         for (const remembered of this.#scores) {
@@ -88,6 +97,19 @@ export class Verdicts {
         }
       },
     })
+  }
+
+  /** How many nodes will do. */
+  get fitting(): number {
+    return this.#fitting
+  }
+
+  /**
+   * Where one of the nodes with the highest of `sums` is, of those that are not `out` (nobody, where it is absent); undefined
+   * where all of them are.
+   */
+  pickBest(nodes: number, out: Uint8Array | undefined, random: Random): number | undefined {
+    return this.#best.pick(nodes, this.#sums, this.#rejected, out, random)
   }
 
   /** Sets in `rejected`, for each position, whether the node will not do. */

@@ -84,6 +84,7 @@ export function limitedTo(plugin: Plugin<any>, points: ReadonlySet<ExtensionPoin
     score: scores,
     normalize: scores,
     scoreAll: scores,
+    tellsApart: scores,
     reserve: isOnFor('reserve'),
     unreserve: isOnFor('reserve'),
     permit: isOnFor('permit'),

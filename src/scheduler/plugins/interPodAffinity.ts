@@ -131,20 +131,18 @@ export function interPodAffinity(
         for (let at = 0; at < nodes.length; at++) rejected[at]! |= Number(counts[domains[at]!]! > 0)
       }
     },
+    tellsApart: ({ preferred, wanting }) => preferred.length > 0 || wanting.length > 0,
     scoreAll(_pod, _cluster, { preferred, wanting }, positions, scores) {
       if (preferred.length === 0 && wanting.length === 0) return false
-      scores.fill(0)
-      for (const { table, weight } of preferred) {
-        if (table.total === 0) continue
-        const { domains, counts } = table
-        for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * weight
+      let isFirst = true
+      const count = (counts: Int32Array, domains: Int32Array, points: number): void => {
+        if (isFirst) for (let i = 0; i < positions.length; i++) scores[i] = counts[domains[positions[i]!]!]! * points
+        else for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * points
+        isFirst = false
       }
-      for (const { topology, holders, weight } of wanting) {
-        const counts = holders.table()
-        const domains = topology.ofNode
-        const points = weight as number
-        for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * points
-      }
+      for (const { table, weight } of preferred) if (table.total > 0) count(table.counts, table.domains, weight)
+      for (const { topology, holders, weight } of wanting) count(holders.table(), topology.ofNode, weight as number)
+      if (isFirst) return false
       return stretch(scores)
     },
     wakesOn: [
@@ -287,9 +285,20 @@ function stretch(scores: Float64Array): boolean {
   }
   const range = most - least
   if (!(range > 0)) return false
-  for (let i = 0; i < scores.length; i++) scores[i] = Math.trunc(mostScore * ((scores[i]! - least) / range))
+  const stretched = (sum: number): number => Math.trunc(mostScore * ((sum - least) / range))
+  if (range > mostStretched) {
+    for (let i = 0; i < scores.length; i++) scores[i] = stretched(scores[i]!)
+    return true
+  }
+  // Sums are whole numbers, of which there are fewer than nodes.
+  for (let more = 0; more <= range; more++) stretches[more] = stretched(least + more)
+  for (let i = 0; i < scores.length; i++) scores[i] = stretches[scores[i]! - least]!
   return true
 }
+
+/** For so wide a range of sums it is computed once for each what it becomes. */
+const mostStretched = 1_024
+const stretches = new Float64Array(mostStretched + 1)
 
 function isPlaced(pod: Pod | undefined): pod is Pod {
   return pod !== undefined && ((pod.spec.nodeName ?? '') !== '' || (pod.status?.nominatedNodeName ?? '') !== '')

@@ -156,6 +156,7 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
         }
       }
     },
+    tellsApart: ({ soft }) => soft.length > 0,
     scoreAll: (_pod, _cluster, { soft, softNeedAllLabels }, positions, scores) =>
       soft.length > 0 && score(soft, softNeedAllLabels, positions, scores),
     wakesOn: [
