@@ -200,7 +200,7 @@ export class PodActions {
 
   async #startContainer(
     { name, attempt, imageRef, endedAt }: Extract<PodAction, { do: 'startContainer' }>,
-    { pod, observed, facts, pass }: ActionContext,
+    { pod, observed, facts, pass, signal }: ActionContext,
   ): Promise<void> {
     const container = containerNamed(pod, name)
     const sandbox = observed.sandboxes[0]
@@ -231,7 +231,8 @@ export class PodActions {
     this.#observer.note('Normal', 'Created', `Created container: ${name}`, name)
     this.#state.noteStart(pod, name, endedAt, clock.now())
     try {
-      await runtime.startContainer(id, pass)
+      // Also of a pod that is being deleted: containerd leaves the process of a start that it gives up, which nobody ends then.
+      await runtime.startContainer(id, signal)
     } catch (error) {
       pass.throwIfAborted()
       if (!(error instanceof RuntimeError) || error.isUnavailable) throw error

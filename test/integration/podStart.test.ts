@@ -5,6 +5,7 @@ import { configMaps } from '#api/core/v1/configMap.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { clientOver, type Client } from '#client/client.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
+import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { fakeHost } from '#lib/host/host.ts'
 import { seededRandom } from '#lib/random.ts'
@@ -39,8 +40,11 @@ interface Agent extends AsyncDisposable {
   statuses(name: string): readonly string[]
 }
 
-/** An agent on node `n1` that has images already; what is told of pods since its start is kept. */
-async function startAgent(images: readonly string[]): Promise<Agent> {
+/** An agent on node `n1` that has images already, over a runtime that may be wrapped; what is told of pods since its start is kept. */
+async function startAgent(
+  images: readonly string[],
+  wrap: (runtime: ContainerRuntime, clock: SimulatedClock) => ContainerRuntime = (runtime) => runtime,
+): Promise<Agent> {
   const clock = new SimulatedClock()
   const server = await startServer({ clock })
   const client = clientOver(server.transport)
@@ -65,7 +69,7 @@ async function startAgent(images: readonly string[]): Promise<Agent> {
   const agent = kubelet({
     nodeName: 'n1',
     client,
-    runtime,
+    runtime: wrap(runtime, clock),
     host: fakeHost(clock),
     clock,
     random: seededRandom(1),
@@ -145,4 +149,29 @@ test('init containers and those after them are told one after another', async ()
     'Pending 10.244.0.2 True i:terminated a:PodInitializing',
     'Running 10.244.0.2 True i:terminated a:running',
   ])
+})
+
+test('a start is carried through when its pod is deleted meanwhile', async () => {
+  const seen: string[] = []
+  await using agent = await startAgent(['busybox:1.35'], (runtime, clock) => ({
+    ...runtime,
+    async startContainer(id, signal) {
+      seen.push('begins')
+      await clock.sleep(3_000)
+      if (signal.aborted) seen.push('is given up')
+      await runtime.startContainer(id, signal)
+      seen.push('has begun')
+    },
+  }))
+  const at = { name: 'p', namespace }
+  const spec = { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [container('a')] }
+  await agent.client.create(pods, { metadata: at, spec })
+  await agent.clock.advance('1s')
+  assert.deepEqual(seen, ['begins'])
+  await agent.client.delete(pods, at)
+  await agent.clock.advance('1s')
+  assert.deepEqual(seen, ['begins'])
+  await agent.clock.advance('5s')
+  assert.deepEqual(seen, ['begins', 'has begun'])
+  assert.deepEqual((await agent.client.list(pods, { namespace })).items, [])
 })

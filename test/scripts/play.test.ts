@@ -18,13 +18,25 @@ get) echo "No resources found"; exit 1 ;;
 esac
 `
 
+const kubeconfig = `apiVersion: v1
+kind: Config
+contexts:
+- name: other
+  context:
+    cluster: other
+- name: here
+  context:
+    cluster: here
+current-context: here
+`
+
 describe('a session', () => {
   let folder: string
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'k8ts-play-'))
     writeFileSync(join(folder, 'kubectl'), fake)
     chmodSync(join(folder, 'kubectl'), 0o755)
-    writeFileSync(join(folder, 'kubeconfig'), '')
+    writeFileSync(join(folder, 'kubeconfig'), kubeconfig)
     process.env['FAKE_LOG'] = join(folder, 'log')
   })
   after(() => {
@@ -49,11 +61,12 @@ describe('a session', () => {
 
   it('has a namespace of its own, which goes at the end', async () => {
     rmSync(join(folder, 'log'), { force: true })
-    await play('$ kubectl say "$namespace"\ns02-<any:tail>\n')
-    const [created, context, said, deleted] = readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')
+    await play(
+      '$ kubectl say "$namespace"\ns02-<any:tail>\n$ grep -B3 namespace $KUBECONFIG\n- name: here\ncontext:\ncluster: here\nnamespace: s02-<=tail>\n',
+    )
+    const [created, said, deleted] = readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')
     const namespace = created!.replace('create namespace ', '')
     assert.match(namespace, /^s02-[a-z0-9]{6}$/)
-    assert.equal(context, `config set-context --current --namespace=${namespace}`)
     assert.equal(said, `say ${namespace}`)
     assert.equal(deleted, `delete namespace ${namespace} --wait=false`)
   })

@@ -1,9 +1,10 @@
 /** Plays one session: its files, its commands, its own namespace and folder. */
 import { spawn } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseDocument } from 'yaml'
 
 import { matchOutput, type Captures, type Match } from './match.ts'
 import { expectationFor, type Expectation, type Session, type Step } from './session.ts'
@@ -75,12 +76,9 @@ export async function playSession(session: Session, stage: Stage): Promise<reado
   try {
     await mkdir(join(folder, '.bin'))
     await symlink(stage.kubectl, join(folder, '.bin', 'kubectl'))
-    await copyFile(stage.kubeconfig, environment['KUBECONFIG']!)
-    const prepared = await run(
-      `kubectl create namespace "$namespace" && kubectl config set-context --current --namespace="$namespace"`,
-      commandMs,
-      {},
-    )
+    const kubeconfig = inNamespace(await readFile(stage.kubeconfig, 'utf8'), namespace)
+    await writeFile(environment['KUBECONFIG']!, kubeconfig, { mode: 0o600 })
+    const prepared = await run('kubectl create namespace "$namespace"', commandMs, {})
     if (prepared.code !== 0) throw new SessionFailure(`${session.name}: cannot make a namespace: ${prepared.output}`)
     return await playSteps(session, stage, folder, run, namespace)
   } finally {
@@ -94,6 +92,18 @@ export async function playSession(session: Session, stage: Stage): Promise<reado
     )
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** A kubeconfig whose current context is in a namespace, as `kubectl config set-context` writes it. */
+function inNamespace(kubeconfig: string, namespace: string): string {
+  const document = parseDocument(kubeconfig)
+  const { contexts, 'current-context': current } = document.toJS() as {
+    readonly contexts: readonly { readonly name: string }[]
+    readonly 'current-context': string
+  }
+  const at = contexts.findIndex(({ name }) => name === current)
+  document.setIn(['contexts', at, 'context', 'namespace'], namespace)
+  return document.toString()
 }
 
 type Run = (command: string, ms: number, captures: Captures) => Promise<Answer>
