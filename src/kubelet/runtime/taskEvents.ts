@@ -1,8 +1,11 @@
 import type { CriConnection } from './criRuntime.ts'
 import type { PodRecords } from './podRecords.ts'
 
-/** A task that ended is deleted at once; by its exit alone nothing can be read of it yet, and execs have exits too. */
-const topics = ['topic~="/tasks/(start|oom|delete)"']
+/**
+ * A task that ended is deleted at once; by its exit alone nothing can be read of it yet, and execs have exits too. Starts
+ * are the agent's own calls, whose answers say more: to hear of each again costs two more looks at every new pod.
+ */
+const topics = ['topic~="/tasks/(oom|delete)"']
 
 /** Notes what containerd tells of tasks until the stream ends. */
 export async function followTaskEvents(
