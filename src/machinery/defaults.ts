@@ -52,8 +52,8 @@ function compile(schema: Schema): Fill {
     const fill = defaulterOf(items)
     return (list) => {
       if (!Array.isArray(list)) return
-      for (const [i, item] of list.entries()) {
-        if (isMissing(items, item)) list[i] = copyOf(items.default)
+      for (let i = 0; i < list.length; i++) {
+        if (isMissing(items, list[i])) list[i] = copyOf(items.default)
         fill?.(list[i])
       }
     }

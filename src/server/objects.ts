@@ -39,8 +39,9 @@ export function copyPath(target: object, source: object, path: string): void {
     to = to[step] as JsonObject
   }
   const value = isObject(from) && Object.hasOwn(from, last) ? from[last] : undefined
-  if (value === undefined) delete to[last]
-  else to[last] = copyJson(value)
+  if (value !== undefined) to[last] = copyJson(value)
+  // Removing what is not there costs as much as removing what is.
+  else if (Object.hasOwn(to, last)) delete to[last]
 }
 
 /** Removes what an object holds at a dotted path. */

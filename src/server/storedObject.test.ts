@@ -33,6 +33,8 @@ test('the writer and the cache get the same object, which is not parsed again', 
   assert.equal(cached, written)
   assert.equal((written.object as unknown as { spec: object }).spec, (object as unknown as { spec: object }).spec)
   assert.equal(written.object.metadata.resourceVersion, '7')
+  assert.ok(Object.isFrozen(written.object.metadata.labels))
+  assert.equal(written.object, cached.object)
   assert.equal(written.json.toString(), json(7))
 })
 

@@ -163,6 +163,8 @@ export class StoredObject {
   #splice: number | undefined
   #line: Buffer | undefined
   #object: KubeObject | undefined
+  /** The object as its writer made it, or as of another revision, until somebody asks for it. */
+  #written: KubeObject | undefined
   /** Encodings other than JSON, by media type. */
   #encodings: Map<string, Buffer> | undefined
 
@@ -183,7 +185,7 @@ export class StoredObject {
     if (known === undefined) return stored
     known.stored = stored
     stored.#splice = known.splice
-    stored.#object = atRevision(known.object, revision)
+    stored.#written = known.object
     return stored
   }
 
@@ -239,7 +241,7 @@ export class StoredObject {
 
   /** The parsed object, deeply frozen. */
   get object(): KubeObject {
-    return (this.#object ??= parse(this.line))
+    return (this.#object ??= this.#makeObject())
   }
 
   /** The object in another encoding, made by `encode` at most once. */
@@ -253,8 +255,7 @@ export class StoredObject {
   /** The same content as of another revision: what a deletion reports. */
   at(revision: Revision): StoredObject {
     const other = new StoredObject(this.key, revision, this.#line === undefined ? this.#bytes : this.#cutLine())
-    const object = this.#object
-    if (object !== undefined) other.#object = atRevision(object, revision)
+    other.#written = this.#object ?? this.#written
     return other
   }
 
@@ -289,6 +290,13 @@ export class StoredObject {
 
   get #revisionText(): string {
     return this.revision === 0 ? '' : `,"resourceVersion":"${this.revision}"`
+  }
+
+  #makeObject(): KubeObject {
+    const written = this.#written
+    if (written === undefined) return parse(this.line)
+    this.#written = undefined
+    return atRevision(written, this.revision)
   }
 
   #makeLine(): Buffer {

@@ -41,7 +41,8 @@ export type FromWriter =
 export function packChanges(changes: readonly StoredChange[]): PackedChanges {
   let size = 0
   for (const { value } of changes) size += value?.length ?? 0
-  const values = new Uint8Array(size)
+  // All of it is written below.
+  const values = Buffer.allocUnsafeSlow(size)
   const fields: (string | number | null)[] = []
   let at = 0
   for (const { key, value, created, time, lease } of changes) {

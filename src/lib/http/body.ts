@@ -46,6 +46,8 @@ export function collectBody(
     }
     source.on('error', incomplete)
     source.on('close', incomplete)
+    // The client may have gone before anybody asked for the body.
+    if (source.destroyed) incomplete()
   })
 }
 

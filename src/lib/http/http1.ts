@@ -101,7 +101,8 @@ function endSoon(response: ServerResponse, body: Uint8Array): void {
   if (complete.push({ response, body }) === 1) setImmediate(endComplete)
 }
 
-function endComplete(): void {
+/** Sends what waits for the end of the turn. */
+export function endComplete(): void {
   const all = complete
   complete = []
   for (const { response, body } of all) response.end(body)

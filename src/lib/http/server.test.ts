@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { connect as connectNet } from 'node:net'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
+import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
 import type { Authority } from '#lib/pki/certificate.ts'
+import { collectBody } from './body.ts'
 import { HttpClient } from './client.ts'
 import type { ClientTls, HttpClientOptions } from './client.ts'
 import { BodyError } from './message.ts'
@@ -352,6 +354,49 @@ for (const protocol of ['h1', 'h2', 'plain'] as const) {
     })
   })
 }
+
+describe('requests that come in one turn', () => {
+  /** What a handler does that waits once, for so many requests that arrive in one piece. */
+  async function steps(count: number): Promise<string[]> {
+    const taken: string[] = []
+    await using server = await start('plain', async ({ path }, reply) => {
+      taken.push(`begin ${path}`)
+      await Promise.resolve()
+      taken.push(`go on ${path}`)
+      reply.send(200, {})
+    })
+    const socket = connectNet(server.port, '127.0.0.1')
+    const requests = Array.from({ length: count }, (_, index) => `GET /${index} HTTP/1.1\r\nhost: a\r\n\r\n`)
+    socket.write(requests.join(''))
+    let answers = ''
+    while (answers.split('200 OK').length <= count) answers += String((await once(socket, 'data'))[0])
+    socket.destroy()
+    return taken
+  }
+  const each = (step: string, from: number, to: number): string[] =>
+    Array.from({ length: to - from }, (_, index) => `${step} /${from + index}`)
+
+  test('do their steps together', async () => {
+    assert.deepEqual(await steps(3), [...each('begin', 0, 3), ...each('go on', 0, 3)])
+  })
+
+  test('are not more than others can wait for', async () => {
+    assert.deepEqual(await steps(40), [
+      ...each('begin', 0, 32),
+      ...each('go on', 0, 32),
+      ...each('begin', 32, 40),
+      ...each('go on', 32, 40),
+    ])
+  })
+
+  test('a client that has gone before its body is read sent none', async () => {
+    const source = new Readable({ read: () => undefined })
+    source.destroy()
+    await once(source, 'close')
+    const body = collectBody(source, undefined, 1_000, () => undefined)
+    await assert.rejects(body, new BodyError(400, 'request body ended early'))
+  })
+})
 
 describe('who is asking', () => {
   const describePeer: HttpHandler = (request: HttpRequest, reply) => {

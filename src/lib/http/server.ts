@@ -20,6 +20,7 @@ import type { Connection } from './connection.ts'
 import { Http1Reply, Http1Request, replyOnSocket } from './http1.ts'
 import { Http2Reply, Http2Request } from './http2.ts'
 import type { HttpHandler, HttpReply, HttpRequest, Upgrade } from './message.ts'
+import { RequestQueue } from './requestQueue.ts'
 
 /** PEM texts. */
 export interface TlsIdentity {
@@ -75,6 +76,7 @@ export class HttpServer {
   readonly #http2: Http2Server | undefined
   readonly #connections = new Map<Duplex, Connection>()
   readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #requests = new RequestQueue((request, reply) => this.#serve(request, reply))
 
   constructor(options: HttpServerOptions) {
     this.draining = this.#drain.signal
@@ -199,7 +201,7 @@ export class HttpServer {
       if (connection === undefined) return
       connection.used = true
       const reply = new Http1Reply(response, connection)
-      this.#serve(new Http1Request(message, reply, connection), reply)
+      this.#requests.add(new Http1Request(message, reply, connection), reply)
     })
     server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#serveUpgrade(message, socket, head),
@@ -242,7 +244,7 @@ export class HttpServer {
         stream.once('close', () => streams--)
         if (!stream.endAfterHeaders) limitBody(stream, limits.requestTimeout)
         const reply = new Http2Reply(stream, headers[':method']!)
-        this.#serve(new Http2Request(stream, headers, raw, connection), reply)
+        this.#requests.add(new Http2Request(stream, headers, raw, connection), reply)
       })
     })
     server.on('sessionError', (error: Error, session: ServerHttp2Session) => {

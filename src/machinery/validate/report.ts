@@ -99,9 +99,9 @@ const mostProblems = 1_000
 class Place implements Report {
   readonly #problems: FieldProblem[]
   readonly #parent: Place | undefined
-  readonly #step: string
+  readonly #step: string | number
 
-  constructor(problems: FieldProblem[], parent: Place | undefined, step: string) {
+  constructor(problems: FieldProblem[], parent: Place | undefined, step: string | number) {
     this.#problems = problems
     this.#parent = parent
     this.#step = step
@@ -114,14 +114,16 @@ class Place implements Report {
 
   #text(): string {
     const above = this.#parent === undefined ? '' : this.#parent.#text()
-    if (above !== '' && this.#step !== '' && !this.#step.startsWith('[')) return `${above}.${this.#step}`
-    return above + this.#step
+    const step = this.#step
+    if (typeof step === 'number') return `${above}[${step}]`
+    return above !== '' && step !== '' && !step.startsWith('[') ? `${above}.${step}` : above + step
   }
 
-  at(...path: readonly (string | number)[]): Report {
-    // oxlint-disable-next-line typescript/no-this-alias -- the walk starts here
-    let place: Place = this
-    for (const step of path) place = new Place(this.#problems, place, typeof step === 'number' ? `[${step}]` : step)
+  // Mostly there is one step, for which no list is made.
+  at(step?: string | number, ...more: readonly (string | number)[]): Report {
+    if (step === undefined) return this
+    let place = new Place(this.#problems, this, step)
+    for (let i = 0; i < more.length; i++) place = new Place(this.#problems, place, more[i]!)
     return place
   }
 

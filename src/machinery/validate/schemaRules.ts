@@ -64,7 +64,8 @@ function compile(schema: Schema): Validate {
     return (value, report) => {
       if (!Array.isArray(value)) return
       checkCount(schema, value.length, report)
-      if (validateItem !== undefined) for (const [i, item] of value.entries()) validateItem(item, report.at(i))
+      if (validateItem === undefined) return
+      for (let i = 0; i < value.length; i++) validateItem(value[i], report.at(i))
     }
   }
   if (schema.properties !== undefined) {

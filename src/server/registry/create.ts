@@ -14,6 +14,9 @@ import { checkSize, toStore, writeObject } from './commit.ts'
 import { checkOwners, ownCreated, type OwnerRule } from './owners.ts'
 import { checkObject } from './prepare.ts'
 
+/** What only the server says, and not of an object that is new. */
+const notSet = ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'resourceVersion'] as const
+
 /** Names that `generateName` tries before it gives up. */
 const nameAttempts = 8
 
@@ -66,10 +69,7 @@ export async function createObject(
   }
   const serving = servingContext(context, options)
   const generated = (metadata.name === undefined || metadata.name === '') && (metadata.generateName ?? '') !== ''
-  delete metadata.deletionTimestamp
-  delete metadata.deletionGracePeriodSeconds
-  delete metadata.selfLink
-  delete metadata.resourceVersion
+  for (const name of notSet) if (metadata[name] !== undefined) delete metadata[name]
   metadata.uid = context.newUid()
   metadata.creationTimestamp = timeText(context.clock.now())
   if (strategy.generation === false) delete metadata.generation

@@ -34,11 +34,15 @@ const containerResources = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hu
 
 /** The rules of a container's variables and of where they come from. */
 export function checkEnvironment({ env = [], envFrom = [] }: Container, report: Report): void {
-  for (const [index, { name, value, valueFrom }] of env.entries()) {
-    const place = report.at('env', index)
-    if ((name as string | undefined) === undefined || name === '') place.at('name').required()
-    else place.at('name').invalidBecause(name, environmentNameProblems(name))
-    if (valueFrom !== undefined) checkSource(valueFrom, value ?? '', place.at('valueFrom'))
+  // Containers have dozens of variables, and mostly nothing is to be said of any: then no place is made for it.
+  for (let index = 0; index < env.length; index++) {
+    const { name, value, valueFrom } = env[index]!
+    if ((name as string | undefined) === undefined || name === '') report.at('env', index, 'name').required()
+    else {
+      const problems = environmentNameProblems(name)
+      if (problems.length > 0) report.at('env', index, 'name').invalidBecause(name, problems)
+    }
+    if (valueFrom !== undefined) checkSource(valueFrom, value ?? '', report.at('env', index, 'valueFrom'))
   }
   for (const [index, { prefix = '', configMapRef, secretRef }] of envFrom.entries()) {
     const place = report.at('envFrom', index)
