@@ -196,6 +196,13 @@ describe('the next times, in UTC', () => {
   }
 })
 
+test('a schedule is read once, and one that is too long to keep all the same', () => {
+  assert.equal(parseCronSchedule('3-59/7 1,2 * * *'), parseCronSchedule('3-59/7 1,2 * * *'))
+  const long = `${Array.from({ length: 60 }, (_, minute) => minute).join(',')} * * * *`
+  assert.deepEqual(parseCronSchedule(long), parseCronSchedule(long))
+  assert.equal(nextCronTime(read(long), Date.parse('2025-01-01T10:00:30Z')), Date.parse('2025-01-01T10:01:00Z'))
+})
+
 describe('the next times by numbers and by the calendar', () => {
   const schedules = ['*/10 * * * *', '7,59 3 * * *', '0 0 29 2 *', '30 23 31 * 0', '5 4 */9 3-10/2 *', '0 0 31 2 *']
   const moments = ['2023-12-31T23:59:59.999Z', '2024-02-28T23:30:00Z', '2025-03-30T00:59:00Z', '1969-12-31T10:07:30Z']

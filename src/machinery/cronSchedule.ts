@@ -1,5 +1,6 @@
 // Schedules of cron jobs: lines of a crontab with five fields, or words such as `@daily` and `@every 90s`. Syntax, texts
 // of mistakes and meaning are those of Kubernetes' parser (robfig/cron v3, ParseStandard), which people search for.
+import { RecentMap } from '#lib/collections/recentMap.ts'
 import { durationNanos } from './codec/scalars.ts'
 import { isTimeZone } from './timeZone.ts'
 import { quoteString } from './validate/report.ts'
@@ -64,8 +65,18 @@ const shortestInterval = 1
 
 class ScheduleError extends Error {}
 
+type ReadSchedule = CronSchedule | { readonly problem: string }
+
+/** Cron jobs are looked at again and again, and many have the same few schedules: those read last are kept. */
+const knownSchedules = new RecentMap<string, ReadSchedule>(1_000)
+const longestKnown = 64
+
 /** Reads a schedule; `problem` says why it is none. */
-export function parseCronSchedule(text: string): CronSchedule | { readonly problem: string } {
+export function parseCronSchedule(text: string): ReadSchedule {
+  return text.length > longestKnown ? readSchedule(text) : knownSchedules.getOrMake(text, () => readSchedule(text))
+}
+
+function readSchedule(text: string): ReadSchedule {
   try {
     return parse(text)
   } catch (error) {
