@@ -23,6 +23,7 @@ import type { Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { LegacyTokenUses, pathOfSecret } from './authenticate/legacyTokenUses.ts'
+import { ProjectedTokenUses } from './authenticate/projectedTokenUses.ts'
 import { ServiceAccountTokens } from './authenticate/serviceAccountTokens.ts'
 import { accessOf } from './authorize/access.ts'
 import { authorizationOf, type AuthorizationMode } from './authorize/authorizers.ts'
@@ -70,6 +71,8 @@ export interface ApiServerOptions {
     readonly audiences: readonly string[]
     /** The longest life that tokens may ask for, in seconds; any when absent. */
     readonly longestSeconds?: number
+    /** False: tokens of pods end when they were asked to, and not a year later for clients that do not read them again. */
+    readonly extendsExpiration?: boolean
   }
   /** Reaches the kubelets, once there is a view of the nodes (`httpsNodeConnector` of nodeProxy.ts). */
   readonly nodes: (cluster: ClusterView) => NodeConnector
@@ -157,7 +160,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       contentType: 'application/merge-patch+json',
     }),
   )
-  const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster, legacyUses })
+  const projectedUses = new ProjectedTokenUses(metrics)
+  const tokens = new ServiceAccountTokens({ ...options.tokens, newId: newUid, cluster, legacyUses, projectedUses })
   const tokenAuthenticators = [
     ...(options.tokenAuthenticators ?? []),
     tokens,

@@ -75,6 +75,7 @@ export async function assembleServer(
       ...(serviceAccounts.longestExpiration === undefined
         ? {}
         : { longestSeconds: Math.floor(serviceAccounts.longestExpiration / 1_000) }),
+      extendsExpiration: serviceAccounts.extendExpiration,
     },
     nodes: (cluster) => httpsNodeConnector(cluster, credentials.kubelets),
     aggregation: credentials.aggregation,

@@ -9,6 +9,7 @@ import { accountGroups, accountUser } from '../identities.ts'
 import type { Caller } from '../strategy.ts'
 import { noNotes, type Notes } from './authenticator.ts'
 import type { LegacyTokenUses } from './legacyTokenUses.ts'
+import type { ProjectedTokenUses } from './projectedTokenUses.ts'
 import type { TokenAnswer, TokenAuthenticator } from './tokenAuthenticator.ts'
 
 /** An object on whose life a token depends. */
@@ -24,6 +25,8 @@ export interface TokenOrder {
   readonly audiences: readonly string[]
   readonly expirationSeconds: number
   readonly bound?: BoundObject
+  /** After how many seconds it should be replaced, where it is good for longer; then this is what is told. */
+  readonly warnAfterSeconds?: number
   /** The node of the pod that the token is bound to. */
   readonly node?: { readonly name: string; readonly uid: string }
 }
@@ -35,6 +38,8 @@ interface KubernetesClaims {
   readonly pod?: { readonly name: string; readonly uid: string }
   readonly secret?: { readonly name: string; readonly uid: string }
   readonly node?: { readonly name: string; readonly uid: string }
+  /** Seconds since 1970. */
+  readonly warnafter?: number
 }
 
 const claimName = 'kubernetes.io'
@@ -53,6 +58,9 @@ export interface ServiceAccountTokensOptions {
   readonly cluster: ClusterView
   /** The longest life that tokens may ask for, in seconds; any when absent. */
   readonly longestSeconds?: number
+  /** False: no token is good for longer than it was asked for. */
+  readonly extendsExpiration?: boolean
+  readonly projectedUses: ProjectedTokenUses
   /** Told of the uses of tokens that Secrets keep. */
   readonly legacyUses: LegacyTokenUses
 }
@@ -70,6 +78,8 @@ interface Bearer {
   readonly caller: Caller
   readonly audiences: readonly string[]
   readonly needs: readonly Need[] | undefined
+  /** When it should be replaced, though it is good for longer; in seconds since 1970. */
+  readonly warnAfter?: number
 }
 
 /** Makes the tokens of service accounts, and says whose a token is. */
@@ -78,6 +88,8 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   readonly audiences: readonly string[]
   /** The longest life that a token gets, in seconds. */
   readonly longestSeconds: number
+  /** Whether tokens of pods may be good for longer than they were asked for. */
+  readonly extendsExpiration: boolean
   readonly #options: ServiceAccountTokensOptions
   readonly #bearers = new WeakMap<TokenClaims, Bearer>()
 
@@ -85,14 +97,18 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     this.#options = options
     this.audiences = options.audiences
     this.longestSeconds = options.longestSeconds ?? Infinity
+    this.extendsExpiration = options.extendsExpiration ?? true
   }
 
-  /** A signed token. It dies with its account and with what it is bound to, and at `expires` at the latest. */
+  /**
+   * A signed token, and when it should be replaced. It dies with its account and with what it is bound to, and otherwise at
+   * `expires`, or later where the order says so.
+   */
   async issue(order: TokenOrder): Promise<{ readonly token: string; readonly expires: number }> {
     const { signer, issuer, newId, cluster } = this.#options
     const now = Math.floor(cluster.now / 1_000)
     const expires = now + order.expirationSeconds
-    const { bound, node } = order
+    const { bound, node, warnAfterSeconds } = order
     const token = await signer.sign({
       aud: [...order.audiences],
       exp: expires,
@@ -104,11 +120,12 @@ export class ServiceAccountTokens implements TokenAuthenticator {
         ...(node === undefined ? {} : { node }),
         ...(bound === undefined ? {} : { [bound.kind.toLowerCase()]: { name: bound.name, uid: bound.uid } }),
         serviceaccount: order.account,
+        ...(warnAfterSeconds === undefined ? {} : { warnafter: now + warnAfterSeconds }),
       },
       nbf: now,
       sub: `system:serviceaccount:${order.namespace}:${order.account.name}`,
     })
-    return { token, expires: expires * 1_000 }
+    return { token, expires: (warnAfterSeconds === undefined ? expires : now + warnAfterSeconds) * 1_000 }
   }
 
   /** A token of the older kind, which is kept in a Secret and lasts as long as that. */
@@ -144,9 +161,18 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     const { claims } = result
     const bearer = this.#bearerOf(claims)
     if (bearer.needs !== undefined && bearer.needs.length > 0 && bearer.needs.every(this.#isThere))
-      return goodFor(bearer, audiences)
+      return this.#take(bearer, audiences, notes)
     const loss = bearer.needs === undefined ? this.#findLostSecret(claims, token, notes) : this.#findLoss(bearer.needs)
-    return loss.then((problem) => (problem === undefined ? goodFor(bearer, audiences) : { problem }))
+    return loss.then((problem) => (problem === undefined ? this.#take(bearer, audiences, notes) : { problem }))
+  }
+
+  #take(bearer: Bearer, audiences: readonly string[], notes: Notes): TokenAnswer {
+    const answer = goodFor(bearer, audiences)
+    const { caller, warnAfter } = bearer
+    const { projectedUses, cluster } = this.#options
+    if (warnAfter !== undefined && answer !== undefined && 'caller' in answer)
+      projectedUses.note(caller.name, warnAfter, cluster.now, notes)
+    return answer
   }
 
   /** What the claims of a token say; read once for as long as the verifier knows them. */
@@ -161,6 +187,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
               caller: callerOf(claims),
               audiences: typeof aud === 'string' ? [aud] : (aud ?? []),
               needs: needsOf(kubernetesClaims(claims)),
+              ...warnAfterOf(kubernetesClaims(claims)),
             }
       this.#bearers.set(claims, bearer)
     }
@@ -234,6 +261,9 @@ function kubernetesClaims(claims: TokenClaims): KubernetesClaims {
   const own = claims[claimName]
   return typeof own === 'object' && own !== null ? (own as KubernetesClaims) : {}
 }
+
+const warnAfterOf = ({ warnafter }: KubernetesClaims): Pick<Bearer, 'warnAfter'> =>
+  typeof warnafter === 'number' && warnafter !== 0 ? { warnAfter: warnafter } : {}
 
 function callerOf(claims: TokenClaims): Caller {
   const { namespace = '', serviceaccount, pod, node } = kubernetesClaims(claims)

@@ -6,6 +6,7 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import { conflict, forbidden, invalid, notFound } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import type { BoundObject } from '../authenticate/serviceAccountTokens.ts'
+import { extendedLifetime, warnedLifetime } from '../authenticate/projectedTokenUses.ts'
 import { decodeKind } from '../decode.ts'
 import { addWarning, admitBody, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
@@ -36,11 +37,19 @@ export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   }
   const audiences = (spec.audiences?.length ?? 0) === 0 ? server.tokens.audiences : spec.audiences
   const bound = findBound(exchange, spec.boundObjectRef, account.metadata.name)
+  // Clients that read their token once, as those of before tokens ended, are told of and not cut off.
+  const isExtended =
+    server.tokens.extendsExpiration &&
+    bound?.bound.kind === 'Pod' &&
+    expirationSeconds === warnedLifetime &&
+    audiences.every((audience) => server.tokens.audiences.includes(audience))
   const { token, expires } = await server.tokens.issue({
     namespace: info.namespace,
     account: { name: account.metadata.name, uid: account.metadata.uid ?? '' },
     audiences,
-    expirationSeconds,
+    ...(isExtended
+      ? { expirationSeconds: extendedLifetime, warnAfterSeconds: expirationSeconds }
+      : { expirationSeconds }),
     ...(bound === undefined ? {} : bound),
   })
   const answer: TokenRequest = {

@@ -140,6 +140,13 @@ export const serviceAccounts = members('Tokens of service accounts.', {
     least: 3_600_000,
     most: 2 ** 32 * 1_000,
   }),
+  extendExpiration: defaulting(
+    yesOrNo({
+      about: 'Whether the usual tokens of pods are good for a year, for clients that do not read them again.',
+      flag: '--service-account-extend-token-expiration',
+    }),
+    true,
+  ),
 })
 
 export const authorization = members('What callers may do.', {
