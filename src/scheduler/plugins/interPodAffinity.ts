@@ -134,15 +134,18 @@ export function interPodAffinity(
     tellsApart: ({ preferred, wanting }) => preferred.length > 0 || wanting.length > 0,
     scoreAll(_pod, _cluster, { preferred, wanting }, positions, scores) {
       if (preferred.length === 0 && wanting.length === 0) return false
-      let isFirst = true
-      const count = (counts: Int32Array, domains: Int32Array, points: number): void => {
-        if (isFirst) for (let i = 0; i < positions.length; i++) scores[i] = counts[domains[positions[i]!]!]! * points
-        else for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * points
-        isFirst = false
+      scores.fill(0)
+      for (const { table, weight } of preferred) {
+        if (table.total === 0) continue
+        const { domains, counts } = table
+        for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * weight
       }
-      for (const { table, weight } of preferred) if (table.total > 0) count(table.counts, table.domains, weight)
-      for (const { topology, holders, weight } of wanting) count(holders.table(), topology.ofNode, weight as number)
-      if (isFirst) return false
+      for (const { topology, holders, weight } of wanting) {
+        const counts = holders.table()
+        const domains = topology.ofNode
+        const points = weight as number
+        for (let i = 0; i < positions.length; i++) scores[i]! += counts[domains[positions[i]!]!]! * points
+      }
       return stretch(scores)
     },
     wakesOn: [
@@ -285,20 +288,9 @@ function stretch(scores: Float64Array): boolean {
   }
   const range = most - least
   if (!(range > 0)) return false
-  const stretched = (sum: number): number => Math.trunc(mostScore * ((sum - least) / range))
-  if (range > mostStretched) {
-    for (let i = 0; i < scores.length; i++) scores[i] = stretched(scores[i]!)
-    return true
-  }
-  // Sums are whole numbers, of which there are fewer than nodes.
-  for (let more = 0; more <= range; more++) stretches[more] = stretched(least + more)
-  for (let i = 0; i < scores.length; i++) scores[i] = stretches[scores[i]! - least]!
+  for (let i = 0; i < scores.length; i++) scores[i] = Math.trunc(mostScore * ((scores[i]! - least) / range))
   return true
 }
-
-/** For so wide a range of sums it is computed once for each what it becomes. */
-const mostStretched = 1_024
-const stretches = new Float64Array(mostStretched + 1)
 
 function isPlaced(pod: Pod | undefined): pod is Pod {
   return pod !== undefined && ((pod.spec.nodeName ?? '') !== '' || (pod.status?.nominatedNodeName ?? '') !== '')
