@@ -147,7 +147,7 @@ export class PodActions {
     this.#state.setVolumes(false)
   }
 
-  async #createSandbox(attempt: number, { pod, pass }: ActionContext): Promise<void> {
+  async #createSandbox(attempt: number, { pod, pass, signal }: ActionContext): Promise<void> {
     const { runtime, cgroups, host, sandboxStarts, clock } = this.#services
     try {
       const request = prepareSandbox(this.#services, pod, attempt)
@@ -155,7 +155,8 @@ export class PodActions {
       await host.files.makeFolder(request.logFolder)
       const folders = prepareFolders(this.#services, pod)
       folders.catch(() => {})
-      await sandboxStarts.run(() => runtime.createSandbox(request, pass), pass)
+      // Carried through like the start of a container, once it has begun.
+      await sandboxStarts.run(() => runtime.createSandbox(request, signal), pass)
       await folders
       this.#sandboxFailures = 0
     } catch (error) {

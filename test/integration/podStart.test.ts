@@ -151,27 +151,51 @@ test('init containers and those after them are told one after another', async ()
   ])
 })
 
-test('a start is carried through when its pod is deleted meanwhile', async () => {
-  const seen: string[] = []
-  await using agent = await startAgent(['busybox:1.35'], (runtime, clock) => ({
-    ...runtime,
-    async startContainer(id, signal) {
-      seen.push('begins')
-      await clock.sleep(3_000)
-      if (signal.aborted) seen.push('is given up')
-      await runtime.startContainer(id, signal)
-      seen.push('has begun')
-    },
-  }))
-  const at = { name: 'p', namespace }
-  const spec = { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [container('a')] }
-  await agent.client.create(pods, { metadata: at, spec })
-  await agent.clock.advance('1s')
-  assert.deepEqual(seen, ['begins'])
-  await agent.client.delete(pods, at)
-  await agent.clock.advance('1s')
-  assert.deepEqual(seen, ['begins'])
-  await agent.clock.advance('5s')
-  assert.deepEqual(seen, ['begins', 'has begun'])
-  assert.deepEqual((await agent.client.list(pods, { namespace })).items, [])
-})
+/** Notes when a call begins and ends, that takes three seconds longer, and whether it is given up meanwhile. */
+async function slowly<T>(
+  seen: string[],
+  clock: SimulatedClock,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+): Promise<T> {
+  seen.push('begins')
+  await clock.sleep(3_000)
+  if (signal.aborted) seen.push('is given up')
+  const answer = await call()
+  seen.push('is done')
+  return answer
+}
+
+for (const [what, wrap] of [
+  [
+    'a sandbox',
+    (seen: string[]) => (runtime: ContainerRuntime, clock: SimulatedClock) => ({
+      ...runtime,
+      createSandbox: (...[request, signal]: Parameters<ContainerRuntime['createSandbox']>) =>
+        slowly(seen, clock, signal, () => runtime.createSandbox(request, signal)),
+    }),
+  ],
+  [
+    'a container',
+    (seen: string[]) => (runtime: ContainerRuntime, clock: SimulatedClock) => ({
+      ...runtime,
+      startContainer: (...[id, signal]: Parameters<ContainerRuntime['startContainer']>) =>
+        slowly(seen, clock, signal, () => runtime.startContainer(id, signal)),
+    }),
+  ],
+] as const) {
+  test(`the start of ${what} is carried through when its pod is deleted meanwhile`, async () => {
+    const seen: string[] = []
+    await using agent = await startAgent(['busybox:1.35'], wrap(seen))
+    const at = { name: 'p', namespace }
+    const spec = { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [container('a')] }
+    await agent.client.create(pods, { metadata: at, spec })
+    await agent.clock.advance('1s')
+    await agent.client.delete(pods, at)
+    await agent.clock.advance('1s')
+    assert.deepEqual(seen, ['begins'])
+    await agent.clock.advance('5s')
+    assert.deepEqual(seen, ['begins', 'is done'])
+    assert.deepEqual((await agent.client.list(pods, { namespace })).items, [])
+  })
+}
