@@ -5,6 +5,7 @@ import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
 import { nodeLifecycleController } from '#controllers/nodeLifecycle/controller.ts'
 import { serviceAccountController } from '#controllers/serviceAccount/controller.ts'
+import { taintEvictionController } from '#controllers/taintEviction/controller.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { timeText } from '#machinery/time.ts'
 import { namespace, startCluster, type TestCluster } from './controllersCluster.ts'
@@ -56,5 +57,53 @@ test('pods are driven out of a silent node, and out of none while all are silent
     'n1 1 Node n1 status is now: NodeNotReady',
     'n2 1 Node n2 status is now: NodeNotReady',
     'p 1 Node is not ready',
+  ])
+})
+
+test('taints drive pods out that were there or come later, and spare those whose time is not over when they go', async () => {
+  await using cluster = await startCluster({
+    controllers: [serviceAccountController, taintEvictionController],
+    nodes: ['n1', 'n2'],
+  })
+  const { client, clock } = cluster
+  await clock.advance('1s')
+  const create = async (name: string, nodeName: string, tolerationSeconds?: number): Promise<void> => {
+    const tolerations =
+      tolerationSeconds === undefined ? [] : [{ key: 'dry', operator: 'Exists' as const, effect: 'NoExecute' as const, tolerationSeconds }]
+    const containers = [{ name: 'c', image: 'i' }]
+    await client.create(pods, { metadata: { name, namespace }, spec: { nodeName, containers, tolerations } })
+  }
+  const setTaints = async (taints: readonly object[]): Promise<void> => {
+    await client.patch(nodes, { name: 'n1' }, { type: 'merge', body: { spec: { taints } } })
+    await clock.advance('1s')
+  }
+  const left = async (): Promise<readonly string[]> =>
+    (await client.list(pods, { namespace })).items
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.name)
+  const dry = { key: 'dry', effect: 'NoExecute' }
+  await create('before', 'n1')
+  await create('patient', 'n1', 60)
+  await create('longer', 'n1', 600)
+  await create('elsewhere', 'n2')
+  await clock.advance('1s')
+  await setTaints([dry])
+  assert.deepEqual(await left(), ['elsewhere', 'longer', 'patient'])
+  await create('later', 'n1')
+  await create('brief', 'n1', 10)
+  await clock.advance('1s')
+  assert.deepEqual(await left(), ['brief', 'elsewhere', 'longer', 'patient'])
+  await clock.advance('15s')
+  assert.deepEqual(await left(), ['elsewhere', 'longer', 'patient'])
+  await client.delete(pods, { name: 'patient', namespace })
+  await setTaints([])
+  await clock.advance('11m')
+  assert.deepEqual(await left(), ['elsewhere', 'longer'])
+  const told = (await client.list(events, { namespace, fieldSelector: 'reason=TaintManagerEviction' })).items
+  assert.deepEqual(told.map(({ message, source }) => `${source?.component}: ${message}`).toSorted(), [
+    'taint-eviction-controller: Cancelling deletion of Pod default/longer',
+    'taint-eviction-controller: Marking for deletion Pod default/before',
+    'taint-eviction-controller: Marking for deletion Pod default/brief',
+    'taint-eviction-controller: Marking for deletion Pod default/later',
   ])
 })

@@ -1,5 +1,5 @@
-import { nodes } from '#api/core/v1/node.ts'
-import { pods } from '#api/core/v1/pod.ts'
+import { nodes, type Node } from '#api/core/v1/node.ts'
+import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
@@ -17,8 +17,14 @@ export function taintEvictionController(context: ControllerContext): Controller 
   const podCopies = context.informers.of(pods)
   podCopies.addIndex(byNode, nodeIndex)
   const events = context.events.recorder(component)
-  /** Pods that were told they have to leave. */
-  const told = new Set<string>()
+  /** Pods that were told they have to leave, and since when that is so. */
+  const told = new Map<string, { readonly uid: string | undefined; readonly since: number }>()
+  const isDrivingOut = ({ spec }: Node): boolean => spec.taints?.some(({ effect }) => effect === 'NoExecute') === true
+  /** Whether a change of a pod can matter: most pods are on nodes that drive nobody out. */
+  const concerns = ({ metadata, spec: { nodeName } }: Pod): boolean => {
+    const node = nodeName === undefined ? undefined : nodeCopies.get(nodeName)
+    return (node !== undefined && isDrivingOut(node)) || told.has(keyOf(metadata))
+  }
   return {
     name: component,
     account: 'node-controller',
@@ -30,12 +36,10 @@ export function taintEvictionController(context: ControllerContext): Controller 
     workers: 8,
     watch(on) {
       // Each pod of a node whose taints drive pods out, or did so before.
-      on(nodeCopies, ({ metadata: { name }, spec }) =>
-        spec.taints?.some(({ effect }) => effect === 'NoExecute') === true
-          ? podCopies.byIndex(byNode, name).map((pod) => keyOf(pod.metadata))
-          : [],
+      on(nodeCopies, (node) =>
+        isDrivingOut(node) ? podCopies.byIndex(byNode, node.metadata.name).map((pod) => keyOf(pod.metadata)) : [],
       )
-      on(podCopies, (pod) => (pod.spec.nodeName === undefined ? [] : [keyOf(pod.metadata)]))
+      on(podCopies, (pod) => (concerns(pod) ? [keyOf(pod.metadata)] : []))
     },
     async reconcile(key, signal) {
       const pod = podCopies.get(key)
@@ -45,7 +49,10 @@ export function taintEvictionController(context: ControllerContext): Controller 
       }
       const now = clock.now()
       const taints = nodeCopies.get(pod.spec.nodeName ?? '')?.spec.taints ?? []
-      const leaves = leavesAt(pod, taints, now)
+      const { uid } = pod.metadata
+      const known = told.get(key)
+      const since = known?.uid === uid ? known?.since : undefined
+      const leaves = leavesAt(pod, taints, now, since)
       const about = referenceTo(pods, pod)
       const subject = { kind: pods.kind, ...pod.metadata }
       if (leaves === undefined) {
@@ -58,7 +65,7 @@ export function taintEvictionController(context: ControllerContext): Controller 
       if (leaves > now) {
         const message = `It has to leave its node at ${new Date(leaves).toISOString()} unless the taints go before`
         causes.record(subject, component, { reason: 'TaintNotToleratedForever', message })
-        told.add(key)
+        told.set(key, { uid, since: since ?? now })
         return { after: leaves - now }
       }
       events.record(about, {

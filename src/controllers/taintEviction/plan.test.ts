@@ -63,4 +63,12 @@ const rows: readonly { name: string; pod: Pod; taints: readonly Taint[]; leaves:
   },
 ]
 
+test('leaves: a taint that does not say since when counts from when it was seen', () => {
+  const taints = [{ key: 'unreachable', effect: 'NoExecute' as const }]
+  assert.deepEqual(
+    [leavesAt(pod([unreachable(30)]), taints, now), leavesAt(pod([unreachable(30)]), taints, now, now - 20_000)],
+    [now + 30_000, now + 10_000],
+  )
+})
+
 for (const row of rows) test(`leaves: ${row.name}`, () => assert.equal(leavesAt(row.pod, row.taints, now), row.leaves))

@@ -7,9 +7,10 @@ import { tolerates } from '#machinery/taints.ts'
 /**
  * When a pod has to leave its node because of taints with the effect NoExecute, in milliseconds since the epoch;
  * undefined when it may stay. A tolerated taint counts from when it was added or the pod came, whichever was later,
- * so that the time runs on when this process starts anew.
+ * so that the time runs on when this process starts anew. One that does not say when it was added, as by `kubectl taint`,
+ * counts from `seen`, when the pod was first told to leave.
  */
-export function leavesAt(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
+export function leavesAt(pod: Pod, taints: readonly Taint[], now: number, seen = now): number | undefined {
   const arrived =
     millisecondsOf(conditionOf(pod.status?.conditions, 'PodScheduled')?.lastTransitionTime) ??
     millisecondsOf(pod.metadata.creationTimestamp) ??
@@ -22,7 +23,7 @@ export function leavesAt(pod: Pod, taints: readonly Taint[], now: number): numbe
     if (toleration === undefined) return now
     const { tolerationSeconds } = toleration
     if (tolerationSeconds === undefined) continue
-    const since = Math.max(millisecondsOf(taint.timeAdded) ?? now, arrived)
+    const since = Math.max(millisecondsOf(taint.timeAdded) ?? seen, arrived)
     const end = tolerationSeconds <= 0 ? now : since + tolerationSeconds * 1000
     if (leaves === undefined || end < leaves) leaves = end
   }
