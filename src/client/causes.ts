@@ -1,3 +1,4 @@
+import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Clock } from '#lib/clock.ts'
 
 /** Which object a cause is about. */
@@ -5,6 +6,14 @@ export interface CauseSubject {
   readonly kind: string
   readonly namespace?: string
   readonly name: string
+}
+
+/** An object as the one that a cause is about. */
+export function subjectOf(
+  { kind }: Pick<Resource, 'kind'>,
+  { metadata: { namespace, name } }: Pick<KubeObject, 'metadata'>,
+): CauseSubject {
+  return namespace === undefined ? { kind, name } : { kind, namespace, name }
 }
 
 /** Why a component does not do what an object asks for, and what would change that. */

@@ -415,8 +415,12 @@ function objectPath(
   return subresource === undefined ? base : `${base}/${subresource}`
 }
 
+/** Names that stand in a path as they are: nearly all. */
+const plainName = /^[A-Za-z0-9][-.A-Za-z0-9]*$/
+
 /** A name as one segment of a path; what could climb out of it or split it is refused, as the server would. */
 function pathSegment(name: string, what: string): string {
+  if (plainName.test(name)) return name
   if (name === '') throw badRequest(`${what} may not be empty`)
   if (name === '.' || name === '..') throw badRequest(`invalid ${what} "${name}": may not be '${name}'`)
   for (const piece of ['/', '%']) {

@@ -74,7 +74,7 @@ const spacing = 20
 const conflictDelay = 10
 /** So many conflicts in a row are a failure after all. */
 const mostConflicts = 10
-/** When more keys than this are remembered, those whose time is over are forgotten. */
+/** When more keys than this are remembered, those whose time is over are forgotten; looked for once in `spacing`. */
 const mostQuiet = 1_000
 
 /** Runs a controller until the signal aborts; `ready` is called once its informers have their first state. */
@@ -90,6 +90,8 @@ export async function runController(
   const conflicts = new Map<string, number>()
   /** Until when changes of a key are gathered; `undefined` while a worker has it. */
   const quiet = new Map<string, number | undefined>()
+  /** When those whose time is over are looked for again. */
+  let tidyAt = 0
   /** Keys that changed while a worker had them. */
   const changed = new Set<string>()
   const add = (key: string): void => {
@@ -148,8 +150,10 @@ export async function runController(
       quiet.set(key, Math.max(quiet.get(key) ?? 0, now + spacing))
       queue.done(key)
       if (changed.delete(key)) add(key)
-      if (quiet.size > mostQuiet)
+      if (quiet.size > mostQuiet && now >= tidyAt) {
+        tidyAt = now + spacing
         for (const [each, until] of quiet) if (until !== undefined && until <= now) quiet.delete(each)
+      }
       options.observe?.({
         controller: controller.name,
         key,

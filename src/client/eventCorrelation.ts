@@ -42,18 +42,18 @@ export class EventCorrelator {
 
   /** Decides about a fresh event whose `count` is 1. */
   correlate(fresh: Event): Correlated {
-    const { event, key } = this.#combine(fresh)
+    const object = objectKey(fresh)
+    const { event, key } = this.#combine(fresh, object)
     const before = this.#written.get(key)
     const counted = before === undefined ? event : repeated(before, event)
     this.#written.set(key, counted)
-    const source = JSON.stringify([event.source ?? event.reportingComponent, objectKey(event, false)])
-    const bucket = this.#spam.getOrMake(source, () => new TokenBucket(this.#clock, spam))
+    const bucket = this.#spam.getOrMake(spamKey(event, object), () => new TokenBucket(this.#clock, spam))
     if (!bucket.tryTake()) return { do: 'drop' }
     return { do: before === undefined ? 'create' : 'count', event: counted }
   }
 
-  #combine(event: Event): { event: Event; key: string } {
-    const key = similarKey(event)
+  #combine(event: Event, object: string): { event: Event; key: string } {
+    const key = similarKey(event, object)
     const now = this.#clock.now()
     const found = this.#similar.get(key)
     const similar =
@@ -63,7 +63,7 @@ export class EventCorrelator {
     // A series of the events API is told apart by its action and not by its note, so it needs no combining.
     if (event.eventTime !== undefined) return { event, key }
     similar.messages.add(event.message ?? '')
-    if (similar.messages.size < mostSimilar) return { event, key: exactKey(event) }
+    if (similar.messages.size < mostSimilar) return { event, key: exactKey(event, object) }
     for (const message of similar.messages) {
       similar.messages.delete(message)
       break
@@ -86,26 +86,38 @@ function repeated(before: Event, event: Event): Event {
   }
 }
 
-function objectKey(event: Event, fieldPath: boolean): readonly unknown[] {
-  const { kind, namespace, name, uid, apiVersion, fieldPath: path } = event.involvedObject
-  return [kind, namespace, name, uid, apiVersion, fieldPath ? path : undefined]
+/** Parts of a key; none of them but the last can have a line break. */
+function keyOfParts(...parts: readonly (string | undefined)[]): string {
+  return parts.join('\n')
 }
 
-function exactKey(event: Event): string {
-  const { source, type, reason, message } = event
-  return JSON.stringify([source?.component, source?.host, objectKey(event, true), type, reason, message])
+function objectKey({ involvedObject }: Event): string {
+  const { kind, namespace, name, uid, apiVersion } = involvedObject
+  return keyOfParts(kind, namespace, name, uid, apiVersion)
 }
 
-function similarKey(event: Event): string {
+function exactKey(event: Event, object: string): string {
+  const { source, involvedObject, type, reason, message } = event
+  return keyOfParts(source?.component, source?.host, object, involvedObject.fieldPath, type, reason, message)
+}
+
+function similarKey(event: Event, object: string): string {
   const { source, type, reason, action, reportingComponent, reportingInstance } = event
-  return JSON.stringify([
+  return keyOfParts(
     source?.component,
     source?.host,
-    objectKey(event, false),
+    object,
     type,
     reason,
     action,
     reportingComponent,
     reportingInstance,
-  ])
+  )
+}
+
+/** Whom the limit of what is said about one object counts for. */
+function spamKey({ source, reportingComponent }: Event, object: string): string {
+  return source === undefined
+    ? keyOfParts('by', reportingComponent, object)
+    : keyOfParts(source.component, source.host, object)
 }

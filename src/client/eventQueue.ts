@@ -47,7 +47,7 @@ export class EventQueue {
   add(write: EventWrite): boolean {
     const { metadata, involvedObject } = write.event
     const { kind, namespace, name, uid } = involvedObject
-    const key = JSON.stringify([kind, namespace, name, uid])
+    const key = [kind, namespace, name, uid].join('\n')
     const known = this.#lanes.get(key)
     const before = known?.waiting.get(metadata.name)
     if (before === undefined && this.#size >= this.#most) return false

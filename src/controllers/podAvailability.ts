@@ -14,8 +14,13 @@ export function isActive(pod: Pod): boolean {
  */
 export function podLikeness({ metadata, status }: Pod): string {
   const ready = conditionOf(status?.conditions, 'Ready')
-  const readySince = ready?.status === 'True' ? (ready.lastTransitionTime ?? '') : undefined
-  return JSON.stringify([metadata.labels, metadata.deletionTimestamp !== undefined, status?.phase, readySince])
+  const readySince = ready?.status === 'True' ? (ready.lastTransitionTime ?? '') : 'never'
+  const deleted = metadata.deletionTimestamp === undefined ? '' : 'deleted'
+  let likeness = `${status?.phase ?? ''} ${deleted} ${readySince}`
+  const { labels } = metadata
+  // No name of a label has a comma, nor any value.
+  for (const name in labels) likeness += `,${name}=${labels[name]}`
+  return likeness
 }
 
 export function isReady(pod: Pod): boolean {

@@ -1,7 +1,7 @@
+import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
-import { isReady } from './podAvailability.ts'
 
 /** How much a pod costs to delete, compared with others of its owner; 0 when absent or not a 32-bit number. */
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
@@ -40,10 +40,9 @@ const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Ru
 
 function rankOf(pod: Pod, crowd: ReadonlyMap<string, number>, now: number): Rank {
   const node = pod.spec.nodeName ?? ''
-  const ready = isReady(pod)
-  const readySince = ready
-    ? millisecondsOf(conditionOf(pod.status?.conditions, 'Ready')?.lastTransitionTime)
-    : undefined
+  const condition = conditionOf(pod.status?.conditions, 'Ready')
+  const ready = condition?.status === 'True'
+  const readySince = ready ? millisecondsOf(condition.lastTransitionTime) : undefined
   const restarts = restartsOf(pod)
   return [
     node === '' ? 0 : 1,
@@ -59,7 +58,7 @@ function rankOf(pod: Pod, crowd: ReadonlyMap<string, number>, now: number): Rank
 }
 
 function compareRanks(a: Rank, b: Rank): number {
-  for (const [at, value] of a.entries()) if (value !== b[at]) return value - b[at]!
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return a[at]! - b[at]!
   return 0
 }
 
@@ -81,17 +80,13 @@ function deletionCost(pod: Pod): number {
 }
 
 /** The most restarts of any one container, sidecars apart. */
-function restartsOf(pod: Pod): { readonly containers: number; readonly sidecars: number } {
-  const sidecarNames = new Set(
-    (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
-  )
-  const most = (counts: readonly number[]): number => counts.reduce((a, b) => Math.max(a, b), 0)
+function restartsOf({ spec, status }: Pod): { readonly containers: number; readonly sidecars: number } {
+  const most = (statuses: readonly ContainerStatus[] = []): number =>
+    statuses.reduce((count, { restartCount }) => Math.max(count, restartCount), 0)
+  const isSidecar = ({ name }: ContainerStatus): boolean =>
+    spec.initContainers?.some((each) => each.name === name && each.restartPolicy === 'Always') === true
   return {
-    containers: most((pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount)),
-    sidecars: most(
-      (pod.status?.initContainerStatuses ?? [])
-        .filter(({ name }) => sidecarNames.has(name))
-        .map(({ restartCount }) => restartCount),
-    ),
+    containers: most(status?.containerStatuses),
+    sidecars: most(status?.initContainerStatuses?.filter(isSidecar)),
   }
 }

@@ -69,7 +69,9 @@ test('taints drive pods out that were there or come later, and spare those whose
   await clock.advance('1s')
   const create = async (name: string, nodeName: string, tolerationSeconds?: number): Promise<void> => {
     const tolerations =
-      tolerationSeconds === undefined ? [] : [{ key: 'dry', operator: 'Exists' as const, effect: 'NoExecute' as const, tolerationSeconds }]
+      tolerationSeconds === undefined
+        ? []
+        : [{ key: 'dry', operator: 'Exists' as const, effect: 'NoExecute' as const, tolerationSeconds }]
     const containers = [{ name: 'c', image: 'i' }]
     await client.create(pods, { metadata: { name, namespace }, spec: { nodeName, containers, tolerations } })
   }

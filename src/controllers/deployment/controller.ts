@@ -1,6 +1,7 @@
 import { deployments, type Deployment } from '#api/apps/v1/deployment.ts'
 import { replicaSets, type ReplicaSet } from '#api/apps/v1/replicaSet.ts'
 import { pods } from '#api/core/v1/pod.ts'
+import { subjectOf } from '#client/causes.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
@@ -40,7 +41,7 @@ export function deploymentController(context: ControllerContext): Controller {
       .toSorted((a, b) => (revisionOf(b) < revisionOf(a) ? -1 : 1))
       .flatMap(({ metadata }) => podCopies.byIndex(unreadyByController, metadata.uid ?? ''))
     if (unready.length === 0) return undefined
-    return rolloutTrouble(unready, ({ metadata }) => causes.of({ kind: pods.kind, ...metadata }), now)
+    return rolloutTrouble(unready, (pod) => causes.of(subjectOf(pods, pod)), now)
   }
 
   const scaled = (deployment: Deployment, name: string, from: number, to: number): void => {

@@ -1,6 +1,7 @@
 import { customResourceDefinitions } from '#api/apiextensions/v1/customResourceDefinition.ts'
 import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
+import { subjectOf } from '#client/causes.ts'
 import type { Controller } from '#client/controller.ts'
 import { discover, type ServedResource } from '#client/discovery.ts'
 import type { Informer } from '#client/informer.ts'
@@ -26,6 +27,8 @@ export function garbageCollector(context: ControllerContext): Controller {
   const graph = new OwnershipGraph()
   const kinds = new Map<string, Resource>()
   const followed = new Map<string, Followed>()
+  /** Those of them that were not read yet, as far as that is known. */
+  const unread = new Set<Informer<KubeObject>>()
   /** Objects with owners of kinds that are not known. */
   const puzzling = new Set<string>()
   const owners = new Owners(client, graph, (owner) => kinds.get(`${groupOf(owner)}/${owner.kind}`))
@@ -43,6 +46,12 @@ export function garbageCollector(context: ControllerContext): Controller {
       for (const each of concerned) lookAt(each)
     })
     followed.set(key, { resource, informer, listening })
+    unread.add(informer)
+  }
+
+  const hasReadAll = (): boolean => {
+    for (const informer of unread) if (informer.hasSynced) unread.delete(informer)
+    return unread.size === 0
   }
 
   /** Forgets kinds that are not served any more; their objects are gone, or known under another version. */
@@ -50,6 +59,7 @@ export function garbageCollector(context: ControllerContext): Controller {
     for (const [key, { resource, informer, listening }] of followed) {
       if (served.has(key)) continue
       followed.delete(key)
+      unread.delete(informer)
       listening[Symbol.dispose]()
       context.informers.release(informer)
       const kind = `${resource.group}/${resource.kind}`
@@ -141,7 +151,7 @@ export function garbageCollector(context: ControllerContext): Controller {
         return { after: isNew ? discoverSoon : (context.config.discoveryMilliseconds ?? discoverEvery) }
       }
       // What a kind that was not read yet owns, or is owned by, cannot be told.
-      if (![...followed.values()].every(({ informer }) => informer.hasSynced)) return { after: 200 }
+      if (!hasReadAll()) return { after: 200 }
       const node = graph.get(key)
       if (node?.known === undefined) return
       const { object, resource } = node.known
@@ -159,7 +169,7 @@ export function garbageCollector(context: ControllerContext): Controller {
         known === undefined ? [] : [known.object],
       )
       const plan = planItem(object, dependents, (owner) => states.get(owner) ?? 'there')
-      const subject = { kind: resource.kind, ...object.metadata }
+      const subject = subjectOf(resource, object)
       if (plan.do === 'wait') {
         const message = `It is deleted after ${plan.blocking.length} objects that it owns`
         causes.record(subject, 'generic-garbage-collector', { reason: 'WaitingForDependents', message })

@@ -1,5 +1,6 @@
 import { exponentialBackoff, type Backoff } from './backoff.ts'
 import type { Clock } from '#lib/clock.ts'
+import { Fifo } from '#lib/collections/fifo.ts'
 
 /** How a queue waits; the defaults suit controllers. */
 export interface WorkQueueOptions {
@@ -34,8 +35,10 @@ export interface QueueObserver {
  * A key given to `addAfter` waits outside until its time, and then enters by `add`.
  */
 export class WorkQueue<K extends string = string> {
-  /** In order of arrival; a key stands here at most once and never while it is active. */
+  /** A key stands here at most once and never while it is active. */
   readonly #waiting = new Set<K>()
+  /** The same keys in order of arrival. */
+  readonly #order = new Fifo<K>()
   /** Handed out and not yet done. */
   readonly #active = new Set<K>()
   /** Active keys that were added since they were handed out. */
@@ -67,8 +70,10 @@ export class WorkQueue<K extends string = string> {
 
   #enter(key: K): void {
     const taker = this.#takers.shift()
-    if (taker === undefined) this.#waiting.add(key)
-    else {
+    if (taker === undefined) {
+      this.#waiting.add(key)
+      this.#order.push(key)
+    } else {
       this.#active.add(key)
       this.#observer?.taken(key)
       taker(key)
@@ -111,13 +116,12 @@ export class WorkQueue<K extends string = string> {
   /** The next key, as soon as there is one; undefined once the queue is closed. */
   take(): Promise<K | undefined> {
     if (this.#closed) return Promise.resolve(undefined)
-    for (const key of this.#waiting) {
-      this.#waiting.delete(key)
-      this.#active.add(key)
-      this.#observer?.taken(key)
-      return Promise.resolve(key)
-    }
-    return new Promise((resolve) => this.#takers.push(resolve))
+    const key = this.#order.shift()
+    if (key === undefined) return new Promise((resolve) => this.#takers.push(resolve))
+    this.#waiting.delete(key)
+    this.#active.add(key)
+    this.#observer?.taken(key)
+    return Promise.resolve(key)
   }
 
   /** Says that the worker who took `key` is finished with it. */
@@ -136,6 +140,7 @@ export class WorkQueue<K extends string = string> {
   close(): void {
     this.#closed = true
     this.#waiting.clear()
+    this.#order.clear()
     this.#changed.clear()
     for (const { timer } of this.#later.values()) timer[Symbol.dispose]()
     this.#later.clear()

@@ -27,3 +27,15 @@ test('RecentMap forgets what was set or asked for longest ago', () => {
     [1, undefined, 4, undefined],
   )
 })
+
+test('RecentMap forgets in the order of asking, whichever of its keys is asked for', () => {
+  const map = new RecentMap<string, string>(3)
+  /** What should be left, the one asked for longest ago first. */
+  let left: readonly string[] = []
+  for (const key of 'abcbacdbbdaacebdcaaebcdeabdcebca') {
+    assert.equal(map.get(key), left.includes(key) ? key : undefined)
+    if (!left.includes(key)) map.set(key, key)
+    left = [...left.filter((each) => each !== key), key].slice(-3)
+  }
+  assert.equal(map.size, 3)
+})
