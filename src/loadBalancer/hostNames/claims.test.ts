@@ -69,6 +69,7 @@ describe('a connection is for', () => {
     ['the only one, as localhost', one, 'localhost', one[0]],
     ['the only one, by an address', one, '127.0.0.1', one[0]],
     ['the only one, without a name', one, undefined, one[0]],
+    ['the only one, by the host of an ingress', one, 'shop.localhost', one[0]],
     ['nobody, when there are several', two, 'localhost', undefined],
     ['nobody, without a name', two, undefined, undefined],
     ['nobody, by the name of another', one, 'api.default.dev.localhost', undefined],

@@ -93,8 +93,11 @@ const isPort = (value: unknown): value is number =>
 const namesService = (each: Unread): each is Unread & Pick<Claim, 'namespace' | 'service'> =>
   isName(each['namespace']) && isName(each['service'])
 
+/** `web.default.dev.localhost`, of whatever cluster; `shop.localhost` is a host like any other, such as an ingress serves. */
+const isServiceName = (name: string): boolean => /^(?:[^.]+\.){3,}localhost$/.test(name)
+
 /**
- * The claim that a name means among those of one port: by the whole name, or by `localhost` and addresses of this machine when
+ * The claim that a name means among those of one port: by the whole name, or by any that is no service's, such as `localhost`, when
  * there is but one. Those of services that are not there yet count where there is no other: any of them has the same answer.
  */
 export function claimFor(
@@ -106,7 +109,6 @@ export function claimFor(
   const isMeant = (claim: IdleClaim): boolean => nameOf(claim) === wanted
   const named = claims.find(isMeant) ?? idle.find(isMeant)
   if (named !== undefined) return named
-  const isForThisMachine = wanted === undefined || !wanted.endsWith('.localhost')
-  if (!isForThisMachine || claims.length > 1) return undefined
+  if ((wanted !== undefined && isServiceName(wanted)) || claims.length > 1) return undefined
   return claims[0] ?? idle[0]
 }
