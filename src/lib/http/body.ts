@@ -46,8 +46,9 @@ export function collectBody(
     }
     source.on('error', incomplete)
     source.on('close', incomplete)
-    // The client may have gone before anybody asked for the body.
-    if (source.destroyed) incomplete()
+    // Both may have come before anybody asked: an empty body ends by itself, and a client may have gone.
+    if (source.readableEnded) resolve(nothing)
+    else if (source.destroyed) incomplete()
   })
 }
 

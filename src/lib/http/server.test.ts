@@ -389,6 +389,19 @@ describe('requests that come in one turn', () => {
     ])
   })
 
+  test('a body that ended before it is read is empty', async () => {
+    await using server = await start('h2', async (request, reply) => reply.send(200, {}, await request.readBody(10)))
+    const session = connectHttp2(`https://127.0.0.1:${server.port}`, { rejectUnauthorized: false })
+    // Its end is a frame of its own, in the same packet.
+    const stream = session.request({ ':method': 'DELETE', ':path': '/' }, { endStream: false })
+    stream.end()
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
+    assert.equal(headers[':status'], 200)
+    stream.resume()
+    await once(stream, 'end')
+    session.destroy()
+  })
+
   test('a client that has gone before its body is read sent none', async () => {
     const source = new Readable({ read: () => undefined })
     source.destroy()
