@@ -307,7 +307,8 @@ export function testServers(make: MakeDataPlane): void {
         const [oldest, ...others] = servers
         const fresh = await startBackend(`r${next}`)
         await apply(pool('p', [serverAt(oldest!.port, true), ...others, fresh]))
-        await sleep(50)
+        // What was sent to it before has to be read: a connection with an unread request is closed as an idle one.
+        await sleep(150)
         // As a server does that is told to end: it takes no other connections, closes idle ones and finishes what it has.
         await oldest!.shutDown()
         await apply(pool('p', [...others, fresh]))
