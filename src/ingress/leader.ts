@@ -30,6 +30,11 @@ export interface LeaderOptions {
 const component = 'nginx-ingress-controller'
 const gatherMs = 50
 const retryMs = 1_000
+/**
+ * How long a service that somebody has deleted stays away. `kubectl delete` looks ten times a second whether it is gone, by its
+ * name, and would wait without end for one that came sooner.
+ */
+const goneMs = 500
 
 /** Tells people of ingresses. */
 export class Leader {
@@ -39,6 +44,7 @@ export class Leader {
   readonly #told = new Map<string, { readonly form: string; problems: ReadonlySet<string> }>()
   #problems: ReadonlyMap<string, readonly Problem[]> = new Map()
   #isFirst = true
+  #hasSeenService = false
   readonly #bell = new Bell()
 
   constructor(options: LeaderOptions) {
@@ -77,8 +83,10 @@ export class Leader {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { client, state, withoutLoadBalancer } = this.#options
-    if (state.service(serviceKey) === undefined) {
+    const { client, state, clock, withoutLoadBalancer } = this.#options
+    if (state.service(serviceKey) !== undefined) this.#hasSeenService = true
+    else {
+      if (this.#hasSeenService) await clock.sleep(goneMs, signal)
       await client.create(services, entryService, { signal }).catch((error: unknown) => {
         if (!isReason(error, 'AlreadyExists')) throw error
       })

@@ -108,6 +108,25 @@ async function toldOf({ cluster }: Served, name: string): Promise<readonly strin
   return items.map(({ type, reason, message, source }) => `${source?.component}: ${type} ${reason} ${message}`)
 }
 
+test('a service that somebody deletes is made again, once clients have seen that it is gone', async () => {
+  await using it = await serving()
+  const { client, clock } = it.cluster
+  const uidOf = async (): Promise<string | undefined> => {
+    const { items } = await client.list(services, { namespace: 'kube-system' })
+    return items.find(({ metadata }) => metadata.name === 'ingress')?.metadata.uid
+  }
+  await client.create(ingresses, ingressDraft('web'))
+  await clock.advance('2s')
+  const first = await uidOf()
+  assert.ok(first)
+  await client.delete(services, { namespace: 'kube-system', name: 'ingress' })
+  await clock.advance('400ms')
+  assert.equal(await uidOf(), undefined)
+  await clock.advance('2s')
+  const second = await uidOf()
+  assert.ok(second !== undefined && second !== first)
+})
+
 test('nothing runs before there is an ingress of ours; then it is served, told of and given the addresses of the load balancer', async () => {
   await using it = await serving()
   const { client, clock } = it.cluster
