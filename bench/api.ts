@@ -7,7 +7,9 @@ import { performance } from 'node:perf_hooks'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { startServer, type Address, type Usage } from './apiServer.ts'
+import { startServer, type Usage } from './apiServer.ts'
+import { startBareWatch } from './bareWatch.ts'
+import type { Address } from './certificates.ts'
 import { median, quantile, renderMeasurements, type Measurement } from './measurement.ts'
 
 const wrk = '/usr/bin/wrk'
@@ -82,16 +84,24 @@ async function measure(address: Address, usage: () => Promise<Usage>, directory:
   add('list, longest stall of the loop', (await usage()).longestStall, 'ms')
   for (let index = 0; index < changes; index++)
     await client('POST', podsPath, JSON.stringify(smallPod(`small${index}`)))
-  await usage()
+  const beforeWatch = await usage()
   const watched = await watchChanges(address, client)
+  const afterWatch = await usage()
   add(`${watchers} watchers of ${changes} changes`, watched.rate, 'events/s', timesKubernetes(10, 17_000))
   add('watch latency, p99', watched.p99, 'ms', {
     goal: { atMost: 50 },
     beside: { name: kubernetes, value: 488 },
   })
-  const last = await usage()
-  add('watch, longest stall of the loop', last.longestStall, 'ms')
-  add('resident memory at the end', last.residentMegabytes, 'MB')
+  const perEvent = (afterWatch.cpu - beforeWatch.cpu) / (watchers * changes)
+  add('watch, processor time of the server for an event', perEvent, 'µs')
+  add('watch, longest stall of the loop', afterWatch.longestStall, 'ms')
+  add('resident memory at the end', afterWatch.residentMegabytes, 'MB')
+  const { length: objectSize } = await client('GET', `${podsPath}/small0`)
+  await using bare = await startBareWatch(objectSize)
+  const bareClient = clientOf(bare.address)
+  const rates: number[] = []
+  for (let turn = 0; turn < 3; turn++) rates.push((await watchChanges(bare.address, bareClient)).rate)
+  add('the same from a server that knows nothing', median(rates), 'events/s')
   return results
 }
 

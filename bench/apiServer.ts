@@ -6,7 +6,6 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '#lib/clock.ts'
 import { HttpServer } from '#lib/http/server.ts'
-import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { systemRandom } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
@@ -15,14 +14,7 @@ import { httpHandler } from '#server/http.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer } from '#server/server.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
-
-/** Where the server is and how its administrator shows who it is; all but the port are PEM. */
-export interface Address {
-  readonly port: number
-  readonly authority: string
-  readonly certificate: string
-  readonly key: string
-}
+import { issueCertificates, type Address } from './certificates.ts'
 
 export interface Usage {
   /** Microseconds of processor time since the start. */
@@ -111,38 +103,10 @@ async function serve(directory: string): Promise<void> {
     })
   }
 
-  const validity = { notBefore: Date.now() - 3_600_000, notAfter: Date.now() + 86_400_000 }
-  const authority = createAuthority({ commonName: 'bench' }, validity)
-  const own = generateKey()
-  const certificate = issueCertificate(authority, {
-    subject: { commonName: 'server' },
-    publicKey: own.publicKey,
-    extendedUsages: ['serverAuth'],
-    addresses: ['127.0.0.1'],
-    ...validity,
-  })
-  const theirs = generateKey()
-  const client = issueCertificate(authority, {
-    subject: { commonName: 'admin', organizations: ['system:masters'] },
-    publicKey: theirs.publicKey,
-    extendedUsages: ['clientAuth'],
-    ...validity,
-  })
-  const http = new HttpServer({
-    handler: httpHandler(server),
-    tls: {
-      certificate: certificatePem(certificate),
-      key: privateKeyPem(own.privateKey),
-      clientAuthority: certificatePem(authority.certificate),
-    },
-  })
+  const { server: tls, client } = issueCertificates()
+  const http = new HttpServer({ handler: httpHandler(server), tls })
   const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
-  const address: Address = {
-    port,
-    authority: certificatePem(authority.certificate),
-    certificate: certificatePem(client),
-    key: privateKeyPem(theirs.privateKey),
-  }
+  const address: Address = { port, ...client }
   console.log(JSON.stringify(address))
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()

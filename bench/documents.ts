@@ -4,7 +4,8 @@ import { Agent, request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { startServer, type Address } from './apiServer.ts'
+import { startServer } from './apiServer.ts'
+import type { Address } from './certificates.ts'
 import { median, quantile, renderMeasurements, type Measurement } from './measurement.ts'
 
 interface Answered {

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { pods } from '#api/core/v1/pod.ts'
 import { keyPrefix } from '#server/kind.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
-import { startServer, type Address } from './apiServer.ts'
+import { startServer } from './apiServer.ts'
+import type { Address } from './certificates.ts'
 import { median, quantile, renderMeasurements, type Measurement } from './measurement.ts'
 
 const podCount = 50_000
