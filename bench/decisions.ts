@@ -1,4 +1,10 @@
-/** What a decision of the scheduler takes by itself, without API, store and events, in the workloads of `schedulingWorkloads.ts`. */
+/**
+ * What a decision of the scheduler takes by itself, without API, store and events, in the workloads of `schedulingWorkloads.ts`.
+ *
+ *     node bin/pinned.js bench/decisions.ts [NAME ...]
+ *
+ * Names are those of the workloads, or parts of them.
+ */
 import { seededRandom } from '#lib/random.ts'
 import { SchedulerCache } from '#scheduler/cache.ts'
 import { placementBy } from '#scheduler/cycle.ts'
@@ -11,11 +17,12 @@ const mostBefore = 5_000
 const warmUp = 500
 const measured = 1_500
 
-export async function run(): Promise<Measurement[]> {
+export async function run(wanted: readonly string[] = []): Promise<Measurement[]> {
   return (
     workloads
       // Where pods stay pending or make room first, a decision is only a part of what happens.
       .filter(({ name, before }) => !name.startsWith('Preemption') && before.every(({ stays }) => stays === undefined))
+      .filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
       .map((workload) => ({ name: workload.name, value: measure(workload), unit: 'µs of processor time' }))
   )
 }
@@ -65,4 +72,6 @@ function measure(workload: Workload): number {
   return place(workload.measured, measured)
 }
 
-if (import.meta.main) for (const line of renderMeasurements(await run())) console.log(line)
+if (import.meta.main) {
+  for (const line of renderMeasurements(await run(process.argv.slice(2)))) console.log(line)
+}

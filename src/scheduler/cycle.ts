@@ -1,7 +1,8 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import { randomInteger, type Random } from '#lib/random.ts'
+import type { Random } from '#lib/random.ts'
 import type { Rejection } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
+import { chooserByScores } from './scores.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
 import { firstRejection, verdictsByLikeness, type Hook, type Verdicts } from './verdicts.ts'
 
@@ -37,6 +38,8 @@ export interface Considered {
   readonly verdicts: Verdicts | undefined
   /** Where the nodes that fit stand among `nodes`, ascending. To be asked for, and valid, until the next pod is looked at. */
   readonly positions: Int32Array
+  /** Whether those are all that `verdicts` do not reject. */
+  readonly fitsByVerdicts?: boolean
   /** The best of them, where that is known without adding up their scores; draws among equals. Absent: it is not. */
   pickBest?(random: Random): NodeView | undefined
 }
@@ -81,19 +84,13 @@ export function decider(plugins: readonly WeightedPlugin[]): Decide {
 /** Like `decider`, in two halves. */
 export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
   const verdictsOf = verdictsByLikeness(plugins)
-  let scores = new Float64Array()
-  let totals = new Float64Array()
   let feasible = new Int32Array()
-  let ties = new Int32Array()
   let rejected = new Uint8Array()
   const findFitting: Placement['findFitting'] = (pod, cluster, alsoTest, first) => {
     const { nodes } = cluster
     if (feasible.length < nodes.length) {
       feasible = new Int32Array(nodes.length)
-      ties = new Int32Array(nodes.length)
       rejected = new Uint8Array(nodes.length)
-      scores = new Float64Array(nodes.length)
-      totals = new Float64Array(nodes.length)
     }
     const named = namedBy(plugins, pod)
     const verdicts = named === undefined ? verdictsOf(pod) : undefined
@@ -140,6 +137,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     }
     for (const { plugin, state } of hooks) {
       if (plugin.looksAt !== undefined || (plugin.sieve ?? plugin.filter) === undefined) continue
+      if (plugin.mayReject?.(state) === false) continue
       mark()
       if (plugin.sieve !== undefined) plugin.sieve(pod, cluster, state, rejected)
       else {
@@ -169,18 +167,7 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
     })
     return fitting
   }
-  const choose: Placement['choose'] = (pod, considered, random, further) => {
-    const best = further === undefined ? considered.pickBest?.(random) : undefined
-    if (best !== undefined) return best
-    const { nodes, positions } = considered
-    const count = positions.length
-    if (count === 1) return nodes[positions[0]!]!
-    const sums = totals.subarray(0, count)
-    addScores(pod, considered, scores.subarray(0, count), sums)
-    if (further !== undefined) for (let i = 0; i < count; i++) sums[i]! += further[i]!
-    return nodes[positions[pickBest(sums, ties, random)]!]!
-  }
-  return { findFitting, choose }
+  return { findFitting, choose: chooserByScores() }
 }
 
 class Finding implements Fitting {
@@ -223,7 +210,7 @@ class Finding implements Fitting {
   }
 
   get isAny(): boolean {
-    return this.#areAll && this.#out === undefined ? this.verdicts!.fitting > 0 : this.positions.length > 0
+    return this.fitsByVerdicts ? this.verdicts!.fitting > 0 : this.positions.length > 0
   }
 
   /** Takes in that these nodes fit, of few that were tested. */
@@ -236,6 +223,10 @@ class Finding implements Fitting {
     this.#areAll = true
     this.#out = out
     this.#positions = list
+  }
+
+  get fitsByVerdicts(): boolean {
+    return this.#areAll && this.#out === undefined
   }
 
   pickBest(random: Random): NodeView | undefined {
@@ -320,50 +311,4 @@ function positionsOf(names: ReadonlySet<string>, cluster: ClusterView): readonly
 
 function isRejection(state: unknown): state is Rejection {
   return typeof state === 'object' && state !== null && typeof (state as Rejection).reason === 'string'
-}
-
-/**
- * Adds up the weighted scores of all plugins, for each of the nodes at `positions` in order. `scores` is overwritten. Plugins
- * that score all nodes alike are left out: they make no difference.
- */
-function addScores(pod: Pod, considered: Considered, scores: Float64Array, sums: Float64Array): void {
-  const { cluster, nodes, hooks, verdicts, positions } = considered
-  if (verdicts === undefined) sums.fill(0)
-  else {
-    const remembered = verdicts.sums
-    for (let i = 0; i < positions.length; i++) sums[i] = remembered[positions[i]!]!
-  }
-  for (const { order, plugin, weight, state } of hooks) {
-    if (weight === 0) continue
-    if (plugin.scoreAll !== undefined) {
-      if (!plugin.scoreAll(pod, cluster, state, positions, scores)) continue
-    } else if (plugin.score === undefined) continue
-    else if (verdicts !== undefined && plugin.looksAt !== undefined) {
-      if (plugin.normalize === undefined) continue
-      const remembered = verdicts.scoresOf(order)
-      if (remembered === undefined) continue
-      for (let i = 0; i < positions.length; i++) scores[i] = remembered[positions[i]!]!
-      plugin.normalize(scores, state)
-    } else {
-      for (let i = 0; i < positions.length; i++) {
-        const at = positions[i]!
-        scores[i] = plugin.score(pod, nodes[at]!, state, at)
-      }
-      plugin.normalize?.(scores, state)
-    }
-    for (let i = 0; i < sums.length; i++) sums[i]! += scores[i]! * weight
-  }
-}
-
-/** The place of one of the highest sums, each as likely as the others. `ties` is overwritten. */
-function pickBest(sums: Float64Array, ties: Int32Array, random: Random): number {
-  let highest = -Infinity
-  for (let i = 0; i < sums.length; i++) if (sums[i]! > highest) highest = sums[i]!
-  let count = 0
-  for (let i = 0; i < sums.length; i++) {
-    // Without a branch, which would be guessed wrong as often as not.
-    ties[count] = i
-    count += Number(sums[i] === highest)
-  }
-  return ties[count === 1 ? 0 : randomInteger(random, count)]!
 }

@@ -100,6 +100,24 @@ export interface PodsOfNodeChange {
   readonly removed: readonly Pod[]
 }
 
+/** Nodes that fit. */
+export interface FeasibleNodes {
+  readonly positions: Int32Array
+  /** For how many nodes each stands, itself among them; absent: for itself alone. */
+  readonly sizes?: Int32Array | undefined
+}
+
+/**
+ * Groups of nodes that get the same score whichever nodes are feasible. To which a node belongs depends on its view alone, for
+ * as long as the rule is the same: nodes that stay as they are, are not asked about again.
+ */
+export interface NodeGroups {
+  /** What the groups are made by, as text. */
+  readonly rule: string
+  /** The same for the nodes of a group. */
+  keyAt(position: number): string | number
+}
+
 /**
  * A scheduling rule. It implements only the hooks it needs; S is what `prepare` computed once for this pod.
  * `filter` and `score` are pure and synchronous, over an immutable snapshot.
@@ -107,7 +125,7 @@ export interface PodsOfNodeChange {
  * Every node is considered for every pod. That is cheap for plugins with `looksAt`: pods of one template get the answers
  * that were given to the first of them, and only nodes that changed since are asked again. A plugin without it is asked
  * about every node each time, so it should have done its counting in `prepare`, and answer for all nodes in one go
- * (`sieve`, `scoreAll`).
+ * (`sieve`, `scoreAll`), or better for few groups of them (`groups`).
  */
 export interface Plugin<S = unknown> {
   readonly name: string
@@ -132,6 +150,8 @@ export interface Plugin<S = unknown> {
   names?(pod: Pod): ReadonlySet<string> | undefined
   /** What `filter` says of all nodes at once: sets 1 at each position that it would reject. For plugins without `looksAt`. */
   sieve?(pod: Pod, cluster: ClusterView, state: S, rejected: Uint8Array): void
+  /** Whether `sieve` and `filter` may reject any node for this pod; absent: they may. */
+  mayReject?(state: S): boolean
   /** 0 to 100, before `normalize` and the plugin's weight. `position` is where the node stands in the cluster's list. */
   score?(pod: Pod, node: NodeView, state: S, position: number): number
   /** Brings the raw scores of all feasible nodes, in the same order, into 0 to 100. */
@@ -140,9 +160,11 @@ export interface Plugin<S = unknown> {
    * In place of `score` and `normalize` where a score depends on which nodes are feasible: `scores[i]` is to become that of
    * the node at `positions[i]`, from 0 to 100. False when all are equal, and then they need not be set.
    */
-  scoreAll?(pod: Pod, cluster: ClusterView, state: S, positions: Int32Array, scores: Float64Array): boolean
+  scoreAll?(pod: Pod, cluster: ClusterView, state: S, feasible: FeasibleNodes, scores: Float64Array): boolean
   /** Whether `scoreAll` may tell nodes apart for this pod; absent: it may. */
   tellsApart?(state: S): boolean
+  /** How nodes can be grouped of which `scoreAll` scores one for all; undefined, or absent, when they cannot. */
+  groups?(state: S, cluster: ClusterView): NodeGroups | undefined
   /**
    * Sets aside what the pod needs on the chosen node, before the next pod is looked at. Synchronous, and without writes to
    * the API. A rejection, or an error thrown, ends the attempt. Not asked when `prepare` said `skip`; nor are the hooks below.

@@ -11,6 +11,8 @@ import type { ClusterView, NodeView } from './snapshot.ts'
 /** For so many kinds of pods the answers are remembered: as many workloads may come to life side by side without slowing down. */
 const mostRemembered = 128
 
+let verdictsMade = 0
+
 /** A plugin that takes part for one pod, with what it prepared and its place among all plugins. */
 export interface Hook {
   readonly order: number
@@ -41,6 +43,8 @@ export function verdictsByLikeness(plugins: readonly WeightedPlugin[]): (pod: Po
  * A node that changed is asked about again.
  */
 export class Verdicts {
+  /** No others have the same. */
+  readonly number = ++verdictsMade
   readonly #follower = new Follower()
   /** By order of the plugin: `prepare` is asked once, since it would say the same again. */
   readonly #states: unknown[] = []

@@ -8,6 +8,8 @@ import { noDomain, type Topologies, type Topology } from './topology.ts'
 
 /** A term that pods on nodes hold, with the domains where they do. */
 export interface HeldTerm {
+  /** The same for terms that say the same with the same weight. */
+  readonly key: string
   readonly term: Term
   readonly topology: Topology
   /** Points for each pod that holds it, below 0 to be avoided; `forbids` for required anti-affinity. */
@@ -114,7 +116,7 @@ export class HeldTerms implements NodeCounter {
     const domain = topology.ofNode[at]!
     if (domain === noDomain) return
     if (known === undefined) {
-      known = { term, topology, weight, holders: new DomainCounts(topology) }
+      known = { key, term, topology, weight, holders: new DomainCounts(topology) }
       this.#byKey.set(key, known)
       this.#terms.push(known)
       this.#unheld++

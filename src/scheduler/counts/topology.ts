@@ -24,6 +24,7 @@ export class Topology implements NodeCounter {
   readonly #values: string[] = ['']
   readonly #nodes: number[] = [0]
   readonly #free: number[] = []
+  #labelled = 0
   #unlabelled = 0
 
   constructor(key: string) {
@@ -42,6 +43,16 @@ export class Topology implements NodeCounter {
   /** How many nodes are in none. */
   get unlabelled(): number {
     return this.#unlabelled
+  }
+
+  /** Whether all nodes are in one and the same. */
+  get isOneDomain(): boolean {
+    return this.#numbers.size === 1 && this.#unlabelled === 0
+  }
+
+  /** Whether no node shares its domain with another. */
+  get hasOwnDomains(): boolean {
+    return this.#numbers.size === this.#labelled
   }
 
   /** Every number is below this. */
@@ -73,6 +84,7 @@ export class Topology implements NodeCounter {
       this.#nodes[number] = 0
     }
     this.#nodes[number]!++
+    this.#labelled++
     this.ofNode[at] = number
   }
 
@@ -83,6 +95,7 @@ export class Topology implements NodeCounter {
       return
     }
     this.ofNode[at] = noDomain
+    this.#labelled--
     if (--this.#nodes[number]! > 0) return
     this.#numbers.delete(this.#values[number]!)
     this.#free.push(number)

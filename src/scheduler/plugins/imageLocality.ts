@@ -15,6 +15,7 @@ const mostRemembered = 64
 
 /** An image that a pod wants: how large it is on each node, and which part of all nodes has it. */
 interface WantedImage {
+  readonly name: string
   readonly sizes: Float64Array
   readonly share: number
 }
@@ -32,10 +33,10 @@ export function imageLocality(): Plugin<readonly WantedImage[]> {
       return names.map((name, i) => {
         const image = known.getOrMake(name, () => new ImageSizes(name))
         image.follow(cluster)
-        return { sizes: image.sizes, share: shares[i]! }
+        return { name, sizes: image.sizes, share: shares[i]! }
       })
     },
-    scoreAll(_pod, _cluster, wanted, positions, scores) {
+    scoreAll(_pod, _cluster, wanted, { positions }, scores) {
       scores.fill(0)
       for (const { sizes, share } of wanted) {
         if (share === 0) continue
@@ -48,6 +49,10 @@ export function imageLocality(): Plugin<readonly WantedImage[]> {
       }
       return true
     },
+    groups: (wanted) => ({
+      rule: wanted.map(({ name }) => name).join(' '),
+      keyAt: (at) => wanted.map(({ sizes }) => sizes[at]).join(' '),
+    }),
   }
 }
 

@@ -5,8 +5,8 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { matchesRequirements } from '#machinery/labelSelector.ts'
 import { HeldTerms, type HeldTerm } from '#scheduler/counts/heldTerms.ts'
 import { PodTable } from '#scheduler/counts/podTable.ts'
-import { noDomain, Topologies } from '#scheduler/counts/topology.ts'
-import type { Plugin, PodsOfNodeChange, Rejection, WakeChange } from '#scheduler/plugin.ts'
+import { noDomain, Topologies, type Topology } from '#scheduler/counts/topology.ts'
+import type { NodeGroups, Plugin, PodsOfNodeChange, Rejection, WakeChange } from '#scheduler/plugin.ts'
 import type { ClusterView } from '#scheduler/snapshot.ts'
 import { isAbout, reachFinder, termsOf, type NamespaceLabels, type Term } from './affinityTerms.ts'
 import { mostScore } from './normalize.ts'
@@ -22,7 +22,14 @@ export interface InterPodAffinityArguments {
 /** A term, with pods by domain of its topology. */
 interface TermTable {
   readonly term: Term
+  /** What is counted, as text. */
+  readonly key: string
   readonly table: PodTable
+}
+
+/** Pods that a pod wants near or, with a weight below 0, far. */
+interface Preference extends TermTable {
+  readonly weight: number
 }
 
 /** What a pod's neighbours mean for it. */
@@ -35,7 +42,7 @@ interface Neighbours {
   readonly forbidden: readonly TermTable[]
   /** Terms of pods on nodes that forbid the pod. */
   readonly forbidding: readonly HeldTerm[]
-  readonly preferred: readonly { readonly table: PodTable; readonly weight: number }[]
+  readonly preferred: readonly Preference[]
   /** Terms of pods on nodes that want the pod near or far. */
   readonly wanting: readonly HeldTerm[]
   /** What `adjust` added; absent as long as there is nothing. */
@@ -69,7 +76,8 @@ export function interPodAffinity(
   const isOwnNeighbour = (pod: Pod): boolean => areAllAbout(termsOf(pod).required, pod)
 
   /** Counts, by a topology, the pods that all the terms are about. */
-  const tableOf = (topologyKey: string, terms: readonly Term[], cluster: ClusterView): PodTable => {
+  const tableOf = (term: Term, terms: readonly Term[], cluster: ClusterView): TermTable => {
+    const { topologyKey } = term
     const topology = topologies.of(topologyKey, cluster)
     const reached = terms.map((term) => ({ reach: reachOf(term), selector: term.selector }))
     const key = JSON.stringify([
@@ -88,7 +96,7 @@ export function interPodAffinity(
         }),
     )
     table.follow(cluster)
-    return table
+    return { term, key, table }
   }
 
   return {
@@ -100,17 +108,22 @@ export function interPodAffinity(
       if (required.length + forbidden.length + preferred.length + about.length === 0) return 'skip'
       const ignoresWishes = ignorePreferredTermsOfExistingPods && preferred.length === 0
       return {
-        required: required.map((term) => ({ term, table: tableOf(term.topologyKey, required, cluster) })),
+        required: required.map((term) => tableOf(term, required, cluster)),
         isOwnNeighbour: isOwnNeighbour(pod),
-        forbidden: forbidden.map((term) => ({ term, table: tableOf(term.topologyKey, [term], cluster) })),
+        forbidden: forbidden.map((term) => tableOf(term, [term], cluster)),
         forbidding: about.filter(({ weight }) => weight === 'forbids'),
-        preferred: preferred.map(({ term, weight }) => ({ table: tableOf(term.topologyKey, [term], cluster), weight })),
-        wanting: ignoresWishes ? [] : about.filter(({ weight }) => weight !== 'forbids'),
+        preferred: preferred
+          .map(({ term, weight }) => ({ ...tableOf(term, [term], cluster), weight }))
+          .filter(({ table }) => !table.topology.isOneDomain),
+        wanting: ignoresWishes
+          ? []
+          : about.filter(({ weight, topology }) => weight !== 'forbids' && !topology.isOneDomain),
       }
     },
     adjust: (state, pod, { node }, change) => adjusted(state, pod, node, change, isAboutPod),
     filter: (_pod, { node }, state) =>
       lacksNeighbour(state, node) ?? meetsForbidden(state, node) ?? isForbidden(state, node),
+    mayReject: ({ required, forbidden, forbidding }) => required.length + forbidden.length + forbidding.length > 0,
     sieve(_pod, { nodes }, state, rejected) {
       const { required, isOwnNeighbour, forbidden, forbidding } = state
       const anyLabelled = isOwnNeighbour && !hasNeighbours(state)
@@ -132,7 +145,7 @@ export function interPodAffinity(
       }
     },
     tellsApart: ({ preferred, wanting }) => preferred.length > 0 || wanting.length > 0,
-    scoreAll(_pod, _cluster, { preferred, wanting }, positions, scores) {
+    scoreAll(_pod, _cluster, { preferred, wanting }, { positions }, scores) {
       if (preferred.length === 0 && wanting.length === 0) return false
       scores.fill(0)
       for (const { table, weight } of preferred) {
@@ -148,6 +161,7 @@ export function interPodAffinity(
       }
       return stretch(scores)
     },
+    groups: groupsOf,
     wakesOn: [
       {
         event: { resource: 'pods', action: 'add' },
@@ -276,6 +290,36 @@ function adjusted(
   for (const other of leaving) take(other, -1)
   for (const other of coming) take(other, 1)
   return { ...state, added: { pods, forbidding } }
+}
+
+/**
+ * Nodes with as many of the pods that count in their domains. Where each domain is a node, only a change of the node itself
+ * changes how many there are; other domains are told apart by their numbers.
+ */
+function groupsOf({ preferred, wanting }: Neighbours): NodeGroups {
+  let rule = ''
+  const [own, shared]: [((at: number) => number)[], Topology[]] = [[], []]
+  const take = (topology: Topology, key: string, pointsAt: (at: number) => number): void => {
+    rule += `${topology.hasOwnDomains} ${key} `
+    if (topology.hasOwnDomains) own.push(pointsAt)
+    else shared.push(topology)
+  }
+  for (const { table, key, weight } of preferred) {
+    take(table.topology, `${key} ${weight}`, (at) => table.counts[table.domains[at]!]! * weight)
+  }
+  for (const { topology, key, holders, weight } of wanting) {
+    take(topology, key, (at) => holders.get(topology.ofNode[at]!) * (weight as number))
+  }
+  return {
+    rule,
+    keyAt(at) {
+      let points = 0
+      for (const pointsAt of own) points += pointsAt(at)
+      let key = String(points)
+      for (const { ofNode } of shared) key += ` ${ofNode[at]}`
+      return key
+    },
+  }
 }
 
 /** Stretches sums so that the least becomes 0 and the most 100; false when all are equal. */

@@ -6,7 +6,7 @@ import { matchesNodeSelectors } from '#machinery/nodeSelector.ts'
 import { findUntolerated } from '#machinery/taints.ts'
 import { PodTable } from '#scheduler/counts/podTable.ts'
 import { noDomain, Topologies } from '#scheduler/counts/topology.ts'
-import type { Plugin, Rejection, WakeChange } from '#scheduler/plugin.ts'
+import type { FeasibleNodes, NodeGroups, Plugin, Rejection, WakeChange } from '#scheduler/plugin.ts'
 import type { ClusterView } from '#scheduler/snapshot.ts'
 import { mostScore } from './normalize.ts'
 import {
@@ -20,6 +20,8 @@ import {
 /** A constraint with the pods that it counts. */
 interface Counted {
   readonly constraint: Constraint
+  /** What is counted, as text. */
+  readonly key: string
   readonly table: PodTable
   /** 1 when the pod itself will count, else 0. */
   readonly itself: number
@@ -56,7 +58,8 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
     return each.map((constraint) => {
       const { topologyKey, selected } = constraint
       const topology = topologies.of(topologyKey, cluster)
-      const table = tables.getOrMake(keyOf(pod, constraint, labels), () => {
+      const key = keyOf(pod, constraint, labels)
+      const table = tables.getOrMake(key, () => {
         const { namespace } = pod.metadata
         return new PodTable(topology, {
           includes: (other) =>
@@ -67,7 +70,7 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
         })
       })
       table.follow(cluster)
-      return { constraint, table, itself: Number(selected.includes(pod)) }
+      return { constraint, key, table, itself: Number(selected.includes(pod)) }
     })
   }
 
@@ -156,9 +159,11 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
         }
       }
     },
+    mayReject: ({ hard }) => hard.length > 0,
     tellsApart: ({ soft }) => soft.length > 0,
-    scoreAll: (_pod, _cluster, { soft, softNeedAllLabels }, positions, scores) =>
-      soft.length > 0 && score(soft, softNeedAllLabels, positions, scores),
+    scoreAll: (_pod, _cluster, { soft, softNeedAllLabels }, feasible, scores) =>
+      soft.length > 0 && score(soft, softNeedAllLabels, feasible, scores),
+    groups: ({ soft }) => groupsOf(soft),
     wakesOn: [
       { event: { resource: 'pods', action: 'add' }, helps: podHelps },
       { event: { resource: 'pods', action: 'update' }, helps: podHelps },
@@ -226,15 +231,36 @@ function breaks(
   return { reason, cause: { kind: 'spread', topologyKey, value, skew, maxSkew, excess: skew - maxSkew } }
 }
 
+/** Nodes of the same domains, and with as many fellows where they count node by node. */
+function groupsOf(soft: readonly Counted[]): NodeGroups {
+  return {
+    rule: soft.map(({ key, constraint }) => `${key} ${constraint.maxSkew}`).join(' '),
+    keyAt(at) {
+      let key = ''
+      for (const { constraint, table } of soft) {
+        const domain = table.domains[at]!
+        key += ` ${constraint.topologyKey === hostname && domain !== noDomain ? `on ${table.onNode[at]}` : domain}`
+      }
+      return key
+    },
+  }
+}
+
 /** Fewer fellows in the node's domains are better; a key with many domains weighs more, so that hosts do not drown in zones. */
-function score(soft: readonly Counted[], needAllLabels: boolean, positions: Int32Array, scores: Float64Array): boolean {
+function score(
+  soft: readonly Counted[],
+  needAllLabels: boolean,
+  { positions, sizes }: FeasibleNodes,
+  scores: Float64Array,
+): boolean {
   const ignored = needAllLabels ? ignoredOf(soft, positions) : undefined
-  const considered = positions.length - (ignored?.count ?? 0)
+  let considered = 0
+  for (let i = 0; i < positions.length; i++) if (ignored?.[i] !== 1) considered += sizes?.[i] ?? 1
   scores.fill(0)
   for (const { constraint, table } of soft) {
     const { domains } = table
     const isHostname = constraint.topologyKey === hostname
-    const size = isHostname ? considered : domainsAmong(table, positions, ignored?.marks)
+    const size = isHostname ? considered : domainsAmong(table, positions, ignored)
     const weight = Math.log(size + 2)
     const base = constraint.maxSkew - 1
     const { counts, onNode } = table
@@ -252,37 +278,32 @@ function score(soft: readonly Counted[], needAllLabels: boolean, positions: Int3
   }
   let [least, most] = [Infinity, 0]
   for (let i = 0; i < scores.length; i++) {
-    if (ignored?.marks[i] === 1) continue
+    if (ignored?.[i] === 1) continue
     const rounded = Math.round(scores[i]!)
     scores[i] = rounded
     if (rounded < least) least = rounded
     if (rounded > most) most = rounded
   }
   for (let i = 0; i < scores.length; i++) {
-    if (ignored?.marks[i] === 1) scores[i] = 0
+    if (ignored?.[i] === 1) scores[i] = 0
     else scores[i] = most === 0 ? mostScore : Math.trunc((mostScore * (most + least - scores[i]!)) / most)
   }
   return true
 }
 
-/** Which of the feasible nodes lack a label, and how many. */
-function ignoredOf(
-  soft: readonly Counted[],
-  positions: Int32Array,
-): { readonly marks: Uint8Array; readonly count: number } | undefined {
+/** Which of the feasible nodes lack a label; undefined when none does. */
+function ignoredOf(soft: readonly Counted[], positions: Int32Array): Uint8Array | undefined {
   let marks: Uint8Array | undefined
-  let count = 0
   for (const { table } of soft) {
     if (table.topology.unlabelled === 0) continue
     const { domains } = table
     for (let i = 0; i < positions.length; i++) {
       if (domains[positions[i]!] !== noDomain) continue
       marks ??= new Uint8Array(positions.length)
-      if (marks[i] === 0) count++
       marks[i] = 1
     }
   }
-  return marks === undefined ? undefined : { marks, count }
+  return marks
 }
 
 let seen = new Uint8Array()
