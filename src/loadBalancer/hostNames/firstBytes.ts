@@ -17,9 +17,11 @@ export function onOpening(
 ): void {
   const taken: Buffer[] = []
   let size = 0
+  let isOver = false
   const finish = (opening: Opening): void => {
+    isOver = true
     deadline[Symbol.dispose]()
-    client.off('data', onData).off('end', giveUp).off('close', forget).off('timeout', giveUp).setTimeout(0)
+    client.off('data', onData).off('end', giveUp).off('close', forget).off('timeout', onQuiet).setTimeout(0)
     client.pause()
     settle(opening, Buffer.concat(taken))
   }
@@ -31,7 +33,12 @@ export function onOpening(
     else if (size >= longestOpening) finish({ kind: 'other' })
   }
   const giveUp = (): void => finish({ kind: 'other' })
-  const forget = (): void => deadline[Symbol.dispose]()
+  // On a busy machine the time may be over before it was looked whether bytes have come: they are taken first.
+  const onQuiet = (): void => void setImmediate(() => !isOver && giveUp())
+  const forget = (): void => {
+    isOver = true
+    deadline[Symbol.dispose]()
+  }
   const deadline = clock.after(patience, giveUp)
-  client.setTimeout(quietMs).on('timeout', giveUp).on('data', onData).on('end', giveUp).on('close', forget)
+  client.setTimeout(quietMs).on('timeout', onQuiet).on('data', onData).on('end', giveUp).on('close', forget)
 }

@@ -56,8 +56,9 @@ export async function get(port: number, host: string): Promise<string> {
     return (error as NodeJS.ErrnoException).code ?? ''
   }
 }
+/** Patient: on a busy machine a process takes long to start, and whoever missed it looks again only every 15 seconds. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 5000; tries++) {
     if (await holds()) return
     await systemClock.sleep(20)
   }
