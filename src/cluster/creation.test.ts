@@ -16,7 +16,14 @@ async function make(config: Partial<ClusterConfig>, files: Readonly<Record<strin
   const clock = new SimulatedClock()
   const run = async () => ({ code, stdout: '', stderr: '' }) as never
   const host = fakeHost(clock, { files: fakeFiles({ ...files }), processes: { ...fakeProcesses(), run } })
-  const surroundings = { host, clock, roots, uid: 0, environment: {}, signal: new AbortController().signal }
+  const surroundings = {
+    host,
+    clock,
+    roots,
+    uid: 0,
+    environment: { HOME: '/root' },
+    signal: new AbortController().signal,
+  }
   const created = createCluster(surroundings as unknown as Surroundings, completeConfig({ name: 'lab', ...config }))
   return await created.finally(async () => {
     // What is refused is not noted.

@@ -20,7 +20,7 @@ import type { Host } from '#lib/host/host.ts'
 export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {
   const { host, roots, clock, environment, uid, signal } = surroundings
   const created = clock.now()
-  const kubeconfig = kubeconfigPath(environment)
+  const kubeconfig = await kubeconfigPath(host.files, environment, uid)
   let record: ClusterRecord
   if (uid === 0) {
     const families = familiesOf(config.podRange)

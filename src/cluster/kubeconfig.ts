@@ -5,10 +5,42 @@ import type { ClusterRecord } from './record.ts'
 import type { Files } from '#lib/host/files.ts'
 import { urlHost } from '#lib/net/ip.ts'
 
-/** The file that kubectl reads and that our context goes into: the first of `KUBECONFIG`, else the usual one. */
-export function kubeconfigPath(environment: Readonly<Record<string, string | undefined>>): string {
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** A user and group of this machine. */
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** A kubeconfig of the person who types the command. */
+export interface UserKubeconfig {
+  /** Absolute; perhaps a link. */
+  readonly path: string
+  /** To whom it is given where it is not there yet; absent for who is not root and can give nothing away. */
+  readonly owner?: Owner | undefined
+}
+
+/** For whom root makes a kubeconfig: with `sudo` for who typed it. */
+export function kubeconfigOwner(environment: Environment, uid: number): Owner | undefined {
+  if (uid !== 0) return undefined
+  const typed = { uid: Number(environment['SUDO_UID'] ?? 0), gid: Number(environment['SUDO_GID'] ?? 0) }
+  return Number.isInteger(typed.uid) && Number.isInteger(typed.gid) ? typed : { uid: 0, gid: 0 }
+}
+
+/**
+ * The file that kubectl reads and that our context goes into: the first of `KUBECONFIG`, else the usual one. With `sudo` it is
+ * that of who typed it, who goes on with kubectl without.
+ */
+export async function kubeconfigPath(files: Files, environment: Environment, uid: number): Promise<string> {
   const first = (environment['KUBECONFIG'] ?? '').split(':').find((path) => path !== '')
-  return resolve(first ?? join(environment['HOME'] ?? '/root', '.kube', 'config'))
+  if (first !== undefined) return resolve(first)
+  const accounts = ((await files.readText('/etc/passwd')) ?? '').split('\n').map((line) => line.split(':'))
+  const homeOf = (user: number): string | undefined => accounts.find((fields) => fields[2] === String(user))?.[5]
+  const { uid: typed = uid } = kubeconfigOwner(environment, uid) ?? {}
+  const home = (typed === uid ? undefined : homeOf(typed)) ?? environment['HOME'] ?? homeOf(uid)
+  if (home === undefined) throw new Error('neither KUBECONFIG nor HOME says where your kubeconfig is; set one of them')
+  return resolve(join(home, '.kube', 'config'))
 }
 
 /** How the context, cluster and user of a cluster are called: `k8ts` for the cluster of that name, `k8ts-NAME` for others. */
@@ -80,21 +112,85 @@ export async function writeKubeconfig(
 
 const mostBytes = 16 * 1024 * 1024
 
-/** Rejects when a kubeconfig has a context, cluster or user of a cluster's name that is not ours, or cannot be read. */
-export async function refuseForeignContext(files: Files, path: string, cluster: string): Promise<void> {
-  const document = readKubeconfig(path, await files.readText(path, mostBytes))
+/**
+ * Rejects when a kubeconfig cannot be read or written, or has a context, cluster or user of a cluster's name that is not ours.
+ */
+export async function refuseKubeconfig(files: Files, path: string, cluster: string): Promise<void> {
+  const document = readKubeconfig(path, await readFile(files, path))
   refuseForeign(document, path, contextName(cluster))
+  const real = await followLinks(files, path)
+  let folder = dirname(real)
+  while ((await files.status(folder)) === undefined) folder = dirname(folder)
+  const trial = join(folder, `.k8ts-${process.pid}.tmp`)
+  try {
+    await files.write(trial, '')
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
+  await files.remove(trial)
+}
+
+async function readFile(files: Files, path: string): Promise<string | undefined> {
+  try {
+    return await files.readText(path, mostBytes)
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const cannotWrite = (path: string, error: unknown): Error =>
+  new Error(
+    `cannot write ${path}, where the context goes (KUBECONFIG names another file): ${(error as Error).message}`,
+    {
+      cause: error,
+    },
+  )
+
+const mostLinks = 40
+
+/** The file that a path leads to, which need not be there yet. */
+async function followLinks(files: Files, path: string): Promise<string> {
+  let at = path
+  for (let links = 0; links < mostLinks; links++) {
+    const target = await files.readLink(at).catch(() => undefined)
+    if (target === undefined) return at
+    at = resolve(dirname(at), target)
+  }
+  throw new Error(`cannot use ${path}: its links lead nowhere`)
+}
+
+/** Writes a kubeconfig where it is: links stay, folders that are there too, and so does whose it is. */
+async function writeWhereItIs(files: Files, { path, owner }: UserKubeconfig, text: string): Promise<void> {
+  try {
+    const real = await followLinks(files, path)
+    const missing: string[] = []
+    for (let folder = dirname(real); (await files.status(folder)) === undefined; folder = dirname(folder))
+      missing.push(folder)
+    await files.makeFolder(dirname(real))
+    if (owner !== undefined) for (const folder of missing) await files.setOwner(folder, owner.uid, owner.gid)
+    const { uid, gid } = (await files.status(real)) ?? owner ?? {}
+    const whose = owner !== undefined && uid !== undefined && gid !== undefined ? { uid, gid } : {}
+    await files.write(real, text, { mode: 0o600, sync: true, ...whose })
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
 }
 
 /**
  * Puts a cluster's context into the user's kubeconfig and makes it the current one. Everything else in the file stays as
  * it is, comments and the context's namespace too. Refuses to replace a context of the same name that is not ours.
  */
-export async function mergeContext(files: Files, path: string, cluster: string, adminFile: string): Promise<void> {
+export async function mergeContext(
+  files: Files,
+  user: UserKubeconfig,
+  cluster: string,
+  adminFile: string,
+): Promise<void> {
+  const { path } = user
   const admin = parseDocument((await files.readText(adminFile, mostBytes))!).toJS() as Record<string, Named[]>
   const entries = Object.fromEntries(sections.map((section) => [section, admin[section]![0]!])) as unknown as Entries
   const name = contextName(cluster)
-  const before = await files.readText(path, mostBytes)
+  const before = await readFile(files, path)
   const document = readKubeconfig(path, before)
   refuseForeign(document, path, name, serverOf(entries.clusters))
   for (const section of sections) {
@@ -105,17 +201,16 @@ export async function mergeContext(files: Files, path: string, cluster: string, 
   }
   document.set('current-context', name)
   const text = document.toString({ lineWidth: 0 })
-  if (text === before) return
-  await files.makeFolder(dirname(path), 0o755)
-  await files.write(path, text, { mode: 0o600, sync: true })
+  if (text !== before) await writeWhereItIs(files, user, text)
 }
 
 /**
  * Takes a cluster's context out of the user's kubeconfig; the current context is unset if it was this one. What has the
  * same name and is not ours stays.
  */
-export async function forgetContext(files: Files, path: string, cluster: string): Promise<void> {
-  const before = await files.readText(path, mostBytes)
+export async function forgetContext(files: Files, user: UserKubeconfig, cluster: string): Promise<void> {
+  const { path } = user
+  const before = await readFile(files, path)
   if (before === undefined) return
   const name = contextName(cluster)
   const document = readKubeconfig(path, before)
@@ -130,7 +225,7 @@ export async function forgetContext(files: Files, path: string, cluster: string)
   }
   if (!found) return
   if (document.get('current-context') === name) document.set('current-context', '')
-  await files.write(path, document.toString({ lineWidth: 0 }), { mode: 0o600, sync: true })
+  await writeWhereItIs(files, user, document.toString({ lineWidth: 0 }))
 }
 
 function refuseForeign(document: Document, path: string, name: string, server?: string): void {
@@ -157,7 +252,8 @@ function findForeign(document: Document, path: string, name: string, server?: st
   }
   if (cluster === undefined) return user === undefined ? undefined : 'user'
   const at = serverOf(cluster)
-  if (at === server || /^https:\/\/(10\.89\.\d+\.\d+|127\.0\.0\.1):\d+$/.test(at)) return undefined
+  if (at === server || /^https:\/\/(10\.89\.\d+\.\d+|\[fd00:10:89:[\da-f:]+\]|127\.0\.0\.1):\d+$/.test(at))
+    return undefined
   return context === undefined ? 'cluster' : 'context'
 }
 

@@ -45,3 +45,18 @@ test('patience has an end; a failure leaves the lock free', async () => {
   await Promise.all([refused, failed])
   assert.equal(await whileAlone(surroundings, buildingImages, async () => 'free'), 'free')
 })
+
+test('whoever waits can be interrupted', async () => {
+  const clock = new SimulatedClock()
+  const surroundings = { host: machine(clock), roots }
+  const first = whileAlone(surroundings, buildingImages, () => clock.sleep(60_000))
+  const interrupt = new AbortController()
+  const second = whileAlone({ ...surroundings, signal: interrupt.signal }, buildingImages, () => assert.fail('it runs'))
+  const refused = assert.rejects(second, { name: 'AbortError' })
+  await clock.advance('1s')
+  interrupt.abort()
+  await clock.advance('1s')
+  await refused
+  await clock.advance('60s')
+  await first
+})

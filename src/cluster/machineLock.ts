@@ -20,9 +20,9 @@ export const buildingImages: Exclusive = { name: 'images', doing: 'building imag
 /** Whoever installs keeps services from being started for just that long. */
 export const installingPackages: Exclusive = { name: 'packages', doing: 'installing packages', patience: 600_000 }
 
-/** Does something while no other command of ours does it; rejects when another one takes too long. */
+/** Does something while no other command of ours does it; rejects when another one takes too long, or on an interrupt before. */
 export async function whileAlone<T>(
-  { host, roots }: Pick<Surroundings, 'host' | 'roots'>,
+  { host, roots, signal }: Pick<Surroundings, 'host' | 'roots'> & Partial<Pick<Surroundings, 'signal'>>,
   { name, doing, patience }: Exclusive,
   work: () => Promise<T>,
   /** Told once when there is another command to wait for. */
@@ -48,6 +48,6 @@ export async function whileAlone<T>(
       waiting(`Waiting for ${other}, which is ${doing}`)
       isTold = true
     }
-    await host.clock.sleep(20)
+    await host.clock.sleep(20, signal)
   }
 }

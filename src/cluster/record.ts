@@ -1,4 +1,11 @@
-import { clusterLayout, defaultRoots, nameProblem, type ClusterLayout, type Roots } from '#cluster/place/layout.ts'
+import {
+  clusterLayout,
+  defaultRoots,
+  folderName,
+  nameProblem,
+  type ClusterLayout,
+  type Roots,
+} from '#cluster/place/layout.ts'
 import type { ClusterConfig } from './config.ts'
 import type { Files } from '#lib/host/files.ts'
 
@@ -36,6 +43,8 @@ export interface ClusterRecord {
 export interface ClusterPaths extends ClusterLayout {
   readonly recordFile: string
   readonly lockFile: string
+  /** The record of a cluster that is being removed; what else is there is to go. */
+  readonly removedFile: string
   readonly certificateFolder: string
   readonly storeFolder: string
   readonly imageFolder: string
@@ -67,7 +76,8 @@ export function clusterPaths(cluster: string, roots: Roots): ClusterPaths {
   return {
     ...layout,
     recordFile: `${dataFolder}/cluster.json`,
-    lockFile: `${roots.runtime}/${cluster}.lock`,
+    lockFile: `${roots.runtime}/.cluster-${cluster}.lock`,
+    removedFile: `${dataFolder}/removed.json`,
     certificateFolder: `${dataFolder}/certificates`,
     storeFolder: `${dataFolder}/store`,
     imageFolder: `${roots.data}/images`,
@@ -83,10 +93,32 @@ export function clusterPaths(cluster: string, roots: Roots): ClusterPaths {
 
 const mostRecordBytes = 1024 * 1024
 
-/** What is noted of a cluster; undefined when there is none of this name. */
+/** What is noted of a cluster has been changed by somebody else, or the disk has lost it. */
+export class BrokenRecord extends Error {
+  override name = 'BrokenRecord'
+}
+
+/** What is noted of a cluster; undefined when there is none of this name. Rejects with BrokenRecord. */
 export async function readRecord(files: Files, cluster: string, roots: Roots): Promise<ClusterRecord | undefined> {
-  const text = await files.readText(clusterPaths(cluster, roots).recordFile, mostRecordBytes)
-  return text === undefined ? undefined : (JSON.parse(text) as ClusterRecord)
+  const { recordFile } = clusterPaths(cluster, roots)
+  const text = await files.readText(recordFile, mostRecordBytes)
+  if (text === undefined) return undefined
+  const record = parseRecord(text)
+  if (record?.config.name === cluster) return record
+  throw new BrokenRecord(
+    `${recordFile} does not describe cluster "${cluster}" any more; "k8ts down ${cluster}" takes away what there is`,
+  )
+}
+
+function parseRecord(text: string): ClusterRecord | undefined {
+  try {
+    const record = JSON.parse(text) as Partial<ClusterRecord> | null
+    const isWhole =
+      typeof record?.config?.name === 'string' && Array.isArray(record.nodes) && record.server !== undefined
+    return isWhole ? (record as ClusterRecord) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export async function writeRecord(files: Files, record: ClusterRecord, roots: Roots): Promise<void> {
@@ -96,13 +128,19 @@ export async function writeRecord(files: Files, record: ClusterRecord, roots: Ro
   await files.write(paths.recordFile, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600, sync: true })
 }
 
-/** Every cluster of this machine and user, by name. */
-export async function listRecords(files: Files, roots: Roots): Promise<readonly ClusterRecord[]> {
-  const records: ClusterRecord[] = []
+/** Every cluster of this machine and user, by name; without a record when it is broken. */
+export async function listClusters(
+  files: Files,
+  roots: Roots,
+): Promise<readonly { readonly name: string; readonly record: ClusterRecord | undefined }[]> {
+  const clusters: { name: string; record: ClusterRecord | undefined }[] = []
   for (const folder of await files.list(roots.data)) {
     if (nameProblem(folder) !== undefined) continue
     const text = await files.readText(`${roots.data}/${folder}/cluster.json`, mostRecordBytes)
-    if (text !== undefined) records.push(JSON.parse(text) as ClusterRecord)
+    if (text === undefined) continue
+    const record = parseRecord(text)
+    const isOfFolder = record !== undefined && folderName(record.config.name) === folder
+    clusters.push(isOfFolder ? { name: record.config.name, record } : { name: folder, record: undefined })
   }
-  return records
+  return clusters
 }

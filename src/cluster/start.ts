@@ -16,7 +16,7 @@ import { serverNames } from './addresses.ts'
 import { architectureOf } from '#cluster/image/build.ts'
 import type { Architecture } from '#cluster/image/pause.ts'
 import { buildPauseImage, importSavedImages, saveImage } from '#cluster/image/store.ts'
-import { mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
+import { kubeconfigOwner, mergeContext, writeAdminKubeconfig } from './kubeconfig.ts'
 import { urlHost } from '#lib/net/ip.ts'
 import { changingKubeconfig, whileAlone } from '#cluster/machineLock.ts'
 import { pauseImage } from '#cluster/place/containerdConfig.ts'
@@ -71,10 +71,13 @@ export async function bringUp(surroundings: Surroundings, record: ClusterRecord)
       for (const node of all) await explainDeath(surroundings, record, node)
     }),
   )
-  if (record.kubeconfig !== undefined)
+  const path = record.kubeconfig
+  if (path !== undefined) {
+    const owner = kubeconfigOwner(surroundings.environment, surroundings.uid)
     await whileAlone(surroundings, changingKubeconfig, () =>
-      mergeContext(host.files, record.kubeconfig!, config.name, paths.kubeconfigFile),
+      mergeContext(host.files, { path, owner }, config.name, paths.kubeconfigFile),
     )
+  }
   return record
 }
 

@@ -1,7 +1,7 @@
 /** The command line with wrong arguments, on unsuitable machines, and without root: messages and exit codes. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
 import { host, newPerson, reasonToSkip, run, launcher, type Person } from './faultsFixture.ts'
@@ -39,7 +39,16 @@ describe('the command line', () => {
     [['status', 'f-none'], 1, /there is no cluster "f-none"/],
     [['logs', 'f-none'], 1, /there is no cluster "f-none"/],
     [['kubeconfig', 'f-none'], 1, /there is no cluster "f-none"/],
-    [['image', 'import', '/nonexistent.tar'], 1, /\/nonexistent\.tar/],
+    [['logs', 'f-none', '--tail', 'many'], 2, /--tail <lines>.*whole number/],
+    [['image', 'list', 'f-none'], 1, /there is no cluster "f-none"/],
+    [['image', 'build', '-f', '/tmp', '--cluster', 'f-none'], 1, /there is no cluster "f-none"/],
+    [
+      ['image', 'build', '-f', '/proc/self/ns'],
+      1,
+      /Cannot build \/proc\/self\/ns: it has no file that ends with \.yaml/,
+    ],
+    [['image', 'import', '/nonexistent.tar'], 1, /Cannot import "\/nonexistent\.tar": there is no such file/],
+    [['image', 'import', '/tmp'], 1, /Cannot import "\/tmp": EISDIR/],
   ]
   for (const [words, code, says] of wrong) {
     it(`ends with ${code}: k8ts ${words.map((word) => word.slice(0, 20)).join(' ')}`, async () => {
@@ -113,7 +122,7 @@ describe('a machine that is not suitable', { skip: reasonToSkip }, () => {
 
   it('finds the programs of root after su', async () => {
     await using person = await newPerson()
-    const { code, stderr } = await person.start(['image', 'list', 'f-none'], { PATH: '/nonexistent' }).ended
+    const { code, stderr } = await person.start(['inventory', 'f-none'], { PATH: '/nonexistent' }).ended
     assert.deepEqual([code, stderr], [0, ''])
   })
 })
@@ -172,12 +181,35 @@ describe('without root', { skip: reasonToSkip }, () => {
     await person.must('stop', 'f-user')
     assert.equal((await person.k8ts('status', 'f-user')).code, 1)
     await person.must('stop', 'f-user')
+    // As after an "up" that was killed early.
+    const data = join(person.home, '.local/share/k8ts/f-user')
+    await host.files.remove(join(data, 'admin.kubeconfig'))
+    for (const word of ['status', 'kubeconfig']) {
+      const { code, stderr } = await person.k8ts(word, 'f-user')
+      assert.match(stderr, /cluster "f-user" was never whole: "k8ts up f-user" goes on with it, "k8ts down f-user"/)
+      assert.equal(code, 1)
+    }
     await person.must('start', 'f-user')
+    await host.files.write(join(data, 'cluster.json'), '{ "config":')
+    assert.match(await person.must('list'), /^f-user +broken /m)
+    const broken = await person.k8ts('status', 'f-user')
+    assert.match(broken.stderr, /cluster\.json does not describe cluster "f-user" any more; "k8ts down f-user" takes/)
+    assert.equal(broken.code, 1)
     assert.notEqual((await person.k8ts('inventory', 'f-user')).code, 0)
     await person.must('down', 'f-user')
     await person.must('down', 'f-user')
     assert.match(await person.must('inventory', 'f-user'), /^processes: 0$/m)
     assert.doesNotMatch((await host.files.readText(person.kubeconfig))!, /f-user/)
+    // What a "down" that was killed has left is no part of another cluster.
+    for (const name of ['certificates/authority.crt', 'store/store.db', 'removed.json']) {
+      await host.files.makeFolder(dirname(join(data, name)))
+      await host.files.write(join(data, name), 'half')
+    }
+    for (const name of ['certificates', 'store', '']) await host.files.setOwner(join(data, name), nobody, nobody)
+    assert.match((await person.k8ts('inventory', 'f-user')).stdout, /removed\.json/)
+    await person.must('up', 'f-user', ...flags)
+    await person.must('down', 'f-user')
+    assert.equal(await host.files.status(data), undefined)
   })
 
   it('a cluster keeps the audit log that its file asks for; what cannot be used is told before anything is made', async () => {
@@ -246,6 +278,25 @@ current-context: k8ts-f-user
     for (const name of names) assert.match(text, new RegExp(`name: k8ts-${name}$`, 'm'))
     await Promise.all(names.map((name) => person.must('down', name)))
     assert.doesNotMatch((await host.files.readText(person.kubeconfig))!, /f-user/)
+  })
+
+  it('a kubeconfig that cannot be written is told before there is a cluster, and does not keep one from going', async () => {
+    const folder = join(person.home, 'closed')
+    const environment = { KUBECONFIG: join(folder, 'config') }
+    await host.files.makeFolder(folder)
+    const up = ['up', 'f-user', '--simulated-nodes', '1', '--api-server-port', String(20_000 + (process.pid % 10_000))]
+    const refused = await person.start(up, environment).ended
+    assert.match(refused.stderr, /cannot write .*\/closed\/config, where the context goes .*EACCES/)
+    assert.deepEqual([refused.code, (await person.k8ts('inventory', 'f-user')).code], [1, 0])
+    await host.files.setOwner(folder, nobody, nobody)
+    assert.equal((await person.start(up, environment).ended).code, 0)
+    await host.files.setOwner(folder, 0, 0)
+    const down = await person.k8ts('down', 'f-user')
+    assert.match(
+      down.stderr,
+      /the cluster is gone, but its context is still .*"kubectl config delete-context k8ts-f-user"/,
+    )
+    assert.deepEqual([down.code, (await person.k8ts('inventory', 'f-user')).code], [1, 0])
   })
 
   it('a kubeconfig that cannot be read is not overwritten', async () => {

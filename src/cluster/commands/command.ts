@@ -1,4 +1,4 @@
-import type { Command as Program } from 'commander'
+import { InvalidArgumentError, type Command as Program } from 'commander'
 import type { Roots } from '#cluster/place/layout.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Files } from '#lib/host/files.ts'
@@ -35,6 +35,12 @@ export interface Command {
 /** The command line asks for something that cannot be; exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError'
+}
+
+/** Reads an argument that is a number of things. */
+export function readCount(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
 }
 
 /** The text of a file that an argument names. Rejects with UsageError: one that cannot be read is a wrong argument. */

@@ -7,13 +7,14 @@ import { buildFolder, buildFromFile, type BuiltImage, type ImageFolders } from '
 import { adoptArchive, importSavedImages, listImages, listSavedImages } from '#cluster/image/store.ts'
 import { findContainerd } from '#cluster/place/containerd.ts'
 import { listPlaces } from '#cluster/place/place.ts'
-import type { Roots } from '#cluster/place/layout.ts'
+import { sharedFolders, type Roots } from '#cluster/place/layout.ts'
 import { buildingImages, whileAlone } from '#cluster/machineLock.ts'
-import { listRecords } from '#cluster/record.ts'
+import { listClusters } from '#cluster/record.ts'
 
 /** Where this machine keeps images for its clusters. */
 function imageFolders({ data }: Roots): ImageFolders {
-  return { images: `${data}/images`, packages: `${data}/packages`, work: `${data}/work` }
+  const { images, packages, work } = sharedFolders
+  return { images: `${data}/${images}`, packages: `${data}/${packages}`, work: `${data}/${work}` }
 }
 
 /** `k8ts image build|import|list`: images for the nodes of this machine's clusters, without a registry. */
@@ -29,6 +30,7 @@ export const image: Command = {
       .action((flags: { readonly file: string; readonly tag?: readonly string[]; readonly cluster?: string }) =>
         run(async (surroundings) => {
           const { host, roots, signal, print } = surroundings
+          if (flags.cluster !== undefined) await existingCluster(surroundings, flags.cluster)
           const path = resolve(flags.file)
           const status = await host.files.status(path)
           if (status === undefined) throw new Error(`there is no ${path}`)
@@ -52,6 +54,7 @@ export const image: Command = {
       .action((archive: string, flags: { readonly tag?: string; readonly cluster?: string }) =>
         run(async (surroundings) => {
           const { host, roots, print } = surroundings
+          if (flags.cluster !== undefined) await existingCluster(surroundings, flags.cluster)
           const folder = imageFolders(roots).images
           const names = await adoptArchive(host, folder, resolve(archive), architectureOf(process.arch), flags.tag)
           for (const name of names) print(`imported ${name}`)
@@ -92,8 +95,9 @@ async function giveToNodes(surroundings: Surroundings, cluster: string | undefin
 
 async function listAll(surroundings: Surroundings, given: string | undefined): Promise<number> {
   const { host, roots, signal, print } = surroundings
-  const known = await listRecords(host.files, roots)
-  if (known.length === 0 || (given === undefined && known.every(({ nodes }) => nodes.length === 0))) {
+  if (given !== undefined) await existingCluster(surroundings, given)
+  const known = await listClusters(host.files, roots)
+  if (given === undefined && known.every(({ record }) => record === undefined || record.nodes.length === 0)) {
     for (const path of await listSavedImages(host, imageFolders(roots).images)) print(path)
     return 0
   }

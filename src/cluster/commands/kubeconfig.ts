@@ -1,5 +1,5 @@
 import type { Command } from './command.ts'
-import { existingCluster } from './names.ts'
+import { existingCluster, unfinished } from './names.ts'
 import { clusterPaths } from '#cluster/record.ts'
 
 /** `k8ts kubeconfig [NAME]`: prints a kubeconfig that holds nothing but the cluster. */
@@ -13,7 +13,9 @@ export const kubeconfig: Command = {
         run(async (surroundings) => {
           const { host, roots, print } = surroundings
           const { config } = await existingCluster(surroundings, given)
-          print(((await host.files.readText(clusterPaths(config.name, roots).kubeconfigFile)) ?? '').trimEnd())
+          const text = await host.files.readText(clusterPaths(config.name, roots).kubeconfigFile)
+          if (text === undefined) throw new Error(unfinished(config.name))
+          print(text.trimEnd())
           return 0
         }),
       )

@@ -2,7 +2,7 @@ import { alignColumns } from './alignColumns.ts'
 import type { Command } from './command.ts'
 import { contextName } from '#cluster/kubeconfig.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
-import { listRecords } from '#cluster/record.ts'
+import { listClusters } from '#cluster/record.ts'
 import { urlHost } from '#lib/net/ip.ts'
 
 /** `k8ts list`: every cluster of this machine. */
@@ -14,13 +14,18 @@ export const list: Command = {
       .action(() =>
         run(async (surroundings) => {
           const { host, roots } = surroundings
-          const records = await listRecords(host.files, roots)
-          if (records.length === 0) {
+          const clusters = await listClusters(host.files, roots)
+          if (clusters.length === 0) {
             surroundings.progress('There is no cluster; "k8ts up" makes one.')
             return 0
           }
           const rows = [['NAME', 'STATE', 'NODES', 'SIMULATED', 'CONTEXT', 'SERVER']]
-          for (const { config, nodes, server } of records) {
+          for (const { name, record } of clusters) {
+            if (record === undefined) {
+              rows.push([name, 'broken', '', '', contextName(name), ''])
+              continue
+            }
+            const { config, nodes, server } = record
             const process = await findNodeProcess(surroundings, config.name, controlPlaneName)
             rows.push([
               config.name,

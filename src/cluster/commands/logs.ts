@@ -1,4 +1,4 @@
-import type { Command } from './command.ts'
+import { readCount, type Command } from './command.ts'
 import { existingCluster } from './names.ts'
 import { controlPlaneName } from '#cluster/processes.ts'
 import { clusterPaths } from '#cluster/record.ts'
@@ -13,7 +13,7 @@ export const logs: Command = {
       .description("show the log of a cluster's process")
       .argument('[name]', 'the cluster (k8ts)')
       .option('--node <node>', 'the node whose process is meant', controlPlaneName)
-      .option('--tail <lines>', 'only the last lines', Number)
+      .option('--tail <lines>', 'only the last lines', readCount)
       .action((given: string | undefined, flags: { readonly node: string; readonly tail?: number }) =>
         run(async (surroundings) => {
           const { host, roots, print } = surroundings
@@ -22,10 +22,11 @@ export const logs: Command = {
           if (!names.includes(flags.node)) {
             throw new Error(`cluster "${config.name}" has no node "${flags.node}"; there are ${names.join(', ')}`)
           }
-          const text =
-            (await host.files.readText(clusterPaths(config.name, roots).logFile(flags.node), mostBytes)) ?? ''
-          const lines = text.trimEnd().split('\n')
-          for (const line of flags.tail === undefined ? lines : lines.slice(-flags.tail)) print(line)
+          const path = clusterPaths(config.name, roots).logFile(flags.node)
+          const text = await host.files.readText(path, mostBytes)
+          if (text === undefined) throw new Error(`there is no log of node "${flags.node}" yet (${path})`)
+          const lines = text.replace(/\n$/, '').split('\n')
+          for (const line of lines.slice(Math.max(0, lines.length - (flags.tail ?? lines.length)))) print(line)
           return 0
         }),
       )

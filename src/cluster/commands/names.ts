@@ -24,6 +24,10 @@ export async function existingCluster(
   return record
 }
 
+/** What to say of a cluster whose `up` was interrupted before there was any of it. */
+export const unfinished = (name: string): string =>
+  `cluster "${name}" was never whole: "k8ts up ${name}" goes on with it, "k8ts down ${name}" takes away what there is`
+
 /** Does something with a cluster while nobody else changes it. */
 export async function withLock<T>(
   { host, roots }: Pick<Surroundings, 'host' | 'roots'>,

@@ -1,9 +1,9 @@
 import type { Command, Surroundings } from './command.ts'
-import { existingCluster } from './names.ts'
+import { existingCluster, unfinished } from './names.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
 import { askHostPorts } from '#cluster/hostPorts.ts'
 import { administratorClient } from '#cluster/readiness.ts'
-import type { ClusterRecord } from '#cluster/record.ts'
+import { clusterPaths, type ClusterRecord } from '#cluster/record.ts'
 import { urlHost } from '#lib/net/ip.ts'
 
 /** `k8ts status [NAME]`: what runs of a cluster; exit code 1 unless all of it does. */
@@ -16,6 +16,9 @@ export const status: Command = {
       .action((given: string | undefined) =>
         run(async (surroundings) => {
           const record = await existingCluster(surroundings, given)
+          const { kubeconfigFile } = clusterPaths(record.config.name, surroundings.roots)
+          if ((await surroundings.host.files.status(kubeconfigFile)) === undefined)
+            throw new Error(unfinished(record.config.name))
           const server = await serverState(surroundings, record)
           surroundings.print(`cluster         ${record.config.name}`)
           surroundings.print(

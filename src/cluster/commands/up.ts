@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
-import { readArgument, step, UsageError, type Command, type Surroundings } from './command.ts'
+import { readArgument, readCount, step, UsageError, type Command, type Surroundings } from './command.ts'
 import { clusterNameOf, withLock } from './names.ts'
 import {
   completeConfig,
@@ -11,11 +11,11 @@ import {
   type ClusterConfig,
 } from '#cluster/config.ts'
 import { createCluster } from '#cluster/creation.ts'
-import { kubeconfigPath, refuseForeignContext } from '#cluster/kubeconfig.ts'
+import { kubeconfigPath, refuseKubeconfig } from '#cluster/kubeconfig.ts'
 import { prepareMachine } from '#cluster/machine.ts'
 import { readRecord } from '#cluster/record.ts'
 import { bringUp, describeCluster } from '#cluster/start.ts'
-import { endCluster } from '#cluster/removal.ts'
+import { endCluster, finishRemoval } from '#cluster/removal.ts'
 import { readSchedulerFile } from '#cluster/schedulerFile.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
 import { nodePortAddressesProblem } from '#proxy/nodePortRanges.ts'
@@ -96,11 +96,6 @@ export const up: Command = {
   },
 }
 
-function readCount(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
-  return Number(text)
-}
-
 /** Reads an argument that names ranges. */
 function ranges(problemOf: (text: string) => string | undefined): (text: string) => string {
   return (text) => {
@@ -116,11 +111,13 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
   const began = clock.now()
   surroundings.progress(`Cluster "${config.name}"`)
   const record = await withLock(surroundings, config.name, async () => {
+    await finishRemoval(surroundings, config.name)
     const known = await readRecord(host.files, config.name, roots)
     if (known !== undefined) refuseOtherSettings(known.config, config, given, flags)
     else {
       refuseWithoutRoot(surroundings, config)
-      await refuseForeignContext(host.files, kubeconfigPath(surroundings.environment), config.name)
+      const kubeconfig = await kubeconfigPath(host.files, surroundings.environment, surroundings.uid)
+      await refuseKubeconfig(host.files, kubeconfig, config.name)
     }
     // Without root there can be only simulated nodes, and nothing to check for them.
     if (known === undefined ? surroundings.uid === 0 : known.nodes.length > 0) {

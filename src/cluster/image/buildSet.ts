@@ -66,6 +66,7 @@ export async function buildFolder(
   for (const name of await host.files.list(folder)) {
     if (name.endsWith('.yaml')) files.set(`${folder}/${name}`, await readBuildFile(host, `${folder}/${name}`))
   }
+  if (files.size === 0) throw new Error(`Cannot build ${folder}: it has no file that ends with .yaml`)
   const built: BuiltImage[] = []
   for (const path of orderBuilds(files))
     built.push(...(await buildFromFile(host, path, [], folders, architecture, signal)))

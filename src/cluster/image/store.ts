@@ -1,4 +1,5 @@
 /** Where a cluster keeps archives of images, so that each new place gets them, and how containerd takes them. */
+import { messageOf } from '#lib/errorText.ts'
 import type { Host } from '#lib/host/host.ts'
 import { runChecked } from '#lib/host/process.ts'
 
@@ -46,13 +47,21 @@ export async function adoptArchive(
   architecture: Architecture,
   name?: string,
 ): Promise<string[]> {
-  const bytes = await host.files.read(path, maxArchiveBytes)
-  if (bytes === undefined) throw new Error(`Cannot import "${path}": there is no such file`)
-  const { image, names } = await readArchive(bytes, architecture)
+  const { image, names } = await readArchiveFile(host, path, architecture)
   const wanted = name === undefined ? names : [normalizeImageName(name)]
   if (wanted.length === 0) throw new Error(`Cannot import "${path}": the archive bears no name; give one`)
   for (const full of wanted) await saveImage(host, folder, full, (await writeArchive(image, full)).bytes)
   return wanted
+}
+
+async function readArchiveFile({ files }: Pick<Host, 'files'>, path: string, architecture: Architecture) {
+  try {
+    const bytes = await files.read(path, maxArchiveBytes)
+    if (bytes === undefined) throw new Error('there is no such file')
+    return await readArchive(bytes, architecture)
+  } catch (error) {
+    throw new Error(`Cannot import "${path}": ${messageOf(error)}`, { cause: error })
+  }
 }
 
 /** The archive of the sandbox image under the name that containerd's configuration asks for. */

@@ -71,7 +71,11 @@ export async function takeInventory(
   collect(layout.cgroup)
 
   const folders: string[] = []
-  for (const folder of [layout.runtimeFolder, `${layout.dataFolder}/nodes`, `${layout.dataFolder}/cluster.json`])
+  const { runtimeFolder, dataFolder } = layout
+  for (const folder of [
+    runtimeFolder,
+    ...['nodes', 'cluster.json', 'removed.json'].map((name) => `${dataFolder}/${name}`),
+  ])
     if ((await host.files.status(folder)) !== undefined) folders.push(folder)
 
   return {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 
-import { clusterLayout, folderName, nameProblem, placeLayout } from './layout.ts'
+import { clusterPaths } from '#cluster/record.ts'
+import { clusterLayout, folderName, nameProblem, placeLayout, sharedFolders } from './layout.ts'
 
 describe('nameProblem', () => {
   const characters =
@@ -43,6 +44,16 @@ describe('layouts', () => {
     const long = 'a-node-with-a-very-long-name-indeed.example.org'
     const byFolder = placeLayout('dev', folderName(long))
     assert.deepEqual({ ...byFolder, node: long }, placeLayout('dev', long))
+  })
+  it('keep clusters apart from each other and from the folders that they share', () => {
+    const roots = { runtime: '/run/k8ts', data: '/var/lib/k8ts' }
+    const shared = Object.values(sharedFolders).map((name) => `${roots.data}/${name}`)
+    for (const name of ['images', 'packages', 'work', 'lab', 'lab.lock']) {
+      const { dataFolder, runtimeFolder, recordFile } = clusterPaths(name, roots)
+      assert.ok(!shared.includes(dataFolder), dataFolder)
+      assert.equal(clusterPaths(folderName(name), roots).recordFile, recordFile)
+      assert.notEqual(clusterPaths('lab', roots).lockFile, runtimeFolder)
+    }
   })
   it('differ in links and metrics between clusters', () => {
     const [a, b] = [clusterLayout('a'), clusterLayout('b')]

@@ -70,9 +70,16 @@ export const routeProtocol = 89
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** A folder name for a cluster or node: the name itself, shortened when socket paths (at most 107 bytes) could not bear it. */
+/** Folders of the data that clusters share. */
+export const sharedFolders = { images: 'images', packages: 'packages', work: '.work' }
+const taken: readonly string[] = Object.values(sharedFolders)
+
+/**
+ * A folder name for a cluster or node: the name itself, but shortened when socket paths (at most 107 bytes) could not bear it,
+ * and another one when that folder is there for something else.
+ */
 export const folderName = (name: string): string =>
-  name.length <= 30 ? name : `${name.slice(0, 20)}-${digest(name).slice(0, 8)}`
+  name.length <= 30 && !taken.includes(name) ? name : `${name.slice(0, 20)}-${digest(name).slice(0, 8)}`
 
 /** Says what is wrong with a cluster's or node's name; undefined when nothing is. */
 export function nameProblem(name: string): string | undefined {
