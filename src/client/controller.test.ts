@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedClock } from '#lib/clock.ts'
 import { conflict, modifiedMeanwhile } from '#machinery/status.ts'
-import { configMaps } from '#api/core/v1/configMap.ts'
+import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
+import type { Change, Informer } from './informer.ts'
 import { runController, type Controller, type Outcome, type Reconciliation } from './controller.ts'
 
 interface Run {
@@ -44,6 +45,9 @@ async function withController(
   assert.equal(clock.pending, 0)
 }
 
+/** When the clock of each test begins. */
+const began = new SimulatedClock().now()
+
 const results = ({ looked }: Run): string[] => looked.map(({ key, result }) => `${key} ${result}`)
 
 test('a key is looked at, and again when the outcome says so', async () => {
@@ -72,6 +76,21 @@ test('a failure is told and tried again, later each time', async () => {
       assert.deepEqual(results(run).at(-1), 'a done')
       assert.deepEqual(new Set(run.reported), new Set(['test: cannot reconcile "a"']))
     },
+  )
+})
+
+test('failures are tried again as the controller asks', async () => {
+  await withController(
+    async () => {
+      throw new Error('no')
+    },
+    async (run) => {
+      run.add('a')
+      // At once, then after 1, 2, 3 and 3 seconds.
+      await run.clock.advance(9_000)
+      assert.equal(run.looked.length, 5)
+    },
+    { backoff: { first: 1_000, most: 3_000 } },
   )
 })
 
@@ -130,6 +149,41 @@ test('a change during a look is looked at afterwards', async () => {
       gate.resolve()
       await run.clock.advance('1s')
       assert.equal(looks, 2)
+    },
+  )
+})
+
+test('changes are gathered from the first on, beside those that wait for nothing', async () => {
+  let change: (change: Change<ConfigMap>) => void = () => {}
+  const informer = {
+    synced: async () => {},
+    onChange: (handle: typeof change) => ((change = handle), { [Symbol.dispose]() {} }),
+  } as unknown as Informer<ConfigMap>
+  const object = (name: string): ConfigMap => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })
+  const looks: string[] = []
+  await withController(
+    async (key, { clock }) => void looks.push(`${key} ${clock.now() - began}`),
+    async ({ clock }) => {
+      await clock.advance(100)
+      change({ old: object('a'), new: object('a') })
+      await clock.advance(900)
+      change({ old: object('a'), new: object('a') })
+      change({ new: object('b') })
+      await clock.advance(10_000)
+      assert.deepEqual(looks, ['b 1000', 'a 1100'])
+      change({ old: object('a') })
+      change({ old: object('b'), new: object('b') })
+      await clock.advance(10_000)
+      assert.deepEqual(looks.slice(2), ['a 11000', 'b 12000'])
+    },
+    {
+      watch(on) {
+        on(
+          informer,
+          ({ metadata }) => [metadata.name],
+          (_key, { old, new: next }) => (old === undefined || next === undefined ? 0 : 1_000),
+        )
+      },
     },
   )
 })

@@ -1,10 +1,11 @@
 import type { KubeObject } from '#api/resource.ts'
+import { exponentialBackoff } from '#lib/async/backoff.ts'
 import { Turns } from '#lib/async/turns.ts'
 import { WorkQueue, type QueueObserver } from '#lib/async/workQueue.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { isReason } from '#machinery/status.ts'
-import type { Informer } from './informer.ts'
+import type { Change, Informer } from './informer.ts'
 
 /** What came of looking at a key. */
 export type Outcome = void | {
@@ -22,8 +23,16 @@ export interface Permission {
   readonly verbs: readonly string[]
 }
 
-/** Says which keys to look at when an object changes: those of its old and of its new state. */
-export type WatchFor = <T extends KubeObject>(informer: Informer<T>, keysOf: (object: T) => Iterable<string>) => void
+/**
+ * Says which keys to look at when an object changes: those of its old and of its new state. `waitOf` says for how many
+ * milliseconds other changes of a key are gathered with this one; they are counted from the first. Without it, and for 0,
+ * the key is looked at at once.
+ */
+export type WatchFor = <T extends KubeObject>(
+  informer: Informer<T>,
+  keysOf: (object: T) => Iterable<string>,
+  waitOf?: (key: string, change: Change<T>) => number,
+) => void
 
 /** A loop that brings the world closer to what objects ask for, one key at a time. */
 export interface Controller {
@@ -34,6 +43,8 @@ export interface Controller {
   readonly permissions: readonly Permission[]
   /** How many keys are looked at side by side; 5 when absent. */
   readonly workers?: number
+  /** When a key that failed is tried again, in milliseconds: doubling from `first`. From 5 ms to 1,000 s when absent. */
+  readonly backoff?: { readonly first: number; readonly most: number }
   /** Keys to look at once at the start, for loops that are driven by time. */
   readonly initial?: readonly string[]
   /** Names the informers it reads and the keys that their changes concern. `add` asks for a key directly. */
@@ -85,7 +96,11 @@ export async function runController(
   ready: () => void = () => {},
 ): Promise<void> {
   const observer = options.queueObserver?.(controller.name)
-  const queue = new WorkQueue({ clock: options.clock, ...(observer === undefined ? {} : { observer }) })
+  const queue = new WorkQueue({
+    clock: options.clock,
+    ...(controller.backoff === undefined ? {} : { backoff: exponentialBackoff(controller.backoff) }),
+    ...(observer === undefined ? {} : { observer }),
+  })
   const turns = new Turns(options.clock)
   const conflicts = new Map<string, number>()
   /** Until when changes of a key are gathered; `undefined` while a worker has it. */
@@ -102,15 +117,18 @@ export async function runController(
   }
   using subscriptions = new DisposableStack()
   const informers: Informer<KubeObject>[] = []
-  controller.watch((informer, keysOf) => {
+  controller.watch((informer, keysOf, waitOf) => {
     informers.push(informer as unknown as Informer<KubeObject>)
-    const addAll = (object: Parameters<typeof keysOf>[0] | undefined): void => {
-      if (object !== undefined) for (const key of keysOf(object)) add(key)
-    }
     subscriptions.use(
       informer.onChange((change) => {
-        addAll(change.old)
-        addAll(change.new)
+        for (const object of [change.old, change.new]) {
+          if (object === undefined) continue
+          for (const key of keysOf(object)) {
+            const wait = waitOf?.(key, change) ?? 0
+            if (wait > 0) queue.addAfter(key, wait)
+            else add(key)
+          }
+        }
       }),
     )
   }, add)

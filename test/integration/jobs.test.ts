@@ -7,6 +7,7 @@ import { events } from '#api/core/v1/event.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
+import { resourceQuotas } from '#api/core/v1/resourceQuota.ts'
 import type { Patch } from '#client/client.ts'
 import { cronJobController } from '#controllers/cronJob/controller.ts'
 import { jobController } from '#controllers/job/controller.ts'
@@ -93,6 +94,59 @@ async function told({ client }: SimulatedCluster, kind: string): Promise<readonl
 
 const momentOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
 
+test('what pods do is looked at when a second has passed, and what is asked of a job at once', async () => {
+  await using here = await cluster()
+  const { client, clock } = here
+  const began = clock.now()
+  const looks: string[] = []
+  const seconds = (): number => Math.floor((clock.now() - began) / 1000)
+  here.informers.of(jobs).onChange(({ new: job }) => {
+    const { active = 0, ready = 0, succeeded = 0 } = job?.status ?? {}
+    if (job?.status?.startTime !== undefined)
+      looks.push(`${seconds()}: ${active} run, ${ready} ready, ${succeeded} done`)
+  })
+  const spec = { completions: 3, parallelism: 2, template: template({ 'exit-after': '10s' }) }
+  await createJob(here, 'gathers', spec)
+  await clock.advance('4s')
+  await client.patch(jobs, at('gathers'), merge({ spec: { parallelism: 3 } }))
+  await clock.advance('20s')
+  assert.deepEqual(looks, [
+    '0: 2 run, 0 ready, 0 done',
+    '1: 2 run, 2 ready, 0 done',
+    '4: 2 run, 2 ready, 0 done',
+    '4: 3 run, 2 ready, 0 done',
+    '5: 3 run, 3 ready, 0 done',
+    // The two that came first end together, and are noted before they are counted.
+    '11: 1 run, 1 ready, 0 done',
+    '11: 1 run, 1 ready, 2 done',
+    '15: 0 run, 0 ready, 2 done',
+    '15: 0 run, 0 ready, 3 done',
+  ])
+})
+
+test('a job that has more pods to make than one look may makes them in a row', async () => {
+  await using here = await simulatedCluster({
+    nodes: [],
+    controllers: ['service-account-controller', 'job-controller'],
+  })
+  await here.clock.advance('1s')
+  await createJob(here, 'many', { completions: 520, parallelism: 520, template: template({}) })
+  await here.clock.advance(500)
+  assert.equal((await podsOf(here, 'many')).length, 520)
+})
+
+test('pods that cannot be made are tried again after a second, and later each time', async () => {
+  await using here = await cluster()
+  const { client, clock } = here
+  await client.create(resourceQuotas, { metadata: at('none'), spec: { hard: { pods: '0' } } })
+  await clock.advance('5s')
+  await createJob(here, 'refused', { template: template({}) })
+  await clock.advance('3m')
+  const refused = (await told(here, 'Job')).filter((text) => text.startsWith('Warning FailedCreate'))
+  // At once, then after 1, 2, 4, 8, 16, 32 and 60 seconds.
+  assert.equal(refused.length, 8)
+})
+
 test('pods that fail come again after 10, 20, 40 and 80 seconds, and then no more', async () => {
   await using here = await cluster()
   await createJob(here, 'chain', { backoffLimit: 4, template: template(fails) })
@@ -153,7 +207,8 @@ test('a job is deleted with its pods to the second, and later when it is given m
   await createJob(here, 'long', spec)
   await clock.advance('10s')
   await client.patch(jobs, at('long'), merge({ spec: { ttlSecondsAfterFinished: 100 } }))
-  await clock.advance('34s')
+  // They end a second after their pods.
+  await clock.advance('35s')
   assert.equal(await isGone(client.get(jobs, at('short'))), false)
   await clock.advance('2s')
   assert.equal(await isGone(client.get(jobs, at('short'))), true)
@@ -167,7 +222,8 @@ test('a job is deleted with its pods to the second, and later when it is given m
 test('a pod that is lost runs again, whether it was deleted or its node fell silent', async () => {
   await using here = await cluster({ nodes: 2 })
   const { client, clock } = here
-  await createJob(here, 'redo', { template: template({ 'exit-after': '20s' }) })
+  // What listens and ends well before the job looks would be a success.
+  await createJob(here, 'redo', { template: template({ 'exit-after': '20s', 'stop-after': '1h' }) })
   await clock.advance('5s')
   const [first] = await podsOf(here, 'redo')
   await client.delete(pods, first!.metadata)
@@ -328,7 +384,7 @@ test('a cron job makes its jobs to the second, keeps three of them, and tells wh
   const { status } = await client.get(cronJobs, at('tick'))
   assert.equal(status?.active, undefined)
   assert.equal(millisecondsOf(status?.lastScheduleTime), (minute + 5) * 60_000)
-  assert.equal(millisecondsOf(status?.lastSuccessfulTime), (minute + 5) * 60_000 + 10_000)
+  assert.equal(millisecondsOf(status?.lastSuccessfulTime), (minute + 5) * 60_000 + 11_000)
   const ended = (number: number): readonly string[] => [
     `Normal SuccessfulCreate: Created job tick-${minute + number}`,
     ...(number > 3 ? [`Normal SuccessfulDelete: Deleted job tick-${minute + number - 3}`] : []),

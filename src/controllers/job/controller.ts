@@ -3,8 +3,9 @@ import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Draft } from '#client/client.ts'
 import type { Controller, Outcome } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
-import { Expectations, recheckExpectations } from '#client/expectations.ts'
+import { Expectations } from '#client/expectations.ts'
 import { keyOf, nameOfKey } from '#client/index.ts'
+import type { Change } from '#client/informer.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { messageOf } from '#lib/errorText.ts'
@@ -18,7 +19,7 @@ import { PodWrites } from '../podWrites.ts'
 import { noFailures, streakAfter, type FailureStreak } from './backOff.ts'
 import { draftPod } from './draft.ts'
 import { hasEnded, isTracked, jobPodLikeness, jobPodOf, trackingFinalizer, type JobPod } from './jobPods.ts'
-import { isFinished, planJob, type JobPlan } from './plan.ts'
+import { gatherFor, isFinished, planJob, type JobPlan } from './plan.ts'
 import { planTracking, settleStatus, type PodsOutcome } from './status.ts'
 
 const component = 'job-controller'
@@ -31,8 +32,11 @@ const trackedByJob = 'tracked by job'
 /** Keys of pods that have the finalizer and no owner, before the key of the pod. */
 const orphanPrefix = 'orphan '
 
-/** Of a job with thousands of pods some change all the time: it is looked at less often. In milliseconds. */
-const quietFor = (pods: number): number => Math.min(100, Math.floor(pods / 50))
+/** When failures are tried again, in milliseconds; as in v1.34. */
+const backoff = { first: 1_000, most: 60_000 }
+
+/** How soon it is looked whether what was written has come back, in milliseconds. */
+const recheckWrites = 100
 
 /** Runs the pods of jobs to their end and counts each once. */
 export function jobController(context: ControllerContext): Controller {
@@ -195,8 +199,10 @@ export function jobController(context: ControllerContext): Controller {
     if (written !== undefined && settled.ended !== undefined) tellEnd(written, settled.ended)
     if (failure !== undefined) throw failure
     if (outcome.error !== undefined) throw outcome.error
-    const quiet = quietFor(open.length)
-    return plan.recheckAt === undefined ? { quiet } : { quiet, after: Math.max(0, plan.recheckAt - clock.now()) }
+    // What one look did not do, the next one does: nothing has to change before.
+    const hasMoved = outcome.created + outcome.deleted.length > 0
+    if (tracking.isPartial || (plan.isPartial === true && hasMoved)) return { after: recheckWrites }
+    return plan.recheckAt === undefined ? undefined : { after: Math.max(0, plan.recheckAt - clock.now()) }
   }
 
   const tellCause = (job: Job, plan: JobPlan, error: unknown): void => {
@@ -229,8 +235,25 @@ export function jobController(context: ControllerContext): Controller {
   const jobsFor = ({ metadata: { namespace = '', labels } }: Pod): readonly Job[] =>
     jobCopies.list({ namespace, matches: ({ spec }) => matchesLabelSelector(spec.selector, labels) })
 
+  const keysOfPod = (pod: Pod): readonly string[] => {
+    const key = jobKeyOf(pod)
+    if (key !== undefined) return [key]
+    if (controllerOf(pod) !== undefined) return []
+    const takers = jobsFor(pod).map(({ metadata }) => keyOf(metadata))
+    return isTracked(pod) ? [...takers, orphanPrefix + keyOf(pod.metadata)] : takers
+  }
+
+  /** Whether a pod is to go, and has the finalizer that no job will take from it. */
+  const isHeldInVain = (key: string, pod: Pod): boolean =>
+    pod.metadata.deletionTimestamp !== undefined && isTracked(pod) && !isCountedBy(pod, jobCopies.get(key))
+
+  /** Changes of pods are gathered, but for those whose finalizer has no reason any more. */
+  const waitOfPod = (key: string, { new: pod }: Change<Pod>): number =>
+    key.startsWith(orphanPrefix) || (pod !== undefined && isHeldInVain(key, pod)) ? 0 : gatherFor
+
   return {
     name: component,
+    backoff,
     permissions: [
       { groups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'patch', 'update', 'watch'] },
       { groups: ['batch'], resources: ['jobs/status'], verbs: ['update'] },
@@ -238,18 +261,16 @@ export function jobController(context: ControllerContext): Controller {
       { groups: [''], resources: ['pods'], verbs: ['create', 'delete', 'list', 'patch', 'watch'] },
     ],
     watch(on) {
-      on(jobCopies, (job) => [keyOf(job.metadata)])
-      on(podCopies, (pod) => {
-        const key = jobKeyOf(pod)
-        if (key !== undefined) return [key]
-        if (controllerOf(pod) !== undefined) return []
-        const takers = jobsFor(pod).map(({ metadata }) => keyOf(metadata))
-        return isTracked(pod) ? [...takers, orphanPrefix + keyOf(pod.metadata)] : takers
-      })
+      on(
+        jobCopies,
+        (job) => [keyOf(job.metadata)],
+        (_key, change) => (isStatusAlone(change) ? gatherFor : 0),
+      )
+      on(podCopies, keysOfPod, waitOfPod)
     },
     async reconcile(key, signal) {
       if (key.startsWith(orphanPrefix)) return letGoOfOrphan(key.slice(orphanPrefix.length), signal)
-      if (!writtenPods.satisfied(key) || !writtenJobs.satisfied(key)) return { after: recheckExpectations }
+      if (!writtenPods.satisfied(key) || !writtenJobs.satisfied(key)) return { after: recheckWrites }
       const job = jobCopies.get(key)
       await letGoOfOthers(key, job, signal)
       if (job !== undefined && !isFinished(job)) {
@@ -266,6 +287,13 @@ export function jobController(context: ControllerContext): Controller {
       return undefined
     },
   }
+}
+
+/** Whether what changed of a job is no reason to look at it at once: nobody asked for anything else. */
+function isStatusAlone({ old, new: job }: Change<Job>): boolean {
+  return (
+    old !== undefined && job !== undefined && old.metadata.generation === job.metadata.generation && !isFinished(job)
+  )
 }
 
 /** The key of the job that a pod belongs to, if its controller is one. */

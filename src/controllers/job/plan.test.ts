@@ -316,6 +316,17 @@ function restarting(backoffLimit: number): Job {
   }
 }
 
+test('a look that could not do all says so', () => {
+  const isPartial = (count: number, pods: readonly JobPod[] = [], spec: Partial<Job['spec']> = {}): boolean =>
+    planJob(job({ completions: count, parallelism: count, ...spec }), pods, noFailures, now).isPartial === true
+  const many = Array.from({ length: 501 }, (_, at) => jobPod(`p${at}`))
+  assert.deepEqual([isPartial(500), isPartial(501)], [false, true])
+  const perIndex = { ...indexed(), backoffLimitPerIndex: 1, completions: 501, parallelism: 501 }
+  assert.equal(isPartial(501, [], perIndex), true)
+  const none = { parallelism: 0 }
+  assert.deepEqual([isPartial(501, many, none), isPartial(501, many.slice(1), none)], [true, false])
+})
+
 describe('when a job is looked at again', () => {
   const rows: readonly {
     name: string
@@ -328,6 +339,7 @@ describe('when a job is looked at again', () => {
     { name: 'at its deadline', job: job({ activeDeadlineSeconds: 100 }), pods: running('a'), after: 40 },
     { name: 'ten seconds after a failure', job: job(), pods: [failed('a', { ended: 3 })], after: 7 },
     { name: 'not after it', job: job(), pods: [failed('a', { ended: 10 })], after: undefined },
+    { name: 'not sooner than in a second', job: job(), before: { count: 1, lastAt: now - 9_400 }, after: 1 },
     {
       name: 'twice that after two in a row',
       job: job(),

@@ -13,6 +13,9 @@ import { allFailuresBefore, risingIndexes, tallyPods, type Tally } from './tally
 /** The most pods that one look at a job makes or deletes; the next look does the rest. */
 const mostAtOnce = 500
 
+/** For how long changes of pods and of statuses are gathered before a job is looked at, in milliseconds; as in v1.34. */
+export const gatherFor = 1_000
+
 /** What to do about the pods of a job. */
 export type PodsPlan =
   | { readonly do: 'nothing' }
@@ -28,6 +31,8 @@ export interface JobPlan {
   readonly verdict?: JobCondition
   readonly tally: Tally
   readonly pods: PodsPlan
+  /** There are more pods to be made or deleted, as soon as these are. */
+  readonly isPartial?: boolean
   /** The failures in a row as of now. */
   readonly streak: FailureStreak
   /** Look again then, in milliseconds since the epoch, even if nothing changes. */
@@ -76,14 +81,9 @@ export function planJob(job: Job, pods: readonly JobPod[], before: FailureStreak
       ...(left === 0 ? {} : { cause: { reason: 'PodsTerminating', message } }),
     }
   }
-  const { pods: what, recheckAt, cause } = planPods(job, tally, streak, now)
+  const { recheckAt, ...next } = planPods(job, tally, streak, now)
   const again = Math.min(deadline ?? Infinity, recheckAt ?? Infinity)
-  return {
-    ...base,
-    pods: what,
-    ...(again === Infinity ? {} : { recheckAt: again }),
-    ...(cause === undefined ? {} : { cause }),
-  }
+  return { ...base, ...next, ...(again === Infinity ? {} : { recheckAt: again }) }
 }
 
 /** When a job that runs must have ended; a suspended one has time. */
@@ -149,11 +149,7 @@ function restartsTooOften({ spec }: Job, pods: readonly JobPod[]): boolean {
   return restarts >= Math.max(spec.backoffLimit ?? 6, 1)
 }
 
-interface Next {
-  readonly pods: PodsPlan
-  readonly recheckAt?: number
-  readonly cause?: Cause
-}
+type Next = Pick<JobPlan, 'pods' | 'isPartial' | 'recheckAt' | 'cause'>
 
 /** Decides about the pods of a job that goes on. */
 function planPods(job: Job, tally: Tally, streak: FailureStreak, now: number): Next {
@@ -162,15 +158,16 @@ function planPods(job: Job, tally: Tally, streak: FailureStreak, now: number): N
   if (isSuspended(job)) return { pods: removalOf(active), cause: suspended }
   const wanted = wantedPods(job, tally)
   const surplus = choosePodsToRemove(job, active, Math.max(0, active.length - wanted))
-  if (surplus.length > 0) return { pods: removalOf(surplus.slice(0, mostAtOnce)) }
+  if (surplus.length > 0) return { pods: removalOf(surplus.slice(0, mostAtOnce)), ...partialOf(surplus.length) }
   const leaving = replacesEndedOnly(job) ? tally.terminating.length : 0
-  const missing = Math.min(wanted - leaving - active.length, mostAtOnce)
-  if (missing <= 0) return { pods: { do: 'nothing' } }
+  const allMissing = wanted - leaving - active.length
+  if (allMissing <= 0) return { pods: { do: 'nothing' } }
+  const missing = Math.min(allMissing, mostAtOnce)
   const { indexes } = tally
   if (job.spec.backoffLimitPerIndex === undefined || indexes === undefined) {
     const next = nextTryAt(streak)
-    if (next > now) return waitUntil(next, `${streak.count} of its pods failed in a row`)
-    return { pods: { do: 'create', indexes: indexesToRun(job, tally, missing) } }
+    if (next > now) return waitUntil(next, now, `${streak.count} of its pods failed in a row`)
+    return { pods: { do: 'create', indexes: indexesToRun(job, tally, missing) }, ...partialOf(allMissing) }
   }
   const candidates = indexesToRun(job, tally, missing)
   const dueAt = (index: number): number => {
@@ -179,9 +176,9 @@ function planPods(job: Job, tally: Tally, streak: FailureStreak, now: number): N
     return nextTryAt({ count: allFailuresBefore(last) + 1, lastAt: endOf(last.pod) })
   }
   const due = candidates.filter((index) => dueAt(index) <= now)
-  if (due.length > 0) return { pods: { do: 'create', indexes: due } }
+  if (due.length > 0) return { pods: { do: 'create', indexes: due }, ...partialOf(allMissing) }
   const next = candidates.map(dueAt).reduce((a, b) => Math.min(a, b), Infinity)
-  return next === Infinity ? { pods: { do: 'nothing' } } : waitUntil(next, 'the pods of its indexes failed')
+  return next === Infinity ? { pods: { do: 'nothing' } } : waitUntil(next, now, 'the pods of its indexes failed')
 }
 
 const suspended: Cause = {
@@ -190,10 +187,13 @@ const suspended: Cause = {
   remedy: 'Set spec.suspend to false',
 }
 
-function waitUntil(next: number, why: string): Next {
+function waitUntil(next: number, now: number, why: string): Next {
   const message = `No pod is made before ${timeText(next)}: ${why}`
-  return { pods: { do: 'nothing' }, recheckAt: next, cause: { reason: 'BackOff', message } }
+  const recheckAt = Math.max(next, now + gatherFor)
+  return { pods: { do: 'nothing' }, recheckAt, cause: { reason: 'BackOff', message } }
 }
+
+const partialOf = (count: number): Pick<Next, 'isPartial'> => (count > mostAtOnce ? { isPartial: true } : {})
 
 function removalOf(pods: readonly JobPod[]): PodsPlan {
   return pods.length === 0 ? { do: 'nothing' } : { do: 'delete', pods, letGo: true }

@@ -204,10 +204,12 @@ function unbegun(spec: Partial<Job['spec']>): Job {
 
 test('a status names 500 pods at most; the job does not end before all are counted', () => {
   const pods = Array.from({ length: 1200 }, (_, at) => succeeded(`p${at}`))
-  const { status, release, ending } = track(job({ completions: 1200 }), pods)
+  const { status, release, isPartial, ending } = track(job({ completions: 1200 }), pods)
   assert.equal(status.uncountedTerminatedPods?.succeeded?.length, 500)
   assert.equal(release.length, 500)
+  assert.equal(isPartial, true)
   assert.equal(ending, undefined)
+  assert.equal(track(job({ completions: 1200 }), pods.slice(0, 500)).isPartial, false)
 })
 
 describe('what a status says after pods were let go of', () => {

@@ -29,6 +29,8 @@ export interface TrackingPlan {
   readonly status: JobStatus
   /** Pods to be let go of. */
   readonly release: readonly JobPod[]
+  /** There are more to be let go of, as soon as these are. */
+  readonly isPartial: boolean
   /** The condition with which the job ends once all of its pods are counted and gone: `Complete` or `Failed`. */
   readonly ending?: JobCondition
   /** Whether the job was suspended or resumed just now. */
@@ -63,6 +65,7 @@ export function planTracking(
   return {
     status,
     release: noted.release,
+    isPartial: noted.isPartial,
     ...(decided === undefined || noted.isPartial ? {} : { ending: endingOf(decided, now) }),
     ...(suspension?.turned === undefined ? {} : { turned: suspension.turned }),
   }
