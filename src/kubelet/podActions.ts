@@ -1,6 +1,8 @@
 import type { Container, EphemeralContainer } from '#api/core/v1/container.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { exponentialDelay } from '#lib/async/backoff.ts'
+import { quantityValue } from '#machinery/quantity.ts'
+import { computePodLimits } from './cgroups/podCgroups.ts'
 import { stopContainer } from './containerStop.ts'
 import { runHook, type HookTarget } from './lifecycleHooks.ts'
 import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
@@ -112,6 +114,8 @@ export class PodActions {
         return this.#startContainer(action, context)
       case 'stopContainer':
         return this.#stopContainer(action, context)
+      case 'resize':
+        return this.#resize(action.runs, context)
       case 'removeContainer':
         return this.#removeContainer(action.id, context)
       case 'recordEvent':
@@ -231,6 +235,7 @@ export class PodActions {
     }
     this.#observer.note('Normal', 'Created', `Created container: ${name}`, name)
     this.#state.noteStart(pod, name, endedAt, clock.now())
+    this.#state.noteResources(id, container.resources ?? {})
     try {
       // Also of a pod that is being deleted: containerd leaves the process of a start that it gives up, which nobody ends then.
       await runtime.startContainer(id, signal)
@@ -303,6 +308,25 @@ export class PodActions {
     void stop()
   }
 
+  /** What takes more is given room first, and what takes less leaves room last. */
+  async #resize(runs: Extract<PodAction, { do: 'resize' }>['runs'], { pod, signal }: ActionContext): Promise<void> {
+    const { runtime, cgroups, clock } = this.#services
+    try {
+      checkMemory(pod, runs, cgroups)
+      cgroups.widen(pod)
+      for (const { id, name } of runs) {
+        await runtime.resizeContainer(id, pod, name, signal)
+        this.#state.noteResources(id, containerNamed(pod, name)?.resources ?? {})
+      }
+      cgroups.limit(pod)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof RuntimeError && error.isUnavailable) throw error
+      const text = error instanceof RuntimeError ? error.rpcText : (error as Error).message
+      this.#state.failResize(text, clock.now() + retryConfigAfter)
+    }
+  }
+
   async #removeContainer(id: string, { pod, observed, signal }: ActionContext): Promise<void> {
     const { runtime, host } = this.#services
     await runtime.removeContainer(id, signal)
@@ -326,6 +350,28 @@ export class PodActions {
     await host.files.remove(podLogFolder(this.#services, pod))
     images.forget(pod.metadata.uid ?? '')
   }
+}
+
+/** A limit below what is used would end the container. Throws in upstream's words. */
+function checkMemory(
+  pod: Pod,
+  runs: Extract<PodAction, { do: 'resize' }>['runs'],
+  cgroups: NodeServices['cgroups'],
+): void {
+  const problems: string[] = []
+  const check = (what: string, limit: number | undefined, used: number | undefined): void => {
+    if (limit === undefined || used === undefined || used < limit) return
+    problems.push(`attempting to set ${what} memory limit (${limit}) below current usage (${used})`)
+  }
+  check('pod', computePodLimits(pod).memoryBytes, cgroups.usage(pod)?.memoryUsageBytes)
+  for (const { id, name } of runs) {
+    const limit = containerNamed(pod, name)?.resources?.limits?.['memory']
+    const used = cgroups.containerUsage(pod, id)?.memoryUsageBytes
+    check(`container "${name}"`, limit === undefined ? undefined : quantityValue(limit), used)
+  }
+  if (problems.length === 0) return
+  const all = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`
+  throw new Error(`cannot decrease memory limits: ${all}`)
 }
 
 const waitingForRuntime = { reason: 'ContainerCreating', message: '' } as const

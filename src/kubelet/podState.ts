@@ -1,5 +1,8 @@
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { ImageState, PodFailure, PodMemory, ProbeVerdicts, StartFailure } from './plan/podMemory.ts'
+import type { ResourceRequirements } from '#api/core/v1/container.ts'
+import type { ImageState, PodFailure, PodMemory, ProbeVerdicts, ResizeMemory, StartFailure } from './plan/podMemory.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
+import type { PendingResize } from './plan/resize.ts'
 import { allContainers, containerNamed, hashOfContainer } from './plan/podView.ts'
 import { backoffKey, raiseBackoff, type RestartBackoff } from './plan/restarts.ts'
 import type { ObservedPod } from './runtime/containerRuntime.ts'
@@ -13,6 +16,8 @@ export class PodState {
   readonly #backoffs = new Map<string, RestartBackoff>()
   readonly #stopping = new Map<string, number>()
   readonly #stopped = new Set<string>()
+  readonly #resources = new Map<string, ResourceRequirements>()
+  #resize: ResizeMemory = {}
   #retryAt: { volumes?: number; sandbox?: number } = {}
   #volumesMounted = false
   #endingSince: number | undefined
@@ -34,6 +39,8 @@ export class PodState {
       backoffs: this.#backoffs,
       stopping: this.#stopping,
       stopped: this.#stopped,
+      resources: this.#resources,
+      resize: this.#resize,
       probes,
       ...(this.#endingSince === undefined ? {} : { endingSince: this.#endingSince }),
     }
@@ -45,6 +52,7 @@ export class PodState {
     for (const id of this.#stopping.keys()) if (!alive.has(id)) this.#stopping.delete(id)
     const known = new Set(observed.containers.map((run) => run.id))
     for (const id of this.#stopped) if (!known.has(id)) this.#stopped.delete(id)
+    for (const id of this.#resources.keys()) if (!known.has(id)) this.#resources.delete(id)
   }
 
   /** The first time counts. */
@@ -129,6 +137,32 @@ export class PodState {
 
   isStopping(id: string): boolean {
     return this.#stopping.has(id)
+  }
+
+  /** What a run has in force from now on. */
+  noteResources(id: string, resources: ResourceRequirements): void {
+    this.#resources.set(id, resources)
+  }
+
+  /** What is asked for is given: errors of an earlier resize say nothing any more. */
+  beginResize(generation: number | undefined): void {
+    this.#resize = generation === undefined ? {} : { generation }
+  }
+
+  /** Returns whether the refusal is another than before. */
+  postponeResize(pending: PendingResize): boolean {
+    if (sameJson(this.#resize.pending, pending)) return false
+    this.#resize = { ...this.#resize, pending }
+    return true
+  }
+
+  forgetPendingResize(): void {
+    const { pending, ...others } = this.#resize
+    if (pending !== undefined) this.#resize = others
+  }
+
+  failResize(message: string, retryAt: number): void {
+    this.#resize = { ...this.#resize, error: { message, retryAt } }
   }
 
   /** The stop did not work: it will be asked for again. */

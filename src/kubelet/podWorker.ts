@@ -4,6 +4,7 @@ import type { PodStatus } from '#api/core/v1/podStatus.ts'
 import { referenceTo } from '#client/events.ts'
 import { compareResourceVersions } from '#client/resourceVersion.ts'
 import { millisecondsOf } from '#machinery/time.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import { isReason } from '#machinery/status.ts'
 import { planPod } from './plan/planPod.ts'
 import { orderPodAddresses } from './plan/podAddresses.ts'
@@ -13,6 +14,13 @@ import type { PodFailure, PodMemory } from './plan/podMemory.ts'
 import { containerNamed, fieldPathOf, hashOfContainer } from './plan/podView.ts'
 import { kubeletConditions } from './plan/podConditions.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
+import {
+  asAllocated,
+  knownAllocation,
+  resizableContainers,
+  type Allocation,
+  type PendingResize,
+} from './plan/resize.ts'
 import type { NodeServices } from './nodeServices.ts'
 import { PodActions, type ActionContext } from './podActions.ts'
 import type { PodVolume } from './podVolumes.ts'
@@ -37,6 +45,10 @@ export class PodWorker {
   readonly #prober: Prober
   readonly #status: StatusWriter
   #pod: Pod
+  /** What the node has agreed to give to the containers. */
+  #allocation: Allocation
+  /** The pod with that; the same object if it is what the pod asks for. */
+  #allocated: Pod
   #observed: ObservedPod = { sandboxes: [], containers: [] }
   #planned: PodStatus | undefined
   #wake: (() => void) | undefined
@@ -49,6 +61,8 @@ export class PodWorker {
 
   constructor(pod: Pod, services: NodeServices, rejection?: PodFailure) {
     this.#pod = pod
+    this.#allocation = knownAllocation(pod)
+    this.#allocated = asAllocated(pod, this.#allocation)
     this.#services = services
     const { clock, client, report, runtime, addresses } = services
     const recursiveReadOnly = knowsRecursiveReadOnly(services.node())
@@ -83,6 +97,31 @@ export class PodWorker {
     return this.#pod
   }
 
+  /** The pod with what its containers were given, which may not be yet what it asks for. */
+  get allocated(): Pod {
+    return this.#allocated
+  }
+
+  /** It is asked for other resources than the pod has. */
+  get isResizing(): boolean {
+    return this.#allocated !== this.#pod && this.#pod.metadata.deletionTimestamp === undefined
+  }
+
+  /** The node gives what is asked for, or says why it does not. */
+  answerResize(refusal: PendingResize | undefined): void {
+    if (refusal === undefined) {
+      this.#allocation = new Map(resizableContainers(this.#pod).map(({ name, resources = {} }) => [name, resources]))
+      this.#allocated = this.#pod
+      const { generation } = this.#pod.metadata
+      this.#state.beginResize(generation)
+      // Containers may read in files what they have.
+      this.#actions.refreshVolumes()
+    } else {
+      if (!this.#state.postponeResize(refusal)) return
+    }
+    this.poke()
+  }
+
   /** The volumes that are mounted, by their names. */
   get volumes(): ReadonlyMap<string, PodVolume> {
     return this.#actions.volumes
@@ -106,6 +145,11 @@ export class PodWorker {
     if (!this.#take(pod)) return
     this.#state.forgetChangedImages(before, this.#pod)
     if (!wasDeleted && this.#pod.metadata.deletionTimestamp !== undefined) this.#interrupt()
+    const { labels, annotations } = this.#pod.metadata
+    // Containers may read them in files.
+    if (!sameJson(before.metadata.labels, labels) || !sameJson(before.metadata.annotations, annotations)) {
+      this.#actions.refreshVolumes()
+    }
     this.poke()
   }
 
@@ -116,6 +160,7 @@ export class PodWorker {
     const { metadata } = this.#pod
     const deletionTimestamp = metadata.deletionTimestamp ?? new Date(this.#services.clock.now()).toISOString()
     this.#pod = { ...this.#pod, metadata: { ...metadata, deletionTimestamp } }
+    this.#allocated = asAllocated(this.#pod, this.#allocation)
     this.#interrupt()
     this.poke()
   }
@@ -233,7 +278,7 @@ export class PodWorker {
   }
 
   #context(pass: AbortSignal, signal: AbortSignal): ActionContext {
-    return { pod: this.#pod, observed: this.#observed, facts: this.#facts(), pass, signal }
+    return { pod: this.#allocated, observed: this.#observed, facts: this.#facts(), pass, signal }
   }
 
   #memory(): PodMemory {
@@ -242,10 +287,11 @@ export class PodWorker {
 
   /** The pod with the status as last decided: the API server's may lag behind. */
   #podAsPlanned(): Pod {
-    if (this.#planned === undefined) return this.#pod
-    const others = (this.#pod.status?.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type))
+    const pod = this.#allocated
+    if (this.#planned === undefined) return pod
+    const others = (pod.status?.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type))
     const own = (this.#planned.conditions ?? []).filter((condition) => kubeletConditions.has(condition.type))
-    return { ...this.#pod, status: { ...this.#pod.status, ...this.#planned, conditions: [...others, ...own] } }
+    return { ...pod, status: { ...pod.status, ...this.#planned, conditions: [...others, ...own] } }
   }
 
   #followProbes(isEnding: boolean): void {
@@ -283,6 +329,9 @@ export class PodWorker {
       compareResourceVersions(pod.metadata.resourceVersion ?? '', this.#pod.metadata.resourceVersion ?? '') > 0
     if (!isNewer || this.#isGone) return false
     this.#pod = pod
+    this.#allocated = asAllocated(pod, this.#allocation)
+    // What was asked for may have been taken back.
+    if (!this.isResizing) this.#state.forgetPendingResize()
     this.#status.rebase(pod)
     return true
   }

@@ -4,6 +4,7 @@ import { referenceTo } from '#client/events.ts'
 import type { NodeServices } from './nodeServices.ts'
 import { admitPod, rejectionMessage } from './plan/admission.ts'
 import type { PodFailure } from './plan/podMemory.ts'
+import { compareResizes, decideResize } from './plan/resize.ts'
 import { PodWorker } from './podWorker.ts'
 import type { PodIdentity } from './runtime/containerRuntime.ts'
 
@@ -17,6 +18,8 @@ export class PodWorkers {
   readonly #services: NodeServices
   readonly #node: () => Node | undefined
   readonly #running = new Map<string, Running>()
+  /** Those that are asked for other resources than they have. */
+  readonly #resizing = new Set<PodWorker>()
   readonly #signal: AbortSignal
 
   constructor(services: NodeServices, node: () => Node | undefined, signal: AbortSignal) {
@@ -32,8 +35,10 @@ export class PodWorkers {
       this.find(before.metadata.uid ?? '')?.forget()
     if (pod === undefined) return
     const known = this.find(uid)
-    if (known === undefined) this.#start(pod, this.#admit(pod))
-    else known.update(pod)
+    const worker = known ?? this.#start(pod, this.#admit(pod))
+    known?.update(pod)
+    if (worker.isResizing) this.#resizing.add(worker)
+    this.#answerResizes()
   }
 
   /** What an earlier agent left of a pod that is no more: ended and removed like a deleted pod. */
@@ -72,6 +77,8 @@ export class PodWorkers {
       .catch((error: unknown) => this.#services.report(`The worker of pod "${pod.metadata.name}" failed`, error))
       .finally(() => {
         this.#running.delete(uid)
+        this.#resizing.delete(worker)
+        this.#answerResizes()
         this.#services.objects.release(uid)
         this.#services.metrics.forget(uid)
       })
@@ -81,16 +88,35 @@ export class PodWorkers {
 
   /** Refuses what does not fit. A pod that was let in before stays in. */
   #admit(pod: Pod): PodFailure | undefined {
-    const node = this.#node()
+    const node = this.#offered()
     if (node === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined
     if (pod.status?.phase !== undefined && pod.status.phase !== 'Pending') return undefined
     if (pod.status?.startTime !== undefined) return undefined
-    const others = this.all().map((worker) => ({ ...worker.pod, status: worker.status }))
-    const { status: _status, ...known } = node
-    const allocatable = this.#services.allocatable()
-    const failure = admitPod(pod, others, { ...known, status: { ...node.status, allocatable } })
+    const failure = admitPod(pod, this.#allocated(), node)
     if (failure === undefined) return undefined
     this.#services.recorder.record(referenceTo(pods, pod), { type: 'Warning', ...failure })
     return { reason: failure.reason, message: rejectionMessage(failure) }
+  }
+
+  /** The node with what it offers to pods. */
+  #offered(): Node | undefined {
+    const node = this.#node()
+    return node && { ...node, status: { ...node.status, allocatable: this.#services.allocatable() } }
+  }
+
+  /** The pods with what they were given. */
+  #allocated(): readonly Pod[] {
+    return this.all().map((worker) => ({ ...worker.allocated, status: worker.status }))
+  }
+
+  /** What one pod gives back another may have: all that wait are looked at whenever a pod changed or ended. */
+  #answerResizes(): void {
+    if (this.#resizing.size === 0) return
+    const node = this.#offered()
+    if (node === undefined) return
+    for (const worker of [...this.#resizing].toSorted(compareResizes)) {
+      if (worker.isResizing) worker.answerResize(decideResize(worker.pod, this.#allocated(), node))
+      if (!worker.isResizing) this.#resizing.delete(worker)
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { Container, EphemeralContainer } from '#api/core/v1/container.ts'
+import type { Container, EphemeralContainer, ResourceRequirements } from '#api/core/v1/container.ts'
 import type { ContainerState } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodStatus } from '#api/core/v1/podStatus.ts'
@@ -9,7 +9,7 @@ import { claimBackoff, hasClaims, unprocessedMessage } from '#kubelet/plan/planC
 import { planPod } from '#kubelet/plan/planPod.ts'
 import type { PodAction } from '#kubelet/plan/podAction.ts'
 import type { ImageState, PodMemory, ProbeVerdicts, StartFailure } from '#kubelet/plan/podMemory.ts'
-import { allContainers, hashOfContainer } from '#kubelet/plan/podView.ts'
+import { allContainers, containerNamed, hashOfContainer } from '#kubelet/plan/podView.ts'
 import { backoffKey, raiseBackoff, type RestartBackoff } from '#kubelet/plan/restarts.ts'
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '#kubelet/runtime/containerRuntime.ts'
 import { behaviourOf, type ContainerBehaviour, type DeclaredBehaviour, type PodBehaviour } from './behaviour.ts'
@@ -41,6 +41,8 @@ export interface SimulatedPod {
   readonly pulls: ReadonlyMap<string, FailedPulls>
   readonly failures: ReadonlyMap<string, StartFailure>
   readonly backoffs: ReadonlyMap<string, RestartBackoff>
+  /** What runs were resized to, by container id; the others have what they were made with. */
+  readonly resources: ReadonlyMap<string, ResourceRequirements>
   readonly endingSince?: number
 }
 
@@ -100,6 +102,7 @@ export function findPod(pod: Pod, habits?: ContainerBehaviour, declared?: Declar
     pulls: none,
     failures: none,
     backoffs,
+    resources: none,
   }
 }
 
@@ -151,7 +154,7 @@ class PodSteps {
   }
 
   memory(): PodMemory {
-    const { volumesMounted, unready, removed, images, failures, backoffs, endingSince, stops } = this.state
+    const { volumesMounted, unready, removed, images, failures, backoffs, resources, endingSince, stops } = this.state
     return {
       node: { addresses: this.#place.addresses, runtimeScheme },
       volumesMounted,
@@ -162,6 +165,8 @@ class PodSteps {
       backoffs,
       stopping: stops.size === 0 ? none : new Map([...stops].map(([id, { at }]) => [id, at])),
       stopped: new Set(stops.keys()),
+      resources,
+      resize: {},
       probes: this.#verdicts(),
       ...(endingSince === undefined ? {} : { endingSince }),
     }
@@ -190,6 +195,11 @@ class PodSteps {
         return this.#start(action)
       case 'stopContainer':
         return this.#stop(action.id, action.name, action.graceSeconds, action.why)
+      // A simulated node gives what is asked for.
+      case 'resize': {
+        const given = action.runs.map(({ id, name }) => [id, containerNamed(this.#pod, name)?.resources ?? {}] as const)
+        return given.length > 0 && this.#set({ resources: new Map([...state.resources, ...given]) })
+      }
       case 'removeContainer': {
         const containers = state.observed.containers.filter((run) => run.id !== action.id)
         return this.#set({ observed: { ...state.observed, containers } })

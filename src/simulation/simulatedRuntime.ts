@@ -194,6 +194,9 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
       changed(pod)
       if (ends && exitAfter === 0) end(id, exitCode)
     },
+    async resizeContainer(id) {
+      runNamed(id)
+    },
     stopContainer: (id, graceSeconds) => stop(id, graceSeconds),
     async removeContainer(id) {
       const run = runs.get(id)

@@ -151,6 +151,38 @@ test('init containers and those after them are told one after another', async ()
   ])
 })
 
+test('a resize waits for room, and comes true when another pod leaves', async () => {
+  const resized: string[] = []
+  const wrap = (runtime: ContainerRuntime): ContainerRuntime => ({
+    ...runtime,
+    resizeContainer: async (_, { metadata }, name) => void resized.push(`${metadata.name}/${name}`),
+  })
+  await using agent = await startAgent(['busybox:1.35'], wrap)
+  const ask = (cpu: string) => ({ requests: { cpu }, limits: { cpu } })
+  for (const [name, cpu] of [
+    ['small', '500m'],
+    ['other', '1'],
+  ] as const) {
+    const spec = { nodeName: 'n1', containers: [{ ...container('c'), resources: ask(cpu) }] }
+    await agent.client.create(pods, { metadata: { name, namespace }, spec })
+  }
+  await agent.clock.advance('5s')
+  const at = { name: 'small', namespace }
+  const body = { spec: { containers: [{ name: 'c', resources: ask('1500m') }] } }
+  await agent.client.patchSubresource(pods, at, 'resize', { type: 'strategic', body })
+  await agent.clock.advance('5s')
+  const told = async (): Promise<unknown> => {
+    const { status } = await agent.client.get(pods, at)
+    const conditions = status!.conditions!.filter(({ type }) => type.startsWith('PodResize'))
+    const { resources, allocatedResources } = status!.containerStatuses![0]!
+    return [conditions.map(({ type, reason }) => `${type} ${reason}`), resources, allocatedResources, resized]
+  }
+  assert.deepEqual(await told(), [['PodResizePending Deferred'], ask('500m'), { cpu: '500m' }, []])
+  await agent.client.delete(pods, { name: 'other', namespace }, { gracePeriodSeconds: 0 })
+  await agent.clock.advance('5s')
+  assert.deepEqual(await told(), [[], ask('1500m'), { cpu: '1500m' }, ['small/c']])
+})
+
 /** Notes when a call begins and ends, that takes three seconds longer, and whether it is given up meanwhile. */
 async function slowly<T>(
   seen: string[],

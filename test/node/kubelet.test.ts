@@ -238,7 +238,7 @@ function insideTests(): void {
       hostname: 'named',
       volumes: [
         { name: 'v', configMap: { name: 'files' } },
-        { name: 'd', downwardAPI: { items: [{ path: 'n', fieldRef: { fieldPath: 'metadata.name' } }] } },
+        { name: 'd', downwardAPI: { items: [{ path: 'l', fieldRef: { fieldPath: 'metadata.labels' } }] } },
       ],
       containers: [
         {
@@ -250,10 +250,20 @@ function insideTests(): void {
             { name: 'v', mountPath: '/fixed', subPath: 'key' },
           ],
         },
+        {
+          ...shell('while ! grep -q new /d/l; do sleep 0.1; done'),
+          name: 'd',
+          volumeMounts: [{ name: 'd', mountPath: '/d' }],
+        },
       ],
     })
     const running = await until('files', 'running', isRunning)
-    await node.client.patch(configMaps, { name: 'files', namespace }, { type: 'merge', body: { data: { key: 'two' } } })
+    const at = { name: 'files', namespace }
+    await node.client.patch(pods, at, { type: 'merge', body: { metadata: { labels: { is: 'new' } } } })
+    await until('files', 'told of its label', (pod) =>
+      pod.status!.containerStatuses!.some(({ name, state }) => name === 'd' && state?.terminated !== undefined),
+    )
+    await node.client.patch(configMaps, at, { type: 'merge', body: { data: { key: 'two' } } })
     const pod = await until('files', 'done', isDone)
     assert.equal(status(pod).state?.terminated?.message, `onenamed\nMINE=${running.status?.podIP}\n`)
     await remove('files')
@@ -275,7 +285,8 @@ function insideTests(): void {
   })
 
   test('sidecars start first and end last', async () => {
-    const trap = (name: string) => `trap 'echo ${name} >> /log/ends; exit 0' TERM; while true; do sleep 0.1; done`
+    const trap = (name: string) =>
+      `trap 'echo ${name} >> /log/ends; exit 0' TERM; touch /log/${name}; while true; do sleep 0.1; done`
     const volumeMounts = [{ name: 'log', mountPath: '/log' }]
     const pod = await create('sidecars', {
       terminationGracePeriodSeconds: 10,
@@ -295,8 +306,12 @@ function insideTests(): void {
     const running = await until('sidecars', 'running', isRunning)
     const started = (each: ContainerStatus | undefined): string => each?.state?.running?.startedAt ?? ''
     assert.ok(started(running.status?.initContainerStatuses?.[0]) <= started(status(running)))
-    await remove('sidecars')
     const { systemFiles } = await import('#lib/host/files.ts')
+    // Before they listen nothing tells them to end.
+    for (const name of ['side', 'main']) {
+      while ((await systemFiles.readText(`${place!.folder}/order/${name}`)) === undefined) await systemClock.sleep(10)
+    }
+    await remove('sidecars')
     assert.equal(await systemFiles.readText(`${place!.folder}/order/ends`), 'main\nside\n')
   })
 
@@ -325,8 +340,28 @@ function insideTests(): void {
   })
 
   test('a restarted agent finds its containers again', async () => {
-    await create('adopted', {})
-    const beforeRestart = await until('adopted', 'running', isRunning)
+    const ask = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } })
+    await create('adopted', { containers: [{ ...shell('sleep 600'), resources: ask('100m', '64Mi') }] })
+    await until('adopted', 'running', isRunning)
+    // It is given more while it runs.
+    const resources = ask('200m', '32Mi')
+    const at = { name: 'adopted', namespace }
+    await node.client.patchSubresource(pods, at, 'resize', {
+      type: 'strategic',
+      body: { spec: { containers: [{ name: 'c', resources }] } },
+    })
+    const isResized = (pod: Pod): boolean => reported(pod)?.resources?.limits?.['cpu'] === '200m'
+    const beforeRestart = await until('adopted', 'resized', isResized)
+    const { systemCgroups } = await import('#lib/host/cgroup.ts')
+    const folder = `${place!.cgroup}/kubepods/pod${beforeRestart.metadata.uid}`
+    const inForce = [folder, `${folder}/${status(beforeRestart).containerID!.replace('containerd://', '')}`].map(
+      (path) => {
+        const { cpuQuotaMicros, memoryLimitBytes } = systemCgroups(systemClock).detail(path)!
+        return { cpuQuotaMicros, memoryLimitBytes }
+      },
+    )
+    const expected = { cpuQuotaMicros: 20_000, memoryLimitBytes: 32 * 2 ** 20 }
+    assert.deepEqual(inForce, [expected, expected])
     await node.restart()
     await node.client.patch(
       pods,
@@ -337,7 +372,9 @@ function insideTests(): void {
     const pod = await node.client.get(pods, { name: 'adopted', namespace })
     assert.equal(status(pod).containerID, status(beforeRestart).containerID)
     assert.equal(status(pod).restartCount, 0)
+    assert.deepEqual(status(pod).resources, resources)
     await remove('adopted')
+    assert.equal((await eventsOf('adopted')).filter((text) => text.startsWith('ResizeCompleted: ')).length, 1)
   })
 
   test('reads logs, of the last run too, and follows them', async () => {

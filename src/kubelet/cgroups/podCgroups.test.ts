@@ -36,6 +36,19 @@ for (const [name, pod, path, limits] of rows) {
   })
 }
 
+test('a pod is given room for what its containers had and will have, and then what they have', () => {
+  const cgroups = fakeCgroups()
+  const podCgroups = new PodCgroups(cgroups, '/n')
+  const of = (cpu: string, memory: string): Pod => podOf({ limits: { cpu, memory }, requests: { cpu, memory } })
+  podCgroups.create(of('1', '1Mi'))
+  const changed = of('500m', '2Mi')
+  podCgroups.widen(changed)
+  const wide = { cpuShares: 1024, cpuQuotaMicros: 100_000, memoryBytes: 2 ** 21 }
+  assert.deepEqual(cgroups.limitsOf('/n/kubepods/podu'), wide)
+  podCgroups.limit(changed)
+  assert.deepEqual(cgroups.limitsOf('/n/kubepods/podu'), { ...wide, cpuShares: 512, cpuQuotaMicros: 50_000 })
+})
+
 test('groups are made with their limits and removed', async () => {
   const cgroups = fakeCgroups()
   const podCgroups = new PodCgroups(cgroups, '/n')

@@ -1,7 +1,7 @@
 /** The control groups of pods: `kubepods`, below it one for each quality of service, below those one for each pod. */
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Container } from '#api/core/v1/container.ts'
-import type { CgroupLimits, Cgroups } from '#lib/host/cgroup.ts'
+import type { CgroupDetail, CgroupLimits, Cgroups } from '#lib/host/cgroup.ts'
 import { quantityMilliValue, quantityValue } from '#machinery/quantity.ts'
 import { podRequests } from '#machinery/podResources.ts'
 import { qosClassOf } from '#machinery/qosClass.ts'
@@ -54,6 +54,22 @@ function limitOfPod(pod: Pod, name: 'cpu' | 'memory'): number | undefined {
   return Math.max(sum, peak)
 }
 
+/** The wider of what shall be and what is; without a limit there is none wider. */
+export function widerLimits(
+  { cpuShares = 0, cpuQuotaMicros, memoryBytes }: CgroupLimits,
+  now: Pick<CgroupDetail, 'cpuShares' | 'cpuQuotaMicros' | 'memoryLimitBytes'>,
+): CgroupLimits {
+  return {
+    cpuShares: Math.max(cpuShares, now.cpuShares),
+    ...(cpuQuotaMicros === undefined || now.cpuQuotaMicros < 0
+      ? {}
+      : { cpuQuotaMicros: Math.max(cpuQuotaMicros, now.cpuQuotaMicros) }),
+    ...(memoryBytes === undefined || now.memoryLimitBytes === Infinity
+      ? {}
+      : { memoryBytes: Math.max(memoryBytes, now.memoryLimitBytes) }),
+  }
+}
+
 /** Makes and removes the groups of one node's pods. */
 export class PodCgroups {
   readonly #cgroups: Cgroups
@@ -77,6 +93,19 @@ export class PodCgroups {
     const path = this.pathOf(pod)
     this.#cgroups.create(path)
     this.#cgroups.limit(path, computePodLimits(pod, this.#mostPids))
+  }
+
+  /** Room for what containers have and for what they shall have: until all of them are changed. */
+  widen(pod: Pod): void {
+    const path = this.pathOf(pod)
+    const now = this.#cgroups.detail(path)
+    if (now !== undefined) this.#cgroups.limit(path, widerLimits(computePodLimits(pod), now))
+  }
+
+  /** What the pod may use as a whole once its containers are changed. */
+  limit(pod: Pod): void {
+    const path = this.pathOf(pod)
+    if (this.#cgroups.exists(path)) this.#cgroups.limit(path, computePodLimits(pod))
   }
 
   /** Also of a pod of which nothing but its uid is known. */

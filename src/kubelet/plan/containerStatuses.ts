@@ -6,6 +6,7 @@ import { timeText } from '#machinery/time.ts'
 import type { ObservedContainer } from '../runtime/containerRuntime.ts'
 import type { PodMemory } from './podMemory.ts'
 import { hashOfContainer, isSidecar, type PodView } from './podView.ts'
+import { resourcesInForce } from './resize.ts'
 import { backoffKey, crashLoopShownFrom, endOf, goDuration, podText, restartAt, shouldRestart } from './restarts.ts'
 
 /** The statuses of a pod's containers in the order of the spec. `afterInit` names what they wait for first. */
@@ -112,7 +113,8 @@ function statusOfRun(
     image: run.image,
     imageID: run.imageRef,
     containerID: `${scheme}://${run.id}`,
-    resources: container.resources ?? {},
+    ...(container.resources?.requests === undefined ? {} : { allocatedResources: container.resources.requests }),
+    resources: run.state === 'running' ? resourcesInForce(run, container, before, memory) : (container.resources ?? {}),
     ...(run.user === undefined
       ? {}
       : {

@@ -5,6 +5,7 @@ import type { ObservedContainer, ObservedPod } from '../runtime/containerRuntime
 import { planEnding } from './planEnding.ts'
 import { Steps, type PodAction } from './podAction.ts'
 import type { PodMemory } from './podMemory.ts'
+import { completedMessage, isInProgress, mustRestart, runsToResize } from './resize.ts'
 import { computePodStatus, deadlineOf } from './podStatus.ts'
 import { hashOfContainer, isSidecar, viewOf, type PodView } from './podView.ts'
 import {
@@ -42,6 +43,10 @@ export function planPod(pod: Pod, observed: ObservedPod, now: number, memory: Po
     planEnding(pod, view, observed, now, memory, failure, steps)
   } else {
     planRunning(pod, view, now, memory, steps)
+    if (isInProgress(pod) && !isInProgress({ ...pod, status })) {
+      const message = completedMessage(pod)
+      steps.add({ do: 'recordEvent', type: 'Normal', reason: 'ResizeCompleted', message })
+    }
     steps.recheck(deadlineOf(pod, status))
   }
   const { actions, recheckAt } = steps
@@ -52,6 +57,7 @@ function planRunning(pod: Pod, view: PodView, now: number, memory: PodMemory, st
   if (!memory.volumesMounted) return planOnce('volumes', { do: 'mountVolumes' }, now, memory, steps)
   const wanted = planContainers(pod, view, now, memory, steps)
   if (view.sandbox === undefined) return planSandbox(view, wanted, now, memory, steps)
+  planResize(pod, view, now, memory, steps)
   for (const container of wanted) if (!planStart(container, view, now, memory, steps)) break
   for (const container of pod.spec.ephemeralContainers ?? []) {
     if (view.runs(container.name).length === 0) planStart(container, view, now, memory, steps)
@@ -95,7 +101,7 @@ function planContainers(pod: Pod, view: PodView, now: number, memory: PodMemory,
         if (mayStart(pod, container, view, run, now, memory, steps)) wanted.push(container)
         if (!passed) return wanted
       } else {
-        stopIfUnfit(pod, container, run, memory, steps)
+        stopIfUnfit(pod, container, view, run, memory, steps)
         if (!passed && !isStarted(container, run, memory)) return wanted
       }
       continue
@@ -109,7 +115,7 @@ function planContainers(pod: Pod, view: PodView, now: number, memory: PodMemory,
   }
   for (const container of pod.spec.containers) {
     const run = view.current(container.name)
-    if (run !== undefined && !isOver(run)) stopIfUnfit(pod, container, run, memory, steps)
+    if (run !== undefined && !isOver(run)) stopIfUnfit(pod, container, view, run, memory, steps)
     else if (mayStart(pod, container, view, run ?? endedElsewhere(view, container), now, memory, steps)) {
       wanted.push(container)
     }
@@ -188,6 +194,16 @@ function isShownAsCrashLoop(pod: Pod, name: string): boolean {
   return shown?.state?.waiting?.reason === 'CrashLoopBackOff'
 }
 
+/** Gives running containers what was agreed on; those that must begin anew for it get it when they do. */
+function planResize(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): void {
+  const runs = runsToResize(pod, view, memory).filter(({ run }) => !memory.stopping.has(run.id))
+  if (runs.length === 0) return
+  const { error } = memory.resize
+  if (error !== undefined && error.retryAt > now) return steps.recheck(error.retryAt)
+  const changed = runs.filter(({ container, inForce }) => !mustRestart(container, inForce))
+  steps.add({ do: 'resize', runs: changed.map(({ run: { id, name } }) => ({ id, name })) })
+}
+
 /** Starts a container once its image is there. Returns whether the containers after it may go on. */
 function planStart(
   container: Container | EphemeralContainer,
@@ -217,8 +233,15 @@ function planStart(
   return true
 }
 
-/** Stops a running container whose probes failed, whose image was changed, or of which the runtime lost track. */
-function stopIfUnfit(pod: Pod, container: Container, run: ObservedContainer, memory: PodMemory, steps: Steps): void {
+/** Stops a running container whose probes failed, whose image was changed, that must begin anew to be resized, or of which the runtime lost track. */
+function stopIfUnfit(
+  pod: Pod,
+  container: Container,
+  view: PodView,
+  run: ObservedContainer,
+  memory: PodMemory,
+  steps: Steps,
+): void {
   if (memory.stopping.has(run.id)) return
   const verdicts = memory.probes.get(run.id)
   const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always'
@@ -235,6 +258,10 @@ function stopIfUnfit(pod: Pod, container: Container, run: ObservedContainer, mem
   } else if (verdicts?.liveness === 'failure') {
     const grace = container.livenessProbe?.terminationGracePeriodSeconds ?? podGrace
     stop(`Container ${container.name} failed liveness probe${restarted}`, grace)
+  } else {
+    const resized = runsToResize(pod, view, memory).find((each) => each.run === run)
+    if (resized === undefined || !mustRestart(container, resized.inForce)) return
+    stop(`Container ${container.name} resize requires restart`, podGrace)
   }
 }
 

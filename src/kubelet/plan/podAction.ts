@@ -25,6 +25,8 @@ export type PodAction =
       /** The text of the `Killing` event. */
       readonly why: string
     }
+  /** Gives the pod and these of its running containers what was agreed on. */
+  | { readonly do: 'resize'; readonly runs: readonly { readonly id: string; readonly name: string }[] }
   | { readonly do: 'removeContainer'; readonly id: string }
   | {
       readonly do: 'recordEvent'

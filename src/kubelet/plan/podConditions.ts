@@ -11,6 +11,8 @@ export const kubeletConditions: ReadonlySet<string> = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
 ])
 
 interface Verdict {
@@ -21,13 +23,14 @@ interface Verdict {
 
 const yes: Verdict = { status: 'True' }
 
-/** The conditions of a pod, those of others first; a condition keeps its time while its status does. */
+/** The conditions of a pod, those of others first, then those of a resize; a condition keeps its time while its status does. */
 export function computeConditions(
   pod: Pod,
   view: PodView,
   statuses: readonly ContainerStatus[],
   phase: PodPhase,
   now: number,
+  resize: readonly PodCondition[],
 ): readonly PodCondition[] {
   const old = pod.status?.conditions ?? []
   const byName = new Map(statuses.map((status) => [status.name, status]))
@@ -52,7 +55,7 @@ export function computeConditions(
       lastTransitionTime: kept ?? timeText(now),
     }
   })
-  return [...old.filter((condition) => !kubeletConditions.has(condition.type)), ...own]
+  return [...old.filter((condition) => !kubeletConditions.has(condition.type)), ...resize, ...own]
 }
 
 type Statuses = ReadonlyMap<string, ContainerStatus>

@@ -1,3 +1,5 @@
+import type { ResourceRequirements } from '#api/core/v1/container.ts'
+import type { PendingResize } from './resize.ts'
 import type { RestartBackoff } from './restarts.ts'
 
 /** Why a container is not running although it should be, as its status shows it. */
@@ -25,6 +27,16 @@ export interface PodFailure {
   readonly message: string
 }
 
+/** How a resize stands that the status cannot tell by itself. */
+export interface ResizeMemory {
+  /** What is asked for and cannot be given. */
+  readonly pending?: PendingResize
+  /** Of the pod whose resources were given last. */
+  readonly generation?: number
+  /** Why containers do not have what they were given, and when that is tried again. */
+  readonly error?: { readonly message: string; readonly retryAt: number }
+}
+
 /** What a pod's worker remembers between two looks at it: all that neither the API server nor the runtime can tell. */
 export interface PodMemory {
   readonly node: {
@@ -49,6 +61,9 @@ export interface PodMemory {
   readonly stopping: ReadonlyMap<string, number>
   /** Containers that were asked to stop while the pod went on, by id. */
   readonly stopped: ReadonlySet<string>
+  /** What containers were made with or changed to, by container id. */
+  readonly resources: ReadonlyMap<string, ResourceRequirements>
+  readonly resize: ResizeMemory
   /** By container id. */
   readonly probes: ReadonlyMap<string, ProbeVerdicts>
   /** When its end began: from then the grace period counts. */
@@ -66,6 +81,8 @@ export function freshMemory(node: PodMemory['node']): PodMemory {
     backoffs: new Map(),
     stopping: new Map(),
     stopped: new Set(),
+    resources: new Map(),
+    resize: {},
     probes: new Map(),
   }
 }

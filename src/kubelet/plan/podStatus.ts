@@ -7,6 +7,7 @@ import { containerStatuses, ephemeralContainerStatuses } from './containerStatus
 import { orderPodAddresses } from './podAddresses.ts'
 import { computeConditions, kubeletConditions } from './podConditions.ts'
 import type { PodFailure, PodMemory } from './podMemory.ts'
+import { resizeConditions } from './resize.ts'
 import { isSidecar, viewOf, type PodView } from './podView.ts'
 import { qosClassOf } from '#machinery/qosClass.ts'
 
@@ -38,7 +39,14 @@ export function computePodStatus(pod: Pod, observed: ObservedPod, now: number, m
   const statuses = memory.rejection === undefined ? { init, main, ephemeral } : { init: [], main: [], ephemeral: [] }
   const conditions =
     memory.rejection === undefined
-      ? computeConditions(pod, view, [...init, ...main], phase, now)
+      ? computeConditions(
+          pod,
+          view,
+          [...init, ...main],
+          phase,
+          now,
+          isTerminal ? [] : resizeConditions(pod, view, now, memory),
+        )
       : (old.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type) || isScheduled(condition))
   const ips = podIps(pod, view, memory)
   const { generation } = pod.metadata

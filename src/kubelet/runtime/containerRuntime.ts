@@ -189,6 +189,8 @@ export interface ContainerRuntime {
 
   createContainer(request: ContainerRequest, signal: AbortSignal): Promise<string>
   startContainer(id: string, signal: AbortSignal): Promise<void>
+  /** Gives a running container of the pod what the pod says, of processor time and memory. */
+  resizeContainer(id: string, pod: Pod, name: string, signal: AbortSignal): Promise<void>
   /** Asks it to stop and kills it after the grace; resolves once it has ended. */
   stopContainer(id: string, graceSeconds: number, signal: AbortSignal): Promise<void>
   removeContainer(id: string, signal: AbortSignal): Promise<void>

@@ -1,6 +1,8 @@
 import type { Clock } from '#lib/clock.ts'
 import type { Files } from '#lib/host/files.ts'
+import { containerNamed } from '../plan/podView.ts'
 import { containerConfig, sandboxConfig, type NodeFacts } from './containerConfig.ts'
+import { computeContainerResources } from './containerResources.ts'
 import {
   RuntimeError,
   type ContainerRequest,
@@ -132,6 +134,12 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
       } finally {
         records.touchContainer(id)
       }
+    },
+    async resizeContainer(id, pod, name, signal) {
+      const container = containerNamed(pod, name)
+      if (container === undefined) throw new Error(`Pod "${pod.metadata.name}" has no container "${name}"`)
+      const linux = computeContainerResources(pod, container, node)
+      await runtime('UpdateContainerResources', { containerId: id, linux }, slowCall, signal)
     },
     async stopContainer(id, graceSeconds, signal) {
       const timeout = slowCall + graceSeconds * 1000
