@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { HttpServer } from '#lib/http/server.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
+import { StatusError } from '#machinery/status.ts'
 import { exportKeySet, TokenSigner } from '#lib/pki/token.ts'
 import { oidcTokens } from '#server/authenticate/oidc.ts'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
@@ -214,6 +215,58 @@ test('what issues tokens says who it is and by which keys its tokens are checked
     JSON.parse(keys.text).keys.map(({ use, kty, alg, crv }: Record<string, string>) => [use, kty, alg, crv]),
     [['sig', 'EC', 'ES256', 'P-256']],
   )
+})
+
+test('a request for a token means its account, and binds the token to what there is', async () => {
+  await using fixture = await serve()
+  const { transport } = fixture
+  const account = await transport.send({ method: 'GET', path: '/api/v1/namespaces/default/serviceaccounts/default' })
+  const { uid } = (account.body as { metadata: { uid: string } }).metadata
+  const ask = async (body: object): Promise<unknown> => {
+    const path = '/api/v1/namespaces/default/serviceaccounts/default/token'
+    try {
+      const { code, body: answer, warnings } = await transport.send({ method: 'POST', path, body })
+      return [code, (answer as { metadata: { uid: string } }).metadata.uid, ...warnings]
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+      return [error.status.code, error.message]
+    }
+  }
+  const invalid = (name: string, why: string): [number, string] => [
+    422,
+    `TokenRequest.authentication.k8s.io "${name}" is invalid: ${why}`,
+  ]
+  const rows: readonly [object, unknown][] = [
+    [{ metadata: { name: 'default', namespace: 'default' } }, [201, uid]],
+    [
+      { metadata: { name: 'other' } },
+      invalid('default', 'metadata.name: Invalid value: "other": must match the service account name if specified'),
+    ],
+    [
+      { metadata: { namespace: 'other' } },
+      invalid(
+        'default',
+        'metadata.namespace: Invalid value: "other": must match the service account namespace if specified',
+      ),
+    ],
+    [
+      { metadata: { uid: 'other' } },
+      [
+        201,
+        uid,
+        `the UID in the token request (other) does not match the UID of the service account (${uid}) but TokenRequestServiceAccountUIDValidation is not enabled. In the future, this will return a conflict error`,
+      ],
+    ],
+    [
+      { spec: { expirationSeconds: 60 } },
+      invalid('', 'spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes'),
+    ],
+    [
+      { spec: { boundObjectRef: { apiVersion: 'v1', kind: 'ConfigMap', name: 'c' } } },
+      [400, 'cannot bind token to object of type /v1, Kind=ConfigMap'],
+    ],
+  ]
+  for (const [body, expected] of rows) assert.deepEqual(await ask({ spec: { audiences: [] }, ...body }), expected)
 })
 
 test('reviews of tokens ask every kind', async () => {

@@ -1,5 +1,6 @@
 import { controllerRevisions, type ControllerRevision } from '#api/apps/v1/controllerRevision.ts'
 import { controllerOf } from '#machinery/owners.ts'
+import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -26,6 +27,13 @@ export const controllerRevisionStrategy: Strategy<ControllerRevision> = {
   ],
   validate({ revision, data }, old, report) {
     checkAtLeast(report.at('revision'), 0, revision)
-    if (old !== undefined) checkImmutable(report.at('data'), data, old.data)
+    if (old === undefined) checkData(data, report.at('data'))
+    else checkImmutable(report.at('data'), data, old.data)
   },
+}
+
+/** What a revision keeps is an object. */
+function checkData(data: unknown, report: Report): void {
+  if (data === undefined || data === null) report.required('data is mandatory')
+  else if (typeof data !== 'object' || Array.isArray(data)) report.required('data must be a valid JSON object')
 }

@@ -3,7 +3,7 @@ import type { MetricIdentifier, MetricSpec, MetricTarget } from '#api/autoscalin
 import { compareQuantities } from '#machinery/quantity.ts'
 import { dnsLabelProblems, pathSegmentProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
-import { checkResourceName } from '#resources/core/pod/rules/resources.ts'
+import { checkContainerResourceName } from '#resources/resourceNames.ts'
 
 const types: readonly string[] = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource']
 
@@ -82,7 +82,7 @@ function checkSource(metric: MetricSpec, source: Source, anyVersion: boolean, re
     case 'containerResource': {
       const { name = '', container = '', target } = metric.containerResource!
       if (name === '') report.at('name').required('must specify a resource name')
-      else checkResourceName(name, report.at('name'))
+      else checkContainerResourceName(name, report.at('name'))
       if (container === '') report.at('container').required('must specify a container')
       else report.at('container').invalidBecause(container, dnsLabelProblems(container))
       checkUse(target, place)

@@ -70,8 +70,9 @@ export const nodeStrategy: Strategy<Node> = {
   default(node) {
     node.spec ??= {}
     const { spec, status } = node
-    if (spec.podCIDR !== undefined && spec.podCIDRs === undefined) spec.podCIDRs = [spec.podCIDR]
-    else if (spec.podCIDRs?.[0] !== undefined) spec.podCIDR ??= spec.podCIDRs[0]
+    // Where the two differ, clients that know only the older field are believed.
+    if ((spec.podCIDR ?? '') !== '' && spec.podCIDR !== spec.podCIDRs?.[0]) spec.podCIDRs = [spec.podCIDR!]
+    else if (spec.podCIDRs?.[0] !== undefined) spec.podCIDR = spec.podCIDRs[0]
     if (status?.capacity !== undefined) {
       status.allocatable ??= {}
       for (const [name, amount] of Object.entries(status.capacity)) status.allocatable[name] ??= amount
@@ -91,7 +92,7 @@ export const nodeStrategy: Strategy<Node> = {
     for (const [index, cidr] of (spec.podCIDRs ?? []).entries()) {
       if (!isCidr(cidr)) report.at('spec', 'podCIDRs', index).invalid(spec.podCIDRs, 'must be valid CIDR')
     }
-    if (old === undefined) return
+    if (old === undefined) return checkFamilies(spec.podCIDRs ?? [], report.at('spec', 'podCIDRs'))
     if ((old.spec.podCIDRs ?? []).length > 0 && !sameJson(spec.podCIDRs, old.spec.podCIDRs)) {
       report.at('spec', 'podCIDRs').forbidden('node updates may not change podCIDR except from "" to valid')
     }
@@ -126,6 +127,12 @@ function checkTaints(taints: readonly Taint[], report: Report): void {
 /** An IPv4 or IPv6 range in CIDR notation; the shape alone, without the address's own rules. */
 function isCidr(text: string): boolean {
   return /^(\d{1,3}(\.\d{1,3}){3}\/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\/\d{1,3})$/.test(text)
+}
+
+/** One block, or one of each family. */
+function checkFamilies(blocks: readonly string[], report: Report): void {
+  const isOfBoth = blocks.length === 2 && blocks[0]!.includes(':') !== blocks[1]!.includes(':')
+  if (blocks.length > 1 && !isOfBoth) report.invalid(blocks, 'may specify no more than one CIDR for each IP family')
 }
 
 function statusText({ spec, status }: Node): string {

@@ -12,6 +12,7 @@ import {
   checkNoBacksteps,
   checkVolumeMode,
 } from './storage.ts'
+import { checkOutsideSource } from './volumeSources.ts'
 import { checkNodeSelector } from './pod/rules/placement.ts'
 import { checkHostPath, checkNfs } from './pod/rules/volumes.ts'
 import { goForm } from '#resources/goForm.ts'
@@ -110,9 +111,9 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
     if (old === undefined) volume.status = { phase: 'Pending', lastPhaseTransitionTime: timeText(now) }
   },
   warnings: volumeWarnings,
-  validate({ spec }, old, report) {
+  validate({ metadata, spec }, old, report) {
     const place = report.at('spec')
-    checkVolumeSpec(spec, place)
+    checkVolumeSpec(spec, metadata.name, place)
     if (old === undefined) return
     const [now, before] = [sourcesOf(withoutNewSecret(spec, old.spec)), sourcesOf(old.spec)]
     if (!sameJson(now, before)) {
@@ -178,7 +179,7 @@ function sourcesOf(spec: PersistentVolumeSpec): object {
   return Object.fromEntries(sources.map((source) => [source, spec[source]]))
 }
 
-function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
+function checkVolumeSpec(spec: PersistentVolumeSpec, volumeName: string, report: Report): void {
   const modes = report.at('accessModes')
   if ((spec.accessModes ?? []).length === 0) modes.required()
   else checkAccessModes(spec.accessModes ?? [], modes)
@@ -200,7 +201,7 @@ function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
     if (spec.nodeAffinity.required === undefined) required.required('must specify required node constraints')
     else checkNodeSelector(spec.nodeAffinity.required, required)
   }
-  checkSources(spec, report)
+  checkSources(spec, volumeName, report)
   const isRoot = spec.hostPath !== undefined && posix.normalize(spec.hostPath.path).replace(/(.)\/$/, '$1') === '/'
   if (isRoot && spec.persistentVolumeReclaimPolicy === 'Recycle') {
     report.at('persistentVolumeReclaimPolicy').forbidden("may not be 'recycle' for a hostPath mount of '/'")
@@ -218,10 +219,15 @@ function checkVolumeSpec(spec: PersistentVolumeSpec, report: Report): void {
 }
 
 /** Where the data is: in one place. */
-function checkSources(spec: PersistentVolumeSpec, report: Report): void {
+function checkSources(spec: PersistentVolumeSpec, volumeName: string, report: Report): void {
   const [first, ...others] = sources.filter((source) => spec[source] !== undefined)
   if (first === undefined) report.required('must specify a volume type')
-  else checkSource(first, spec, report.at(first), report)
+  else {
+    // Upstream has another name for this one.
+    const place = report.at(first === 'gcePersistentDisk' ? 'persistentDisk' : first)
+    checkSource(first, spec, place, report)
+    checkOutsideSource(first, spec[first], place, { volumeName })
+  }
   for (const source of others) report.at(source).forbidden('may not specify more than 1 volume type')
 }
 

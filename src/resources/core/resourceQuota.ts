@@ -1,8 +1,15 @@
 import { ownValue } from '#lib/collections/ownValue.ts'
-import { resourceQuotas, type ResourceQuota } from '#api/core/v1/resourceQuota.ts'
-import { qualifiedNameProblems } from '#machinery/validate/names.ts'
+import {
+  resourceQuotas,
+  type ResourceQuota,
+  type ResourceQuotaScope,
+  type ResourceQuotaSpec,
+  type ScopeSelector,
+} from '#api/core/v1/resourceQuota.ts'
+import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
-import { checkNotNegative, isWhole } from '#resources/quantities.ts'
+import { goForm } from '#resources/goForm.ts'
+import { checkAmount, checkMeasuredName, isStandardResource } from '#resources/resourceNames.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { statusSubresource } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
@@ -20,7 +27,6 @@ const contradictions: readonly (readonly [string, string])[] = [
   ['Terminating', 'NotTerminating'],
   ['BestEffort', 'NotBestEffort'],
 ]
-const computeResources = new Set(['cpu', 'memory', 'ephemeral-storage', 'storage'])
 
 /** Quotas: how much a namespace may use in all. */
 export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
@@ -40,42 +46,91 @@ export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
     const hard = report.at('spec', 'hard')
     for (const [name, amount] of Object.entries(spec?.hard ?? {})) {
       const place = hard.key(name)
-      place.invalidBecause(name, qualifiedNameProblems(name))
-      if (!name.includes('/') && !isStandard(name)) place.invalid(name, 'must be a standard resource for quota')
-      checkNotNegative(amount, place)
-      if (isCount(name) && !isWhole(amount)) place.invalid(amount, 'must be an integer')
+      checkMeasuredName(name, place)
+      if (!name.includes('/') && !isLimited(name)) place.invalid(name, 'must be a standard resource for quota')
+      checkAmount(name, amount, place)
     }
     const given = spec?.scopes ?? []
     const place = report.at('spec', 'scopes')
-    if (given.some((scope) => !scopes.includes(scope))) place.invalid(given, 'unsupported scope')
-    else if (contradictions.some(([a, b]) => given.includes(a as never) && given.includes(b as never))) {
-      place.invalid(given, 'conflicting scopes')
+    for (const scope of given) {
+      if (!scopes.includes(scope)) place.invalid(given, 'unsupported scope')
+      for (const name of Object.keys(spec?.hard ?? {}).toSorted()) {
+        if (!canCount(scope, name)) place.invalid(given, 'unsupported scope applied to resource')
+      }
     }
+    checkContradictions(given, given, place)
+    if (spec?.scopeSelector !== undefined)
+      checkScopeSelector(spec.scopeSelector, spec, report.at('spec', 'scopeSelector'))
     if (old !== undefined && !sameJson(given.toSorted(), (old.spec?.scopes ?? []).toSorted())) {
       place.invalid(given, 'field is immutable')
     }
   },
 }
 
-const counted = new Set([
-  'pods',
-  'services',
-  'replicationcontrollers',
-  'resourcequotas',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'services.nodeports',
-  'services.loadbalancers',
-])
-
-function isCount(name: string): boolean {
-  return counted.has(name) || name.startsWith('count/')
+/** What quotas of a scope may limit; names that are not standard ones are anybody's. */
+const ofPods = ['pods', 'cpu', 'memory', 'limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory']
+const countable: Readonly<Record<ResourceQuotaScope, readonly string[]>> = {
+  Terminating: ofPods,
+  NotTerminating: ofPods,
+  NotBestEffort: ofPods,
+  PriorityClass: ofPods,
+  CrossNamespacePodAffinity: ofPods,
+  BestEffort: ['pods'],
+  VolumeAttributesClass: ['persistentvolumeclaims', 'requests.storage'],
 }
 
-function isStandard(name: string): boolean {
-  const plain = name.replace(/^(requests|limits)\./, '')
-  return isCount(name) || computeResources.has(plain) || plain.startsWith('hugepages-')
+function canCount(scope: ResourceQuotaScope, name: string): boolean {
+  if (name.includes('/') || !isLimited(name)) return true
+  return ownValue(countable, scope)?.includes(name) ?? true
+}
+
+function checkContradictions(found: readonly string[], given: readonly string[], report: Report): void {
+  for (const [a, b] of contradictions) {
+    if (found.includes(a) && found.includes(b)) report.invalid(given, 'conflicting scopes')
+  }
+}
+
+const withoutValues: ReadonlySet<string> = new Set([
+  'BestEffort',
+  'NotBestEffort',
+  'Terminating',
+  'NotTerminating',
+  'CrossNamespacePodAffinity',
+])
+const mustExist =
+  "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
+
+/** Upstream names the list, not the requirement in it. */
+function checkScopeSelector(selector: ScopeSelector, spec: ResourceQuotaSpec, report: Report): void {
+  const requirements = selector.matchExpressions ?? []
+  const place = report.at('matchExpressions')
+  for (const { scopeName, operator, values = [] } of requirements) {
+    if (!scopes.includes(scopeName)) place.at('scopeName').invalid(scopeName, 'unsupported scope')
+    for (const name of Object.keys(spec.hard ?? {}).toSorted()) {
+      if (canCount(scopeName, name)) continue
+      place.invalid(goForm('io.k8s.api.core.v1.ScopeSelector', selector), 'unsupported scope applied to resource')
+    }
+    if (withoutValues.has(scopeName) && operator !== 'Exists') place.at('operator').invalid(operator, mustExist)
+    if (operator === 'In' || operator === 'NotIn') {
+      if (values.length > 0) continue
+      place.at('values').required("must be at least one value when `operator` is 'In' or 'NotIn' for scope selector")
+    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+      if (values.length === 0) continue
+      place
+        .at('values')
+        .invalid(values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector")
+    } else place.at('operator').invalid(operator, 'not a valid selector operator')
+  }
+  checkContradictions(
+    requirements.map(({ scopeName }) => scopeName),
+    spec.scopes ?? [],
+    place,
+  )
+}
+
+/** Whether quotas limit a resource of this name without a domain. */
+function isLimited(name: string): boolean {
+  return isStandardResource(name) && name !== 'storage'
 }
 
 function usageColumn(name: string, description: string, takes: (resource: string) => boolean): Column<ResourceQuota> {

@@ -3,7 +3,7 @@ import { nodes } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { secrets } from '#api/core/v1/secret.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
-import { conflict, forbidden, invalid, notFound } from '#machinery/status.ts'
+import { badRequest, conflict, invalid, notFound } from '#machinery/status.ts'
 import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import type { BoundObject } from '../authenticate/serviceAccountTokens.ts'
 import { extendedLifetime, warnedLifetime } from '../authenticate/projectedTokenUses.ts'
@@ -25,11 +25,18 @@ export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   const { server, info, request } = exchange
   const query = parseWriteOptions(request.query, 'CreateOptions')
   const wanted = (await decodeKind(exchange, tokenRequestKind, query.fieldValidation)) as TokenRequest
+  checkAddressed(wanted, info)
   const account = (await readObject(exchange, kind)).object
+  const { uid = '' } = wanted.metadata ?? {}
+  if (uid !== '' && uid !== account.metadata.uid) {
+    const mismatch = `the UID in the token request (${uid}) does not match the UID of the service account (${account.metadata.uid})`
+    const later = 'In the future, this will return a conflict error'
+    addWarning(exchange, `${mismatch} but TokenRequestServiceAccountUIDValidation is not enabled. ${later}`)
+  }
   await admitBody(exchange, kind, 'CREATE', tokenRequestKind, wanted, query.dryRun)
   const { spec } = wanted
   let expirationSeconds = spec.expirationSeconds ?? 3_600
-  checkExpiration(expirationSeconds, account.metadata.name)
+  checkExpiration(expirationSeconds)
   const { longestSeconds } = server.tokens
   if (expirationSeconds > longestSeconds) {
     addWarning(exchange, `requested expiration of ${expirationSeconds} seconds shortened to ${longestSeconds} seconds`)
@@ -56,8 +63,10 @@ export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
     kind: 'TokenRequest',
     apiVersion: 'authentication.k8s.io/v1',
     metadata: {
+      ...wanted.metadata,
       name: account.metadata.name,
       namespace: info.namespace,
+      uid: account.metadata.uid ?? '',
       creationTimestamp: timeText(server.registry.clock.now()),
     },
     spec: {
@@ -70,13 +79,24 @@ export async function tokenEndpoint(exchange: Exchange, kind: Kind): Promise<Ser
   return objectReply(answer, 201)
 }
 
-function checkExpiration(seconds: number, name: string): void {
+/** A request that names an account means the one that is asked. */
+function checkAddressed({ metadata }: TokenRequest, info: { readonly name: string; readonly namespace: string }): void {
+  for (const member of ['name', 'namespace'] as const) {
+    const said = metadata?.[member] ?? ''
+    if (said === '' || said === info[member]) continue
+    const { report, problems } = createReport()
+    report.at('metadata', member).invalid(said, `must match the service account ${member} if specified`)
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, info.name, problemCauses(problems))
+  }
+}
+
+function checkExpiration(seconds: number): void {
   const { report, problems } = createReport()
   const place = report.at('spec', 'expirationSeconds')
   if (seconds < shortest) place.invalid(seconds, 'may not specify a duration less than 10 minutes')
   if (seconds > longest) place.invalid(seconds, 'may not specify a duration larger than 2^32 seconds')
   if (problems.length > 0) {
-    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, problemCauses(problems))
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', problemCauses(problems))
   }
 }
 
@@ -95,11 +115,9 @@ function findBound(
   }
   const resource = resources[kind]
   if (resource === undefined) {
-    const { report, problems } = createReport()
-    report
-      .at('spec', 'boundObjectRef')
-      .invalid(kind, `cannot bind token for object of type /${reference.apiVersion ?? ''}, Kind=${kind}`)
-    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, account, problemCauses(problems))
+    const { apiVersion = '' } = reference
+    const version = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`
+    throw badRequest(`cannot bind token to object of type ${version}, Kind=${kind}`)
   }
   const { cluster } = server.registry
   const object: KubeObject | undefined = cluster.get(resource, kind === 'Node' ? '' : info.namespace, name)
@@ -107,7 +125,7 @@ function findBound(
   const found = object.metadata.uid ?? ''
   if (uid !== '' && uid !== found) {
     throw conflict(
-      resource,
+      { group: '', plural: kind },
       name,
       `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     )
@@ -116,9 +134,7 @@ function findBound(
   if (kind !== 'Pod') return { bound }
   const { spec } = object as Pod
   if (spec.serviceAccountName !== account) {
-    throw forbidden(
-      { group: '', plural: 'serviceaccounts' },
-      account,
+    throw badRequest(
       `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
     )
   }

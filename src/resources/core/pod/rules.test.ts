@@ -40,6 +40,7 @@ const withFirst = (own: Partial<Container>, spec: Partial<PodSpec> = {}): Partia
 
 describe('a pod', () => {
   const at = 'spec.containers[0]'
+  const units = '1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei'
   const claim = { name: 'v', persistentVolumeClaim: { claimName: 'c' } }
   const folder = { name: 'e', emptyDir: {} }
   const rows: readonly [string, Partial<PodSpec>, readonly string[]][] = [
@@ -189,6 +190,37 @@ describe('a pod', () => {
       [
         'spec.ephemeralContainers: Forbidden: cannot be set on create',
         'spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared',
+      ],
+    ],
+    [
+      'whose variables divide by what is no unit',
+      withFirst({
+        env: (
+          [
+            ['limits.cpu', '1000m'],
+            ['limits.cpu', '3'],
+            ['requests.memory', '2Mi'],
+            ['requests.hugepages-2Mi', '1m'],
+            ['limits.memory', '1Mi'],
+            ['limits.ephemeral-storage', '0'],
+          ] as const
+        ).map(([resource, divisor]) => ({ name: 'A', valueFrom: { resourceFieldRef: { resource, divisor } } })),
+      }),
+      [
+        `${at}.env[1].valueFrom.resourceFieldRef.divisor: Invalid value: "limits.cpu": only divisor's values 1m and 1 are supported with the cpu resource`,
+        `${at}.env[2].valueFrom.resourceFieldRef.divisor: Invalid value: "requests.memory": only divisor's values ${units} are supported with the memory resource`,
+        `${at}.env[3].valueFrom.resourceFieldRef.divisor: Invalid value: "requests.hugepages-2Mi": only divisor's values ${units} are supported with the hugepages resource`,
+      ],
+    ],
+    [
+      'that asks for half a page and for what is not theirs',
+      withFirst({
+        resources: { limits: { cpu: '1', 'hugepages-2Mi': '3Mi', pods: '1', 'requests.example.com/a': '1' } },
+      }),
+      [
+        `${at}.resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi`,
+        `${at}.resources.limits[pods]: Invalid value: "pods": must be a standard resource for containers`,
+        `${at}.resources.limits[requests.example.com/a]: Invalid value: "requests.example.com/a": doesn't follow extended resource name standard`,
       ],
     ],
   ]

@@ -8,6 +8,7 @@ import { checkContainers, checkImageSpaces } from '#resources/core/pod/rules/con
 import { checkHostNetwork, checkHostUsers, checkOs } from '#resources/core/pod/rules/host.ts'
 import { checkPodResources, checkResources } from '#resources/core/pod/rules/resources.ts'
 import { checkPodSecurityContext } from '#resources/core/pod/rules/security.ts'
+import { checkHostProcesses } from '#resources/core/pod/rules/windows.ts'
 import { checkVolumes } from '#resources/core/pod/rules/volumes.ts'
 import { checkLabels } from '#resources/metadata.ts'
 import { checkAtLeast } from '#resources/rules.ts'
@@ -88,6 +89,7 @@ export function checkPodSpec(
   }
   checkPreemption(spec.preemptionPolicy, report.at('preemptionPolicy'))
   if (spec.overhead !== undefined) checkResources({ limits: spec.overhead }, report.at('overhead'))
+  checkHostProcesses(spec, report)
   checkOs(spec, report)
   if (old === undefined)
     checkAtLeast(report.at('terminationGracePeriodSeconds'), -1, spec.terminationGracePeriodSeconds)

@@ -1,3 +1,4 @@
+import { checkProfileAnnotations, checkProfilesAgree, containerAppArmor, fillAppArmorFields } from './rules/profiles.ts'
 import { pods, type Pod, type PodSpec } from '#api/core/v1/pod.ts'
 import { qosClassOf } from '#machinery/qosClass.ts'
 import type { Report } from '#machinery/validate/report.ts'
@@ -71,13 +72,16 @@ export const podStrategy: Strategy<Pod> = {
       pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message }]
     }
     mergeLabelKeys(pod)
+    fillAppArmorFields(pod.metadata, pod.spec)
   },
   validate(pod, old, report) {
     const spec = report.at('spec')
     checkPodAnnotations(pod, old, report.at('metadata', 'annotations'))
     checkPodSpec(pod.spec, old?.spec, spec, { isPod: true, podName: pod.metadata.name })
-    if (old === undefined) checkCreate(pod.spec, spec)
-    else checkPodUpdate(pod, old, report)
+    if (old === undefined) {
+      checkCreate(pod.spec, spec)
+      checkProfilesAgree(pod.metadata, pod.spec, spec)
+    } else checkPodUpdate(pod, old, report)
   },
   warnings: (pod, old) => (old === undefined ? podWarnings(pod) : noWarnings),
   gracePeriod: (pod, requested) => gracePeriodOf(pod, requested),
@@ -104,7 +108,9 @@ const deletionCost = 'controller.kubernetes.io/pod-deletion-cost'
 /** A copy of a static pod has a node, and what a pod costs to delete is a number; once wrong, it may stay so. */
 function checkPodAnnotations({ metadata, spec }: Pod, old: Pod | undefined, report: Report): void {
   const { annotations } = metadata
+  if (old !== undefined) checkFixedAnnotations(annotations ?? {}, old.metadata.annotations ?? {}, report)
   if (annotations === undefined) return
+  checkProfileAnnotations(annotations, spec, report)
   const mirror = annotations[mirrorAnnotation]
   if (mirror !== undefined && (spec.nodeName ?? '') === '') {
     report.key(mirrorAnnotation).invalid(mirror, 'must set spec.nodeName if mirror pod annotation is set')
@@ -113,6 +119,26 @@ function checkPodAnnotations({ metadata, spec }: Pod, old: Pod | undefined, repo
   if (cost === undefined || isInt32(cost)) return
   const before = old?.metadata.annotations?.[deletionCost]
   if (before === undefined || isInt32(before)) report.key(deletionCost).invalid(cost, 'must be a 32bit integer')
+}
+
+/** What annotations say of a mirror pod and of AppArmor stays as it was. */
+function checkFixedAnnotations(
+  now: Readonly<Record<string, string>>,
+  before: Readonly<Record<string, string>>,
+  report: Report,
+): void {
+  const wordsFor = (key: string): string | undefined => {
+    if (key.startsWith(containerAppArmor)) return 'AppArmor annotations'
+    return key === mirrorAnnotation ? 'mirror pod annotation' : undefined
+  }
+  for (const [key, value] of Object.entries(before)) {
+    const words = now[key] === value ? undefined : wordsFor(key)
+    if (words !== undefined) report.key(key).forbidden(`may not remove or update ${words}`)
+  }
+  for (const key of Object.keys(now)) {
+    const words = Object.hasOwn(before, key) ? undefined : wordsFor(key)
+    if (words !== undefined) report.key(key).forbidden(`may not add ${words}`)
+  }
 }
 
 /** A number as it is written plainly: without `+` and leading zeros. */

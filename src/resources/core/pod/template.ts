@@ -1,3 +1,4 @@
+import { checkProfileAnnotations, checkProfilesAgree } from './rules/profiles.ts'
 import type { LabelSelector } from '#api/meta/v1/labelSelector.ts'
 import type { PodTemplateSpec } from '#api/core/v1/podTemplate.ts'
 import { matchesLabelSelector } from '#machinery/labelSelector.ts'
@@ -33,7 +34,9 @@ export function checkTemplate(
   checkLabels(template.metadata?.labels, report.at('metadata', 'labels'))
   checkAnnotations(template.metadata?.annotations, report.at('metadata', 'annotations'))
   const spec = report.at('spec')
+  checkProfileAnnotations(template.metadata?.annotations, template.spec, report.at('metadata', 'annotations'))
   checkPodSpec(template.spec, old?.spec, spec, furtherVolumes === undefined ? {} : { furtherVolumes })
+  checkProfilesAgree(template.metadata ?? {}, template.spec, spec)
   if ((template.spec.ephemeralContainers ?? []).length > 0) {
     spec.at('ephemeralContainers').forbidden('ephemeral containers not allowed in pod template')
   }

@@ -1,5 +1,6 @@
 // What people should know about a pod that they may have: what is ignored, ambiguous or about to go. Texts and order are
 // upstream's (pkg/api/pod/warnings.go). Asked at each create, so nothing is written unless there is something to say.
+import { containerAppArmor, containerSeccomp, podSeccomp } from './rules/profiles.ts'
 import type { Affinity, NodeSelectorTerm } from '#api/core/v1/affinity.ts'
 import type { Container, ContainerPort } from '#api/core/v1/container.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
@@ -111,9 +112,6 @@ const deprecatedAnnotations: readonly (readonly [string, string])[] = [
   ['security.alpha.kubernetes.io/unsafe-sysctls', 'non-functional in v1.11+; use the "sysctls" field instead'],
 ]
 
-const podSeccomp = 'seccomp.security.alpha.kubernetes.io/pod'
-const containerSeccomp = 'container.seccomp.security.alpha.kubernetes.io/'
-const containerAppArmor = 'container.apparmor.security.beta.kubernetes.io/'
 // Upstream's texts have these backslashes.
 const useSeccompProfile = String.raw`non-functional in v1.27+; use the \"seccompProfile\" field instead`
 const useAppArmorProfile = String.raw`deprecated since v1.30; use the \"appArmorProfile\" field instead`

@@ -6,6 +6,7 @@ import {
   qualifiedNameProblems,
   dnsSubdomainProblems,
 } from '#machinery/validate/names.ts'
+import { canonicalQuantity, compareQuantities } from '#machinery/quantity.ts'
 import type { Report } from '#machinery/validate/report.ts'
 
 /** Fields of a pod that a variable may show. */
@@ -108,7 +109,10 @@ export function checkFieldRef(
 }
 
 /** A reference to what a container asks for or may use. */
-export function checkResourceFieldRef({ resource = '' }: Partial<ResourceFieldSelector>, report: Report): void {
+export function checkResourceFieldRef(
+  { resource = '', divisor }: Partial<ResourceFieldSelector>,
+  report: Report,
+): void {
   if (resource === '') report.at('resource').required()
   else if (!containerResources.test(resource)) {
     const known = [
@@ -121,4 +125,25 @@ export function checkResourceFieldRef({ resource = '' }: Partial<ResourceFieldSe
     ]
     report.at('resource').notSupported(resource, known)
   }
+  if (divisor !== undefined) checkDivisor(resource, divisor, report.at('divisor'))
 }
+
+const binaryUnits = '1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei'
+
+/** By what amounts are divided: one unit of the usual sizes. Upstream shows the resource, not the divisor. */
+function checkDivisor(resource: string, divisor: string, report: Report): void {
+  const [, word = ''] = resource.split('.')
+  const known = divisorWords.find(({ start }) => word.startsWith(start))
+  if (known === undefined || compareQuantities(divisor, '0') === 0) return
+  const canonical = canonicalQuantity(divisor)
+  if (typeof canonical === 'string' && known.units.split(', ').includes(canonical)) return
+  const units = known.units.replace(', 1', known.start === 'cpu' ? ' and 1' : ', 1')
+  report.invalid(resource, `only divisor's values ${units} are supported with the ${known.shown} resource`)
+}
+
+const divisorWords = [
+  { start: 'cpu', shown: 'cpu', units: '1m, 1' },
+  { start: 'memory', shown: 'memory', units: binaryUnits },
+  { start: 'ephemeral-storage', shown: 'local ephemeral storage', units: binaryUnits },
+  { start: 'hugepages-', shown: 'hugepages', units: binaryUnits },
+] as const

@@ -5,7 +5,7 @@ import type { Report } from '#machinery/validate/report.ts'
 // What a pod shares with its node, and what its operating system knows.
 
 /** All containers, each with its place, in the order in which upstream visits them. */
-function* containersOf(spec: PodSpec, report: Report): Generator<[Container, Report]> {
+export function* containersOf(spec: PodSpec, report: Report): Generator<[Container, Report]> {
   for (const kind of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
     for (const [index, container] of (spec[kind] ?? []).entries()) yield [container, report.at(kind, index)]
   }

@@ -3,33 +3,29 @@ import type { ResourceRequirements } from '#api/core/v1/container.ts'
 import type { PodSpec } from '#api/core/v1/pod.ts'
 import { podTotal } from '#machinery/podTotals.ts'
 import { compareQuantities } from '#machinery/quantity.ts'
-import { qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { checkClaimReferences } from './claims.ts'
-import { checkNotNegative, isWhole } from '#resources/quantities.ts'
-
-const standard = new Set(['cpu', 'memory', 'ephemeral-storage'])
-
-/** Resources that a node may promise more of than it has; of the others limit and request must agree. */
-function mayBeOvercommitted(name: string): boolean {
-  return standard.has(name)
-}
-
-function isStandard(name: string): boolean {
-  return standard.has(name) || name.startsWith('hugepages-')
-}
+import {
+  checkAmount,
+  checkContainerResourceName,
+  checkMeasuredName,
+  checkPages,
+  isHugePages,
+  mayBeOvercommitted,
+} from '#resources/resourceNames.ts'
 
 /** The rules of what a container asks for and may use. */
 export function checkResources(
   resources: ResourceRequirements | undefined,
   report: Report,
-  checkName: (name: string, report: Report) => void = checkResourceName,
+  checkName: (name: string, report: Report) => void = checkContainerResourceName,
 ): void {
   const { limits = {}, requests = {} } = resources ?? {}
   for (const [name, amount] of Object.entries(limits)) {
     const place = report.at('limits').key(name)
     checkName(name, place)
     checkAmount(name, amount, place)
+    if (isHugePages(name)) checkPages(name, amount, place)
   }
   for (const [name, amount] of Object.entries(requests)) {
     const place = report.at('requests').key(name)
@@ -37,7 +33,7 @@ export function checkResources(
     checkAmount(name, amount, place)
     const limit = ownValue(limits, name)
     if (limit === undefined) {
-      if (!mayBeOvercommitted(name) && isKnown(name)) {
+      if (!mayBeOvercommitted(name)) {
         report.at('limits').required('Limit must be set for non overcommitable resources')
       }
     } else if (!mayBeOvercommitted(name) && compareQuantities(amount, limit) !== 0) {
@@ -45,8 +41,9 @@ export function checkResources(
     } else if (compareQuantities(amount, limit) > 0) {
       report.at('requests').invalid(amount, `must be less than or equal to ${name} limit of ${limit}`)
     }
+    if (isHugePages(name)) checkPages(name, amount, place)
   }
-  const hugePages = [...Object.keys(limits), ...Object.keys(requests)].some((name) => name.startsWith('hugepages-'))
+  const hugePages = [...Object.keys(limits), ...Object.keys(requests)].some(isHugePages)
   const others = ['cpu', 'memory'].some((name) => Object.hasOwn(limits, name) || Object.hasOwn(requests, name))
   if (hugePages && !others) report.forbidden('HugePages require cpu or memory')
 }
@@ -67,13 +64,8 @@ export function checkPodResources(spec: PodSpec, report: Report): void {
 
 /** What a pod can ask for as a whole. */
 function checkPodResourceName(name: string, report: Report): void {
-  const problems = qualifiedNameProblems(name)
-  report.invalidBecause(name, problems)
-  if (problems.length > 0) return
-  if (!isKnown(name)) report.invalid(name, 'must be a standard resource type or fully qualified')
-  else if (name !== 'cpu' && name !== 'memory' && !name.startsWith('hugepages-')) {
-    report.notSupported(name, ['cpu', 'hugepages-', 'memory'])
-  }
+  if (!checkMeasuredName(name, report) || name === 'cpu' || name === 'memory' || isHugePages(name)) return
+  report.notSupported(name, ['cpu', 'hugepages-', 'memory'])
 }
 
 /** The pod as a whole has at least what its containers have together, and no container may use more than it. */
@@ -101,22 +93,4 @@ function checkEnough(spec: PodSpec, report: Report): void {
       place.invalid(amount, `must be less than or equal to pod limits of ${own}`)
     }
   }
-}
-
-function isKnown(name: string): boolean {
-  return isStandard(name) || name.includes('/')
-}
-
-/** The name of a resource that containers may ask for. */
-export function checkResourceName(name: string, report: Report): void {
-  const problems = qualifiedNameProblems(name)
-  report.invalidBecause(name, problems)
-  if (problems.length > 0 || isKnown(name)) return
-  report.invalid(name, 'must be a standard resource type or fully qualified')
-  report.invalid(name, 'must be a standard resource for containers')
-}
-
-function checkAmount(name: string, amount: string, report: Report): void {
-  checkNotNegative(amount, report)
-  if (!mayBeOvercommitted(name) && !isWhole(amount)) report.invalid(amount, 'must be an integer')
 }

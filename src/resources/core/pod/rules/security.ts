@@ -1,16 +1,37 @@
 import type { PodSpec } from '#api/core/v1/pod.ts'
-import type { AppArmorProfile, SeccompProfile, SecurityContext } from '#api/core/v1/securityContext.ts'
+import type { SecurityContext } from '#api/core/v1/securityContext.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { goForm } from '#resources/goForm.ts'
-import { checkRelativePath } from '#resources/core/storage.ts'
+import { checkAppArmorProfile, checkSeccompProfile } from './profiles.ts'
+import { checkWindowsOptions } from './windows.ts'
 
 const mostId = 2 ** 31 - 1
-const profileTypes: readonly string[] = ['Localhost', 'RuntimeDefault', 'Unconfined']
 const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
 const mostSysctlLength = 253
 
 function checkId(id: number | undefined, report: Report): void {
   if (id !== undefined && (id < 0 || id > mostId)) report.invalid(id, `must be between 0 and ${mostId}, inclusive`)
+}
+
+const notOfHost = (what: string): string => `may not be specified when '${what}' is true`
+
+/** The settings of the kernel that pods have of their own beside `net.*` and `fs.mqueue.*`. */
+const ipcSettings: ReadonlySet<string> = new Set([
+  'kernel.sem',
+  'kernel.shmall',
+  'kernel.shmmax',
+  'kernel.shmmni',
+  'kernel.shm_rmid_forced',
+  'kernel.shm',
+  'kernel.msgmax',
+  'kernel.msgmnb',
+  'kernel.msgmni',
+  'kernel.msg',
+])
+
+function namespaceOf(setting: string): 'net' | 'ipc' | undefined {
+  if (setting.startsWith('net.')) return 'net'
+  return setting.startsWith('fs.mqueue.') || ipcSettings.has(setting) ? 'ipc' : undefined
 }
 
 /** The rules of what holds for all containers of a pod. */
@@ -33,14 +54,18 @@ export function checkPodSecurityContext(spec: PodSpec, report: Report): void {
       const pattern = '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
       place.invalid(name, `must have at most ${mostSysctlLength} characters and match regex ^${pattern}$`)
     } else if (names.has(name)) place.duplicate(name)
+    const space = namespaceOf(name.replaceAll('/', '.'))
+    if (spec.hostNetwork === true && space === 'net') place.invalid(name, notOfHost('hostNetwork'))
+    if (spec.hostIPC === true && space === 'ipc') place.invalid(name, notOfHost('hostIPC'))
     names.add(name)
   }
   const change = context.fsGroupChangePolicy as string | undefined
   if (change !== undefined && change !== 'Always' && change !== 'OnRootMismatch') {
     report.at('fsGroupChangePolicy').notSupported(change, ['OnRootMismatch', 'Always'])
   }
-  checkProfile(context.seccompProfile, 'seccomp', report.at('seccompProfile'))
-  checkProfile(context.appArmorProfile, 'AppArmor', report.at('appArmorProfile'))
+  checkSeccompProfile(context.seccompProfile, report.at('seccompProfile'))
+  checkWindowsOptions(context.windowsOptions, report.at('windowsOptions'))
+  checkAppArmorProfile(context.appArmorProfile, report.at('appArmorProfile'))
 }
 
 /** The rules of what holds for one container. */
@@ -55,7 +80,7 @@ export function checkSecurityContext(context: SecurityContext | undefined, spec:
       report.at('procMount').invalid(mount, '`hostUsers` must be false to use `Unmasked`')
     }
   }
-  checkProfile(context.seccompProfile, 'seccomp', report.at('seccompProfile'))
+  checkSeccompProfile(context.seccompProfile, report.at('seccompProfile'))
   if (context.allowPrivilegeEscalation === false) {
     if (context.privileged === true) {
       report.invalid(
@@ -70,23 +95,6 @@ export function checkSecurityContext(context: SecurityContext | undefined, spec:
       )
     }
   }
-  checkProfile(context.appArmorProfile, 'AppArmor', report.at('appArmorProfile'))
-}
-
-function checkProfile(profile: SeccompProfile | AppArmorProfile | undefined, word: string, report: Report): void {
-  if (profile === undefined) return
-  const type = profile.type as string | undefined
-  const place = report.at('localhostProfile')
-  if (type === 'Localhost') {
-    if (profile.localhostProfile === undefined || profile.localhostProfile === '') {
-      place.required(`must be set when ${word} type is Localhost`)
-    } else if (word === 'seccomp') checkRelativePath(profile.localhostProfile, place)
-  } else {
-    if (profile.localhostProfile !== undefined) {
-      const form = goForm(`io.k8s.api.core.v1.${word === 'seccomp' ? 'SeccompProfile' : 'AppArmorProfile'}`, profile)
-      place.invalid(form, `can only be set when ${word} type is Localhost`)
-    }
-    if (type === undefined || type === '') report.at('type').required(`type is required when ${word}Profile is set`)
-    else if (!profileTypes.includes(type)) report.at('type').notSupported(type, profileTypes)
-  }
+  checkWindowsOptions(context.windowsOptions, report.at('windowsOptions'))
+  checkAppArmorProfile(context.appArmorProfile, report.at('appArmorProfile'))
 }

@@ -7,6 +7,7 @@ import type { Report } from '#machinery/validate/report.ts'
 import { checkFieldRef, checkResourceFieldRef } from './environment.ts'
 import { checkClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
 import { checkNoBacksteps, checkRelativePath } from '#resources/core/storage.ts'
+import { checkOutsideSource } from '#resources/core/volumeSources.ts'
 import { checkAnnotations, checkLabels } from '#resources/metadata.ts'
 import { checkDriverName } from '#resources/storage/rules.ts'
 
@@ -82,7 +83,8 @@ const sourceRules: { readonly [Kind in keyof Volume]?: (source: NonNullable<Volu
   },
   downwardAPI({ defaultMode, items = [] }, report) {
     checkMode(defaultMode, report.at('defaultMode'))
-    for (const [index, item] of items.entries()) checkDownwardItem(item, report.at('items', index))
+    // Upstream names the volume, not the item.
+    for (const item of items) checkDownwardItem(item, report)
   },
   configMap({ name = '', defaultMode, items = [] }, report) {
     if (name === '') report.at('name').required()
@@ -91,7 +93,7 @@ const sourceRules: { readonly [Kind in keyof Volume]?: (source: NonNullable<Volu
   },
   projected({ defaultMode, sources = [] }, report) {
     checkMode(defaultMode, report.at('defaultMode'))
-    checkProjections(sources, report.at('sources'))
+    checkProjections(sources, report)
   },
   csi({ driver = '', nodePublishSecretRef }, report) {
     checkDriverName(driver, report.at('driver'))
@@ -159,7 +161,8 @@ function checkSource(volume: Volume, report: Report): void {
       continue
     }
     const check = sourceRules[kind] as ((source: unknown, report: Report) => void) | undefined
-    check?.(source, report.at(kind))
+    if (check === undefined) checkOutsideSource(kind, source, report.at(kind), { pod: true })
+    else check(source, report.at(kind))
   }
   if (given === 0) report.required('must specify a volume type')
 }
@@ -211,6 +214,7 @@ function checkDownwardItem({ path, fieldRef, resourceFieldRef, mode }: DownwardA
 const shortestToken = 600
 const longestToken = 2 ** 32
 
+/** What goes into one folder. Some of what is wrong is said of the folder, as upstream does. */
 function checkProjections(sources: readonly VolumeProjection[], report: Report): void {
   const paths = new Set<string>()
   const takePath = (path: string, place: Report): void => {
@@ -219,9 +223,7 @@ function checkProjections(sources: readonly VolumeProjection[], report: Report):
     paths.add(path)
   }
   for (const [index, source] of sources.entries()) {
-    const place = report.at(index)
-    const given = Object.keys(source)
-    for (const kind of given.slice(1)) place.at(kind).forbidden('may not specify more than 1 volume type per source')
+    const place = report.at('sources', index)
     if (source.secret !== undefined) {
       if ((source.secret.name ?? '') === '') place.at('secret', 'name').required()
       checkItems(source.secret.items ?? [], place.at('secret', 'items'))
@@ -232,8 +234,8 @@ function checkProjections(sources: readonly VolumeProjection[], report: Report):
       checkItems(source.configMap.items ?? [], place.at('configMap', 'items'))
       for (const { path } of source.configMap.items ?? []) takePath(path, report)
     }
-    for (const [position, item] of (source.downwardAPI?.items ?? []).entries()) {
-      checkDownwardItem(item, place.at('downwardAPI', 'items', position))
+    for (const item of source.downwardAPI?.items ?? []) {
+      checkDownwardItem(item, place.at('downwardAPI'))
       takePath(item.path, report)
     }
     const token = source.serviceAccountToken
@@ -248,9 +250,8 @@ function checkProjections(sources: readonly VolumeProjection[], report: Report):
           'may not specify a duration larger than 2^32 seconds',
         )
       }
-      if (token.path === '') at.at('path').required()
-      else checkFilePath(token.path, at.at('path'))
-      takePath(token.path, report)
+      checkFilePath(token.path, report.at('path'))
     }
+    if (Object.keys(source).length > 1) place.forbidden('may not specify more than 1 volume type per source')
   }
 }
