@@ -22,6 +22,7 @@ import { horizontalPodAutoscalerController } from './horizontalPodAutoscaler/con
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './nodeIpam/controller.ts'
 import { nodeLifecycleController } from './nodeLifecycle/controller.ts'
+import { nodeTtlController } from './nodeTtl/controller.ts'
 import { persistentVolumeBinder } from './persistentVolumeBinder/controller.ts'
 import { podGarbageCollector } from './podGarbageCollector/controller.ts'
 import { replicaSetController } from './replicaSet/controller.ts'
@@ -65,6 +66,7 @@ export const controllers: readonly MakeController[] = [
   serviceAddressController,
   nodeIpamController,
   nodeLifecycleController,
+  nodeTtlController,
   taintEvictionController,
   podGarbageCollector,
   disruptionController,

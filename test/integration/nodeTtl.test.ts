@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { nodes } from '#api/core/v1/node.ts'
+import { nodeTtlController } from '#controllers/nodeTtl/controller.ts'
+import { startCluster } from './controllersCluster.ts'
+
+test('nodes say how long copies last there: longer once the cluster is large, shorter when it is small again', async () => {
+  await using cluster = await startCluster({ controllers: [nodeTtlController], nodes: ['n1'] })
+  const { client } = cluster
+  const told = async (): Promise<string> => {
+    const { items } = await client.list(nodes)
+    return [...new Set(items.map(({ metadata }) => metadata.annotations?.['node.alpha.kubernetes.io/ttl']))].join()
+  }
+  await cluster.until('the first one says so', async () => (await told()) === '0')
+  for (let at = 2; at <= 101; at++) await client.create(nodes, { metadata: { name: `n${at}` }, spec: {} })
+  await cluster.until('all say so', async () => (await told()) === '15')
+  for (let at = 90; at <= 101; at++) await client.delete(nodes, { name: `n${at}` })
+  await cluster.until('it is small again', async () => (await told()) === '0')
+  assert.deepEqual(cluster.reported, [])
+})
