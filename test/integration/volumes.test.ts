@@ -117,6 +117,15 @@ test('volumes whose claim is gone follow their policy', async () => {
     )
     await client.create(persistentVolumeClaims, claim(name))
   }
+  await client.create(
+    persistentVolumes,
+    volume('brief', {
+      persistentVolumeReclaimPolicy: 'Delete',
+      claimRef: { name: 'brief', namespace: 'default' },
+      hostPath: { path: '/tmp/brief' },
+    }),
+  )
+  await client.create(persistentVolumeClaims, claim('brief'))
   const outside = volume('outside', {
     persistentVolumeReclaimPolicy: 'Delete',
     claimRef: { name: 'outside', namespace: 'default' },
@@ -125,9 +134,10 @@ test('volumes whose claim is gone follow their policy', async () => {
   await client.create(persistentVolumeClaims, claim('outside'))
   await cluster.until(
     async () =>
-      (await volumesText(cluster)) === 'drop Bound drop, keep Bound keep, outside Bound outside, reuse Bound reuse',
+      (await volumesText(cluster)) ===
+      'brief Bound brief, drop Bound drop, keep Bound keep, outside Bound outside, reuse Bound reuse',
   )
-  for (const name of ['keep', 'drop', 'reuse', 'outside']) {
+  for (const name of ['brief', 'keep', 'drop', 'reuse', 'outside']) {
     await client.delete(persistentVolumeClaims, { name, namespace: 'default' })
   }
   await cluster.until(
@@ -136,12 +146,12 @@ test('volumes whose claim is gone follow their policy', async () => {
       'drop Failed drop, keep Released keep, outside Released outside, reuse Failed reuse',
   )
   assert.deepEqual(await said(cluster, 'PersistentVolume'), [
-    'drop: Warning VolumeFailedDelete error getting deleter volume plugin for volume "drop": no deletable volume plugin matched',
+    'drop: Warning VolumeFailedDelete host_path deleter only supports /tmp/.+ but received provided /data/drop',
     'reuse: Warning VolumeFailedRecycle No recycler plugin found for the volume!',
   ])
   assert.match(
     (await client.get(persistentVolumes, { name: 'drop' })).status?.message ?? '',
-    /no deletable volume plugin/,
+    /host_path deleter only supports/,
   )
 
   // Whoever takes the reservation away gives the volume to others.

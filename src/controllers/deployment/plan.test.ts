@@ -108,6 +108,13 @@ const complete = {
 
 const recreate: Partial<Deployment['spec']> = { strategy: { type: 'Recreate' } }
 
+test('deployment: the longest name leaves room for the hash in the name of its set', () => {
+  const name = 'w'.repeat(253)
+  const set = newSetFor(deployment('v1', {}, { metadata: { name, namespace: 'default', uid: 'd' } }))
+  const hash = set.metadata.labels!['pod-template-hash']!
+  assert.equal(set.metadata.name, `${'w'.repeat(252 - hash.length)}-${hash}`)
+})
+
 const steps: readonly {
   name: string
   deployment: Deployment

@@ -106,6 +106,13 @@ export function sizeAnnotations(replicas: number, surge: number): Record<string,
   return { [desiredReplicasAnnotation]: String(replicas), [maxReplicasAnnotation]: String(replicas + surge) }
 }
 
+/** Characters that the name of an object may have. */
+const longestName = 253
+
+/** The name of a Deployment may be as long as names get: then that of its set has only the beginning of it. */
+const nameOfSet = (deployment: string, hash: string): string =>
+  `${deployment.slice(0, longestName - 1 - hash.length)}-${hash}`
+
 /** A set for the Deployment's present template, without pods and without annotations. */
 export function newSetFor(deployment: Deployment): ReplicaSet {
   const { name, namespace } = deployment.metadata
@@ -116,7 +123,7 @@ export function newSetFor(deployment: Deployment): ReplicaSet {
     apiVersion: apiVersionOf(replicaSets),
     kind: replicaSets.kind,
     metadata: {
-      name: `${name}-${hash}`,
+      name: nameOfSet(name, hash),
       ...(namespace === undefined ? {} : { namespace }),
       labels,
       ownerReferences: [controllerReference(deployment, deployments)],

@@ -183,6 +183,11 @@ export function persistentVolumeBinder(context: ControllerContext): Controller {
         if (plan.note === undefined) return telling.settled(persistentVolumes, volume)
         return telling.tellOnce(persistentVolumes, written, plan.note, plan.remedy)
       }
+      case 'delete': {
+        const { uid = '' } = volume.metadata
+        await client.delete(persistentVolumes, volume.metadata, { preconditions: { uid }, signal })
+        return undefined
+      }
       case 'unbind':
         await setVolumePhase(await writeVolume(unboundVolume(volume), signal), 'Available', signal)
         return undefined

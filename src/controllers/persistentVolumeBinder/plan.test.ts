@@ -293,6 +293,15 @@ const volumes: readonly {
     plan: 'setPhase Failed VolumeFailedDelete',
   },
   {
+    name: 'deleted, and nothing is left of it',
+    volume: volume(
+      'v',
+      { ...released, persistentVolumeReclaimPolicy: 'Delete', hostPath: { path: '/tmp/v' } },
+      { phase: 'Released' },
+    ),
+    plan: 'delete',
+  },
+  {
     name: 'deleted by its driver',
     volume: volume(
       'v',

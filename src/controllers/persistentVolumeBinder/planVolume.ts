@@ -10,6 +10,8 @@ export type VolumePlan =
   | { readonly do: 'nothing' }
   /** Write how it stands; the note is told when that is new. */
   | { readonly do: 'setPhase'; readonly phase: PersistentVolumePhase; readonly note?: Note; readonly remedy?: string }
+  /** It is of no use to anybody any more. */
+  | { readonly do: 'delete' }
   /** Give it back: its claim has another one. */
   | { readonly do: 'unbind' }
   /** It is kept for a claim that cannot have it. */
@@ -78,12 +80,9 @@ function planReleased(
       return { do: 'nothing' }
     case 'Delete': {
       if (isDeletedByOthers(volume)) return { do: 'nothing' }
-      const of = JSON.stringify(volume.metadata.name)
-      return failed(
-        'VolumeFailedDelete',
-        `error getting deleter volume plugin for volume ${of}: no deletable volume plugin matched`,
-        'Take away what the volume stands for, then delete the volume',
-      )
+      const problem = deletionProblem(volume)
+      if (problem === undefined) return { do: 'delete' }
+      return failed('VolumeFailedDelete', problem, 'Take away what the volume stands for, then delete the volume')
     }
     case 'Recycle': {
       // Pods of a claim that came after it under its name use that one's volume.
@@ -104,6 +103,19 @@ function planReleased(
         'Set spec.persistentVolumeReclaimPolicy to Retain or Delete',
       )
   }
+}
+
+/**
+ * Why nobody takes away what a volume stands for. Paths below /tmp are left to what empties /tmp on their nodes: their
+ * volumes go, as those of a Kubernetes whose controllers run in a container do.
+ */
+function deletionProblem({ metadata, spec }: PersistentVolume): string | undefined {
+  if (spec.hostPath === undefined) {
+    const of = JSON.stringify(metadata.name)
+    return `error getting deleter volume plugin for volume ${of}: no deletable volume plugin matched`
+  }
+  const { path } = spec.hostPath
+  return /\/tmp\/./.test(path) ? undefined : `host_path deleter only supports /tmp/.+ but received provided ${path}`
 }
 
 /** The volume with what says that this claim has it; the same object when it says so already. */
