@@ -12,6 +12,7 @@ import { services } from '#api/core/v1/service.ts'
 import { serviceAccounts } from '#api/core/v1/serviceAccount.ts'
 import { endpointSlices } from '#api/discovery/v1/endpointSlice.ts'
 import type { Draft } from '#client/client.ts'
+import { garbageCollector } from '#controllers/garbageCollector/controller.ts'
 import { controllers } from '#controllers/index.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { failure, isReason } from '#machinery/status.ts'
@@ -385,6 +386,22 @@ test('a deletion that orphans leaves the owned alone', async () => {
     left.map(({ metadata }) => metadata.ownerReferences),
     [undefined, undefined, undefined],
   )
+})
+
+test('what names an owner of another namespace goes, and is told why', async () => {
+  await using cluster = await startCluster({ controllers: [garbageCollector] })
+  const { client } = cluster
+  await client.create(namespaces, { metadata: { name: 'other' } })
+  const owner = await client.create(configMaps, { metadata: { name: 'owner', namespace: 'other' } })
+  const uid = owner.metadata.uid!
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid }]
+  await client.create(configMaps, { metadata: { ...at('lost'), ownerReferences } })
+  const names = async (): Promise<string> =>
+    (await client.list(configMaps, { namespace })).items.map(({ metadata }) => metadata.name).join()
+  await cluster.until('it is gone', async () => (await names()) === '')
+  assert.deepEqual(await eventsOf(cluster, 'ConfigMap', 'lost'), [
+    `OwnerRefInvalidNamespace ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: ${uid}] does not exist in namespace "default"`,
+  ])
 })
 
 test('endpoints follow the pods', async () => {

@@ -5,6 +5,7 @@ import { subjectOf } from '#client/causes.ts'
 import type { Controller } from '#client/controller.ts'
 import { discover, type ServedResource } from '#client/discovery.ts'
 import type { Informer } from '#client/informer.ts'
+import { referenceTo } from '#client/events.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
 import { OwnershipGraph, orphanFinalizer, ownersOf, type GraphNode } from './graph.ts'
@@ -32,7 +33,21 @@ export function garbageCollector(context: ControllerContext): Controller {
   /** Objects with owners of kinds that are not known. */
   const puzzling = new Set<string>()
   const owners = new Owners(client, graph, (owner) => kinds.get(`${groupOf(owner)}/${owner.kind}`))
+  const events = context.events.recorder('garbage-collector-controller')
+  /** By uid of objects: the uids of their owners of which was told that they are in another namespace. */
+  const told = new Map<string, Set<string>>()
   let lookAt: (uid: string) => void = () => {}
+
+  const tellElsewhere = ({ resource, object }: Known, { apiVersion, kind, name, uid }: OwnerReference): void => {
+    const dependent = object.metadata.uid ?? ''
+    const before = told.get(dependent) ?? new Set()
+    if (before.has(uid)) return
+    told.set(dependent, before.add(uid))
+    const { namespace = '' } = object.metadata
+    const reference = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`
+    const message = `ownerRef ${reference} does not exist in namespace ${JSON.stringify(namespace)}`
+    events.record(referenceTo(resource, object), { type: 'Warning', reason: 'OwnerRefInvalidNamespace', message })
+  }
 
   const follow = (resource: ServedResource): void => {
     kinds.set(`${resource.group}/${resource.kind}`, resource)
@@ -42,6 +57,7 @@ export function garbageCollector(context: ControllerContext): Controller {
     const listening = informer.onChange(({ old, new: now }) => {
       const uid = old?.metadata.uid ?? ''
       const concerned = now === undefined ? graph.delete(uid) : graph.set(resource, now)
+      if (now === undefined) told.delete(uid)
       if (now === undefined && concerned.length > 0) owners.sawGone(uid)
       for (const each of concerned) lookAt(each)
     })
@@ -105,21 +121,13 @@ export function garbageCollector(context: ControllerContext): Controller {
     }
   }
 
-  const patch = async (
-    { resource, object }: { readonly resource: Resource; readonly object: KubeObject },
-    change: object,
-    signal: AbortSignal,
-  ): Promise<void> => {
+  const patch = async ({ resource, object }: Known, change: object, signal: AbortSignal): Promise<void> => {
     const { uid, resourceVersion } = object.metadata
     const body = { metadata: { uid, resourceVersion, ...change } }
     await unlessGone(client.patch(resource, object.metadata, { type: 'merge', body }, { signal }))
   }
 
-  const removeFinalizer = (
-    known: { readonly resource: Resource; readonly object: KubeObject },
-    finalizer: string,
-    signal: AbortSignal,
-  ): Promise<void> => {
+  const removeFinalizer = (known: Known, finalizer: string, signal: AbortSignal): Promise<void> => {
     const rest = (known.object.metadata.finalizers ?? []).filter((each) => each !== finalizer)
     return patch(known, { finalizers: rest.length === 0 ? null : rest }, signal)
   }
@@ -159,7 +167,8 @@ export function garbageCollector(context: ControllerContext): Controller {
       let unseen = false
       if (object.metadata.deletionTimestamp === undefined) {
         for (const owner of ownersOf(object)) {
-          const { state, seen } = await owners.stateOf(object, owner, signal)
+          const { state, seen, elsewhere = false } = await owners.stateOf(object, owner, signal)
+          if (elsewhere) tellElsewhere(node.known, owner)
           states.set(owner, state === 'unknown' ? 'there' : state)
           if (state === 'unknown') puzzling.add(key)
           unseen ||= !seen
@@ -180,6 +189,8 @@ export function garbageCollector(context: ControllerContext): Controller {
     },
   }
 }
+
+type Known = NonNullable<GraphNode['known']>
 
 interface Followed {
   readonly resource: Resource

@@ -21,19 +21,22 @@ export class Owners {
     this.#resourceOf = resourceOf
   }
 
-  /** The state of an owner named by `object`; `unknown` when its kind is not served. `seen`: the graph has it. */
+  /**
+   * The state of an owner named by `object`; `unknown` when its kind is not served. `seen`: the graph has it. `elsewhere`: it
+   * is there, in another namespace.
+   */
   async stateOf(
     object: KubeObject,
     owner: OwnerReference,
     signal: AbortSignal,
-  ): Promise<{ readonly state: OwnerState | 'unknown'; readonly seen: boolean }> {
+  ): Promise<{ readonly state: OwnerState | 'unknown'; readonly seen: boolean; readonly elsewhere?: boolean }> {
     const { namespace = '' } = object.metadata
     const known = this.#graph.get(owner.uid)?.known
     if (known !== undefined && names(owner, known.resource, known.object)) {
       // An owner in another namespace cannot be meant: references do not cross namespaces.
       const elsewhere = known.resource.scope === 'Namespaced' && known.object.metadata.namespace !== namespace
       if (!elsewhere) return { state: isWaitingForDependents(known.object) ? 'waiting' : 'there', seen: true }
-      if (namespace !== '') return { state: 'gone', seen: true }
+      return { state: namespace === '' ? 'unknown' : 'gone', seen: true, elsewhere: true }
     }
     const key = `${namespace} ${owner.uid}`
     if (this.#gone.has(key) || this.#gone.has(owner.uid)) return { state: 'gone', seen: true }
