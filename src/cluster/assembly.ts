@@ -191,6 +191,7 @@ export async function assembleNode(
       rootCertificate: authority,
       podCidrs: rangesOf(record.config.podRange),
       signSecretToken,
+      certificateAuthority: () => controlPlane.certificates.signer,
       localVolumeFolder: (name: string) => paths.volumeFolder(name),
     }
     const context = { informers, clock, random, events, causes, config }

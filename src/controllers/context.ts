@@ -6,6 +6,7 @@ import type { Controller } from '#client/controller.ts'
 import type { EventWriter } from '#client/events.ts'
 import type { Informers } from '#client/informers.ts'
 import type { Clock } from '#lib/clock.ts'
+import type { Authority } from '#lib/pki/certificate.ts'
 import type { Random } from '#lib/random.ts'
 
 /** What every controller is built from. Everything outside a controller's own decisions comes in here. */
@@ -35,6 +36,8 @@ export interface ControllerConfig {
   readonly discoveryMilliseconds?: number
   /** Signs the token of an account that a Secret holds; absent: such Secrets stay empty. */
   readonly signSecretToken?: (secret: Secret, account: ServiceAccount) => Promise<string>
+  /** Signs certificates that are asked for; absent: nobody does. */
+  readonly certificateAuthority?: () => Authority
   /** The folder for directories that claims get on a node; `/var/lib/k8ts/volumes/NODE` when absent. */
   readonly localVolumeFolder?: (node: string) => string
   /** Finished pods kept in the cluster; 12500 when absent. */

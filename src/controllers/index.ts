@@ -5,6 +5,9 @@
 import type { MakeController } from './context.ts'
 import { tokenCleaner } from './bootstrapToken/controller.ts'
 import { bootstrapSigner } from './bootstrapToken/signer.ts'
+import { certificateApprovalController } from './certificateApproval/controller.ts'
+import { certificateCleaner } from './certificateCleaner/controller.ts'
+import { certificateSigningController } from './certificateSigning/controller.ts'
 import { clusterRoleAggregation } from './clusterRoleAggregation/controller.ts'
 import { cronJobController } from './cronJob/controller.ts'
 import { daemonSetController } from './daemonSet/controller.ts'
@@ -60,6 +63,9 @@ export const controllers: readonly MakeController[] = [
   tokenCleaner,
   bootstrapSigner,
   rootCertificateController,
+  certificateApprovalController,
+  certificateSigningController,
+  certificateCleaner,
   endpointSliceController,
   endpointSliceMirroringController,
   endpointsController,

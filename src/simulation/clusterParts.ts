@@ -16,6 +16,7 @@ import { makeControllers, permissionsOf } from '#controllers/makeControllers.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
+import { createAuthority, type Authority } from '#lib/pki/certificate.ts'
 import { TokenSigner, TokenVerifier } from '#lib/pki/token.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
 import { removerOf, standardStorageClass, usualVolumeFolder } from '#machinery/localVolumes.ts'
@@ -121,6 +122,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     podCidrs: [podBlock],
     localVolumeFolder: usualVolumeFolder,
     signSecretToken: server.signSecretToken,
+    certificateAuthority: simulatedAuthority(clock),
     ...(isSlow ? { heartbeats: heartbeatsOf(() => nodes.heartbeats), discoveryMilliseconds: 3_600_000 } : {}),
     ...options.config,
   }
@@ -251,6 +253,13 @@ function systemObjectsComponent(client: Client): Component {
       await untilAborted(signal)
     },
   }
+}
+
+/** Signs the certificates of a cluster without machines; made when the first one is asked for. */
+function simulatedAuthority(clock: Clock): () => Authority {
+  let made: Authority | undefined
+  const validity = () => ({ notBefore: clock.now() - 3_600_000, notAfter: clock.now() + 10 * 365 * 86_400_000 })
+  return () => (made ??= createAuthority({ commonName: 'simulated' }, validity()))
 }
 
 /** Those of nodes that are yet to be made. */

@@ -77,6 +77,8 @@ export type ExtendedUsage = keyof typeof extendedUsages
 
 export interface CertificateTemplate extends AlternativeNames, Validity {
   readonly subject: Subject
+  /** The subject as it is encoded, where it may say more than `subject` can. */
+  readonly subjectName?: Buffer
   readonly publicKey: KeyObject
   readonly extendedUsages: readonly ExtendedUsage[]
   /** What the key may do; signing and key encipherment when absent. */
@@ -114,22 +116,19 @@ export function createAuthority(subject: Subject, validity: Validity, keys: KeyP
 
 /** Signs a certificate for somebody else's public key. It is never an authority itself. */
 export function issueCertificate(authority: Authority, template: CertificateTemplate): X509Certificate {
-  const { subject } = template
-  const nameless = subject.commonName === '' && (subject.organizations ?? []).length === 0
+  const subjectName = template.subjectName ?? encodeName(template.subject)
+  const nameless = der.decode(subjectName).content.length === 0
+  const keyBits = usageBits(template.keyUsages ?? ['digitalSignature', 'keyEncipherment'])
   const usages = template.extendedUsages.map((usage) => der.objectIdentifier(extendedUsages[usage]))
   const signer = decodeCertificate(authority.certificate)
   return signCertificate({
     issuerName: signer.subjectName,
     issuerKey: authority.privateKey,
-    subjectName: encodeName(subject),
+    subjectName,
     publicKey: template.publicKey,
     validity: template,
     extensions: [
-      extension(
-        '2.5.29.15',
-        true,
-        der.namedBits(usageBits(template.keyUsages ?? ['digitalSignature', 'keyEncipherment'])),
-      ),
+      ...(keyBits.length > 0 ? [extension('2.5.29.15', true, der.namedBits(keyBits))] : []),
       ...(usages.length > 0 ? [extension('2.5.29.37', false, der.sequence(...usages))] : []),
       extension('2.5.29.19', true, der.sequence()),
       extension(

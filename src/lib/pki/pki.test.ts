@@ -5,6 +5,7 @@ import { before, describe, test } from 'node:test'
 import {
   certificatePem,
   createAuthority,
+  encodeName,
   findCertificateProblem,
   generateKey,
   generateRsaKey,
@@ -65,6 +66,21 @@ describe('certificates', () => {
   test('times from 2050 on are written with four digits of year', () => {
     const notAfter = Date.UTC(2052, 5, 1)
     assert.equal(validityOf(issue({ notAfter })).notAfter, notAfter)
+  })
+
+  test('a leaf keeps what else its subject says, and may have no usages', () => {
+    const attribute = (oid: string, text: string): Buffer =>
+      der.setOf(der.sequence(der.objectIdentifier(oid), der.nameText(text)))
+    const leaf = issueCertificate(authority, {
+      subject: { commonName: 'jane' },
+      subjectName: der.sequence(attribute('2.5.4.11', 'unit'), attribute('2.5.4.3', 'jane')),
+      publicKey: generateKey().publicKey,
+      keyUsages: [],
+      extendedUsages: [],
+      ...validity,
+    })
+    assert.equal(leaf.subject, 'OU=unit\nCN=jane')
+    assert.deepEqual([leaf.keyUsage, leaf.checkIssued(authority.certificate)], [undefined, true])
   })
 
   test('an authority with an RSA key works too', async () => {
@@ -131,10 +147,11 @@ describe('requests', () => {
     ['Ed25519', generateKeyPairSync('ed25519')],
   ] as const) {
     test(`a ${kind} request is read back`, () => {
-      const request = readRequest(createRequest({ commonName: 'jane', organizations: ['dev', 'ops'] }, names, keys))
+      const subject = { commonName: 'jane', organizations: ['dev', 'ops'] }
+      const request = readRequest(createRequest(subject, names, keys))
       assert.deepEqual(
         { ...request, publicKey: undefined },
-        { subject: { commonName: 'jane', organizations: ['dev', 'ops'] }, ...names, publicKey: undefined },
+        { subject, subjectName: encodeName(subject), ...names, publicKey: undefined },
       )
       assert.equal(request.publicKey.equals(keys.publicKey), true)
     })

@@ -9,6 +9,8 @@ import * as der from './der.ts'
 /** What somebody asks to have certified. The signature over it has been checked. */
 export interface CertificateRequest {
   readonly subject: Subject
+  /** The subject as it is encoded. */
+  readonly subjectName: Buffer
   readonly dnsNames: readonly string[]
   readonly addresses: readonly string[]
   readonly emails: readonly string[]
@@ -83,7 +85,7 @@ function decodeRequest(bytes: Buffer): CertificateRequest {
   const digest = digests[oid]
   if (digest === undefined) throw new Error(`signature algorithm ${oid} is not supported`)
   if (!verify(digest, body.whole, publicKey, signature)) throw new Error('signature does not match')
-  return { subject: readName(name), ...readAlternativeNames(parts[3]), publicKey }
+  return { subject: readName(name), subjectName: name.whole, ...readAlternativeNames(parts[3]), publicKey }
 }
 
 type Names = Pick<CertificateRequest, 'dnsNames' | 'addresses' | 'emails' | 'uris'>
