@@ -6,6 +6,24 @@ import type { ContainerRuntime } from './runtime/containerRuntime.ts'
 /** What a hook leaves of the grace is never less, so that the signal to stop can be heard. */
 const leastGraceSeconds = 2
 
+/** A preStop hook and the container that it is about. */
+export type PreStop = HookTarget & { readonly hook: LifecycleHandler }
+
+/** Runs a hook to its end, or to that of the grace. A failed one is told; rejects only when aborted. */
+export async function runPreStop(
+  { hook, ...target }: PreStop,
+  graceSeconds: number,
+  signal: AbortSignal,
+  hookFailed: () => void,
+): Promise<void> {
+  try {
+    await runHook(hook, target, graceSeconds, signal)
+  } catch {
+    signal.throwIfAborted()
+    hookFailed()
+  }
+}
+
 /**
  * Runs the preStop hook, if there is one, and then stops the container, both within the grace. Resolves once it has
  * ended; a failed hook is told and does not hold up the stop.
@@ -13,7 +31,7 @@ const leastGraceSeconds = 2
 export async function stopContainer(
   id: string,
   graceSeconds: number,
-  preStop: (HookTarget & { readonly hook: LifecycleHandler }) | undefined,
+  preStop: PreStop | undefined,
   runtime: ContainerRuntime,
   clock: Clock,
   signal: AbortSignal,
@@ -22,12 +40,7 @@ export async function stopContainer(
   let left = graceSeconds
   if (preStop !== undefined && graceSeconds > 0) {
     const began = clock.now()
-    try {
-      await runHook(preStop.hook, preStop, graceSeconds, signal)
-    } catch {
-      signal.throwIfAborted()
-      hookFailed()
-    }
+    await runPreStop(preStop, graceSeconds, signal, hookFailed)
     left = Math.max(leastGraceSeconds, Math.ceil(graceSeconds - (clock.now() - began) / 1000))
   }
   await runtime.stopContainer(id, left, signal)

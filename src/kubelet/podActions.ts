@@ -3,7 +3,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { exponentialDelay } from '#lib/async/backoff.ts'
 import { quantityValue } from '#machinery/quantity.ts'
 import { computePodLimits } from './cgroups/podCgroups.ts'
-import { stopContainer } from './containerStop.ts'
+import { runPreStop, stopContainer, type PreStop } from './containerStop.ts'
 import { runHook, type HookTarget } from './lifecycleHooks.ts'
 import { podFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
@@ -112,6 +112,8 @@ export class PodActions {
         return this.#pullImage(action.container, context)
       case 'startContainer':
         return this.#startContainer(action, context)
+      case 'prepareStop':
+        return this.#prepareStop(action, context)
       case 'stopContainer':
         return this.#stopContainer(action, context)
       case 'resize':
@@ -283,20 +285,14 @@ export class PodActions {
     { pod, facts }: ActionContext,
   ): Promise<void> {
     const { runtime, clock, report } = this.#services
-    if (!this.#state.isStopping(id)) this.#observer.note('Normal', 'Killing', why, name)
-    const isFirst = !this.#state.isStopping(id)
+    const isFirst = !this.#state.isStopping(id) && !this.#state.isPrepared(id)
+    if (isFirst) this.#observer.note('Normal', 'Killing', why, name)
     this.#state.noteStop(id, clock.now() + graceSeconds * 1000)
-    const container = containerNamed(pod, name)
-    const hook = isFirst ? container?.lifecycle?.preStop : undefined
-    const target =
-      container === undefined || hook === undefined
-        ? undefined
-        : { hook, pod, container, containerId: id, podIP: facts.podIPs[0] ?? '', runtime, clock }
+    const target = isFirst ? this.#preStopOf(id, name, pod, facts) : undefined
     const stop = async (): Promise<void> => {
       try {
-        await stopContainer(id, graceSeconds, target, runtime, clock, this.#beside.signal, () =>
-          this.#observer.note('Warning', 'FailedPreStopHook', 'PreStopHook failed', name),
-        )
+        const signal = this.#beside.signal
+        await stopContainer(id, graceSeconds, target, runtime, clock, signal, () => this.#notePreStopFailed(name))
       } catch (error) {
         if (this.#beside.signal.aborted) return
         report(`Cannot stop container "${name}" of pod "${pod.metadata.name}"`, error)
@@ -306,6 +302,37 @@ export class PodActions {
       this.#observer.changed()
     }
     void stop()
+  }
+
+  /** Goes on beside, until the hook is over. */
+  async #prepareStop(
+    { id, name, graceSeconds, why }: Extract<PodAction, { do: 'prepareStop' }>,
+    { pod, facts }: ActionContext,
+  ): Promise<void> {
+    this.#observer.note('Normal', 'Killing', why, name)
+    const target = this.#preStopOf(id, name, pod, facts)
+    this.#state.notePrepared(id, target === undefined)
+    if (target === undefined) return
+    const run = async (): Promise<void> => {
+      const { signal } = this.#beside
+      await runPreStop(target, graceSeconds, signal, () => this.#notePreStopFailed(name))
+      this.#state.notePrepared(id, true)
+      this.#observer.changed()
+    }
+    // It was given up with the pod's worker.
+    run().catch(() => {})
+  }
+
+  #preStopOf(id: string, name: string, pod: Pod, { podIPs }: OwnFacts): PreStop | undefined {
+    const { runtime, clock } = this.#services
+    const container = containerNamed(pod, name)
+    const hook = container?.lifecycle?.preStop
+    if (container === undefined || hook === undefined) return undefined
+    return { hook, pod, container, containerId: id, podIP: podIPs[0] ?? '', runtime, clock }
+  }
+
+  #notePreStopFailed(name: string): void {
+    this.#observer.note('Warning', 'FailedPreStopHook', 'PreStopHook failed', name)
   }
 
   /** What takes more is given room first, and what takes less leaves room last. */

@@ -15,6 +15,7 @@ export class PodState {
   readonly #images = new Map<string, ImageState>()
   readonly #backoffs = new Map<string, RestartBackoff>()
   readonly #stopping = new Map<string, number>()
+  readonly #prepared = new Map<string, boolean>()
   readonly #stopped = new Set<string>()
   readonly #resources = new Map<string, ResourceRequirements>()
   #resize: ResizeMemory = {}
@@ -38,6 +39,7 @@ export class PodState {
       images: this.#images,
       backoffs: this.#backoffs,
       stopping: this.#stopping,
+      prepared: this.#prepared,
       stopped: this.#stopped,
       resources: this.#resources,
       resize: this.#resize,
@@ -49,7 +51,9 @@ export class PodState {
   /** Forgets what it was waiting for of containers that have ended, and all of those that are gone. */
   settle(observed: ObservedPod): void {
     const alive = new Set(observed.containers.filter((run) => run.state !== 'exited').map((run) => run.id))
-    for (const id of this.#stopping.keys()) if (!alive.has(id)) this.#stopping.delete(id)
+    for (const noted of [this.#stopping, this.#prepared]) {
+      for (const id of noted.keys()) if (!alive.has(id)) noted.delete(id)
+    }
     const known = new Set(observed.containers.map((run) => run.id))
     for (const id of this.#stopped) if (!known.has(id)) this.#stopped.delete(id)
     for (const id of this.#resources.keys()) if (!known.has(id)) this.#resources.delete(id)
@@ -128,6 +132,15 @@ export class PodState {
 
   noteStarted(name: string): void {
     this.#failures.delete(name)
+  }
+
+  /** It is known that it will be stopped, and its hook runs or is over. */
+  notePrepared(id: string, isOver: boolean): void {
+    this.#prepared.set(id, isOver)
+  }
+
+  isPrepared(id: string): boolean {
+    return this.#prepared.has(id)
   }
 
   noteStop(id: string, killAt: number): void {

@@ -72,7 +72,7 @@ export class PodVolumes {
     const volumes = [...this.#known.values()].map((known) => ({ known, isChecked: this.#check(known, pod, facts) }))
     const mountAll = (isChecked: boolean): Promise<void> => {
       const chosen = volumes.filter((each) => each.isChecked === isChecked)
-      return firstFailure(
+      return this.#firstFailure(
         chosen.map(({ known }) => this.#mount(known, pod, facts, signal)),
         signal,
       )
@@ -210,6 +210,20 @@ export class PodVolumes {
     }
   }
 
+  /**
+   * Waits for all, so that nothing is being written any more when one has failed. Rejects with the first failure, and
+   * tells of the others.
+   */
+  async #firstFailure(works: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
+    const results = await Promise.allSettled(works)
+    signal.throwIfAborted()
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))
+    for (const other of failures.slice(1)) {
+      if (other instanceof MountError) this.#note('Warning', other.reason, other.message)
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
   #usersOf({ volume }: ClaimedVolume): Set<string> {
     const { volumeUsers } = this.#services
     const { name } = volume.metadata
@@ -248,11 +262,4 @@ function mountError({ name }: VolumeSource, error: unknown): MountError {
   if (error instanceof MountError) return error
   const step = error instanceof VolumeStepError ? error.step : 'MountVolume.SetUp'
   return new MountError(`${step} failed for volume "${name}" : ${(error as Error).message}`)
-}
-
-/** Waits for all, so that nothing is being written any more when one has failed. */
-async function firstFailure(works: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
-  const results = await Promise.allSettled(works)
-  signal.throwIfAborted()
-  for (const result of results) if (result.status === 'rejected') throw result.reason
 }

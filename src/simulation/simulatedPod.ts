@@ -41,6 +41,8 @@ export interface SimulatedPod {
   readonly pulls: ReadonlyMap<string, FailedPulls>
   readonly failures: ReadonlyMap<string, StartFailure>
   readonly backoffs: ReadonlyMap<string, RestartBackoff>
+  /** Runs that were told of their end before their turn to stop. */
+  readonly prepared: ReadonlyMap<string, boolean>
   /** What runs were resized to, by container id; the others have what they were made with. */
   readonly resources: ReadonlyMap<string, ResourceRequirements>
   readonly endingSince?: number
@@ -102,6 +104,7 @@ export function findPod(pod: Pod, habits?: ContainerBehaviour, declared?: Declar
     pulls: none,
     failures: none,
     backoffs,
+    prepared: none,
     resources: none,
   }
 }
@@ -154,7 +157,8 @@ class PodSteps {
   }
 
   memory(): PodMemory {
-    const { volumesMounted, unready, removed, images, failures, backoffs, resources, endingSince, stops } = this.state
+    const { volumesMounted, unready, removed, images, failures, backoffs, prepared, resources, endingSince, stops } =
+      this.state
     return {
       node: { addresses: this.#place.addresses, runtimeScheme },
       volumesMounted,
@@ -164,6 +168,7 @@ class PodSteps {
       images,
       backoffs,
       stopping: stops.size === 0 ? none : new Map([...stops].map(([id, { at }]) => [id, at])),
+      prepared,
       stopped: new Set(stops.keys()),
       resources,
       resize: {},
@@ -193,6 +198,10 @@ class PodSteps {
       }
       case 'startContainer':
         return this.#start(action)
+      // Hooks do nothing here, and take no time.
+      case 'prepareStop':
+        this.events.push({ type: 'Normal', reason: 'Killing', message: action.why, container: action.name })
+        return this.#set({ prepared: new Map(state.prepared).set(action.id, true) })
       case 'stopContainer':
         return this.#stop(action.id, action.name, action.graceSeconds, action.why)
       // A simulated node gives what is asked for.
@@ -294,7 +303,7 @@ class PodSteps {
 
   #stop(id: string, name: string, graceSeconds: number, why: string): boolean {
     const attempt = this.state.observed.containers.find((run) => run.id === id)?.attempt ?? 0
-    if (!this.state.stops.has(id))
+    if (!this.state.stops.has(id) && !this.state.prepared.has(id))
       this.events.push({ type: 'Normal', reason: 'Killing', message: why, container: name })
     const stop = stoppedBy(this.state.behaviour.of(name, attempt), this.#now, graceSeconds)
     const known = this.state.stops.get(id)

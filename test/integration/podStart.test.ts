@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configMaps } from '#api/core/v1/configMap.ts'
+import { events } from '#api/core/v1/event.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { clientOver, type Client } from '#client/client.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
@@ -181,6 +182,33 @@ test('a resize waits for room, and comes true when another pod leaves', async ()
   await agent.client.delete(pods, { name: 'other', namespace }, { gracePeriodSeconds: 0 })
   await agent.clock.advance('5s')
   assert.deepEqual(await told(), [[], ask('1500m'), { cpu: '1500m' }, ['small/c']])
+})
+
+test('each volume that cannot be mounted is told', async () => {
+  await using agent = await startAgent(['busybox:1.35'])
+  const spec = {
+    nodeName: 'n1',
+    volumes: [
+      { name: 'a', configMap: { name: 'none' } },
+      { name: 'b', secret: { secretName: 'neither' } },
+    ],
+    containers: [
+      {
+        ...container('c'),
+        volumeMounts: [
+          { name: 'a', mountPath: '/a' },
+          { name: 'b', mountPath: '/b' },
+        ],
+      },
+    ],
+  }
+  await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
+  await agent.clock.advance('5s')
+  const { items } = await agent.client.list(events, { namespace })
+  assert.deepEqual(items.map(({ reason, message }) => `${reason}: ${message}`).toSorted(), [
+    'FailedMount: MountVolume.SetUp failed for volume "a" : configmap "none" not found',
+    'FailedMount: MountVolume.SetUp failed for volume "b" : secret "neither" not found',
+  ])
 })
 
 /** Notes when a call begins and ends, that takes three seconds longer, and whether it is given up meanwhile. */

@@ -285,8 +285,8 @@ function insideTests(): void {
   })
 
   test('sidecars start first and end last', async () => {
-    const trap = (name: string) =>
-      `trap 'echo ${name} >> /log/ends; exit 0' TERM; touch /log/${name}; while true; do sleep 0.1; done`
+    const trap = (name: string, before = 'true') =>
+      `trap '${before}; echo ${name} >> /log/ends; exit 0' TERM; touch /log/${name}; while true; do sleep 0.1; done`
     const volumeMounts = [{ name: 'log', mountPath: '/log' }]
     const pod = await create('sidecars', {
       terminationGracePeriodSeconds: 10,
@@ -298,9 +298,11 @@ function insideTests(): void {
           restartPolicy: 'Always',
           volumeMounts,
           startupProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
+          lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo hook >> /log/ends'] } } },
         },
       ],
-      containers: [{ ...shell(trap('main')), volumeMounts }],
+      // Ends only once the hook of the sidecar has run.
+      containers: [{ ...shell(trap('main', 'while ! grep -q hook /log/ends; do sleep 0.1; done')), volumeMounts }],
     })
     assert.equal(pod.metadata.name, 'sidecars')
     const running = await until('sidecars', 'running', isRunning)
@@ -312,7 +314,7 @@ function insideTests(): void {
       while ((await systemFiles.readText(`${place!.folder}/order/${name}`)) === undefined) await systemClock.sleep(10)
     }
     await remove('sidecars')
-    assert.equal(await systemFiles.readText(`${place!.folder}/order/ends`), 'main\nside\n')
+    assert.equal(await systemFiles.readText(`${place!.folder}/order/ends`), 'hook\nmain\nside\n')
   })
 
   test('probes gate and restart', async () => {

@@ -12,7 +12,7 @@ const leastGraceSeconds = 2
 
 /**
  * Ends a pod that was deleted or is done: the containers together, then its sidecars one by one from the last to the
- * first (KEP-753), all within one grace period; then the sandbox and the volumes. What was deleted is removed with all
+ * first (KEP-753), whose hooks run with the others', all within one grace period; then the sandbox and the volumes. What was deleted is removed with all
  * that the runtime has of it; what is done stays readable.
  */
 export function planEnding(
@@ -49,15 +49,23 @@ function stopContainers(pod: Pod, view: PodView, now: number, memory: PodMemory,
   const sidecars = sidecarsOf(pod)
   const isOfSidecar = (run: ObservedContainer): boolean => sidecars.some((container) => container.name === run.name)
   const others = view.alive.filter((run) => !isOfSidecar(run))
-  if (others.length > 0) {
-    for (const run of others) stop(run, secondsLeft)
-    return
-  }
+  for (const run of others) stop(run, secondsLeft)
+  const isLate = now >= killAt
+  // Each waits for those after it, but not for longer than there is time.
+  let isTurn = others.length === 0
   for (const container of sidecars.toReversed()) {
     const run = view.alive.find((alive) => alive.name === container.name)
     if (run === undefined) continue
+    const isPrepared = memory.prepared.get(run.id)
     // A grace of zero is a demand to kill at once.
-    stop(run, grace === 0 ? 0 : Math.max(secondsLeft, leastGraceSeconds))
-    return
+    if (isLate || (isTurn && isPrepared !== false)) {
+      stop(run, grace === 0 ? 0 : Math.max(secondsLeft, leastGraceSeconds))
+    } else {
+      const { id, name } = run
+      const why = `Stopping container ${name}`
+      if (isPrepared === undefined) steps.add({ do: 'prepareStop', id, name, graceSeconds: secondsLeft, why })
+      steps.recheck(killAt)
+    }
+    isTurn = false
   }
 }

@@ -65,6 +65,10 @@ const start = (name: string, attempt = 0, endedAt?: number): PodAction => ({
   imageRef: 'sha256:1',
   ...(endedAt === undefined ? {} : { endedAt }),
 })
+const prepare = (id: string, graceSeconds: number): PodAction => {
+  const name = id.slice(0, -1)
+  return { do: 'prepareStop', id, name, graceSeconds, why: `Stopping container ${name}` }
+}
 const stop = (id: string, graceSeconds: number, why?: string): PodAction => {
   const name = id.slice(0, -1)
   return { do: 'stopContainer', id, name, graceSeconds, why: why ?? `Stopping container ${name}` }
@@ -386,17 +390,49 @@ const rows: readonly Row[] = [
     actions: [start('i', 1, now - seconds(1))],
   },
   {
-    name: 'a deleted pod stops its containers together, before its sidecars',
+    name: 'a deleted pod stops its containers together, before its sidecars, which are told at once',
     pod: podOf({ containers: [container('a'), container('b')], initContainers: [sidecar('s')] }, deleted),
     runs: [run({ name: 'a' }), run({ name: 'b' }), run({ name: 's' })],
-    actions: [stop('a0', 30), stop('b0', 30)],
+    actions: [stop('a0', 30), stop('b0', 30), prepare('s0', 30)],
+    recheckAt: now + seconds(30),
+  },
+  {
+    name: 'a sidecar that was told waits for its turn',
+    pod: podOf({ initContainers: [sidecar('s')] }, deleted),
+    runs: [run(), run({ name: 's' })],
+    memory: mounted({ endingSince: now, stopping: new Map([['c0', now + 30_000]]), prepared: new Map([['s0', true]]) }),
+    actions: [],
+    recheckAt: now + seconds(30),
+  },
+  {
+    name: 'a sidecar waits for its own hook too',
+    pod: podOf({ initContainers: [sidecar('s')] }, deleted),
+    runs: [exited(0), run({ name: 's' })],
+    memory: mounted({ endingSince: now - seconds(12), prepared: new Map([['s0', false]]) }),
+    actions: [],
+    recheckAt: now + seconds(18),
+  },
+  {
+    name: 'when the grace is over nothing is waited for',
+    pod: podOf({ initContainers: [sidecar('s'), sidecar('t')] }, deleted),
+    runs: [run(), run({ name: 's' }), run({ name: 't' })],
+    memory: mounted({
+      endingSince: now - seconds(30),
+      stopping: new Map([['c0', now]]),
+      prepared: new Map([
+        ['s0', false],
+        ['t0', true],
+      ]),
+    }),
+    actions: [stop('t0', 2), stop('s0', 2)],
   },
   {
     name: 'sidecars end one by one from the last, within what is left of the grace',
     pod: podOf({ initContainers: [sidecar('s'), sidecar('t')] }, deleted),
     runs: [exited(0), run({ name: 's' }), run({ name: 't' })],
     memory: mounted({ endingSince: now - seconds(12) }),
-    actions: [stop('t0', 18)],
+    actions: [stop('t0', 18), prepare('s0', 18)],
+    recheckAt: now + seconds(18),
   },
   {
     name: 'a shorter grace is passed on',

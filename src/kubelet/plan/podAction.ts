@@ -17,6 +17,15 @@ export type PodAction =
       /** When the run before this one ended; its back-off grows with this start. */
       readonly endedAt?: number
     }
+  /** Says that it is being stopped and runs its hook, before it is its turn to end. */
+  | {
+      readonly do: 'prepareStop'
+      readonly id: string
+      readonly name: string
+      readonly graceSeconds: number
+      /** The text of the `Killing` event. */
+      readonly why: string
+    }
   | {
       readonly do: 'stopContainer'
       readonly id: string

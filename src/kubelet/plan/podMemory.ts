@@ -59,6 +59,8 @@ export interface PodMemory {
   readonly backoffs: ReadonlyMap<string, RestartBackoff>
   /** When a container that was asked to stop will be killed, by container id. */
   readonly stopping: ReadonlyMap<string, number>
+  /** Of containers whose turn to stop is still to come, whether their hooks are over, by id. */
+  readonly prepared: ReadonlyMap<string, boolean>
   /** Containers that were asked to stop while the pod went on, by id. */
   readonly stopped: ReadonlySet<string>
   /** What containers were made with or changed to, by container id. */
@@ -80,6 +82,7 @@ export function freshMemory(node: PodMemory['node']): PodMemory {
     images: new Map(),
     backoffs: new Map(),
     stopping: new Map(),
+    prepared: new Map(),
     stopped: new Set(),
     resources: new Map(),
     resize: {},

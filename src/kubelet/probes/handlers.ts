@@ -145,7 +145,7 @@ async function grpcProbe(
       case 'DEADLINE_EXCEEDED':
         return failure(`timeout: health rpc did not complete within ${time}`)
       case 'UNAVAILABLE':
-        return failure(`timeout: failed to connect service "${address}" within ${time}: ${error.message}`)
+        return failure(`timeout: failed to connect service "${address}" within ${time}: context deadline exceeded`)
       default:
         return failure(`error: health rpc probe failed: ${error.message}`)
     }
