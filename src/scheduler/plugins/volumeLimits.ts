@@ -62,7 +62,7 @@ export function volumeLimits(objects: VolumeObjects): Plugin<Counted> {
     name: 'NodeVolumeLimits',
     prepare(pod) {
       if (!objects.hasCsiNodes || pod.spec.volumes === undefined) return 'skip'
-      const { volumes } = attached.ofPod(pod)
+      const { volumes } = attached.ofWaitingPod(pod)
       return volumes.size === 0 ? 'skip' : counted(volumes)
     },
     filter(_pod, view, wanted): Rejection | undefined {
@@ -159,7 +159,13 @@ class AttachedVolumes {
     return { ...counted(all), isFinal }
   }
 
-  ofPod(pod: Pod): PodVolumesOfDrivers {
+  /** Looks anew: the claims of a pod without a node are not protected, and may be others than at its last attempt. */
+  ofWaitingPod(pod: Pod): PodVolumesOfDrivers {
+    this.#byPod.delete(pod)
+    return this.#ofPod(pod)
+  }
+
+  #ofPod(pod: Pod): PodVolumesOfDrivers {
     const known = this.#byPod.get(pod)
     if (known !== undefined) return known
     const found = this.#find(pod)
@@ -172,7 +178,7 @@ class AttachedVolumes {
     let isFinal = true
     for (const pod of view.pods) {
       if (pod.spec.volumes === undefined) continue
-      const found = this.ofPod(pod)
+      const found = this.#ofPod(pod)
       isFinal &&= found.isFinal
       for (const [volume, driver] of found.volumes) all.set(volume, driver)
     }
