@@ -1,4 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
+import { conditionOf } from './conditions.ts'
 import { quantityMilliValue, quantityValue } from './quantity.ts'
 
 /** Amounts of resources in plain numbers: thousandths of a CPU, bytes, and whole units of anything else. */
@@ -41,6 +42,16 @@ export function subtractResources(a: PodResources, b: PodResources): PodResource
   return combine(a, b, (x, y) => x - y)
 }
 
+/** Whether two amounts are the same. */
+export function sameResources(a: PodResources, b: PodResources): boolean {
+  return (
+    a.milliCpu === b.milliCpu &&
+    a.memory === b.memory &&
+    a.ephemeralStorage === b.ephemeralStorage &&
+    [...a.others.keys(), ...b.others.keys()].every((name) => (a.others.get(name) ?? 0) === (b.others.get(name) ?? 0))
+  )
+}
+
 function combine(a: PodResources, b: PodResources, with_: (x: number, y: number) => number): PodResources {
   let others = a.others
   if (b.others.size > 0) {
@@ -66,7 +77,7 @@ const scoreFloor = { milliCpu: 100, memory: 200 * 1024 * 1024 }
 /**
  * What a pod needs of its node (KEP-753): its containers and native sidecars together, or the greediest moment of
  * its initialisation if that is more, plus its overhead. A request for the pod as a whole (KEP-2837) replaces
- * CPU and memory. Computed once for each pod object.
+ * CPU, memory and huge pages. Computed once for each pod object.
  */
 export function podRequests(pod: Pod): PodResources {
   return requestsOf(pod).exact
@@ -77,38 +88,90 @@ export function podRequestsForScore(pod: Pod): { readonly milliCpu: number; read
   return requestsOf(pod).forScore
 }
 
+/**
+ * What a pod takes of the node that it is on: while it is resized in place (KEP-1287), each container has what it asks for,
+ * what it was granted or what it still has, whichever is more. A resize that the node cannot grant at all does not count.
+ */
+export function podRequestsOnNode(pod: Pod): PodResources {
+  return requestsOnNodeOf(pod).exact
+}
+
+/** The same with a floor for containers without requests; only for scoring. */
+export function podRequestsOnNodeForScore(pod: Pod): { readonly milliCpu: number; readonly memory: number } {
+  return requestsOnNodeOf(pod).forScore
+}
+
 interface Requests {
   readonly exact: PodResources
   readonly forScore: { readonly milliCpu: number; readonly memory: number }
 }
 
-const computed = new WeakMap<object, Requests>()
+type Container = Pod['spec']['containers'][number]
+
+/** The resource lists of a container of which the greatest amounts count. */
+type ListsOf = (container: Container) => readonly (ResourceList | undefined)[]
+
+const computed = new WeakMap<Pod['spec'], Requests>()
+const computedOnNode = new WeakMap<Pod, Requests>()
 
 function requestsOf(pod: Pod): Requests {
-  const known = computed.get(pod.spec)
-  if (known !== undefined) return known
-  const exact = sumOfPod(pod, (list) => readResources(list))
-  const forScore = sumOfPod(pod, (list) => {
-    const read = readResources(list)
-    const has = (name: string): boolean => list !== undefined && Object.hasOwn(list, name)
+  let requests = computed.get(pod.spec)
+  if (requests === undefined) {
+    requests = requestsBy(pod, ({ resources }) => [resources?.requests])
+    computed.set(pod.spec, requests)
+  }
+  return requests
+}
+
+function requestsOnNodeOf(pod: Pod): Requests {
+  const { containerStatuses = [], initContainerStatuses = [], conditions } = pod.status ?? {}
+  const statuses = [...containerStatuses, ...initContainerStatuses].filter(({ resources }) => resources !== undefined)
+  if (statuses.length === 0) return requestsOf(pod)
+  let requests = computedOnNode.get(pod)
+  if (requests === undefined) {
+    const byName = new Map(statuses.map((status) => [status.name, status]))
+    const isInfeasible = conditionOf(conditions, 'PodResizePending')?.reason === 'Infeasible'
+    requests = requestsBy(pod, (container) => {
+      const asked = container.resources?.requests
+      const status = isInitContainer(pod, container) ? undefined : byName.get(container.name)
+      if (status === undefined) return [asked]
+      const held = [status.resources?.requests, status.allocatedResources]
+      return isInfeasible ? held : [asked, ...held]
+    })
+    computedOnNode.set(pod, requests)
+  }
+  return requests
+}
+
+/** Whether a container ends before the others begin: it cannot be resized. */
+function isInitContainer({ spec }: Pod, container: Container): boolean {
+  return container.restartPolicy !== 'Always' && spec.initContainers?.includes(container) === true
+}
+
+function requestsBy(pod: Pod, listsOf: ListsOf): Requests {
+  const greatest = (lists: readonly (ResourceList | undefined)[]): PodResources =>
+    lists.map(readResources).reduce(maximum)
+  const exact = sumOfPod(pod, (container) => greatest(listsOf(container)))
+  const forScore = sumOfPod(pod, (container) => {
+    const lists = listsOf(container)
+    const read = greatest(lists)
+    const has = (name: string): boolean => lists.some((list) => list !== undefined && Object.hasOwn(list, name))
     return {
       ...read,
       milliCpu: has('cpu') ? read.milliCpu : scoreFloor.milliCpu,
       memory: has('memory') ? read.memory : scoreFloor.memory,
     }
   })
-  const requests = { exact, forScore: { milliCpu: forScore.milliCpu, memory: forScore.memory } }
-  computed.set(pod.spec, requests)
-  return requests
+  return { exact, forScore: { milliCpu: forScore.milliCpu, memory: forScore.memory } }
 }
 
-function sumOfPod(pod: Pod, read: (list: ResourceList | undefined) => PodResources): PodResources {
+function sumOfPod(pod: Pod, read: (container: Container) => PodResources): PodResources {
   let running = noResources
-  for (const container of pod.spec.containers) running = addResources(running, read(container.resources?.requests))
+  for (const container of pod.spec.containers) running = addResources(running, read(container))
   let sidecars = noResources
   let peak = noResources
   for (const container of pod.spec.initContainers ?? []) {
-    const own = read(container.resources?.requests)
+    const own = read(container)
     if (container.restartPolicy === 'Always') {
       sidecars = addResources(sidecars, own)
       peak = maximum(peak, sidecars)
@@ -118,10 +181,12 @@ function sumOfPod(pod: Pod, read: (list: ResourceList | undefined) => PodResourc
   const whole = pod.spec.resources?.requests
   if (whole !== undefined) {
     const own = readResources(whole)
+    const hugePages = [...own.others].filter(([name]) => name.startsWith('hugepages-'))
     total = {
       ...total,
       milliCpu: Object.hasOwn(whole, 'cpu') ? own.milliCpu : total.milliCpu,
       memory: Object.hasOwn(whole, 'memory') ? own.memory : total.memory,
+      others: hugePages.length === 0 ? total.others : new Map([...total.others, ...hugePages]),
     }
   }
   return pod.spec.overhead === undefined ? total : addResources(total, readResources(pod.spec.overhead))

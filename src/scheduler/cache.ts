@@ -2,10 +2,11 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { Pod, PodSpec } from '#api/core/v1/pod.ts'
 import {
   addResources,
-  podRequests,
-  podRequestsForScore,
+  podRequestsOnNode,
+  podRequestsOnNodeForScore,
   readResources,
   noResources,
+  sameResources,
   subtractResources,
   type PodResources,
 } from '#machinery/podResources.ts'
@@ -169,8 +170,8 @@ export class SchedulerCache {
     if (before !== undefined) this.#unplace(uid)
     const entry = this.#entry(node)
     entry.pods.add(pod)
-    entry.requested = addResources(entry.requested, podRequests(pod))
-    const forScore = podRequestsForScore(pod)
+    entry.requested = addResources(entry.requested, podRequestsOnNode(pod))
+    const forScore = podRequestsOnNodeForScore(pod)
     entry.forScore = {
       milliCpu: entry.forScore.milliCpu + forScore.milliCpu,
       memory: entry.forScore.memory + forScore.memory,
@@ -194,8 +195,8 @@ export class SchedulerCache {
     this.#places.delete(uid)
     const entry = this.#entries.get(name)!
     const pod = entry.pods.remove(uid)
-    entry.requested = subtractResources(entry.requested, podRequests(pod))
-    const forScore = podRequestsForScore(pod)
+    entry.requested = subtractResources(entry.requested, podRequestsOnNode(pod))
+    const forScore = podRequestsOnNodeForScore(pod)
     entry.forScore = {
       milliCpu: entry.forScore.milliCpu - forScore.milliCpu,
       memory: entry.forScore.memory - forScore.memory,
@@ -260,12 +261,13 @@ function viewOf(node: Node, { pods, requested, forScore, facts }: Entry): Listed
   return new ListedView({ name: node.metadata.name, node, requested, requestedForScore: forScore, facts, pods })
 }
 
-/** Whether two states of a placed pod are the same in everything but its status, its annotations and the node it names. */
+/** Whether two states of a placed pod are the same in all that plugins look at: not in its status beside what it takes. */
 function isAlike(before: Pod, after: Pod): boolean {
   return (
     before.metadata.deletionTimestamp === after.metadata.deletionTimestamp &&
     sameJson(before.metadata.labels, after.metadata.labels) &&
-    isSameSpec(before.spec, after.spec)
+    isSameSpec(before.spec, after.spec) &&
+    takesSame(before, after)
   )
 }
 
@@ -274,4 +276,10 @@ function isSameSpec(before: PodSpec, after: PodSpec): boolean {
   for (const name in before) if (!isSame(name as keyof PodSpec)) return false
   for (const name in after) if (!(name in before) && !isSame(name as keyof PodSpec)) return false
   return true
+}
+
+/** Whether a pod takes as much of its node as before; most are not being resized. */
+function takesSame(before: Pod, after: Pod): boolean {
+  const [one, other] = [podRequestsOnNode(before), podRequestsOnNode(after)]
+  return one === other || sameResources(one, other)
 }

@@ -17,6 +17,7 @@ import type { Component } from '#lib/component.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { MetricRegistry } from '#lib/metrics.ts'
 import type { Random } from '#lib/random.ts'
+import { podRequestsOnNode, sameResources } from '#machinery/podResources.ts'
 import { Attempts } from './attempts.ts'
 import { SchedulerCache } from './cache.ts'
 import { profilesOf } from './configuration/profiles.ts'
@@ -209,12 +210,10 @@ function isFinished({ status }: Pod): boolean {
 
 /** Whether a placed pod changed in anything that lets others fit. That it ends does not: it holds what it has until it is gone. */
 function mattersToOthers(old: Pod, pod: Pod): boolean {
-  const resized = ({ status }: Pod): unknown =>
-    status?.containerStatuses?.map(({ allocatedResources }) => allocatedResources)
   return (
     !sameJson(old.metadata.labels, pod.metadata.labels) ||
     !sameJson(old.spec, pod.spec) ||
-    !sameJson(resized(old), resized(pod))
+    !sameResources(podRequestsOnNode(old), podRequestsOnNode(pod))
   )
 }
 

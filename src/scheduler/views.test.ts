@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Pod } from '#api/core/v1/pod.ts'
 import { SchedulerCache } from './cache.ts'
 import { nodeOf, podOf } from './testObjects.ts'
 import { changedView } from './views.ts'
@@ -71,4 +72,27 @@ test('a view counts the pods that say something of their neighbours', () => {
   assert.equal(changedView(view, { added: [], removed: [picky] }).termHolders, 0)
   cache.removePod(picky)
   assert.equal(cache.snapshot().nodes[0]!.termHolders, 0)
+})
+
+test('a pod that is resized holds what it has until the node took it back', () => {
+  const { cache } = fixture()
+  const having = (cpu: string, phase = 'Running') =>
+    podOf({
+      name: 'x',
+      requests: { cpu: '1' },
+      spec: { nodeName: 'a' },
+      status: {
+        phase,
+        containerStatuses: [
+          { name: 'c', ready: true, restartCount: 0, image: 'i', imageID: 'i', resources: { requests: { cpu } } },
+        ],
+      } as NonNullable<Pod['status']>,
+    })
+  const said: number[] = []
+  for (const pod of [having('3'), having('3', 'Pending'), having('1')]) {
+    cache.setPod(pod)
+    said.push(cache.snapshot().nodes[0]!.requested.milliCpu)
+  }
+  cache.removePod(having('1'))
+  assert.deepEqual([...said, cache.snapshot().nodes[0]!.requested.milliCpu], [3_000, 3_000, 1_000, 0])
 })

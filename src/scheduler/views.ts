@@ -1,6 +1,11 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { addResources, podRequests, podRequestsForScore, subtractResources } from '#machinery/podResources.ts'
+import {
+  addResources,
+  podRequestsOnNode,
+  podRequestsOnNodeForScore,
+  subtractResources,
+} from '#machinery/podResources.ts'
 import { holdsTerms } from '#scheduler/plugins/affinityTerms.ts'
 import { hostPortsOf } from '#scheduler/plugins/ports.ts'
 import type { PodsOfNodeChange } from './plugin.ts'
@@ -132,14 +137,14 @@ export function changedView(view: NodeView, { added, removed }: PodsOfNodeChange
   let { milliCpu, memory } = view.requestedForScore
   const takesPorts = (pod: Pod): boolean => hostPortsOf(pod).length > 0
   for (const pod of added) {
-    requested = addResources(requested, podRequests(pod))
-    const forScore = podRequestsForScore(pod)
+    requested = addResources(requested, podRequestsOnNode(pod))
+    const forScore = podRequestsOnNodeForScore(pod)
     milliCpu += forScore.milliCpu
     memory += forScore.memory
   }
   for (const pod of removed) {
-    requested = subtractResources(requested, podRequests(pod))
-    const forScore = podRequestsForScore(pod)
+    requested = subtractResources(requested, podRequestsOnNode(pod))
+    const forScore = podRequestsOnNodeForScore(pod)
     milliCpu -= forScore.milliCpu
     memory -= forScore.memory
   }

@@ -1,6 +1,12 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { podRequests, podRequestsForScore, readResources, type PodResources } from '#machinery/podResources.ts'
+import {
+  podRequests,
+  podRequestsForScore,
+  podRequestsOnNode,
+  readResources,
+  type PodResources,
+} from '#machinery/podResources.ts'
 import { quantityValue } from '#machinery/quantity.ts'
 import type { Plugin, Rejection, WakeChange } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
@@ -212,7 +218,7 @@ function heldRoom(pod: Pod | undefined): boolean {
 /** Whether the waiting pod asks for less, or a pod on a node does of something that the waiting one asks for (KEP-1287). */
 function scaledDown({ pod, changedPod, oldChangedPod }: WakeChange): boolean {
   if (changedPod === undefined || oldChangedPod === undefined) return true
-  const [before, after] = [podRequests(oldChangedPod), podRequests(changedPod)]
+  const [before, after] = [podRequestsOnNode(oldChangedPod), podRequestsOnNode(changedPod)]
   if (changedPod.metadata.uid === pod.metadata.uid) return takesLess(before, before, after)
   return (changedPod.spec.nodeName ?? '') !== '' && takesLess(podRequests(pod), before, after)
 }
