@@ -235,7 +235,10 @@ export class Attempts {
     const told = this.#setBack(pod, setback)
     // What it held is free again, as if it had been deleted. It waits itself already and must not be woken by that.
     const gone = { ...pod, spec: { ...pod.spec, nodeName: node } }
-    queue.changed({ resource: 'pods', action: 'delete', oldChangedPod: gone }, pod)
+    queue.changed(
+      { resource: 'pods', action: 'delete', oldChangedPod: gone },
+      ({ metadata }) => metadata.uid !== pod.metadata.uid,
+    )
     await told
   }
 

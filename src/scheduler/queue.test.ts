@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Pod } from '#api/core/v1/pod.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import type { WakeRule } from './plugin.ts'
 import { outsideRejecter, SchedulingQueue } from './queue.ts'
@@ -191,14 +192,15 @@ test('SchedulingQueue does not lose a change that came while the pod was being s
   queue.close()
 })
 
-test('SchedulingQueue does not wake a pod by the change that it makes itself', async () => {
+test('SchedulingQueue does not wake a pod by a change that does not matter to it', async () => {
   const { queue } = fixture()
   const pod = podOf({ name: 'p' })
+  const toOthers = ({ metadata }: Pod): boolean => metadata.name !== 'p'
   queue.set(pod, false)
   await queue.take()
-  queue.changed(roomMade, pod)
+  queue.changed(roomMade, toOthers)
   queue.putBack(pod, new Set(['Room']))
-  queue.changed(roomMade, pod)
+  queue.changed(roomMade, toOthers)
   assert.deepEqual(counts(queue), { unschedulable: 1 })
   queue.close()
 })

@@ -192,15 +192,14 @@ export class SchedulingQueue {
     return this.#unschedulable.size + this.#taken.size > 0
   }
 
-  /** Looks which rejected pods a change may help, except the one that made it. */
-  changed(change: ClusterChange, except?: Pod): void {
-    const made = except === undefined ? undefined : this.#waiting.get(except.metadata.uid!)
-    for (const { place } of this.#taken) {
-      if (place.at === 'taken' && place !== made?.place && place.changes.length < mostChanges)
+  /** Looks which rejected pods a change may help, of those to which it matters at all. */
+  changed(change: ClusterChange, mattersTo: (pod: Pod) => boolean = toAll): void {
+    for (const { place, queued } of this.#taken) {
+      if (place.at === 'taken' && place.changes.length < mostChanges && mattersTo(queued.pod))
         place.changes.push(change)
     }
     for (const waiting of this.#unschedulable) {
-      if (waiting === made || waiting.place.at !== 'unschedulable') continue
+      if (waiting.place.at !== 'unschedulable' || !mattersTo(waiting.queued.pod)) continue
       if (this.#helps(waiting.queued.pod, waiting.place.rejectedBy, change)) this.#requeue(waiting)
     }
   }
@@ -319,6 +318,8 @@ export class SchedulingQueue {
     this.#flushTimer = this.#clock.after(flushInterval, () => this.#flush())
   }
 }
+
+const toAll = (): boolean => true
 
 function dropOutdated(heap: Heap<Entry>): void {
   for (let first = heap.peek(); first !== undefined && first.waiting.place !== first.place; first = heap.peek()) {

@@ -27,6 +27,7 @@ import { namespaceLabels } from './namespaceLabels.ts'
 import { Nominations } from './nominations.ts'
 import { PodReports } from './podReports.ts'
 import type { Plugin } from './plugin.ts'
+import { priorityOf } from './preemption/importance.ts'
 import { defaultSchedulerName, findGate, type Profile } from './profile.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { SchedulingQueue } from './queue.ts'
@@ -163,7 +164,7 @@ class Scheduler {
     else if (isPlaced(pod)) this.#podPlaced(old, pod, attempts)
     else if (this.#profileOf(pod) !== undefined && pod.metadata.deletionTimestamp === undefined) {
       if (!this.#cache.isAssumed(pod)) this.#enqueue(old, pod)
-    } else this.#leaveAlone(pod)
+    } else this.#giveUp(pod)
   }
 
   #podPlaced(old: Pod | undefined, pod: Pod, attempts: Attempts): void {
@@ -175,15 +176,36 @@ class Scheduler {
       return
     }
     this.#leaveAlone(pod)
-    if (old !== undefined) this.#reports.settled(pod)
+    if (old !== undefined) {
+      this.#reports.settled(pod)
+      if (nominatedOf(old) !== pod.spec.nodeName) this.#promiseEnded(old, nominatedOf(old))
+    }
     this.#queue.changed({ resource: 'pods', action: 'add', changedPod: pod })
   }
 
   #podGone(pod: Pod, attempts: Attempts): void {
-    this.#leaveAlone(pod)
+    this.#giveUp(pod)
     attempts.drop(pod)
     this.#cache.removePod(pod)
     if (isPlaced(pod)) this.#queue.changed({ resource: 'pods', action: 'delete', oldChangedPod: pod })
+  }
+
+  /** The pod wants no node any longer. */
+  #giveUp(pod: Pod): void {
+    const promised = this.#nominations.nodeOf(pod) ?? ''
+    this.#leaveAlone(pod)
+    this.#promiseEnded(pod, promised)
+  }
+
+  /** A node, if any, is no longer kept for a pod: to those that gave way to it, that is as if it had gone from there. */
+  #promiseEnded(pod: Pod, node: string): void {
+    if (node === '') return
+    const gone = { ...pod, spec: { ...pod.spec, nodeName: node } }
+    const priority = priorityOf(pod)
+    this.#queue.changed(
+      { resource: 'pods', action: 'delete', oldChangedPod: gone },
+      (other) => priorityOf(other) <= priority,
+    )
   }
 
   #leaveAlone(pod: Pod): void {
@@ -195,12 +217,18 @@ class Scheduler {
     const gate = findGate(this.#profileOf(pod)!, pod)
     this.#nominations.follow(old, pod)
     this.#queue.set(pod, gate !== undefined)
+    if (old !== undefined && nominatedOf(old) !== nominatedOf(pod)) this.#promiseEnded(old, nominatedOf(old))
     if (gate !== undefined) this.#reports.gated(pod, { reason: 'SchedulingGated', message: gate.reason })
   }
 }
 
 function isPlaced({ spec }: Pod): boolean {
   return (spec.nodeName ?? '') !== ''
+}
+
+/** The node that a pod's status says it is promised; empty for none. */
+function nominatedOf({ status }: Pod): string {
+  return status?.nominatedNodeName ?? ''
 }
 
 /** A pod that ended uses nothing, although its object is still there. */

@@ -146,6 +146,23 @@ test('a more important pod takes the promise of a node from a less important one
   assert.equal((await find(cluster, 'middle'))?.spec.nodeName, undefined)
 })
 
+test('room that was kept for a pod is given to others as soon as that pod is gone', async () => {
+  await using cluster = await start(1)
+  const stopAfter = (time: string) => ({ 'simulation.k8ts.dev/stop-after': time })
+  const slow = { terminationGracePeriodSeconds: 3_600 }
+  await create(cluster, 'quick', { priority: 'low', cpu: '3', annotations: stopAfter('1s') })
+  await create(cluster, 'slow', { priority: 'low', cpu: '1', annotations: stopAfter('1h'), spec: slow })
+  await cluster.until(async () => (await isRunning(cluster, 'quick')) && (await isRunning(cluster, 'slow')))
+  await create(cluster, 'high', { priority: 'high', cpu: '4' })
+  await cluster.until(async () => (await find(cluster, 'quick')) === undefined)
+  await create(cluster, 'middle', { priority: 'middle', cpu: '2' })
+  await cluster.clock.advance('20s')
+  assert.equal((await find(cluster, 'middle'))?.spec.nodeName, undefined)
+  await cluster.client.delete(pods, { name: 'high', namespace })
+  await cluster.clock.advance('15s')
+  assert.equal((await find(cluster, 'middle'))?.spec.nodeName, 'node-1')
+})
+
 test('a budget that is used up turns the choice to a node without it', async () => {
   await using cluster = await start(2)
   const labels = { app: 'db' }
