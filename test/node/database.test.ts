@@ -75,8 +75,13 @@ test(
         .find(({ pid, command }) => servers.has(pid) && command[0]?.startsWith('redis-server'))
       host.processes.kill(server!.pid, 'SIGKILL')
       await goesOn('kill -9 of the database')
-      const restarts = await kube('get', 'pod', 'redis-0', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')
-      assert.equal(restarts, '1')
+      const restarts = (): Promise<string> =>
+        kube('get', 'pod', 'redis-0', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')
+      assert.equal(await restarts(), '1')
+
+      await kube('exec', 'redis-0', '--', 'sh', '-c', 'redis-cli debug segfault || true')
+      await goesOn('a crash of the database')
+      assert.equal(await restarts(), '2')
 
       const first = await uid()
       await kube('delete', 'pod', 'redis-0')
