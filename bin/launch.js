@@ -47,13 +47,7 @@ function cacheFolder() {
     accessSync(shared, constants.W_OK)
     return shared
   } catch {
-    const own = join(
-      process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
-      'k8ts',
-      createHash('sha256').update(root).digest('hex').slice(0, 8),
-    )
-    mkdirSync(own, { recursive: true })
-    return own
+    return ownCacheFolder()
   }
 }
 
@@ -107,6 +101,20 @@ const lazyPackages = {
 
 async function namesOf(path) {
   return Object.keys(await import(path)).filter((name) => name !== 'default' && name !== 'module.exports')
+}
+
+function ownCacheFolder() {
+  try {
+    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+    const own = join(caches, 'k8ts', createHash('sha256').update(root).digest('hex').slice(0, 8))
+    mkdirSync(own, { recursive: true })
+    return own
+  } catch (error) {
+    console.error(
+      `k8ts: no place to keep the program: ${error.message}; set HOME or XDG_CACHE_HOME to a folder of yours`,
+    )
+    process.exit(1)
+  }
 }
 
 export async function ensureBundle() {

@@ -129,11 +129,11 @@ test('mergeContext names the file and what is wrong with it', async () => {
   }
 })
 
-const passwd = 'root:x:0:0::/root:/bin/sh\nann:x:1000:1000:Ann:/home/ann:/bin/sh\n'
+const passwd = 'root:x:0:0::/root:/bin/sh\nann:x:1000:1000:Ann:/home/ann:/bin/sh\nd:x:9:9::/none:/bin/sh\n'
 const sudo = { HOME: '/root', SUDO_USER: 'ann', SUDO_UID: '1000', SUDO_GID: '1000' }
 
 test('the kubeconfig is that of who types the command', async () => {
-  const files = fakeFiles({ '/etc/passwd': passwd })
+  const files = fakeFiles({ '/etc/passwd': passwd, '/home/ann/.profile': '' })
   const rows: readonly [environment: Record<string, string>, uid: number, path: string][] = [
     [{ KUBECONFIG: ':/a/b:/c', HOME: '/home/ann' }, 1000, '/a/b'],
     [{ HOME: '/home/elsewhere' }, 1000, '/home/elsewhere/.kube/config'],
@@ -143,6 +143,7 @@ test('the kubeconfig is that of who types the command', async () => {
     [{ ...sudo, KUBECONFIG: '/a/b' }, 0, '/a/b'],
     // Of an account that is not in the file there is only the home that is said.
     [{ ...sudo, SUDO_UID: '2000', HOME: '/home/bob' }, 0, '/home/bob/.kube/config'],
+    [{ ...sudo, SUDO_UID: '9' }, 0, '/root/.kube/config'],
     // Root's rights were given up again.
     [sudo, 1000, '/root/.kube/config'],
     [{ HOME: '/root', SUDO_UID: '0', SUDO_GID: '0' }, 0, '/root/.kube/config'],

@@ -38,7 +38,10 @@ export async function kubeconfigPath(files: Files, environment: Environment, uid
   const accounts = ((await files.readText('/etc/passwd')) ?? '').split('\n').map((line) => line.split(':'))
   const homeOf = (user: number): string | undefined => accounts.find((fields) => fields[2] === String(user))?.[5]
   const { uid: typed = uid } = kubeconfigOwner(environment, uid) ?? {}
-  const home = (typed === uid ? undefined : homeOf(typed)) ?? environment['HOME'] ?? homeOf(uid)
+  const theirs = typed === uid ? undefined : homeOf(typed)
+  // Accounts of services have none.
+  const isThere = theirs !== undefined && (await files.status(theirs)) !== undefined
+  const home = isThere ? theirs : (environment['HOME'] ?? homeOf(uid))
   if (home === undefined) throw new Error('neither KUBECONFIG nor HOME says where your kubeconfig is; set one of them')
   return resolve(join(home, '.kube', 'config'))
 }

@@ -1,8 +1,9 @@
 import { delimiter } from 'node:path'
-import { rootsFor } from './record.ts'
+import { rootsFor, temporaryFolder } from './record.ts'
 import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
 import { systemClock } from '#lib/clock.ts'
 import { isAbort } from '#lib/async/abort.ts'
+import { makePrivateFolder } from '#lib/host/files.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { systemRandom } from '#lib/random.ts'
 
@@ -19,19 +20,25 @@ export async function runProgram(
   // Whoever read our output may have gone (`k8ts list | head -1`); the work goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   process.env['PATH'] = withSystemFolders(process.env['PATH'])
+  const uid = process.getuid?.() ?? 0
+  const host = systemHost(systemClock)
+  const roots = rootsFor(uid, process.env)
   const surroundings: Surroundings = {
-    host: systemHost(systemClock),
+    host,
     clock: systemClock,
     random: systemRandom,
     environment: process.env,
-    uid: process.getuid?.() ?? 0,
+    uid,
     program: self,
-    roots: rootsFor(process.getuid?.() ?? 0, process.env),
+    roots,
     signal: interrupt.signal,
     print: (line) => void process.stdout.write(`${line}\n`),
     progress: (line) => void process.stderr.write(`${line}\n`),
   }
   try {
+    const temporary = temporaryFolder(uid)
+    if (Object.values(roots).some((folder) => folder.startsWith(`${temporary}/`)))
+      await makePrivateFolder(host.files, temporary, uid)
     return await run(surroundings)
   } catch (error) {
     if (interrupt.signal.aborted && isAbort(error)) {

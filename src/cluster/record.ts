@@ -60,13 +60,16 @@ export interface ClusterPaths extends ClusterLayout {
   nodeFolder(node: string): string
 }
 
+/** Of a user who has no other: anybody could have made it, so it must be looked whose it is. */
+export const temporaryFolder = (uid: number): string => `/tmp/k8ts-${uid}`
+
 /** Where clusters live: the system's folders for root, the user's own for everybody else. */
 export function rootsFor(uid: number, environment: Readonly<Record<string, string | undefined>>): Roots {
   if (uid === 0) return defaultRoots
-  const home = environment['HOME'] ?? `/tmp/k8ts-${uid}`
+  const home = environment['HOME'] || temporaryFolder(uid)
   return {
-    runtime: `${environment['XDG_RUNTIME_DIR'] ?? `/tmp/k8ts-${uid}`}/k8ts`,
-    data: `${environment['XDG_DATA_HOME'] ?? `${home}/.local/share`}/k8ts`,
+    runtime: `${environment['XDG_RUNTIME_DIR'] || temporaryFolder(uid)}/k8ts`,
+    data: `${environment['XDG_DATA_HOME'] || `${home}/.local/share`}/k8ts`,
   }
 }
 

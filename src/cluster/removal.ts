@@ -35,7 +35,9 @@ export async function removeCluster(surroundings: Surroundings, cluster: string)
   const dataFolder = (await files.realPath(paths.dataFolder)) ?? paths.dataFolder
   for (const name of await files.list(dataFolder))
     if (name !== basename(removedFile)) await removeUnmounted(host, `${dataFolder}/${name}`)
-  await removeUnmounted(host, dataFolder)
+  await files.remove(removedFile)
+  // Somebody may have given it a disk of its own.
+  await files.removeIfEmpty(dataFolder)
   await files.remove(paths.runtimeFolder)
   if (failure !== undefined)
     throw new Error(

@@ -4,7 +4,8 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
-import { host, newPerson, reasonToSkip, run, launcher, type Person } from './faultsFixture.ts'
+import { temporaryFolder } from '#cluster/record.ts'
+import { host, newPerson, reasonToSkip, roots, run, launcher, type Person } from './faultsFixture.ts'
 
 const nobody = 65_534
 
@@ -120,6 +121,21 @@ describe('a machine that is not suitable', { skip: reasonToSkip }, () => {
     assert.equal((await person.k8ts('inventory', 'f-none')).code, 0)
   })
 
+  it('whose clusters have a disk of their own gets rid of one', async () => {
+    await using person = await newPerson()
+    const { code, stderr } = await run(
+      [
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        `mkdir -p ${roots.data} && mount -t tmpfs tmpfs ${roots.data} && exec ${launcher.join(' ')} down f-none`,
+      ],
+      { HOME: person.home, KUBECONFIG: person.kubeconfig },
+    )
+    assert.equal(code, 0, stderr)
+  })
+
   it('finds the programs of root after su', async () => {
     await using person = await newPerson()
     const { code, stderr } = await person.start(['inventory', 'f-none'], { PATH: '/nonexistent' }).ended
@@ -144,6 +160,33 @@ describe('without root', { skip: reasonToSkip }, () => {
       assert.equal(code, 1)
     }
     assert.equal((await person.k8ts('inventory', 'f-user')).code, 0)
+  })
+
+  it('folders that everybody can make are not taken over from others', async () => {
+    const folder = temporaryFolder(nobody)
+    const mine = await host.files.status(folder)
+    if (mine !== undefined) await host.files.rename(folder, `${folder}.kept`)
+    try {
+      await host.files.makeFolder(folder)
+      const { code, stderr } = await person.start(['list'], { XDG_RUNTIME_DIR: '' }).ended
+      assert.match(stderr, /^k8ts: Cannot use "\/tmp\/k8ts-65534": it belongs to user 0\n$/)
+      assert.equal(code, 1)
+      await host.files.remove(folder)
+      assert.equal((await person.start(['list'], { XDG_RUNTIME_DIR: '' }).ended).code, 0)
+      assert.deepEqual((await host.files.status(folder))?.mode, 0o700)
+    } finally {
+      await host.files.remove(folder)
+      if (mine !== undefined) await host.files.rename(`${folder}.kept`, folder)
+    }
+  })
+
+  it('a home that is not there is told', async () => {
+    const { code, stderr } = await person.start(['list'], { HOME: '/nonexistent', XDG_CACHE_HOME: '' }).ended
+    assert.match(
+      stderr,
+      /^k8ts: no place to keep the program: EACCES.*; set HOME or XDG_CACHE_HOME to a folder of yours\n$/,
+    )
+    assert.equal(code, 1)
   })
 
   it('a busy port is named, and nothing is left of the attempt', async () => {

@@ -167,7 +167,8 @@ function filesBy(calls: FileCalls): Files {
       try {
         await calls.rmdir(path)
       } catch (error) {
-        if (!isMissing(error) && codeOf(error) !== 'ENOTEMPTY') throw error
+        // Busy is a folder where a file system is mounted, whoever did so: it stays.
+        if (!isMissing(error) && !['ENOTEMPTY', 'EBUSY'].includes(codeOf(error)!)) throw error
       }
     },
     rename: (from, to) => calls.rename(from, to),
