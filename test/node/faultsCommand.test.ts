@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
-import { temporaryFolder } from '#cluster/record.ts'
+import { clusterPaths, temporaryFolder } from '#cluster/record.ts'
 import { host, newPerson, reasonToSkip, roots, run, launcher, type Person } from './faultsFixture.ts'
 
 const nobody = 65_534
@@ -160,6 +160,25 @@ describe('without root', { skip: reasonToSkip }, () => {
       assert.equal(code, 1)
     }
     assert.equal((await person.k8ts('inventory', 'f-user')).code, 0)
+  })
+
+  it('a cluster of root is told to who forgot sudo', async () => {
+    const { dataFolder, recordFile } = clusterPaths('f-root', roots)
+    await host.files.makeFolder(roots.data, 0o711)
+    await host.files.makeFolder(dataFolder, 0o711)
+    await host.files.write(recordFile, '', { mode: 0o600 })
+    try {
+      for (const words of [['status'], ['down'], ['up', '--simulated-nodes', '1']]) {
+        const { code, stderr } = await person.k8ts(...words, 'f-root')
+        assert.match(
+          stderr,
+          /^k8ts: cluster "f-root" is one of root: use "sudo k8ts", or another name for one of yours$/m,
+        )
+        assert.equal(code, 1)
+      }
+    } finally {
+      await host.files.remove(dataFolder)
+    }
   })
 
   it('folders that everybody can make are not taken over from others', async () => {

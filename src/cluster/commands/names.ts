@@ -1,6 +1,6 @@
 import { UsageError, type Surroundings } from './command.ts'
 import { defaultConfig } from '#cluster/config.ts'
-import { nameProblem } from '#cluster/place/layout.ts'
+import { defaultRoots, nameProblem } from '#cluster/place/layout.ts'
 import { clusterPaths, readRecord, type ClusterRecord } from '#cluster/record.ts'
 import { takeLock } from '#lib/host/files.ts'
 
@@ -14,14 +14,25 @@ export function clusterNameOf(given: string | undefined): string {
 
 /** The cluster that a command means, which must exist. */
 export async function existingCluster(
-  { host, roots }: Pick<Surroundings, 'host' | 'roots'>,
+  surroundings: Pick<Surroundings, 'host' | 'roots' | 'uid'>,
   given: string | undefined,
 ): Promise<ClusterRecord> {
+  const { host, roots } = surroundings
   const name = clusterNameOf(given)
   const record = await readRecord(host.files, name, roots)
+  if (record === undefined) await refuseClusterOfRoot(surroundings, name)
   if (record === undefined)
     throw new Error(`there is no cluster "${name}"; "k8ts list" shows what there is, "k8ts up ${name}" makes it`)
   return record
+}
+
+/** Whoever forgot `sudo` is told so, and not that there is nothing. */
+export async function refuseClusterOfRoot(
+  { host, uid }: Pick<Surroundings, 'host' | 'uid'>,
+  name: string,
+): Promise<void> {
+  if (uid !== 0 && (await host.files.status(clusterPaths(name, defaultRoots).recordFile)) !== undefined)
+    throw new Error(`cluster "${name}" is one of root: use "sudo k8ts", or another name for one of yours`)
 }
 
 /** What to say of a cluster whose `up` was interrupted before there was any of it. */

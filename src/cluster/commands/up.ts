@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { readArgument, readCount, step, UsageError, type Command, type Surroundings } from './command.ts'
-import { clusterNameOf, withLock } from './names.ts'
+import { clusterNameOf, refuseClusterOfRoot, withLock } from './names.ts'
 import {
   completeConfig,
   ConfigError,
@@ -116,6 +116,7 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
     if (known !== undefined) refuseOtherSettings(known.config, config, given, flags)
     else {
       refuseWithoutRoot(surroundings, config)
+      await refuseClusterOfRoot(surroundings, config.name)
       const kubeconfig = await kubeconfigPath(host.files, surroundings.environment, surroundings.uid)
       await refuseKubeconfig(host.files, kubeconfig, config.name)
     }
