@@ -14,5 +14,8 @@ export const statusSubresource: Subresource<any> = {
   writes: ['status', ...metadataWithStatus],
 }
 
+/** The `status` of kinds of which defaults and preparation are about the spec alone, which stays as it is. */
+export const statusBesideSpec: Subresource<any> = { ...statusSubresource, sharesRest: true }
+
 /** The `status` of kinds that let it change nothing else, not even metadata. */
 export const statusAlone: Subresource<any> = { ...statusSubresource, writes: ['status'] }

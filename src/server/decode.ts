@@ -33,8 +33,20 @@ const customBodies: readonly MediaType[] = ['json', 'yaml']
 
 /** The body as an object of the kind in the path. */
 export function decodeObject(exchange: Exchange, kind: Kind, validation: FieldValidation): Promise<KubeObject> {
-  const supported = kind.custom === undefined ? undefined : customBodies
-  return decode(exchange, { ...namesOf(kind), schema: kind.schema, fieldValidation: validation }, supported)
+  return decode(exchange, optionsOf(kind, validation), supportedBy(kind))
+}
+
+/** As `decodeObject`, but all of it except for its metadata may be shared with a body of this process. */
+export async function decodeShared(exchange: Exchange, kind: Kind, validation: FieldValidation): Promise<KubeObject> {
+  const object = await decode(exchange, { ...optionsOf(kind, validation), shares: true }, supportedBy(kind))
+  return { ...object, metadata: { ...object.metadata } }
+}
+
+const supportedBy = ({ custom }: Kind): readonly MediaType[] | undefined =>
+  custom === undefined ? undefined : customBodies
+
+function optionsOf(kind: Kind, fieldValidation: FieldValidation): Omit<BodyOptions, 'mediaType'> {
+  return { ...namesOf(kind), schema: kind.schema, fieldValidation }
 }
 
 /** The body as an object of some kind. */

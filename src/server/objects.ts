@@ -16,6 +16,11 @@ export function thawObject<T extends KubeObject>(object: T): T {
   return copy as unknown as T
 }
 
+/** An unfrozen copy of an object with metadata of its own; all other members are shared. */
+export function thawTop<T extends KubeObject>(object: T): T {
+  return { ...object, metadata: thawMetadata(object.metadata) }
+}
+
 /** A private copy of metadata that shares its `managedFields`. */
 export function thawMetadata(metadata: ObjectMeta): ObjectMeta {
   const { managedFields, ...rest } = metadata

@@ -23,7 +23,10 @@ import { checkSize } from './registry/commit.ts'
 
 /** A patch that was read and can be applied to any state of the object. */
 export interface Patch {
-  /** The patched object, private to the caller, as it would have been decoded. Throws what the client is to be told. */
+  /**
+   * The patched object as it would have been decoded: private to the caller, or sharing with the old one what it has kept of
+   * that. Throws what the client is to be told.
+   */
   apply(old: KubeObject, validation: FieldValidation): Refined
 }
 
@@ -33,21 +36,26 @@ const patchTypes: Readonly<Record<string, (body: PatchBody) => PatchChange>> = {
   'application/strategic-merge-patch+json': readStrategicChange,
 }
 
-/** Reads the body of a PATCH on objects of a kind. */
-export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind): Promise<Patch> {
+/** Reads the body of a PATCH on objects of a kind; `shares` where what comes of it is only read. */
+export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind, shares: boolean): Promise<Patch> {
   const { group, version, kind } = resource
-  return readPatchOf(exchange, { group, version, kind }, custom === undefined ? undefined : schema)
+  return readPatchOf(exchange, { group, version, kind }, custom === undefined ? undefined : schema, shares)
 }
 
 /** Reads the body of a PATCH on objects of a kind that may be only a view of others. */
-export async function readPatchOf(exchange: Exchange, kind: GroupVersionKind, schema?: Schema): Promise<Patch> {
+export async function readPatchOf(
+  exchange: Exchange,
+  kind: GroupVersionKind,
+  schema?: Schema,
+  shares = false,
+): Promise<Patch> {
   const { change, size } = await readChange(exchange)
   return {
     apply(old, validation) {
       const patched = change.apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
       if (size > largePatch) checkSize(patched as unknown as KubeObject)
-      return refinePatched(change, kind, old, patched, validation, schema)
+      return refinePatched(change, kind, old, patched, validation, schema, shares)
     },
   }
 }
@@ -63,6 +71,7 @@ function refinePatched(
   patched: JsonObject,
   validation: FieldValidation,
   schema: Schema | undefined,
+  shares: boolean,
 ): Refined {
   const before = old as unknown as JsonObject
   const kept: Record<string, unknown> = {}
@@ -70,7 +79,7 @@ function refinePatched(
   for (const key of Object.keys(patched)) {
     const value = patched[key]!
     if (typeof value === 'object' && Object.hasOwn(before, key) && value === before[key] && Object.isFrozen(value)) {
-      kept[key] = key === 'metadata' ? thawMetadata(old.metadata) : thaw(value)
+      kept[key] = shares ? value : key === 'metadata' ? thawMetadata(old.metadata) : thaw(value)
     } else setOwn(changed, key, value)
   }
   const own = validation === 'Ignore' ? [] : change.complaints()

@@ -151,6 +151,11 @@ export interface Subresource<T extends KubeObject = KubeObject> {
   readonly verbs: readonly ('get' | 'create' | 'update' | 'patch' | 'connect')[]
   /** Paths of the parent this subresource may change; everything else keeps its stored value. Absent: served elsewhere. */
   readonly writes?: readonly string[]
+  /**
+   * Whatever `writes` does not name, which are whole members and metadata, stays the very part that is stored: frozen, it
+   * gets no defaults and is not prepared once more. For kinds of which `default` and `prepare` are about the spec alone.
+   */
+  readonly sharesRest?: true
   /** The kind that travels when it is not the parent's own (`Scale`, `Binding`, `Eviction`, `TokenRequest`). */
   readonly body?: { readonly group: string; readonly version: string; readonly kind: string }
   /** Reads the travelling body from the parent (`scale`). */

@@ -4,6 +4,9 @@ import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
 import { events } from '#api/core/v1/event.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
+import { deployments } from '#api/apps/v1/deployment.ts'
+import { replicaSets } from '#api/apps/v1/replicaSet.ts'
+import { statefulSets } from '#api/apps/v1/statefulSet.ts'
 import { jobs } from '#api/batch/v1/job.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { events as groupEvents } from '#api/events/v1/event.ts'
@@ -101,6 +104,60 @@ test('status is written through its subresource only', async () => {
   })
   assert.equal((body as Pod).status?.phase, 'Running')
   assert.equal((body as Pod).spec.activeDeadlineSeconds, undefined)
+})
+
+test('a write of the status keeps the very spec that is stored, and completes the status', async () => {
+  await using fixture = await startServer()
+  const client = clientOf(fixture)
+  const selector = { matchLabels: { app: 'a' } }
+  const spec = { selector, template: { metadata: { labels: { app: 'a' } }, spec: podSpec } }
+  const metadata = { name: 'a', namespace, finalizers: ['example.com/kept'] }
+  const containerStatus = { name: 'c', ready: true, restartCount: 0, image: 'i', imageID: 'j' }
+  const counts = { replicas: 3, readyReplicas: 2 }
+  const rows = [
+    [await client.create(pods, { metadata, spec: podSpec }), 'api/v1', { containerStatuses: [containerStatus] }],
+    [await client.create(replicaSets, { metadata, spec }), 'apis/apps/v1', counts],
+    [await client.create(deployments, { metadata, spec }), 'apis/apps/v1', counts],
+    [await client.create(statefulSets, { metadata, spec: { ...spec, serviceName: 's' } }), 'apis/apps/v1', counts],
+  ] as const
+  for (const [created, root, status] of rows) {
+    const path = `/${root}/namespaces/${namespace}/${created.kind.toLowerCase()}s/a/status`
+    const sent = structuredClone({
+      ...created,
+      metadata: { ...created.metadata, finalizers: [] },
+      spec: { ...created.spec, minReadySeconds: 7, activeDeadlineSeconds: 7 },
+      status,
+    })
+    const before = structuredClone(sent)
+    const put = (await fixture.transport.send({ method: 'PUT', path, body: sent })).body as typeof created
+    assert.deepEqual(sent, before)
+    assert.equal(Object.isFrozen(sent.status), false)
+    assert.equal(put.spec, created.spec)
+    assert.equal(put.metadata.finalizers, undefined)
+    const patch = { metadata: { annotations: { noted: 'yes' } }, status: { conditions: [] } }
+    const contentType = 'application/merge-patch+json'
+    const patched = (await fixture.transport.send({ method: 'PATCH', path, contentType, body: patch })).body as Pod
+    assert.equal(patched.spec, created.spec)
+    assert.equal(patched.metadata.annotations?.['noted'], 'yes')
+    const whole = status === counts ? counts : { containerStatuses: [{ ...containerStatus, state: {}, lastState: {} }] }
+    for (const [name, value] of Object.entries(whole)) {
+      assert.deepEqual((patched.status as Record<string, unknown>)[name], value, `${created.kind} ${name}`)
+    }
+  }
+})
+
+test('what a component sends stays its own', async () => {
+  await using fixture = await startServer()
+  const { transport } = fixture
+  const path = `${mapsPath}/a`
+  await transport.send({ method: 'POST', path: mapsPath, body: { metadata: { name: 'a' }, data: { x: '1' } } })
+  const sent = { metadata: { labels: { app: 'a' } }, data: { x: '2' } }
+  const { body } = await transport.send({ method: 'PUT', path, body: sent })
+  assert.deepEqual(sent, { metadata: { labels: { app: 'a' } }, data: { x: '2' } })
+  sent.metadata.labels.app = 'b'
+  sent.data.x = '3'
+  assert.deepEqual((body as ConfigMap).metadata.labels, { app: 'a' })
+  assert.deepEqual((body as ConfigMap).data, { x: '2' })
 })
 
 test('a pod is bound once', async () => {

@@ -31,6 +31,8 @@ export interface BodyOptions {
   readonly maxBytes?: number
   /** Other kinds that the path takes too, such as `DeleteOptions` written in the version of the resource. */
   readonly accepts?: (kind: GroupVersionKind) => boolean
+  /** Whether the object may share parts with the value that it is read from, and so must not be changed. */
+  readonly shares?: true
   /** The refusal of an object whose kind could be read; absent: that of a body. */
   readonly refuse?: (why: Mismatched) => Error
 }
@@ -229,7 +231,7 @@ function decodeObject(
   const validation = options.fieldValidation ?? 'Warn'
   // Asked first: what is decoded in place may lose keys, and with them what tells that none stood twice.
   const repeated = validation === 'Ignore' ? [] : duplicates(isCustom ? undefined : schema)
-  const read = isPrivate ? decodeOwnValue : decodeValue
+  const read = isPrivate || options.shares === true ? decodeOwnValue : decodeValue
   const decoded = isCustom ? decodeCustom(schema, value, isPrivate) : read(schema, value ?? {})
   const refuse =
     options.refuse ??

@@ -5,7 +5,7 @@ import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { checkPodsAtOnce } from './rollout.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { scaleSubresource } from './scale.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusBesideSpec } from '#resources/status.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { goForm } from '#resources/goForm.ts'
 import { workloadWarnings } from '#resources/core/pod/warnings.ts'
@@ -39,7 +39,7 @@ export const deploymentStrategy: Strategy<Deployment> = {
   ],
   subresources: {
     // The controller writes the revision, which is an annotation, together with the status.
-    status: { ...statusSubresource, writes: statusSubresource.writes!.filter((path) => path !== 'metadata.labels') },
+    status: { ...statusBesideSpec, writes: statusBesideSpec.writes!.filter((path) => path !== 'metadata.labels') },
     scale: scaleSubresource<Deployment>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,

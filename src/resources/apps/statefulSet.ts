@@ -9,7 +9,7 @@ import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#r
 import { checkClaimSpec, defaultClaimSpec } from '#resources/core/persistentVolumeClaim.ts'
 import { checkAtLeast, checkOneOf } from '#resources/rules.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusBesideSpec } from '#resources/status.ts'
 import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
 import { goForm } from '#resources/goForm.ts'
 import { claimWarnings, isAsBefore, templateWarnings } from '#resources/core/pod/warnings.ts'
@@ -32,7 +32,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
     ...containerColumns<StatefulSet>(({ spec }) => spec.template.spec?.containers),
   ],
   subresources: {
-    status: { ...statusSubresource, validate: checkStatus },
+    status: { ...statusBesideSpec, validate: checkStatus },
     scale: scaleSubresource<StatefulSet>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,

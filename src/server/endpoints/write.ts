@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { badRequest } from '#machinery/status.ts'
 import { authorizeCreation } from '../authorize/creation.ts'
-import { decodeObject } from '../decode.ts'
+import { decodeObject, decodeShared } from '../decode.ts'
 import { readPatch } from '../readPatch.ts'
 import { addWarning, isApply, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
@@ -33,7 +33,7 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
   const { server, info, request } = exchange
   checkName(info.name)
   const query = parseWriteOptions(request.query, 'UpdateOptions')
-  const object = await decodeObject(exchange, kind, query.fieldValidation)
+  const object = await decodeShared(exchange, kind, query.fieldValidation)
   checkIdentity(object, kind, info.namespace, info.name)
   const { stored, created } = await updateObject(
     server.registry,
@@ -41,7 +41,7 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
     {
       namespace: info.namespace,
       name: info.name,
-      change: () => toStoredForm(kind, thawObject(object)),
+      change: () => (isOnlyRead(kind, subresource) ? object : toStoredForm(kind, thawObject(object))),
       retryConflicts: false,
       ...(kind.strategy.createOnUpdate === true && subresource === undefined
         ? {
@@ -62,7 +62,7 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
   const { server, info, request } = exchange
   if (isApply(exchange)) return applyEndpoint(exchange, kind, subresource)
   checkName(info.name)
-  const patch = await readPatch(exchange, kind)
+  const patch = await readPatch(exchange, kind, isOnlyRead(kind, subresource))
   const query = parseWriteOptions(request.query, 'PatchOptions')
   const update: UpdateRequest = {
     namespace: info.namespace,
@@ -84,6 +84,11 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
     writeOptions(exchange, query.dryRun, query.fieldManager),
   )
   return { type: 'stored', code: 200, kind, stored }
+}
+
+/** Whether only parts are taken of what is written; another version would have to complete it first. */
+function isOnlyRead(kind: Kind, subresource: Through | undefined): boolean {
+  return subresource?.rules.writes !== undefined && kind.storedAs === undefined
 }
 
 /** Puts an object into the namespace of the path; another one of its own is refused. */

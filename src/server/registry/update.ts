@@ -8,19 +8,23 @@ import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { parseRevision } from '../errors.ts'
 import { keyOf, refusalName, type Kind } from '../kind.ts'
-import { copyPath, replaceContents, thaw, thawObject } from '../objects.ts'
+import { copyPath, replaceContents, thaw, thawObject, thawTop } from '../objects.ts'
 import { StoredObject, type EncodedObject } from '../storedObject.ts'
 import { checkSize, commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, largeBody, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
 import { checkOwners, ownersOf, ownUpdated, setOwners, type OwnerRule, type Through } from './owners.ts'
+import type { Subresource } from '../strategy.ts'
 import { workingForm } from '../versions.ts'
 import { changesGeneration, checkObject } from './prepare.ts'
 
 export interface UpdateRequest {
   readonly namespace: string
   readonly name: string
-  /** The wanted object, private to the caller of `change`. Called again when somebody else was faster. */
+  /**
+   * The wanted object, private to the caller of `change`; through a subresource with `writes` it is only read. Called again
+   * when somebody else was faster.
+   */
   readonly change: (old: KubeObject) => KubeObject | Promise<KubeObject>
   /** What to create when the object is not there; undefined refuses with 404. */
   readonly createInstead?: () => KubeObject | Promise<KubeObject>
@@ -90,11 +94,14 @@ async function tryUpdate(
   const object = changed instanceof Promise ? await changed : changed
   const unconditional = checkIdentity(kind, key, object, existing, update)
   const rules = update.subresource?.rules
-  const wanted = rules?.writes === undefined ? object : withWrites(old, object, rules.writes)
+  const wanted = rules?.writes === undefined ? object : withWrites(old, object, rules)
   if (rules === undefined) for (const path of strategy.reserved ?? []) copyPath(wanted, old, path)
   keepSystemMetadata(wanted, old)
-  applyDefaults(kind.schema, wanted)
-  strategy.default?.(wanted)
+  if (rules?.sharesRest === true) defaultWritten(kind, wanted, rules)
+  else {
+    applyDefaults(kind.schema, wanted)
+    strategy.default?.(wanted)
+  }
   if (isLarge) {
     if (strategy.isOpen === true) checkSize(wanted)
     await yieldToEventLoop()
@@ -119,7 +126,7 @@ async function tryUpdate(
         rules!.write!(wanted, shown.object, serving)
         return
       }
-      if (rules?.writes !== undefined) replaceContents(wanted, withWrites(old, wanted, rules.writes))
+      if (rules?.writes !== undefined) replaceContents(wanted, withWrites(old, wanted, rules))
       else if (rules === undefined) for (const path of strategy.reserved ?? []) copyPath(wanted, old, path)
       keepSystemMetadata(wanted, old)
     },
@@ -129,7 +136,7 @@ async function tryUpdate(
   if (guarded !== undefined) await guarded
   checkOwners(wanted, managedFields, options.warn)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
-  else strategy.prepare?.(wanted, old, serving)
+  else if (rules?.sharesRest !== true) strategy.prepare?.(wanted, old, serving)
   const keepsSpec = rules?.writes?.every((path) => path === 'status' || path.startsWith('metadata.')) ?? false
   if (strategy.generation === undefined && !keepsSpec && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
@@ -217,10 +224,18 @@ function upstreamKey(kind: Kind, key: string): string {
 }
 
 /** A copy of the old object in which only some paths are the new one's. */
-function withWrites(old: KubeObject, object: KubeObject, writes: readonly string[]): KubeObject {
-  const result = thawObject(old)
+function withWrites(old: KubeObject, object: KubeObject, { writes = [], sharesRest }: Subresource): KubeObject {
+  const result = sharesRest === true ? thawTop(old) : thawObject(old)
   for (const path of writes) copyPath(result, object, path)
   return result
+}
+
+/** Fills in what the schema gives a default for in the members that came through a subresource. */
+function defaultWritten({ schema }: Kind, object: KubeObject, { writes = [] }: Subresource): void {
+  for (const name of writes) {
+    const member = schema.properties?.[name]
+    if (member !== undefined) applyDefaults(member, (object as unknown as Record<string, unknown>)[name])
+  }
 }
 
 /** What the system decides stays as it is, whatever the client sent or left out. */

@@ -12,7 +12,7 @@ import { checkResize, keepResize } from './resize.ts'
 import { checkPodUpdate, mirrorAnnotation } from './update.ts'
 import { olderAddressWarnings } from '#resources/addresses.ts'
 import { podWarnings } from './warnings.ts'
-import { statusSubresource } from '#resources/status.ts'
+import { statusBesideSpec } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
 
 /** Pods: containers that run together on a node. */
@@ -35,10 +35,10 @@ export const podStrategy: Strategy<Pod> = {
   subresources: {
     // The rules are about the spec, which stays: nodes report often, and what they report is taken as it is.
     status: {
-      ...statusSubresource,
+      ...statusBesideSpec,
       warnings: statusWarnings,
       // Old kubelets corrupt owners, on which garbage collection relies.
-      writes: statusSubresource.writes!.filter((path) => path !== 'metadata.ownerReferences'),
+      writes: statusBesideSpec.writes!.filter((path) => path !== 'metadata.ownerReferences'),
       validate: () => {},
     },
     binding: { verbs: ['create'], body: { group: '', version: 'v1', kind: 'Binding' } },
