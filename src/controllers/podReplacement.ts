@@ -80,7 +80,7 @@ function deletionCost(pod: Pod): number {
 }
 
 /** The most restarts of any one container, sidecars apart. */
-function restartsOf({ spec, status }: Pod): { readonly containers: number; readonly sidecars: number } {
+export function restartsOf({ spec, status }: Pod): { readonly containers: number; readonly sidecars: number } {
   const most = (statuses: readonly ContainerStatus[] = []): number =>
     statuses.reduce((count, { restartCount }) => Math.max(count, restartCount), 0)
   const isSidecar = ({ name }: ContainerStatus): boolean =>

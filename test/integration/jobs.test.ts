@@ -279,6 +279,15 @@ test('hundreds of indexes succeed, each once', async () => {
   assert.ok(made.every(({ metadata }) => metadata.finalizers === undefined))
 })
 
+test('a job that has nothing to do ends while it is suspended, and never begins', async () => {
+  await using here = await cluster()
+  await createJob(here, 'idle', { suspend: true, completions: 0, template: template({}) })
+  await here.clock.advance('5s')
+  const job = await here.client.get(jobs, at('idle'))
+  assert.deepEqual(conditionsOf(job), ['SuccessCriteriaMet CompletionsReached', 'Complete CompletionsReached'])
+  assert.equal(job.status?.startTime, undefined)
+})
+
 test('an indexed job grows and shrinks', async () => {
   await using here = await cluster()
   const { client, clock } = here

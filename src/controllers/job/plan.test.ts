@@ -5,8 +5,8 @@ import type { PodFailurePolicyRule } from '#api/batch/v1/jobPolicies.ts'
 import { formatIndexes } from '#machinery/jobIndexes.ts'
 import { timeText } from '#machinery/time.ts'
 import { noFailures, type FailureStreak } from './backOff.ts'
-import { ago, job, jobPod, now } from './fixture.ts'
-import { failureCountAnnotation, ignoredCountAnnotation, noIndex, type JobPod } from './jobPods.ts'
+import { ago, job, jobPod, now, pod } from './fixture.ts'
+import { failureCountAnnotation, ignoredCountAnnotation, jobPodOf, noIndex, type JobPod } from './jobPods.ts'
 import { planJob, type JobPlan } from './plan.ts'
 
 const running = (...names: readonly string[]): JobPod[] => names.map((name) => jobPod(name))
@@ -76,6 +76,12 @@ describe('the pods of a job', () => {
       job: job({ completions: 3, parallelism: 1 }),
       pods: [jobPod('a'), jobPod('b', { phase: 'Pending' }), jobPod('c', { isReady: false })],
       does: 'remove b c',
+    },
+    {
+      name: 'too many: of those alike, whose sidecars restarted more often goes',
+      job: job({ completions: 2, parallelism: 1 }),
+      pods: [besideSidecar('a', 0), besideSidecar('b', 3)],
+      does: 'remove b',
     },
     {
       name: 'suspended: all go',
@@ -293,6 +299,11 @@ describe('how a job ends', () => {
       verdict: 'SuccessCriteriaMet SuccessPolicy: Matched rules at index 0',
     },
     {
+      name: 'a rule that asks for no success is not met before the first',
+      job: job(indexed({ successPolicy: { rules: [{ succeededCount: 0 }] } })),
+      verdict: undefined,
+    },
+    {
       name: 'no rule is met',
       job: job(indexed({ successPolicy: { rules: [{ succeededIndexes: '1-3', succeededCount: 2 }] } })),
       pods: [succeeded('d', { index: 3 }), succeeded('a', { index: 0 })],
@@ -307,6 +318,16 @@ describe('how a job ends', () => {
     })
   }
 })
+
+function besideSidecar(name: string, restartCount: number): JobPod {
+  const made = pod(name)
+  const sidecar = { name: 's', image: 'i', imageID: '', ready: true, restartCount }
+  return jobPodOf({
+    ...made,
+    spec: { ...made.spec, initContainers: [{ name: 's', image: 'i', restartPolicy: 'Always' }] },
+    status: { ...made.status, initContainerStatuses: [sidecar] },
+  })
+}
 
 function restarting(backoffLimit: number): Job {
   const made = job({ backoffLimit, parallelism: 2, completions: 2 })

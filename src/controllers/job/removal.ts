@@ -2,6 +2,7 @@
 import type { Job } from '#api/batch/v1/job.ts'
 import { conditionOf } from '#machinery/conditions.ts'
 import { millisecondsOf } from '#machinery/time.ts'
+import { restartsOf } from '../podReplacement.ts'
 import { noIndex, suitsCompletions, type JobPod } from './jobPods.ts'
 
 /** At least `count` of these active pods: those first whose index is not wanted or has another pod, then those missed least. */
@@ -51,16 +52,18 @@ function leastMissedFirst(pods: readonly JobPod[]): readonly JobPod[] {
 
 const phases = ['Pending', 'Unknown', 'Running']
 
-function rankOf({ pod: { metadata, spec, status }, isReady }: JobPod): readonly number[] {
+function rankOf({ pod, isReady }: JobPod): readonly number[] {
+  const { metadata, spec, status } = pod
   const readySince = millisecondsOf(conditionOf(status?.conditions, 'Ready')?.lastTransitionTime)
-  const restarts = Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount))
+  const restarts = restartsOf(pod)
   return [
     (spec.nodeName ?? '') === '' ? 0 : 1,
     phases.indexOf(status?.phase ?? 'Pending'),
     isReady ? 1 : 0,
     // What was ready for longer is worth more: earlier times come last.
     isReady ? -(readySince ?? Infinity) : 0,
-    -restarts,
+    -restarts.containers,
+    -restarts.sidecars,
     -(millisecondsOf(metadata.creationTimestamp) ?? Infinity),
   ]
 }

@@ -7,6 +7,8 @@ export function metSuccessRule(
   completions: number,
   succeeded: readonly IndexRange[],
 ): string | undefined {
+  // No rule is met before the first success, not even by none.
+  if (succeeded.length === 0) return undefined
   const at = (policy?.rules ?? []).findIndex(({ succeededIndexes, succeededCount }) => {
     if (succeededIndexes === undefined) {
       return succeededCount !== undefined && countIndexes(succeeded) >= succeededCount

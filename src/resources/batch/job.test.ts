@@ -342,6 +342,30 @@ describe('the status of a job', () => {
       ['status.conditions: Invalid value: cannot set Failed=True condition without the FailureTarget=true condition'],
     ],
     [
+      'fails by indexes without what goes before',
+      indexed,
+      { startTime: done.startTime, conditions: is('Failed'), failedIndexes: '1' },
+      { startTime: done.startTime, conditions: is('Failed'), failedIndexes: '' },
+      ['status.conditions: Invalid value: cannot set Failed=True condition without the FailureTarget=true condition'],
+    ],
+    [
+      'loses what goes before its end',
+      {},
+      { ...complete, conditions: is('Complete') },
+      complete,
+      [
+        'status.conditions: Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition',
+        'status.conditions: Invalid value: cannot disable the SuccessCriteriaMet=True condition',
+      ],
+    ],
+    [
+      'ends without a beginning, since it is suspended and has nothing to do',
+      { suspend: true, completions: 0 },
+      { conditions: is('SuccessCriteriaMet', 'Complete'), completionTime: done.completionTime },
+      { conditions: is('SuccessCriteriaMet') },
+      [],
+    ],
+    [
       'ends with pods, before it began',
       {},
       { ...complete, startTime: undefined as never, active: 1, terminating: 1 },
@@ -461,6 +485,7 @@ describe('columns of jobs', () => {
     ['Status', 'running', cell('Status', {}, {}), 'Running'],
     ['Status', 'complete', cell('Status', {}, is('Complete')), 'Complete'],
     ['Status', 'suspended', cell('Status', {}, is('Suspended')), 'Suspended'],
+    ['Status', 'succeeding', cell('Status', {}, is('SuccessCriteriaMet')), 'SuccessCriteriaMet'],
     ['Status', 'failing', cell('Status', {}, is('FailureTarget')), 'FailureTarget'],
     ['Status', 'going', cell('Status', {}, is('Suspended'), { deletionTimestamp: 'x' }), 'Terminating'],
     ['Completions', 'of some', cell('Completions', { completions: 3 }, { succeeded: 1 }), '1/3'],

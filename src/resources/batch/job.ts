@@ -143,7 +143,7 @@ function checkSpec({ spec }: Job, old: Job | undefined, report: Report): void {
 function stateOf(job: Job): string {
   for (const state of ['Complete', 'Failed']) if (isJobCondition(job, state)) return state
   if (job.metadata.deletionTimestamp !== undefined) return 'Terminating'
-  for (const state of ['Suspended', 'FailureTarget']) if (isJobCondition(job, state)) return state
+  for (const state of ['Suspended', 'FailureTarget', 'SuccessCriteriaMet']) if (isJobCondition(job, state)) return state
   return 'Running'
 }
 

@@ -80,10 +80,10 @@ function checkEnding(job: Job, changed: Changed, turned: Turned, report: Report)
       time.invalid(completionTime, 'must be equal to or after `startTime`')
     }
   }
-  if (turned('Failed') && is('Failed') && !is('FailureTarget')) {
+  if ((turned('Failed') || changed('failedIndexes')) && is('Failed') && !is('FailureTarget')) {
     conditions.problem('Invalid', 'cannot set Failed=True condition without the FailureTarget=true condition')
   }
-  if (turned('Complete') && is('Complete') && !is('SuccessCriteriaMet')) {
+  if (turned('Complete', 'SuccessCriteriaMet') && is('Complete') && !is('SuccessCriteriaMet')) {
     conditions.problem('Invalid', 'cannot set Complete=True condition without the SuccessCriteriaMet=true condition')
   }
 }
@@ -95,7 +95,9 @@ function checkFinished(job: Job, old: Job, changed: Changed, report: Report): vo
   if (active > 0 && (finishes(job, old) || changed('active'))) {
     report.at('active').invalid(active, 'active>0 is invalid for finished job')
   }
-  if (startTime === undefined && (finishes(job, old) || changed('startTime'))) {
+  // A job that is suspended and has nothing to do ends without a beginning.
+  const isIdle = job.spec.suspend === true && job.spec.completions === 0
+  if (startTime === undefined && !isIdle && (finishes(job, old) || changed('startTime'))) {
     report.at('startTime').required('startTime is required for finished job')
   }
   const { succeeded = [], failed = [] } = uncountedTerminatedPods ?? {}
