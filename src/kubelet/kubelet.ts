@@ -25,6 +25,7 @@ import { memoryFolder, podLogFolder, type NodeServices } from './nodeServices.ts
 import type { KubeletOptions } from './options.ts'
 import { apiPodSource } from './podSource.ts'
 import { PodWorkers } from './podWorkers.ts'
+import { watchStorageLimits } from './storageLimits.ts'
 import { ReferencedObjectsCache } from './referencedObjects.ts'
 
 export type { KubeletApi } from './api/kubeletApi.ts'
@@ -161,6 +162,17 @@ async function runKubelet(
       followRuntime(options, workers, signal),
       removeOrphans(options, source.list(), workers, signal),
       rotate(options, node, workers, signal),
+      watchStorageLimits(
+        {
+          clock,
+          files: host.files,
+          runtime,
+          logFolder: (pod) => podLogFolder(node, pod),
+          workers: () => workers.all(),
+          report,
+        },
+        signal,
+      ),
     )
     ready()
     await untilAborted(signal)

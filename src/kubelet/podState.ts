@@ -11,6 +11,7 @@ import type { ObservedPod } from './runtime/containerRuntime.ts'
 export class PodState {
   readonly #node: PodMemory['node']
   readonly #rejection: PodFailure | undefined
+  #eviction: PodFailure | undefined
   readonly #failures = new Map<string, StartFailure>()
   readonly #images = new Map<string, ImageState>()
   readonly #backoffs = new Map<string, RestartBackoff>()
@@ -33,6 +34,7 @@ export class PodState {
     return {
       node: this.#node,
       ...(this.#rejection === undefined ? {} : { rejection: this.#rejection }),
+      ...(this.#eviction === undefined ? {} : { eviction: this.#eviction }),
       volumesMounted: this.#volumesMounted,
       retryAt: this.#retryAt,
       failures: this.#failures,
@@ -66,6 +68,10 @@ export class PodState {
 
   get endingSince(): number | undefined {
     return this.#endingSince
+  }
+
+  evict(failure: PodFailure): void {
+    this.#eviction ??= failure
   }
 
   get isRemoved(): boolean {

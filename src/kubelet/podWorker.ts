@@ -122,6 +122,21 @@ export class PodWorker {
     this.poke()
   }
 
+  /** It is being brought to its end, or has ended. */
+  get isEnding(): boolean {
+    const { phase } = this.status
+    const isOver = phase === 'Succeeded' || phase === 'Failed'
+    return isOver || this.#state.endingSince !== undefined || this.#pod.metadata.deletionTimestamp !== undefined
+  }
+
+  /** The pod must leave at once, and has failed. */
+  evict(message: string): void {
+    this.#state.evict({ reason: 'Evicted', message })
+    this.#note('Warning', 'Evicted', message)
+    this.#interrupt()
+    this.poke()
+  }
+
   /** The volumes that are mounted, by their names. */
   get volumes(): ReadonlyMap<string, PodVolume> {
     return this.#actions.volumes

@@ -204,6 +204,10 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
       remove(id)
       changed(run.pod)
     },
+    async writtenBytes(id) {
+      runNamed(id)
+      return 0
+    },
     async exec(id, command) {
       const run = runNamed(id)
       if (run.state !== 'running') throw new RuntimeError(`container "${id}" is not running`, wrongState)

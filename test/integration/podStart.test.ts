@@ -184,6 +184,36 @@ test('a resize waits for room, and comes true when another pod leaves', async ()
   assert.deepEqual(await told(), [[], ask('1500m'), { cpu: '1500m' }, ['small/c']])
 })
 
+test('a pod that writes more than it may is evicted', async () => {
+  const wrap = (runtime: ContainerRuntime): ContainerRuntime => ({ ...runtime, writtenBytes: async () => 2 ** 20 + 1 })
+  await using agent = await startAgent(['busybox:1.35'], wrap)
+  const limited = { ...container('c'), resources: { limits: { 'ephemeral-storage': '1Mi' } } }
+  for (const [name, containers] of [
+    ['limited', [limited]],
+    ['free', [container('c')]],
+  ] as const) {
+    await agent.client.create(pods, {
+      metadata: { name, namespace },
+      spec: { nodeName: 'n1', containers: [...containers] },
+    })
+  }
+  await agent.clock.advance('15s')
+  const { items } = await agent.client.list(pods, { namespace })
+  const message = 'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. '
+  assert.deepEqual(
+    items.map(({ metadata, status }) => [metadata.name, status?.phase, status?.reason, status?.message]),
+    [
+      ['free', 'Running', undefined, undefined],
+      ['limited', 'Failed', 'Evicted', message],
+    ],
+  )
+  const told = (await agent.client.list(events, { namespace })).items
+  assert.deepEqual(
+    told.filter(({ reason }) => reason === 'Evicted').map((event) => event.message),
+    [message],
+  )
+})
+
 test('each volume that cannot be mounted is told', async () => {
   await using agent = await startAgent(['busybox:1.35'])
   const spec = {

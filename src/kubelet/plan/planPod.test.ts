@@ -397,6 +397,13 @@ const rows: readonly Row[] = [
     recheckAt: now + seconds(30),
   },
   {
+    name: 'an evicted pod is given a second',
+    pod: podOf({}),
+    runs: [run()],
+    memory: mounted({ eviction: { reason: 'Evicted', message: 'm' } }),
+    actions: [stop('c0', 1)],
+  },
+  {
     name: 'a sidecar that was told waits for its turn',
     pod: podOf({ initContainers: [sidecar('s')] }, deleted),
     runs: [run(), run({ name: 's' })],

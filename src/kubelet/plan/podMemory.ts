@@ -47,6 +47,8 @@ export interface PodMemory {
   }
   /** The node refused the pod: nothing of it was ever started. */
   readonly rejection?: PodFailure
+  /** It has to leave at once: it took more than it may. */
+  readonly eviction?: PodFailure
   readonly volumesMounted: boolean
   /** Since when nothing is left of the pod on the node but its record. */
   readonly removed?: boolean

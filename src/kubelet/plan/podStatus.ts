@@ -28,7 +28,7 @@ export function computePodStatus(pod: Pod, observed: ObservedPod, now: number, m
   const init = containerStatuses(pod, view, pod.spec.initContainers ?? [], old.initContainerStatuses, now, memory, true)
   const main = containerStatuses(pod, view, pod.spec.containers, old.containerStatuses, now, memory, hasInit)
   const ephemeral = ephemeralContainerStatuses(pod, view, memory)
-  const failure = memory.rejection ?? deadlinePassed(pod, startTime, now) ?? keptFailure(old)
+  const failure = memory.rejection ?? memory.eviction ?? deadlinePassed(pod, startTime, now) ?? keptFailure(old)
   const isDeleted = pod.metadata.deletionTimestamp !== undefined
   const nothingAlive = view.alive.length === 0
   const phase = failure === undefined ? phaseOf(pod, init, main, isDeleted && nothingAlive) : 'Failed'

@@ -194,6 +194,8 @@ export interface ContainerRuntime {
   /** Asks it to stop and kills it after the grace; resolves once it has ended. */
   stopContainer(id: string, graceSeconds: number, signal: AbortSignal): Promise<void>
   removeContainer(id: string, signal: AbortSignal): Promise<void>
+  /** What a container has written beside volumes; the runtime may have counted some seconds ago. */
+  writtenBytes(id: string, signal: AbortSignal): Promise<number>
   exec(id: string, command: readonly string[], timeoutSeconds: number, signal: AbortSignal): Promise<ExecResult>
   /** Tells the runtime that the log file was moved away and a fresh one is wanted. */
   reopenLog(id: string, signal: AbortSignal): Promise<void>

@@ -20,6 +20,7 @@ service RuntimeService {
   rpc ListContainers(ListContainersRequest) returns (ListContainersResponse);
   rpc ContainerStatus(ContainerStatusRequest) returns (ContainerStatusResponse);
   rpc UpdateContainerResources(UpdateContainerResourcesRequest) returns (UpdateContainerResourcesResponse);
+  rpc ContainerStats(ContainerStatsRequest) returns (ContainerStatsResponse);
   rpc ReopenContainerLog(ReopenContainerLogRequest) returns (ReopenContainerLogResponse);
   rpc ExecSync(ExecSyncRequest) returns (ExecSyncResponse);
   rpc Exec(ExecRequest) returns (ExecResponse);
@@ -162,6 +163,9 @@ message UpdateContainerResourcesRequest {
   string container_id = 1; LinuxContainerResources linux = 2; map<string, string> annotations = 4;
 }
 message UpdateContainerResourcesResponse { }
+message ContainerStatsRequest { string container_id = 1; }
+message ContainerStats { FilesystemUsage writable_layer = 4; }
+message ContainerStatsResponse { ContainerStats stats = 1; }
 message ReopenContainerLogRequest { string container_id = 1; }
 message ReopenContainerLogResponse { }
 message ExecSyncRequest { string container_id = 1; repeated string cmd = 2; int64 timeout = 3; }

@@ -150,6 +150,11 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
       await unlessGone(runtime('RemoveContainer', { containerId: id }, slowCall, signal))
       records.forgetContainer(id)
     },
+    async writtenBytes(id, signal) {
+      type Answer = { stats: { writableLayer: { usedBytes: { value: string } | null } | null } | null }
+      const { stats } = await runtime<Answer>('ContainerStats', { containerId: id }, quickCall, signal)
+      return Number(stats?.writableLayer?.usedBytes?.value ?? 0)
+    },
     async exec(id, command, timeoutSeconds, signal): Promise<ExecResult> {
       try {
         const answer = await runtime<{ stdout: Buffer; stderr: Buffer; exitCode: number }>(

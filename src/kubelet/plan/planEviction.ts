@@ -1,0 +1,77 @@
+import type { Pod } from '#api/core/v1/pod.ts'
+import { compareQuantities, QuantitySum, quantityValue } from '#machinery/quantity.ts'
+import { isSidecar } from './podView.ts'
+
+/** What a pod has written, in bytes. */
+export interface WrittenBytes {
+  /** By the names of its empty folders, those in memory too. */
+  readonly volumes: ReadonlyMap<string, number>
+  /** By container: what it wrote beside volumes, and its logs. */
+  readonly containers: ReadonlyMap<string, number>
+}
+
+const storage = 'ephemeral-storage'
+
+/** Pods of this priority and above are critical: they are not evicted. */
+const leastCritical = 2_000_000_000
+
+/** Whether the pod says how much it may write, so that what it has written must be looked at. */
+export function limitsStorage({ spec }: Pod): boolean {
+  if ((spec.priority ?? 0) >= leastCritical) return false
+  const limitsFolder = (spec.volumes ?? []).some(({ emptyDir }) => isLimit(emptyDir?.sizeLimit))
+  return (
+    limitsFolder || [...(spec.initContainers ?? []), ...spec.containers].some((each) => limitOf(each) !== undefined)
+  )
+}
+
+function isLimit(quantity: string | undefined): quantity is string {
+  return quantity !== undefined && compareQuantities(quantity, '0') > 0
+}
+
+function limitOf({ resources }: Pod['spec']['containers'][number]): string | undefined {
+  const limit = resources?.limits?.[storage]
+  return isLimit(limit) ? limit : undefined
+}
+
+/** Why a pod that has written more than it may is evicted, in upstream's words; undefined when it may stay. */
+export function planEviction(pod: Pod, written: WrittenBytes): string | undefined {
+  for (const { name, emptyDir } of pod.spec.volumes ?? []) {
+    const limit = emptyDir?.sizeLimit
+    if (isLimit(limit) && (written.volumes.get(name) ?? 0) > quantityValue(limit)) {
+      return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `
+    }
+  }
+  const whole = limitOfPod(pod)
+  const onDisk = (pod.spec.volumes ?? []).filter(
+    ({ emptyDir }) => emptyDir !== undefined && emptyDir.medium !== 'Memory',
+  )
+  const all = [...onDisk.map(({ name }) => written.volumes.get(name) ?? 0), ...written.containers.values()]
+  if (whole !== undefined && all.reduce((sum, each) => sum + each, 0) > quantityValue(whole)) {
+    return `Pod ephemeral local storage usage exceeds the total limit of containers ${whole}. `
+  }
+  for (const container of pod.spec.containers) {
+    const limit = limitOf(container)
+    if (limit !== undefined && (written.containers.get(container.name) ?? 0) > quantityValue(limit)) {
+      return `Container ${container.name} exceeded its local ephemeral storage limit "${limit}". `
+    }
+  }
+  return undefined
+}
+
+/** Of its containers and sidecars together, or of an init container beside the sidecars before it if that is more. */
+function limitOfPod({ spec }: Pod): string | undefined {
+  const sumOf = (limits: readonly (string | undefined)[]): string | undefined => {
+    const known = limits.filter((limit) => limit !== undefined)
+    if (known.length === 0) return undefined
+    const sum = new QuantitySum()
+    for (const limit of known) sum.add(limit)
+    return sum.text
+  }
+  const init = spec.initContainers ?? []
+  const moments = [
+    [...init.filter(isSidecar), ...spec.containers],
+    ...init.map((container, index) => [...init.slice(0, index).filter(isSidecar), container]),
+  ]
+  const sums = moments.map((containers) => sumOf(containers.map(limitOf))).filter((sum) => sum !== undefined)
+  return sums.toSorted((a, b) => compareQuantities(b, a))[0]
+}
