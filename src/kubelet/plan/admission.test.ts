@@ -34,12 +34,33 @@ const port = (hostPort: number, hostIP?: string): Partial<Pod['spec']> => ({
   containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort, ...(hostIP === undefined ? {} : { hostIP }) }] }],
 })
 
+const sysctl = (name: string): Partial<Pod['spec']> => ({ securityContext: { sysctls: [{ name, value: '1' }] } })
+
 const rows: readonly [string, Pod, readonly Pod[], string | undefined][] = [
   [
     'wants groups that its image does not name',
     podOf('a', { securityContext: { supplementalGroupsPolicy: 'Strict' } }),
     [],
     'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node',
+  ],
+  [
+    'a parameter of the kernel that others share',
+    podOf('a', sysctl('kernel/msgmax')),
+    [],
+    'SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowlisted',
+  ],
+  [
+    "a parameter of the node's own network",
+    podOf('a', { ...sysctl('net.ipv4.tcp_syncookies'), hostNetwork: true }),
+    [],
+    'SysctlForbidden: forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+  ],
+  ['a parameter of its own', podOf('a', sysctl('net/ipv4/tcp_syncookies')), [], undefined],
+  [
+    'another system',
+    podOf('a', { os: { name: 'windows' } }),
+    [],
+    "PodOSNotSupported: Failed to admit pod as the OS field doesn't match node OS",
   ],
   ['fits', podOf('a', asking('1')), [podOf('b', asking('1'))], undefined],
   [

@@ -4,6 +4,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { matchesNodeSelectors } from '#machinery/nodeSelector.ts'
 import { podRequests, readResources, type PodResources } from '#machinery/podResources.ts'
 import { findUntolerated } from '#machinery/taints.ts'
+import { sysctlName } from '../runtime/containerConfig.ts'
 import type { PodFailure } from './podMemory.ts'
 
 /**
@@ -13,6 +14,8 @@ import type { PodFailure } from './podMemory.ts'
 export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailure | undefined {
   const active = others.filter((other) => other.metadata.uid !== pod.metadata.uid && isActive(other))
   return (
+    checkSysctls(pod) ??
+    checkSystem(pod) ??
     checkGroupsPolicy(pod, node) ??
     checkResources(pod, active, node.status?.allocatable ?? {}) ??
     (matchesNodeSelectors(pod, node)
@@ -29,6 +32,49 @@ export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailu
 export function rejectionMessage({ message }: PodFailure): string {
   return `Pod was rejected: ${message}`
 }
+
+/** Kernel parameters that a pod has of its own and that touch no other pod; which namespace they are of is in their names. */
+const safeSysctls: ReadonlySet<string> = new Set([
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.tcp_wmem',
+])
+
+function checkSysctls({ spec }: Pod): PodFailure | undefined {
+  for (const { name: written } of spec.securityContext?.sysctls ?? []) {
+    const name = sysctlName(written)
+    const forbid = (why: string): PodFailure => ({
+      reason: 'SysctlForbidden',
+      message: `forbidden sysctl: ${JSON.stringify(name)} ${why}`,
+    })
+    if (!safeSysctls.has(name)) return forbid('not allowlisted')
+    if (name.startsWith('net.') && spec.hostNetwork === true) return forbid('not allowed with host net enabled')
+    if (name.startsWith('kernel.') && spec.hostIPC === true) return forbid('not allowed with host ipc enabled')
+  }
+  return undefined
+}
+
+function checkSystem({ metadata, spec }: Pod): PodFailure | undefined {
+  if ((metadata.labels?.[systemLabel] ?? 'linux') !== 'linux') {
+    return {
+      reason: 'PodOSSelectorNodeLabelDoesNotMatch',
+      message: `Failed to admit pod as the \`${systemLabel}\` label doesn't match node label`,
+    }
+  }
+  if ((spec.os?.name ?? 'linux') === 'linux') return undefined
+  return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }
+}
+
+const systemLabel = 'kubernetes.io/os'
 
 /** A runtime that does not know the policy would give containers the groups that their image names. */
 function checkGroupsPolicy({ spec }: Pod, { status }: Node): PodFailure | undefined {

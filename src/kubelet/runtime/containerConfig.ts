@@ -30,7 +30,7 @@ export interface NodeFacts {
 }
 
 /** Sysctls may be written with slashes; the runtime wants dots. */
-function sysctlName(name: string): string {
+export function sysctlName(name: string): string {
   return name.includes('/') ? name.replaceAll('.', '\0').replaceAll('/', '.').replaceAll('\0', '/') : name
 }
 
