@@ -41,6 +41,7 @@ import { controlPlaneName } from './processes.ts'
 import { partChecksOfProcess } from './partChecks.ts'
 import { addStoreMetrics } from './storeMetrics.ts'
 import { clusterPaths, type ClusterPaths, type ClusterRecord, type NodeRecord } from './record.ts'
+import type { FileAuthentication } from './server/authenticationFile.ts'
 import type { OpenAudit } from './server/openAudit.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
@@ -315,7 +316,7 @@ async function openControlPlane(
   // Awaited below; should what comes before it fail, that is what is told.
   opening.catch(() => {})
   const certificates = await ensureCertificates(host.files, paths.certificateFolder, clock.now(), serverNames(record))
-  const tokenAuthenticators = await furtherTokens(surroundings, config)
+  const { tokens: tokenAuthenticators, anonymous } = await furtherAuthentication(surroundings, config)
   const audit = await auditOf(surroundings, config, log)
   const tokenKey = createPrivateKey(certificates.tokenKey)
   const { certificate, key } = certificates.kubeletClient
@@ -352,6 +353,7 @@ async function openControlPlane(
     nodes: (cluster) => httpsNodeConnector(cluster, { authority: certificates.authority, certificate, key }),
     serverAddress: `${urlHost(at.address)}:${at.port}`,
     tokenAuthenticators,
+    ...(anonymous === undefined ? {} : { anonymous }),
     limits: usualLimits,
     ...(audit === undefined ? {} : { audit: audit.options }),
     aggregation: {
@@ -373,12 +375,12 @@ async function openControlPlane(
   return { ...parts, metrics: { ...usage, nodes } }
 }
 
-/** The kinds of tokens that the configuration adds. Whoever uses none pays for none. */
-async function furtherTokens(
+/** Who is known beside those of the cluster itself. Whoever uses none pays for none. */
+async function furtherAuthentication(
   { host: { files }, clock }: Surroundings,
   { authentication = {} }: ClusterConfig,
-): Promise<readonly TokenAuthenticator[]> {
-  const { tokenFile, oidc } = authentication
+): Promise<FileAuthentication> {
+  const { tokenFile, oidc, configFile } = authentication
   const tokens: TokenAuthenticator[] = []
   const read = async (path: string): Promise<string> => {
     const text = await files.readText(path)
@@ -395,7 +397,10 @@ async function furtherTokens(
     const authority = authorityFile === undefined ? {} : { authority: await read(authorityFile) }
     tokens.push(oidcTokens({ ...provider, ...authority, serverAudiences: [issuer], clock }))
   }
-  return tokens
+  if (configFile === undefined) return { tokens }
+  const { readAuthenticationFile } = await import('./server/authenticationFile.ts')
+  const file = await readAuthenticationFile(read, configFile, { audiences: [issuer], issuers: [issuer], clock })
+  return { ...file, tokens: [...tokens, ...file.tokens] }
 }
 
 /** Behind a name server on the loopback address stand others, which alone are reached from another network namespace. */

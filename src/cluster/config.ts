@@ -90,6 +90,8 @@ export interface AuthenticationConfig {
   readonly tokenFile?: string
   /** An OpenID Connect provider whose users are known. */
   readonly oidc?: OidcConfig
+  /** A file of kind AuthenticationConfiguration; absolute. */
+  readonly configFile?: string
 }
 
 export interface OidcConfig {
@@ -213,18 +215,27 @@ const clusterSettings = members('A cluster of k8ts.', {
   dns: yesOrNo({ about: 'Whether nodes answer DNS questions.' }),
   networkPolicies: yesOrNo({ about: 'Whether nodes enforce network policies.' }),
   ingress: oneOf({ about: 'When nodes serve ingresses.' }, ['whenUsed', 'always', 'never']),
-  authentication: members('Further ways to say who one is.', {
-    tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
-    oidc: members('An OpenID Connect provider whose users are known.', {
-      issuer: required(text({ about: 'As its tokens name it.', rule: filled })),
-      clientId: required(text({ about: 'For whom tokens must be made.', rule: filled })),
-      usernameClaim: text({ about: 'The claim with the name of the user.' }),
-      usernamePrefix: text({ about: 'What stands before names.' }),
-      groupsClaim: text({ about: 'The claim with the groups of the user.' }),
-      groupsPrefix: text({ about: 'What stands before groups.' }),
-      authorityFile: absolutePath({ about: "PEM of the authority of the provider's certificate." }),
-    }),
-  }),
+  authentication: members(
+    'Further ways to say who one is.',
+    {
+      tokenFile: absolutePath({ about: 'Lines token,user,uid,"group1,group2".' }),
+      configFile: absolutePath({ about: 'A file of kind AuthenticationConfiguration.' }),
+      oidc: members('An OpenID Connect provider whose users are known.', {
+        issuer: required(text({ about: 'As its tokens name it.', rule: filled })),
+        clientId: required(text({ about: 'For whom tokens must be made.', rule: filled })),
+        usernameClaim: text({ about: 'The claim with the name of the user.' }),
+        usernamePrefix: text({ about: 'What stands before names.' }),
+        groupsClaim: text({ about: 'The claim with the groups of the user.' }),
+        groupsPrefix: text({ about: 'What stands before groups.' }),
+        authorityFile: absolutePath({ about: "PEM of the authority of the provider's certificate." }),
+      }),
+    },
+    ({ configFile, oidc }, place) => {
+      if (configFile !== undefined && oidc !== undefined) {
+        place.at('oidc').note('cannot be said together with configFile')
+      }
+    },
+  ),
 })
 
 function filled(value: string): string | undefined {

@@ -1,6 +1,6 @@
+import type { AnonymousPaths, Authenticator } from './authenticate/authenticator.ts'
 import type { Deadlines } from '#lib/async/deadlines.ts'
 import type { Kind, Kinds } from './kind.ts'
-import type { Authenticator } from './authenticate/authenticator.ts'
 import type { Authorization } from './authorize/authorizers.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Audit } from './audit/audit.ts'
@@ -53,7 +53,7 @@ export interface ServerContext {
   /** Of requests that have `limits.timeout`. */
   readonly deadlines: Deadlines
   /** Whether requests of nobody in particular are looked at. */
-  readonly allowAnonymous: boolean
+  readonly allowAnonymous: AnonymousPaths
   /** Aborts when the server stops: watches end. */
   readonly closing: AbortSignal
   /** Told of errors that are bugs; the client gets a 500. */

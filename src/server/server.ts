@@ -19,7 +19,7 @@ import type { Store } from '#storage/store.ts'
 import { admissionPlugins, type AdmissionConfiguration } from './admission/plugins.ts'
 import { admissionChain, type AdmissionPlugin, type ClusterView } from './admission/chain.ts'
 import { Audit, type AuditOptions } from './audit/audit.ts'
-import type { Authenticator } from './authenticate/authenticator.ts'
+import type { AnonymousPaths, Authenticator } from './authenticate/authenticator.ts'
 import { bootstrapTokens } from './authenticate/bootstrapTokens.ts'
 import { bearerTokens, type TokenAuthenticator } from './authenticate/tokenAuthenticator.ts'
 import { LegacyTokenUses, pathOfSecret } from './authenticate/legacyTokenUses.ts'
@@ -83,8 +83,8 @@ export interface ApiServerOptions {
   readonly admissionConfiguration?: AdmissionConfiguration
   /** Who decides what callers may do, in order; nodes and roles when absent. */
   readonly authorizationModes?: readonly AuthorizationMode[]
-  /** False: whoever does not show who he is is refused. */
-  readonly anonymous?: boolean
+  /** Whoever does not show who he is is refused: everywhere (false), or but at these paths. */
+  readonly anonymous?: AnonymousPaths
   /** False: tokens of machines that are about to join are not known. */
   readonly bootstrapTokens?: boolean
   /** What requests may cost; `openLimits` for what is absent. */
@@ -260,7 +260,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     limits,
     inFlight,
     deadlines: new Deadlines(clock, limits.timeout),
-    allowAnonymous: options.anonymous !== false,
+    allowAnonymous: options.anonymous ?? true,
     closing: closing.signal,
     onBug,
   }

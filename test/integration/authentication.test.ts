@@ -5,6 +5,7 @@ import { HttpServer } from '#lib/http/server.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
 import { StatusError } from '#machinery/status.ts'
+import { readAuthenticationFile } from '#cluster/server/authenticationFile.ts'
 import { exportKeySet, TokenSigner } from '#lib/pki/token.ts'
 import { oidcTokens } from '#server/authenticate/oidc.ts'
 import { staticTokens } from '#server/authenticate/staticTokens.ts'
@@ -19,8 +20,11 @@ const audience = 'https://kubernetes.default.svc.cluster.local'
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 /** A server that is asked over HTTP. */
-async function serve(tokens: readonly TokenAuthenticator[] = []): Promise<ServerFixture & { http: HttpFixture }> {
-  const fixture = await startServer({ roles: true, tokenAuthenticators: tokens })
+async function serve(
+  tokens: readonly TokenAuthenticator[] = [],
+  settings: Parameters<typeof startServer>[0] = {},
+): Promise<ServerFixture & { http: HttpFixture }> {
+  const fixture = await startServer({ roles: true, tokenAuthenticators: tokens, ...settings })
   const http = await listen(fixture.server)
   return {
     ...fixture,
@@ -285,8 +289,16 @@ test('reviews of tokens ask every kind', async () => {
   })
 })
 
+interface Provider extends AsyncDisposable {
+  readonly issuer: string
+  readonly authority: string
+  readonly signer: TokenSigner
+  /** What it calls itself, where that is not the place where it is. */
+  name?: string
+}
+
 /** A provider that publishes one key over TLS. */
-async function startProvider(): Promise<AsyncDisposable & { issuer: string; authority: string; signer: TokenSigner }> {
+async function startProvider(): Promise<Provider> {
   const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 }
   const authority = createAuthority({ commonName: 'provider' }, validity)
   const keys = generateKey()
@@ -301,19 +313,21 @@ async function startProvider(): Promise<AsyncDisposable & { issuer: string; auth
   let issuer = ''
   const http = new HttpServer({
     async handler(request, reply) {
-      const document = request.path === '/keys' ? await exportKeySet([signing]) : { issuer, jwks_uri: `${issuer}/keys` }
+      const configuration = { issuer: provider.name ?? issuer, jwks_uri: `${issuer}/keys` }
+      const document = request.path === '/keys' ? await exportKeySet([signing]) : configuration
       reply.send(200, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(document)))
     },
     tls: { certificate: certificatePem(certificate), key: privateKeyPem(keys.privateKey) },
   })
   const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
   issuer = `https://127.0.0.1:${port}`
-  return {
+  const provider: Provider = {
     issuer,
     authority: certificatePem(authority.certificate),
     signer: new TokenSigner(signing),
     [Symbol.asyncDispose]: () => http.close(AbortSignal.abort()),
   }
+  return provider
 }
 
 test('users of a provider are known by the tokens that it signed', async () => {
@@ -348,9 +362,9 @@ test('users of a provider are known by the tokens that it signed', async () => {
     [{ aud: 'other' }, /unexpected "aud" claim value/],
     [{ exp: now - 1 }, /"exp" claim timestamp check failed/],
     [{ exp: undefined }, /missing required "exp" claim/],
-    [{ tenant: 'b' }, /required claim tenant is not "a"/],
-    [{ name: 7 }, /claim "name" is no text/],
-    [{ groups: [7] }, /claim "groups" is neither a text nor a list of texts/],
+    [{ tenant: 'b' }, /required claim tenant value does not match. Got = b, want = a/],
+    [{ name: 7 }, /parse username claims "name": it is no text/],
+    [{ groups: [7] }, /parse groups claim "groups": it is neither a text nor a list of texts/],
     [{}, /no applicable key found/, new TokenSigner(generateKey().privateKey)],
   ]
   for (const [claims, problem, signer] of problems) {
@@ -359,6 +373,92 @@ test('users of a provider are known by the tokens that it signed', async () => {
   }
   const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(good)).toString('base64url')}.`
   assert.ok('problem' in (await oidc.verify(unsigned, [audience]))!)
+})
+
+test('a file says what tokens of a provider must be, and whom they make known', async () => {
+  await using provider = await startProvider()
+  const clock = new SimulatedClock()
+  const file = {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'AuthenticationConfiguration',
+    jwt: [
+      {
+        issuer: {
+          url: 'https://tokens.example',
+          discoveryURL: `${provider.issuer}/configuration`,
+          certificateAuthority: provider.authority,
+          audiences: ['a', 'b'],
+          audienceMatchPolicy: 'MatchAny',
+        },
+        claimValidationRules: [
+          { claim: 'plan', requiredValue: 'gold' },
+          { expression: 'claims.exp - claims.nbf <= 86400', message: 'they live for a day' },
+        ],
+        claimMappings: {
+          username: { expression: '"jwt:" + claims.sub' },
+          groups: { expression: 'claims.roles.filter(role, role != "guest")' },
+          uid: { claim: 'oid' },
+          extra: [
+            { key: 'example.org/tenant', valueExpression: 'claims.tenant' },
+            { key: 'example.org/none', valueExpression: '""' },
+          ],
+        },
+        userValidationRules: [
+          { expression: "!user.groups.exists(group, group.startsWith('system:'))", message: 'no system groups' },
+        ],
+      },
+    ],
+    anonymous: { enabled: true, conditions: [{ path: '/livez' }] },
+  }
+  provider.name = 'https://tokens.example'
+  const configured = await readAuthenticationFile(() => Promise.resolve(JSON.stringify(file)), '/a', {
+    audiences: [audience],
+    issuers: [audience],
+    clock,
+  })
+  await using fixture = await serve(configured.tokens, { clock, settings: { anonymous: configured.anonymous! } })
+  const { http } = fixture
+  const now = Math.floor(clock.now() / 1_000)
+  const good = { iss: 'https://tokens.example', aud: 'b', nbf: now, exp: now + 60, sub: 'jane', oid: 'u', jti: 'j' }
+  const claims = { ...good, tenant: 't', plan: 'gold', roles: ['dev', 'guest'] }
+  const answerTo = async (own: object): Promise<unknown> =>
+    configured.tokens[0]!.verify(await provider.signer.sign({ ...claims, ...own }), [audience])
+  assert.deepEqual(await answerTo({}), {
+    caller: {
+      name: 'jwt:jane',
+      uid: 'u',
+      groups: ['dev'],
+      extra: { 'authentication.kubernetes.io/credential-id': ['JTI=j'], 'example.org/tenant': ['t'] },
+    },
+    audiences: [audience],
+  })
+  const problems: readonly [object, string][] = [
+    [{ plan: undefined }, 'required claim plan not present in ID token'],
+    [{ plan: 'tin' }, 'required claim plan value does not match. Got = tin, want = gold'],
+    [
+      { exp: now + 90_000 },
+      "error evaluating claim validation expression: validation expression 'claims.exp - claims.nbf <= 86400' failed: they live for a day",
+    ],
+    [
+      { sub: 7 },
+      `error evaluating username claim expression: expression '"jwt:" + claims.sub' resulted in error: no such overload: _+_(string, double)`,
+    ],
+    [{ roles: [7] }, 'error evaluating group claim expression: expression must return a string or a list of strings'],
+    [{ oid: undefined }, 'parse uid claim "oid": claim not present'],
+    [
+      { roles: ['system:masters'] },
+      "error evaluating user info validation rule: validation expression '!user.groups.exists(group, group.startsWith('system:'))' failed: no system groups",
+    ],
+  ]
+  for (const [own, problem] of problems) assert.deepEqual(await answerTo(own), { problem: `oidc: ${problem}` })
+
+  // Whoever shows nothing is let in at one place alone.
+  const codes = await Promise.all(
+    ['/livez', '/readyz', '/livez/ping'].map(
+      async (path) => (await http.ask('GET', path, { headers: { authorization: '' } })).code,
+    ),
+  )
+  assert.deepEqual(codes, [200, 401, 401])
 })
 
 test('a provider that cannot be trusted or reached lets nobody in', async () => {

@@ -138,7 +138,11 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
   return 0
 }
 
-async function readConfig({ host }: Surroundings, given: string | undefined, flags: Flags): Promise<ClusterConfig> {
+async function readConfig(
+  { host, clock }: Surroundings,
+  given: string | undefined,
+  flags: Flags,
+): Promise<ClusterConfig> {
   let file: Partial<ClusterConfig> = {}
   try {
     if (flags.config !== undefined) {
@@ -184,6 +188,13 @@ async function readConfig({ host }: Surroundings, given: string | undefined, fla
       const { checkAuditFiles } = await import('#cluster/server/openAudit.ts')
       const { fileReader } = await import('#cluster/server/credentials.ts')
       await checkAuditFiles(config.audit, fileReader({ host }))
+    }
+    if (config.authentication?.configFile !== undefined) {
+      const { readAuthenticationFile } = await import('#cluster/server/authenticationFile.ts')
+      const { fileReader } = await import('#cluster/server/credentials.ts')
+      const read = fileReader({ host })
+      const file = (path: string): Promise<string> => read(path, 'authentication.configFile')
+      await readAuthenticationFile(file, config.authentication.configFile, { audiences: [], issuers: [], clock })
     }
     return config
   } catch (error) {

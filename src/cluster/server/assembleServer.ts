@@ -21,6 +21,7 @@ import type { Store } from '#storage/store.ts'
 import { partChecksOfMachine } from '#cluster/partChecks.ts'
 import { addStoreMetrics } from '#cluster/storeMetrics.ts'
 import { readAdmissionFile } from './admissionFile.ts'
+import type { FileAuthentication } from './authenticationFile.ts'
 import { openAudit, type OpenAudit } from './openAudit.ts'
 import { fileReader, readCredentials, type ReadFile, type ServerCredentials } from './credentials.ts'
 import type { ServerSettings } from './settings.ts'
@@ -50,8 +51,9 @@ export async function assembleServer(
   const credentials = await readCredentials(surroundings, settings, readFile)
   const issuer = serviceAccounts.issuers[0]!
   const audiences = serviceAccounts.audiences ?? serviceAccounts.issuers
-  const [tokenAuthenticators, admissionConfiguration] = await Promise.all([
+  const [tokens, ofFile, admissionConfiguration] = await Promise.all([
     furtherTokens(authentication, audiences, clock, readFile),
+    authenticationOf(settings, audiences, clock, readFile),
     admissionOf(settings.admission, readFile),
   ])
   const audit = settings.audit === undefined ? undefined : await openAudit(settings.audit, readFile, clock, log)
@@ -80,10 +82,10 @@ export async function assembleServer(
     nodes: (cluster) => httpsNodeConnector(cluster, credentials.kubelets),
     aggregation: credentials.aggregation,
     serverAddress: `${address}:${listen.port}`,
-    tokenAuthenticators,
+    tokenAuthenticators: [...tokens, ...ofFile.tokens],
     admissionConfiguration,
     authorizationModes: authorization.modes,
-    anonymous: authentication.anonymous ?? !authorization.modes.includes('AlwaysAllow'),
+    anonymous: authentication.anonymous ?? ofFile.anonymous ?? !authorization.modes.includes('AlwaysAllow'),
     bootstrapTokens: authentication.bootstrapTokens,
     limits: {
       bodyBytes: requests.largestBody,
@@ -164,6 +166,27 @@ async function furtherTokens(
     tokens.push(oidcTokens({ ...provider, ...authority, serverAudiences: audiences, clock }))
   }
   return tokens
+}
+
+/** What the file of authentication adds. Whoever has none pays for none. */
+async function authenticationOf(
+  { authentication: { configFile, anonymous }, serviceAccounts: { issuers }, authorization }: ServerSettings,
+  audiences: readonly string[],
+  clock: Clock,
+  readFile: ReadFile,
+): Promise<FileAuthentication> {
+  if (configFile === undefined) return { tokens: [] }
+  const { readAuthenticationFile } = await import('./authenticationFile.ts')
+  const read = (path: string): Promise<string> => readFile(path, 'authentication.configFile')
+  const file = await readAuthenticationFile(read, configFile, { audiences, issuers, clock })
+  if (file.anonymous !== undefined && anonymous !== undefined) {
+    throw new SettingsError(`${configFile}: anonymous cannot be said together with authentication.anonymous`)
+  }
+  if (file.anonymous !== undefined && file.anonymous !== false && authorization.modes.includes('AlwaysAllow')) {
+    const right = 'it must be false where authorization.modes has AlwaysAllow'
+    throw new SettingsError(`${configFile}: anonymous.enabled is true; ${right}`)
+  }
+  return file
 }
 
 async function admissionOf(

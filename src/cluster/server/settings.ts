@@ -228,6 +228,9 @@ function checkTogether(settings: ServerSettings, place: SettingPlace): void {
       .at('administratorKubeconfig')
       .note('cannot be said together with authentication.clientAuthorityFile; the server has no key of that authority')
   }
+  if (known?.configFile !== undefined && known.oidc !== undefined) {
+    place.at('authentication').at('oidc').note('cannot be said together with authentication.configFile')
+  }
   if (known?.anonymous === true && modes?.modes?.includes('AlwaysAllow') === true) {
     place.at('authentication').at('anonymous').wrong(true, 'it must be false where authorization.modes has AlwaysAllow')
   }

@@ -26,5 +26,15 @@ export function escapeFieldName(name: string): string | undefined {
   return name.replaceAll(/__|[./-]/g, (each) => escapes[each]!)
 }
 
+const escaped = new Map(Object.entries(escapes).map(([character, written]) => [written, character]))
+
+/** The field that an expression means; the name itself where it is not escaped. */
+export function unescapeFieldName(name: string): string {
+  if (!name.includes('__')) return name
+  const word = name.slice(2, -2)
+  if (reserved.has(word) && name === `__${word}__`) return word
+  return name.replaceAll(/__(?:underscores|dot|dash|slash)__/g, (each) => escaped.get(each)!)
+}
+
 /** Whether a name is a word of the language, which expressions may also write as it is after a dot. */
 export const isReservedName = (name: string): boolean => reserved.has(name)

@@ -21,17 +21,20 @@ export interface Authenticator {
   authenticate(request: ServerRequest, notes: Notes): Caller | undefined | Promise<Caller | undefined>
 }
 
+/** Who may ask without showing who he is: everybody, nobody, or everybody at these paths. */
+export type AnonymousPaths = boolean | ReadonlySet<string>
+
 /** Whoever shows nothing. */
 export const anonymous: Caller = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 
 /**
- * Asks the authenticators in order, from the one at `from`. Whoever is known already is told at once. Without
- * `allowAnonymous` whoever shows nothing is refused with 401.
+ * Asks the authenticators in order, from the one at `from`. Whoever is known already is told at once. Where
+ * `allowAnonymous` does not allow it whoever shows nothing is refused with 401.
  */
 export function authenticate(
   authenticators: readonly Authenticator[],
   request: ServerRequest,
-  allowAnonymous = true,
+  allowAnonymous: AnonymousPaths = true,
   notes = noNotes,
   from = 0,
 ): Caller | Promise<Caller> {
@@ -44,7 +47,8 @@ export function authenticate(
     }
     if (caller !== undefined) return withGroup(caller)
   }
-  if (!allowAnonymous || bearerToken(request) !== undefined) throw unauthorized()
+  const isAllowed = typeof allowAnonymous === 'boolean' ? allowAnonymous : allowAnonymous.has(request.path)
+  if (!isAllowed || bearerToken(request) !== undefined) throw unauthorized()
   return anonymous
 }
 

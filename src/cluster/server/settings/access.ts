@@ -11,21 +11,19 @@ import {
   textsByName,
   yesOrNo,
 } from '#lib/settings/settings.ts'
+import { providerUrlProblem, signingAlgorithms } from '#server/authenticate/providerOptions.ts'
 import { authorizationModes } from '#server/authorize/authorizers.ts'
-
-const httpsUrl = (value: string): string | undefined => {
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  const fits = url?.protocol === 'https:' && url.search === '' && url.hash === '' && url.username === ''
-  return fits ? undefined : 'it must be an https URL without query, fragment and user'
-}
 
 const filled = (value: string): string | undefined => (value === '' ? 'it must not be empty' : undefined)
 
-const signingAlgorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'] as const
-
 const oidc = members('An OpenID Connect provider whose users are known.', {
   issuer: required(
-    text({ about: 'As its tokens name it.', flag: '--oidc-issuer-url', shape: 'an https URL', rule: httpsUrl }),
+    text({
+      about: 'As its tokens name it.',
+      flag: '--oidc-issuer-url',
+      shape: 'an https URL',
+      rule: providerUrlProblem,
+    }),
   ),
   clientId: required(text({ about: 'For whom tokens must be made.', flag: '--oidc-client-id', rule: filled })),
   usernameClaim: defaulting(
@@ -94,6 +92,11 @@ export const authentication = members('Who somebody is.', {
     false,
   ),
   oidc,
+  configFile: absolutePath({
+    about:
+      'A file of kind AuthenticationConfiguration: providers whose tokens are known, and where requests of nobody in particular are looked at.',
+    flag: '--authentication-config',
+  }),
   frontProxy,
 })
 
