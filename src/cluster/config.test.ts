@@ -8,6 +8,7 @@ import {
   parseConfigFile,
   serviceAddress,
   serviceAddresses,
+  type ClusterConfig,
 } from './config.ts'
 import { nodeNames } from './creation.ts'
 
@@ -120,6 +121,25 @@ test('completeConfig refuses ranges that overlap', () => {
     () => completeConfig({ podRange: '10.96.0.0/16' }),
     /podRange 10\.96\.0\.0\/16 and serviceRange 10\.96\.0\.0\/12 overlap/,
   )
+})
+
+test('completeConfig refuses ranges of pods that are too small for the nodes', () => {
+  const rows: readonly [config: Partial<ClusterConfig>, message: RegExp | undefined][] = [
+    [{ podRange: '10.244.0.0/24' }, undefined],
+    [
+      { podRange: '10.244.0.0/24', workers: 1 },
+      /podRange 10\.244\.0\.0\/24 has room for 1 node with a \/24 each, not for 2/,
+    ],
+    [
+      { podRange: '10.244.0.0/16,fd00::/63', workers: 2 },
+      /podRange fd00::\/63 has room for 2 nodes with a \/64 each, not/,
+    ],
+    [{ podRange: '10.244.0.0/24', workers: 1, podNetwork: false }, undefined],
+    [{ podRange: '10.244.0.0/24', simulatedNodes: 9 }, undefined],
+  ]
+  for (const [config, message] of rows)
+    if (message === undefined) completeConfig(config)
+    else assert.throws(() => completeConfig(config), { name: 'ConfigError', message })
 })
 
 test('completeConfig takes for what is not said ranges of the same families', () => {

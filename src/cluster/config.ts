@@ -291,7 +291,25 @@ export function completeConfig(...parts: readonly Partial<ClusterConfig>[]): Clu
       throw new ConfigError(`podRange ${pods} and serviceRange ${services} overlap; they must not`)
     }
   }
+  const roomIs = roomProblem(config, config.workers + 1)
+  if (roomIs !== undefined) throw new ConfigError(roomIs)
   return config
+}
+
+/** Prefixes of the ranges that nodes get of those of pods. */
+const nodePrefixes = { 4: 24, 6: 64 }
+
+/** Says what is wrong with the ranges of pods for so many nodes with containers; undefined when nothing is. */
+export function roomProblem({ podRange, podNetwork }: ClusterConfig, nodes: number): string | undefined {
+  // A network plugin may give nodes something else.
+  if (podNetwork === false) return undefined
+  for (const pods of rangesOf(podRange)) {
+    const { family, prefix } = parseCidr(pods)!
+    const room = 2 ** (nodePrefixes[family] - prefix)
+    if (nodes > room)
+      return `podRange ${pods} has room for ${room} ${room === 1 ? 'node' : 'nodes'} with a /${nodePrefixes[family]} each, not for ${nodes}`
+  }
+  return undefined
 }
 
 /** Ranges that are not said are of the families of those that are. */

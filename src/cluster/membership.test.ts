@@ -53,6 +53,12 @@ describe('withWorker', () => {
     ['a name that is none', record(['control-plane']), '../x', /^node name "..\/x": it must consist of lower case/],
     ['a cluster of simulated nodes', record([]), undefined, /has only simulated nodes, which no other can join$/],
     [
+      'more nodes than have pods',
+      record(['control-plane', 'worker'], { podRange: '10.244.0.0/23' }),
+      undefined,
+      /^cluster "lab" cannot have another node: podRange 10\.244\.0\.0\/23 has room for 2 nodes with a \/24 each, not for 3$/,
+    ],
+    [
       'a range that is full',
       { ...record(many), nodes: record(many).nodes.slice(0, 189) },
       undefined,

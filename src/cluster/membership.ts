@@ -1,4 +1,5 @@
 /** Nodes that join a cluster that is there, and that leave it again. */
+import { roomProblem } from './config.ts'
 import { nodeNames, networkOf } from './creation.ts'
 import { loadBalancerPool } from './loadBalancerPool.ts'
 import { controlPlaneName, stopNodeProcess } from './processes.ts'
@@ -31,6 +32,8 @@ export function withWorker(record: ClusterRecord, wanted?: string): ClusterRecor
     throw new UsageError(`cluster "${config.name}" has only simulated nodes, which no other can join`)
   if (nodes.length >= mostNodes)
     throw new UsageError(`cluster "${config.name}" has ${mostNodes} nodes, which is the most`)
+  const roomIs = roomProblem(config, nodes.length + 1)
+  if (roomIs !== undefined) throw new UsageError(`cluster "${config.name}" cannot have another node: ${roomIs}`)
   const taken = new Set(namesOf(record))
   const name = wanted ?? nodeNames(nodes.length).find((each) => !taken.has(each))!
   const problem = nameProblem(name)

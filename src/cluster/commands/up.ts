@@ -113,7 +113,7 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
   const record = await withLock(surroundings, config.name, async () => {
     await finishRemoval(surroundings, config.name)
     const known = await readRecord(host.files, config.name, roots)
-    if (known !== undefined) refuseOtherSettings(known.config, config, given, flags)
+    if (known !== undefined) refuseOtherSettings(surroundings, known.config, config, given, flags)
     else {
       refuseWithoutRoot(surroundings, config)
       await refuseClusterOfRoot(surroundings, config.name)
@@ -205,6 +205,7 @@ async function readConfig(
 
 /** A cluster that is there keeps its settings; only flags that say otherwise are a mistake. */
 function refuseOtherSettings(
+  { uid }: Surroundings,
   known: ClusterConfig,
   wanted: ClusterConfig,
   given: string | undefined,
@@ -234,7 +235,9 @@ function refuseOtherSettings(
     const name = given ?? known.name
     throw new UsageError(
       `cluster "${name}" exists with ${setting} ${JSON.stringify(known[setting])}, not ${JSON.stringify(wanted[setting])}; ` +
-        `"k8ts down ${name}" removes it first`,
+        (setting === 'workers' && uid === 0
+          ? `"k8ts node add ${name}" and "k8ts node remove ${name} NODE" change that`
+          : `"k8ts down ${name}" removes it first`),
     )
   }
 }
