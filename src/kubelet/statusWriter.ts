@@ -28,7 +28,8 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions
   #base: Pod
   #wanted: PodStatus | undefined
-  #writing: Promise<void> | undefined
+  #isWriting = false
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(base: Pod, options: StatusWriterOptions) {
     this.#base = base
@@ -42,7 +43,7 @@ export class StatusWriter {
 
   set(status: PodStatus, signal: AbortSignal): void {
     this.#wanted = status
-    this.#writing ??= this.#writeAll(signal).finally(() => (this.#writing = undefined))
+    if (!this.#isWriting) this.#writing = this.#writeAll(signal)
   }
 
   /** Resolves once what was set before is written or cannot be. */
@@ -51,31 +52,35 @@ export class StatusWriter {
   }
 
   async #writeAll(signal: AbortSignal): Promise<void> {
-    while (this.#wanted !== undefined && !signal.aborted) {
-      const status = this.#wanted
-      this.#wanted = undefined
-      try {
-        const written = await writeStatus(
-          this.#options.client,
-          pods,
-          this.#base,
-          withOthers(status, this.#base),
-          signal,
-        )
-        if (written !== this.#base) {
-          this.#base = written
-          this.#options.written(written)
-        }
-      } catch (error) {
-        if (signal.aborted) return
-        if (isReason(error, 'NotFound')) return this.#options.gone()
-        this.#wanted ??= status
-        if (!isReason(error, 'Conflict')) {
-          this.#options.report(`Cannot write the status of pod "${this.#base.metadata.name}"`, error)
-          await this.#options.clock.sleep(retryEvery, signal).catch(() => {})
-        }
-        await this.#readAgain(signal)
+    this.#isWriting = true
+    try {
+      while (this.#wanted !== undefined && !signal.aborted) {
+        const status = this.#wanted
+        this.#wanted = undefined
+        await this.#write(status, signal)
       }
+    } finally {
+      // In one turn with the last look at what is wanted: what comes later begins to write anew.
+      this.#isWriting = false
+    }
+  }
+
+  async #write(status: PodStatus, signal: AbortSignal): Promise<void> {
+    try {
+      const wanted = withOthers(status, this.#base)
+      const written = await writeStatus(this.#options.client, pods, this.#base, wanted, signal)
+      if (written === this.#base) return
+      this.#base = written
+      this.#options.written(written)
+    } catch (error) {
+      if (signal.aborted) return
+      if (isReason(error, 'NotFound')) return this.#options.gone()
+      this.#wanted ??= status
+      if (!isReason(error, 'Conflict')) {
+        this.#options.report(`Cannot write the status of pod "${this.#base.metadata.name}"`, error)
+        await this.#options.clock.sleep(retryEvery, signal).catch(() => {})
+      }
+      await this.#readAgain(signal)
     }
   }
 

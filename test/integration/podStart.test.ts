@@ -1,7 +1,6 @@
 /** A node's agent over a runtime without containers: what it tells of pods that start, under simulated time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { configMaps } from '#api/core/v1/configMap.ts'
 import { events } from '#api/core/v1/event.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { clientOver, type Client } from '#client/client.ts'
@@ -49,8 +48,6 @@ async function startAgent(
   const clock = new SimulatedClock()
   const server = await startServer({ clock })
   const client = clientOver(server.transport)
-  const rootCertificate = { metadata: { name: 'kube-root-ca.crt', namespace }, data: { 'ca.crt': 'test' } }
-  await client.create(configMaps, rootCertificate)
   const runtime = simulatedRuntime({ clock, addressesOf: () => ['10.244.0.2'] })
   const stop = new AbortController()
   for (const image of images) await runtime.pullImage(image, undefined, stop.signal)
@@ -107,11 +104,14 @@ function textOf({ status = {} }: Pod): string {
   return [status.phase, status.podIP ?? '-', isPrepared, ...containers].join(' ')
 }
 
+/** Without a token: it is signed by threads, and simulated time does not wait for those. */
+const bound = { nodeName: 'n1', automountServiceAccountToken: false } as const
+
 const container = (name: string, image = 'busybox:1.35') => ({ name, image })
 
 test('a sandbox and the start in it are told at once', async () => {
   await using agent = await startAgent(['busybox:1.35'])
-  const spec = { nodeName: 'n1', containers: [container('a'), container('b')] }
+  const spec = { ...bound, containers: [container('a'), container('b')] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
   await agent.clock.advance('5s')
   assert.deepEqual(agent.statuses('p'), [
@@ -124,7 +124,7 @@ test('a sandbox and the start in it are told at once', async () => {
 test('a start that fails is told with the sandbox', async () => {
   await using agent = await startAgent(['busybox:1.35'])
   const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'none', key: 'k' } } }]
-  const spec = { nodeName: 'n1', containers: [{ ...container('a'), env }] }
+  const spec = { ...bound, containers: [{ ...container('a'), env }] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
   await agent.clock.advance('5s')
   assert.deepEqual(agent.statuses('p').slice(2), ['Pending 10.244.0.2 True a:CreateContainerConfigError'])
@@ -132,7 +132,7 @@ test('a start that fails is told with the sandbox', async () => {
 
 test('a sandbox that waits for images is told before them', async () => {
   await using agent = await startAgent([])
-  const spec = { nodeName: 'n1', containers: [{ ...container('a'), imagePullPolicy: 'Never' as const }] }
+  const spec = { ...bound, containers: [{ ...container('a'), imagePullPolicy: 'Never' as const }] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
   await agent.clock.advance('5s')
   assert.deepEqual(agent.statuses('p').slice(2), ['Pending 10.244.0.2 True a:ErrImageNeverPull'])
@@ -141,7 +141,7 @@ test('a sandbox that waits for images is told before them', async () => {
 test('init containers and those after them are told one after another', async () => {
   await using agent = await startAgent(['busybox:1.35'])
   const annotations = { 'simulation.k8ts.dev/exit-after.i': '2s' }
-  const spec = { nodeName: 'n1', initContainers: [container('i')], containers: [container('a')] }
+  const spec = { ...bound, initContainers: [container('i')], containers: [container('a')] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace, annotations }, spec })
   await agent.clock.advance('10s')
   assert.deepEqual(agent.statuses('p').slice(1), [
@@ -164,7 +164,7 @@ test('a resize waits for room, and comes true when another pod leaves', async ()
     ['small', '500m'],
     ['other', '1'],
   ] as const) {
-    const spec = { nodeName: 'n1', containers: [{ ...container('c'), resources: ask(cpu) }] }
+    const spec = { ...bound, containers: [{ ...container('c'), resources: ask(cpu) }] }
     await agent.client.create(pods, { metadata: { name, namespace }, spec })
   }
   await agent.clock.advance('5s')
@@ -194,7 +194,7 @@ test('a pod that writes more than it may is evicted', async () => {
   ] as const) {
     await agent.client.create(pods, {
       metadata: { name, namespace },
-      spec: { nodeName: 'n1', containers: [...containers] },
+      spec: { ...bound, containers: [...containers] },
     })
   }
   await agent.clock.advance('15s')
@@ -217,7 +217,7 @@ test('a pod that writes more than it may is evicted', async () => {
 test('each volume that cannot be mounted is told', async () => {
   await using agent = await startAgent(['busybox:1.35'])
   const spec = {
-    nodeName: 'n1',
+    ...bound,
     volumes: [
       { name: 'a', configMap: { name: 'none' } },
       { name: 'b', secret: { secretName: 'neither' } },
@@ -278,7 +278,7 @@ for (const [what, wrap] of [
     const seen: string[] = []
     await using agent = await startAgent(['busybox:1.35'], wrap(seen))
     const at = { name: 'p', namespace }
-    const spec = { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [container('a')] }
+    const spec = { ...bound, terminationGracePeriodSeconds: 1, containers: [container('a')] }
     await agent.client.create(pods, { metadata: at, spec })
     await agent.clock.advance('1s')
     await agent.client.delete(pods, at)
