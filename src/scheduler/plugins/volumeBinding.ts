@@ -86,7 +86,7 @@ export function volumeBinding(
     unreserve(_pod, _node, { reserved }) {
       if (reserved !== undefined) actions.forget(reserved)
     },
-    async preBind(_pod, nodeName, { reserved, nodes }, signal) {
+    async preBind(_pod, nodeName, { reserved }, signal) {
       if (reserved === undefined) return
       const written: VolumeChanges = {
         volumes: await inOrder(reserved.volumes, (volume) => actions.writeVolume(volume, signal)),
@@ -97,8 +97,7 @@ export function volumeBinding(
       )
       const keys = [...claimed, ...written.claims.map(({ metadata }) => keyOf(metadata))]
       const until = actions.clock.now() + bindTimeoutSeconds * 1_000
-      const node = nodes.get(nodeName)
-      while (!isDone(written, claimed, nodeName, node, actions)) {
+      while (!isDone(written, claimed, nodeName, actions)) {
         const left = until - actions.clock.now()
         if (left <= 0) throw new Error('binding volumes: context deadline exceeded')
         await actions.changed(keys, Math.min(left, lookAgain), signal)
@@ -148,11 +147,12 @@ function isDone(
   { volumes, claims }: VolumeChanges,
   claimed: readonly string[],
   nodeName: string,
-  node: Node | undefined,
   actions: VolumeActions,
 ): boolean {
-  const labels = node?.metadata.labels ?? {}
-  let done = true
+  const node = actions.knownNode(nodeName)
+  if (node === undefined)
+    throw new Error(`binding volumes: failed to get node "${nodeName}": node "${nodeName}" not found`)
+  const labels = node.metadata.labels ?? {}
   for (const [index, written] of volumes.entries()) {
     const { name } = written.metadata
     const volume = actions.knownVolume(name)
@@ -163,10 +163,11 @@ function isDone(
       throw new Error(
         `binding volumes: failed to check binding: could not find v1.PersistentVolumeClaim "${claimed[index]}"`,
       )
-    if (isOlder(volume, written)) done = false
-    else if ((volume.spec.claimRef?.uid ?? '') === '')
+    if (isOlder(volume, written)) return false
+    checkReach(volume, nodeName, labels)
+    if ((volume.spec.claimRef?.uid ?? '') === '')
       throw new Error(`binding volumes: ClaimRef got reset for pv "${name}"`)
-    done &&= isBound(claim)
+    if (!isBound(claim)) return false
   }
   for (const written of claims) {
     const { name } = written.metadata
@@ -175,23 +176,23 @@ function isDone(
       throw new Error(
         `binding volumes: failed to check provisioning pvc: could not find v1.PersistentVolumeClaim "${keyOf(written.metadata)}"`,
       )
-    if (isOlder(claim, written)) {
-      done = false
-      continue
-    }
-    if (claim.metadata.annotations?.[selectedNode] !== nodeName) {
+    if (isOlder(claim, written)) return false
+    if (claim.metadata.annotations === undefined)
+      throw new Error(`binding volumes: selectedNode annotation reset for PVC "${name}"`)
+    if (claim.metadata.annotations[selectedNode] !== nodeName)
       throw new Error(`binding volumes: provisioning failed for PVC "${name}"`)
-    }
     const volume = actions.knownVolume(claim.spec.volumeName ?? '')
-    if (volume !== undefined && !isUsableFrom(volume, labels)) {
-      const of = volume.metadata.name
-      throw new Error(
-        `binding volumes: pv "${of}" node affinity doesn't match node "${nodeName}": no matching NodeSelectorTerms`,
-      )
-    }
-    done &&= isBound(claim)
+    if (volume !== undefined) checkReach(volume, nodeName, labels)
+    if (!isBound(claim)) return false
   }
-  return done
+  return true
+}
+
+/** Throws where a node cannot use a volume: it may have lost a label since it was chosen. */
+function checkReach(volume: PersistentVolume, nodeName: string, labels: Readonly<Record<string, string>>): void {
+  if (isUsableFrom(volume, labels)) return
+  const of = `pv "${volume.metadata.name}" node affinity doesn't match node "${nodeName}"`
+  throw new Error(`binding volumes: ${of}: no matching NodeSelectorTerms`)
 }
 
 function isOlder(

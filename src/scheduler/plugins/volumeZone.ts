@@ -1,9 +1,11 @@
 import type { PersistentVolume } from '#api/core/v1/persistentVolume.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
 import { keyOf } from '#client/index.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import type { StorageClass } from '#api/storage/v1/storageClass.ts'
-import type { Plugin, WakeChange } from '#scheduler/plugin.ts'
+import { classOfClaim } from '#machinery/volumeBinding.ts'
+import type { Plugin, Rejection, VolumeProblem, WakeChange } from '#scheduler/plugin.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
 import type { VolumeObjects } from '#scheduler/volumes/volumeObjects.ts'
 
@@ -29,9 +31,10 @@ export function volumeZone(objects: VolumeObjects): Plugin<readonly Place[]> {
       const places: Place[] = []
       for (const { persistentVolumeClaim } of pod.spec.volumes ?? []) {
         if (persistentVolumeClaim === undefined) continue
-        const claim = objects.claim(`${pod.metadata.namespace ?? ''}/${persistentVolumeClaim.claimName}`)
-        const volume = objects.volume(claim?.spec.volumeName ?? '')
-        if (volume !== undefined) places.push(...placesOf(volume))
+        const found = volumeOf(pod, persistentVolumeClaim.claimName, objects)
+        if (found === undefined) continue
+        if ('reason' in found) return found
+        places.push(...placesOf(found))
       }
       return places.length === 0 ? 'skip' : places
     },
@@ -64,6 +67,28 @@ export function volumeZone(objects: VolumeObjects): Plugin<readonly Place[]> {
       },
     ],
   }
+}
+
+/** The volume of a claim; undefined when it gets one once its pod is placed. A claim without either turns the pod down. */
+function volumeOf(pod: Pod, claimName: string, objects: VolumeObjects): PersistentVolume | Rejection | undefined {
+  const reject = (reason: string, problem: VolumeProblem): Rejection => {
+    return { reason, forever: true, cause: { kind: 'volume', problem, claim: claimName } }
+  }
+  const claim = objects.claim(`${pod.metadata.namespace ?? ''}/${claimName}`)
+  if (claim === undefined) return reject(`persistentvolumeclaim ${JSON.stringify(claimName)} not found`, 'missingClaim')
+  const { volumeName = '' } = claim.spec
+  if (volumeName !== '') {
+    const missing = `persistentvolume ${JSON.stringify(volumeName)} not found`
+    return objects.volume(volumeName) ?? reject(missing, 'missingVolume')
+  }
+  const className = classOfClaim(claim)
+  if (className === '') return reject('PersistentVolumeClaim had no pv name and storageClass name', 'unbound')
+  const storageClass = objects.storageClass(className)
+  if (storageClass === undefined) {
+    return reject(`storageclass.storage.k8s.io ${JSON.stringify(className)} not found`, 'unusableClaim')
+  }
+  if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return undefined
+  return reject('PersistentVolume had no name', 'unbound')
 }
 
 function isOwnClaim({ pod, object }: WakeChange): boolean {

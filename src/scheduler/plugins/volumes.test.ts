@@ -8,7 +8,7 @@ import type { StorageClass } from '#api/storage/v1/storageClass.ts'
 import { bindCompleted, classOfVolume, isFree, selectedNode } from '#machinery/volumeBinding.ts'
 import type { Plugin, Rejection } from '#scheduler/plugin.ts'
 import type { ClusterView } from '#scheduler/snapshot.ts'
-import { clusterOf, podOf, type PodSketch } from '#scheduler/testObjects.ts'
+import { clusterOf, nodeOf, podOf, type PodSketch } from '#scheduler/testObjects.ts'
 import type { VolumeActions, VolumeChanges, VolumeObjects } from '#scheduler/volumes/volumeObjects.ts'
 import { volumeBinding } from './volumeBinding.ts'
 import { volumeLimits } from './volumeLimits.ts'
@@ -117,6 +117,7 @@ const actions: VolumeActions = {
   clock: { now: () => 0 },
   assume: () => {},
   forget: () => {},
+  knownNode: (name: string) => (name === 'n1' ? nodeOf({ name }) : undefined),
 } as unknown as VolumeActions
 
 const bindings: readonly {
@@ -302,6 +303,94 @@ test('a zone of a volume is the zone of its pods, where nodes have one', () => {
   const plain = objectsOf({ claims: [bound('a', 'v')], volumes: [volume('v')] })
   assert.equal(verdicts(volumeZone(plain), podOf(using('a')), zoned), 'skip')
 })
+
+const homeless: readonly { readonly name: string; readonly world: World; readonly is: string }[] = [
+  { name: 'no claim', world: {}, is: 'persistentvolumeclaim "a" not found' },
+  { name: 'a volume that is gone', world: { claims: [bound('a', 'v')] }, is: 'persistentvolume "v" not found' },
+  {
+    name: 'neither volume nor class',
+    world: { claims: [claim('a', { storageClassName: '' })] },
+    is: 'PersistentVolumeClaim had no pv name and storageClass name',
+  },
+  {
+    name: 'a class that is not there',
+    world: { claims: [late('a', '1Gi')] },
+    is: 'storageclass.storage.k8s.io "late" not found',
+  },
+  {
+    name: 'a volume that is made for the pod',
+    world: { claims: [late('a', '1Gi')], classes: [storageClass('late')] },
+    is: 'skip',
+  },
+  {
+    name: 'a volume that should be there',
+    world: {
+      claims: [late('a', '1Gi')],
+      classes: [storageClass('late', { volumeBindingMode: 'Immediate' })],
+    },
+    is: 'PersistentVolume had no name',
+  },
+]
+
+for (const { name, world, is } of homeless) {
+  test(`the zone of a claim with ${name}`, () => {
+    assert.equal(verdicts(volumeZone(objectsOf(world)), podOf(using('a')), twoNodes), is)
+  })
+}
+
+for (const row of [
+  { name: 'that no longer names its node', annotations: { other: 'x' }, is: 'provisioning failed for PVC "a"' },
+  { name: 'that says nothing any longer', annotations: undefined, is: 'selectedNode annotation reset for PVC "a"' },
+]) {
+  test(`a pod is placed anew when nobody makes a volume for a claim ${row.name}`, async () => {
+    const world: World = { claims: [late('a', '1Gi')], classes: [storageClass('late', { provisioner: 'x' })] }
+    const [plain] = world.claims!
+    const { annotations: _, ...metadata } = plain!.metadata
+    const known = { ...plain!, metadata: { ...metadata, ...(row.annotations && { annotations: row.annotations }) } }
+    const plugin = volumeBinding(objectsOf(world), {
+      ...actions,
+      writeClaim: async (written) => written,
+      knownClaim: () => known,
+    })
+    const pod = podOf(using('a'))
+    const state = plugin.prepare!(pod, twoNodes) as never
+    plugin.reserve!(pod, 'n1', state)
+    await assert.rejects(
+      plugin.preBind!(pod, 'n1', state, new AbortController().signal),
+      new Error(`binding volumes: ${row.is}`),
+    )
+  })
+}
+
+for (const row of [
+  {
+    name: 'is out of reach of the volume that it was given',
+    labels: {},
+    is: `pv "v" node affinity doesn't match node "n1": no matching NodeSelectorTerms`,
+  },
+  { name: 'is gone', labels: undefined, is: 'failed to get node "n1": node "n1" not found' },
+]) {
+  test(`a pod is placed anew when its node ${row.name}`, async () => {
+    const near = volume('v', 'n1', { storageClassName: 'late' })
+    const world: World = { claims: [late('a', '1Gi')], volumes: [near], classes: [storageClass('late')] }
+    const node = nodeOf({ name: 'n1' })
+    const { labels } = row
+    const plugin = volumeBinding(objectsOf(world), {
+      ...actions,
+      writeVolume: async (written) => written,
+      knownVolume: () => near,
+      knownClaim: () => world.claims![0],
+      knownNode: () => labels && { ...node, metadata: { ...node.metadata, labels } },
+    })
+    const pod = podOf(using('a'))
+    const state = plugin.prepare!(pod, twoNodes) as never
+    plugin.reserve!(pod, 'n1', state)
+    await assert.rejects(
+      plugin.preBind!(pod, 'n1', state, new AbortController().signal),
+      new Error(`binding volumes: ${row.is}`),
+    )
+  })
+}
 
 test('a claim for one pod keeps other pods away from every node, until that pod would go', () => {
   const exclusive = claim('a', { accessModes: ['ReadWriteOncePod'] })

@@ -1,3 +1,4 @@
+import { nodes as clusterNodes, type Node } from '#api/core/v1/node.ts'
 import { persistentVolumeClaims, type PersistentVolumeClaim } from '#api/core/v1/persistentVolumeClaim.ts'
 import { persistentVolumes, type PersistentVolume } from '#api/core/v1/persistentVolume.ts'
 import { csiDrivers, type CSIDriver } from '#api/storage/v1/csiDriver.ts'
@@ -44,6 +45,7 @@ export interface VolumeActions {
   /** As the server has them, whatever is assumed. */
   knownClaim(key: string): PersistentVolumeClaim | undefined
   knownVolume(name: string): PersistentVolume | undefined
+  knownNode(name: string): Node | undefined
   /** Resolves as soon as one of the claims changes, or after so many milliseconds; rejects when the signal aborts. */
   changed(claims: readonly string[], milliseconds: number, signal: AbortSignal): Promise<void>
 }
@@ -65,6 +67,7 @@ export function volumeObjects(
   const claims = new Assumed(informers.of(persistentVolumeClaims))
   const volumes = new Assumed(informers.of(persistentVolumes))
   const [classes, drivers, nodes] = [informers.of(storageClasses), informers.of(csiDrivers), informers.of(csiNodes)]
+  const allNodes = informers.of(clusterNodes)
   const [capacities, attachments] = [informers.of(csiStorageCapacities), informers.of(volumeAttachments)]
   volumes.copies.addIndex(byFreeClass, freeClasses)
   volumes.copies.addIndex(byClaim, reservingClaims)
@@ -116,6 +119,7 @@ export function volumeObjects(
     writeClaim: (claim, signal) => client.update(persistentVolumeClaims, claim, { signal }),
     knownClaim: (key) => claims.copies.get(key),
     knownVolume: (name) => volumes.copies.get(name),
+    knownNode: (name) => allNodes.get(name),
     async changed(keys, milliseconds, signal) {
       const over = new AbortController()
       const wake = (): void => over.abort()
