@@ -294,7 +294,7 @@ function constraintsOf(
   pod: Pod,
   kind: string,
   world: World,
-): readonly { constraint: TopologySpreadConstraint; counts: (other: Pod) => boolean }[] {
+): readonly { constraint: TopologySpreadConstraint; counts: (other: Pod) => boolean; countsNobody: boolean }[] {
   const own = pod.spec.topologySpreadConstraints ?? []
   const { defaultingType = 'System', defaultConstraints = [] } = world.arguments.PodTopologySpread ?? {}
   const system: readonly TopologySpreadConstraint[] = [
@@ -308,6 +308,10 @@ function constraintsOf(
     .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === kind)
     .map((constraint) => ({
       constraint,
+      // A selector that says nothing, although every pod is one that it picks.
+      countsNobody:
+        Object.keys(constraint.labelSelector ?? { absent: '' }).length === 0 &&
+        (constraint.matchLabelKeys ?? []).every((key) => labelsOf(pod)[key] === undefined),
       counts: (other) =>
         own.length === 0
           ? siblings!(other)
@@ -327,7 +331,10 @@ function isCounted(pod: Pod, place: Place, constraint: TopologySpreadConstraint,
   )
 }
 
-function fellows(pod: Pod, pods: readonly Pod[], counts: (other: Pod) => boolean): number {
+type Counting = ReturnType<typeof constraintsOf>[number]
+
+function fellows(pod: Pod, pods: readonly Pod[], { counts, countsNobody }: Counting): number {
+  if (countsNobody) return 0
   return pods.filter(
     (other) =>
       other.metadata.deletionTimestamp === undefined &&
@@ -339,7 +346,8 @@ function fellows(pod: Pod, pods: readonly Pod[], counts: (other: Pod) => boolean
 function spread(pod: Pod, { node }: Place, world: World): Pick<Objection, 'reasons' | 'forever'> | undefined {
   const hard = constraintsOf(pod, 'DoNotSchedule', world)
   const keys = hard.map(({ constraint }) => constraint.topologyKey)
-  for (const { constraint, counts } of hard) {
+  for (const counting of hard) {
+    const { constraint, counts } = counting
     const { topologyKey, maxSkew, minDomains = 1 } = constraint
     const value = labelsOf(node)[topologyKey]
     const reason = "node(s) didn't match pod topology spread constraints"
@@ -348,7 +356,7 @@ function spread(pod: Pod, { node }: Place, world: World): Pick<Objection, 'reaso
     for (const other of world.places) {
       if (!isCounted(pod, other, constraint, keys)) continue
       const domain = labelsOf(other.node)[topologyKey]!
-      byDomain.set(domain, (byDomain.get(domain) ?? 0) + fellows(pod, other.pods, counts))
+      byDomain.set(domain, (byDomain.get(domain) ?? 0) + fellows(pod, other.pods, counting))
     }
     const least = byDomain.size < minDomains ? 0 : Math.min(...byDomain.values())
     const skew = (byDomain.get(value) ?? 0) + (counts(pod) ? 1 : 0) - least
@@ -367,17 +375,17 @@ function evenness(pod: Pod, fitting: readonly Place[], world: World): readonly n
   const scored = fitting.filter(({ node }) => keys.every((key) => labelsOf(node)[key] !== undefined))
   const raw = scored.map(({ node, pods }) => {
     let sum = 0
-    for (const { constraint, counts } of soft) {
-      const { topologyKey, maxSkew } = constraint
-      const value = labelsOf(node)[topologyKey]
+    for (const counting of soft) {
+      const { topologyKey: key, maxSkew } = counting.constraint
+      const value = labelsOf(node)[key]
       if (value === undefined) continue
-      const isHost = topologyKey === 'kubernetes.io/hostname'
-      const domains = isHost ? scored.length : new Set(scored.map((each) => labelsOf(each.node)[topologyKey])).size
+      const isHost = key === 'kubernetes.io/hostname'
+      const domains = isHost ? scored.length : new Set(scored.map((each) => labelsOf(each.node)[key])).size
       const count = isHost
-        ? fellows(pod, pods, counts)
+        ? fellows(pod, pods, counting)
         : world.places
-            .filter((each) => labelsOf(each.node)[topologyKey] === value && isCounted(pod, each, constraint, keys))
-            .reduce((all, each) => all + fellows(pod, each.pods, counts), 0)
+            .filter((each) => labelsOf(each.node)[key] === value && isCounted(pod, each, counting.constraint, keys))
+            .reduce((all, each) => all + fellows(pod, each.pods, counting), 0)
       sum += count * Math.log(domains + 2) + (maxSkew - 1)
     }
     return Math.round(sum)

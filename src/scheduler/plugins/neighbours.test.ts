@@ -136,6 +136,17 @@ const rows: readonly Row[] = [
     },
   },
   {
+    name: 'a selector that says nothing counts nobody but the pod itself',
+    pod: { name: 'p', labels: web, spec: spread({ labelSelector: {} }) },
+    pods: {
+      a1: [
+        { name: 'w1', labels: web },
+        { name: 'w2', labels: web },
+      ],
+    },
+    rejections: { nowhere: { reason: unlabelled, forever: true, cause: { kind: 'spread', topologyKey: zone } } },
+  },
+  {
     name: 'a pod that the selector does not pick counts for nothing itself',
     pod: { name: 'p', spec: spread({ maxSkew: 2 }) },
     pods: {

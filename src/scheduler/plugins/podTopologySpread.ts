@@ -62,10 +62,7 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
       const table = tables.getOrMake(key, () => {
         const { namespace } = pod.metadata
         return new PodTable(topology, {
-          includes: (other) =>
-            other.metadata.deletionTimestamp === undefined &&
-            other.metadata.namespace === namespace &&
-            selected.includes(other),
+          includes: (other) => isFellow(constraint, namespace, other),
           takesPart: ({ node }) => takesPart(pod, constraint, labels, node),
         })
       })
@@ -127,12 +124,7 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
       for (const { constraint, table } of state.hard) {
         if (!takesPart(pod, constraint, labels, node)) continue
         const counts = (others: readonly Pod[]): number =>
-          others
-            .filter(
-              ({ metadata }) =>
-                metadata.deletionTimestamp === undefined && metadata.namespace === pod.metadata.namespace,
-            )
-            .filter((other) => constraint.selected.includes(other)).length
+          others.filter((other) => isFellow(constraint, pod.metadata.namespace, other)).length
         const step = counts(coming) - counts(leaving)
         const domain = table.topology.of(node)
         const byDomain = added.get(table) ?? new Map<number, number>()
@@ -173,6 +165,16 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
       { event: { resource: 'nodes', action: 'delete' }, helps: nodeHelps },
     ],
   }
+}
+
+/** Whether a pod counts among those of a constraint of this namespace. */
+function isFellow({ selected }: Constraint, namespace: string | undefined, other: Pod): boolean {
+  return (
+    other.metadata.deletionTimestamp === undefined &&
+    other.metadata.namespace === namespace &&
+    selected.isEverybody !== true &&
+    selected.includes(other)
+  )
 }
 
 /** The same for constraints that count the same pods on the same nodes. */

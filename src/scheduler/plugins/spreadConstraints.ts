@@ -15,6 +15,8 @@ export interface Siblings {
   /** Names the same pods every time: counts are remembered by it. */
   readonly key: string
   includes(other: Pod): boolean
+  /** Kubernetes counts nobody by a selector that says nothing, although every pod is one that it picks. */
+  readonly isEverybody?: boolean
 }
 
 /** Finds which pods count as siblings of a pod; undefined when nothing selects it. */
@@ -87,5 +89,6 @@ function selectedBy({ labelSelector, matchLabelKeys = [] }: TopologySpreadConstr
   return {
     key: JSON.stringify(requirements),
     includes: (other) => matchesRequirements(requirements, other.metadata.labels),
+    isEverybody: requirements.length === 0,
   }
 }
