@@ -10,7 +10,7 @@ import type { Random } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
 import type { SchedulerCache } from './cache.ts'
 import type { Considered, Diagnosis, Fitting } from './cycle.ts'
-import { failureMessage, preemptionMessage } from './diagnosis.ts'
+import { failureMessage, preemptionError, preemptionMessage } from './diagnosis.ts'
 import { explain } from './explanation/explain.ts'
 import type { Extender } from './extenders/extender.ts'
 import {
@@ -277,7 +277,8 @@ export class Attempts {
     const rest: { readonly options: PreemptionOptions; readonly now: number } = { options: preemption, now }
     const plan = planPreemption({ pod, attempt, nominations, budgets: budgets(), random, ...rest })
     if (plan.kind !== 'candidates') {
-      const message = failureMessage(diagnosis, preemptionMessage(plan.message))
+      const told = plan.kind === 'undecidable' ? preemptionError(plan.message) : preemptionMessage(plan.message)
+      const message = failureMessage(diagnosis, told)
       const nominated = plan.kind === 'hopeless' ? { nominated: '' } : {}
       this.#inBackground(this.#putBack(pod, rejectedBy, { ...because(message), ...nominated }), pod)
       return undefined
@@ -294,7 +295,7 @@ export class Attempts {
     }
     const viewOf = (name: string) => nodes[cluster.positionOf(name) ?? -1]
     return preemptByExtenders(extenders, pod, plan.candidates, viewOf, this.#tellIgnored).then(preempt, (error) => {
-      const message = failureMessage(diagnosis, preemptionMessage(messageOf(error)))
+      const message = failureMessage(diagnosis, preemptionError(messageOf(error)))
       this.#inBackground(this.#putBack(pod, rejectedBy, because(message)), pod)
     })
   }

@@ -222,6 +222,17 @@ test('decide asks plugins over the whole cluster each time, and tells objections
   )
 })
 
+test('nothing is said of nodes that were left out without a word', () => {
+  const leftOut = { node: 'a', plugin: 'Extender', rejection: { reason: '' } }
+  const closed = { node: 'b', plugin: 'Extender', rejection: { reason: 'closed' } }
+  assert.deepEqual(
+    [[leftOut], [leftOut, closed]].map((rejections) =>
+      failureMessage({ nodes: rejections.length, rejections }, 'more'),
+    ),
+    ['0/1 nodes are available: more', '0/2 nodes are available: 1 closed. more'],
+  )
+})
+
 test('a plugin may turn a pod down for the whole cluster', () => {
   const refusing: Plugin<undefined> = { name: 'Refusing', prepare: () => ({ reason: 'not today' }) }
   const { positions, diagnosis } = placementBy([...plugins, { plugin: refusing, weight: 0 }]).findFitting(

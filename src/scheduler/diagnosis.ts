@@ -3,10 +3,10 @@ import type { Diagnosis } from './cycle.ts'
 /** The text of the `FailedScheduling` event and of the `PodScheduled` condition; `afterwards` tells what preemption came to. */
 export function failureMessage(diagnosis: Diagnosis, afterwards?: string): string {
   if (diagnosis.nodes === 0) return 'no nodes available to schedule pods'
-  const available = `0/${diagnosis.nodes} nodes are available`
   const reasons =
     diagnosis.whole === undefined ? countedReasons(reasonsOf(diagnosis)) : diagnosis.whole.rejection.reason
-  return `${available}: ${reasons}.${afterwards === undefined ? '' : ` ${afterwards}`}`
+  const parts = [`0/${diagnosis.nodes} nodes are available:`, reasons === '' ? '' : `${reasons}.`, afterwards ?? '']
+  return parts.filter((part) => part !== '').join(' ')
 }
 
 function reasonsOf({ rejections }: Diagnosis): readonly string[] {
@@ -21,6 +21,11 @@ function reasonsOf({ rejections }: Diagnosis): readonly string[] {
 /** What a preemption that came to nothing adds to the message; claims of devices are looked at before it. */
 export function preemptionMessage(outcome: string): string {
   return `no new claims to deallocate, preemption: ${outcome}`
+}
+
+/** What a preemption adds that went wrong: nothing else is said then. */
+export function preemptionError(message: string): string {
+  return `preemption: ${message}`
 }
 
 /** `1 a, 3 b`: each text with its number, sorted as texts, so that the same failure always reads the same. Empty ones say nothing. */

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { events } from '#api/core/v1/event.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
+import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
 import { readSchedulerConfiguration } from '#scheduler/configuration/read.ts'
 import type { Plugin } from '#scheduler/plugin.ts'
 import { simulatedCluster, type SimulatedCluster, type SimulatedClusterOptions } from '#simulation/simulatedCluster.ts'
@@ -202,6 +203,18 @@ test('an extender has its say over HTTP: where pods go, and why they go nowhere'
       '0/3 nodes are available: 3 closed. no new claims to deallocate, preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.',
     )
     assert.deepEqual(asked.slice(0, 3), ['/filter', '/prioritize', '/filter'])
+    // Nobody on the node of the first pod would have to go for it, if only the extender let it there.
+    await cluster.client.create(priorityClasses, { metadata: { name: 'high' }, value: 10 })
+    await create(cluster, 'important', { priorityClassName: 'high' })
+    await untilReally(async () => (await scheduledOf(cluster, 'important'))?.message)
+    const { reason, message } = (await scheduledOf(cluster, 'important'))!
+    assert.deepEqual(
+      [reason, message],
+      [
+        'Unschedulable',
+        '0/3 nodes are available: 3 closed. preemption: expected at least one victim pod on node "node-3"',
+      ],
+    )
   } finally {
     server.closeAllConnections()
     server.close()

@@ -35,6 +35,8 @@ export interface PreemptionSituation {
 export type PreemptionPlan =
   /** The pod may not make room for itself, or has done so and waits; a promise that it has stands. */
   | { readonly kind: 'ineligible'; readonly message: string }
+  /** Nodes were refused where nobody has to go: it cannot be told who should. A promise that the pod has stands. */
+  | { readonly kind: 'undecidable'; readonly message: string }
   /** Nobody's going would help; a promise that the pod had is void. */
   | { readonly kind: 'hopeless'; readonly message: string }
   /** One of these nodes can be freed; at least one. */
@@ -44,8 +46,12 @@ export type PreemptionPlan =
 export function planPreemption(situation: PreemptionSituation): PreemptionPlan {
   const ineligible = findIneligibility(situation)
   if (ineligible !== undefined) return { kind: 'ineligible', message: ineligible }
-  const { candidates, reasons } = findCandidates(situation)
+  const { candidates, reasons, free } = findCandidates(situation)
   if (candidates.length > 0) return { kind: 'candidates', candidates }
+  if (free.length > 0) {
+    const problems = free.map((node) => `expected at least one victim pod on node "${node}"`)
+    return { kind: 'undecidable', message: problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]` }
+  }
   const { nodes } = situation.attempt.diagnosis
   return { kind: 'hopeless', message: `0/${nodes} nodes are available: ${countedReasons(reasons)}.` }
 }
@@ -75,17 +81,19 @@ function isLeavingForAnother({ metadata, status }: Pod): boolean {
 
 /**
  * Tries nodes from a random one on until enough were found, at least one of them without breaking a budget. Those that
- * break none come first. `reasons` tell for every node why it is none, for when there is no candidate.
+ * break none come first. `reasons` tell for every node why it is none, for when there is no candidate; `free` are the nodes
+ * where nobody has to go.
  */
 function findCandidates(situation: PreemptionSituation): {
   readonly candidates: readonly Candidate[]
   readonly reasons: readonly string[]
+  readonly free: readonly string[]
 } {
   const { attempt, options, random } = situation
   const { diagnosis } = attempt
   // Where the pod was turned down altogether, not every plugin was asked, so nothing can be tried.
   const helpable = diagnosis.whole === undefined ? diagnosis.rejections.filter(isHelpable) : []
-  const reasons: string[] = []
+  const [reasons, free]: [string[], string[]] = [[], []]
   const share = Math.trunc((helpable.length * options.minCandidateNodesPercentage) / 100)
   const enough = Math.min(helpable.length, Math.max(share, options.minCandidateNodesAbsolute))
   const offset = helpable.length === 0 ? 0 : randomInteger(random, helpable.length)
@@ -99,14 +107,16 @@ function findCandidates(situation: PreemptionSituation): {
     // It went while an extender was asked.
     if (at === undefined) continue
     const found = findVictims(at)
-    if (!isCandidate(found)) reasons.push(...found.reasons)
-    else (found.violations === 0 ? clean : violating).push(found)
+    if (!isCandidate(found)) {
+      reasons.push(...found.reasons)
+      if (found.isFree === true) free.push(node)
+    } else (found.violations === 0 ? clean : violating).push(found)
   }
   const candidates = [...clean, ...violating]
   if (candidates.length === 0) {
     for (let i = helpable.length; i < diagnosis.nodes; i++) reasons.push('Preemption is not helpful for scheduling')
   }
-  return { candidates, reasons }
+  return { candidates, reasons, free }
 }
 
 const isHelpable = ({ rejection }: NodeRejection): boolean => rejection.forever !== true

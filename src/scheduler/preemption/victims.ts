@@ -22,9 +22,12 @@ export interface VictimRules {
   readonly now: number
 }
 
-/** Why no choice of victims would do: reasons as in `FailedScheduling`. */
+/** Why no choice of victims would do. */
 export interface NoVictims {
+  /** As in `FailedScheduling`. */
   readonly reasons: readonly string[]
+  /** Nobody has to go, and yet the node was refused: by somebody outside. */
+  readonly isFree?: boolean
 }
 
 /**
@@ -51,8 +54,7 @@ export function selectVictims(trial: Trial, { budgets, promised, now }: VictimRu
     })
   const violations = mustGo(violating)
   const victims = [...violations, ...mustGo(allowed)].toSorted(byImportance(now))
-  // The node was refused as it is, so without a victim plugins contradict themselves.
-  if (victims.length === 0) throw new Error(`expected at least one victim pod on node "${view.name}"`)
+  if (victims.length === 0) return { reasons: [], isFree: true }
   return { node: view.name, victims, violations: violations.length }
 }
 
