@@ -76,17 +76,20 @@ export type RejectionCause =
     }
 
 /** The kinds whose changes may let a waiting pod fit, by the plural name of the resource. */
-export type WatchedResource =
-  | 'nodes'
-  | 'pods'
-  | 'namespaces'
-  | 'persistentvolumeclaims'
-  | 'persistentvolumes'
-  | 'storageclasses'
-  | 'csinodes'
-  | 'csidrivers'
-  | 'csistoragecapacities'
-  | 'volumeattachments'
+export const watchedResources = [
+  'nodes',
+  'pods',
+  'namespaces',
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'storageclasses',
+  'csinodes',
+  'csidrivers',
+  'csistoragecapacities',
+  'volumeattachments',
+] as const
+
+export type WatchedResource = (typeof watchedResources)[number]
 
 /** Something in the cluster changed; `pods` means pods that are on a node, or the waiting pod itself for `update`. */
 export interface ClusterEvent {
@@ -182,7 +185,7 @@ export interface Plugin<S = unknown> {
    * may take minutes. What it throws is an error to retry after the back-off (`SchedulerError`), never a rejection.
    */
   preBind?(pod: Pod, node: string, state: S, signal: AbortSignal): Promise<void>
-  /** Events that may make a pod which this plugin rejected fit. */
+  /** Events that may make a pod which this plugin rejected fit; absent: any. */
   readonly wakesOn?: readonly WakeRule[]
 }
 

@@ -1,7 +1,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
 import { placementBy, type Placement } from './cycle.ts'
-import type { Rejection } from './plugin.ts'
+import { watchedResources, type Rejection, type WakeRule } from './plugin.ts'
 import type { PreemptionOptions } from './preemption/plan.ts'
 import type { WakeRules } from './queue.ts'
 
@@ -24,12 +24,16 @@ export interface ProfileParts {
   readonly preemption?: PreemptionOptions
 }
 
+const anyChange: readonly WakeRule[] = watchedResources.flatMap((resource) =>
+  (['add', 'update', 'delete'] as const).map((action) => ({ event: { resource, action } })),
+)
+
 export function makeProfile(parts: ProfileParts): Profile {
   const { plugins } = parts
   return {
     ...parts,
     placement: placementBy(plugins),
-    rules: new Map(plugins.map(({ plugin }) => [plugin.name, plugin.wakesOn ?? []])),
+    rules: new Map(plugins.map(({ plugin }) => [plugin.name, plugin.wakesOn ?? anyChange])),
   }
 }
 

@@ -8,6 +8,7 @@ import { events } from '#api/core/v1/event.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { priorityClasses } from '#api/scheduling/v1/priorityClass.ts'
+import { storageClasses } from '#api/storage/v1/storageClass.ts'
 import { readSchedulerConfiguration } from '#scheduler/configuration/read.ts'
 import type { Plugin } from '#scheduler/plugin.ts'
 import { simulatedCluster, type SimulatedCluster, type SimulatedClusterOptions } from '#simulation/simulatedCluster.ts'
@@ -134,6 +135,20 @@ test('plugins reserve, permit and prepare; what they held is given back where th
   ])
   const { reason, message } = (await scheduledOf(cluster, 'unwelcome'))!
   assert.deepEqual([reason, message], ['Unschedulable', '0/1 nodes are available: 1 not today.'])
+})
+
+test('pods that were turned down by a plugin without rules are tried again after any change', async () => {
+  let isOpen = false
+  const moody: Plugin = { name: 'Moody', filter: () => (isOpen ? undefined : { reason: 'not now' }) }
+  await using cluster = await start(1, { furtherPlugins: [moody] })
+  await create(cluster, 'patient')
+  await cluster.until(async () => (await scheduledOf(cluster, 'patient'))?.message)
+  isOpen = true
+  await cluster.clock.advance('20s')
+  assert.equal(await nodeOf(cluster, 'patient'), undefined)
+  await cluster.client.create(storageClasses, { metadata: { name: 'any' }, provisioner: 'x' })
+  await cluster.clock.advance('20s')
+  assert.equal(await nodeOf(cluster, 'patient'), 'node-1')
 })
 
 test('a pod that is deleted while a plugin holds it frees its node', async () => {

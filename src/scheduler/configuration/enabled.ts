@@ -93,7 +93,7 @@ export function limitedTo(plugin: Plugin<any>, points: ReadonlySet<ExtensionPoin
     preBind: isOnFor('preBind'),
   }
   if (Object.values(hooks).every((isOn_) => isOn_)) return plugin
-  const limited: Record<string, unknown> = { name: plugin.name, wakesOn: plugin.wakesOn ?? [] }
+  const limited: Record<string, unknown> = { name: plugin.name, ...(plugin.wakesOn && { wakesOn: plugin.wakesOn }) }
   for (const [hook, isOn_] of Object.entries({ ...hooks, looksAt: true, prepare: true })) {
     const own = plugin[hook as keyof Plugin] as ((...given: unknown[]) => unknown) | undefined
     if (own !== undefined && isOn_) limited[hook] = own.bind(plugin)

@@ -53,6 +53,7 @@ export function imageLocality(): Plugin<readonly WantedImage[]> {
       rule: wanted.map(({ name }) => name).join(' '),
       keyAt: (at) => wanted.map(({ sizes }) => sizes[at]).join(' '),
     }),
+    wakesOn: [],
   }
 }
 

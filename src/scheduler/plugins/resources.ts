@@ -92,6 +92,7 @@ export function balancedAllocation({ resources = cpuAndMemory }: BalancedAllocat
       }
       return Math.trunc((1 - deviationOf(fractions)) * mostScore)
     },
+    wakesOn: [],
   }
 }
 
