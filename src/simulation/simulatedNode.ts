@@ -4,6 +4,7 @@ import type { Node } from '#api/core/v1/node.ts'
 import type { NodeCondition, NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Draft } from '#client/client.ts'
+import { ttlAnnotation } from '#controllers/nodeTtl/plan.ts'
 import { kubernetesVersion } from '#machinery/kubernetesVersion.ts'
 import { microTimeText, timeText } from '#machinery/time.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -22,6 +23,8 @@ export interface SimulatedNodeSpec {
   readonly taints?: readonly Taint[]
   /** Written into the Node where no controller hands blocks out. */
   readonly podCidrs?: readonly string[]
+  /** Written into the Node, so that no controller has to: for how long copies of objects last there. */
+  readonly ttlSeconds?: number
   readonly architecture?: 'amd64' | 'arm64'
   readonly kubeletVersion?: string
 }
@@ -40,7 +43,7 @@ export const nodeLeaseNamespace = 'kube-node-lease'
 
 /** A node as a kubelet registers it: with its whole status, ready from the first moment. */
 export function computeNode(spec: SimulatedNodeSpec, now: number): Draft<Node> {
-  const { name, labels, taints, podCidrs = [], architecture = 'amd64' } = spec
+  const { name, labels, taints, podCidrs = [], ttlSeconds, architecture = 'amd64' } = spec
   return {
     metadata: {
       name,
@@ -53,7 +56,10 @@ export function computeNode(spec: SimulatedNodeSpec, now: number): Draft<Node> {
         [simulatedLabel]: 'true',
         ...labels,
       },
-      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+      annotations: {
+        'volumes.kubernetes.io/controller-managed-attach-detach': 'true',
+        ...(ttlSeconds === undefined ? {} : { [ttlAnnotation]: String(ttlSeconds) }),
+      },
     },
     spec: {
       ...(podCidrs.length === 0 ? {} : { podCIDR: podCidrs[0]!, podCIDRs: [...podCidrs] }),

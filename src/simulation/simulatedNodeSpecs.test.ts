@@ -6,7 +6,12 @@ import { simulatedNodeSpecs, simulatedServerAddress } from './simulatedNodeSpecs
 
 test('simulated nodes have names, addresses and ranges of their own', () => {
   const specs = simulatedNodeSpecs({ count: 5_000 })
-  assert.deepEqual(specs[0], { name: 'simulated-1', address: '198.18.0.1', podCidrs: ['100.64.1.0/24'] })
+  assert.deepEqual(specs[0], {
+    name: 'simulated-1',
+    address: '198.18.0.1',
+    ttlSeconds: 300,
+    podCidrs: ['100.64.1.0/24'],
+  })
   const all = specs.flatMap(({ name, address, podCidrs = [] }) => [name, address, ...podCidrs])
   assert.equal(new Set([...all, simulatedServerAddress]).size, 15_001)
 })
@@ -15,8 +20,8 @@ test('simulated nodes are numbered on, and take what they have in common', () =>
   assert.deepEqual(
     simulatedNodeSpecs({ count: 2, from: 7, prefix: 'big-', podBlocks: 'none', labels: { size: 'big' } }),
     [
-      { name: 'big-7', address: '198.18.0.7', labels: { size: 'big' } },
-      { name: 'big-8', address: '198.18.0.8', labels: { size: 'big' } },
+      { name: 'big-7', address: '198.18.0.7', ttlSeconds: 0, labels: { size: 'big' } },
+      { name: 'big-8', address: '198.18.0.8', ttlSeconds: 0, labels: { size: 'big' } },
     ],
   )
 })

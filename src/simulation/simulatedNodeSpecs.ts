@@ -1,8 +1,12 @@
+import { ttlSeconds } from '#controllers/nodeTtl/plan.ts'
 import { addressAt, cidrOf, parseCidr, subnetAt, formatCidr } from '#lib/net/cidr.ts'
 import { formatIp } from '#lib/net/ip.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
 
-export interface SimulatedNodeSpecsOptions extends Omit<SimulatedNodeSpec, 'name' | 'address' | 'podCidrs'> {
+export interface SimulatedNodeSpecsOptions extends Omit<
+  SimulatedNodeSpec,
+  'name' | 'address' | 'podCidrs' | 'ttlSeconds'
+> {
   readonly count: number
   /** Number of the first one; 1 unless told. */
   readonly from?: number
@@ -33,10 +37,12 @@ export function simulatedNodeSpecs(options: SimulatedNodeSpecsOptions): readonly
       `Cannot describe simulated nodes ${from} to ${from + count - 1}: there are numbers from 1 to ${most}`,
     )
   }
+  const ttl = ttlSeconds(from + count - 1, 0)
   return Array.from({ length: count }, (_, index) => ({
     ...common,
     name: `${prefix}${from + index}`,
     address: formatIp(addressAt(nodeBlock, from + index)),
+    ttlSeconds: ttl,
     ...(podBlocks === 'none' ? {} : { podCidrs: [formatCidr(subnetAt(podBlock, podPrefix, from + index))] }),
   }))
 }
