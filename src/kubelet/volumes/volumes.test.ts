@@ -157,6 +157,27 @@ test('an emptyDir in memory is a tmpfs, made once', async () => {
   )
 })
 
+for (const [what, sizeLimit, memory, expected] of [
+  ['its own limit', '32Mi', '1Gi', 32 * 2 ** 20],
+  ['the limit of its pod', '128Mi', '1Gi', 64 * 2 ** 20],
+  ['the limit of its pod, without its own', undefined, '1Gi', 64 * 2 ** 20],
+  ['what its node offers', undefined, '16Mi', 16 * 2 ** 20],
+] as const) {
+  test(`an emptyDir in memory is as large as ${what}`, async () => {
+    const context = contextOf()
+    const sizes: unknown[] = []
+    const mounts = {
+      ...context.host.mounts,
+      mountTmpfs: async (...[, options]: Parameters<typeof context.host.mounts.mountTmpfs>) =>
+        void sizes.push(options?.sizeBytes),
+    }
+    const emptyDir = { medium: 'Memory', ...(sizeLimit === undefined ? {} : { sizeLimit }) } as const
+    const facts = { ...context.facts, allocatable: { memory } }
+    await mount({ name: 'v', emptyDir }, { ...context, facts, host: { ...context.host, mounts } })
+    assert.deepEqual(sizes, [expected])
+  })
+}
+
 test('an emptyDir belongs to the group of the pod', async () => {
   const context = contextOf(podOf({ securityContext: { fsGroup: 7 } }))
   await mount({ name: 'v', emptyDir: {} }, context)
