@@ -6,6 +6,7 @@ import { failureMessage, preemptionMessage } from './diagnosis.ts'
 import { Nominations } from './nominations.ts'
 import type { Plugin } from './plugin.ts'
 import { planPreemption, usualPreemption } from './preemption/plan.ts'
+import { promiseTest } from './promiseTest.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
 import { clusterOf, podOf, type NodeSketch, type PodSketch } from './testObjects.ts'
 
@@ -220,6 +221,22 @@ test('decide asks plugins over the whole cluster each time, and tells objections
       ],
     ],
   )
+})
+
+test('a node that is promised to another does not do, whether more nodes are promised or more would do', () => {
+  const full = { requests: { cpu: '4' } }
+  const cluster = clusterOf([{ name: 'a' }, { name: 'b' }, { name: 'c' }, { name: 'd' }], {
+    a: [{ name: 'on-a', ...full }],
+    b: [{ name: 'on-b', ...full }],
+  })
+  const fittingBeside = (promised: readonly string[]): string => {
+    const nominations = new Nominations()
+    for (const node of promised) nominations.set(podOf({ name: `for-${node}`, ...full }), node)
+    const pod = podOf({ name: 'p', requests: { cpu: '1' } })
+    const { nodes, positions } = placementBy(plugins).findFitting(pod, cluster, promiseTest(pod, nominations))
+    return [...positions].map((at) => nodes[at]!.name).join(' ')
+  }
+  assert.deepEqual([['c'], ['a', 'b', 'c'], ['a', 'b', 'c', 'd'], []].map(fittingBeside), ['d', 'd', '', 'c d'])
 })
 
 test('nothing is said of nodes that were left out without a word', () => {

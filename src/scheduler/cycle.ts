@@ -54,8 +54,8 @@ export interface Fitting extends Considered {
 
 /** Tests some nodes once more, those that every plugin accepts. */
 export interface AlsoTest {
-  /** Their names. */
-  readonly nodes: Iterable<string>
+  /** By their names. */
+  readonly nodes: ReadonlyMap<string, unknown>
   test(node: NodeView, hooks: readonly Hook[], verdicts: Verdicts | undefined): NodeRejection | undefined
 }
 
@@ -146,14 +146,26 @@ export function placementBy(plugins: readonly WeightedPlugin[]): Placement {
         }
       }
     }
-    for (const name of alsoTest?.nodes ?? []) {
-      const at = cluster.positionOf(name)
-      if (at === undefined || (isMarked ? rejected[at] === 1 : verdicts.rejectionAt(at) !== undefined)) continue
+    const testAlso = (at: number): void => {
+      if (isMarked ? rejected[at] === 1 : verdicts.rejectionAt(at) !== undefined) return
       const further = alsoTest!.test(nodes[at]!, hooks, verdicts)
-      if (further === undefined) continue
+      if (further === undefined) return
       mark()
       rejected[at] = 1
       fitting.further.set(at, further)
+    }
+    // Either are few: those that are to be tested once more, or those that fit at all.
+    if (alsoTest !== undefined && verdicts.fitting < alsoTest.nodes.size) {
+      for (let at = 0, left = verdicts.fitting; left > 0; at++) {
+        if (verdicts.rejectionAt(at) !== undefined) continue
+        left--
+        if (alsoTest.nodes.has(nodes[at]!.name)) testAlso(at)
+      }
+    } else {
+      for (const name of alsoTest?.nodes.keys() ?? []) {
+        const at = cluster.positionOf(name)
+        if (at !== undefined) testAlso(at)
+      }
     }
     fitting.all(isMarked ? rejected : undefined, () => {
       mark()

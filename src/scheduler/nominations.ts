@@ -15,9 +15,9 @@ export class Nominations {
     return this.#nodes.size === 0
   }
 
-  /** The nodes that are promised to any pod. */
-  get nodes(): Iterable<string> {
-    return this.#byNode.keys()
+  /** The promised nodes, by name, with the pods that they are promised to. */
+  get byNode(): ReadonlyMap<string, readonly Pod[]> {
+    return this.#byNode
   }
 
   /** Promises a node to a pod; without a node takes a promise back. */

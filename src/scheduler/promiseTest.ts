@@ -27,7 +27,7 @@ export function promiseTest(pod: Pod, nominations: Nominations): AlsoTest | unde
   if (nominations.isEmpty) return undefined
   const own = nominations.nodeOf(pod)
   return {
-    nodes: nominations.nodes,
+    nodes: nominations.byNode,
     test(node, hooks, verdicts) {
       const look = (): NodeRejection | undefined => {
         const promised = nominations.ahead(pod, node.name)

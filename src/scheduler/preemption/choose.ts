@@ -1,42 +1,50 @@
-import { earliestStart, priorityOf } from './importance.ts'
+import { earliestStart, priorityOf, timeOf, type Start } from './importance.ts'
 import type { Candidate } from './victims.ts'
 
 /** Makes every priority positive, so that a sum over more victims is never the lower one. */
 const shift = 2 ** 31
 
-/** What is lost with the victims of a candidate, the weightiest first. */
-const losses: readonly ((candidate: Candidate, now: number) => number)[] = [
-  ({ violations }) => violations,
-  ({ victims }) => priorityOf(victims[0]!),
-  ({ victims }) => {
-    let sum = 0
-    for (const victim of victims) sum += priorityOf(victim) + shift
-    return sum
-  },
-  ({ victims }) => victims.length,
-  ({ victims }, now) => -earliestStart(victims, now),
-]
+/** What is lost with the victims of a candidate. */
+interface Loss {
+  /** Broken budgets, the highest priority, the sum of priorities, the number of victims; the less the better. */
+  readonly figures: readonly number[]
+  readonly start: Start
+}
+
+/** In a burst of pods of one kind, most candidates are those of the pod before. */
+const known = new WeakMap<Candidate, Loss>()
+
+function lossOf(candidate: Candidate): Loss {
+  let loss = known.get(candidate)
+  if (loss !== undefined) return loss
+  const { violations, victims } = candidate
+  let sum = 0
+  for (const victim of victims) sum += priorityOf(victim) + shift
+  const figures = [violations, priorityOf(victims[0]!), sum, victims.length]
+  loss = { figures, start: earliestStart(victims) }
+  known.set(candidate, loss)
+  return loss
+}
+
+function isLess(one: Loss, other: Loss, now: number): boolean {
+  for (let i = 0; i < one.figures.length; i++) {
+    if (one.figures[i] !== other.figures[i]) return one.figures[i]! < other.figures[i]!
+  }
+  return timeOf(one.start, now) > timeOf(other.start, now)
+}
 
 /**
  * The candidate at which least is lost, by these in order: fewest broken budgets, the lowest of the highest priorities, the
  * lowest sum of priorities, fewest victims, and the latest start of the most important victims. Among equals the first.
  */
 export function chooseCandidate(candidates: readonly Candidate[], now: number): Candidate | undefined {
-  let best = [...candidates]
-  for (const loss of losses) {
-    if (best.length <= 1) break
-    let least = Infinity
-    let left: Candidate[] = []
-    for (const candidate of best) {
-      const own = loss(candidate, now)
-      if (own > least) continue
-      if (own < least) {
-        least = own
-        left = []
-      }
-      left.push(candidate)
-    }
-    best = left
+  let best: Candidate | undefined
+  let least: Loss | undefined
+  for (const candidate of candidates) {
+    const loss = lossOf(candidate)
+    if (least !== undefined && !isLess(loss, least, now)) continue
+    best = candidate
+    least = loss
   }
-  return best[0]
+  return best
 }

@@ -16,16 +16,31 @@ export function byImportance(now: number): (a: Pod, b: Pod) => number {
   return (a, b) => priorityOf(b) - priorityOf(a) || startOf(a, now) - startOf(b, now)
 }
 
+/** When the first of several pods started, as far as they did. */
+export interface Start {
+  /** In milliseconds since the epoch; Infinity when none did. */
+  readonly first: number
+  readonly haveAllStarted: boolean
+}
+
+/** The moment meant by a start, where pods that do not run yet count as started now. */
+export function timeOf({ first, haveAllStarted }: Start, now: number): number {
+  return haveAllStarted ? first : Math.min(first, now)
+}
+
 /** When the first of the pods with the highest priority started. */
-export function earliestStart(pods: readonly Pod[], now: number): number {
+export function earliestStart(pods: readonly Pod[]): Start {
   let highest = -Infinity
-  let earliest = Infinity
+  let first = Infinity
+  let haveAllStarted = true
   for (const pod of pods) {
     const priority = priorityOf(pod)
     if (priority < highest) continue
-    if (priority > highest) earliest = Infinity
+    if (priority > highest) [first, haveAllStarted] = [Infinity, true]
     highest = priority
-    earliest = Math.min(earliest, startOf(pod, now))
+    const start = millisecondsOf(pod.status?.startTime)
+    if (start === undefined) haveAllStarted = false
+    else first = Math.min(first, start)
   }
-  return earliest
+  return { first, haveAllStarted }
 }

@@ -92,7 +92,7 @@ function findCandidates(situation: PreemptionSituation): {
   const { attempt, options, random } = situation
   const { diagnosis } = attempt
   // Where the pod was turned down altogether, not every plugin was asked, so nothing can be tried.
-  const helpable = diagnosis.whole === undefined ? diagnosis.rejections.filter(isHelpable) : []
+  const helpable = diagnosis.whole === undefined ? helpableOf(diagnosis.rejections) : []
   const [reasons, free]: [string[], string[]] = [[], []]
   const share = Math.trunc((helpable.length * options.minCandidateNodesPercentage) / 100)
   const enough = Math.min(helpable.length, Math.max(share, options.minCandidateNodesAbsolute))
@@ -102,8 +102,10 @@ function findCandidates(situation: PreemptionSituation): {
   const violating: Candidate[] = []
   for (let i = 0; i < helpable.length; i++) {
     if (clean.length > 0 && clean.length + violating.length >= enough) break
-    const { node } = helpable[(offset + i) % helpable.length]!
-    const at = attempt.cluster.positionOf(node)
+    const index = helpable[(offset + i) % helpable.length]!
+    const { node } = diagnosis.rejections[index]!
+    // Usually every node is refused, in the order of the list; then it need not be looked up.
+    const at = attempt.nodes[index]?.name === node ? index : attempt.cluster.positionOf(node)
     // It went while an extender was asked.
     if (at === undefined) continue
     const found = findVictims(at)
@@ -119,7 +121,12 @@ function findCandidates(situation: PreemptionSituation): {
   return { candidates, reasons, free }
 }
 
-const isHelpable = ({ rejection }: NodeRejection): boolean => rejection.forever !== true
+/** The places of those rejections that somebody's going might remove. */
+function helpableOf(rejections: readonly NodeRejection[]): readonly number[] {
+  const places: number[] = []
+  for (let i = 0; i < rejections.length; i++) if (rejections[i]!.rejection.forever !== true) places.push(i)
+  return places
+}
 
 function viewOf({ cluster, nodes }: PreemptionSituation['attempt'], name: string): NodeView | undefined {
   const position = cluster.positionOf(name)
