@@ -274,6 +274,24 @@ describe('without root', { skip: reasonToSkip }, () => {
     assert.equal(await host.files.status(data), undefined)
   })
 
+  it('a cluster in the foreground is there until the command is interrupted', async () => {
+    const port = String(20_000 + (process.pid % 10_000))
+    const flags = ['--simulated-nodes', '1', '--api-server-port', port, '--foreground']
+    const { child, ended } = person.start(['up', 'f-user', ...flags])
+    const ready = new Promise<void>((resolve) =>
+      child.stdout!.on('data', (said: Buffer) => said.includes('is ready') && resolve()),
+    )
+    await Promise.race([ready, ended])
+    await person.must('status', 'f-user')
+    assert.equal(child.exitCode, null, 'it stays')
+    child.kill('SIGINT')
+    const { code, stderr } = await ended
+    assert.match(stderr, /Stopping +\d/)
+    assert.equal(code, 0)
+    assert.match((await person.k8ts('status', 'f-user')).stdout, /control-plane +stopped/)
+    await person.must('down', 'f-user')
+  })
+
   it('a cluster keeps the audit log that its file asks for; what cannot be used is told before anything is made', async () => {
     const at = (name: string): string => join(person.home, name)
     const policy = (level: string): Promise<void> =>

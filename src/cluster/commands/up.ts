@@ -20,7 +20,6 @@ import { readSchedulerFile } from '#cluster/schedulerFile.ts'
 import { SettingsError } from '#lib/settings/settingsFile.ts'
 import { nodePortAddressesProblem } from '#proxy/nodePortRanges.ts'
 import { betweenChoices, type Between } from '#nodeNetwork/settings.ts'
-import { untilAborted } from '#lib/async/abort.ts'
 
 interface Flags {
   readonly workers?: number
@@ -129,7 +128,8 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
   })
   for (const line of describeCluster(record, clock.now() - began)) surroundings.print(line)
   if (flags.foreground !== true) return 0
-  await untilAborted(surroundings.signal)
+  // Nothing else keeps this process: those of the cluster are others.
+  await clock.sleep(Infinity, surroundings.signal).catch(() => {})
   await withLock(surroundings, config.name, () =>
     step(surroundings, 'Stopping', () =>
       endCluster({ ...surroundings, signal: new AbortController().signal }, config.name, { force: false }),
