@@ -49,6 +49,18 @@ export function copyPath(target: object, source: object, path: string): void {
   else if (Object.hasOwn(to, last)) delete to[last]
 }
 
+/** The members of a value that are the very ones of a stored object, which are as they should be, and all others. */
+export function splitKept(value: object, stored: object): { readonly kept: JsonObject; readonly changed: JsonObject } {
+  const kept: JsonObject = {}
+  const changed: JsonObject = {}
+  for (const key of Object.keys(value)) {
+    const member = (value as JsonObject)[key]
+    const isKept = typeof member === 'object' && Object.isFrozen(member) && (stored as JsonObject)[key] === member
+    setOwn(isKept ? kept : changed, key, member)
+  }
+  return { kept, changed }
+}
+
 /** Removes what an object holds at a dotted path. */
 export function dropPath(target: object, path: string): void {
   copyPath(target, {}, path)

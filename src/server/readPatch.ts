@@ -1,7 +1,6 @@
 import type { KubeObject } from '#api/resource.ts'
 import { decodeJson, defaultMaxDepth } from '#lib/encoding/json.ts'
 import { exceedsDepth } from '#lib/encoding/jsonDepth.ts'
-import { setOwn } from '#lib/encoding/setOwn.ts'
 import { strictProblem, type Mismatched } from '#machinery/codec/body.ts'
 import { isJsonObject, type Json, type JsonObject } from '#machinery/patch/merge.ts'
 import { schemaOfKind } from '#machinery/schema/load.ts'
@@ -11,7 +10,7 @@ import { quoteString } from '#machinery/validate/report.ts'
 import { readBody, refineObject, type FieldValidation, type Refined } from './decode.ts'
 import type { Exchange } from './exchange.ts'
 import type { Kind } from './kind.ts'
-import { thaw, thawMetadata } from './objects.ts'
+import { splitKept, thaw, thawMetadata } from './objects.ts'
 import {
   readJsonChange,
   readMergeChange,
@@ -73,14 +72,9 @@ function refinePatched(
   schema: Schema | undefined,
   shares: boolean,
 ): Refined {
-  const before = old as unknown as JsonObject
-  const kept: Record<string, unknown> = {}
-  const changed: Record<string, Json> = {}
-  for (const key of Object.keys(patched)) {
-    const value = patched[key]!
-    if (typeof value === 'object' && Object.hasOwn(before, key) && value === before[key] && Object.isFrozen(value)) {
-      kept[key] = shares ? value : key === 'metadata' ? thawMetadata(old.metadata) : thaw(value)
-    } else setOwn(changed, key, value)
+  const { kept, changed } = splitKept(patched, old)
+  if (!shares) {
+    for (const key of Object.keys(kept)) kept[key] = key === 'metadata' ? thawMetadata(old.metadata) : thaw(kept[key])
   }
   const own = validation === 'Ignore' ? [] : change.complaints()
   const refuse = (why: Mismatched): StatusError => {
@@ -88,7 +82,7 @@ function refinePatched(
     const problem =
       'complaints' in why
         ? strictProblem([...own, ...change.inOrder(why.complaints)])
-        : ((type === undefined ? undefined : change.explain?.(type, changed)) ?? why.problem)
+        : ((type === undefined ? undefined : change.explain?.(type, changed as JsonObject)) ?? why.problem)
     const message = `Invalid value: ${quoteString(change.quote(patched))}: ${problem}`
     return invalid({ group: '', kind: '' }, '', [{ reason: 'FieldValueInvalid', message, field: 'patch' }])
   }

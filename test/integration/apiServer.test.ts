@@ -139,6 +139,10 @@ test('a write of the status keeps the very spec that is stored, and completes th
     const patched = (await fixture.transport.send({ method: 'PATCH', path, contentType, body: patch })).body as Pod
     assert.equal(patched.spec, created.spec)
     assert.equal(patched.metadata.annotations?.['noted'], 'yes')
+    const again = { ...patched, metadata: { ...patched.metadata, annotations: { noted: 'twice' } } }
+    const written = (await fixture.transport.send({ method: 'PUT', path, body: again })).body as Pod
+    assert.equal(written.metadata.annotations?.['noted'], 'twice')
+    assert.deepEqual(Object.keys(written), ['kind', 'apiVersion', 'metadata', 'spec', 'status'])
     const whole = status === counts ? counts : { containerStatuses: [{ ...containerStatus, state: {}, lastState: {} }] }
     for (const [name, value] of Object.entries(whole)) {
       assert.deepEqual((patched.status as Record<string, unknown>)[name], value, `${created.kind} ${name}`)

@@ -6,13 +6,15 @@ import { validateImmutable } from './immutable.ts'
 import type { Report } from './report.ts'
 
 /**
- * Checks an object of a built-in kind against its schema. Not looked at: `status`, which reports what is rather than
- * asks for something, and presence, which OpenAPI calls required far more often than the server insists on it.
+ * Checks an object of a built-in kind against its schema. Not looked at: members that it shares with the one before;
+ * `status`, which reports what is rather than asks for something; and presence, which OpenAPI calls required far more
+ * often than the server insists on it.
  */
 export function validateObject(schema: Schema, object: object, old: object | undefined, report: Report): void {
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
     if (name === 'status' || name === 'metadata') continue
-    validatorOf(child)?.((object as Record<string, unknown>)[name], report.at(name))
+    const value = (object as Record<string, unknown>)[name]
+    if (value !== (old as Record<string, unknown> | undefined)?.[name]) validatorOf(child)?.(value, report.at(name))
   }
   if (old !== undefined) validateImmutable(schema, object, old, report)
 }

@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/resource.ts'
 import { badRequest } from '#machinery/status.ts'
 import { authorizeCreation } from '../authorize/creation.ts'
-import { decodeObject, decodeShared } from '../decode.ts'
+import { decodeObject, decodeUpdate } from '../decode.ts'
 import { readPatch } from '../readPatch.ts'
 import { addWarning, isApply, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
@@ -33,7 +33,7 @@ export async function updateEndpoint(exchange: Exchange, kind: Kind, subresource
   const { server, info, request } = exchange
   checkName(info.name)
   const query = parseWriteOptions(request.query, 'UpdateOptions')
-  const object = await decodeShared(exchange, kind, query.fieldValidation)
+  const object = await decodeUpdate(exchange, kind, query.fieldValidation)
   checkIdentity(object, kind, info.namespace, info.name)
   const { stored, created } = await updateObject(
     server.registry,

@@ -1,9 +1,11 @@
 import type { KubeObject } from '#api/resource.ts'
 import { exceedsJsonSize } from '#lib/encoding/jsonSize.ts'
 import { decodeOwnValue } from '#machinery/codec/schemaDecoder.ts'
+import type { JsonObject, Schema } from '#machinery/schema/model.ts'
 import { failure, requestTooLarge, timeout, unavailable, type StatusError } from '#machinery/status.ts'
 import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
 import type { Kind } from '../kind.ts'
+import { splitKept } from '../objects.ts'
 import { encodeObject, rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
 import type { RegistryContext } from './context.ts'
 import type { OwnerRule } from './owners.ts'
@@ -14,12 +16,23 @@ export type CommitContext = Pick<RegistryContext, 'store' | 'leases'>
 /** The largest object that is stored, in bytes of JSON: etcd's limit for one request. */
 export const largestObject = 1.5 * 1024 * 1024
 
-/** An object in its canonical form: members in the order of the API, and none that say nothing. Shares parts with `object`. */
-export function canonicalObject(kind: Kind, object: KubeObject): KubeObject {
-  const decoded = decodeOwnValue(kind.schema, object)
+/**
+ * An object in its canonical form: members in the order of the API, and none that say nothing. Shares parts with `object`;
+ * those that are the very ones of `stored`, which is in that form, stay as they are.
+ */
+export function canonicalObject(kind: Kind, object: KubeObject, stored?: KubeObject): KubeObject {
+  const { kept, changed } = stored === undefined ? { kept: {}, changed: object } : splitKept(object, stored)
+  const decoded = decodeOwnValue(kind.schema, changed)
   if ('problem' in decoded)
     throw new Error(`Cannot store ${kind.resource.kind} "${object.metadata.name}": ${decoded.problem}`)
-  return decoded.value as unknown as KubeObject
+  const { value } = decoded
+  return (stored === undefined ? value : inOrder(kind.schema, { ...value, ...kept })) as unknown as KubeObject
+}
+
+function inOrder({ properties = {} }: Schema, members: JsonObject): JsonObject {
+  const ordered: JsonObject = {}
+  for (const name in properties) if (members[name] !== undefined) ordered[name] = members[name]
+  return ordered
 }
 
 /** An object as it is stored: in canonical form, and as bytes. */
@@ -30,11 +43,17 @@ export interface ToStore {
 
 /**
  * An object as it is to be stored, canonical and encoded. Who owns its fields is left out where the object is too large
- * with it, unless an apply needs to know. Custom kinds may have to ask for the form in which they are stored.
+ * with it, unless an apply needs to know. Custom kinds may have to ask for the form in which they are stored. `before` is
+ * the stored object that it is to replace.
  */
-export function toStore(kind: Kind, object: KubeObject, owners: OwnerRule): ToStore | Promise<ToStore> {
+export function toStore(
+  kind: Kind,
+  object: KubeObject,
+  owners: OwnerRule,
+  before?: KubeObject,
+): ToStore | Promise<ToStore> {
   const { custom } = kind
-  if (custom === undefined) return encodedToStore(canonicalObject(kind, object), owners, false)
+  if (custom === undefined) return encodedToStore(canonicalObject(kind, object, before), owners, false)
   const stored = custom.view.toStored(object)
   return stored instanceof Promise
     ? stored.then((canonical) => encodedToStore(canonical, owners, true))

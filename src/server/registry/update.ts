@@ -148,7 +148,7 @@ async function tryUpdate(
     if (isLarge) await yieldToEventLoop()
     context.guardChecked({ resource: kind.resource, object: wanted, old, caller: options.caller })
     if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
-    const pending = toStore(kind, wanted, rule)
+    const pending = toStore(kind, wanted, rule, old)
     const { canonical, encoded } = pending instanceof Promise ? await pending : pending
     const isSame = sameAsStored(encoded, existing, canonical)
     let stored: StoredObject | undefined
