@@ -107,7 +107,8 @@ export async function removeWorker(
   } finally {
     client.close()
   }
-  const folders = [paths.kubeletFolder, paths.podLogFolder, paths.nodeFolder, paths.volumeFolder, paths.logFile]
+  const oldLog = (node: string): string => `${paths.logFile(node)}.old`
+  const folders = [paths.kubeletFolder, paths.podLogFolder, paths.nodeFolder, paths.volumeFolder, paths.logFile, oldLog]
   for (const folderOf of folders) await removeUnmounted(host, folderOf(name))
   await writeRecord(host.files, rest, roots)
 }

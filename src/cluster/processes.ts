@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { clusterPaths, type ClusterRecord } from './record.ts'
 import { findPlace } from '#cluster/place/place.ts'
-import { readPidFile, writePidFile } from '#lib/host/files.ts'
+import { readPidFile, setLongLogAside, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
 import { programPath } from '#lib/host/programs.ts'
@@ -31,6 +31,7 @@ export async function ensureNodeProcess(
   if (living !== undefined) return living
   const paths = clusterPaths(cluster, roots)
   for (const file of [paths.pidFile(node), paths.logFile(node)]) await host.files.makeFolder(dirname(file))
+  await setLongLogAside(host.files, paths.logFile(node))
   const place = await findPlace(host, cluster, node, roots)
   const command = [...program, 'run-node', cluster, node]
   const started = await host.processes.start(place === undefined ? command : place.enter(command), {

@@ -31,7 +31,7 @@ export const status: Command = {
             if (process === undefined) whole = false
             const address = record.nodes.find((node) => node.name === name)?.address ?? ''
             const state = process === undefined ? 'stopped' : `process ${process.pid}`
-            surroundings.print(`${name.padEnd(16)}${address.padEnd(15)} ${state}`)
+            surroundings.print(`${name.padEnd(15)} ${address.padEnd(15)} ${state}`)
           }
           if (record.config.simulatedNodes > 0)
             surroundings.print(`simulated       ${record.config.simulatedNodes} nodes`)

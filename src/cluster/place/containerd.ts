@@ -1,7 +1,7 @@
 /** A place's containerd: found, configured, started, watched. It and its shims outlive the process that started them. */
 import { mayLowerOomScore } from '#lib/host/capabilities.ts'
 import { answersGrpc } from '#lib/host/grpcProbe.ts'
-import { readPidFile, writePidFile } from '#lib/host/files.ts'
+import { readPidFile, setLongLogAside, writePidFile } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { ProcessIdentity } from '#lib/host/process.ts'
 import { findProgram, programPath } from '#lib/host/programs.ts'
@@ -90,7 +90,7 @@ export async function startContainerd(
   if (living !== undefined) return living
   const config = renderContainerdConfig(place.layout, await findRuntime(host, place, signal))
   await host.files.write(place.layout.configFile, config, { mode: 0o600 })
-  await trimLog(host, place)
+  await setLongLogAside(host.files, place.layout.containerdLog)
   await host.files.remove(place.layout.socket)
   const started = await host.processes.start(place.enter(['containerd', '--config', place.layout.configFile]), {
     cwd: '/',
@@ -124,16 +124,8 @@ export async function ensureContainerd(
   return running
 }
 
-const maxLogBytes = 8 * 1024 * 1024
-
-async function trimLog(host: Host, place: Place): Promise<void> {
-  const { containerdLog } = place.layout
-  const status = await host.files.status(containerdLog)
-  if (status !== undefined && status.size > maxLogBytes) await host.files.rename(containerdLog, `${containerdLog}.old`)
-}
-
 async function readLogEnd(host: Host, place: Place): Promise<string> {
-  const text = (await host.files.readText(place.layout.containerdLog, 2 * maxLogBytes)) ?? ''
+  const text = (await host.files.readText(place.layout.containerdLog)) ?? ''
   return text.trim().split('\n').slice(-3).join('; ') || 'it ended without a word'
 }
 

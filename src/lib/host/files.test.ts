@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test'
 import {
   fakeFiles,
   makePrivateFolder,
+  setLongLogAside,
   readPidFile,
   systemFiles,
   systemMemoryFiles,
@@ -65,6 +66,20 @@ function filesContract(name: string, files: Files, root: string): void {
       await files.removeIfEmpty(`${root}/full/empty`)
       await files.removeIfEmpty(`${root}/full/empty`)
       assert.deepEqual(await files.list(`${root}/full`), [])
+    })
+    it('sets a log aside only when it is long', async () => {
+      const log = `${root}/log`
+      await setLongLogAside(files, log)
+      await files.write(log, 'short')
+      await setLongLogAside(files, log)
+      assert.equal(await files.readText(log), 'short')
+      await files.write(log, Buffer.alloc(8 * 1024 * 1024 + 1))
+      await setLongLogAside(files, log)
+      assert.deepEqual(
+        [await files.status(log), (await files.status(`${log}.old`))?.size],
+        [undefined, 8 * 1024 * 1024 + 1],
+      )
+      await files.remove(`${log}.old`)
     })
     it('keeps private folders private', async () => {
       const uid = (await files.status(root))?.uid ?? 0

@@ -229,6 +229,14 @@ export async function makePrivateFolder(files: Files, path: string, uid: number)
   await files.makeFolder(path, 0o700)
 }
 
+const longLog = 8 * 1024 * 1024
+
+/** Lets a program that is about to start begin its log anew where that has become long; the long one stays beside it. */
+export async function setLongLogAside(files: Files, path: string): Promise<void> {
+  const status = await files.status(path)
+  if (status !== undefined && status.size > longLog) await files.rename(path, `${path}.old`)
+}
+
 /** Notes a process for later: its pid and when it started. */
 export const writePidFile = (files: Files, path: string, process: ProcessIdentity): Promise<void> =>
   files.write(path, `${process.pid} ${process.startTicks}\n`, { mode: 0o600 })
