@@ -5,6 +5,7 @@ import { subjectOf } from '#client/causes.ts'
 import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { keyOf } from '#client/index.ts'
+import { OwnWrites } from '#client/ownWrites.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
@@ -29,6 +30,7 @@ export function deploymentController(context: ControllerContext): Controller {
   const { client, clock, causes } = context
   const copies = context.informers.of(deployments)
   const setCopies = context.informers.of(replicaSets)
+  const [own, ownSets] = [new OwnWrites(copies), new OwnWrites(setCopies)]
   const podCopies = context.informers.of(pods)
   setCopies.addIndex(byController, controllerIndex)
   podCopies.addIndex(byController, controllerIndex, podLikeness)
@@ -105,7 +107,7 @@ export function deploymentController(context: ControllerContext): Controller {
       metadata: { resourceVersion, ...(annotations === undefined ? {} : { annotations }) },
       ...(Object.keys(spec).length === 0 ? {} : { spec }),
     }
-    await client.patch(replicaSets, set.metadata, { type: 'merge', body }, { signal })
+    ownSets.wrote(await client.patch(replicaSets, set.metadata, { type: 'merge', body }, { signal }))
     if (replicas !== undefined) scaled(deployment, set.metadata.name, sizeOf(set), replicas)
   }
 
@@ -121,7 +123,8 @@ export function deploymentController(context: ControllerContext): Controller {
       await unlessGone(client.delete(replicaSets, set.metadata, { preconditions, signal }))
     }
     const annotations = plan.revision === undefined ? undefined : { [revisionAnnotation]: String(plan.revision) }
-    await unlessGone(writeStatus(client, deployments, deployment, plan.status, signal, annotations))
+    const written = await unlessGone(writeStatus(client, deployments, deployment, plan.status, signal, annotations))
+    if (written !== undefined) own.wrote(written)
   }
 
   return {
@@ -153,7 +156,7 @@ export function deploymentController(context: ControllerContext): Controller {
       })
     },
     async reconcile(key, signal) {
-      const deployment = copies.get(key)
+      const deployment = own.get(key)
       if (deployment === undefined) return
       const { selector } = deployment.spec
       if (Object.keys({ ...selector.matchLabels }).length + (selector.matchExpressions ?? []).length === 0) {
@@ -169,7 +172,8 @@ export function deploymentController(context: ControllerContext): Controller {
       )
       const claims = planClaims(deployment, selector, candidates)
       const owner = { resource: deployments, object: deployment }
-      const sets = (await applyClaims(client, replicaSets, owner, claims, signal)).flat()
+      const claimed = await applyClaims(client, replicaSets, owner, claims, signal)
+      const sets = claimed.flat().map((set) => ownSets.newest(set))
       const plan = planRollout(deployment, observe(sets), now)
       const subject = { kind: deployments.kind, ...deployment.metadata }
       const trouble = troubleOf(sets, now)

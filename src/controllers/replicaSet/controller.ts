@@ -6,6 +6,7 @@ import type { Controller, Permission } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
+import { OwnWrites } from '#client/ownWrites.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import { messageOf } from '#lib/errorText.ts'
@@ -51,6 +52,7 @@ export function replicaController<O extends ReplicaOwner>(
 ): Controller {
   const { client, clock, causes } = context
   const setCopies = context.informers.of(resource)
+  const sets = new OwnWrites(setCopies)
   const podCopies = context.informers.of(pods)
   setCopies.addIndex(byController, controllerIndex)
   podCopies.addIndex(byController, controllerIndex, podLikeness)
@@ -60,8 +62,14 @@ export function replicaController<O extends ReplicaOwner>(
   /** The pods of all sets of the same Deployment: a node that has many of them can spare one. */
   const relatedPods = (set: O): readonly Pod[] => {
     const owner = controllerOf(set)?.uid
-    const sets = owner === undefined ? [set] : setCopies.byIndex(byController, owner)
-    return sets.flatMap((each) => podCopies.byIndex(byController, each.metadata.uid ?? ''))
+    const related = owner === undefined ? [set] : setCopies.byIndex(byController, owner)
+    return related.flatMap((each) => podCopies.byIndex(byController, each.metadata.uid ?? ''))
+  }
+
+  /** A set as it is by now: its size may have changed while pods were made, but its status is this controller's alone. */
+  const newestOf = (set: O): O => {
+    const newest = sets.get(keyOf(set.metadata))
+    return newest !== undefined && newest.metadata.uid === set.metadata.uid ? newest : set
   }
 
   /** Carries a plan out as far as it goes. */
@@ -82,7 +90,7 @@ export function replicaController<O extends ReplicaOwner>(
       on(podCopies, ownerKeys(setCopies, selectorOf))
     },
     async reconcile(key, signal) {
-      const set = setCopies.get(key)
+      const set = sets.get(key)
       if (set === undefined) return expectations.forget(key)
       const now = clock.now()
       // Asked in the same turn in which the pods are read, so that both are of one moment.
@@ -99,7 +107,8 @@ export function replicaController<O extends ReplicaOwner>(
       if (failure === undefined) causes.clear(subject, component)
       else causes.record(subject, component, failure)
       const { status, recheckAt } = computeStatus(set, owned, failure, now)
-      await unlessGone(writeStatus(client, resource, set, status, signal))
+      const written = await unlessGone(writeStatus(client, resource, newestOf(set), status, signal))
+      if (written !== undefined) sets.wrote(written)
       if (error !== undefined) throw error
       const quiet = quietFor(status.replicas)
       const after = Math.min(
