@@ -185,12 +185,13 @@ conformance('[sig-apps] Deployment should run the lifecycle of a Deployment', ()
 
     const updated = await client.update(deployments, { ...patched, spec: { ...patched.spec, replicas: 2 } })
     assert.equal(updated.spec.replicas, 2)
-    const status = mergePatch({ status: { readyReplicas: 2 } })
-    assert.equal((await client.patchStatus(deployments, at('shown'), status)).status?.readyReplicas, 2)
+    const status = mergePatch({ status: { updatedReplicas: 0 } })
+    assert.equal((await client.patchStatus(deployments, at('shown'), status)).status?.updatedReplicas ?? 0, 0)
     const rolled = await untilRolledOut(cluster, 2)
     const asRead = await client.getSubresource<Deployment>(deployments, at('shown'), 'status')
     assert.deepEqual(asRead.status, rolled.status)
-    await client.updateStatus(deployments, { ...rolled, status: { ...rolled.status, readyReplicas: 1 } })
+    const fewer = { ...rolled.status, readyReplicas: 1, availableReplicas: 1 }
+    await client.updateStatus(deployments, { ...rolled, status: fewer })
     await untilHolds(cluster, deployments, 'shown', (each) => each.status?.readyReplicas === 2)
 
     await client.deleteCollection(deployments, where, { propagationPolicy: 'Background' })

@@ -2,9 +2,10 @@ import { deployments, type Deployment, type DeploymentSpec } from '#api/apps/v1/
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { dropDisabledFields } from '#resources/core/pod/disabledFields.ts'
-import { checkPodsAtOnce } from './rollout.ts'
+import { checkCollisionCount, checkPodsAtOnce } from './rollout.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
 import { scaleSubresource } from './scale.ts'
+import { checkReplicaCounts } from '#resources/statusCounts.ts'
 import { statusBesideSpec } from '#resources/status.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { goForm } from '#resources/goForm.ts'
@@ -39,7 +40,11 @@ export const deploymentStrategy: Strategy<Deployment> = {
   ],
   subresources: {
     // The controller writes the revision, which is an annotation, together with the status.
-    status: { ...statusBesideSpec, writes: statusBesideSpec.writes!.filter((path) => path !== 'metadata.labels') },
+    status: {
+      ...statusBesideSpec,
+      writes: statusBesideSpec.writes!.filter((path) => path !== 'metadata.labels'),
+      validate: checkStatus,
+    },
     scale: scaleSubresource<Deployment>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,
@@ -101,4 +106,22 @@ function checkStrategy({ strategy }: DeploymentSpec, report: Report): void {
         'RollingUpdate',
       ])
   }
+}
+
+const counts = [
+  'observedGeneration',
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'terminatingReplicas',
+  'collisionCount',
+]
+const kindsOfPods = ['updatedReplicas', 'readyReplicas', 'availableReplicas']
+
+function checkStatus({ status = {} }: Deployment, old: Deployment, root: Report): void {
+  const report = root.at('status')
+  checkReplicaCounts(status, counts, kindsOfPods, report)
+  checkCollisionCount(status.collisionCount, old.status?.collisionCount, report.at('collisionCount'))
 }

@@ -5,6 +5,7 @@ import { scaleSubresource } from './scale.ts'
 import { ageColumn, containerColumns, nameColumn, selectorColumn } from '#resources/columns.ts'
 import { checkSelectorMatchesTemplate, checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast, checkImmutable } from '#resources/rules.ts'
+import { checkReplicaSetStatus } from '#resources/statusCounts.ts'
 import { statusBesideSpec } from '#resources/status.ts'
 import { workloadWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -23,7 +24,7 @@ export const replicaSetStrategy: Strategy<ReplicaSet> = {
     selectorColumn<ReplicaSet>(({ spec }) => spec.selector),
   ],
   subresources: {
-    status: statusBesideSpec,
+    status: { ...statusBesideSpec, validate: checkReplicaSetStatus },
     scale: scaleSubresource<ReplicaSet>({
       selector: ({ spec }) => spec.selector,
       replicas: ({ spec }) => spec.replicas,

@@ -5,6 +5,7 @@ import { scaleSubresource } from '#resources/apps/scale.ts'
 import { ageColumn, containerColumns, formatLabels, nameColumn } from '#resources/columns.ts'
 import { checkTemplate, defaultTemplate } from '#resources/core/pod/template.ts'
 import { checkAtLeast } from '#resources/rules.ts'
+import { checkReplicaSetStatus } from '#resources/statusCounts.ts'
 import { statusSubresource } from '#resources/status.ts'
 import { workloadWarnings } from '#resources/core/pod/warnings.ts'
 import type { Strategy } from '#server/strategy.ts'
@@ -28,7 +29,7 @@ export const replicationControllerStrategy: Strategy<ReplicationController> = {
     },
   ],
   subresources: {
-    status: statusSubresource,
+    status: { ...statusSubresource, validate: checkReplicaSetStatus },
     scale: scaleSubresource<ReplicationController>({
       selector: ({ spec }) => (spec.selector === undefined ? undefined : { matchLabels: spec.selector }),
       replicas: ({ spec }) => spec.replicas,

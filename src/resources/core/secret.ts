@@ -4,6 +4,7 @@ import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { keyPairProblem } from './keyPair.ts'
 import { base64Bytes, checkKeys, checkTotalSize } from './configData.ts'
 import { checkImmutable } from '#resources/rules.ts'
+import { explainJson } from '#lib/encoding/jsonScan.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { Strategy } from '#server/strategy.ts'
 
@@ -73,10 +74,12 @@ function checkType({ type = '', data = {}, metadata }: Secret, report: Report): 
   for (const key of requiredKeys[type] ?? []) if (!Object.hasOwn(data, key)) place.key(key).required()
   for (const key of ['.dockercfg', '.dockerconfigjson']) {
     if (!(requiredKeys[type] ?? []).includes(key) || !Object.hasOwn(data, key)) continue
+    const text = new TextDecoder().decode(Uint8Array.from(atob(data[key]!), (c) => c.charCodeAt(0)))
     try {
-      JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(data[key]!), (c) => c.charCodeAt(0))))
-    } catch (error) {
-      place.key(key).invalid('<secret contents redacted>', (error as Error).message)
+      JSON.parse(text)
+    } catch {
+      // What the parser of this language says shows a part of the text.
+      place.key(key).invalid('<secret contents redacted>', explainJson(text))
     }
   }
 }

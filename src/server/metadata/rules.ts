@@ -1,4 +1,5 @@
 // The rules of `metadata`, the same for every kind.
+import { standardFinalizers } from '#machinery/finalizers.ts'
 import type { ObjectMeta } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
@@ -14,7 +15,6 @@ import type { Kind } from '../kind.ts'
 import { checkFieldManager } from '../options.ts'
 
 /** Finalizers that need no domain. */
-const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'foregroundDeletion']
 
 const nameChecks = {
   'dns-subdomain': dnsSubdomainProblems,
