@@ -14,8 +14,6 @@ import { validateCommon, type CommonMetadata } from '#machinery/validate/objectM
 import type { Kind } from '../kind.ts'
 import { checkFieldManager } from '../options.ts'
 
-/** Finalizers that need no domain. */
-
 const nameChecks = {
   'dns-subdomain': dnsSubdomainProblems,
   'dns-label': dnsLabelProblems,
