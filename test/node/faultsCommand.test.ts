@@ -176,6 +176,9 @@ describe('without root', { skip: reasonToSkip }, () => {
         )
         assert.equal(code, 1)
       }
+      const { code, stderr } = await person.k8ts('list')
+      assert.match(stderr, /^There is no cluster of yours; .*"sudo k8ts list" shows those of root\.$/m)
+      assert.equal(code, 0)
     } finally {
       await host.files.remove(dataFolder)
     }

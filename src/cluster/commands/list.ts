@@ -1,6 +1,7 @@
 import { alignColumns } from './alignColumns.ts'
 import type { Command } from './command.ts'
 import { contextName } from '#cluster/kubeconfig.ts'
+import { defaultRoots } from '#cluster/place/layout.ts'
 import { controlPlaneName, findNodeProcess } from '#cluster/processes.ts'
 import { listClusters } from '#cluster/record.ts'
 import { urlHost } from '#lib/net/ip.ts'
@@ -13,10 +14,15 @@ export const list: Command = {
       .description('list the clusters of this machine')
       .action(() =>
         run(async (surroundings) => {
-          const { host, roots } = surroundings
+          const { host, roots, uid } = surroundings
           const clusters = await listClusters(host.files, roots)
           if (clusters.length === 0) {
-            surroundings.progress('There is no cluster; "k8ts up" makes one.')
+            const mayBeOfRoot = uid !== 0 && (await host.files.status(defaultRoots.data)) !== undefined
+            surroundings.progress(
+              mayBeOfRoot
+                ? 'There is no cluster of yours; "k8ts up" makes one, "sudo k8ts list" shows those of root.'
+                : 'There is no cluster; "k8ts up" makes one.',
+            )
             return 0
           }
           const rows = [['NAME', 'STATE', 'NODES', 'SIMULATED', 'CONTEXT', 'SERVER']]
