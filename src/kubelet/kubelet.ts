@@ -73,12 +73,16 @@ async function runKubelet(
   await host.files.makeFolder(directories.logs, 0o755)
   await mountMemory(options)
   const machine = options.machine ?? (await readMachine(host.files, directories.root))
+  const informer = { client, clock, random, report }
+  const events = options.events ?? eventWriter(informer)
+  const recorder = events.recorder('kubelet', nodeName)
   const reporter = new NodeReporter({
     client,
     clock,
     random,
     runtime,
     machine,
+    recorder,
     report,
     description: {
       name: nodeName,
@@ -90,9 +94,7 @@ async function runKubelet(
     },
     readState: options.readMachineState ?? (() => readMachineState(host.files, directories.root)),
   })
-  const informer = { client, clock, random, report }
   const informers = options.informers ?? sharedInformers(informer)
-  const events = options.events ?? eventWriter(informer)
   const services = informers.of(serviceResource)
   using source = apiPodSource(informers, nodeName)
   const objects = new ReferencedObjectsCache({
@@ -115,7 +117,7 @@ async function runKubelet(
     cgroups: new PodCgroups(host.cgroups, options.cgroupRoot),
     images: new ImagePuller(runtime, clock),
     objects,
-    recorder: events.recorder('kubelet', nodeName),
+    recorder,
     metrics,
     sandboxStarts: new Semaphore(options.sandboxStartsAtOnce ?? 4),
     async services(stop) {

@@ -2,6 +2,7 @@ import { nodes, type Node } from '#api/core/v1/node.ts'
 import type { NodeStatus } from '#api/core/v1/nodeStatus.ts'
 import type { ResourceList } from '#api/core/v1/container.ts'
 import type { Client } from '#client/client.ts'
+import type { EventNote, EventRecorder } from '#client/events.ts'
 import { WatchedInformer } from '#client/informer.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
@@ -9,6 +10,7 @@ import type { ContainerRuntime, FoundImage, RuntimeHealth } from '../runtime/con
 import { computeNodeConditions } from './conditions.ts'
 import { isReportDue, keepLease, writeNodeStatus } from './heartbeat.ts'
 import type { MachineFacts, MachineState } from './machine.ts'
+import { nodeReference, schedulableNotes, startingNote, statusNotes } from './nodeEvents.ts'
 import { computeCapacity, computeNodeStatus, registerNode, withAdvertised, type NodeDescription } from './register.ts'
 
 export interface NodeReporterOptions {
@@ -19,6 +21,7 @@ export interface NodeReporterOptions {
   readonly description: NodeDescription
   readonly machine: MachineFacts
   readonly readState: () => Promise<MachineState>
+  readonly recorder: EventRecorder
   readonly report: (problem: string, error?: unknown) => void
 }
 
@@ -38,6 +41,9 @@ export class NodeReporter {
   #health: RuntimeHealth | undefined
   #images: readonly FoundImage[] = []
   #lastReport = 0
+  #wasUnschedulable = false
+  /** The version of the node that the last events began from: a copy that lags is not told of twice. */
+  #toldFrom: string | undefined
   #wake: () => void = () => {}
 
   constructor(options: NodeReporterOptions) {
@@ -71,11 +77,14 @@ export class NodeReporter {
   /** Resolves once the node is registered; a server that is away is asked again. */
   async register(signal: AbortSignal): Promise<void> {
     const { client, description, machine, clock, report } = this.#options
+    this.#tell([startingNote])
     for (;;) {
       try {
         const status = await this.#computeStatus(undefined, signal)
-        this.#node = await registerNode(client, description, machine, status, signal)
+        const { node, isCreated } = await registerNode(client, description, machine, status, signal)
+        this.#node = node
         this.#lastReport = clock.now()
+        if (isCreated) this.#tell(statusNotes(description.name, undefined, status))
         return
       } catch (error) {
         signal.throwIfAborted()
@@ -117,10 +126,20 @@ export class NodeReporter {
     const { client, clock } = this.#options
     const node = this.node
     if (node === undefined) return
+    this.#tell(schedulableNotes(this.#wasUnschedulable, node))
+    this.#wasUnschedulable = node.spec.unschedulable === true
     const next = await this.#computeStatus(node, signal)
     if (!isReportDue(node.status ?? {}, next, this.#lastReport, clock.now())) return
     this.#node = await writeNodeStatus(client, node, next, signal)
     this.#lastReport = clock.now()
+    if (this.#toldFrom === node.metadata.resourceVersion) return
+    this.#toldFrom = node.metadata.resourceVersion
+    this.#tell(statusNotes(node.metadata.name, node.status, next))
+  }
+
+  #tell(notes: readonly EventNote[]): void {
+    const { recorder, description } = this.#options
+    for (const note of notes) recorder.record(nodeReference(description.name), note)
   }
 
   async #computeStatus(node: Node | undefined, signal: AbortSignal): Promise<NodeStatus> {

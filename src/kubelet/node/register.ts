@@ -120,18 +120,18 @@ export function computeNodeStatus(
   }
 }
 
-/** Makes the Node, or takes the one that is there and gives it the labels it lacks. */
+/** Makes the Node, or takes the one that is there and gives it the labels it lacks; says which of both. */
 export async function registerNode(
   client: Client,
   description: NodeDescription,
   machine: MachineFacts,
   status: NodeStatus,
   signal: AbortSignal,
-): Promise<Node> {
+): Promise<{ readonly node: Node; readonly isCreated: boolean }> {
   const { name, taints } = description
   const labels = computeNodeLabels(description, machine)
   try {
-    return await client.create(
+    const created = await client.create(
       nodes,
       {
         metadata: { name, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
@@ -140,10 +140,13 @@ export async function registerNode(
       },
       { signal },
     )
+    return { node: created, isCreated: true }
   } catch (error) {
     if (!isReason(error, 'AlreadyExists')) throw error
   }
   const node = await client.get(nodes, { name }, { signal })
   const lacks = Object.entries(labels).some(([key, value]) => node.metadata.labels?.[key] !== value)
-  return lacks ? client.patch(nodes, { name }, { type: 'merge', body: { metadata: { labels } } }, { signal }) : node
+  if (!lacks) return { node, isCreated: false }
+  const body = { metadata: { labels } }
+  return { node: await client.patch(nodes, { name }, { type: 'merge', body }, { signal }), isCreated: false }
 }
