@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { HttpClient } from '#lib/http/client.ts'
 import type { ReplyStream } from '#lib/http/message.ts'
 import { HttpServer } from '#lib/http/server.ts'
-import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
+import { issueCertificates } from './certificates.ts'
 import { renderMeasurements, type Measurement } from './measurement.ts'
 
 const wrk = '/usr/bin/wrk'
@@ -84,26 +84,12 @@ async function runHttp2(port: number, ca: string): Promise<number> {
 }
 
 async function serve(): Promise<void> {
-  const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 }
-  const authority = createAuthority({ commonName: 'bench' }, validity)
-  const keys = generateKey()
-  const certificate = issueCertificate(authority, {
-    subject: { commonName: 'server' },
-    publicKey: keys.publicKey,
-    extendedUsages: ['serverAuth'],
-    addresses: ['127.0.0.1'],
-    ...validity,
-  })
-  const authorityPem = certificatePem(authority.certificate)
+  const { server: tls, client } = issueCertificates()
   const object = Buffer.alloc(3_072, 'x')
   const pods = Array.from({ length: 10_000 }, () => object)
   let streams: ReplyStream[] = []
   const server = new HttpServer({
-    tls: {
-      certificate: certificatePem(certificate),
-      key: privateKeyPem(keys.privateKey),
-      clientAuthority: authorityPem,
-    },
+    tls,
     handler(request, reply) {
       if (request.path === '/list') return reply.sendPieces(200, { 'content-type': 'application/json' }, pods)
       if (request.path !== '/watch') return reply.send(200, { 'content-type': 'application/json' }, object)
@@ -121,7 +107,7 @@ async function serve(): Promise<void> {
     },
   })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
-  process.stdout.write(JSON.stringify({ port, authority: authorityPem }))
+  process.stdout.write(JSON.stringify({ port, authority: client.authority }))
 }
 
 if (process.argv[2] === 'serve') await serve()

@@ -39,6 +39,8 @@ if (files.length === 0) {
 }
 /** In milliseconds: a test that takes longer hangs, unless it was asked to walk through everything. */
 const longest = process.env['FAULT_STRIDE'] === undefined ? 300_000 : Infinity
+/** How long a process may take to end after its tests, in milliseconds. */
+const longestEnd = 10_000
 const stream = run({
   files: files.map((file) => join(root, file)),
   isolation: 'none',
@@ -58,4 +60,11 @@ stream.compose(new spec()).pipe(process.stdout)
 stream.on('end', () => {
   // What went wrong outside of all tests has set it already.
   if (failed) process.exitCode = 1
+  const leftOpen = (): void => {
+    console.error(
+      `all tests have ended, but some left open what keeps the process: ${process.getActiveResourcesInfo().join(', ')}`,
+    )
+    process.exit(1)
+  }
+  setTimeout(leftOpen, longestEnd).unref()
 })

@@ -234,7 +234,7 @@ test('each volume that cannot be mounted is told', async () => {
   }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
   await agent.clock.advance('5s')
-  const { items } = await agent.client.list(events, { namespace })
+  const { items } = await agent.client.list(events, { namespace, fieldSelector: 'involvedObject.kind=Pod' })
   assert.deepEqual(items.map(({ reason, message }) => `${reason}: ${message}`).toSorted(), [
     'FailedMount: MountVolume.SetUp failed for volume "a" : configmap "none" not found',
     'FailedMount: MountVolume.SetUp failed for volume "b" : secret "neither" not found',
