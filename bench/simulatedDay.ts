@@ -79,7 +79,7 @@ export async function simulateDay(): Promise<Measurement[]> {
     await it.advance('20m')
     if (hour % 2 === 0) it.nodes.turnOn(node)
     const running = (await it.client.list(pods, { namespace })).items.filter(
-      ({ status }) => status?.phase === 'Running',
+      ({ metadata, status }) => status?.phase === 'Running' && metadata.deletionTimestamp === undefined,
     )
     most = Math.max(most, running.length)
     it.crash(running[0]!.metadata)

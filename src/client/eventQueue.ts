@@ -43,6 +43,11 @@ export class EventQueue {
     this.#most = most
   }
 
+  /** How many wait. */
+  get size(): number {
+    return this.#size
+  }
+
   /** False when too many wait; a repetition of one that waits is always taken. */
   add(write: EventWrite): boolean {
     const { metadata, involvedObject } = write.event

@@ -342,3 +342,22 @@ test('a count of an event that has vanished becomes a new event', async () => {
     ({ method }) => (method === 'PATCH' ? failure('NotFound', 'gone') : undefined),
   )
 })
+
+test('that events are dropped is told once for each time that the server falls behind', async () => {
+  await withWriter(async ({ clock, recorder, reported, requests }) => {
+    const recordMany = (from: number, count: number): void => {
+      for (let at = from; at < from + count; at++)
+        recorder.record({ ...about, uid: `u${at}`, name: `p${at}` }, note('no'))
+    }
+    recordMany(0, 4_100)
+    assert.equal(reported.length, 1)
+    // Some were written, which leaves room, but not for long.
+    while (requests.length < 100) await Promise.resolve()
+    recordMany(4_100, 300)
+    assert.equal(reported.length, 1)
+    await clock.advance(1_000)
+    recordMany(4_400, 4_100)
+    assert.equal(reported.length, 2)
+    await clock.advance(1_000)
+  })
+})

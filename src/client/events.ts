@@ -80,7 +80,8 @@ export function eventWriter(options: EventWriterOptions): EventWriter {
     const correlated = correlator.correlate(event)
     if (correlated.do === 'drop') return
     if (queue.add(correlated)) {
-      isDropping = false
+      // Told once while the server is behind, not whenever there is room for one more.
+      if (queue.size <= mostWaiting / 2) isDropping = false
       return
     }
     if (!isDropping) options.report?.(`More than ${mostWaiting} events wait to be written: further ones are dropped`)
