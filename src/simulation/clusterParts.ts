@@ -24,11 +24,13 @@ import { systemPriorityClasses } from '#machinery/priorityClasses.ts'
 import { metricsObjects, type MetricsObjects } from '#metrics/api.ts'
 import { firstThatKnows, type UsageSource } from '#metrics/usage.ts'
 import { isReason, unavailable } from '#machinery/status.ts'
+import type { PartChecks } from '#resources/core/componentStatus.ts'
 import { allStrategies } from '#resources/index.ts'
 import { schedulerComponent, type SchedulerOptions } from '#scheduler/scheduler.ts'
 import { nodeVolumesRole } from '#server/authorize/bootstrap/nodeVolumesRole.ts'
 import { bootstrapPolicy, type BootstrapObject } from '#server/authorize/bootstrap/policy.ts'
 import { secretIssuer } from '#server/authenticate/serviceAccountTokens.ts'
+import { storeProblem } from '#server/health.ts'
 import { componentCaller, controllerCaller, managerOf } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
@@ -107,7 +109,13 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
           clock,
         )
   const policy = () => bootstrapPolicy(permissionsOf(controllers), [nodeVolumesRole])
-  const server = apiServerOver(around, metrics, policy, isSlow)
+  // All of it runs or ends together: by itself only the store can fail.
+  const controlPlane: PartChecks = {
+    'controller-manager': () => undefined,
+    'etcd-0': () => storeProblem(around.store),
+    scheduler: () => (options.scheduler === false ? 'this cluster has no scheduler' : undefined),
+  }
+  const server = apiServerOver(around, controlPlane, metrics, policy, isSlow)
   const clientAs = (caller: Caller | (() => Caller), fieldManager: string): Client =>
     clientOver(inProcessTransport(server, caller) as Transport, { fieldManager })
   const clientOf = (name: string): Client => clientAs(componentCaller(name), managerOf(name))
@@ -180,6 +188,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
 
 function apiServerOver(
   { store, clock, random, onBug }: ClusterSurroundings,
+  controlPlane: PartChecks,
   metrics: MetricsObjects | undefined,
   policy: () => readonly BootstrapObject[],
   isSlow: boolean,
@@ -194,6 +203,7 @@ function apiServerOver(
     strategies: allStrategies({
       addresses: '10.96.0.0/12',
       nodePorts: [30_000, 32_767],
+      controlPlane,
       ...(metrics === undefined ? {} : { metrics }),
     }),
     clock,

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { deployments, type Deployment } from '#api/apps/v1/deployment.ts'
 import { replicaSets } from '#api/apps/v1/replicaSet.ts'
 import { leases } from '#api/coordination/v1/lease.ts'
+import { componentStatuses } from '#api/core/v1/componentStatus.ts'
 import { events } from '#api/core/v1/event.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { nodes } from '#api/core/v1/node.ts'
@@ -277,4 +278,18 @@ test('the same seed gives the same history, another one another', async () => {
   const first = await historyOf(7)
   assert.equal(await historyOf(7), first)
   assert.notEqual(await historyOf(8), first)
+})
+
+test('it tells which parts of the control plane are there', async () => {
+  for (const [scheduler, expected] of [
+    [true, ['controller-manager ok', 'etcd-0 ok', 'scheduler ok']],
+    [false, ['controller-manager ok', 'etcd-0 ok', 'scheduler this cluster has no scheduler']],
+  ] as const) {
+    await using cluster = await simulatedCluster({ scheduler })
+    const { items } = await cluster.client.list(componentStatuses)
+    assert.deepEqual(
+      items.map(({ metadata, conditions }) => `${metadata.name} ${conditions?.[0]?.message}`),
+      expected,
+    )
+  }
 })
