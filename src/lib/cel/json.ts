@@ -1,17 +1,27 @@
 /** Plain JSON as values, wrapped only where an expression looks. Whole numbers are ints; all others are doubles. */
 import { Double, ListValue, MapValue, type Value } from './values.ts'
 
-export function fromJson(json: unknown): Value {
+/** How a piece of JSON is read where it is not plain. */
+export interface JsonReading {
+  /** The value of a number. */
+  number(json: number): Value
+  /** The name of the member that an expression asks for by `key`. */
+  nameOf(key: string): string
+}
+
+const plainReading: JsonReading = { number: intOrDouble, nameOf: (key) => key }
+
+export function fromJson(json: unknown, reading: JsonReading = plainReading): Value {
   switch (typeof json) {
     case 'string':
     case 'boolean':
     case 'bigint':
       return json
     case 'number':
-      return intOrDouble(json)
+      return reading.number(json)
     case 'object':
       if (json === null) return null
-      return Array.isArray(json) ? new JsonList(json) : new JsonMap(json as Readonly<Record<string, unknown>>)
+      return Array.isArray(json) ? new JsonList(json, reading) : new JsonMap(json, reading)
     default:
       return null
   }
@@ -24,10 +34,12 @@ export function intOrDouble(json: number): Value {
 
 class JsonList extends ListValue {
   readonly #json: readonly unknown[]
+  readonly #reading: JsonReading
 
-  constructor(json: readonly unknown[]) {
+  constructor(json: readonly unknown[], reading: JsonReading) {
     super()
     this.#json = json
+    this.#reading = reading
   }
 
   get length(): number {
@@ -35,16 +47,18 @@ class JsonList extends ListValue {
   }
 
   at(index: number): Value {
-    return fromJson(this.#json[index])
+    return fromJson(this.#json[index], this.#reading)
   }
 }
 
 class JsonMap extends MapValue {
   readonly #json: Readonly<Record<string, unknown>>
+  readonly #reading: JsonReading
 
-  constructor(json: Readonly<Record<string, unknown>>) {
+  constructor(json: object, reading: JsonReading) {
     super()
-    this.#json = json
+    this.#json = json as Readonly<Record<string, unknown>>
+    this.#reading = reading
   }
 
   get size(): number {
@@ -52,16 +66,21 @@ class JsonMap extends MapValue {
   }
 
   get(key: Value): Value | undefined {
-    if (typeof key !== 'string' || !Object.hasOwn(this.#json, key)) return undefined
-    const json = this.#json[key]
-    return json === undefined ? undefined : fromJson(json)
+    const json = this.#member(key)
+    return json === undefined ? undefined : fromJson(json, this.#reading)
   }
 
   override has(key: Value): boolean {
-    return typeof key === 'string' && Object.hasOwn(this.#json, key) && this.#json[key] !== undefined
+    return this.#member(key) !== undefined
   }
 
   keys(): readonly Value[] {
     return Object.keys(this.#json)
+  }
+
+  #member(key: Value): unknown {
+    if (typeof key !== 'string') return undefined
+    const name = this.#reading.nameOf(key)
+    return Object.hasOwn(this.#json, name) ? this.#json[name] : undefined
   }
 }

@@ -1,9 +1,10 @@
 /** What expressions about tokens may use: the variable `claims`, or `user`. Source: KEP-3331. */
 import { operators, type Expression } from '#lib/cel/ast.ts'
+import { fromJson, type JsonReading } from '#lib/cel/json.ts'
 import { evaluate, type Program } from '#lib/cel/program.ts'
 import { formatIssues } from '#lib/cel/source.ts'
 import { boolType, dynType, listType, mapType, sameType, stringType, structType } from '#lib/cel/types.ts'
-import { Double, List, ListValue, MapValue, Optional, type Value } from '#lib/cel/values.ts'
+import { Double, ListValue, Optional, type Value } from '#lib/cel/values.ts'
 import { callLimit, ExpressionCache } from './environment.ts'
 import { unescapeFieldName } from './fieldNames.ts'
 
@@ -55,9 +56,12 @@ export function compileClaims(text: string, about: 'claims' | 'user', decides: b
 /** What came of an expression: JSON, or the error. */
 export type ClaimsResult = { readonly value: unknown } | { readonly error: string }
 
+/** Numbers are doubles, as upstream's decoder makes them; names that are no identifiers are asked for escaped. */
+const claimsReading: JsonReading = { number: (json) => new Double(json), nameOf: unescapeFieldName }
+
 /** The claims of a token, or a `ClaimedUser`, as the value of a variable. */
 export function claimsValue(json: object): Value {
-  return new ClaimsMap(json as Readonly<Record<string, unknown>>)
+  return fromJson(json, claimsReading)
 }
 
 /** Evaluates an expression with the value of its variable. */
@@ -70,38 +74,6 @@ export function evaluateClaims(program: Program, about: 'claims' | 'user', value
 function plain(value: Value): unknown {
   if (value instanceof Optional) return undefined
   return value instanceof ListValue ? [...value].map(plain) : value
-}
-
-/** Numbers are doubles, as upstream's decoder makes them. */
-function claim(json: unknown): Value {
-  if (typeof json === 'number') return new Double(json)
-  if (Array.isArray(json)) return new List(json.map(claim))
-  if (typeof json === 'object' && json !== null) return new ClaimsMap(json as Readonly<Record<string, unknown>>)
-  return json === undefined ? null : (json as string | boolean | null)
-}
-
-/** Claims by their names, which are escaped where they are no identifiers. */
-class ClaimsMap extends MapValue {
-  readonly #json: Readonly<Record<string, unknown>>
-
-  constructor(json: Readonly<Record<string, unknown>>) {
-    super()
-    this.#json = json
-  }
-
-  get size(): number {
-    return Object.keys(this.#json).length
-  }
-
-  get(key: Value): Value | undefined {
-    if (typeof key !== 'string') return undefined
-    const name = unescapeFieldName(key)
-    return Object.hasOwn(this.#json, name) ? claim(this.#json[name]) : undefined
-  }
-
-  keys(): readonly Value[] {
-    return Object.keys(this.#json)
-  }
 }
 
 /** Whether an expression reads a field of a variable: `claims.email`, `has(claims.email)` or `claims.?email`. */
