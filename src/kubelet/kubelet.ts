@@ -124,6 +124,7 @@ async function runKubelet(
       if (!services.hasSynced) await services.synced(stop)
       return services.list()
     },
+    hasAppArmor: machine.hasAppArmor,
     allocatable: () => reporter.allocatable,
     node: () => reporter.node,
     volumeUsers: new Map(),

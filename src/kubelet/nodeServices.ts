@@ -32,6 +32,8 @@ export interface NodeServices {
   readonly sandboxStarts: Semaphore
   /** Every service of the cluster, once they are known. */
   services(signal: AbortSignal): Promise<readonly Service[]>
+  /** Whether the machine confines programs by AppArmor. */
+  readonly hasAppArmor: boolean
   allocatable(): ResourceList
   /** The node itself, once it is registered. */
   node(): Node | undefined

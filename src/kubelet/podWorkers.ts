@@ -2,7 +2,7 @@ import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import { referenceTo } from '#client/events.ts'
 import type { NodeServices } from './nodeServices.ts'
-import { admitPod, rejectionMessage } from './plan/admission.ts'
+import { admitPod, checkAppArmor, rejectionMessage } from './plan/admission.ts'
 import type { PodFailure } from './plan/podMemory.ts'
 import { compareResizes, decideResize } from './plan/resize.ts'
 import { PodWorker } from './podWorker.ts'
@@ -92,7 +92,7 @@ export class PodWorkers {
     if (node === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined
     if (pod.status?.phase !== undefined && pod.status.phase !== 'Pending') return undefined
     if (pod.status?.startTime !== undefined) return undefined
-    const failure = admitPod(pod, this.#allocated(), node)
+    const failure = admitPod(pod, this.#allocated(), node) ?? checkAppArmor(pod, this.#services.hasAppArmor)
     if (failure === undefined) return undefined
     this.#services.recorder.record(referenceTo(pods, pod), { type: 'Warning', ...failure })
     return { reason: failure.reason, message: rejectionMessage(failure) }

@@ -24,6 +24,7 @@ const machine = {
   osImage: 'Linux',
   architecture: 'amd64',
   swapBytes: 0,
+  hasAppArmor: false,
 }
 const machineState = {
   memoryAvailableBytes: 2 ** 32,
@@ -212,6 +213,17 @@ test('a pod that writes more than it may is evicted', async () => {
     told.filter(({ reason }) => reason === 'Evicted').map((event) => event.message),
     [message],
   )
+})
+
+test('a pod that AppArmor is to confine is refused where nothing would confine it', async () => {
+  await using agent = await startAgent(['busybox:1.35'])
+  const securityContext = { appArmorProfile: { type: 'RuntimeDefault' } } as const
+  const spec = { ...bound, containers: [container('a')], securityContext }
+  await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
+  await agent.clock.advance('5s')
+  const { status } = await agent.client.get(pods, { name: 'p', namespace })
+  const message = 'Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host'
+  assert.deepEqual([status?.phase, status?.reason, status?.message], ['Failed', 'AppArmor', message])
 })
 
 test('each volume that cannot be mounted is told', async () => {

@@ -14,6 +14,8 @@ export interface MachineFacts {
   /** In Go's words: `amd64`, `arm64`. */
   readonly architecture: string
   readonly swapBytes: number
+  /** Whether the kernel confines programs by AppArmor. */
+  readonly hasAppArmor: boolean
 }
 
 /** What may change from minute to minute. */
@@ -46,6 +48,7 @@ export async function readMachine(files: Files, folder: string): Promise<Machine
     osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? 'Linux',
     architecture: architectures[arch()] ?? arch(),
     swapBytes: (memory.get('SwapTotal') ?? 0) * 1024,
+    hasAppArmor: (await text('/sys/module/apparmor/parameters/enabled')) === 'Y',
   }
 }
 

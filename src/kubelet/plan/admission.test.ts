@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import { admitPod } from './admission.ts'
+import { admitPod, checkAppArmor } from './admission.ts'
 
 const node: Node = {
   apiVersion: 'v1',
@@ -114,3 +114,15 @@ for (const [name, pod, others, expected] of rows) {
     assert.equal(failure === undefined ? undefined : `${failure.reason}: ${failure.message}`, expected)
   })
 }
+
+test('checkAppArmor: a machine without AppArmor refuses whom it is to confine', () => {
+  const of = (pod: object, container: object): Pod =>
+    podOf('a', { securityContext: pod, initContainers: [{ name: 'i', securityContext: container }] })
+  const profile = (type: string) => ({ appArmorProfile: { type } })
+  const refusal = { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }
+  assert.deepEqual(checkAppArmor(of(profile('RuntimeDefault'), {}), false), refusal)
+  assert.deepEqual(checkAppArmor(of({}, profile('Localhost')), false), refusal)
+  assert.equal(checkAppArmor(of(profile('Unconfined'), profile('Unconfined')), false), undefined)
+  assert.equal(checkAppArmor(of({}, {}), false), undefined)
+  assert.equal(checkAppArmor(of(profile('RuntimeDefault'), {}), true), undefined)
+})

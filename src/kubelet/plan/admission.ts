@@ -28,6 +28,17 @@ export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailu
   )
 }
 
+/** Refuses a pod that is to be confined by AppArmor on a machine without it, where nothing would confine it. */
+export function checkAppArmor({ spec }: Pod, isEnabled: boolean): PodFailure | undefined {
+  const contexts = [
+    spec.securityContext,
+    ...[...(spec.initContainers ?? []), ...spec.containers].map(({ securityContext }) => securityContext),
+  ]
+  const asks = contexts.some((context) => (context?.appArmorProfile?.type ?? 'Unconfined') !== 'Unconfined')
+  if (isEnabled || !asks) return undefined
+  return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }
+}
+
 /** How the status of a refused pod tells why. */
 export function rejectionMessage({ message }: PodFailure): string {
   return `Pod was rejected: ${message}`

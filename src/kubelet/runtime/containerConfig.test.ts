@@ -221,6 +221,36 @@ test('security context', () => {
   assert.deepEqual(context.capabilities, { addCapabilities: ['NET_ADMIN'], dropCapabilities: [] })
   assert.deepEqual([context.runAsUser, context.supplementalGroups, context.noNewPrivs], [{ value: 1 }, [9], true])
   assert.deepEqual(context.seccomp, { profileType: 'RuntimeDefault' })
+  assert.ok(!('apparmor' in context) && !('selinuxOptions' in context))
+})
+
+test('labels of SELinux and profiles of AppArmor: those of the container before those of the pod', () => {
+  const localhost = { type: 'Localhost', localhostProfile: 'k8s-apparmor-example-deny-write' } as const
+  const pod = podOf({
+    securityContext: { seLinuxOptions: { level: 's0:c1,c2' }, appArmorProfile: { type: 'RuntimeDefault' } },
+  })
+  const of = (securityContext: Container['securityContext']): unknown => {
+    const context = computeSecurityContext(
+      pod,
+      { name: 'c', securityContext: securityContext! },
+      { seccompFolder: '/' },
+    )
+    return [context.apparmor, context.selinuxOptions]
+  }
+  assert.deepEqual(of({}), [{ profileType: 'RuntimeDefault' }, { level: 's0:c1,c2' }])
+  assert.deepEqual(of({ appArmorProfile: localhost, seLinuxOptions: { type: 't' } }), [
+    { profileType: 'Localhost', localhostRef: 'k8s-apparmor-example-deny-write' },
+    { type: 't' },
+  ])
+})
+
+test('a pod that asks for users of its own gets no sandbox with those of the node', () => {
+  const dns = { servers: [], searches: [], options: [] }
+  const sandbox = { attempt: 0, hostname: 'p', logFolder: '/logs', cgroupParent: '/kubepods/podu', dns }
+  assert.throws(() => sandboxConfig({ ...sandbox, pod: podOf({ hostUsers: false }) }, node), {
+    message: "can't set `spec.hostUsers: false`, this node's agent does not support user namespaces",
+  })
+  assert.equal(sandboxConfig({ ...sandbox, pod: podOf({ hostUsers: true }) }, node).metadata.name, 'p')
 })
 
 test('names and hosts file', () => {

@@ -44,11 +44,14 @@ function podLabels(pod: Pod): Record<string, string> {
   }
 }
 
-/** The CRI's description of a pod's sandbox. */
+/** The CRI's description of a pod's sandbox. Throws for what no sandbox gives: less than was asked for would be unsafe. */
 export function sandboxConfig(request: SandboxRequest, node: NodeFacts): PodSandboxConfig {
   const { pod, attempt, hostname, logFolder, cgroupParent, dns } = request
   const { name, namespace = '', uid = '', annotations = {} } = pod.metadata
   const { securityContext: shared = {} } = pod.spec
+  if (pod.spec.hostUsers === false) {
+    throw new Error("can't set `spec.hostUsers: false`, this node's agent does not support user namespaces")
+  }
   const isPrivileged = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].some(
     (container) => container.securityContext?.privileged === true,
   )
@@ -65,6 +68,7 @@ export function sandboxConfig(request: SandboxRequest, node: NodeFacts): PodSand
       sysctls: Object.fromEntries((shared.sysctls ?? []).map((sysctl) => [sysctlName(sysctl.name), sysctl.value])),
       securityContext: {
         namespaceOptions: computeNamespaces(pod),
+        ...(shared.seLinuxOptions === undefined ? {} : { selinuxOptions: shared.seLinuxOptions }),
         ...(shared.runAsUser === undefined ? {} : { runAsUser: { value: shared.runAsUser } }),
         // The runtime takes a group only together with a user.
         ...(shared.runAsGroup === undefined || shared.runAsUser === undefined

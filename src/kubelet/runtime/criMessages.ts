@@ -57,8 +57,9 @@ message SecurityProfile {
   enum ProfileType { RuntimeDefault = 0; Unconfined = 1; Localhost = 2; } ProfileType profile_type = 1;
   string localhost_ref = 2;
 }
+message SELinuxOption { string user = 1; string role = 2; string type = 3; string level = 4; }
 message LinuxSandboxSecurityContext {
-  NamespaceOption namespace_options = 1; Int64Value run_as_user = 3; Int64Value run_as_group = 8;
+  NamespaceOption namespace_options = 1; SELinuxOption selinux_options = 2; Int64Value run_as_user = 3; Int64Value run_as_group = 8;
   bool readonly_rootfs = 4; repeated int64 supplemental_groups = 5; bool privileged = 6;
   SecurityProfile seccomp = 9; SupplementalGroupsPolicy supplemental_groups_policy = 11;
 }
@@ -112,10 +113,10 @@ message Mount {
 }
 message Capability { repeated string add_capabilities = 1; repeated string drop_capabilities = 2; }
 message LinuxContainerSecurityContext {
-  Capability capabilities = 1; bool privileged = 2; NamespaceOption namespace_options = 3;
+  Capability capabilities = 1; bool privileged = 2; NamespaceOption namespace_options = 3; SELinuxOption selinux_options = 4;
   Int64Value run_as_user = 5; Int64Value run_as_group = 12; string run_as_username = 6; bool readonly_rootfs = 7;
   repeated int64 supplemental_groups = 8; bool no_new_privs = 11; repeated string masked_paths = 13; repeated string readonly_paths = 14;
-  SecurityProfile seccomp = 15; SupplementalGroupsPolicy supplemental_groups_policy = 17;
+  SecurityProfile seccomp = 15; SecurityProfile apparmor = 16; SupplementalGroupsPolicy supplemental_groups_policy = 17;
 }
 message LinuxContainerConfig {
   LinuxContainerResources resources = 1; LinuxContainerSecurityContext security_context = 2;
@@ -248,6 +249,14 @@ export interface SecurityProfile {
   localhostRef?: string
 }
 
+/** The parts of a label; those that are absent stay the runtime's. */
+export interface SELinuxOption {
+  user?: string
+  role?: string
+  type?: string
+  level?: string
+}
+
 export interface LinuxContainerResources {
   cpuPeriod?: number
   cpuQuota?: number
@@ -268,6 +277,7 @@ export interface PodSandboxConfig {
     sysctls: Record<string, string>
     securityContext: {
       namespaceOptions: NamespaceOption
+      selinuxOptions?: SELinuxOption
       runAsUser?: { value: number }
       runAsGroup?: { value: number }
       supplementalGroups: readonly number[]
@@ -307,6 +317,7 @@ export interface ContainerConfig {
       capabilities?: { addCapabilities: readonly string[]; dropCapabilities: readonly string[] }
       privileged: boolean
       namespaceOptions: NamespaceOption
+      selinuxOptions?: SELinuxOption
       runAsUser?: { value: number }
       runAsGroup?: { value: number }
       runAsUsername?: string
@@ -317,6 +328,8 @@ export interface ContainerConfig {
       maskedPaths: readonly string[]
       readonlyPaths: readonly string[]
       seccomp: SecurityProfile
+      /** Absent where the pod names none: the runtime then has its own on machines with AppArmor. */
+      apparmor?: SecurityProfile
     }
   }
 }

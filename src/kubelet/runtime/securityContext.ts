@@ -1,6 +1,6 @@
 import type { Container } from '#api/core/v1/container.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
-import type { SeccompProfile } from '#api/core/v1/securityContext.ts'
+import type { AppArmorProfile, SeccompProfile } from '#api/core/v1/securityContext.ts'
 import { podText } from '../plan/restarts.ts'
 import type { FoundImage } from './containerRuntime.ts'
 import type { ContainerConfig, NamespaceOption, SecurityProfile } from './criMessages.ts'
@@ -39,6 +39,11 @@ export function computeSeccomp(profile: SeccompProfile | undefined, seccompFolde
   return { profileType: 'Localhost', localhostRef: `${seccompFolder}/${profile.localhostProfile ?? ''}` }
 }
 
+/** The profile that the container or its pod names. */
+function computeAppArmor({ type, localhostProfile = '' }: AppArmorProfile): SecurityProfile {
+  return type === 'Localhost' ? { profileType: 'Localhost', localhostRef: localhostProfile } : { profileType: type }
+}
+
 /** Refuses to run as root what must not. Throws a ConfigError with upstream's words. */
 export function checkNonRoot(pod: Pod, container: Container, image: FoundImage): void {
   const { securityContext: own = {} } = container
@@ -74,6 +79,8 @@ export function computeSecurityContext(
   const { add = [], drop = [] } = own.capabilities ?? {}
   const adds = add.map(withoutPrefix)
   const unmasked = privileged || own.procMount === 'Unmasked'
+  const seLinux = own.seLinuxOptions ?? shared.seLinuxOptions
+  const appArmor = own.appArmorProfile ?? shared.appArmorProfile
   // More rights than before would defeat the setting, so whoever has these may escalate.
   const mayEscalate = own.allowPrivilegeEscalation ?? true
   return {
@@ -82,6 +89,7 @@ export function computeSecurityContext(
       : { capabilities: { addCapabilities: adds, dropCapabilities: drop.map(withoutPrefix) } }),
     privileged,
     namespaceOptions: computeNamespaces(pod, more.targetId),
+    ...(seLinux === undefined ? {} : { selinuxOptions: seLinux }),
     ...(user === undefined ? {} : { runAsUser: { value: user } }),
     ...(group === undefined ? {} : { runAsGroup: { value: group } }),
     readonlyRootfs: own.readOnlyRootFilesystem ?? false,
@@ -93,6 +101,7 @@ export function computeSecurityContext(
     seccomp: privileged
       ? { profileType: 'Unconfined' }
       : computeSeccomp(own.seccompProfile ?? shared.seccompProfile, more.seccompFolder),
+    ...(appArmor === undefined ? {} : { apparmor: computeAppArmor(appArmor) }),
   }
 }
 
