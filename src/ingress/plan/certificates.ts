@@ -138,8 +138,8 @@ export class CertificateChoice {
     if (typeof known === 'string') return known
     const { notBefore, notAfter } = validityOf(known.leaf)
     const { now } = this.#view
-    const next = now < notBefore ? notBefore : notAfter
-    if (next >= now) this.again = Math.min(this.again, next + 1)
+    const next = now < notBefore ? notBefore : notAfter + 1
+    if (next > now) this.again = Math.min(this.again, next)
     if (now < notBefore) return `its certificate is not valid before ${new Date(notBefore).toISOString()}`
     return now > notAfter ? `its certificate has expired at ${new Date(notAfter).toISOString()}` : known
   }

@@ -204,7 +204,7 @@ describe('plans of hosts', () => {
     assert.equal(moved.routing.pools.get('shop/web/80')!.servers[0]!.address, '10.244.0.9')
   })
 
-  test('are made anew when a certificate is good no more, and when the clock is put back', () => {
+  test('are made anew when a certificate becomes good and when it is good no more, and when the clock is put back', () => {
     const [pools, hosts] = [new PoolMaker(), new HostPlans()]
     const tls = [{ hosts: ['a.example'], secretName: 'tls' }]
     const world: World = {
@@ -212,10 +212,10 @@ describe('plans of hosts', () => {
       ingresses: [ingressOf('web', { rules: [rule('a.example', '/ -> web')], tls })],
       secrets: [certificateOf('tls', 0)],
     }
-    const shown = [1, 25, 2, -1].map((hour) => {
+    const shown = [-1, 0, 24, 25, 2, -1].map((hour) => {
       const now = begin + hour * 3_600_000
       return planRouting(viewOf({ ...world, now }), pools, hosts).routing.serverNames[0]!.certificate
     })
-    assert.deepEqual(shown, ['shop/tls', 'default', 'shop/tls', 'default'])
+    assert.deepEqual(shown, ['default', 'shop/tls', 'shop/tls', 'default', 'shop/tls', 'default'])
   })
 })
