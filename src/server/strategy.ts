@@ -94,7 +94,10 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   gracePeriod?(object: T, requested: number | undefined): number | undefined
   /** Finalizers need no domain. */
   readonly plainFinalizers?: true
-  /** Edits an unfrozen copy when its deletion begins but something still holds it (a namespace becomes `Terminating`). */
+  /**
+   * Gives an object other members when its deletion begins but something still holds it (a namespace becomes `Terminating`).
+   * Only its metadata is a copy: all else is replaced, never edited.
+   */
   terminating?(object: T, now: number): void
   /** Whether something beside `metadata.finalizers` still holds an object that is being deleted (a namespace's `spec.finalizers`). */
   holds?(object: T): boolean

@@ -167,7 +167,12 @@ test('what a component sends stays its own', async () => {
 test('a pod is bound once', async () => {
   await using fixture = await startServer()
   const client = clientOf(fixture)
-  await client.create(pods, { metadata: { name: 'p', namespace }, spec: podSpec })
+  const at = { name: 'p', namespace }
+  const made = await client.create(pods, { metadata: at, spec: podSpec })
+  const waiting = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }
+  const disrupted = { type: 'DisruptionTarget', status: 'False' }
+  const body = { status: { conditions: [waiting, disrupted] } }
+  await client.patchStatus(pods, at, { type: 'merge', body })
   const bind = (): Promise<unknown> =>
     fixture.transport.send({
       method: 'POST',
@@ -175,9 +180,17 @@ test('a pod is bound once', async () => {
       body: { metadata: { name: 'p' }, target: { kind: 'Node', name: 'n1' } },
     })
   await bind()
-  const bound = await client.get(pods, { name: 'p', namespace })
+  const bound = await client.get(pods, at)
   assert.equal(bound.spec.nodeName, 'n1')
-  assert.equal(bound.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.status, 'True')
+  assert.deepEqual(
+    bound.status?.conditions?.map(({ type, status, reason }) => [type, status, reason]),
+    [
+      ['PodScheduled', 'True', undefined],
+      ['DisruptionTarget', 'False', undefined],
+    ],
+  )
+  assert.equal(bound.metadata.generation, 1, 'nobody asked for something else')
+  assert.equal(bound.spec.containers, made.spec.containers, 'what a binding leaves is shared')
   await assert.rejects(bind(), {
     message: 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"',
   })
@@ -187,7 +200,7 @@ test('a bound pod is deleted with grace, which can only be shortened', async () 
   await using fixture = await startServer()
   const client = clientOf(fixture)
   const at = { name: 'p', namespace }
-  await client.create(pods, { metadata: at, spec: { ...podSpec, nodeName: 'n1' } })
+  const { spec } = await client.create(pods, { metadata: at, spec: { ...podSpec, nodeName: 'n1' } })
   const path = '/api/v1/namespaces/default/pods/p'
   const remove = async (gracePeriodSeconds?: number): Promise<Pod> => {
     const body = gracePeriodSeconds === undefined ? undefined : { gracePeriodSeconds }
@@ -196,6 +209,7 @@ test('a bound pod is deleted with grace, which can only be shortened', async () 
   const first = await remove()
   assert.equal(first.metadata.deletionGracePeriodSeconds, 30)
   assert.equal(first.metadata.deletionTimestamp, '2026-01-01T00:00:30Z')
+  assert.equal(first.spec, spec, 'what a deletion leaves is shared')
   assert.equal((await remove(60)).metadata.deletionGracePeriodSeconds, 30)
   const shorter = await remove(5)
   assert.equal(shorter.metadata.deletionGracePeriodSeconds, 5)

@@ -1,10 +1,12 @@
 import type { Binding } from '#api/core/v1/binding.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { PodCondition } from '#api/core/v1/podStatus.ts'
+import { withCondition } from '#machinery/conditions.ts'
 import { conflict, success } from '#machinery/status.ts'
 import { decodeKind } from '../decode.ts'
 import { admitBody, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { thawObject } from '../objects.ts'
+import { thawTop } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
 import { timeText } from '#machinery/time.ts'
 import { updateObject } from '../registry/update.ts'
@@ -39,7 +41,10 @@ export async function bindingEndpoint(exchange: Exchange, kind: Kind): Promise<S
       // Nobody owns the node of a pod.
       owners: 'stay',
       // What is bound was checked here; the rules of an update would refuse a change of the node.
-      subresource: { name: 'binding', rules: { verbs: ['create'], prepare: () => {}, validate: () => {} } },
+      subresource: {
+        name: 'binding',
+        rules: { verbs: ['create'], sharesRest: true, prepare: () => {}, validate: () => {} },
+      },
       change: (old) => bindPod(old as Pod, binding, kind, server.registry.clock.now(), copiesLabels),
     },
     writeOptions(exchange, query.dryRun),
@@ -76,17 +81,16 @@ function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: numbe
   if ((old.spec.schedulingGates?.length ?? 0) > 0) {
     refuse(`pod ${old.metadata.name} has non-empty .spec.schedulingGates`)
   }
-  const pod = thawObject(old)
+  const pod = thawTop(old)
   delete pod.metadata.resourceVersion
-  pod.spec.nodeName = target.name!
+  pod.spec = { ...old.spec, nodeName: target.name! }
   if (metadata.annotations !== undefined) {
     pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }
   }
   if (copiesLabels && metadata.labels !== undefined) {
     pod.metadata.labels = { ...pod.metadata.labels, ...metadata.labels }
   }
-  pod.status ??= {}
-  const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-  pod.status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: timeText(now) }]
+  const scheduled: PodCondition = { type: 'PodScheduled', status: 'True', lastTransitionTime: timeText(now) }
+  pod.status = { ...old.status, conditions: [...withCondition(old.status?.conditions, scheduled)] }
   return pod
 }

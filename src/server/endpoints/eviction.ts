@@ -8,7 +8,7 @@ import { timeText } from '#machinery/time.ts'
 import { decodeKind } from '../decode.ts'
 import { admitBody, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
-import { thawObject } from '../objects.ts'
+import { thawTop } from '../objects.ts'
 import { checkDeleteOptions, parseWriteOptions } from '../options.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { updateObject } from '../registry/update.ts'
@@ -86,9 +86,12 @@ async function markDisrupted(
       isAdmitted: true,
       // Nobody owns what the server itself says.
       owners: 'stay',
-      subresource: { name: 'eviction', rules: { verbs: ['create'], prepare: () => {}, validate: () => {} } },
+      subresource: {
+        name: 'eviction',
+        rules: { verbs: ['create'], sharesRest: true, prepare: () => {}, validate: () => {} },
+      },
       change(old) {
-        const changed = thawObject(old) as Pod
+        const changed = thawTop(old as Pod)
         if (pinned) changed.metadata.resourceVersion = resourceVersion
         else delete changed.metadata.resourceVersion
         changed.status = { ...changed.status, conditions: [...withCondition(changed.status?.conditions, condition)] }

@@ -3,7 +3,7 @@ import type { KubeObject } from '#api/resource.ts'
 import { conflict, modifiedMeanwhile, notFound } from '#machinery/status.ts'
 import { admitWhole, type AdmissionRequest } from '../admission/chain.ts'
 import { keyOf, type Kind } from '../kind.ts'
-import { thawObject } from '../objects.ts'
+import { thawTop } from '../objects.ts'
 import { StoredObject } from '../storedObject.ts'
 import { commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, type RegistryContext, type WriteOptions } from './context.ts'
@@ -54,7 +54,7 @@ export async function deleteObject(
     }
     if (!isAdmitted) await admitWhole(context.admission, request, context.cluster)
     const plan = planDeletion(kind, old, wanted, context.clock.now())
-    const result = await carryOut(context, kind, key, existing, plan, options.dryRun)
+    const result = await carryOut(context, kind, key, existing, old, plan, options.dryRun)
     if (result !== undefined) return result
   }
   throw conflict(kind.resource, name, modifiedMeanwhile)
@@ -65,9 +65,9 @@ type DeletionPlan =
   | { readonly do: 'remove' }
   | { readonly do: 'mark'; readonly object: KubeObject; readonly thenRemove: boolean }
 
-/** Decides what a deletion does to an object now. */
+/** Decides what a deletion does to an object now. What is to be stored shares all but the metadata with `old`. */
 export function planDeletion(kind: Kind, old: KubeObject, wanted: DeleteOptions, now: number): DeletionPlan {
-  const object = thawObject(old)
+  const object = thawTop(old)
   const { metadata } = object
   delete metadata.resourceVersion
   const grace = planGrace(kind, object, wanted, now)
@@ -148,13 +148,14 @@ async function carryOut(
   kind: Kind,
   key: string,
   existing: StoredObject,
+  old: KubeObject,
   plan: DeletionPlan,
   dryRun: boolean,
 ): Promise<DeleteResult | undefined> {
   if (plan.do === 'nothing') return { stored: existing, gone: false }
   let current = existing
   if (plan.do === 'mark') {
-    const { canonical, encoded } = await toStore(kind, plan.object, 'follow')
+    const { canonical, encoded } = await toStore(kind, plan.object, 'follow', old)
     if (dryRun) return { stored: StoredObject.unwritten(key, existing.revision, encoded), gone: plan.thenRemove }
     const result = await writeObject(context, kind, key, existing.revision, encoded, canonical)
     if (!result.ok) return undefined

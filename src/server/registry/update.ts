@@ -137,8 +137,7 @@ async function tryUpdate(
   checkOwners(wanted, managedFields, options.warn)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
   else if (rules?.sharesRest !== true) strategy.prepare?.(wanted, old, serving)
-  const keepsSpec = rules?.writes?.every((path) => path === 'status' || path.startsWith('metadata.')) ?? false
-  if (strategy.generation === undefined && !keepsSpec && changesGeneration(kind, wanted, old)) {
+  if (mayRaiseGeneration(kind, rules) && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
   if (isLarge) await yieldToEventLoop()
@@ -273,6 +272,16 @@ function sameAsStored(encoded: EncodedObject, existing: StoredObject, object: Ku
     differInTime(ownersOf(object), ownersOf(existing.object)) &&
     sameJson({ ...object, metadata: after }, { ...existing.object, metadata: before })
   )
+}
+
+/**
+ * Whether what is asked for can change. Through parts with neither `writes` nor `write`, such as `binding`, the server itself
+ * says something, which nobody asked for.
+ */
+function mayRaiseGeneration({ strategy }: Kind, rules: Subresource | undefined): boolean {
+  if (strategy.generation !== undefined) return false
+  if (rules === undefined || rules.write !== undefined) return true
+  return rules.writes?.some((path) => path !== 'status' && !path.startsWith('metadata.')) ?? false
 }
 
 /** Whether an object that is being deleted has lost the last thing that held it. */
