@@ -10,7 +10,9 @@ import { admissionBase, type RegistryContext, type WriteOptions } from './regist
 import { longestFieldManager, unprintable } from './options.ts'
 import type { Accepted } from '#machinery/codec/negotiate.ts'
 import type { RequestInfo } from './requestInfo.ts'
-import { requestKindOf, type InFlight, type RequestKind, type RequestLimits } from './requestLimits.ts'
+import type { FlowControl, Flows } from './flowControl/flowControl.ts'
+import type { Place } from './flowControl/priorityLevel.ts'
+import { requestKindOf, type InFlight, type RequestLimits } from './requestLimits.ts'
 import type { ServerReply, ServerRequest } from './request.ts'
 import type { Caller } from './strategy.ts'
 import type { AnsweredRequest } from './metrics/requestMetrics.ts'
@@ -49,6 +51,7 @@ export interface ServerContext {
   readonly minRequestTimeoutMs: number
   readonly bookmarkMs: number
   readonly limits: RequestLimits
+  readonly flowControl: FlowControl
   readonly inFlight: InFlight
   /** Of requests that have `limits.timeout`. */
   readonly deadlines: Deadlines
@@ -73,8 +76,12 @@ export interface Exchange {
   wanted: Accepted
   /** The kind that the path names. */
   kind: Kind | undefined
-  /** The place among the requests in flight that it holds. */
-  place: RequestKind | undefined
+  /** The requests among which it is counted. */
+  flows: Flows | undefined
+  /** The place among the requests that run. */
+  place: Place | undefined
+  /** Whether it has been answered. */
+  isOver: boolean
   /** What the audit log says of it, where that is wanted. */
   audit: AuditRecord | undefined
   /** As what clients and the audit log know it; empty without one. */

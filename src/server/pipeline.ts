@@ -7,11 +7,12 @@ import { impersonate, readImpersonation } from './authenticate/impersonation.ts'
 import { beginRecord, recordReply } from './audit/stages.ts'
 import { attributesOf } from './authorize/attributes.ts'
 import { findDecision, forbiddenRequest } from './authorize/authorizer.ts'
-import { mastersGroup } from './authorize/mastersGroup.ts'
 import { unknownResource } from './errors.ts'
 import { addWarning, answeredRequest, type Exchange, type ServerContext } from './exchange.ts'
+import type { Admission } from './flowControl/flowControl.ts'
+import { estimateWork } from './flowControl/work.ts'
 import { longestPath, parseRequestInfo } from './requestInfo.ts'
-import { isLongRunning, requestKindOf, timeoutOf } from './requestLimits.ts'
+import { isLongRunning, requestKindOf, timeoutOf, usualLimits } from './requestLimits.ts'
 import { parseFlag, wantsPretty } from './options.ts'
 import {
   negotiateAnswer,
@@ -58,7 +59,9 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     caller: anonymous,
     wanted: { mediaType: 'json', parameters: {}, pretty: false },
     kind: undefined,
+    flows: undefined,
     place: undefined,
+    isOver: false,
     audit: undefined,
     auditId: '',
     panic: undefined,
@@ -74,7 +77,8 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
     reply = refuse(exchange, refusalOf(error))
     exchange.wanted = wantedOfRefusal(request)
   }
-  if (exchange.place !== undefined) server.inFlight.leave(exchange.place)
+  exchange.isOver = true
+  leavePlace(exchange)
   if (exchange.warnings.length > 0) reply = { ...reply, warnings: exchange.warnings }
   if (server.audit !== undefined) reply = recordReply(exchange, reply, server.audit)
   const took = server.registry.clock.now() - started
@@ -84,6 +88,8 @@ export async function serve(server: ServerContext, request: ServerRequest): Prom
   if ((reply.type === 'taken' || reply.type === 'stream') && isLongRunning(exchange.info)) {
     reply = whileItLasts(reply, () => requests.begins(answered))
   }
+  const { flows } = exchange
+  if (flows !== undefined) reply = { ...reply, headers: { ...reply.headers, ...flows.headers } }
   return { ...reply, wanted: exchange.wanted, sizes }
 }
 
@@ -232,26 +238,49 @@ function becomeAnother(exchange: Exchange): undefined {
   exchange.audit?.impersonates(exchange.caller)
 }
 
-/** Components of this process, watches and streams are not counted; administrators are never refused. */
-function takePlace(exchange: Exchange): undefined | ServerReply {
+/** Components of this process and streams have no place; watches have one until they have begun. */
+function takePlace(exchange: Exchange): undefined | ServerReply | Promise<undefined | ServerReply> {
   const { server, request, info, caller } = exchange
-  if (request.caller !== undefined || isLongRunning(info)) return undefined
-  const kind = requestKindOf(info)
-  if (!server.inFlight.enter(kind, caller.groups.includes(mastersGroup))) {
+  if (request.caller !== undefined || (isLongRunning(info) && info.verb !== 'watch')) return undefined
+  const { flowControl, kinds, limits } = server
+  const flows = flowControl.classify(caller, info)
+  exchange.flows = flows
+  const work = estimateWork(info, request.query, kinds)
+  const patience = Math.min(longestPatience, timeoutOf(request.query.get('timeout'), limits) / 4)
+  const admission = flowControl.enter(flows, caller, info, work, patience, () => request.signal)
+  if (admission instanceof Promise) return admission.then((decided) => admitted(exchange, decided))
+  return admitted(exchange, admission)
+}
+
+/** How long a request waits for its turn that has more time than is usual, in milliseconds. */
+const longestPatience = usualLimits.timeout / 4
+
+function admitted(exchange: Exchange, admission: Admission): undefined | ServerReply {
+  const { server, info } = exchange
+  if ('retryAfter' in admission) {
     server.metrics.requests.terminated(answeredRequest(exchange), 429)
-    return tooManyRequests()
+    return tooManyRequests(admission.retryAfter)
   }
-  exchange.place = kind
+  exchange.place = admission.place
+  server.inFlight.enter(requestKindOf(info))
+  // Its time may have been up before it had a place.
+  if (exchange.isOver) leavePlace(exchange)
   return undefined
 }
 
-function tooManyRequests(): ServerReply {
+function leavePlace({ server, flows, place, info }: Exchange): void {
+  if (flows === undefined || place === undefined) return
+  server.inFlight.leave(requestKindOf(info))
+  server.flowControl.leave(flows, place, server.registry.clock.now())
+}
+
+function tooManyRequests(retryAfter: number): ServerReply {
   return {
     type: 'bytes',
     code: 429,
     contentType: 'text/plain; charset=utf-8',
     bytes: Buffer.from('Too many requests, please try again later.\n'),
-    headers: { 'retry-after': '1', 'x-content-type-options': 'nosniff' },
+    headers: { 'retry-after': String(retryAfter), 'x-content-type-options': 'nosniff' },
   }
 }
 

@@ -6,7 +6,7 @@ import type { RequestInfo } from './requestInfo.ts'
 export interface RequestLimits {
   /** The largest body that is read. */
   readonly bodyBytes: number
-  /** Requests over connections that read, and that write, at the same time; watches and streams do not count. */
+  /** Together how many requests over connections run at the same time, shared by the priority levels; streams do not count. */
   readonly inFlight: number
   readonly mutatingInFlight: number
   /** Milliseconds until a request is given up that is neither a watch nor a stream. */
@@ -46,21 +46,12 @@ export function requestKindOf({ verb }: RequestInfo): RequestKind {
 
 /** The requests that are being answered. */
 export class InFlight {
-  readonly #limits: RequestLimits
   readonly #now = { readOnly: 0, mutating: 0 }
   readonly #highest = { readOnly: 0, mutating: 0 }
 
-  constructor(limits: RequestLimits) {
-    this.#limits = limits
-  }
-
-  /** Takes a place, which must be given back; false when there is none. `always`: whoever is never refused. */
-  enter(kind: RequestKind, always: boolean): boolean {
-    const most = kind === 'readOnly' ? this.#limits.inFlight : this.#limits.mutatingInFlight
-    if (this.#now[kind] >= most && !always) return false
+  enter(kind: RequestKind): void {
     const now = ++this.#now[kind]
     if (now > this.#highest[kind]) this.#highest[kind] = now
-    return true
   }
 
   leave(kind: RequestKind): void {

@@ -40,9 +40,11 @@ import type { ServerContext } from './exchange.ts'
 import { Aggregation, type AggregationOptions } from './extensions/aggregation/aggregation.ts'
 import type { ClusterTrust } from './extensions/aggregation/clusterTrust.ts'
 import { CustomResources } from './extensions/customResources/customResources.ts'
+import { DanglingKeeper } from './flowControl/danglingKeeper.ts'
+import { FlowControl } from './flowControl/flowControl.ts'
 import { Health, storeProblem, type HealthCheck } from './health.ts'
 import { componentCaller, managerOf } from './identities.ts'
-import { inProcessTransport } from './inProcess.ts'
+import { inProcessTransport, type InProcessTransport } from './inProcess.ts'
 import { Kinds, serveKind } from './kind.ts'
 import { ServerMetrics } from './metrics/serverMetrics.ts'
 import type { NodeConnector } from './nodeProxy.ts'
@@ -152,7 +154,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cluster = createClusterView({ kinds, cache, clock, random, newUid, store, leases })
   const metrics = options.metrics ?? new MetricRegistry()
   const legacyUses = new LegacyTokenUses(metrics, (secret, body) =>
-    inProcessTransport(server, componentCaller('system:apiserver')).send({
+    asServer().send({
       method: 'PATCH',
       path: pathOfSecret(secret),
       query: { fieldManager: managerOf('system:apiserver') },
@@ -174,7 +176,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   let isStopping = false
   const limits = { ...openLimits, ...options.limits }
   const counts = new ServerMetrics(metrics)
-  const inFlight = new InFlight(limits)
+  const inFlight = new InFlight()
+  const seats = limits.inFlight + limits.mutatingInFlight
+  const flowControl = new FlowControl({ kinds, clock, metrics: counts.flowControl, seats })
   counts.follow(cache, inFlight)
   const registry: RegistryContext = {
     store,
@@ -258,6 +262,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     bookmarkMs: (options.bookmarkSeconds ?? 60) * 1_000,
     minRequestTimeoutMs: (options.minRequestTimeoutSeconds ?? 1_800) * 1_000,
     limits,
+    flowControl,
     inFlight,
     deadlines: new Deadlines(clock, limits.timeout),
     allowAnonymous: options.anonymous ?? true,
@@ -265,6 +270,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     onBug,
   }
   const policy = options.policy === undefined ? undefined : new PolicyKeeper(options.policy, { registry, kinds, onBug })
+  const asServer = (): InProcessTransport => inProcessTransport(server, componentCaller('system:apiserver'))
+  const dangling = new DanglingKeeper({ flowControl, clock, transport: asServer, onBug })
   const customResources = new CustomResources({ kinds, registry, webhooks, conversions: counts.conversions, onBug })
   const server: ApiServer = {
     async run(ready, signal, drain) {
@@ -287,6 +294,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         await cache.follow(() => {
           adoptStored(kinds)
           customResources.start(closing.signal)
+          dangling.start(closing.signal)
           isReady = true
           const begin = (): void => {
             ready()

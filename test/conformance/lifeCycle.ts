@@ -98,8 +98,20 @@ async function showStatus<T extends KubeObject>(
   })) as T & { readonly status: object }
   assert.equal(patched.metadata.annotations?.['cycle-status'], withMetadata ? 'patched' : undefined)
   assertHolds(patched.status, status)
-  const updated = (await client.updateStatus(resource, patched)) as T & { readonly status: object }
+  const updated = (await replaceStatus(client, resource, patched)) as T & { readonly status: object }
   assertHolds(updated.status, status)
+}
+
+/** The server itself may write to the status of some kinds at any time: then the object is read again. */
+async function replaceStatus<T extends KubeObject>(client: Client, resource: Resource<T>, object: T): Promise<T> {
+  try {
+    return await client.updateStatus(resource, object)
+  } catch (error) {
+    if (!isReason(error, 'Conflict')) throw error
+    const { name = '', namespace } = object.metadata
+    const now = await client.get(resource, namespace === undefined ? { name } : { name, namespace })
+    return replaceStatus(client, resource, { ...object, metadata: now.metadata })
+  }
 }
 
 /** Sees that every member of `part` is in `whole`. */

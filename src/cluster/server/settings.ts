@@ -96,7 +96,7 @@ const requests = members('What requests may cost.', {
   ),
   inFlight: defaulting(
     wholeNumber({
-      about: 'Reads at the same time; more are answered 429. 0: any number.',
+      about: 'With mutatingInFlight: requests at the same time, shared by the priority levels. 0: any number.',
       flag: '--max-requests-inflight',
       least: 0,
       most: 1_000_000,
@@ -105,7 +105,7 @@ const requests = members('What requests may cost.', {
   ),
   mutatingInFlight: defaulting(
     wholeNumber({
-      about: 'Writes at the same time; more are answered 429. 0: any number.',
+      about: 'With inFlight: requests at the same time, shared by the priority levels. 0: any number.',
       flag: '--max-mutating-requests-inflight',
       least: 0,
       most: 1_000_000,

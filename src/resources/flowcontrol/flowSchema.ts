@@ -7,7 +7,7 @@ import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { goForm } from '#resources/goForm.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Strategy } from '#server/strategy.ts'
-import { mandatoryFlowSchemas } from './mandatory.ts'
+import { mandatoryFlowSchemas } from '#machinery/mandatoryFlowControl.ts'
 import { checkConditionTypes } from './conditionTypes.ts'
 import { checkRule } from './policyRules.ts'
 

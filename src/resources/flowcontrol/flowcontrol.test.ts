@@ -6,7 +6,7 @@ import type { FlowSchemaSpec } from '#api/flowcontrol/v1/flowSchema.ts'
 import type { PriorityLevelConfigurationSpec } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
 import { createReport, problemMessage, type Report } from '#machinery/validate/report.ts'
 import { flowSchemaStrategy } from './flowSchema.ts'
-import { mandatoryFlowSchemas, mandatoryPriorityLevels } from './mandatory.ts'
+import { mandatoryFlowSchemas, mandatoryPriorityLevels } from '#machinery/mandatoryFlowControl.ts'
 import { bootstrapFlowSchemas, bootstrapPriorityLevels } from './suggested.ts'
 import { priorityLevelConfigurationStrategy } from './priorityLevelConfiguration.ts'
 

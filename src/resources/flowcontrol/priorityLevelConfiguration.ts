@@ -13,7 +13,7 @@ import { goForm } from '#resources/goForm.ts'
 import { statusAlone } from '#resources/status.ts'
 import type { Column, Strategy } from '#server/strategy.ts'
 import { checkConditionTypes } from './conditionTypes.ts'
-import { mandatoryPriorityLevels } from './mandatory.ts'
+import { mandatoryPriorityLevels } from '#machinery/mandatoryFlowControl.ts'
 
 /** Said in an older version that no shares are wanted; this one says it in the field. */
 const zeroShares = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares'

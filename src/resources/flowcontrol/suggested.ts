@@ -5,7 +5,7 @@ import type {
   Subject,
 } from '#api/flowcontrol/v1/flowSchema.ts'
 import type { PriorityLevelConfigurationSpec } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
-import { everythingOf, mandatoryFlowSchemas, mandatoryPriorityLevels } from './mandatory.ts'
+import { everythingOf, mandatoryFlowSchemas, mandatoryPriorityLevels } from '#machinery/mandatoryFlowControl.ts'
 
 // What a cluster begins with; who runs it may change all but what is mandatory. Source: apiserver v0.34,
 // pkg/apis/flowcontrol/bootstrap/default.go.

@@ -2,6 +2,7 @@ import { metricsContentType } from '#lib/metrics.ts'
 import { negotiateAnswer, parseAccept, routedTypes, type MediaType } from '#machinery/codec/negotiate.ts'
 import { methodNotAllowed } from '#machinery/status.ts'
 import type { Exchange } from '../exchange.ts'
+import { dumpOf } from '../flowControl/dump.ts'
 import { objectReply, type ServerReply } from '../request.ts'
 import { issuerConfiguration, issuerKeys } from './issuer.ts'
 import type { DiscoveryDocument } from './discovery.ts'
@@ -44,6 +45,11 @@ const roots: Readonly<Record<string, StaticEndpoint | undefined>> = {
           bytes: Buffer.from(server.metrics.registry.render()),
         }
       : undefined,
+  debug: ({ server, request }, [part, name = '', ...rest]) => {
+    if (part !== 'api_priority_and_fairness' || rest.length > 0) return undefined
+    const dump = dumpOf(name, server.flowControl, (request.query.get('includeRequestDetails') ?? '') !== '')
+    return dump === undefined ? undefined : { ...textReply(200, dump), headers: {} }
+  },
   '.well-known': (exchange, rest) =>
     rest.join('/') === 'openid-configuration' ? issuerConfiguration(exchange) : undefined,
   openid: (exchange, rest) => (rest.join('/') === 'v1/jwks' ? issuerKeys(exchange) : undefined),

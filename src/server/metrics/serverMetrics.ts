@@ -8,6 +8,7 @@ import { AccessMetrics } from './accessMetrics.ts'
 import { AdmissionMetrics } from './admissionMetrics.ts'
 import { ConversionMetrics } from './conversionMetrics.ts'
 import { AggregationMetrics } from './aggregationMetrics.ts'
+import { FlowControlMetrics } from './flowControlMetrics.ts'
 import { RequestMetrics } from './requestMetrics.ts'
 
 export class ServerMetrics {
@@ -17,6 +18,7 @@ export class ServerMetrics {
   readonly admission: AdmissionMetrics
   readonly conversions: ConversionMetrics
   readonly aggregation: AggregationMetrics
+  readonly flowControl: FlowControlMetrics
 
   constructor(registry: MetricRegistry) {
     this.registry = registry
@@ -25,6 +27,7 @@ export class ServerMetrics {
     this.admission = new AdmissionMetrics(registry)
     this.conversions = new ConversionMetrics(registry)
     this.aggregation = new AggregationMetrics(registry)
+    this.flowControl = new FlowControlMetrics(registry)
   }
 
   /** Asks for the number of objects and of requests in flight whenever somebody reads. */
