@@ -25,6 +25,7 @@ clusterDomain: lab.local
 apiServerPort: 7443
 history: { megabytes: 10, hours: 2 }
 ephemeral: true
+kubelet: { evictionHard: { nodefs.available: 5% }, evictionPressureTransitionPeriod: 1m }
 schedulerConfig: /etc/k8ts/scheduler.yaml
 dns: false
 ingress: always
@@ -41,6 +42,7 @@ ingress: always
     apiServerPort: 7443,
     history: { megabytes: 10, hours: 2 },
     ephemeral: true,
+    kubelet: { evictionHard: { 'nodefs.available': '5%' }, evictionPressureTransitionPeriod: 60_000 },
     schedulerConfig: '/etc/k8ts/scheduler.yaml',
     dns: false,
     ingress: 'always',
@@ -88,6 +90,11 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     'addresses for ports that are none',
     'nodePortAddresses: [eth0]',
     /^f:1: nodePortAddresses\[0\] is "eth0"; it must be ranges such as 10\.89\.0\.0\/16, or primary alone$/,
+  ],
+  [
+    'a signal that there is not',
+    'kubelet: { evictionHard: { disk.available: 5% } }',
+    /^f:1: kubelet\.evictionHard\.disk\.available is no signal; there are memory\.available, nodefs\.available,/,
   ],
   ['a name that climbs', 'name: ../etc', /^f:1: name is "\.\.\/etc"; it must consist of lower case letters/],
   ['a list', '- workers', /^f: the file is \["workers"\]; it must hold name, workers,/],

@@ -3,6 +3,7 @@
  * what there is, `components.ts` which parts run in a process, `commands/` what a person can do. The parts themselves know
  * nothing of each other and live in their own folders.
  */
+import { kubeletSettings } from './kubeletSettings.ts'
 import { poolProblem } from './loadBalancerPool.ts'
 import { audit } from './server/settings/audit.ts'
 import { nameProblem } from '#cluster/place/layout.ts'
@@ -21,6 +22,7 @@ import {
   yesOrNo,
   type SettingValue,
 } from '#lib/settings/settings.ts'
+import type { EvictionSettings } from '#kubelet/eviction/thresholds.ts'
 import { nodePortAddressesProblem } from '#proxy/nodePortRanges.ts'
 import { betweenChoices, type Between, type TunnelSettings } from '#nodeNetwork/settings.ts'
 import { readSettings } from '#lib/settings/settingsFile.ts'
@@ -71,6 +73,8 @@ export interface ClusterConfig {
   readonly audit?: SettingValue<typeof audit>
   /** Addresses for services of type LoadBalancer; from the range of nodes when absent. */
   readonly loadBalancer?: LoadBalancerConfig
+  /** How the agents of nodes do; read whenever a node starts. */
+  readonly kubelet?: EvictionSettings
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
   readonly schedulerConfig?: string
 }
@@ -202,6 +206,7 @@ const clusterSettings = members('A cluster of k8ts.', {
   }),
   ephemeral: yesOrNo({ about: 'Whether images and snapshots are kept in memory.' }),
   outside: yesOrNo({ about: 'Whether nodes and pods reach what is outside of this machine.' }),
+  kubelet: kubeletSettings,
   schedulerConfig: absolutePath({ about: 'A file with a KubeSchedulerConfiguration.' }),
   audit,
   loadBalancer: members('Addresses for services of type LoadBalancer.', {

@@ -1,6 +1,8 @@
 import type { Assembly } from './assembly.ts'
 import { kubeletClientName } from './certificates.ts'
 import { enforcesNetworkPolicies, serviceAddresses } from './config.ts'
+import { usualNodeEviction } from './kubeletSettings.ts'
+import { pauseImage } from './place/containerdConfig.ts'
 import { addressesOf } from './record.ts'
 import { partLogFile } from './partLogs.ts'
 import { allParts } from './systemPods.ts'
@@ -58,6 +60,8 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
       role === 'control-plane' && !alone
         ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }]
         : [],
+    eviction: { ...usualNodeEviction, ...record.config.kubelet },
+    keptImages: [pauseImage],
     server: {
       address,
       port: kubeletPort,

@@ -15,11 +15,15 @@ import { rotateLogs, type RotatedLog } from './api/logRotation.ts'
 import { startKubeletServer } from './api/server.ts'
 import { ownUsage } from '#lib/host/ownUsage.ts'
 import { nodeStats } from './api/stats.ts'
+import { StatsSource } from './api/statsSource.ts'
 import { KubeletMetrics } from './kubeletMetrics.ts'
 import { volumeStats } from './api/volumeStats.ts'
 import { PodCgroups } from './cgroups/podCgroups.ts'
+import { assemblePressure } from './eviction/assemblePressure.ts'
 import { ImagePuller } from './images/imagePuller.ts'
-import { readMachine, readMachineState } from './node/machine.ts'
+import { usedImages } from './images/reclaimDisk.ts'
+import { ImageUses } from './images/unusedImages.ts'
+import { readMachine } from './node/machine.ts'
 import { NodeReporter } from './node/nodeReporter.ts'
 import { memoryFolder, podLogFolder, type NodeServices } from './nodeServices.ts'
 import type { KubeletOptions } from './options.ts'
@@ -76,6 +80,25 @@ async function runKubelet(
   const informer = { client, clock, random, report }
   const events = options.events ?? eventWriter(informer)
   const recorder = events.recorder('kubelet', nodeName)
+  const podCgroups = new PodCgroups(host.cgroups, options.cgroupRoot)
+  const use = new StatsSource({
+    nodeName,
+    clock,
+    files: host.files,
+    machine,
+    cgroups: host.cgroups,
+    podCgroups,
+    nodeCgroup: options.cgroupRoot,
+    own: ownUsage,
+    folder: directories.root,
+    logFolder: (pod) => podLogFolder(options, pod),
+    workers: () => workers.all(),
+    volumes: volumeStats({ files: host.files, clock, pods: () => workers.all() }),
+  })
+  const metrics = new KubeletMetrics(nodeName, clock, () => workers.all())
+  const uses = new ImageUses(options.keptImages ?? [])
+  const changed = (): void => reporter.lookNow()
+  const pressure = assemblePressure({ options, source: use, uses, recorder, metrics, changed, report }, signal)
   const reporter = new NodeReporter({
     client,
     clock,
@@ -84,6 +107,8 @@ async function runKubelet(
     machine,
     recorder,
     report,
+    pressures: () => pressure.conditions,
+    imagesSeen: (images) => uses.note(images, usedImages(workers.all().map(({ observed }) => observed)), clock.now()),
     description: {
       name: nodeName,
       addresses,
@@ -91,8 +116,8 @@ async function runKubelet(
       taints: options.taints ?? [],
       port: options.server?.port ?? defaultPort,
       capacity: options.capacity ?? {},
+      thresholds: pressure.thresholds,
     },
-    readState: options.readMachineState ?? (() => readMachineState(host.files, directories.root)),
   })
   const informers = options.informers ?? sharedInformers(informer)
   const services = informers.of(serviceResource)
@@ -104,7 +129,6 @@ async function runKubelet(
     },
   })
   let hosts: string | undefined
-  const metrics = new KubeletMetrics(nodeName, clock, () => workers.all())
   const node: NodeServices = {
     nodeName,
     client,
@@ -114,7 +138,7 @@ async function runKubelet(
     directories,
     addresses,
     dns: options.dns,
-    cgroups: new PodCgroups(host.cgroups, options.cgroupRoot),
+    cgroups: podCgroups,
     images: new ImagePuller(runtime, clock),
     objects,
     recorder,
@@ -126,6 +150,7 @@ async function runKubelet(
     },
     hasAppArmor: machine.hasAppArmor,
     allocatable: () => reporter.allocatable,
+    pressures: () => pressure.conditions,
     node: () => reporter.node,
     volumeUsers: new Map(),
     admitPod: options.admitPod ?? (() => Promise.resolve()),
@@ -134,20 +159,7 @@ async function runKubelet(
   }
   const workers = new PodWorkers(node, () => reporter.node, signal)
   const api = kubeletApi(node, () => workers.all(), options.systemLog)
-  const stats = nodeStats({
-    nodeName,
-    clock,
-    files: host.files,
-    machine,
-    cgroups: host.cgroups,
-    podCgroups: node.cgroups,
-    nodeCgroup: options.cgroupRoot,
-    own: ownUsage,
-    folder: directories.root,
-    logFolder: (pod) => podLogFolder(node, pod),
-    workers: () => workers.all(),
-    volumes: volumeStats({ files: host.files, clock, pods: () => workers.all() }),
-  })
+  const stats = nodeStats(use)
   const server =
     options.server === undefined
       ? undefined
@@ -165,6 +177,7 @@ async function runKubelet(
       followRuntime(options, workers, signal),
       removeOrphans(options, source.list(), workers, signal),
       rotate(options, node, workers, signal),
+      pressure.run(signal),
       watchStorageLimits(
         {
           clock,

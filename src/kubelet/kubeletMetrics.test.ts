@@ -42,6 +42,8 @@ test('an agent counts its pods, their starts and their probes', async () => {
   ]) {
     assert.ok(lines.includes(line), line)
   }
+  metrics.evicted('memory.available')
+  assert.match(metrics.text(), /^kubelet_evictions\{eviction_signal="memory.available"\} 1$/m)
   for (const result of ['success', 'failure', 'success'] as const) metrics.probed(pod, 'c', 'liveness', result)
   const labels = 'container="c",namespace="n",pod="p",pod_uid="u",probe_type="Liveness"'
   assert.deepEqual(metrics.probesText().split('\n').slice(2), [

@@ -1,7 +1,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodStatus } from '#api/core/v1/podStatus.ts'
 import type { Clock } from '#lib/clock.ts'
-import { addProcessMetrics, exponentialBuckets, MetricRegistry, type Histogram } from '#lib/metrics.ts'
+import { addProcessMetrics, exponentialBuckets, MetricRegistry, type Counter, type Histogram } from '#lib/metrics.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { labelText, TextFamily } from './api/promText.ts'
 import type { ProbeKind, ProbeOutcome } from './plan/planProbes.ts'
@@ -37,6 +37,7 @@ export class KubeletMetrics {
   readonly #sinceCreation: Histogram
   readonly #withoutPulls: Histogram
   readonly #sinceSeen: Histogram
+  readonly #evictions: Counter
   /** Pods whose containers did not all run yet, by uid. */
   readonly #starting = new Map<string, Starting>()
   /** By uid of the pod; then how often, by labels. */
@@ -63,6 +64,11 @@ export class KubeletMetrics {
       name: 'kubelet_pod_start_duration_seconds',
       help: 'Duration in seconds from kubelet seeing a pod for the first time to the pod starting to run',
       buckets: exponentialBuckets(0.5, 2, 10),
+    })
+    this.#evictions = this.#registry.counter({
+      name: 'kubelet_evictions',
+      help: 'Cumulative number of pod evictions by eviction signal',
+      labels: ['eviction_signal'],
     })
     const pods = this.#registry.gauge({
       name: 'kubelet_running_pods',
@@ -133,6 +139,11 @@ export class KubeletMetrics {
     if (ofPod === undefined) this.#probes.set(uid, (ofPod = new Map()))
     const labels = `container="${labelText(container)}",namespace="${namespace}",pod="${name}",pod_uid="${uid}",probe_type="${probeTypes[kind]}",result="${probeResults[result]}"`
     ofPod.set(labels, (ofPod.get(labels) ?? 0) + 1)
+  }
+
+  /** A pod had to leave for want of something. */
+  evicted(signal: string): void {
+    this.#evictions.with(signal).inc()
   }
 
   /** Nothing is left of a pod. */

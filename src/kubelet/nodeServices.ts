@@ -7,6 +7,7 @@ import type { Semaphore } from '#lib/async/mutex.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { PodCgroups } from './cgroups/podCgroups.ts'
+import type { PressureCondition } from './eviction/signals.ts'
 import type { ImagePuller } from './images/imagePuller.ts'
 import type { KubeletDirectories, KubeletOptions, NodeDns } from './options.ts'
 import type { ReferencedObjectsCache } from './referencedObjects.ts'
@@ -35,6 +36,8 @@ export interface NodeServices {
   /** Whether the machine confines programs by AppArmor. */
   readonly hasAppArmor: boolean
   allocatable(): ResourceList
+  /** What the node is short of now. */
+  pressures(): readonly PressureCondition[]
   /** The node itself, once it is registered. */
   node(): Node | undefined
   /** Uids of the pods of this node that have a PersistentVolume mounted, by its name. */

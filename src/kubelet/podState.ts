@@ -1,6 +1,14 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { ResourceRequirements } from '#api/core/v1/container.ts'
-import type { ImageState, PodFailure, PodMemory, ProbeVerdicts, ResizeMemory, StartFailure } from './plan/podMemory.ts'
+import type {
+  Eviction,
+  ImageState,
+  PodFailure,
+  PodMemory,
+  ProbeVerdicts,
+  ResizeMemory,
+  StartFailure,
+} from './plan/podMemory.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { PendingResize } from './plan/resize.ts'
 import { allContainers, containerNamed, hashOfContainer } from './plan/podView.ts'
@@ -11,7 +19,7 @@ import type { ObservedPod } from './runtime/containerRuntime.ts'
 export class PodState {
   readonly #node: PodMemory['node']
   readonly #rejection: PodFailure | undefined
-  #eviction: PodFailure | undefined
+  #eviction: Eviction | undefined
   readonly #failures = new Map<string, StartFailure>()
   readonly #images = new Map<string, ImageState>()
   readonly #backoffs = new Map<string, RestartBackoff>()
@@ -70,8 +78,12 @@ export class PodState {
     return this.#endingSince
   }
 
-  evict(failure: PodFailure): void {
-    this.#eviction ??= failure
+  evict(eviction: Eviction): void {
+    this.#eviction ??= eviction
+  }
+
+  get isEvicted(): boolean {
+    return this.#eviction !== undefined
   }
 
   get isRemoved(): boolean {

@@ -10,9 +10,9 @@ import { planPod } from './plan/planPod.ts'
 import { orderPodAddresses } from './plan/podAddresses.ts'
 import { knowsRecursiveReadOnly } from './plan/planVolumes.ts'
 import type { PodAction } from './plan/podAction.ts'
-import type { PodFailure, PodMemory } from './plan/podMemory.ts'
+import type { Eviction, PodFailure, PodMemory } from './plan/podMemory.ts'
 import { containerNamed, fieldPathOf, hashOfContainer } from './plan/podView.ts'
-import { kubeletConditions } from './plan/podConditions.ts'
+import { conditionsOfOthers, isKubeletCondition } from './plan/podConditions.ts'
 import type { OwnFacts } from './plan/fieldRefs.ts'
 import {
   asAllocated,
@@ -124,17 +124,38 @@ export class PodWorker {
 
   /** It is being brought to its end, or has ended. */
   get isEnding(): boolean {
+    return this.isOver || this.#state.endingSince !== undefined || this.#pod.metadata.deletionTimestamp !== undefined
+  }
+
+  /** It has ended, or has to leave at once already. */
+  get isOver(): boolean {
     const { phase } = this.status
-    const isOver = phase === 'Succeeded' || phase === 'Failed'
-    return isOver || this.#state.endingSince !== undefined || this.#pod.metadata.deletionTimestamp !== undefined
+    return phase === 'Succeeded' || phase === 'Failed' || this.#state.isEvicted
+  }
+
+  /** Nothing of it runs, and nothing is mounted for it. */
+  get isCleanedUp(): boolean {
+    return this.#state.isRemoved || (this.status.phase === 'Failed' && !this.#state.volumesMounted)
   }
 
   /** The pod must leave at once, and has failed. */
-  evict(message: string): void {
-    this.#state.evict({ reason: 'Evicted', message })
-    this.#note('Warning', 'Evicted', message)
+  evict(eviction: Eviction, annotations?: Readonly<Record<string, string>>): void {
+    const { reason, message } = eviction
+    this.#state.evict(eviction)
+    const note = { type: 'Warning', reason, message, ...(annotations === undefined ? {} : { annotations }) } as const
+    this.#services.recorder.record(referenceTo(pods, this.#pod), note)
     this.#interrupt()
     this.poke()
+  }
+
+  /** Removes the containers of a pod that has ended, with their logs; its status still tells how they ended. */
+  async discardContainers(signal: AbortSignal): Promise<void> {
+    const { phase } = this.status
+    if ((phase !== 'Succeeded' && phase !== 'Failed') || this.#pod.metadata.deletionTimestamp !== undefined) return
+    const context = this.#context(signal, signal)
+    for (const { id, state } of this.#observed.containers) {
+      if (state === 'exited') await this.#actions.perform({ do: 'removeContainer', id }, context)
+    }
   }
 
   /** The volumes that are mounted, by their names. */
@@ -304,9 +325,9 @@ export class PodWorker {
   #podAsPlanned(): Pod {
     const pod = this.#allocated
     if (this.#planned === undefined) return pod
-    const others = (pod.status?.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type))
-    const own = (this.#planned.conditions ?? []).filter((condition) => kubeletConditions.has(condition.type))
-    return { ...pod, status: { ...pod.status, ...this.#planned, conditions: [...others, ...own] } }
+    const own = (this.#planned.conditions ?? []).filter(isKubeletCondition)
+    const conditions = [...conditionsOfOthers(pod.status?.conditions, own), ...own]
+    return { ...pod, status: { ...pod.status, ...this.#planned, conditions } }
   }
 
   #followProbes(isEnding: boolean): void {

@@ -92,7 +92,8 @@ export class PodWorkers {
     if (node === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined
     if (pod.status?.phase !== undefined && pod.status.phase !== 'Pending') return undefined
     if (pod.status?.startTime !== undefined) return undefined
-    const failure = admitPod(pod, this.#allocated(), node) ?? checkAppArmor(pod, this.#services.hasAppArmor)
+    const { pressures, hasAppArmor } = this.#services
+    const failure = admitPod(pod, this.#allocated(), node, pressures()) ?? checkAppArmor(pod, hasAppArmor)
     if (failure === undefined) return undefined
     this.#services.recorder.record(referenceTo(pods, pod), { type: 'Warning', ...failure })
     return { reason: failure.reason, message: rejectionMessage(failure) }

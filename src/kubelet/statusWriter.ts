@@ -4,7 +4,7 @@ import type { Client } from '#client/client.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import type { Clock } from '#lib/clock.ts'
 import { isReason } from '#machinery/status.ts'
-import { kubeletConditions } from './plan/podConditions.ts'
+import { conditionsOfOthers, isKubeletCondition } from './plan/podConditions.ts'
 
 export interface StatusWriterOptions {
   readonly client: Client
@@ -106,12 +106,9 @@ export class StatusWriter {
 /** Conditions that others set meanwhile are theirs; a probe time is the server's to fill in. */
 function withOthers(status: PodStatus, base: Pod): PodStatus {
   const before = base.status?.conditions ?? []
-  const others = before.filter((condition) => !kubeletConditions.has(condition.type))
-  const own = (status.conditions ?? [])
-    .filter((condition) => kubeletConditions.has(condition.type))
-    .map((condition) => {
-      const known = before.find(({ type }) => type === condition.type)
-      return known?.lastProbeTime === undefined ? condition : { ...condition, lastProbeTime: known.lastProbeTime }
-    })
-  return { ...status, conditions: [...others, ...own] }
+  const own = (status.conditions ?? []).filter(isKubeletCondition).map((condition) => {
+    const known = before.find(({ type }) => type === condition.type)
+    return known?.lastProbeTime === undefined ? condition : { ...condition, lastProbeTime: known.lastProbeTime }
+  })
+  return { ...status, conditions: [...conditionsOfOthers(before, own), ...own] }
 }

@@ -8,7 +8,7 @@ import type { ContainerRuntime } from './runtime/containerRuntime.ts'
 export interface StorageLimitsOptions {
   readonly clock: Clock
   readonly files: Pick<Files, 'usage' | 'list' | 'status'>
-  readonly runtime: Pick<ContainerRuntime, 'writtenBytes'>
+  readonly runtime: Pick<ContainerRuntime, 'written'>
   readonly logFolder: (pod: Pod) => string
   readonly workers: () => readonly PodWorker[]
   readonly report: (problem: string, error?: unknown) => void
@@ -26,7 +26,7 @@ export async function watchStorageLimits(options: StorageLimitsOptions, signal: 
       if (worker.isEnding || !limitsStorage(worker.pod)) continue
       try {
         const message = planEviction(worker.pod, await readWritten(options, worker, signal))
-        if (message !== undefined) worker.evict(message)
+        if (message !== undefined) worker.evict({ reason: 'Evicted', message, graceSeconds: 1 })
       } catch (error) {
         // What it has may be going away meanwhile.
         if (!signal.aborted && !worker.isEnding) report(`Cannot measure pod "${worker.pod.metadata.name}"`, error)
@@ -48,7 +48,7 @@ async function readWritten(
   const ofContainers = new Map<string, number>()
   for (const run of observed.containers) {
     if (run.state !== 'running') continue
-    let bytes = await runtime.writtenBytes(run.id, signal)
+    let { bytes } = await runtime.written(run.id, signal)
     const folder = `${logFolder(pod)}/${run.name}`
     for (const name of await files.list(folder)) bytes += (await files.status(`${folder}/${name}`))?.size ?? 0
     ofContainers.set(run.name, bytes)

@@ -204,9 +204,9 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
       remove(id)
       changed(run.pod)
     },
-    async writtenBytes(id) {
+    async written(id) {
       runNamed(id)
-      return 0
+      return { bytes: 0, inodes: 0 }
     },
     async exec(id, command) {
       const run = runNamed(id)
@@ -220,13 +220,14 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
     findImage: async (image) => images.get(imageName(image)),
     async pullImage(image) {
       const ref = imageDigest(image)
-      images.set(imageName(image), { ref, names: [imageName(image), ref], sizeBytes: 0 })
+      images.set(imageName(image), { id: ref, ref, names: [imageName(image), ref], sizeBytes: 0 })
       return ref
     },
     async removeImage(image) {
       for (const [name, { ref }] of images) if (name === imageName(image) || ref === image) images.delete(name)
     },
     images: async () => [...images.values()],
+    imageFolder: async () => '/',
 
     async streamUrl({ kind }) {
       throw new RuntimeError(`simulated containers have no ${kind} streams`, unimplementedCode)

@@ -2,116 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { events } from '#api/core/v1/event.ts'
-import { pods, type Pod } from '#api/core/v1/pod.ts'
-import { clientOver, type Client } from '#client/client.ts'
-import { kubelet } from '#kubelet/kubelet.ts'
+import { pods } from '#api/core/v1/pod.ts'
 import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
-import { SimulatedClock } from '#lib/clock.ts'
-import { fakeHost } from '#lib/host/host.ts'
-import { seededRandom } from '#lib/random.ts'
-import { simulatedRuntime } from '#simulation/simulatedRuntime.ts'
-import { startServer } from './apiServerFixture.ts'
-
-const namespace = 'default'
-const machine = {
-  cpus: 2,
-  memoryBytes: 2 ** 33,
-  diskBytes: 2 ** 36,
-  machineId: 'm',
-  systemUuid: 'u',
-  bootId: 'b',
-  kernelVersion: '6.1.0',
-  osImage: 'Linux',
-  architecture: 'amd64',
-  swapBytes: 0,
-  hasAppArmor: false,
-}
-const machineState = {
-  memoryAvailableBytes: 2 ** 32,
-  diskFreeBytes: 2 ** 35,
-  diskTotalBytes: 2 ** 36,
-  freeInodes: 1e6,
-  totalInodes: 2e6,
-}
-
-interface Agent extends AsyncDisposable {
-  readonly clock: SimulatedClock
-  readonly client: Client
-  /** What a watch of a pod told of its status, one text for each change of it. */
-  statuses(name: string): readonly string[]
-}
-
-/** An agent on node `n1` that has images already, over a runtime that may be wrapped; what is told of pods since its start is kept. */
-async function startAgent(
-  images: readonly string[],
-  wrap: (runtime: ContainerRuntime, clock: SimulatedClock) => ContainerRuntime = (runtime) => runtime,
-): Promise<Agent> {
-  const clock = new SimulatedClock()
-  const server = await startServer({ clock })
-  const client = clientOver(server.transport)
-  const runtime = simulatedRuntime({ clock, addressesOf: () => ['10.244.0.2'] })
-  const stop = new AbortController()
-  for (const image of images) await runtime.pullImage(image, undefined, stop.signal)
-  const told = new Map<string, string[]>()
-  const watching = (async () => {
-    const selection = { namespace, resourceVersion: (await client.list(pods, { namespace })).resourceVersion }
-    for await (const batch of client.watch(pods, selection, stop.signal)) {
-      for (const event of batch) {
-        if (event.type === 'BOOKMARK') continue
-        const { name } = event.object.metadata
-        const texts = told.get(name) ?? []
-        const text = textOf(event.object)
-        if (texts.at(-1) !== text) told.set(name, [...texts, text])
-      }
-    }
-  })()
-  const agent = kubelet({
-    nodeName: 'n1',
-    client,
-    runtime: wrap(runtime, clock),
-    host: fakeHost(clock),
-    clock,
-    random: seededRandom(1),
-    directories: { root: '/kubelet', logs: '/logs' },
-    cgroupRoot: '/k8ts',
-    addresses: ['10.0.0.1'],
-    dns: { clusterServers: ['10.96.0.10'], clusterDomain: 'cluster.local', nodeResolvConf: '' },
-    machine,
-    readMachineState: () => Promise.resolve(machineState),
-  })
-  const { promise: ready, resolve } = Promise.withResolvers<void>()
-  const running = agent.run(resolve, stop.signal)
-  await clock.advance('1s')
-  await Promise.race([ready, running])
-  return {
-    clock,
-    client,
-    statuses: (name) => told.get(name) ?? [],
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      await Promise.allSettled([running, watching])
-      runtime[Symbol.dispose]()
-      await server[Symbol.asyncDispose]()
-    },
-  }
-}
-
-/** Phase, address and the state of the containers: `Pending - c:ContainerCreating`. */
-function textOf({ status = {} }: Pod): string {
-  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(
-    ({ name, state = {} }) => `${name}:${state.waiting?.reason ?? Object.keys(state).join()}`,
-  )
-  const isPrepared = status.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')?.status ?? 'Unknown'
-  return [status.phase, status.podIP ?? '-', isPrepared, ...containers].join(' ')
-}
-
-/** Without a token: it is signed by threads, and simulated time does not wait for those. */
-const bound = { nodeName: 'n1', automountServiceAccountToken: false } as const
-
-const container = (name: string, image = 'busybox:1.35') => ({ name, image })
+import type { SimulatedClock } from '#lib/clock.ts'
+import { bound, container, namespace, startAgent } from './agentFixture.ts'
 
 test('a sandbox and the start in it are told at once', async () => {
-  await using agent = await startAgent(['busybox:1.35'])
+  await using agent = await startAgent({ images: ['busybox:1.35'] })
   const spec = { ...bound, containers: [container('a'), container('b')] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
   await agent.clock.advance('5s')
@@ -123,7 +20,7 @@ test('a sandbox and the start in it are told at once', async () => {
 })
 
 test('a start that fails is told with the sandbox', async () => {
-  await using agent = await startAgent(['busybox:1.35'])
+  await using agent = await startAgent({ images: ['busybox:1.35'] })
   const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'none', key: 'k' } } }]
   const spec = { ...bound, containers: [{ ...container('a'), env }] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
@@ -132,7 +29,7 @@ test('a start that fails is told with the sandbox', async () => {
 })
 
 test('a sandbox that waits for images is told before them', async () => {
-  await using agent = await startAgent([])
+  await using agent = await startAgent({ images: [] })
   const spec = { ...bound, containers: [{ ...container('a'), imagePullPolicy: 'Never' as const }] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
   await agent.clock.advance('5s')
@@ -140,7 +37,7 @@ test('a sandbox that waits for images is told before them', async () => {
 })
 
 test('init containers and those after them are told one after another', async () => {
-  await using agent = await startAgent(['busybox:1.35'])
+  await using agent = await startAgent({ images: ['busybox:1.35'] })
   const annotations = { 'simulation.k8ts.dev/exit-after.i': '2s' }
   const spec = { ...bound, initContainers: [container('i')], containers: [container('a')] }
   await agent.client.create(pods, { metadata: { name: 'p', namespace, annotations }, spec })
@@ -159,7 +56,7 @@ test('a resize waits for room, and comes true when another pod leaves', async ()
     ...runtime,
     resizeContainer: async (_, { metadata }, name) => void resized.push(`${metadata.name}/${name}`),
   })
-  await using agent = await startAgent(['busybox:1.35'], wrap)
+  await using agent = await startAgent({ images: ['busybox:1.35'], wrap })
   const ask = (cpu: string) => ({ requests: { cpu }, limits: { cpu } })
   for (const [name, cpu] of [
     ['small', '500m'],
@@ -186,8 +83,11 @@ test('a resize waits for room, and comes true when another pod leaves', async ()
 })
 
 test('a pod that writes more than it may is evicted', async () => {
-  const wrap = (runtime: ContainerRuntime): ContainerRuntime => ({ ...runtime, writtenBytes: async () => 2 ** 20 + 1 })
-  await using agent = await startAgent(['busybox:1.35'], wrap)
+  const wrap = (runtime: ContainerRuntime): ContainerRuntime => ({
+    ...runtime,
+    written: async () => ({ bytes: 2 ** 20 + 1, inodes: 1 }),
+  })
+  await using agent = await startAgent({ images: ['busybox:1.35'], wrap })
   const limited = { ...container('c'), resources: { limits: { 'ephemeral-storage': '1Mi' } } }
   for (const [name, containers] of [
     ['limited', [limited]],
@@ -216,7 +116,7 @@ test('a pod that writes more than it may is evicted', async () => {
 })
 
 test('a pod that AppArmor is to confine is refused where nothing would confine it', async () => {
-  await using agent = await startAgent(['busybox:1.35'])
+  await using agent = await startAgent({ images: ['busybox:1.35'] })
   const securityContext = { appArmorProfile: { type: 'RuntimeDefault' } } as const
   const spec = { ...bound, containers: [container('a')], securityContext }
   await agent.client.create(pods, { metadata: { name: 'p', namespace }, spec })
@@ -227,7 +127,7 @@ test('a pod that AppArmor is to confine is refused where nothing would confine i
 })
 
 test('each volume that cannot be mounted is told', async () => {
-  await using agent = await startAgent(['busybox:1.35'])
+  await using agent = await startAgent({ images: ['busybox:1.35'] })
   const spec = {
     ...bound,
     volumes: [
@@ -288,7 +188,7 @@ for (const [what, wrap] of [
 ] as const) {
   test(`the start of ${what} is carried through when its pod is deleted meanwhile`, async () => {
     const seen: string[] = []
-    await using agent = await startAgent(['busybox:1.35'], wrap(seen))
+    await using agent = await startAgent({ images: ['busybox:1.35'], wrap: wrap(seen) })
     const at = { name: 'p', namespace }
     const spec = { ...bound, terminationGracePeriodSeconds: 1, containers: [container('a')] }
     await agent.client.create(pods, { metadata: at, spec })

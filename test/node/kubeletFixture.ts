@@ -16,7 +16,7 @@ import { writePodNetwork } from '#cluster/place/podNetwork.ts'
 import { configMaps } from '#api/core/v1/configMap.ts'
 import { namespaces } from '#api/core/v1/namespace.ts'
 import { clientOver, type Client } from '#client/client.ts'
-import { kubelet, type Kubelet } from '#kubelet/kubelet.ts'
+import { kubelet, type Kubelet, type KubeletOptions } from '#kubelet/kubelet.ts'
 import { openContainerd } from '#kubelet/runtime/containerd.ts'
 import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -108,8 +108,12 @@ export interface NodeFixture extends AsyncDisposable {
   restart(between?: () => Promise<void>): Promise<void>
 }
 
-/** Starts an API server and a kubelet in this process, which is inside a place. */
-export async function startNode(place: InsidePlace, nodeName = 'n1'): Promise<NodeFixture> {
+/** Starts an API server and a kubelet, of which more may be said, in this process, which is inside a place. */
+export async function startNode(
+  place: InsidePlace,
+  nodeName = 'n1',
+  more: Partial<KubeletOptions> = {},
+): Promise<NodeFixture> {
   const host = systemHost(systemClock)
   const server = await startServer({ clock: systemClock })
   const client = clientOver(server.transport)
@@ -140,6 +144,7 @@ export async function startNode(place: InsidePlace, nodeName = 'n1'): Promise<No
       addresses: [place.address],
       dns: { clusterServers: ['10.96.0.10'], clusterDomain: 'cluster.local', nodeResolvConf: '' },
       report,
+      ...more,
     })
     const stopper = new AbortController()
     const { promise: ready, resolve } = Promise.withResolvers<void>()

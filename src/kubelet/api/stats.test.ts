@@ -8,6 +8,7 @@ import type { MachineFacts } from '../node/machine.ts'
 import type { PodWorker } from '../podWorker.ts'
 import { parseNetworkDevices } from './network.ts'
 import { nodeStats } from './stats.ts'
+import { StatsSource } from './statsSource.ts'
 
 const began = Date.UTC(2026, 0, 1)
 const devices = `Inter-|   Receive                                                |  Transmit
@@ -72,10 +73,11 @@ function start() {
   } as unknown as PodWorker
   const texts: Readonly<Record<string, string>> = {
     '/proc/77/net/dev': devices,
-    '/proc/sys/kernel/pid_max': '32768\n',
+    '/proc/sys/kernel/pid_max': '4194304\n',
+    '/proc/sys/kernel/threads-max': '32768\n',
     '/proc/loadavg': '0.1 0.2 0.3 1/250 999\n',
   }
-  const stats = nodeStats({
+  const source = new StatsSource({
     nodeName: 'n1',
     clock,
     files: {
@@ -94,6 +96,7 @@ function start() {
     workers: () => [worker],
     volumes: { of: async () => [], metrics: async () => '' },
   })
+  const stats = nodeStats(source)
   return { clock, stats, use }
 }
 

@@ -1,6 +1,6 @@
 import { cadvisorMetrics } from './cadvisorMetrics.ts'
 import { resourceMetrics } from './resourceMetrics.ts'
-import { StatsSource, type NodeStatsOptions } from './statsSource.ts'
+import type { StatsSource } from './statsSource.ts'
 import { StatsSummary } from './summary.ts'
 
 /** What the node and its containers use, in the forms in which kubelets tell it. */
@@ -15,12 +15,11 @@ export interface NodeStats {
   cadvisorMetrics(): Promise<string>
 }
 
-export function nodeStats(options: NodeStatsOptions): NodeStats {
-  const source = new StatsSource(options)
+export function nodeStats(source: StatsSource): NodeStats {
   const summary = new StatsSummary(source)
   return {
     summary: () => summary.read(),
-    volumeMetrics: () => options.volumes.metrics(),
+    volumeMetrics: () => source.options.volumes.metrics(),
     resourceMetrics: () => resourceMetrics(source),
     cadvisorMetrics: () => cadvisorMetrics(source),
   }

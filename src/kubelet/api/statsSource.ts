@@ -51,7 +51,8 @@ export class StatsSource {
   /** The pods of the node and its agent, which on the first node is the control plane too. */
   node(): CgroupUsage | undefined {
     const usage = this.options.cgroups.usage(this.#root)
-    return usage === undefined ? undefined : together(usage, this.agent())
+    // A host that is a node itself has its agent in the root of the groups.
+    return usage === undefined || this.options.nodeCgroup === '' ? usage : together(usage, this.agent())
   }
 
   agent(): CgroupUsage {
@@ -65,6 +66,19 @@ export class StatsSource {
       majorPageFaults: 0,
       pids: 1,
     }
+  }
+
+  /** How many processes and threads there may be on the machine, and are; undefined where the kernel does not say. */
+  async processes(): Promise<{ readonly most: number; readonly running: number } | undefined> {
+    const read = (path: string): Promise<string | undefined> => this.options.files.readText(path).catch(() => undefined)
+    const [pids, threads, load] = await Promise.all(
+      ['/proc/sys/kernel/pid_max', '/proc/sys/kernel/threads-max', '/proc/loadavg'].map(read),
+    )
+    const limits = [pids, threads].flatMap((text) => (text === undefined ? [] : [Number(text)]))
+    const running = /\/(\d+) /.exec(load ?? '')?.[1]
+    return limits.length === 0 || running === undefined
+      ? undefined
+      : { most: Math.min(...limits), running: Number(running) }
   }
 
   nodeDetail(): CgroupDetail | undefined {

@@ -28,16 +28,13 @@ export class StatsSummary {
 
   async #node(space: Space): Promise<object> {
     const source = this.#source
-    const { nodeName, clock, machine, nodeCgroup, cgroups, files } = source.options
+    const { nodeName, clock, machine, nodeCgroup, cgroups } = source.options
     const at = clock.now()
     const time = microTimeText(at)
     const usage = source.node()
     const network = networkSummary(time, await source.nodeNetwork())
     const podsUsage = cgroups.usage(`${nodeCgroup}/kubepods`)
-    const [mostProcesses, load] = await Promise.all(
-      ['/proc/sys/kernel/pid_max', '/proc/loadavg'].map((path) => files.readText(path).catch(() => undefined)),
-    )
-    const processes = /\/(\d+) /.exec(load ?? '')?.[1]
+    const processes = await source.processes()
     return {
       nodeName,
       systemContainers: [
@@ -51,9 +48,7 @@ export class StatsSummary {
       ...(network === undefined ? {} : { network }),
       fs: fileSystem(time, space),
       runtime: { imageFs: fileSystem(time, space), containerFs: fileSystem(time, space) },
-      ...(mostProcesses === undefined || processes === undefined
-        ? {}
-        : { rlimit: { time, maxpid: Number(mostProcesses), curproc: Number(processes) } }),
+      ...(processes === undefined ? {} : { rlimit: { time, maxpid: processes.most, curproc: processes.running } }),
       swap: { time, swapAvailableBytes: machine.swapBytes, swapUsageBytes: source.nodeDetail()?.memorySwapBytes ?? 0 },
     }
   }

@@ -1,34 +1,26 @@
 import type { NodeCondition } from '#api/core/v1/nodeStatus.ts'
 import { timeText } from '#machinery/time.ts'
-import type { MachineState } from './machine.ts'
-
-/** Upstream's default thresholds for hard eviction. */
-const leastMemoryBytes = 100 * 2 ** 20
-const leastDiskFraction = 0.1
-const leastInodeFraction = 0.05
+import type { PressureCondition } from '../eviction/signals.ts'
 
 const owned = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready']
 
 /** The conditions of a node; those of others are kept, and each keeps its time while its status does. */
 export function computeNodeConditions(
   old: readonly NodeCondition[],
-  state: MachineState,
+  pressures: readonly PressureCondition[],
   problems: readonly string[],
   now: number,
 ): NodeCondition[] {
-  const isMemoryShort = state.memoryAvailableBytes < leastMemoryBytes
-  const isDiskShort =
-    state.diskFreeBytes < state.diskTotalBytes * leastDiskFraction ||
-    // Some file systems do not count inodes.
-    (state.totalInodes > 0 && state.freeInodes < state.totalInodes * leastInodeFraction)
   const own: readonly (readonly [string, boolean, string, string])[] = [
-    isMemoryShort
+    pressures.includes('MemoryPressure')
       ? ['MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
       : ['MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
-    isDiskShort
+    pressures.includes('DiskPressure')
       ? ['DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure']
       : ['DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
-    ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    pressures.includes('PIDPressure')
+      ? ['PIDPressure', true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available']
+      : ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     problems.length > 0
       ? ['Ready', false, 'KubeletNotReady', problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`]
       : ['Ready', true, 'KubeletReady', 'kubelet is posting ready status'],

@@ -18,15 +18,6 @@ export interface MachineFacts {
   readonly hasAppArmor: boolean
 }
 
-/** What may change from minute to minute. */
-export interface MachineState {
-  readonly memoryAvailableBytes: number
-  readonly diskFreeBytes: number
-  readonly diskTotalBytes: number
-  readonly freeInodes: number
-  readonly totalInodes: number
-}
-
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' }
 
 /** Reads /proc and /etc of the machine on which this process runs. */
@@ -49,18 +40,6 @@ export async function readMachine(files: Files, folder: string): Promise<Machine
     architecture: architectures[arch()] ?? arch(),
     swapBytes: (memory.get('SwapTotal') ?? 0) * 1024,
     hasAppArmor: (await text('/sys/module/apparmor/parameters/enabled')) === 'Y',
-  }
-}
-
-export async function readMachineState(files: Files, folder: string): Promise<MachineState> {
-  const memory = parseMemInfo((await files.readText('/proc/meminfo')) ?? '')
-  const { freeBytes, totalBytes, freeInodes, totalInodes } = await files.space(folder)
-  return {
-    memoryAvailableBytes: (memory.get('MemAvailable') ?? 0) * 1024,
-    diskFreeBytes: freeBytes,
-    diskTotalBytes: totalBytes,
-    freeInodes,
-    totalInodes,
   }
 }
 

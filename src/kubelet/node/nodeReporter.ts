@@ -9,7 +9,8 @@ import type { Random } from '#lib/random.ts'
 import type { ContainerRuntime, FoundImage, RuntimeHealth } from '../runtime/containerRuntime.ts'
 import { computeNodeConditions } from './conditions.ts'
 import { isReportDue, keepLease, writeNodeStatus } from './heartbeat.ts'
-import type { MachineFacts, MachineState } from './machine.ts'
+import type { PressureCondition } from '../eviction/signals.ts'
+import type { MachineFacts } from './machine.ts'
 import { nodeReference, schedulableNotes, startingNote, statusNotes } from './nodeEvents.ts'
 import { computeCapacity, computeNodeStatus, registerNode, withAdvertised, type NodeDescription } from './register.ts'
 
@@ -20,7 +21,10 @@ export interface NodeReporterOptions {
   readonly runtime: ContainerRuntime
   readonly description: NodeDescription
   readonly machine: MachineFacts
-  readonly readState: () => Promise<MachineState>
+  /** What the node is short of now. */
+  readonly pressures: () => readonly PressureCondition[]
+  /** Told of the images that are on the node whenever they were looked for. */
+  readonly imagesSeen: (images: readonly FoundImage[]) => void
   readonly recorder: EventRecorder
   readonly report: (problem: string, error?: unknown) => void
 }
@@ -42,13 +46,13 @@ export class NodeReporter {
   #images: readonly FoundImage[] = []
   #lastReport = 0
   #wasUnschedulable = false
-  /** The version of the node that the last events began from: a copy that lags is not told of twice. */
-  #toldFrom: string | undefined
+  /** The status that the last events led to, and the version of the node that they began from: a copy of it may lag. */
+  #told: { readonly from: string | undefined; readonly status: NodeStatus } | undefined
   #wake: () => void = () => {}
 
   constructor(options: NodeReporterOptions) {
     this.#options = options
-    this.#allocatable = computeCapacity(options.machine, options.description.capacity).allocatable
+    this.#allocatable = computeCapacity(options.machine, options.description).allocatable
     const { client, clock, random, report, description } = options
     this.#informer = new WatchedInformer({
       client,
@@ -69,7 +73,7 @@ export class NodeReporter {
     return this.#allocatable
   }
 
-  /** Looks at the runtime again now: it may have come or gone, or images have changed. */
+  /** Looks again now: the runtime may have come or gone, images have changed, or the node is short of something. */
   lookNow(): void {
     this.#wake()
   }
@@ -132,9 +136,10 @@ export class NodeReporter {
     if (!isReportDue(node.status ?? {}, next, this.#lastReport, clock.now())) return
     this.#node = await writeNodeStatus(client, node, next, signal)
     this.#lastReport = clock.now()
-    if (this.#toldFrom === node.metadata.resourceVersion) return
-    this.#toldFrom = node.metadata.resourceVersion
-    this.#tell(statusNotes(node.metadata.name, node.status, next))
+    const { name, resourceVersion } = node.metadata
+    const before = this.#told?.from === resourceVersion ? this.#told?.status : node.status
+    this.#told = { from: resourceVersion, status: next }
+    this.#tell(statusNotes(name, before, next))
   }
 
   #tell(notes: readonly EventNote[]): void {
@@ -143,7 +148,7 @@ export class NodeReporter {
   }
 
   async #computeStatus(node: Node | undefined, signal: AbortSignal): Promise<NodeStatus> {
-    const { runtime, description, machine, readState, clock } = this.#options
+    const { runtime, description, machine, pressures, imagesSeen, clock } = this.#options
     const problems: string[] = []
     const patience = new AbortController()
     using _timer = clock.after(healthTimeout, () => patience.abort())
@@ -151,6 +156,7 @@ export class NodeReporter {
     try {
       this.#health = await runtime.health(soon)
       this.#images = await runtime.images(soon)
+      imagesSeen(this.#images)
       for (const problem of [this.#health.problem, this.#health.networkProblem]) {
         if (problem !== undefined) problems.push(problem)
       }
@@ -161,7 +167,7 @@ export class NodeReporter {
       problems.push('container runtime is down')
     }
     const health = this.#health.name === '' ? undefined : this.#health
-    const conditions = computeNodeConditions(node?.status?.conditions ?? [], await readState(), problems, clock.now())
+    const conditions = computeNodeConditions(node?.status?.conditions ?? [], pressures(), problems, clock.now())
     const status = computeNodeStatus(description, machine, health, this.#images)
     return { ...withAdvertised(status, node?.status), conditions }
   }

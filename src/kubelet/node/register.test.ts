@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { computeImages, withAdvertised } from './register.ts'
+import { thresholdsOf, usualEviction, type EvictionSettings } from '../eviction/thresholds.ts'
+import type { MachineFacts } from './machine.ts'
+import { computeCapacity, computeImages, withAdvertised } from './register.ts'
 
 describe('withAdvertised', () => {
   const own = { capacity: { cpu: '2', memory: '4Gi' }, allocatable: { cpu: '2', memory: '3Gi' } }
@@ -22,8 +24,25 @@ describe('withAdvertised', () => {
   })
 })
 
+describe('computeCapacity', () => {
+  const machine = { cpus: 2, memoryBytes: 2 ** 31, diskBytes: 10_240_000 } as MachineFacts
+  const allocatable = (eviction: EvictionSettings) =>
+    computeCapacity(machine, { capacity: {}, thresholds: thresholdsOf(eviction) }).allocatable
+
+  it('offers pods what is left before pods have to leave', () => {
+    const { memory, 'ephemeral-storage': disk } = allocatable(usualEviction)
+    assert.deepEqual([memory, disk], ['1948Mi', '9000Ki'])
+  })
+
+  it('offers all of it where no hard threshold says otherwise', () => {
+    const soft = { evictionSoft: { 'memory.available': '1Gi' }, evictionSoftGracePeriod: { 'memory.available': '1m' } }
+    const { memory, 'ephemeral-storage': disk } = allocatable(soft)
+    assert.deepEqual([memory, disk], ['2Gi', '10000Ki'])
+  })
+})
+
 describe('computeImages', () => {
-  const image = (sizeBytes: number, ...names: string[]) => ({ ref: names[0]!, names, sizeBytes })
+  const image = (sizeBytes: number, ...names: string[]) => ({ id: names[0]!, ref: names[0]!, names, sizeBytes })
 
   it('tells the largest first, and those of one size in one order however the runtime lists them', () => {
     const images = [image(5, 'b:1'), image(7, 'c:1', 'c:2'), image(5, 'a:1')]

@@ -4,7 +4,10 @@ import type { ResourceList } from '#api/core/v1/container.ts'
 import type { Taint } from '#api/core/v1/scheduling.ts'
 import type { Client } from '#client/client.ts'
 import { kubernetesVersion } from '#machinery/kubernetesVersion.ts'
+import { quantityOf } from '#machinery/quantity.ts'
 import { isReason } from '#machinery/status.ts'
+import type { SignalName } from '../eviction/signals.ts'
+import { unitsOf, type Threshold } from '../eviction/thresholds.ts'
 import type { FoundImage, RuntimeHealth } from '../runtime/containerRuntime.ts'
 import type { MachineFacts } from './machine.ts'
 
@@ -14,31 +17,32 @@ export interface NodeDescription {
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]
   readonly port: number
+  /** From where on pods have to leave. */
+  readonly thresholds: readonly Threshold[]
   readonly capacity: { readonly cpu?: string; readonly memory?: string; readonly pods?: string }
 }
 
-/** Kept free for the node itself when evictions begin (`memory.available<100Mi`, `nodefs.available<10%`). */
-const reservedMemory = 100 * 2 ** 20
-
-/** All that the node has, and the part of it that pods may ask for. */
+/** All that the node has, and the part of it that pods may ask for: what is left when pods would have to leave is not. */
 export function computeCapacity(
   machine: MachineFacts,
-  given: NodeDescription['capacity'],
+  { capacity: given, thresholds }: Pick<NodeDescription, 'capacity' | 'thresholds'>,
 ): { readonly capacity: ResourceList; readonly allocatable: ResourceList } {
-  const kibibytes = Math.trunc(machine.diskBytes / 1024)
-  const memory = Math.trunc(machine.memoryBytes / 1024)
   const capacity = {
     cpu: given.cpu ?? String(machine.cpus),
-    'ephemeral-storage': `${kibibytes}Ki`,
+    'ephemeral-storage': quantityOf(machine.diskBytes, 'BinarySI'),
     'hugepages-1Gi': '0',
     'hugepages-2Mi': '0',
-    memory: given.memory ?? `${memory}Ki`,
+    memory: given.memory ?? quantityOf(machine.memoryBytes, 'BinarySI'),
     pods: given.pods ?? '110',
+  }
+  const less = (signal: SignalName, bytes: number): string => {
+    const threshold = thresholds.find((each) => each.signal === signal && each.grace === 0)
+    return quantityOf(threshold === undefined ? bytes : bytes - unitsOf(threshold.value, bytes), 'BinarySI')
   }
   const allocatable = {
     ...capacity,
-    'ephemeral-storage': String(Math.trunc(machine.diskBytes * 0.9)),
-    memory: given.memory ?? `${memory - reservedMemory / 1024}Ki`,
+    'ephemeral-storage': less('nodefs.available', machine.diskBytes),
+    memory: given.memory ?? less('memory.available', machine.memoryBytes),
   }
   return { capacity, allocatable }
 }
@@ -92,7 +96,7 @@ export function computeNodeStatus(
 ): NodeStatus {
   const { name, addresses, port } = description
   return {
-    ...computeCapacity(machine, description.capacity),
+    ...computeCapacity(machine, description),
     addresses: [
       ...addresses.map((address) => ({ type: 'InternalIP' as const, address })),
       { type: 'Hostname', address: name },

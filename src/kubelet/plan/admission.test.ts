@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { PressureCondition } from '../eviction/signals.ts'
 import { admitPod, checkAppArmor } from './admission.ts'
 
 const node: Node = {
@@ -108,6 +109,31 @@ const rows: readonly [string, Pod, readonly Pod[], string | undefined][] = [
     'TaintToleration: Predicate TaintToleration failed: node(s) had untolerated taint {gone: }',
   ],
 ]
+const burstable = asking('1m')
+const critical = { priority: 2e9 }
+const patient = {
+  tolerations: [...tolerations, { key: 'node.kubernetes.io/memory-pressure', operator: 'Exists' as const }],
+}
+const short: readonly [string, Partial<Pod['spec']>, readonly PressureCondition[], string | undefined][] = [
+  ['of memory, for a pod that asks for nothing', {}, ['MemoryPressure'], '[MemoryPressure]'],
+  ['of memory, for a pod that puts up with it', patient, ['MemoryPressure'], undefined],
+  ['of memory, for a pod that says what it needs', burstable, ['MemoryPressure'], undefined],
+  ['of disk, for any pod', burstable, ['DiskPressure'], '[DiskPressure]'],
+  [
+    'of both, for a pod that puts up with one',
+    patient,
+    ['MemoryPressure', 'DiskPressure'],
+    '[MemoryPressure DiskPressure]',
+  ],
+  ['of processes, for any pod', burstable, ['PIDPressure'], '[PIDPressure]'],
+  ['of disk, for a pod that the cluster needs', critical, ['DiskPressure'], undefined],
+]
+for (const [name, spec, pressures, conditions] of short) {
+  test(`admitPod: a node that is short ${name}`, () => {
+    const failure = conditions && { reason: 'Evicted', message: `The node had condition: ${conditions}. ` }
+    assert.deepEqual(admitPod(podOf('a', spec), [], node, pressures), failure)
+  })
+}
 for (const [name, pod, others, expected] of rows) {
   test(`admitPod: ${name}`, () => {
     const failure = admitPod(pod, others, node)

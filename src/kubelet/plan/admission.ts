@@ -4,16 +4,25 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { matchesNodeSelectors } from '#machinery/nodeSelector.ts'
 import { podRequests, readResources, type PodResources } from '#machinery/podResources.ts'
 import { findUntolerated } from '#machinery/taints.ts'
+import { qosClassOf } from '#machinery/qosClass.ts'
+import type { PressureCondition } from '../eviction/signals.ts'
 import { sysctlName } from '../runtime/containerConfig.ts'
+import { isCritical } from './planEviction.ts'
 import type { PodFailure } from './podMemory.ts'
 
 /**
  * Whether a pod that was bound to this node may run on it: the scheduler may have been wrong, or not asked. Returns why
  * not, as the pod's reason and message and, without the prefix, as its event.
  */
-export function admitPod(pod: Pod, others: readonly Pod[], node: Node): PodFailure | undefined {
+export function admitPod(
+  pod: Pod,
+  others: readonly Pod[],
+  node: Node,
+  pressures: readonly PressureCondition[] = [],
+): PodFailure | undefined {
   const active = others.filter((other) => other.metadata.uid !== pod.metadata.uid && isActive(other))
   return (
+    checkPressure(pod, pressures) ??
     checkSysctls(pod) ??
     checkSystem(pod) ??
     checkGroupsPolicy(pod, node) ??
@@ -43,6 +52,18 @@ export function checkAppArmor({ spec }: Pod, isEnabled: boolean): PodFailure | u
 export function rejectionMessage({ message }: PodFailure): string {
   return `Pod was rejected: ${message}`
 }
+
+/** A node that is short of something takes only pods that it needs, and of memory those that say how much they need. */
+function checkPressure(pod: Pod, pressures: readonly PressureCondition[]): PodFailure | undefined {
+  if (pressures.length === 0 || isCritical(pod)) return undefined
+  if (pressures.every((condition) => condition === 'MemoryPressure')) {
+    if (qosClassOf(pod) !== 'BestEffort') return undefined
+    if (findUntolerated([memoryTaint], pod.spec.tolerations, [memoryTaint.effect]) === undefined) return undefined
+  }
+  return { reason: 'Evicted', message: `The node had condition: [${pressures.join(' ')}]. ` }
+}
+
+const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' }
 
 /** Kernel parameters that a pod has of its own and that touch no other pod; which namespace they are of is in their names. */
 const safeSysctls: ReadonlySet<string> = new Set([

@@ -7,9 +7,6 @@ import { sidecarsOf, type PodView } from './podView.ts'
 /** A stop that shortens the grace by less than this is not worth another call. */
 const worthwhile = 1_000
 
-/** How long a pod that is evicted is given. */
-const evictedGraceSeconds = 1
-
 /** Sidecars that had to wait for the others get at least this long. */
 const leastGraceSeconds = 2
 
@@ -41,7 +38,7 @@ export function planEnding(
 
 function stopContainers(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): void {
   const asked = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
-  const grace = memory.eviction === undefined ? asked : Math.min(asked, evictedGraceSeconds)
+  const grace = memory.eviction === undefined ? asked : Math.min(asked, memory.eviction.graceSeconds)
   const killAt = (memory.endingSince ?? now) + grace * 1000
   const secondsLeft = Math.max(0, Math.ceil((killAt - now) / 1000))
   const stop = (run: ObservedContainer, graceSeconds: number): void => {

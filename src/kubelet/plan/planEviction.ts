@@ -12,12 +12,18 @@ export interface WrittenBytes {
 
 const storage = 'ephemeral-storage'
 
-/** Pods of this priority and above are critical: they are not evicted. */
+/** Pods of this priority and above are critical (`system-cluster-critical`, `system-node-critical`). */
 const leastCritical = 2_000_000_000
 
+/** Whether the cluster or the node needs the pod: such pods never have to leave, and always may come. */
+export function isCritical({ spec }: Pod): boolean {
+  return (spec.priority ?? 0) >= leastCritical
+}
+
 /** Whether the pod says how much it may write, so that what it has written must be looked at. */
-export function limitsStorage({ spec }: Pod): boolean {
-  if ((spec.priority ?? 0) >= leastCritical) return false
+export function limitsStorage(pod: Pod): boolean {
+  if (isCritical(pod)) return false
+  const { spec } = pod
   const limitsFolder = (spec.volumes ?? []).some(({ emptyDir }) => isLimit(emptyDir?.sizeLimit))
   return (
     limitsFolder || [...(spec.initContainers ?? []), ...spec.containers].some((each) => limitOf(each) !== undefined)

@@ -400,7 +400,7 @@ const rows: readonly Row[] = [
     name: 'an evicted pod is given a second',
     pod: podOf({}),
     runs: [run()],
-    memory: mounted({ eviction: { reason: 'Evicted', message: 'm' } }),
+    memory: mounted({ eviction: { reason: 'Evicted', message: 'm', graceSeconds: 1 } }),
     actions: [stop('c0', 1)],
   },
   {

@@ -4,8 +4,7 @@ import type { PodCondition, PodPhase } from '#api/core/v1/podStatus.ts'
 import { timeText } from '#machinery/time.ts'
 import { isSidecar, type PodView } from './podView.ts'
 
-/** The conditions that the node owns; all others are somebody else's and kept as they are. */
-export const kubeletConditions: ReadonlySet<string> = new Set([
+const kubeletConditions: ReadonlySet<string> = new Set([
   'PodReadyToStartContainers',
   'Initialized',
   'Ready',
@@ -15,6 +14,25 @@ export const kubeletConditions: ReadonlySet<string> = new Set([
   'PodResizeInProgress',
 ])
 
+/** Says that somebody makes a pod leave; several do, and each says it with a reason of its own. */
+const disruptionType = 'DisruptionTarget'
+const disruptionReason = 'TerminationByKubelet'
+
+/** Whether a condition is the node's; all others are somebody else's and kept as they are. */
+export function isKubeletCondition({ type, reason }: Pick<PodCondition, 'type' | 'reason'>): boolean {
+  return kubeletConditions.has(type) || (type === disruptionType && reason === disruptionReason)
+}
+
+/** The conditions that others gave a pod beside those that the node gives it. */
+export function conditionsOfOthers(
+  all: readonly PodCondition[] | undefined,
+  own: readonly PodCondition[],
+): readonly PodCondition[] {
+  return (all ?? []).filter(
+    (condition) => !isKubeletCondition(condition) && !own.some(({ type }) => type === condition.type),
+  )
+}
+
 interface Verdict {
   readonly status: 'True' | 'False'
   readonly reason?: string
@@ -23,7 +41,10 @@ interface Verdict {
 
 const yes: Verdict = { status: 'True' }
 
-/** The conditions of a pod, those of others first, then those of a resize; a condition keeps its time while its status does. */
+/**
+ * The conditions of a pod, those of others first, then those of a resize; a condition keeps its time while its status does.
+ * `disruption` says why the node makes the pod leave, once it has left.
+ */
 export function computeConditions(
   pod: Pod,
   view: PodView,
@@ -31,18 +52,24 @@ export function computeConditions(
   phase: PodPhase,
   now: number,
   resize: readonly PodCondition[],
+  disruption: string | undefined,
 ): readonly PodCondition[] {
   const old = pod.status?.conditions ?? []
   const byName = new Map(statuses.map((status) => [status.name, status]))
   const containersReady = verdictOnContainers(pod, byName, phase)
   // The sandbox goes next: told at once, so that it takes no write of its own.
   const isLeaving = pod.metadata.deletionTimestamp !== undefined && view.alive.length === 0
+  const told = old.find(({ type, reason }) => type === disruptionType && reason === disruptionReason)?.message
+  const leaves = disruption ?? told
   const verdicts: readonly (readonly [string, Verdict])[] = [
     ['PodReadyToStartContainers', view.sandbox === undefined || isLeaving ? { status: 'False' } : yes],
     ['Initialized', verdictOnInitialization(pod, byName, phase)],
     ['Ready', containersReady.status === 'True' ? verdictOnGates(pod) : containersReady],
     ['ContainersReady', containersReady],
     ['PodScheduled', yes],
+    ...(leaves === undefined
+      ? []
+      : [[disruptionType, { status: 'True', reason: disruptionReason, message: leaves }] as const]),
   ]
   const { generation } = pod.metadata
   const own = verdicts.map(([type, verdict]): PodCondition => {
@@ -55,7 +82,7 @@ export function computeConditions(
       lastTransitionTime: kept ?? timeText(now),
     }
   })
-  return [...old.filter((condition) => !kubeletConditions.has(condition.type)), ...resize, ...own]
+  return [...conditionsOfOthers(old, own), ...resize, ...own]
 }
 
 type Statuses = ReadonlyMap<string, ContainerStatus>

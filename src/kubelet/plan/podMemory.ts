@@ -27,6 +27,14 @@ export interface PodFailure {
   readonly message: string
 }
 
+/** Why a pod has to leave at once. */
+export interface Eviction extends PodFailure {
+  /** What it has at most to end. */
+  readonly graceSeconds: number
+  /** For the sake of the node: the pod is told to be disrupted (`DisruptionTarget`). */
+  readonly isDisruption?: boolean
+}
+
 /** How a resize stands that the status cannot tell by itself. */
 export interface ResizeMemory {
   /** What is asked for and cannot be given. */
@@ -47,8 +55,8 @@ export interface PodMemory {
   }
   /** The node refused the pod: nothing of it was ever started. */
   readonly rejection?: PodFailure
-  /** It has to leave at once: it took more than it may. */
-  readonly eviction?: PodFailure
+  /** It has to leave at once: it took more than it may, or the node is short of something. */
+  readonly eviction?: Eviction
   readonly volumesMounted: boolean
   /** Since when nothing is left of the pod on the node but its record. */
   readonly removed?: boolean

@@ -5,7 +5,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodCondition, PodStatus } from '#api/core/v1/podStatus.ts'
 import type { ObservedContainer, ObservedSandbox } from '../runtime/containerRuntime.ts'
 import { freshMemory, type PodMemory } from './podMemory.ts'
-import { computePodStatus } from './podStatus.ts'
+import { computePodStatus, type ComputedStatus } from './podStatus.ts'
 import { hashOfContainer } from './podView.ts'
 import { backoffKey } from './restarts.ts'
 
@@ -364,6 +364,32 @@ test('computePodStatus: a refused pod has no containers and no addresses', () =>
     startTime: '2026-01-01T11:00:00Z',
     qosClass: 'BestEffort',
   })
+})
+
+test('computePodStatus: a pod that left for the sake of the node tells so once nothing of it runs, and from then on', () => {
+  const eviction = { reason: 'Evicted', message: 'm', graceSeconds: 1, isDisruption: true }
+  const disruptionOf = ({ status }: ComputedStatus) =>
+    status.conditions?.filter(({ type }) => type === 'DisruptionTarget')
+  const running = computePodStatus(
+    podOf(),
+    { sandboxes: [sandbox], containers: [runOf()] },
+    now,
+    memoryOf({ eviction }),
+  )
+  assert.deepEqual([running.status.phase, disruptionOf(running)], ['Running', []])
+  const over = computePodStatus(podOf(), { sandboxes: [], containers: [] }, now, memoryOf({ eviction }))
+  const told = {
+    type: 'DisruptionTarget',
+    observedGeneration: 1,
+    status: 'True',
+    reason: 'TerminationByKubelet',
+    message: 'm',
+    lastTransitionTime: '2026-01-01T12:00:00Z',
+  }
+  assert.deepEqual([over.status.phase, disruptionOf(over)], ['Failed', [told]])
+  // An agent that starts anew does not know why.
+  const after = computePodStatus(podOf({}, over.status), { sandboxes: [], containers: [] }, now + 60_000, memoryOf())
+  assert.deepEqual([after.status.reason, disruptionOf(after)], ['Evicted', [told]])
 })
 
 test('computePodStatus: a condition keeps its time while its status does', () => {

@@ -5,7 +5,7 @@ import { millisecondsOf, timeText } from '#machinery/time.ts'
 import type { ObservedPod } from '../runtime/containerRuntime.ts'
 import { containerStatuses, ephemeralContainerStatuses } from './containerStatuses.ts'
 import { orderPodAddresses } from './podAddresses.ts'
-import { computeConditions, kubeletConditions } from './podConditions.ts'
+import { computeConditions, isKubeletCondition } from './podConditions.ts'
 import type { PodFailure, PodMemory } from './podMemory.ts'
 import { resizeConditions } from './resize.ts'
 import { isSidecar, viewOf, type PodView } from './podView.ts'
@@ -46,8 +46,9 @@ export function computePodStatus(pod: Pod, observed: ObservedPod, now: number, m
           phase,
           now,
           isTerminal ? [] : resizeConditions(pod, view, now, memory),
+          shownPhase === 'Failed' && memory.eviction?.isDisruption === true ? memory.eviction.message : undefined,
         )
-      : (old.conditions ?? []).filter((condition) => !kubeletConditions.has(condition.type) || isScheduled(condition))
+      : (old.conditions ?? []).filter((condition) => !isKubeletCondition(condition) || isScheduled(condition))
   const ips = podIps(pod, view, memory)
   const { generation } = pod.metadata
   const status: PodStatus = {

@@ -193,7 +193,7 @@ test('service variables', () => {
 })
 
 test('root is refused where it must not run', () => {
-  const image = { ref: 'x', names: [], sizeBytes: 0 }
+  const image = { id: 'x', ref: 'x', names: [], sizeBytes: 0 }
   const check = (securityContext: NonNullable<Container['securityContext']>, user: object = {}) =>
     checkNonRoot(
       podOf({ securityContext: { runAsNonRoot: true } }),

@@ -97,12 +97,15 @@ export interface ContainerRequest {
 }
 
 export interface FoundImage {
+  readonly id: string
   readonly ref: string
   /** The user that the image names: a number, or a name. */
   readonly uid?: number
   readonly username?: string
   readonly names: readonly string[]
   readonly sizeBytes: number
+  /** The runtime itself needs it. */
+  readonly isPinned?: boolean
 }
 
 export interface RegistryCredentials {
@@ -195,7 +198,7 @@ export interface ContainerRuntime {
   stopContainer(id: string, graceSeconds: number, signal: AbortSignal): Promise<void>
   removeContainer(id: string, signal: AbortSignal): Promise<void>
   /** What a container has written beside volumes; the runtime may have counted some seconds ago. */
-  writtenBytes(id: string, signal: AbortSignal): Promise<number>
+  written(id: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }>
   exec(id: string, command: readonly string[], timeoutSeconds: number, signal: AbortSignal): Promise<ExecResult>
   /** Tells the runtime that the log file was moved away and a fresh one is wanted. */
   reopenLog(id: string, signal: AbortSignal): Promise<void>
@@ -204,6 +207,8 @@ export interface ContainerRuntime {
   pullImage(image: string, credentials: RegistryCredentials | undefined, signal: AbortSignal): Promise<string>
   removeImage(image: string, signal: AbortSignal): Promise<void>
   images(signal: AbortSignal): Promise<readonly FoundImage[]>
+  /** Where it keeps images, and what containers write. */
+  imageFolder(signal: AbortSignal): Promise<string>
 
   /** An address at which one streaming connection may be made (SPDY or WebSocket upgrade). */
   streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string>

@@ -384,6 +384,13 @@ export interface CriImage {
   size: string
   uid: { value: string } | null
   username: string
+  pinned: boolean
+}
+
+export interface CriFileSystem {
+  fsId: { mountpoint: string } | null
+  usedBytes: { value: string } | null
+  inodesUsed: { value: string } | null
 }
 
 /** What the runtime says of itself besides its conditions; runtimes before CRI's v0.30 and v0.31 leave it out. */

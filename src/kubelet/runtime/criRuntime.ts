@@ -16,7 +16,7 @@ import {
   type SandboxRequest,
   type StreamRequest,
 } from './containerRuntime.ts'
-import type { CriAbilities, CriImage } from './criMessages.ts'
+import type { CriAbilities, CriFileSystem, CriImage } from './criMessages.ts'
 import { PodRecords } from './podRecords.ts'
 import { followTaskEvents } from './taskEvents.ts'
 
@@ -150,10 +150,11 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
       await unlessGone(runtime('RemoveContainer', { containerId: id }, slowCall, signal))
       records.forgetContainer(id)
     },
-    async writtenBytes(id, signal) {
-      type Answer = { stats: { writableLayer: { usedBytes: { value: string } | null } | null } | null }
+    async written(id, signal) {
+      type Answer = { stats: { writableLayer: CriFileSystem | null } | null }
       const { stats } = await runtime<Answer>('ContainerStats', { containerId: id }, quickCall, signal)
-      return Number(stats?.writableLayer?.usedBytes?.value ?? 0)
+      const { usedBytes, inodesUsed } = stats?.writableLayer ?? {}
+      return { bytes: Number(usedBytes?.value ?? 0), inodes: Number(inodesUsed?.value ?? 0) }
     },
     async exec(id, command, timeoutSeconds, signal): Promise<ExecResult> {
       try {
@@ -196,6 +197,17 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
     async images(signal): Promise<readonly FoundImage[]> {
       const { images } = await image<{ images: CriImage[] }>('ListImages', {}, quickCall, signal)
       return images.map(foundImage)
+    },
+    async imageFolder(signal): Promise<string> {
+      const { imageFilesystems } = await image<{ imageFilesystems: CriFileSystem[] }>(
+        'ImageFsInfo',
+        {},
+        quickCall,
+        signal,
+      )
+      const folder = imageFilesystems[0]?.fsId?.mountpoint
+      if (folder === undefined) throw new RuntimeError('no file system of images is known', notFound)
+      return folder
     },
 
     async streamUrl(request: StreamRequest, signal): Promise<string> {
@@ -240,13 +252,15 @@ function conditionProblem(conditions: readonly CriCondition[], type: string, wha
   return `container ${what} not ready: ${type}=false reason:${condition.reason} message:${condition.message}`
 }
 
-function foundImage({ id, repoTags, repoDigests, size, uid, username }: CriImage): FoundImage {
+function foundImage({ id, repoTags, repoDigests, size, uid, username, pinned }: CriImage): FoundImage {
   return {
+    id,
     ref: repoDigests[0] ?? id,
     ...(uid === null ? {} : { uid: Number(uid.value) }),
     ...(username === '' ? {} : { username }),
     names: [...repoDigests, ...repoTags],
     sizeBytes: Number(size),
+    ...(pinned ? { isPinned: true } : {}),
   }
 }
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 
 import { systemClock } from '#lib/clock.ts'
 
-import { cgroupsAt, findCgroupMounts, weightOfShares } from './cgroup.ts'
+import { cgroupsAt, findCgroupMounts, memoryOfMachine, weightOfShares } from './cgroup.ts'
 import { fakeCgroups } from './fakeCgroups.ts'
 
 const line = (target: string, type: string, options: string): string =>
@@ -43,6 +43,15 @@ describe('findCgroupMounts', () => {
   })
   it('finds nothing on a machine without', () => {
     assert.equal(findCgroupMounts('20 1 254:0 / / rw - ext4 /dev/vda rw'), undefined)
+  })
+})
+
+describe('memoryOfMachine', () => {
+  it('is what is not free', () => {
+    assert.equal(
+      memoryOfMachine('MemTotal:       1000 kB\nMemFree:         400 kB\nMemAvailable:    700 kB\n'),
+      600 * 1024,
+    )
   })
 })
 

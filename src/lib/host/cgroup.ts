@@ -283,10 +283,19 @@ function memoryOf(
   }
 }
 
+/** Bytes that are in use, from the text of /proc/meminfo. */
+export function memoryOfMachine(text: string): number {
+  const kibibytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0)
+  return (kibibytes('MemTotal') - kibibytes('MemFree')) * 1024
+}
+
 function versionTwo(root: string): Hierarchy {
   const needed = new Set(['cpu', 'memory', 'pids'])
   const useful = new Set(['cpuset', 'io', 'hugetlb'])
   const get = (path: string, name: string): string => readIf(`${root}${path}/${name}`) ?? ''
+  // The kernel does not count the root: what the machine uses is used there.
+  const memoryUsed = (path: string): number =>
+    path === '/' ? memoryOfMachine(readIf('/proc/meminfo') ?? '') : Number(get(path, 'memory.current'))
   const handDown = (folder: string): void => {
     // Each level must pass its controllers on before the level below can have them.
     const above = folder.slice(0, folder.lastIndexOf('/'))
@@ -323,7 +332,7 @@ function versionTwo(root: string): Hierarchy {
       const stat = get(path, 'memory.stat')
       return {
         cpuNanoseconds: (flatKey(cpu, 'usage_usec') ?? 0) * 1000,
-        ...memoryOf(Number(get(path, 'memory.current')), stat, 'inactive_file', 'anon', 'pgfault', 'pgmajfault'),
+        ...memoryOf(memoryUsed(path), stat, 'inactive_file', 'anon', 'pgfault', 'pgmajfault'),
         pids: Number(get(path, 'pids.current')),
       }
     },

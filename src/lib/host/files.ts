@@ -13,6 +13,8 @@ export interface FileStatus {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+  /** The number of the file system that it is on. */
+  readonly device: number
   readonly size: number
   /** Milliseconds since the epoch. */
   readonly modified: number
@@ -114,8 +116,8 @@ function filesBy(calls: FileCalls): Files {
                 : found.isFIFO()
                   ? 'pipe'
                   : 'file'
-      const { mode, uid, gid, size, mtimeMs } = found
-      return { kind, mode: mode & 0o7777, uid, gid, size, modified: mtimeMs }
+      const { mode, uid, gid, dev, size, mtimeMs } = found
+      return { kind, mode: mode & 0o7777, uid, gid, device: dev, size, modified: mtimeMs }
     },
     read: async (path, maxBytes = defaultMaxBytes) => {
       const file = await unlessMissing(calls.open(path, 'r'))
@@ -295,7 +297,7 @@ type FakeEntry = FileStatus & { readonly data?: Buffer; readonly target?: string
 export function fakeFiles(initial: Readonly<Record<string, string>> = {}): Files {
   const entries = new Map<string, FakeEntry>()
   const plain = (path: string): string => posix.resolve('/', path)
-  const folder: FakeEntry = { kind: 'folder', mode: 0o755, uid: 0, gid: 0, size: 0, modified: 0 }
+  const folder: FakeEntry = { kind: 'folder', mode: 0o755, uid: 0, gid: 0, device: 1, size: 0, modified: 0 }
   const missing = (path: string): Error =>
     Object.assign(new Error(`ENOENT: no such file or directory, "${path}"`), { code: 'ENOENT' })
   const makeFolder = (path: string, mode?: number): void => {
@@ -315,7 +317,7 @@ export function fakeFiles(initial: Readonly<Record<string, string>> = {}): Files
     const parent = posix.dirname(plain(path))
     if (parent !== '/' && entries.get(parent)?.kind !== 'folder') throw missing(path)
     const bytes = Buffer.from(typeof data === 'string' ? Buffer.from(data) : data)
-    entries.set(plain(path), { kind: 'file', mode, uid, gid, size: bytes.length, modified: 0, data: bytes })
+    entries.set(plain(path), { ...folder, kind: 'file', mode, uid, gid, size: bytes.length, data: bytes })
   }
   const existing = (path: string): FakeEntry => {
     const found = entries.get(plain(path))

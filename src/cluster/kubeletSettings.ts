@@ -1,0 +1,27 @@
+import { evictionProblems, type EvictionSettings } from '#kubelet/eviction/thresholds.ts'
+import { duration, members, textsByName, wholeNumber } from '#lib/settings/settings.ts'
+
+/** What the agents of a cluster's nodes are told, under the names of v1.34's KubeletConfiguration. */
+export const kubeletSettings = members(
+  'How the agents of nodes do, in the words of a KubeletConfiguration.',
+  {
+    evictionHard: textsByName({ about: 'What must be left, by signal: else pods leave at once.' }),
+    evictionSoft: textsByName({ about: 'What must be left, by signal: else pods leave after the grace period.' }),
+    evictionSoftGracePeriod: textsByName({ about: 'How long soft thresholds may be met, by signal.' }),
+    evictionMinimumReclaim: textsByName({ about: 'How much more than a threshold must be reclaimed, by signal.' }),
+    evictionPressureTransitionPeriod: duration({ about: 'How long a node stays short of something.', least: 1_000 }),
+    evictionMaxPodGracePeriod: wholeNumber({
+      about: 'Seconds that pods get at most when a soft threshold is met.',
+      least: 0,
+      most: 24 * 3_600,
+    }),
+  },
+  (values, place) => {
+    for (const { path, text } of evictionProblems(values as EvictionSettings)) {
+      path.reduce((at, step) => at.at(step), place).note(text)
+    }
+  },
+)
+
+/** The disks of a cluster's nodes are those of its user (docs/decisions/node-pressure.md): only memory counts unless told. */
+export const usualNodeEviction: EvictionSettings = { evictionHard: { 'memory.available': '100Mi' } }
