@@ -134,6 +134,18 @@ test('a burst of changes is looked at a few times, and the last change always', 
   )
 })
 
+test('a key that changes more than once in one turn is looked at once', async () => {
+  await withController(
+    async () => {},
+    async (run) => {
+      run.add('a')
+      run.add('a')
+      await run.clock.advance('1s')
+      assert.deepEqual(results(run), ['a done'])
+    },
+  )
+})
+
 test('a change during a look is looked at afterwards', async () => {
   const gate = Promise.withResolvers<void>()
   let looks = 0

@@ -30,7 +30,7 @@ export interface Permission {
  */
 export type WatchFor = <T extends KubeObject>(
   informer: Informer<T>,
-  keysOf: (object: T) => Iterable<string>,
+  keysOf: (object: T) => readonly string[],
   waitOf?: (key: string, change: Change<T>) => number,
 ) => void
 
@@ -121,13 +121,10 @@ export async function runController(
     informers.push(informer as unknown as Informer<KubeObject>)
     subscriptions.use(
       informer.onChange((change) => {
-        for (const object of [change.old, change.new]) {
-          if (object === undefined) continue
-          for (const key of keysOf(object)) {
-            const wait = waitOf?.(key, change) ?? 0
-            if (wait > 0) queue.addAfter(key, wait)
-            else add(key)
-          }
+        for (const key of keysOfChange(change, keysOf)) {
+          const wait = waitOf?.(key, change) ?? 0
+          if (wait > 0) queue.addAfter(key, wait)
+          else add(key)
         }
       }),
     )
@@ -195,6 +192,17 @@ export async function runController(
     queue.close()
   }
 }
+
+/** The keys of an object's old and of its new state, each once: nearly always they are the same. */
+function keysOfChange<T>(change: Change<T>, keysOf: (object: T) => readonly string[]): readonly string[] {
+  const old = change.old === undefined ? none : keysOf(change.old)
+  const now = change.new === undefined ? none : keysOf(change.new)
+  if (old.length === 0) return now
+  const fresh = now.filter((key) => !old.includes(key))
+  return fresh.length === 0 ? old : [...old, ...fresh]
+}
+
+const none: readonly string[] = []
 
 /** A controller as a part of a process. */
 export function controllerComponent(

@@ -14,7 +14,7 @@ export function nameOfKey(key: string): { readonly name: string; readonly namesp
 }
 
 /** The values under which an object is found in an index. */
-export type IndexValues<T> = (object: T) => Iterable<string>
+export type IndexValues<T> = (object: T) => readonly string[]
 
 /** Text that is equal for objects which are the same in all that readers of an index tell them apart by. */
 export type Likeness<T> = (object: T) => string
@@ -22,11 +22,16 @@ export type Likeness<T> = (object: T) => string
 /** One or more objects that are alike: what is true of the first is true of all. */
 export type Group<T> = readonly [T, ...T[]]
 
+/** Where an object stands, also after another took its place: an index in which it stays where it was need not be touched. */
+interface Place<T> {
+  object: T
+}
+
 interface Index<T> {
   readonly values: IndexValues<T>
   readonly likeness: Likeness<T> | undefined
-  /** value → likeness → key → object */
-  readonly entries: Map<string, Map<string, Map<string, T>>>
+  /** value → likeness → places */
+  readonly entries: Map<string, Map<string, Set<Place<T>>>>
 }
 
 /**
@@ -46,7 +51,7 @@ interface Index<T> {
  * It keeps references: what goes in is shared with everybody who reads it and must be frozen.
  */
 export class IndexedStore<T extends KubeObject> {
-  readonly #objects = new Map<string, T>()
+  readonly #places = new Map<string, Place<T>>()
   readonly #indexes = new Map<string, Index<T>>()
 
   constructor() {
@@ -67,43 +72,53 @@ export class IndexedStore<T extends KubeObject> {
     }
     const index: Index<T> = { values, likeness, entries: new Map() }
     this.#indexes.set(name, index)
-    for (const [key, object] of this.#objects) enter(index, key, object)
+    for (const place of this.#places.values()) enter(index, positionOf(index, place.object), place)
   }
 
   get(key: string): T | undefined {
-    return this.#objects.get(key)
+    return this.#places.get(key)?.object
   }
 
   /** Places an object and returns the one that stood there. */
   set(key: string, object: T): T | undefined {
-    const old = this.#objects.get(key)
-    this.#objects.set(key, object)
+    const place = this.#places.get(key)
+    if (place === undefined) {
+      const made = { object }
+      this.#places.set(key, made)
+      for (const index of this.#indexes.values()) enter(index, positionOf(index, object), made)
+      return undefined
+    }
+    const old = place.object
+    place.object = object
     for (const index of this.#indexes.values()) {
-      if (old !== undefined) leave(index, key, old)
-      enter(index, key, object)
+      const [from, to] = [positionOf(index, old), positionOf(index, object)]
+      // Most changes are of a status, and most indexes have nothing to do with it.
+      if (isSamePosition(from, to)) continue
+      leave(index, from, place)
+      enter(index, to, place)
     }
     return old
   }
 
   /** Removes an object and returns it. */
   delete(key: string): T | undefined {
-    const old = this.#objects.get(key)
-    if (old === undefined) return undefined
-    this.#objects.delete(key)
-    for (const index of this.#indexes.values()) leave(index, key, old)
-    return old
+    const place = this.#places.get(key)
+    if (place === undefined) return undefined
+    this.#places.delete(key)
+    for (const index of this.#indexes.values()) leave(index, positionOf(index, place.object), place)
+    return place.object
   }
 
   get size(): number {
-    return this.#objects.size
+    return this.#places.size
   }
 
   keys(): Iterable<string> {
-    return this.#objects.keys()
+    return this.#places.keys()
   }
 
   values(): Iterable<T> {
-    return this.#objects.values()
+    return this.#places.values().map(({ object }) => object)
   }
 
   /** The objects of an index under a value. Throws for an index that was never added: that is a bug. */
@@ -111,7 +126,7 @@ export class IndexedStore<T extends KubeObject> {
     const groups = this.#index(name).entries.get(value)
     if (groups === undefined) return []
     const objects: T[] = []
-    for (const group of groups.values()) for (const object of group.values()) objects.push(object)
+    for (const group of groups.values()) for (const { object } of group) objects.push(object)
     return objects
   }
 
@@ -119,7 +134,7 @@ export class IndexedStore<T extends KubeObject> {
   groups(name: string, value: string): readonly Group<T>[] {
     const { entries, likeness } = this.#index(name)
     if (likeness === undefined) return this.byIndex(name, value).map((object) => [object])
-    return [...(entries.get(value)?.values() ?? [])].map((group) => [...group.values()] as readonly T[] as Group<T>)
+    return [...(entries.get(value)?.values() ?? [])].map((group) => objectsOf(group) as readonly T[] as Group<T>)
   }
 
   #index(name: string): Index<T> {
@@ -130,7 +145,7 @@ export class IndexedStore<T extends KubeObject> {
 
   list(filter: ListFilter<T> = {}): readonly T[] {
     const from =
-      filter.namespace === undefined ? [...this.#objects.values()] : this.byIndex(byNamespace, filter.namespace)
+      filter.namespace === undefined ? objectsOf(this.#places.values()) : this.byIndex(byNamespace, filter.namespace)
     return filter.matches === undefined ? from : from.filter(filter.matches)
   }
 }
@@ -142,24 +157,45 @@ export interface ListFilter<T> {
 
 const byNamespace = 'namespace'
 
-function enter<T>(index: Index<T>, key: string, object: T): void {
-  const likeness = index.likeness?.(object) ?? ''
-  for (const value of index.values(object)) {
+function objectsOf<T>(places: Iterable<Place<T>>): T[] {
+  return Array.from(places, ({ object }) => object)
+}
+
+/** Where an index has an object. */
+interface Position {
+  readonly values: readonly string[]
+  readonly likeness: string
+}
+
+function positionOf<T>({ values, likeness }: Index<T>, object: T): Position {
+  const found = values(object)
+  return { values: found, likeness: found.length === 0 || likeness === undefined ? '' : likeness(object) }
+}
+
+function isSamePosition(a: Position, b: Position): boolean {
+  return (
+    a.likeness === b.likeness &&
+    a.values.length === b.values.length &&
+    a.values.every((each, at) => each === b.values[at])
+  )
+}
+
+function enter<T>(index: Index<T>, { values, likeness }: Position, place: Place<T>): void {
+  for (const value of values) {
     let groups = index.entries.get(value)
     if (groups === undefined) index.entries.set(value, (groups = new Map()))
     const group = groups.get(likeness)
-    if (group === undefined) groups.set(likeness, new Map([[key, object]]))
-    else group.set(key, object)
+    if (group === undefined) groups.set(likeness, new Set([place]))
+    else group.add(place)
   }
 }
 
-function leave<T>(index: Index<T>, key: string, object: T): void {
-  const likeness = index.likeness?.(object) ?? ''
-  for (const value of index.values(object)) {
+function leave<T>(index: Index<T>, { values, likeness }: Position, place: Place<T>): void {
+  for (const value of values) {
     const groups = index.entries.get(value)
     const group = groups?.get(likeness)
     if (groups === undefined || group === undefined) continue
-    group.delete(key)
+    group.delete(place)
     if (group.size === 0) groups.delete(likeness)
     if (groups.size === 0) index.entries.delete(value)
   }

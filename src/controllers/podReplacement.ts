@@ -2,6 +2,7 @@ import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { conditionOf } from '#machinery/conditions.ts'
+import { isReady } from './podAvailability.ts'
 
 /** How much a pod costs to delete, compared with others of its owner; 0 when absent or not a 32-bit number. */
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
@@ -26,44 +27,57 @@ export function choosePodsToDelete(
     const node = pod.spec.nodeName ?? ''
     if (node !== '' && pod.metadata.deletionTimestamp === undefined) crowd.set(node, (crowd.get(node) ?? 0) + 1)
   }
-  return pods
-    .map((pod) => ({ pod, rank: rankOf(pod, crowd, now) }))
-    .toSorted((a, b) => compareRanks(a.rank, b.rank) || compareText(a.pod.metadata.uid, b.pod.metadata.uid))
-    .slice(0, count)
-    .map(({ pod }) => pod)
+  return firstOf(pods, count, criteriaOf(crowd, now))
 }
 
-/** What is compared, in this order; the smaller number goes first. */
-type Rank = readonly number[]
+/** What pods are compared by; the smaller number goes first. */
+type Criterion = (pod: Pod) => number
 
-const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 }
-
-function rankOf(pod: Pod, crowd: ReadonlyMap<string, number>, now: number): Rank {
-  const node = pod.spec.nodeName ?? ''
-  const condition = conditionOf(pod.status?.conditions, 'Ready')
-  const ready = condition?.status === 'True'
-  const readySince = ready ? millisecondsOf(condition.lastTransitionTime) : undefined
-  const restarts = restartsOf(pod)
+/** In this order: each counts only between pods that are the same by all before it. */
+function criteriaOf(crowd: ReadonlyMap<string, number>, now: number): readonly Criterion[] {
   return [
-    node === '' ? 0 : 1,
-    phaseRank[pod.status?.phase ?? ''] ?? 0,
-    ready ? 1 : 0,
-    deletionCost(pod),
-    -(crowd.get(node) ?? 0),
-    ready ? magnitude(readySince, now) : 0,
-    -restarts.containers,
-    -restarts.sidecars,
-    magnitude(millisecondsOf(pod.metadata.creationTimestamp), now),
+    ({ spec }) => ((spec.nodeName ?? '') === '' ? 0 : 1),
+    ({ status }) => phaseRank[status?.phase ?? ''] ?? 0,
+    (pod) => (isReady(pod) ? 1 : 0),
+    deletionCost,
+    ({ spec }) => -(crowd.get(spec.nodeName ?? '') ?? 0),
+    (pod) => magnitude(readySince(pod), now),
+    (pod) => -restartsOf(pod).containers,
+    (pod) => -restartsOf(pod).sidecars,
+    ({ metadata }) => magnitude(millisecondsOf(metadata.creationTimestamp), now),
   ]
 }
 
-function compareRanks(a: Rank, b: Rank): number {
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return a[at]! - b[at]!
-  return 0
+const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 }
+
+/**
+ * The first `count` pods by these criteria, in order; by their uids where all are the same. Only a few of very many are
+ * asked for, and most of the others are told apart from them by the first criteria:
+ *
+ *     3 wanted, by node     [a b] [c d e]     a and b, and one of the others
+ *     1 wanted, by phase          [d e] [c]   one of d and e
+ *     1 wanted, by uid            d
+ */
+function firstOf(pods: readonly Pod[], count: number, [criterion, ...others]: readonly Criterion[]): readonly Pod[] {
+  if (pods.length === 1) return pods
+  if (criterion === undefined) {
+    return pods.toSorted((a, b) => compareText(a.metadata.uid, b.metadata.uid)).slice(0, count)
+  }
+  const chosen: Pod[] = []
+  for (const [, group] of [...Map.groupBy(pods, criterion)].toSorted(([a], [b]) => a - b)) {
+    chosen.push(...firstOf(group, count - chosen.length, others))
+    if (chosen.length >= count) break
+  }
+  return chosen
 }
 
 function compareText(a = '', b = ''): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+function readySince({ status }: Pod): number | undefined {
+  const condition = conditionOf(status?.conditions, 'Ready')
+  return condition?.status === 'True' ? millisecondsOf(condition.lastTransitionTime) : undefined
 }
 
 /** The order of magnitude of an age, in powers of two of a nanosecond; what has no time yet is youngest. */

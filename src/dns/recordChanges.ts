@@ -15,7 +15,7 @@ const sourcesOfService = (service: Service): readonly Source[] => [
 ]
 const sourcesOfSlice = (slice: EndpointSlice): readonly Source[] => [
   ...(serviceOf(slice) ?? []).map(sourceOf.service),
-  ...[...endpointAddresses(slice)].map(sourceOf.address),
+  ...endpointAddresses(slice).map(sourceOf.address),
 ]
 const sourcesOfNamespace = ({ metadata }: Namespace): readonly Source[] => [sourceOf.namespace(metadata.name)]
 export const sourcesOfPod = (pod: Pod): readonly Source[] => podAddresses(pod).map(sourceOf.pod)

@@ -107,10 +107,10 @@ export function serviceOf({ metadata }: EndpointSlice): readonly [string] | unde
   return name === undefined ? undefined : [`${metadata.namespace}/${name}`]
 }
 
-/** All addresses of a slice, ready or not. */
-export function endpointAddresses(slice: EndpointSlice): ReadonlySet<string> {
+/** All addresses of a slice, ready or not, each once. */
+export function endpointAddresses(slice: EndpointSlice): readonly string[] {
   const written = serviceOf(slice) === undefined ? [] : slice.endpoints.flatMap(({ addresses }) => addresses)
-  return new Set(written.map((text) => canonicalIp(text)).filter((ip) => ip !== undefined))
+  return [...new Set(written.map((text) => canonicalIp(text)).filter((ip) => ip !== undefined))]
 }
 
 export const clusterAddresses = ({ spec }: Service): readonly string[] =>

@@ -8,8 +8,8 @@ import type { Informer } from '#client/informer.ts'
 import { referenceTo } from '#client/events.ts'
 import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
-import { OwnershipGraph, orphanFinalizer, ownersOf, type GraphNode } from './graph.ts'
-import { groupOf, Owners } from './owners.ts'
+import { groupOf, OwnershipGraph, orphanFinalizer, ownersOf, type GraphNode } from './graph.ts'
+import { Owners } from './owners.ts'
 import { planItem, type ItemPlan, type OwnerState } from './plan.ts'
 
 /** The key under which the collector asks what the server serves. */

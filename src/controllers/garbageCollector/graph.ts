@@ -75,9 +75,15 @@ export class OwnershipGraph {
     return node
   }
 
+  /** Gives a node to its owners; returns it when one of them is not there as it is named, or waits for its dependents. */
   #link(node: Node, owners: readonly OwnerReference[]): readonly string[] {
-    for (const { uid } of owners) this.#node(uid).dependents.set(node.uid, node)
-    return owners.length === 0 ? [] : [node.uid]
+    let isSettled = true
+    for (const reference of owners) {
+      const owner = this.#node(reference.uid)
+      owner.dependents.set(node.uid, node)
+      isSettled &&= isOwnedAsNamed(node.known!.object, reference, owner) && !isWaitingForDependents(owner.known?.object)
+    }
+    return isSettled ? [] : [node.uid]
   }
 
   /** Takes a node from owners it no longer has; returns the owners that may have waited for that. */
@@ -94,6 +100,22 @@ export class OwnershipGraph {
   #waitingOwners(owners: readonly OwnerReference[]): readonly string[] {
     return owners.map(({ uid }) => uid).filter((uid) => isWaitingForDependents(this.#nodes.get(uid)?.known?.object))
   }
+}
+
+/** Whether an object may have this owner: it is known by the name and the kind that the reference says, and within reach. */
+function isOwnedAsNamed({ metadata }: KubeObject, reference: OwnerReference, { known }: GraphNode): boolean {
+  if (known === undefined || !isNamedBy(reference, known)) return false
+  return known.resource.scope !== 'Namespaced' || known.object.metadata.namespace === metadata.namespace
+}
+
+/** Whether a reference says the name and the kind of an object; the version does not matter. */
+export function isNamedBy(owner: OwnerReference, { resource, object }: NonNullable<GraphNode['known']>): boolean {
+  return owner.name === object.metadata.name && owner.kind === resource.kind && groupOf(owner) === resource.group
+}
+
+export function groupOf({ apiVersion }: Pick<OwnerReference, 'apiVersion'>): string {
+  const slash = apiVersion.indexOf('/')
+  return slash < 0 ? '' : apiVersion.slice(0, slash)
 }
 
 export function ownersOf(object: KubeObject | undefined): readonly OwnerReference[] {

@@ -2,7 +2,7 @@ import type { OwnerReference } from '#api/meta/v1/objectMeta.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import type { Client } from '#client/client.ts'
 import { isReason, type StatusError } from '#machinery/status.ts'
-import { isWaitingForDependents, type OwnershipGraph } from './graph.ts'
+import { isNamedBy, isWaitingForDependents, type OwnershipGraph } from './graph.ts'
 import type { OwnerState } from './plan.ts'
 
 /** Owners known to be gone, everywhere or for those in one namespace: a uid never comes back. */
@@ -32,7 +32,7 @@ export class Owners {
   ): Promise<{ readonly state: OwnerState | 'unknown'; readonly seen: boolean; readonly elsewhere?: boolean }> {
     const { namespace = '' } = object.metadata
     const known = this.#graph.get(owner.uid)?.known
-    if (known !== undefined && names(owner, known.resource, known.object)) {
+    if (known !== undefined && isNamedBy(owner, known)) {
       // An owner in another namespace cannot be meant: references do not cross namespaces.
       const elsewhere = known.resource.scope === 'Namespaced' && known.object.metadata.namespace !== namespace
       if (!elsewhere) return { state: isWaitingForDependents(known.object) ? 'waiting' : 'there', seen: true }
@@ -78,13 +78,4 @@ export class Owners {
       return (error as StatusError).status.details?.name === undefined ? 'unserved' : undefined
     }
   }
-}
-
-function names(owner: OwnerReference, resource: Resource, object: KubeObject): boolean {
-  return owner.name === object.metadata.name && owner.kind === resource.kind && groupOf(owner) === resource.group
-}
-
-export function groupOf({ apiVersion }: Pick<OwnerReference, 'apiVersion'>): string {
-  const slash = apiVersion.indexOf('/')
-  return slash < 0 ? '' : apiVersion.slice(0, slash)
 }

@@ -126,6 +126,32 @@ test('graph: a change that has nothing to do with ownership is no reason to look
   assert.deepEqual(graph.set(things, thing('pod', ['set'], { labels: { a: 'b' } })), [])
 })
 
+const elsewhere = { namespace: 'b' }
+const references: readonly {
+  name: string
+  owner?: KubeObject
+  named?: Partial<OwnerReference>
+  look: readonly string[]
+}[] = [
+  { name: 'that is there', owner: thing('set'), look: [] },
+  { name: 'of another version', owner: thing('set'), named: { apiVersion: 'example.com/v2' }, look: [] },
+  { name: 'that is not known', look: ['pod'] },
+  { name: 'by another name', owner: thing('set'), named: { name: 'other' }, look: ['pod'] },
+  { name: 'of another kind', owner: thing('set'), named: { kind: 'Other' }, look: ['pod'] },
+  { name: 'of another group', owner: thing('set'), named: { apiVersion: 'v1' }, look: ['pod'] },
+  { name: 'in another namespace', owner: thing('set', [], elsewhere), look: ['pod'] },
+  { name: 'that waits for its dependents', owner: thing('set', [], ending('foregroundDeletion')), look: ['pod'] },
+]
+
+for (const { name, owner, named, look } of references) {
+  test(`graph: an object names an owner ${name}`, () => {
+    const graph = new OwnershipGraph()
+    if (owner !== undefined) graph.set(things, owner)
+    const ownerReferences = thing('pod', ['set']).metadata.ownerReferences!.map((each) => ({ ...each, ...named }))
+    assert.deepEqual(graph.set(things, thing('pod', [], { ownerReferences })), look)
+  })
+}
+
 test('graph: a foreground deletion is a reason to look at it and its dependents, and each that goes at it again', () => {
   const graph = new OwnershipGraph()
   graph.set(things, thing('set'))

@@ -161,6 +161,14 @@ test('which pod goes: an earlier rule wins over a later one', () => {
   )
 })
 
+test('which pods go: those that are missed least first, as many as there are too many', () => {
+  const pending = (name: string): Pod => pod(name, { status: { ...unready, phase: 'Pending' } })
+  const unplaced = pod('f', { spec: { containers: [], nodeName: '' }, status: unready })
+  const owned = [stayer, pod('e', { status: unready }), pending('d'), pending('b'), unplaced, pending('c')]
+  const plan = planReplicas(set({ replicas: 3 }), grouped(owned), () => [], now)
+  assert.deepEqual(plan.do === 'delete' ? plan.pods.map(({ metadata }) => metadata.name) : plan, ['f', 'b', 'c'])
+})
+
 test('which pod goes: a cost that is no number counts as 0', () => {
   const odd = pod('b', { metadata: { annotations: { [cost]: '+1e3' } } })
   const cheap = pod('a', { metadata: { annotations: { [cost]: '-1' } } })

@@ -34,14 +34,35 @@ test('WorkQueue keeps a key from a second worker and hands it out again once it 
   assert.equal(queue.length, 0)
 })
 
-test('WorkQueue gives a waiting worker the key at once, and keeps it from others meanwhile', async () => {
+test('WorkQueue wakes a waiting worker for a key, and keeps it from others meanwhile', async () => {
   const { queue } = fixture()
   const [first, second] = [queue.take(), queue.take()]
+  queue.add('a')
+  assert.equal(await first, 'a')
+  queue.add('a')
+  queue.done('a')
+  assert.equal(await second, 'a')
+})
+
+test('WorkQueue hands out a key once that is added again before the waiting worker has woken', async () => {
+  const { queue } = fixture()
+  const first = queue.take()
   queue.add('a')
   queue.add('a')
   assert.equal(await first, 'a')
   queue.done('a')
-  assert.equal(await second, 'a')
+  assert.equal(queue.length, 0)
+})
+
+test('WorkQueue keeps every waiting worker waiting until there is a key for it', async () => {
+  const { queue } = fixture()
+  const waiting = [queue.take(), queue.take()]
+  queue.add('a')
+  // Taken by a third one before the first has woken.
+  assert.equal(await queue.take(), 'a')
+  queue.add('b')
+  queue.add('c')
+  assert.deepEqual((await Promise.all(waiting)).toSorted(), ['b', 'c'])
 })
 
 test('WorkQueue takes the earlier of two times', async () => {

@@ -45,8 +45,8 @@ export class WorkQueue<K extends string = string> {
   readonly #changed = new Set<K>()
   /** Keys with a time of their own; the earlier of two times wins. */
   readonly #later = new Map<K, { readonly due: number; readonly timer: Disposable }>()
-  /** Workers waiting for a key, in order. */
-  readonly #takers: ((key: K | undefined) => void)[] = []
+  /** Wakes workers that wait for a key, in order. */
+  readonly #takers: (() => void)[] = []
   readonly #clock: Clock
   readonly #backoff: Backoff<string>
   readonly #observer: QueueObserver | undefined
@@ -69,15 +69,10 @@ export class WorkQueue<K extends string = string> {
   }
 
   #enter(key: K): void {
-    const taker = this.#takers.shift()
-    if (taker === undefined) {
-      this.#waiting.add(key)
-      this.#order.push(key)
-    } else {
-      this.#active.add(key)
-      this.#observer?.taken(key)
-      taker(key)
-    }
+    this.#waiting.add(key)
+    this.#order.push(key)
+    // It is taken only once the worker has woken: what is added in this turn as well is no reason for another look.
+    this.#takers.shift()?.()
   }
 
   /** Asks for `key` to be looked at in `ms` milliseconds, or earlier if it was asked for earlier. */
@@ -114,14 +109,18 @@ export class WorkQueue<K extends string = string> {
   }
 
   /** The next key, as soon as there is one; undefined once the queue is closed. */
-  take(): Promise<K | undefined> {
-    if (this.#closed) return Promise.resolve(undefined)
-    const key = this.#order.shift()
-    if (key === undefined) return new Promise((resolve) => this.#takers.push(resolve))
-    this.#waiting.delete(key)
-    this.#active.add(key)
-    this.#observer?.taken(key)
-    return Promise.resolve(key)
+  async take(): Promise<K | undefined> {
+    while (!this.#closed) {
+      const key = this.#order.shift()
+      if (key !== undefined) {
+        this.#waiting.delete(key)
+        this.#active.add(key)
+        this.#observer?.taken(key)
+        return key
+      }
+      await new Promise<void>((resolve) => this.#takers.push(resolve))
+    }
+    return undefined
   }
 
   /** Says that the worker who took `key` is finished with it. */
@@ -144,6 +143,6 @@ export class WorkQueue<K extends string = string> {
     this.#changed.clear()
     for (const { timer } of this.#later.values()) timer[Symbol.dispose]()
     this.#later.clear()
-    for (const taker of this.#takers.splice(0)) taker(undefined)
+    for (const taker of this.#takers.splice(0)) taker()
   }
 }
