@@ -1,6 +1,24 @@
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodResources } from '#machinery/podResources.ts'
+import type { Terms } from '#scheduler/plugins/affinityTerms.ts'
+
+/** What of a pod says whether others count it. */
+export interface Neighbour {
+  readonly metadata: {
+    readonly namespace?: string | undefined
+    readonly labels?: Readonly<Record<string, string>> | undefined
+    /** It counts only whether there is one. */
+    readonly deletionTimestamp?: string | undefined
+  }
+}
+
+/** Pods of one node that are the same to others, and say the same of them; there may be more such beside them. */
+export interface AlikePods {
+  readonly each: Neighbour
+  readonly terms: Terms
+  readonly count: number
+}
 
 /**
  * A node as the plugins see it: immutable, and the same object until something about the node changes. In its place among
@@ -16,8 +34,8 @@ export interface NodeView {
   readonly podCount: number
   /** How often a pod was replaced by a later state of itself. */
   readonly podStates: number
-  /** How many of the pods have terms about other pods. */
-  readonly termHolders: number
+  /** The same pods for who asks only what they are to others: as many groups as there are templates, whatever their number. */
+  readonly alikePods: readonly AlikePods[]
   /** What those pods ask for, summed. */
   readonly requested: PodResources
   /** The same, with a floor for containers that ask for nothing; only scores use it. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { SchedulerCache } from './cache.ts'
-import { nodeOf, podOf } from './testObjects.ts'
+import type { NodeView } from './snapshot.ts'
+import { nodeOf, podOf, type PodSketch } from './testObjects.ts'
 import { changedView } from './views.ts'
 
 const podNamed = (name: string, phase: 'Pending' | 'Running' = 'Pending') =>
@@ -61,17 +62,44 @@ for (const when of ['before', 'after'] as const) {
   })
 }
 
-test('a view counts the pods that say something of their neighbours', () => {
+test('a view has its pods in groups that are the same to others, and keeps them when pods come and go', () => {
   const { cache } = fixture()
-  const affinity = { podAffinity: {} }
-  const picky = podOf({ name: 'picky', spec: { nodeName: 'a', affinity } })
-  cache.setPod(picky)
-  cache.setPod(podNamed('x'))
-  const view = cache.snapshot().nodes[0]!
-  assert.equal(view.termHolders, 1)
-  assert.equal(changedView(view, { added: [], removed: [picky] }).termHolders, 0)
-  cache.removePod(picky)
-  assert.equal(cache.snapshot().nodes[0]!.termHolders, 0)
+  const on = (name: string, sketch: Partial<PodSketch> = {}): Pod => {
+    return podOf({ name, ...sketch, spec: { nodeName: 'a', ...sketch.spec } })
+  }
+  const viewNow = () => cache.snapshot().nodes[0]!
+  const groups = ({ alikePods }: NodeView) =>
+    alikePods.map(({ each: { metadata }, terms, count }) => {
+      const told = [
+        JSON.stringify(metadata.labels),
+        metadata.deletionTimestamp,
+        terms.required.length > 0 ? 'picky' : undefined,
+      ]
+      return [count, ...told.filter((part) => part !== undefined)].join(' ')
+    })
+  const labels = { app: 'web', tier: 'front' }
+  const term = { topologyKey: 'zone', labelSelector: { matchLabels: labels } }
+  const affinity = { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } }
+  const deletionTimestamp = '2026-01-01T00:00:00Z'
+  cache.setPod(on('x', { labels }))
+  cache.setPod(on('y', { labels }))
+  cache.setPod(on('picky', { labels, spec: { affinity } }))
+  cache.setPod(on('z'))
+  const before = viewNow()
+  cache.setPod(on('y', { labels, deletionTimestamp }))
+  cache.removePod(on('z'))
+  const between = viewNow()
+  cache.setPod(on('x', { labels, status: { phase: 'Running' } }))
+  cache.removePod(on('x'))
+  const told = '{"app":"web","tier":"front"}'
+  assert.deepEqual(groups(before), [`2 ${told}`, `1 ${told} picky`, '1 {}'])
+  assert.deepEqual(groups(between), [`1 ${told}`, `1 ${told} picky`, `1 ${told} ${deletionTimestamp}`])
+  assert.deepEqual(groups(viewNow()), [`1 ${told} picky`, `1 ${told} ${deletionTimestamp}`])
+  const picky = between.pods.filter(({ metadata }) => metadata.name === 'picky')
+  assert.deepEqual(groups(changedView(between, { added: [on('w', { labels })], removed: picky })), [
+    `2 ${told}`,
+    `1 ${told} ${deletionTimestamp}`,
+  ])
 })
 
 test('a pod that is resized holds what it has until the node took it back', () => {

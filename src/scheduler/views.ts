@@ -1,15 +1,17 @@
+import type { Affinity } from '#api/core/v1/affinity.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import {
   addResources,
   podRequestsOnNode,
   podRequestsOnNodeForScore,
   subtractResources,
 } from '#machinery/podResources.ts'
-import { holdsTerms } from '#scheduler/plugins/affinityTerms.ts'
+import { termsOf } from '#scheduler/plugins/affinityTerms.ts'
 import { hostPortsOf } from '#scheduler/plugins/ports.ts'
 import type { PodsOfNodeChange } from './plugin.ts'
-import type { NodeView } from './snapshot.ts'
+import type { AlikePods, NodeView } from './snapshot.ts'
 
 /** What a node says of itself, in the form that plugins read. */
 export type NodeFacts = Pick<NodeView, 'allocatable' | 'podLimit' | 'images'>
@@ -24,9 +26,9 @@ export type NodeFacts = Pick<NodeView, 'allocatable' | 'podLimit' | 'images'>
  */
 export class NodePods {
   #list: Pod[] = []
-  readonly #byUid = new Map<string, Pod>()
+  readonly #byUid = new Map<string, Placed>()
+  readonly #alike = new AlikePodGroups()
   #portTakers = 0
-  #termHolders = 0
 
   get size(): number {
     return this.#list.length
@@ -42,43 +44,93 @@ export class NodePods {
     return this.#portTakers
   }
 
-  /** How many of the pods have terms about other pods. */
-  get termHolders(): number {
-    return this.#termHolders
+  get alikePods(): readonly AlikePods[] {
+    return this.#alike.list
   }
 
   get(uid: string): Pod | undefined {
-    return this.#byUid.get(uid)
+    return this.#byUid.get(uid)?.pod
   }
 
   add(pod: Pod): void {
-    this.#byUid.set(pod.metadata.uid!, pod)
+    this.#byUid.set(pod.metadata.uid!, { pod, group: this.#alike.join(pod) })
     this.#list.push(pod)
-    this.#count(pod, 1)
+    if (hostPortsOf(pod).length > 0) this.#portTakers++
   }
 
   /** Puts a later state of a pod in its place, in all lists; returns the place. */
   replace(pod: Pod): number {
-    const uid = pod.metadata.uid!
+    const placed = this.#byUid.get(pod.metadata.uid!)!
     // Most are replaced soon after they came.
-    const at = this.#list.lastIndexOf(this.#byUid.get(uid)!)
+    const at = this.#list.lastIndexOf(placed.pod)
     this.#list[at] = pod
-    this.#byUid.set(uid, pod)
+    placed.pod = pod
     return at
   }
 
   remove(uid: string): Pod {
-    const pod = this.#byUid.get(uid)!
+    const { pod, group } = this.#byUid.get(uid)!
     this.#byUid.delete(uid)
     this.#list = this.#list.toSpliced(this.#list.indexOf(pod), 1)
-    this.#count(pod, -1)
+    this.#alike.leave(group)
+    if (hostPortsOf(pod).length > 0) this.#portTakers--
     return pod
   }
+}
 
-  #count(pod: Pod, step: 1 | -1): void {
-    if (hostPortsOf(pod).length > 0) this.#portTakers += step
-    if (holdsTerms(pod)) this.#termHolders += step
+/** A pod of a node; a later state of it is in the same group. */
+interface Placed {
+  pod: Pod
+  readonly group: Group
+}
+
+interface Group extends Omit<AlikePods, 'count'> {
+  readonly affinity: Affinity | undefined
+  count: number
+}
+
+/** A pod is compared with so many groups, the latest: of one that is like none of them it is not worth it to look further. */
+const mostCompared = 8
+
+/** The pods of a node in groups of which each is the same to others. */
+class AlikePodGroups {
+  readonly #groups: Group[] = []
+  /** Made when somebody looks, and never changed. */
+  #list: readonly AlikePods[] | undefined
+
+  get list(): readonly AlikePods[] {
+    return (this.#list ??= this.#groups.map(({ each, terms, count }) => ({ each, terms, count })))
   }
+
+  join(pod: Pod): Group {
+    this.#list = undefined
+    const { length } = this.#groups
+    for (let i = length - 1; i >= 0 && i >= length - mostCompared; i--) {
+      const group = this.#groups[i]!
+      if (!isAlike(group, pod)) continue
+      group.count++
+      return group
+    }
+    const { namespace, labels, deletionTimestamp } = pod.metadata
+    const each = { metadata: { namespace, labels, deletionTimestamp } }
+    const group = { each, terms: termsOf(pod), affinity: pod.spec.affinity, count: 1 }
+    this.#groups.push(group)
+    return group
+  }
+
+  leave(group: Group): void {
+    this.#list = undefined
+    if (--group.count === 0) this.#groups.splice(this.#groups.indexOf(group), 1)
+  }
+}
+
+function isAlike({ each, affinity }: Group, { metadata, spec }: Pod): boolean {
+  return (
+    each.metadata.namespace === metadata.namespace &&
+    (each.metadata.deletionTimestamp === undefined) === (metadata.deletionTimestamp === undefined) &&
+    sameJson(each.metadata.labels, metadata.labels) &&
+    sameJson(affinity, spec.affinity)
+  )
 }
 
 interface ViewParts extends Pick<NodeView, 'name' | 'node' | 'requested' | 'requestedForScore'> {
@@ -95,7 +147,7 @@ export class ListedView implements NodeView {
   readonly version = ++viewsMade
   readonly node: Node
   readonly podCount: number
-  readonly termHolders: number
+  readonly alikePods: readonly AlikePods[]
   readonly requested: NodeView['requested']
   readonly requestedForScore: NodeView['requestedForScore']
   readonly allocatable: NodeView['allocatable']
@@ -110,7 +162,7 @@ export class ListedView implements NodeView {
     this.name = name
     this.node = node
     this.podCount = pods.size
-    this.termHolders = pods.termHolders
+    this.alikePods = pods.alikePods
     this.requested = requested
     this.requestedForScore = requestedForScore
     this.allocatable = facts.allocatable
@@ -158,7 +210,11 @@ export function changedView(view: NodeView, { added, removed }: PodsOfNodeChange
     podCount: pods.length,
     pods,
     podStates: 0,
-    termHolders: pods.filter(holdsTerms).length,
+    get alikePods() {
+      const groups = new AlikePodGroups()
+      for (const pod of pods) groups.join(pod)
+      return groups.list
+    },
     requested,
     requestedForScore: { milliCpu, memory },
     allocatable: view.allocatable,

@@ -1,6 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { RecentMap } from '#lib/collections/recentMap.ts'
-import { isAbout, termsOf, type NamespaceLabels, type Term } from '#scheduler/plugins/affinityTerms.ts'
+import { isAbout, type NamespaceLabels, type Term } from '#scheduler/plugins/affinityTerms.ts'
 import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
 import { DomainCounts } from './domainCounts.ts'
 import { Follower, type NodeCounter } from './follower.ts'
@@ -21,6 +21,8 @@ export interface HeldTerm {
 interface Held {
   readonly term: HeldTerm
   readonly domain: number
+  /** So many pods of a node hold it. */
+  readonly count: number
 }
 
 /** For so many kinds of pods it is remembered which terms are about them. */
@@ -82,21 +84,21 @@ export class HeldTerms implements NodeCounter {
 
   enter(at: number, view: NodeView): void {
     let held: Held[] | undefined
-    for (const pod of view.termHolders === 0 ? nothing : view.pods) {
-      const { required, forbidden, preferred } = termsOf(pod)
+    for (const { terms, count } of view.alikePods) {
+      const { required, forbidden, preferred } = terms
       if (required.length === 0 && forbidden.length === 0 && preferred.length === 0) continue
       held ??= []
-      for (const term of forbidden) this.#add(at, held, term, 'forbids')
-      if (this.#hardWeight > 0) for (const term of required) this.#add(at, held, term, this.#hardWeight)
-      for (const { term, weight } of preferred) this.#add(at, held, term, weight)
+      for (const term of forbidden) this.#add(at, held, term, 'forbids', count)
+      if (this.#hardWeight > 0) for (const term of required) this.#add(at, held, term, this.#hardWeight, count)
+      for (const { term, weight } of preferred) this.#add(at, held, term, weight, count)
     }
     while (this.#onNode.length <= at) this.#onNode.push(nothing)
     this.#onNode[at] = held ?? nothing
   }
 
   leave(at: number): void {
-    for (const { term, domain } of this.#onNode[at]!) {
-      term.holders.add(domain, -1)
+    for (const { term, domain, count } of this.#onNode[at]!) {
+      term.holders.add(domain, -count)
       if (term.holders.size === 0) this.#unheld++
     }
     this.#onNode[at] = nothing
@@ -109,7 +111,7 @@ export class HeldTerms implements NodeCounter {
     this.#epoch++
   }
 
-  #add(at: number, held: Held[], term: Term, weight: HeldTerm['weight']): void {
+  #add(at: number, held: Held[], term: Term, weight: HeldTerm['weight'], count: number): void {
     const key = keyOf(term, weight)
     let known = this.#byKey.get(key)
     const topology = known?.topology ?? this.#topologies.of(term.topologyKey, this.#cluster)
@@ -122,8 +124,8 @@ export class HeldTerms implements NodeCounter {
       this.#unheld++
     }
     if (known.holders.size === 0) this.#unheld--
-    known.holders.add(domain, 1)
-    held.push({ term: known, domain })
+    known.holders.add(domain, count)
+    held.push({ term: known, domain, count })
   }
 }
 

@@ -1,13 +1,12 @@
 import type { Node } from '#api/core/v1/node.ts'
-import type { Pod } from '#api/core/v1/pod.ts'
-import type { ClusterView, NodeView } from '#scheduler/snapshot.ts'
+import type { ClusterView, Neighbour, NodeView } from '#scheduler/snapshot.ts'
 import { Follower, type NodeCounter } from './follower.ts'
 import { grown } from './grown.ts'
 import { noDomain, type Topology } from './topology.ts'
 
 /** Which pods a table counts, and on which nodes. */
 export interface Counted {
-  includes(pod: Pod): boolean
+  includes(pod: Neighbour): boolean
   /** Nodes whose pods count in their domain, and which make a domain one at all; absent: all. */
   takesPart?(node: NodeView): boolean
 }
@@ -51,7 +50,7 @@ export class PodTable implements NodeCounter {
   }
 
   /** Whether a pod is of the sort that is counted. */
-  includes(pod: Pod): boolean {
+  includes(pod: Neighbour): boolean {
     return this.#counted.includes(pod)
   }
 
@@ -87,7 +86,7 @@ export class PodTable implements NodeCounter {
 
   enter(at: number, view: NodeView): void {
     let count = 0
-    for (const pod of view.pods) if (this.#counted.includes(pod)) count++
+    for (const alike of view.alikePods) if (this.#counted.includes(alike.each)) count += alike.count
     const takesPart = this.#counted.takesPart?.(view) ?? true
     const domain = this.topology.ofNode[at]!
     this.domains = grown(this.domains, at + 1)

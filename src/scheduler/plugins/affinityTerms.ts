@@ -2,6 +2,7 @@ import type { PodAffinityTerm } from '#api/core/v1/affinity.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import { RecentMap } from '#lib/collections/recentMap.ts'
 import { matchesRequirements, requirementsOf, type LabelRequirements } from '#machinery/labelSelector.ts'
+import type { Neighbour } from '#scheduler/snapshot.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -43,7 +44,7 @@ const noTerms: Terms = { required: [], forbidden: [], preferred: [] }
 const known = new WeakMap<object, { readonly namespace: string; readonly terms: Terms }>()
 
 /** Whether a pod says anything of its neighbours. */
-export function holdsTerms({ spec: { affinity } }: Pod): boolean {
+function holdsTerms({ spec: { affinity } }: Pod): boolean {
   return affinity !== undefined && (affinity.podAffinity ?? affinity.podAntiAffinity) !== undefined
 }
 
@@ -95,7 +96,7 @@ function readTerm(
 }
 
 /** Whether a term is about a pod, in a namespace with these labels. */
-export function isAbout(term: Term, { metadata }: Pod, namespaceLabels: Labels | undefined): boolean {
+export function isAbout(term: Term, { metadata }: Neighbour, namespaceLabels: Labels | undefined): boolean {
   return (
     (term.namespaces.includes(metadata.namespace ?? '') ||
       (term.namespaceSelector !== undefined && matchesRequirements(term.namespaceSelector, namespaceLabels))) &&

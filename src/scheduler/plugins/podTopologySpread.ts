@@ -7,7 +7,7 @@ import { findUntolerated } from '#machinery/taints.ts'
 import { PodTable } from '#scheduler/counts/podTable.ts'
 import { noDomain, Topologies } from '#scheduler/counts/topology.ts'
 import type { FeasibleNodes, NodeGroups, Plugin, Rejection, WakeChange } from '#scheduler/plugin.ts'
-import type { ClusterView } from '#scheduler/snapshot.ts'
+import type { ClusterView, Neighbour } from '#scheduler/snapshot.ts'
 import { mostScore } from './normalize.ts'
 import {
   constraintFinder,
@@ -168,7 +168,7 @@ export function podTopologySpread(siblingsOf: SiblingsOf, options: PodTopologySp
 }
 
 /** Whether a pod counts among those of a constraint of this namespace. */
-function isFellow({ selected }: Constraint, namespace: string | undefined, other: Pod): boolean {
+function isFellow({ selected }: Constraint, namespace: string | undefined, other: Neighbour): boolean {
   return (
     other.metadata.deletionTimestamp === undefined &&
     other.metadata.namespace === namespace &&

@@ -1,6 +1,7 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { TopologySpreadConstraint } from '#api/core/v1/scheduling.ts'
 import { matchesRequirements, requirementsOf, type LabelRequirements } from '#machinery/labelSelector.ts'
+import type { Neighbour } from '#scheduler/snapshot.ts'
 
 /** As in `PodTopologySpreadArgs` of a KubeSchedulerConfiguration. */
 export interface PodTopologySpreadArguments {
@@ -14,7 +15,7 @@ export interface PodTopologySpreadArguments {
 export interface Siblings {
   /** Names the same pods every time: counts are remembered by it. */
   readonly key: string
-  includes(other: Pod): boolean
+  includes(other: Neighbour): boolean
   /** Kubernetes counts nobody by a selector that says nothing, although every pod is one that it picks. */
   readonly isEverybody?: boolean
 }
