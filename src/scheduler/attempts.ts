@@ -28,7 +28,7 @@ import { planPreemption, type PreemptionOptions } from './preemption/plan.ts'
 import type { Candidate } from './preemption/victims.ts'
 import { defaultSchedulerName, type Profile } from './profile.ts'
 import { promiseTest } from './promiseTest.ts'
-import type { SchedulingQueue } from './queue.ts'
+import type { ClusterChange, SchedulingQueue } from './queue.ts'
 import { failed, Reservation, type Setback } from './reservation.ts'
 
 /** How many bindings may be on their way at once. */
@@ -96,7 +96,12 @@ export class Attempts {
     this.goes(pod)
   }
 
-  /** The pod is gone from its node, or will be. */
+  /** The pod is on its way out. */
+  ends(pod: Pod): void {
+    if (takesTime(pod)) this.goes(pod)
+  }
+
+  /** The pod is gone from its node, or takes its time until it is. */
   goes({ metadata }: Pod): void {
     this.#departures.get(metadata.uid!)?.resolve()
     this.#departures.delete(metadata.uid!)
@@ -319,7 +324,7 @@ export class Attempts {
       await makeRoom(context, pod, candidate, lower)
       // Tried before they are seen to go, it would send the last of them away once more.
       await Promise.all(candidate.victims.map((victim) => this.#untilGoing(victim)))
-      queue.putBack(pod, rejectedBy)
+      queue.putBack(pod, rejectedBy, (change) => this.#endsWait(change, candidate))
     } catch (error) {
       queue.putBack(pod, rejectedBy)
       queue.activate(pod)
@@ -329,9 +334,17 @@ export class Attempts {
     }
   }
 
-  /** Resolves once the cache knows that a pod which was sent away goes. */
+  /** Whether a change is worth another attempt: each victim is in the way, so the end of one is not while another is still there. */
+  #endsWait({ resource, action, oldChangedPod }: ClusterChange, { victims }: Candidate): boolean {
+    if (resource !== 'pods' || action !== 'delete') return true
+    const isVictim = victims.some(({ metadata }) => metadata.uid === oldChangedPod?.metadata.uid)
+    return !isVictim || !victims.some((victim) => this.#context.cache.get(victim) !== undefined)
+  }
+
+  /** Resolves once the cache knows that a pod which was sent away is gone, or takes its time. */
   async #untilGoing(victim: Pod): Promise<void> {
-    if (this.#signal.aborted || !this.#context.cache.isStaying(victim)) return
+    const known = this.#context.cache.get(victim)
+    if (this.#signal.aborted || known === undefined || takesTime(known)) return
     const uid = victim.metadata.uid!
     const departure = this.#departures.get(uid) ?? Promise.withResolvers<void>()
     this.#departures.set(uid, departure)
@@ -362,6 +375,12 @@ export class Attempts {
       .finally(() => this.#background.delete(ended))
     this.#background.add(ended)
   }
+}
+
+/** Whether a pod is on its way out and will be there for a while: without time to end, or anybody to wait for, it is gone at once. */
+function takesTime({ metadata }: Pod): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = metadata
+  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds > 0 || finalizers.length > 0)
 }
 
 /** Why a pod is refused the node that it waited to be let go to. */

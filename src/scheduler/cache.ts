@@ -103,12 +103,10 @@ export class SchedulerCache {
     return this.#assumed.has(pod.metadata.uid!)
   }
 
-  /** Whether a pod is on a node and not on its way out. */
-  isStaying({ metadata }: Pod): boolean {
+  /** What is known of a pod that is on a node, or assumed there. */
+  get({ metadata }: Pod): Pod | undefined {
     const node = this.#places.get(metadata.uid!)
-    return (
-      node !== undefined && this.#entries.get(node)!.pods.get(metadata.uid!)!.metadata.deletionTimestamp === undefined
-    )
+    return node === undefined ? undefined : this.#entries.get(node)!.pods.get(metadata.uid!)
   }
 
   /** Takes in a bound pod as it now is; it replaces an assumption. */

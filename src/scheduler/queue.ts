@@ -160,8 +160,11 @@ export class SchedulingQueue {
     if (known?.place.at === 'taken') this.#move(known, { at: 'leaving' })
   }
 
-  /** Gives back a pod that found no node. Without `rejectedBy` something went wrong, and it is tried after its back-off. */
-  putBack(pod: Pod, rejectedBy: ReadonlySet<string>): void {
+  /**
+   * Gives back a pod that found no node. Without `rejectedBy` something went wrong, and it is tried after its back-off. Of what
+   * happened since it was taken only that counts which `counts` says.
+   */
+  putBack(pod: Pod, rejectedBy: ReadonlySet<string>, counts: (change: ClusterChange) => boolean = every): void {
     const known = this.#waiting.get(pod.metadata.uid!)
     if (known === undefined) return
     const { place } = known
@@ -176,7 +179,8 @@ export class SchedulingQueue {
     known.rejections++
     const changes = place.at === 'taken' ? place.changes : []
     const helped =
-      changes.length >= mostChanges || changes.some((change) => this.#helps(known.queued.pod, rejectedBy, change))
+      changes.length >= mostChanges ||
+      changes.some((change) => counts(change) && this.#helps(known.queued.pod, rejectedBy, change))
     if (helped) this.#requeue(known)
     else this.#move(known, { at: 'unschedulable', rejectedBy })
   }
@@ -193,7 +197,7 @@ export class SchedulingQueue {
   }
 
   /** Looks which rejected pods a change may help, of those to which it matters at all. */
-  changed(change: ClusterChange, mattersTo: (pod: Pod) => boolean = toAll): void {
+  changed(change: ClusterChange, mattersTo: (pod: Pod) => boolean = every): void {
     for (const { place, queued } of this.#taken) {
       if (place.at === 'taken' && place.changes.length < mostChanges && mattersTo(queued.pod))
         place.changes.push(change)
@@ -319,7 +323,7 @@ export class SchedulingQueue {
   }
 }
 
-const toAll = (): boolean => true
+const every = (): boolean => true
 
 function dropOutdated(heap: Heap<Entry>): void {
   for (let first = heap.peek(); first !== undefined && first.waiting.place !== first.place; first = heap.peek()) {

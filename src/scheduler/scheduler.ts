@@ -169,7 +169,7 @@ class Scheduler {
 
   #podPlaced(old: Pod | undefined, pod: Pod, attempts: Attempts): void {
     this.#cache.setPod(pod)
-    if (pod.metadata.deletionTimestamp !== undefined) attempts.goes(pod)
+    attempts.ends(pod)
     if (old !== undefined && isPlaced(old)) {
       if (!this.#queue.awaitsChanges || !mattersToOthers(old, pod)) return
       this.#queue.changed({ resource: 'pods', action: 'update', changedPod: pod, oldChangedPod: old })
