@@ -17,6 +17,7 @@ import {
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { commandLines, superfluousBundles } from './bundles.js'
 import { runBundle } from './start.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -35,9 +36,6 @@ const programs = {
   dataPlaneWorker: 'src/ingress/node/dataPlaneWorker.ts',
   passwordWorker: 'src/ingress/node/passwordWorker.ts',
 }
-
-/** How many older bundles are kept: a running cluster may still start threads from its own. */
-const kept = 5
 
 /** Beside the packages where we may write there, else among the user's own caches. */
 function cacheFolder() {
@@ -199,8 +197,7 @@ function removeOldBundles() {
   const bundles = readdirSync(cache, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== 'compiled')
     .map((entry) => ({ path: join(cache, entry.name), made: statSync(join(cache, entry.name)).mtimeMs }))
-    .sort((a, b) => b.made - a.made)
-  for (const { path } of bundles.slice(kept)) rmSync(path, { recursive: true, force: true })
+  for (const path of superfluousBundles(bundles, commandLines())) rmSync(path, { recursive: true, force: true })
 }
 
 await runBundle(await ensureBundle(), process.argv.slice(2))

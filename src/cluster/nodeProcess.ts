@@ -9,7 +9,7 @@ import { clusterPaths, readRecord } from './record.ts'
 import { runComponents } from '#lib/component.ts'
 import { stackOf } from '#lib/errorText.ts'
 import { releaseLeftovers } from '#lib/host/memory.ts'
-import { createLogger, stderrSink } from '#lib/log.ts'
+import { boundedStderrSink, createLogger } from '#lib/log.ts'
 
 /** By then a cluster that nobody uses yet has come to rest, in milliseconds. */
 const startIsOver = 12_000
@@ -27,7 +27,7 @@ export async function runNodeProcess(surroundings: Surroundings, cluster: string
     logFolder,
     parts.map(({ name }) => name),
   )
-  const log = createLogger({ clock, sinks: [stderrSink(), partLogs] })
+  const log = createLogger({ clock, sinks: [boundedStderrSink(), partLogs] })
   const assembly = await assembleNode(surroundings, record, node, log)
   const running = components.filter(({ runsIn }) => runsIn(assembly)).map(({ make }) => make(assembly))
   process.on('uncaughtException', (error) =>

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { SimulatedClock } from './clock.ts'
-import { createLogger, fileSink, LogRing, ofComponent, silentLogger } from './log.ts'
+import { boundedStderrSink, createLogger, fileSink, LogRing, ofComponent, silentLogger } from './log.ts'
 import type { LogEntry, LogLevel } from './log.ts'
 import { startTrace } from './trace.ts'
 
@@ -153,6 +153,24 @@ describe('the file', () => {
       createLogger({ clock, sinks: [sink] }).info('again')
     }
     assert.match(readFileSync(path, 'utf8'), /line 19"\n.*"again"\n$/)
+  })
+
+  test('the log of a process begins anew when it is long, and keeps what others append to it', (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'log-'))
+    context.after(() => rmSync(folder, { recursive: true }))
+    const path = join(folder, 'node.log')
+    const descriptor = openSync(path, 'a')
+    context.after(() => closeSync(descriptor))
+    const log = createLogger({
+      clock: new SimulatedClock(start),
+      sinks: [boundedStderrSink({ descriptor, largest: 180 })],
+    })
+    for (let count = 0; count < 5; count++) log.info(`line ${count}`)
+    assert.match(readFileSync(`${path}.old`, 'utf8'), /^I.*line 0"\n(.*\n)*.*line 4"\n$/)
+    assert.equal(readFileSync(path, 'utf8'), '')
+    writeSync(descriptor, 'from elsewhere\n')
+    log.info('line 5')
+    assert.match(readFileSync(path, 'utf8'), /^from elsewhere\n.*line 5"\n$/)
   })
 
   test('lines of one turn are written together', async (context) => {

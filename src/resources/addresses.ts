@@ -14,6 +14,10 @@ export function addressProblems(text: string): string[] {
   return formatIp(ip) === text ? [] : [`must be in canonical form (${JSON.stringify(formatIp(ip))})`]
 }
 
+/** Why a text is not an address in any form. */
+export const olderAddressProblems = (text: string): string[] =>
+  parseIp(withoutLeadingZeros(text)) === undefined ? [noAddress] : []
+
 const noBlock = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
 
 /** Why a text is not a block of addresses in its one form. */

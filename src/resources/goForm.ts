@@ -9,6 +9,7 @@ const goNames: Readonly<Record<string, string>> = {
   apiGroup: 'APIGroup',
   apiGroups: 'APIGroups',
   cel: 'CEL',
+  ip: 'IP',
   ips: 'IPs',
   pkixPublicKey: 'PKIXPublicKey',
   seLinuxMount: 'SELinuxMount',

@@ -25,7 +25,9 @@ export const logs: Command = {
           const path = clusterPaths(config.name, roots).logFile(flags.node)
           const text = await host.files.readText(path, mostBytes)
           if (text === undefined) throw new Error(`there is no log of node "${flags.node}" yet (${path})`)
-          const lines = text.replace(/\n$/, '').split('\n')
+          // What was set aside when it had become long.
+          const before = (await host.files.readText(`${path}.old`, mostBytes)) ?? ''
+          const lines = (before + text).replace(/\n$/, '').split('\n')
           for (const line of lines.slice(Math.max(0, lines.length - (flags.tail ?? lines.length)))) print(line)
           return 0
         }),

@@ -32,15 +32,17 @@ export function containerStatuses(
   })
 }
 
-/** Ephemeral containers are never restarted and never ready. */
+/** Ephemeral containers are never restarted and never ready; one that the runtime has cleaned away stays as it ended. */
 export function ephemeralContainerStatuses(pod: Pod, view: PodView, memory: PodMemory): ContainerStatus[] {
+  const old = pod.status?.ephemeralContainerStatuses
   return (pod.spec.ephemeralContainers ?? []).map((container) => {
     const [run] = view.runs(container.name)
     if (run !== undefined) return statusOfRun(container, run, undefined, undefined, memory)
+    const before = old?.find((status) => status.name === container.name)
+    const status = statusWithoutRun(pod, container, before, memory, false)
     const failure = memory.failures.get(container.name)
-    const waiting =
-      failure === undefined ? { reason: 'ContainerCreating' } : { reason: failure.reason, message: failure.message }
-    return { ...blankStatus(container, memory), state: { waiting } }
+    if (failure === undefined || status.state?.terminated !== undefined) return status
+    return { ...status, state: { waiting: { reason: failure.reason, message: failure.message } } }
   })
 }
 

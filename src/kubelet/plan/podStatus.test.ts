@@ -404,3 +404,13 @@ test('computePodStatus: a condition keeps its time while its status does', () =>
   assert.equal(times['Ready'], '2026-01-01T10:00:00Z')
   assert.equal(times['ContainersReady'], '2026-01-01T12:00:00Z')
 })
+
+test('an ephemeral container stays as it ended when the runtime has cleaned it away', () => {
+  const spec = { ephemeralContainers: [{ name: 'd', image: 'busybox' }] }
+  const run = exitedRun(3, { name: 'd' })
+  const { status } = computePodStatus(podOf(spec), { sandboxes: [sandbox], containers: [run] }, now, memoryOf())
+  const [ended] = status.ephemeralContainerStatuses ?? []
+  assert.deepEqual(ended?.state, terminated(3, 'd0'))
+  const gone = computePodStatus(podOf(spec, status), { sandboxes: [], containers: [] }, now, memoryOf())
+  assert.deepEqual(gone.status.ephemeralContainerStatuses, [ended])
+})

@@ -9,6 +9,8 @@ import type {
 } from '#api/autoscaling/v2/horizontalPodAutoscaler.ts'
 import type { MetricSpec, MetricStatus } from '#api/autoscaling/v2/metric.ts'
 import { seededRandom } from '#lib/random.ts'
+import { decodeValue } from '#machinery/codec/schemaDecoder.ts'
+import { schemaOfKind } from '#machinery/schema/load.ts'
 import { refusals } from '#resources/testReport.ts'
 import { firstVersion } from './firstVersion.ts'
 import { horizontalPodAutoscalerStrategy as strategy } from './horizontalPodAutoscaler.ts'
@@ -157,6 +159,17 @@ describe('an autoscaler', () => {
       },
       scaleDown: { selectPolicy: 'Max', policies },
     })
+  })
+
+  test('names a policy where it lists them', () => {
+    const asked = autoscaler({ behavior: { scaleUp: { policies: [] } } })
+    const read = decodeValue(schemaOfKind({ group: 'autoscaling', version: 'v2', kind: asked.kind })!, asked)
+    const object = 'value' in read ? (read.value as unknown as HorizontalPodAutoscaler) : assert.fail(read.problem)
+    strategy.default?.(object)
+    assert.deepEqual(
+      refusals((report) => strategy.validate?.(object, undefined, report)),
+      ['spec.behavior.scaleUp.policies: Required value: must specify at least one Policy'],
+    )
   })
 
   test('has no tolerance of its own unless it had', () => {

@@ -9,6 +9,7 @@ import { dropDisabledFields } from './disabledFields.ts'
 import { mergeLabelKeys } from './labelKeys.ts'
 import { checkEphemeralUpdate } from './ephemeral.ts'
 import { checkResize, keepResize } from './resize.ts'
+import { checkPodStatus, keepReported } from './status.ts'
 import { checkPodUpdate, mirrorAnnotation } from './update.ts'
 import { olderAddressWarnings } from '#resources/addresses.ts'
 import { podWarnings } from './warnings.ts'
@@ -33,13 +34,13 @@ export const podStrategy: Strategy<Pod> = {
     'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
   },
   subresources: {
-    // The rules are about the spec, which stays: nodes report often, and what they report is taken as it is.
     status: {
       ...statusBesideSpec,
       warnings: statusWarnings,
       // Old kubelets corrupt owners, on which garbage collection relies.
       writes: statusBesideSpec.writes!.filter((path) => path !== 'metadata.ownerReferences'),
-      validate: () => {},
+      prepare: keepReported,
+      validate: checkPodStatus,
     },
     binding: { verbs: ['create'], body: { group: '', version: 'v1', kind: 'Binding' } },
     eviction: { verbs: ['create'], body: { group: 'policy', version: 'v1', kind: 'Eviction' } },
