@@ -54,7 +54,7 @@ export interface ClusterPartsOptions {
   readonly config?: Partial<ControllerConfig>
   /**
    * How nodes say that they are alive: by `leases` every ten seconds (unless told), or `directly` to the controller that asks,
-   * with a lease every hour; days of simulated time pass quickly then.
+   * with a lease every day; days of simulated time pass quickly then.
    */
   readonly heartbeats?: 'leases' | 'directly'
   /** Whether the nodes tell of everything that they do, or of trouble alone (unless told). */
@@ -91,7 +91,7 @@ export interface ClusterParts {
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 const podBlock = '10.244.0.0/16'
 /** The lease of a node that says otherwise that it is alive. */
-const slowLeaseSeconds = 4 * 3_600
+const slowLeaseSeconds = 4 * 86_400
 /** Watches within a process need not end to find another server. */
 const slowWatchSeconds = 6 * 3_600
 

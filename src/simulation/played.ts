@@ -1,4 +1,5 @@
 import type { Lease } from '#api/coordination/v1/lease.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
 import type { Client } from '#client/client.ts'
 import type { PodAddresses } from './podAddresses.ts'
 import type { SimulatedNodeSpec } from './simulatedNode.ts'
@@ -29,8 +30,8 @@ export interface PlayedPod {
   state: SimulatedPod
   /** When there will be something to do for it although nothing changes. */
   recheckAt?: number
-  /** The revision that its last status was written as: nothing new when it comes back. */
-  written?: string
+  /** As its last status was written: nothing new when it comes back. */
+  written?: Pod
   /** The problems of its annotations that were told. */
   told: string
 }

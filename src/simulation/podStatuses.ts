@@ -17,6 +17,27 @@ function isSame(a: unknown, b: unknown): boolean {
   return true
 }
 
+/** What a node looks at of a pod's metadata. */
+const metadataForNode = [
+  'uid',
+  'generation',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+] as const
+
+/** Whether a pod is the same in all that its node looks at. */
+export function isSameToNode(a: Pod, b: Pod): boolean {
+  if (a.metadata.resourceVersion === b.metadata.resourceVersion) return true
+  return (
+    metadataForNode.every((each) => isSame(a.metadata[each], b.metadata[each])) &&
+    isSame(a.status, b.status) &&
+    isSame(a.spec, b.spec)
+  )
+}
+
 /** Whether a pod has run to its end. */
 export function isOver({ status }: Pick<Pod, 'status'>): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed'

@@ -31,7 +31,7 @@ import {
   type SimulatedNodeSpec,
 } from './simulatedNode.ts'
 import { afterCrash, afterReboot } from './simulatedFaults.ts'
-import { isOver, sameStatus } from './podStatuses.ts'
+import { isOver, isSameToNode, sameStatus } from './podStatuses.ts'
 import type { PlayedNode, PlayedPod } from './played.ts'
 import { findUnreadyVolumes } from './simulatedClaims.ts'
 import { findPod, planSimulatedPod, type SimulatedPodPlan } from './simulatedPod.ts'
@@ -335,7 +335,7 @@ class NodePlayer {
         status.podIPs.map(({ ip }) => ip),
       )
     }
-    if (played?.written === undefined || played.written !== metadata.resourceVersion) this.#podQueue.add(key)
+    if (played?.written === undefined || !isSameToNode(played.written, pod)) this.#podQueue.add(key)
   }
 
   /** Registers a node, renews its lease when it is time and mends what others wrote over. Returns when to look again. */
@@ -437,8 +437,7 @@ class NodePlayer {
     const { name, namespace = '' } = pod.metadata
     try {
       if (!sameStatus(plan.status, pod.status)) {
-        const written = await node.client.updateStatus(pods, { ...pod, status: plan.status }, { signal })
-        if (written.metadata.resourceVersion !== undefined) played.written = written.metadata.resourceVersion
+        played.written = await node.client.updateStatus(pods, { ...pod, status: plan.status }, { signal })
       }
       if (plan.remove) {
         await node.client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
@@ -452,7 +451,7 @@ class NodePlayer {
 
   /** Whether a pod is as its last look left it: most changes of pods are the writes of their own node. */
   #isSettled(pod: Pod, { written, recheckAt, state }: PlayedPod): boolean {
-    if (written === undefined || written !== pod.metadata.resourceVersion) return false
+    if (written === undefined || !isSameToNode(written, pod)) return false
     // Without a sandbox it waits for an address, or for its end to be written.
     if (!state.observed.sandboxes.some(({ ready }) => ready)) return false
     return recheckAt === undefined || this.#options.clock.now() < recheckAt

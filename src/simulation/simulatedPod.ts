@@ -6,7 +6,7 @@ import type { Probe } from '#api/core/v1/probe.ts'
 import { exponentialDelay } from '#lib/async/backoff.ts'
 import { millisecondsOf } from '#machinery/time.ts'
 import { claimBackoff, hasClaims, unprocessedMessage } from '#kubelet/plan/planClaims.ts'
-import { planPod } from '#kubelet/plan/planPod.ts'
+import { planActions } from '#kubelet/plan/planPod.ts'
 import type { PodAction } from '#kubelet/plan/podAction.ts'
 import type { ImageState, PodMemory, ProbeVerdicts, StartFailure } from '#kubelet/plan/podMemory.ts'
 import { allContainers, containerNamed, hashOfContainer } from '#kubelet/plan/podView.ts'
@@ -117,7 +117,7 @@ export function findPod(pod: Pod, habits?: ContainerBehaviour, declared?: Declar
 export function planSimulatedPod(pod: Pod, before: SimulatedPod, place: PodPlace, now: number): SimulatedPodPlan {
   const steps = new PodSteps(pod, before, place, now)
   for (let step = 0; step < mostSteps; step++) {
-    const plan = planPod(steps.seen, steps.state.observed, now, steps.memory())
+    const plan = planActions(steps.seen, steps.state.observed, now, steps.memory())
     if (plan.recheckAt !== undefined) steps.recheck(plan.recheckAt)
     let changed = false
     for (const action of plan.actions) if (steps.perform(action)) changed = true
@@ -125,7 +125,7 @@ export function planSimulatedPod(pod: Pod, before: SimulatedPod, place: PodPlace
     const { state: next, recheckAt, events } = steps
     // Again, until the object says that it may go: a write before it may have failed.
     const remove = steps.remove || (next.removed && pod.metadata.deletionGracePeriodSeconds !== 0)
-    return { next, status: plan.status, remove, events, ...(recheckAt === undefined ? {} : { recheckAt }) }
+    return { next, status: plan.show(), remove, events, ...(recheckAt === undefined ? {} : { recheckAt }) }
   }
   throw new Error(`Simulated pod ${pod.metadata.namespace}/${pod.metadata.name} does not come to rest`)
 }

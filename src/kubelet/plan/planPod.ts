@@ -35,22 +35,34 @@ export interface PodPlan {
  * Each step leaves the world in a state from which the next look goes on, also in another process after a crash.
  */
 export function planPod(pod: Pod, observed: ObservedPod, now: number, memory: PodMemory): PodPlan {
+  const { show, ...plan } = planActions(pod, observed, now, memory)
+  return { ...plan, status: show() }
+}
+
+/** As `planPod`, with a status that is made when it is asked for. */
+export function planActions(
+  pod: Pod,
+  observed: ObservedPod,
+  now: number,
+  memory: PodMemory,
+): Omit<PodPlan, 'status'> & { readonly show: () => PodStatus } {
   const view = viewOf(pod, observed)
-  const { status, isEnding, failure } = computePodStatus(pod, observed, now, memory)
+  const computed = computePodStatus(pod, observed, now, memory)
+  const { isEnding, failure, startTime } = computed
   const steps = new Steps()
   const mustEnd = pod.metadata.deletionTimestamp !== undefined || isEnding
   if (mustEnd) {
     planEnding(pod, view, observed, now, memory, failure, steps)
   } else {
     planRunning(pod, view, now, memory, steps)
-    if (isInProgress(pod) && !isInProgress({ ...pod, status })) {
+    if (isInProgress(pod) && !isInProgress({ ...pod, status: computed.status })) {
       const message = completedMessage(pod)
       steps.add({ do: 'recordEvent', type: 'Normal', reason: 'ResizeCompleted', message })
     }
-    steps.recheck(deadlineOf(pod, status))
+    steps.recheck(deadlineOf(pod, startTime))
   }
   const { actions, recheckAt } = steps
-  return { actions, status, isEnding: mustEnd, ...(recheckAt === undefined ? {} : { recheckAt }) }
+  return { actions, show: () => computed.status, isEnding: mustEnd, ...(recheckAt === undefined ? {} : { recheckAt }) }
 }
 
 function planRunning(pod: Pod, view: PodView, now: number, memory: PodMemory, steps: Steps): void {

@@ -13,7 +13,9 @@ import { qosClassOf } from '#machinery/qosClass.ts'
 
 /** The status to show, and whether the pod is to be brought to its end: a status says so only once nothing runs. */
 export interface ComputedStatus {
+  /** Made whenever it is read: of several looks in one moment the last one's is shown. */
   readonly status: PodStatus
+  readonly startTime: string
   readonly isEnding: boolean
   /** Why the pod failed as a whole, known before the status may say so. */
   readonly failure?: PodFailure
@@ -36,36 +38,45 @@ export function computePodStatus(pod: Pod, observed: ObservedPod, now: number, m
   // Controllers take a terminal phase as a promise that nothing runs any more.
   const shownPhase = isTerminal && !nothingAlive ? runningPhase(old.phase) : phase
   const shownFailure = shownPhase === 'Failed' ? failure : undefined
-  const statuses = memory.rejection === undefined ? { init, main, ephemeral } : { init: [], main: [], ephemeral: [] }
-  const conditions =
-    memory.rejection === undefined
-      ? computeConditions(
-          pod,
-          view,
-          [...init, ...main],
-          phase,
-          now,
-          isTerminal ? [] : resizeConditions(pod, view, now, memory),
-          shownPhase === 'Failed' && memory.eviction?.isDisruption === true ? memory.eviction.message : undefined,
-        )
-      : (old.conditions ?? []).filter((condition) => !isKubeletCondition(condition) || isScheduled(condition))
-  const ips = podIps(pod, view, memory)
-  const { generation } = pod.metadata
-  const status: PodStatus = {
-    ...keptFields(old),
-    ...(generation === undefined ? {} : { observedGeneration: generation }),
-    phase: shownPhase,
-    conditions: [...conditions],
-    ...(shownFailure === undefined ? {} : { reason: shownFailure.reason, message: shownFailure.message }),
-    ...(memory.rejection === undefined ? hostFields(memory, old) : {}),
-    ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
-    startTime,
-    ...(statuses.init.length === 0 ? {} : { initContainerStatuses: statuses.init }),
-    ...(statuses.main.length === 0 ? {} : { containerStatuses: statuses.main }),
-    ...(statuses.ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: statuses.ephemeral }),
-    qosClass: old.qosClass ?? qosClassOf(pod),
+  const show = (): PodStatus => {
+    const statuses = memory.rejection === undefined ? { init, main, ephemeral } : { init: [], main: [], ephemeral: [] }
+    const conditions =
+      memory.rejection === undefined
+        ? computeConditions(
+            pod,
+            view,
+            [...init, ...main],
+            phase,
+            now,
+            isTerminal ? [] : resizeConditions(pod, view, now, memory),
+            shownPhase === 'Failed' && memory.eviction?.isDisruption === true ? memory.eviction.message : undefined,
+          )
+        : (old.conditions ?? []).filter((condition) => !isKubeletCondition(condition) || isScheduled(condition))
+    const ips = podIps(pod, view, memory)
+    const { generation } = pod.metadata
+    return {
+      ...keptFields(old),
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      phase: shownPhase,
+      conditions: [...conditions],
+      ...(shownFailure === undefined ? {} : { reason: shownFailure.reason, message: shownFailure.message }),
+      ...(memory.rejection === undefined ? hostFields(memory, old) : {}),
+      ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
+      startTime,
+      ...(statuses.init.length === 0 ? {} : { initContainerStatuses: statuses.init }),
+      ...(statuses.main.length === 0 ? {} : { containerStatuses: statuses.main }),
+      ...(statuses.ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: statuses.ephemeral }),
+      qosClass: old.qosClass ?? qosClassOf(pod),
+    }
   }
-  return { status, isEnding: isTerminal, ...(failure === undefined ? {} : { failure }) }
+  return {
+    get status() {
+      return show()
+    },
+    startTime,
+    isEnding: isTerminal,
+    ...(failure === undefined ? {} : { failure }),
+  }
 }
 
 function isScheduled(condition: PodCondition): boolean {
@@ -73,14 +84,14 @@ function isScheduled(condition: PodCondition): boolean {
 }
 
 /** Milliseconds since the epoch when the pod has been active for as long as it may; undefined without a limit. */
-export function deadlineOf(pod: Pod, status: PodStatus): number | undefined {
-  const started = millisecondsOf(status.startTime)
+export function deadlineOf(pod: Pod, startTime: string): number | undefined {
+  const started = millisecondsOf(startTime)
   const seconds = pod.spec.activeDeadlineSeconds
   return seconds === undefined || started === undefined ? undefined : started + seconds * 1000
 }
 
 function deadlinePassed(pod: Pod, startTime: string, now: number): PodFailure | undefined {
-  const deadline = deadlineOf(pod, { startTime })
+  const deadline = deadlineOf(pod, startTime)
   if (deadline === undefined || now < deadline) return undefined
   // A pod that finished by itself did so in time.
   if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return undefined

@@ -57,10 +57,13 @@ export class OrderedEntries<E extends { readonly key: string }> {
     const start = after >= prefix ? after : prefix
     for (let at = this.#blockOf(start); at < this.#blocks.length; at++) {
       const block = this.#blocks[at]!
-      for (let index = firstAtOrAfter(block, start); index < block.length; index++) {
+      let index = firstAtOrAfter(block, start)
+      if (block[index]?.key === after) index++
+      // In order: where the last one has the prefix, all of them have it.
+      const isWhole = block.at(-1)!.key.startsWith(prefix)
+      for (; index < block.length; index++) {
         const { key, entry } = block[index]!
-        if (key === after) continue
-        if (!key.startsWith(prefix)) return entries
+        if (!isWhole && !key.startsWith(prefix)) return entries
         entries.push(entry)
       }
     }
