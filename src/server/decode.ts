@@ -2,11 +2,10 @@ import type { DeleteOptions } from '#api/meta/v1/options.ts'
 import type { KubeObject } from '#api/resource.ts'
 import { decodeBody, decodeLargeBody, decodeParsed, type BodyOptions, type DecodedBody } from '#machinery/codec/body.ts'
 import { negotiateBody, type MediaType } from '#machinery/codec/negotiate.ts'
-import { isObject, type GroupVersionKind, type Schema } from '#machinery/schema/model.ts'
+import type { GroupVersionKind, Schema } from '#machinery/schema/model.ts'
 import { requestTooLarge } from '#machinery/status.ts'
 import { addWarning, type Exchange } from './exchange.ts'
 import { keyOf, type Kind } from './kind.ts'
-import { splitKept } from './objects.ts'
 import { largeBody } from './registry/context.ts'
 
 export type FieldValidation = NonNullable<BodyOptions['fieldValidation']>
@@ -38,8 +37,8 @@ export function decodeObject(exchange: Exchange, kind: Kind, validation: FieldVa
 }
 
 /**
- * As `decodeObject`, for what is to replace an object. All of it except for its metadata may be shared with a body of this
- * process, of which only what is not the stored object's own is looked at.
+ * As `decodeObject`, for what is to replace an object. All of it except for the object and its metadata themselves may be
+ * shared with a body of this process, of which only what is not the stored object's own is looked at.
  */
 export async function decodeUpdate(exchange: Exchange, kind: Kind, validation: FieldValidation): Promise<KubeObject> {
   const { info, request } = exchange
@@ -48,8 +47,8 @@ export async function decodeUpdate(exchange: Exchange, kind: Kind, validation: F
     'object' in request.body && isStoredForm
       ? kind.cache.entries.get(keyOf(kind, info.namespace, info.name))?.object
       : undefined
-  const options: Omit<BodyOptions, 'mediaType'> = { ...optionsOf(kind, validation), shares: true }
-  const object = await decode(exchange, options, supportedBy(kind), stored)
+  const options: Omit<BodyOptions, 'mediaType'> = { ...optionsOf(kind, validation), shares: true, known: stored }
+  const object = await decode(exchange, options, supportedBy(kind))
   return { ...object, metadata: { ...object.metadata } }
 }
 
@@ -77,27 +76,15 @@ async function decode(
   exchange: Exchange,
   options: Omit<BodyOptions, 'mediaType'>,
   supported?: readonly MediaType[],
-  stored?: KubeObject,
 ): Promise<KubeObject> {
   const { request } = exchange
   const decoded: DecodedBody =
     'object' in request.body
-      ? decodeBeside(request.body.object, stored, options)
+      ? decodeParsed(request.body.object, options)
       : await decodeBytes(exchange, options, supported)
   for (const warning of decoded.warnings) addWarning(exchange, warning)
   exchange.audit?.requested(decoded.object)
   return decoded.object as unknown as KubeObject
-}
-
-function decodeBeside(
-  value: unknown,
-  stored: KubeObject | undefined,
-  options: Omit<BodyOptions, 'mediaType'>,
-): DecodedBody {
-  if (stored === undefined || !isObject(value)) return decodeParsed(value, options)
-  const { kept, changed } = splitKept(value, stored)
-  const { object, warnings } = decodeParsed(changed, options)
-  return { object: { ...object, ...kept }, warnings }
 }
 
 async function decodeBytes(

@@ -16,9 +16,18 @@ export function thawObject<T extends KubeObject>(object: T): T {
   return copy as unknown as T
 }
 
-/** An unfrozen copy of an object with metadata of its own; all other members are shared. */
+/** An unfrozen object with unfrozen metadata, which name no revision. All members of both are shared. */
 export function thawTop<T extends KubeObject>(object: T): T {
-  return { ...object, metadata: thawMetadata(object.metadata) }
+  return { ...object, metadata: withoutRevision(object.metadata) }
+}
+
+/** Metadata that shares all members but names no revision. To delete them would make every later look at it slow. */
+export function withoutRevision(metadata: ObjectMeta): ObjectMeta {
+  const rest: JsonObject = {}
+  for (const key in metadata) {
+    if (key !== 'resourceVersion' && key !== 'selfLink') rest[key] = metadata[key as keyof ObjectMeta]
+  }
+  return rest as unknown as ObjectMeta
 }
 
 /** A private copy of metadata that shares its `managedFields`. */

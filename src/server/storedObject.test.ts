@@ -66,6 +66,37 @@ test('whether bytes are those of an object is told before and after its line was
   }
 })
 
+test('members that are those of the object before are copied from its bytes, whether its line was made or not', () => {
+  const text = 'ü'.repeat(300)
+  const first = { ...object, spec: { text }, status: { text: `${text}s` } } as unknown as KubeObject
+  for (const isRead of [false, true]) {
+    const encoded = encodeObject(first)
+    rememberWritten(encoded, first)
+    const before = StoredObject.of('/r/core/things/n/a', 7, encoded.value)
+    if (isRead) void before.line
+    const { spec, status } = before.object as unknown as { readonly spec: object; readonly status: object }
+    assert.equal(before.memberJson('spec', spec)?.toString(), JSON.stringify(spec))
+    assert.equal(before.memberJson('status', status)?.toString(), JSON.stringify(status))
+    assert.equal(before.memberJson('spec', { ...spec }), undefined)
+    const metadata = { ...object.metadata, generation: 1000 }
+    for (const change of [
+      { spec, status },
+      { spec: { text: 'short' }, status },
+      { spec, status: { text } },
+      { spec },
+    ]) {
+      const next = { ...object, metadata, ...change } as unknown as KubeObject
+      const plain = encodeObject(next)
+      const spliced = encodeObject(next, false, before)
+      assert.deepEqual(spliced, plain)
+      // Where a copied member stands is known as well.
+      rememberWritten(spliced, next)
+      const after = StoredObject.of('/r/core/things/n/a', 8, spliced.value)
+      assert.equal(encodeObject(next, false, after).value.toString(), plain.value.toString())
+    }
+  }
+})
+
 test('other encodings are made once', () => {
   const stored = StoredObject.of('/r/core/things/n/a', 7, encodeObject(object).value)
   let made = 0

@@ -24,17 +24,31 @@ export interface EncodedObject {
   readonly value: Buffer
   /** Where in `value` the revision will be spliced in. */
   readonly splice: number
+  /** Where long members stand in `value`, all behind the splice. */
+  readonly spans?: readonly Span[]
 }
+
+/** Where the JSON of a member stands in bytes. */
+interface Span {
+  readonly name: string
+  readonly start: number
+  readonly end: number
+}
+
+/** From this length on it is worth it to remember where a member stands. */
+const longMember = 256
 
 /**
  * The canonical JSON of an object. Members of `metadata` come in the order of the API, the revision is left out:
  *
  *     {"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"b","uid":"c"|,"generation":1},"spec":{}}
  *                                                                                  ^ splice
+ *
+ * Members that are the very ones of `before` are copied from its bytes, where it is known where they stand.
  */
-export function encodeObject(object: KubeObject, isSorted = false): EncodedObject {
+export function encodeObject(object: KubeObject, isSorted = false, before?: StoredObject): EncodedObject {
   if (isSorted) return encodeSorted(object)
-  const { kind, apiVersion, metadata, ...rest } = object
+  const { kind, apiVersion, metadata } = object
   let head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`
   let first = true
   for (const key of metadataHead) {
@@ -49,9 +63,42 @@ export function encodeObject(object: KubeObject, isSorted = false): EncodedObjec
     if (value === undefined || isEmpty(value)) continue
     tail += `,"${key}":${key === 'managedFields' ? ownersText(value as Owners) : JSON.stringify(value)}`
   }
-  const body = JSON.stringify(rest)
-  const end = body === '{}' ? '}}' : `},${body.slice(1)}`
-  return { value: Buffer.from(head + tail + end), splice: Buffer.byteLength(head) }
+  const splice = Buffer.byteLength(head)
+  let text = `${head}${tail}}`
+  const pieces: Piece[] = []
+  for (const name in object) {
+    if (name === 'kind' || name === 'apiVersion' || name === 'metadata') continue
+    const member = (object as unknown as Record<string, unknown>)[name]
+    if (member === undefined) continue
+    text += `,"${name}":`
+    const json = before?.memberJson(name, member) ?? JSON.stringify(member)
+    if (typeof json === 'string' && json.length < longMember) text += json
+    else {
+      pieces.push({ content: text }, { name, content: json })
+      text = ''
+    }
+  }
+  return { ...joined([...pieces, { content: `${text}}` }]), splice }
+}
+
+/** A part of an object's JSON; those with a name are members. */
+interface Piece {
+  readonly name?: string
+  readonly content: string | Buffer
+}
+
+function joined(pieces: readonly Piece[]): Pick<EncodedObject, 'value' | 'spans'> {
+  let length = 0
+  for (const { content } of pieces) length += Buffer.byteLength(content)
+  const value = Buffer.allocUnsafe(length)
+  const spans: Span[] = []
+  let at = 0
+  for (const { name, content } of pieces) {
+    const start = at
+    at += typeof content === 'string' ? value.write(content, at) : content.copy(value, at)
+    if (name !== undefined) spans.push({ name, start, end: at })
+  }
+  return { value, spans }
 }
 
 /**
@@ -137,7 +184,7 @@ function sortedSpliceOf(value: Buffer): number {
 }
 
 interface Written {
-  readonly splice: number
+  readonly encoded: EncodedObject
   readonly object: KubeObject
   /** The writer and the cache both ask for it, in either order. */
   stored?: StoredObject
@@ -148,7 +195,7 @@ const written = new WeakMap<Buffer, Written>()
 
 /** Remembers the object that `encoded` was made from. `object` must not be changed afterwards. */
 export function rememberWritten(encoded: EncodedObject, object: KubeObject): void {
-  written.set(encoded.value, { splice: encoded.splice, object })
+  written.set(encoded.value, { encoded, object })
 }
 
 /**
@@ -161,6 +208,8 @@ export class StoredObject {
   /** The stored bytes until the line is made. */
   #value: Buffer | undefined
   #splice: number | undefined
+  /** Where members stand in the bytes without the revision, as far as it is known. */
+  #spans: readonly Span[] | undefined
   #line: Buffer | undefined
   #object: KubeObject | undefined
   /** The object as its writer made it, or as of another revision, until somebody asks for it. */
@@ -184,7 +233,8 @@ export class StoredObject {
     const stored = new StoredObject(key, revision, value)
     if (known === undefined) return stored
     known.stored = stored
-    stored.#splice = known.splice
+    stored.#splice = known.encoded.splice
+    stored.#spans = known.encoded.spans
     stored.#written = known.object
     return stored
   }
@@ -216,6 +266,16 @@ export class StoredObject {
   /** The object's JSON with its revision. */
   get json(): Buffer {
     return this.line.subarray(0, -1)
+  }
+
+  /** The JSON of a member if it is the very one that this object has and it is known where it stands. */
+  memberJson(name: string, member: unknown): Buffer | undefined {
+    const span = this.#spans?.find((each) => each.name === name)
+    if (span === undefined || (this.object as unknown as Record<string, unknown>)[name] !== member) return undefined
+    const { start, end } = span
+    if (this.#line === undefined) return this.#bytes.subarray(start, end)
+    const { length } = this.#revisionText
+    return this.#line.subarray(start + length, end + length)
   }
 
   /** How many bytes the JSON has. Like `copyJson`, it makes nothing that would be kept. */

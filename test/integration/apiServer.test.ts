@@ -111,7 +111,7 @@ test('a write of the status keeps the very spec that is stored, and completes th
   const client = clientOf(fixture)
   const selector = { matchLabels: { app: 'a' } }
   const spec = { selector, template: { metadata: { labels: { app: 'a' } }, spec: podSpec } }
-  const metadata = { name: 'a', namespace, finalizers: ['example.com/kept'] }
+  const metadata = { name: 'a', namespace, labels: { app: 'a' }, finalizers: ['example.com/kept'] }
   const containerStatus = { name: 'c', ready: true, restartCount: 0, image: 'i', imageID: 'j' }
   const counts = { replicas: 3, readyReplicas: 2 }
   const rows = [
@@ -142,6 +142,7 @@ test('a write of the status keeps the very spec that is stored, and completes th
     const again = { ...patched, metadata: { ...patched.metadata, annotations: { noted: 'twice' } } }
     const written = (await fixture.transport.send({ method: 'PUT', path, body: again })).body as Pod
     assert.equal(written.metadata.annotations?.['noted'], 'twice')
+    assert.equal(written.metadata.labels, patched.metadata.labels)
     assert.deepEqual(Object.keys(written), ['kind', 'apiVersion', 'metadata', 'spec', 'status'])
     const whole = status === counts ? counts : { containerStatuses: [{ ...containerStatus, state: {}, lastState: {} }] }
     for (const [name, value] of Object.entries(whole)) {

@@ -21,3 +21,11 @@ for (const [what, value, exceeds] of [
 ] as const) {
   test(what, () => assert.equal(exceedsDepth(value, 10), exceeds))
 }
+
+test('parts that a known value has in the same place are not looked at, all others are', () => {
+  const deep = nested(20, inList)
+  const known = { list: [deep], member: deep }
+  assert.equal(exceedsDepth({ list: [deep], member: deep, other: 1 }, 10, known), false)
+  assert.equal(exceedsDepth({ list: [1, deep] }, 10, known), true)
+  assert.equal(exceedsDepth({ other: deep }, 10, known), true)
+})

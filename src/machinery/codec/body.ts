@@ -33,6 +33,8 @@ export interface BodyOptions {
   readonly accepts?: (kind: GroupVersionKind) => boolean
   /** Whether the object may share parts with the value that it is read from, and so must not be changed. */
   readonly shares?: true
+  /** For values that share: an object of the kind that was read before; parts that are its own are not looked at. */
+  readonly known?: object | undefined
   /** The refusal of an object whose kind could be read; absent: that of a body. */
   readonly refuse?: (why: Mismatched) => Error
 }
@@ -83,7 +85,7 @@ function readBody(bytes: Uint8Array, options: BodyOptions): () => DecodedBody {
 /** Reads a value that was parsed already, such as the result of a patch, with the same refusals. */
 export function decodeParsed(value: unknown, options: Omit<BodyOptions, 'mediaType' | 'maxBytes'>): DecodedBody {
   const full: BodyOptions = { ...options, mediaType: 'json' }
-  if (exceedsDepth(value, defaultMaxDepth)) {
+  if (exceedsDepth(value, defaultMaxDepth, options.known)) {
     if (options.refuse !== undefined) throw options.refuse({ problem: tooDeep })
     throw unrecognized(options.kind, new Uint8Array(), `couldn't get version/kind; json parse error: ${tooDeep}`)
   }
@@ -231,8 +233,12 @@ function decodeObject(
   const validation = options.fieldValidation ?? 'Warn'
   // Asked first: what is decoded in place may lose keys, and with them what tells that none stood twice.
   const repeated = validation === 'Ignore' ? [] : duplicates(isCustom ? undefined : schema)
-  const read = isPrivate || options.shares === true ? decodeOwnValue : decodeValue
-  const decoded = isCustom ? decodeCustom(schema, value, isPrivate) : read(schema, value ?? {})
+  const shares = isPrivate || options.shares === true
+  const decoded = isCustom
+    ? decodeCustom(schema, value, isPrivate)
+    : shares
+      ? decodeOwnValue(schema, value ?? {}, options.known)
+      : decodeValue(schema, value ?? {})
   const refuse =
     options.refuse ??
     ((why: Mismatched) =>

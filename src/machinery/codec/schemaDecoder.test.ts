@@ -233,4 +233,23 @@ describe('decodeOwnValue', () => {
     const again = decodeOwnValue(pod, first.value)
     assert.ok('value' in again && again.value === first.value)
   })
+
+  it('keeps parts that a known object has in the same place without a look at them, and looks at all others', () => {
+    const [tolerations, container, labels] = [[{ key: 1 }], { image: 1 }, { app: 1 }] as const
+    const known = { metadata: { labels }, spec: { containers: [container], tolerations } }
+    const metadata = { labels, name: 'a' }
+    const read = decodeOwnValue(pod, { spec: { tolerations, containers: [container, { name: 'b' }] }, metadata }, known)
+    assert.ok('value' in read)
+    assert.deepEqual(read, {
+      value: {
+        metadata: { name: 'a', labels },
+        spec: { containers: [container, { name: 'b', resources: {} }], tolerations },
+        status: {},
+      },
+      complaints: [],
+    })
+    for (const moved of [{ containers: [{ name: 'b' }, container] }, { tolerations: structuredClone(tolerations) }]) {
+      assert.ok('problem' in decodeOwnValue(pod, { metadata, spec: { containers: [], ...moved } }, known))
+    }
+  })
 })

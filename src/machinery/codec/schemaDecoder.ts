@@ -22,16 +22,20 @@ export type DecodedValue =
  * `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
  */
 export function decodeValue(schema: Schema, input: unknown): DecodedValue {
-  return decode(schema, input, { trouble: false, shares: false })
+  return decode(schema, input, { trouble: false, shares: false }, undefined)
 }
 
-/** As `decodeValue`, but the result shares with the input whatever is as it should be already. The input is not changed. */
-export function decodeOwnValue(schema: Schema, input: unknown): DecodedValue {
-  return decode(schema, input, { trouble: false, shares: true })
+/**
+ * As `decodeValue`, but the result shares with the input whatever is as it should be already. The input is not changed.
+ * `known` is another object of the type as this decoder gives it: parts that are the very ones that it has in the same
+ * place are not looked at.
+ */
+export function decodeOwnValue(schema: Schema, input: unknown, known?: object): DecodedValue {
+  return decode(schema, input, { trouble: false, shares: true }, known)
 }
 
-function decode(schema: Schema, input: unknown, state: State): DecodedValue {
-  const value = decoderOf(schema)(input, state)
+function decode(schema: Schema, input: unknown, state: State, known: object | undefined): DecodedValue {
+  const value = decoderOf(schema)(input, state, known)
   if (!state.trouble && isObject(value)) return { value, complaints: none }
   const { problem, unknownFields } = explainMismatch(schema, input)
   if (problem !== undefined) return { problem }
@@ -45,10 +49,11 @@ interface State {
   readonly shares: boolean
 }
 
-/** Gives undefined for what is the same as absent. */
-type Decode = (value: unknown, state: State) => unknown
+/** Gives undefined for what is the same as absent. `known` is what another object that was read has in the same place. */
+type Decode = (value: unknown, state: State, known?: unknown) => unknown
 
 const none: readonly string[] = []
+const nothing: Readonly<JsonObject> = Object.freeze({})
 const decoders = new WeakMap<Schema, Decode>()
 
 function decoderOf(schema: Schema): Decode {
@@ -170,10 +175,10 @@ function plain({ format: _, ...schema }: Schema): Schema {
 
 function compileVariant(schema: Schema, simpler: (schema: Schema, value: unknown) => Schema | undefined): Decode {
   let decode: Decode | undefined
-  return (value, state) => {
+  return (value, state, known) => {
     const other = simpler(schema, value)
-    if (other !== undefined) return decoderOf(other)(value, state)
-    return (decode ??= decoderOf(plain(schema)))(value, state)
+    if (other !== undefined) return decoderOf(other)(value, state, known)
+    return (decode ??= decoderOf(plain(schema)))(value, state, known)
   }
 }
 
@@ -183,17 +188,18 @@ const ownEntry = 'io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry'
 function compileList(items: Schema): Decode {
   let decode: Decode | undefined
   const mayBeOwn = items.definition === ownEntry
-  return (value, state) => {
+  return (value, state, known) => {
     if (!Array.isArray(value)) {
       if (!absent(value)) state.trouble = true
       return undefined
     }
-    if (mayBeOwn && areOwners(value)) return value
+    if (value === known || (mayBeOwn && areOwners(value))) return value
     decode ??= decoderOf(items)
+    const before = Array.isArray(known) ? (known as readonly unknown[]) : none
     const list: unknown[] = []
     let isSame = state.shares
     for (const item of value) {
-      const decoded = decode(item, state) ?? zeroValue(items, state)
+      const decoded = decode(item, state, before[list.length]) ?? zeroValue(items, state)
       if (decoded !== item) isSame = false
       list.push(decoded)
     }
@@ -203,11 +209,13 @@ function compileList(items: Schema): Decode {
 
 function compileMap(values: Schema): Decode {
   let decode: Decode | undefined
-  return (value, state) => {
+  return (value, state, known) => {
     if (!isObject(value)) {
       if (!absent(value)) state.trouble = true
       return undefined
     }
+    if (value === known) return value
+    const before = isObject(known) ? known : nothing
     decode ??= decoderOf(values)
     const keys = Object.keys(value)
     let isSame = state.shares
@@ -222,7 +230,7 @@ function compileMap(values: Schema): Decode {
     }
     const map: JsonObject = {}
     for (const key of keys) {
-      const decoded = decode(value[key], state) ?? zeroValue(values, state)
+      const decoded = decode(value[key], state, before[key]) ?? zeroValue(values, state)
       if (decoded !== value[key]) isSame = false
       setOwn(map, key, decoded)
     }
@@ -255,7 +263,13 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
   }
 
   /** Members in any order: put in that of the schema as they come. The first `done` are in `begun` already. */
-  const decodeUnordered = (value: JsonObject, state: State, begun: JsonObject, done: number): JsonObject => {
+  const decodeUnordered = (
+    value: JsonObject,
+    state: State,
+    before: Readonly<JsonObject>,
+    begun: JsonObject,
+    done: number,
+  ): JsonObject => {
     const found: number[] = []
     const members: unknown[] = []
     let count = 0
@@ -264,7 +278,7 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
       const i = positionOf(key, last)
       if (i === undefined) state.trouble = true
       else {
-        const member = count < done ? begun[key] : fields![i]!.decode(value[key], state)
+        const member = count < done ? begun[key] : fields![i]!.decode(value[key], state, before[key])
         let at = found.length
         for (; at > 0 && found[at - 1]! > i; at--) {
           found[at] = found[at - 1]!
@@ -293,11 +307,13 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
     return struct
   }
 
-  return (value, state) => {
+  return (value, state, known) => {
     if (!isObject(value)) {
       if (!absent(value)) state.trouble = true
       return undefined
     }
+    if (value === known) return value
+    const before = isObject(known) ? known : nothing
     if (fields === undefined) {
       // At first use, because types contain themselves.
       fields = Object.entries(properties).map(([name, schema]) => ({
@@ -322,14 +338,14 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
         done++
         continue
       }
-      if (i <= last) return decodeUnordered(value, state, struct ?? value, done)
+      if (i <= last) return decodeUnordered(value, state, before, struct ?? value, done)
       last = i
       for (; fill < fills.length && fills[fill]! < i; fill++) {
         writeZero((struct ??= firstMembers(value, done)), fields[fills[fill]!]!, state)
       }
       const { name, decode, drops } = fields[i]!
       const given = value[key]
-      let member = decode(given, state)
+      let member = decode(given, state, before[name])
       if (fills[fill] === i) {
         fill++
         member ??= zeroOf(fields[i]!, state)

@@ -82,7 +82,6 @@ function bindPod(old: Pod, { metadata, target }: Binding, kind: Kind, now: numbe
     refuse(`pod ${old.metadata.name} has non-empty .spec.schedulingGates`)
   }
   const pod = thawTop(old)
-  delete pod.metadata.resourceVersion
   pod.spec = { ...old.spec, nodeName: target.name! }
   if (metadata.annotations !== undefined) {
     pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }

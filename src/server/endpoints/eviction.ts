@@ -93,7 +93,6 @@ async function markDisrupted(
       change(old) {
         const changed = thawTop(old as Pod)
         if (pinned) changed.metadata.resourceVersion = resourceVersion
-        else delete changed.metadata.resourceVersion
         changed.status = { ...changed.status, conditions: [...withCondition(changed.status?.conditions, condition)] }
         return changed
       },

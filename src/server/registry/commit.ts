@@ -1,11 +1,9 @@
 import type { KubeObject } from '#api/resource.ts'
 import { exceedsJsonSize } from '#lib/encoding/jsonSize.ts'
 import { decodeOwnValue } from '#machinery/codec/schemaDecoder.ts'
-import type { JsonObject, Schema } from '#machinery/schema/model.ts'
 import { failure, requestTooLarge, timeout, unavailable, type StatusError } from '#machinery/status.ts'
 import { StoreError, type CommitResult, type Revision, type StoreWrite } from '#storage/store.ts'
 import type { Kind } from '../kind.ts'
-import { splitKept } from '../objects.ts'
 import { encodeObject, rememberWritten, StoredObject, type EncodedObject } from '../storedObject.ts'
 import type { RegistryContext } from './context.ts'
 import type { OwnerRule } from './owners.ts'
@@ -21,18 +19,10 @@ export const largestObject = 1.5 * 1024 * 1024
  * those that are the very ones of `stored`, which is in that form, stay as they are.
  */
 export function canonicalObject(kind: Kind, object: KubeObject, stored?: KubeObject): KubeObject {
-  const { kept, changed } = stored === undefined ? { kept: {}, changed: object } : splitKept(object, stored)
-  const decoded = decodeOwnValue(kind.schema, changed)
+  const decoded = decodeOwnValue(kind.schema, object, stored)
   if ('problem' in decoded)
     throw new Error(`Cannot store ${kind.resource.kind} "${object.metadata.name}": ${decoded.problem}`)
-  const { value } = decoded
-  return (stored === undefined ? value : inOrder(kind.schema, { ...value, ...kept })) as unknown as KubeObject
-}
-
-function inOrder({ properties = {} }: Schema, members: JsonObject): JsonObject {
-  const ordered: JsonObject = {}
-  for (const name in properties) if (members[name] !== undefined) ordered[name] = members[name]
-  return ordered
+  return decoded.value as unknown as KubeObject
 }
 
 /** An object as it is stored: in canonical form, and as bytes. */
@@ -44,30 +34,30 @@ export interface ToStore {
 /**
  * An object as it is to be stored, canonical and encoded. Who owns its fields is left out where the object is too large
  * with it, unless an apply needs to know. Custom kinds may have to ask for the form in which they are stored. `before` is
- * the stored object that it is to replace.
+ * what it is to replace.
  */
 export function toStore(
   kind: Kind,
   object: KubeObject,
   owners: OwnerRule,
-  before?: KubeObject,
+  before?: StoredObject,
 ): ToStore | Promise<ToStore> {
   const { custom } = kind
-  if (custom === undefined) return encodedToStore(canonicalObject(kind, object, before), owners, false)
+  if (custom === undefined) return encodedToStore(canonicalObject(kind, object, before?.object), owners, false, before)
   const stored = custom.view.toStored(object)
   return stored instanceof Promise
     ? stored.then((canonical) => encodedToStore(canonical, owners, true))
     : encodedToStore(stored, owners, true)
 }
 
-function encodedToStore(canonical: KubeObject, owners: OwnerRule, isSorted: boolean): ToStore {
-  const encoded = encodeObject(canonical, isSorted)
+function encodedToStore(canonical: KubeObject, owners: OwnerRule, isSorted: boolean, before?: StoredObject): ToStore {
+  const encoded = encodeObject(canonical, isSorted, before)
   if (encoded.value.length <= largestObject || owners === 'said' || canonical.metadata.managedFields === undefined) {
     return { canonical, encoded }
   }
   const { managedFields: _, ...metadata } = canonical.metadata
   const smaller = { ...canonical, metadata }
-  return { canonical: smaller, encoded: encodeObject(smaller, isSorted) }
+  return { canonical: smaller, encoded: encodeObject(smaller, isSorted, before) }
 }
 
 /** The refusal of an object that would not fit into the store. */

@@ -54,7 +54,7 @@ export async function deleteObject(
     }
     if (!isAdmitted) await admitWhole(context.admission, request, context.cluster)
     const plan = planDeletion(kind, old, wanted, context.clock.now())
-    const result = await carryOut(context, kind, key, existing, old, plan, options.dryRun)
+    const result = await carryOut(context, kind, key, existing, plan, options.dryRun)
     if (result !== undefined) return result
   }
   throw conflict(kind.resource, name, modifiedMeanwhile)
@@ -65,11 +65,10 @@ type DeletionPlan =
   | { readonly do: 'remove' }
   | { readonly do: 'mark'; readonly object: KubeObject; readonly thenRemove: boolean }
 
-/** Decides what a deletion does to an object now. What is to be stored shares all but the metadata with `old`. */
+/** Decides what a deletion does to an object now. What is to be stored shares with `old` all members that stay. */
 export function planDeletion(kind: Kind, old: KubeObject, wanted: DeleteOptions, now: number): DeletionPlan {
   const object = thawTop(old)
   const { metadata } = object
-  delete metadata.resourceVersion
   const grace = planGrace(kind, object, wanted, now)
   if (grace === 'pending') return { do: 'nothing' }
   const finalizers = planFinalizers(kind, metadata.finalizers ?? [], wanted)
@@ -148,14 +147,13 @@ async function carryOut(
   kind: Kind,
   key: string,
   existing: StoredObject,
-  old: KubeObject,
   plan: DeletionPlan,
   dryRun: boolean,
 ): Promise<DeleteResult | undefined> {
   if (plan.do === 'nothing') return { stored: existing, gone: false }
   let current = existing
   if (plan.do === 'mark') {
-    const { canonical, encoded } = await toStore(kind, plan.object, 'follow', old)
+    const { canonical, encoded } = await toStore(kind, plan.object, 'follow', existing)
     if (dryRun) return { stored: StoredObject.unwritten(key, existing.revision, encoded), gone: plan.thenRemove }
     const result = await writeObject(context, kind, key, existing.revision, encoded, canonical)
     if (!result.ok) return undefined

@@ -8,7 +8,7 @@ import { createReport, problemCauses } from '#machinery/validate/report.ts'
 import { admit, validateAdmission, type AdmissionRequest } from '../admission/chain.ts'
 import { parseRevision } from '../errors.ts'
 import { keyOf, refusalName, type Kind } from '../kind.ts'
-import { copyPath, replaceContents, thaw, thawObject, thawTop } from '../objects.ts'
+import { copyPath, replaceContents, thaw, thawObject, thawTop, withoutRevision } from '../objects.ts'
 import { StoredObject, type EncodedObject } from '../storedObject.ts'
 import { checkSize, commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, largeBody, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
@@ -147,7 +147,7 @@ async function tryUpdate(
     if (isLarge) await yieldToEventLoop()
     context.guardChecked({ resource: kind.resource, object: wanted, old, caller: options.caller })
     if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
-    const pending = toStore(kind, wanted, rule, old)
+    const pending = toStore(kind, wanted, rule, existing)
     const { canonical, encoded } = pending instanceof Promise ? await pending : pending
     const isSame = sameAsStored(encoded, existing, canonical)
     let stored: StoredObject | undefined
@@ -225,8 +225,15 @@ function upstreamKey(kind: Kind, key: string): string {
 /** A copy of the old object in which only some paths are the new one's. */
 function withWrites(old: KubeObject, object: KubeObject, { writes = [], sharesRest }: Subresource): KubeObject {
   const result = sharesRest === true ? thawTop(old) : thawObject(old)
-  for (const path of writes) copyPath(result, object, path)
+  for (const path of writes) if (!keepsMetadata(path, old, object)) copyPath(result, object, path)
   return result
+}
+
+/** Whether a path is one of the metadata that leads to the very same in both. Nobody edits what metadata holds. */
+function keepsMetadata(path: string, old: KubeObject, object: KubeObject): boolean {
+  if (!path.startsWith('metadata.')) return false
+  const name = path.slice('metadata.'.length) as keyof KubeObject['metadata']
+  return object.metadata[name] === old.metadata[name]
 }
 
 /** Fills in what the schema gives a default for in the members that came through a subresource. */
@@ -239,10 +246,8 @@ function defaultWritten({ schema }: Kind, object: KubeObject, { writes = [] }: S
 
 /** What the system decides stays as it is, whatever the client sent or left out. */
 function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
-  const { metadata } = object
+  const metadata = (object.metadata = withoutRevision(object.metadata))
   const before = old.metadata
-  delete metadata.resourceVersion
-  delete metadata.selfLink
   if (before.uid !== undefined) metadata.uid = before.uid
   if (before.creationTimestamp !== undefined) metadata.creationTimestamp = before.creationTimestamp
   if (before.generateName !== undefined) metadata.generateName ??= before.generateName
