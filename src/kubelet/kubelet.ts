@@ -94,6 +94,8 @@ async function runKubelet(
     logFolder: (pod) => podLogFolder(options, pod),
     workers: () => workers.all(),
     volumes: volumeStats({ files: host.files, clock, pods: () => workers.all() }),
+    runtime,
+    signal,
   })
   const metrics = new KubeletMetrics(nodeName, clock, () => workers.all())
   const uses = new ImageUses(options.keptImages ?? [])

@@ -227,7 +227,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): ContainerRun
       for (const [name, { ref }] of images) if (name === imageName(image) || ref === image) images.delete(name)
     },
     images: async () => [...images.values()],
-    imageFolder: async () => '/',
+    imageStore: async () => ({ folder: '/', bytes: 0, inodes: 0 }),
 
     async streamUrl({ kind }) {
       throw new RuntimeError(`simulated containers have no ${kind} streams`, unimplementedCode)

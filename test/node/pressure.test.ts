@@ -53,7 +53,8 @@ function insideTests(): void {
   const imageFolder = async (): Promise<string> => {
     const { files } = host
     using runtime = await openContainerd({ socket: place!.socket, clock: systemClock, files, seccompFolder: '/none' })
-    return await runtime.imageFolder(new AbortController().signal)
+    const { folder } = await runtime.imageStore(new AbortController().signal)
+    return folder
   }
   const isFailed = ({ status }: Pod): boolean => status?.phase === 'Failed'
   const asking = { resources: { requests: { memory: '256Mi' } } }

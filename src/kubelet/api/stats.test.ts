@@ -9,6 +9,7 @@ import type { PodWorker } from '../podWorker.ts'
 import { parseNetworkDevices } from './network.ts'
 import { nodeStats } from './stats.ts'
 import { StatsSource } from './statsSource.ts'
+import type { VolumeFigures } from './volumeStats.ts'
 
 const began = Date.UTC(2026, 0, 1)
 const devices = `Inter-|   Receive                                                |  Transmit
@@ -21,9 +22,18 @@ const pod: Pod = {
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: 'web', namespace: 'default', uid: 'u1' },
-  spec: { containers: [{ name: 'main', resources: { limits: { cpu: '500m' } } }] },
+  spec: {
+    containers: [{ name: 'main', resources: { limits: { cpu: '500m' } } }],
+    volumes: [
+      { name: 'disk', emptyDir: {} },
+      { name: 'memory', emptyDir: { medium: 'Memory' } },
+    ],
+  },
   status: { qosClass: 'Burstable' },
 }
+
+const onDisk = { name: 'disk', usedBytes: 1000, inodesUsed: 3 } as VolumeFigures
+const inMemory = { name: 'memory', usedBytes: 5000, inodesUsed: 4 } as VolumeFigures
 
 /** A node with one pod of one container that runs. */
 function start() {
@@ -82,7 +92,13 @@ function start() {
     clock,
     files: {
       readText: async (name) => texts[name],
-      space: async () => ({ freeBytes: 40, usedBytes: 60, totalBytes: 100, freeInodes: 4, totalInodes: 10 }),
+      space: async (path) => ({
+        freeBytes: path === '/images' ? 30 : 40,
+        usedBytes: 60,
+        totalBytes: 100,
+        freeInodes: 4,
+        totalInodes: 10,
+      }),
       status: async () => ({ kind: 'file', mode: 0, uid: 0, gid: 0, size: 123, modifiedAt: 0 }) as never,
       list: async () => ['0.log'],
     },
@@ -94,7 +110,12 @@ function start() {
     folder: '/var/kubelet',
     logFolder: () => '/logs',
     workers: () => [worker],
-    volumes: { of: async () => [], metrics: async () => '' },
+    volumes: { of: async () => [onDisk, inMemory], metrics: async () => '' },
+    runtime: {
+      written: async () => ({ bytes: 7, inodes: 2 }),
+      imageStore: async () => ({ folder: '/images', bytes: 33, inodes: 5 }),
+    },
+    signal: new AbortController().signal,
   })
   const stats = nodeStats(source)
   return { clock, stats, use }
@@ -132,6 +153,7 @@ test('a summary with rates since the one before', async () => {
   const cpu = { time, usageNanoCores: 500_000_000, usageCoreNanoSeconds: 8e9 }
   const memory = { time, usageBytes: 9000, workingSetBytes: 7000, rssBytes: 5000, pageFaults: 0, majorPageFaults: 0 }
   const space = { time, availableBytes: 40, capacityBytes: 100, inodesFree: 4, inodes: 10 }
+  const imageSpace = { ...space, availableBytes: 30 }
   const device = { name: 'eth0', rxBytes: 1000, rxErrors: 1, txBytes: 2000, txErrors: 3 }
   assert.deepEqual(pods, [
     {
@@ -143,13 +165,15 @@ test('a summary with rates since the one before', async () => {
           startTime: '2026-01-01T00:00:01Z',
           cpu,
           memory,
-          rootfs: space,
-          logs: { ...space, usedBytes: 123, inodesUsed: 6 },
+          rootfs: { ...imageSpace, usedBytes: 7, inodesUsed: 2 },
+          logs: { ...space, usedBytes: 123, inodesUsed: 1 },
         },
       ],
       cpu,
       memory,
       network: { time, ...device, interfaces: [device] },
+      volume: [onDisk, inMemory],
+      'ephemeral-storage': { ...space, usedBytes: 7 + 123 + 1000, inodesUsed: 2 + 1 + 3 },
       process_stats: { process_count: 2 },
     },
   ])
@@ -158,6 +182,8 @@ test('a summary with rates since the one before', async () => {
     ['n1', { ...cpu, usageCoreNanoSeconds: 8.5e9 }, 2000],
   )
   assert.deepEqual([node['rlimit'], node['fs'].usedBytes], [{ time, maxpid: 32_768, curproc: 250 }, 60])
+  const images = { ...imageSpace, usedBytes: 33, inodesUsed: 5 }
+  assert.deepEqual(node['runtime'], { imageFs: images, containerFs: images })
   assert.deepEqual(node['swap'], { time, swapAvailableBytes: 0, swapUsageBytes: 0 })
 })
 

@@ -6,7 +6,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { PodCgroups } from '../cgroups/podCgroups.ts'
 import type { MachineFacts } from '../node/machine.ts'
 import type { PodWorker } from '../podWorker.ts'
-import type { ObservedContainer } from '../runtime/containerRuntime.ts'
+import type { ContainerRuntime, DiskUse, ObservedContainer } from '../runtime/containerRuntime.ts'
 import { UsageRates } from './usageRates.ts'
 import type { VolumeStats } from './volumeStats.ts'
 import { parseNetworkDevices, type InterfaceStats } from './network.ts'
@@ -27,6 +27,9 @@ export interface NodeStatsOptions {
   readonly logFolder: (pod: Pod) => string
   readonly workers: () => readonly PodWorker[]
   readonly volumes: VolumeStats
+  readonly runtime: Pick<ContainerRuntime, 'written' | 'imageStore'>
+  /** Aborts when the agent ends: nothing is asked of the runtime any more. */
+  readonly signal: AbortSignal
 }
 
 /** A container that runs, and what it uses. */
@@ -106,6 +109,21 @@ export class StatsSource {
 
   detail(path: string): CgroupDetail | undefined {
     return this.options.cgroups.detail(path)
+  }
+
+  /** What a container wrote beside volumes; nothing when it has ended meanwhile. */
+  written({ id }: ObservedContainer): Promise<DiskUse> {
+    const { runtime, signal } = this.options
+    return runtime.written(id, signal).catch(() => ({ bytes: 0, inodes: 0 }))
+  }
+
+  /** The logs of all runs of a container that there are. */
+  async logs(pod: Pod, container: string): Promise<DiskUse> {
+    const { files, logFolder } = this.options
+    const folder = `${logFolder(pod)}/${container}`
+    const names = await files.list(folder)
+    const sizes = await Promise.all(names.map(async (name) => (await files.status(`${folder}/${name}`))?.size ?? 0))
+    return { bytes: sizes.reduce((sum, size) => sum + size, 0), inodes: names.length }
   }
 
   /** What went through the network of a pod; nothing for one in the node's own. */

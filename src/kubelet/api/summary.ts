@@ -1,7 +1,9 @@
 import type { CgroupUsage } from '#lib/host/cgroup.ts'
 import { yieldToEventLoop } from '#lib/async/yield.ts'
 import { microTimeText, timeText } from '#machinery/time.ts'
+import { localVolumes } from '../plan/localVolumes.ts'
 import type { PodWorker } from '../podWorker.ts'
+import type { DiskUse } from '../runtime/containerRuntime.ts'
 import { networkSummary } from './network.ts'
 import type { RunningContainer, StatsSource } from './statsSource.ts'
 
@@ -17,16 +19,28 @@ export class StatsSummary {
     const pods: object[] = []
     const { workers, files, folder } = this.#source.options
     const space = await files.space(folder)
+    const images = await this.#images()
     for (const worker of workers()) {
       await yieldToEventLoop()
-      pods.push(await this.#pod(worker, space))
+      pods.push(await this.#pod(worker, space, images ?? space))
     }
-    const node = await this.#node(space)
+    const node = await this.#node(space, images)
     this.#source.rates.settle(this.#source.options.clock.now())
     return { node, pods }
   }
 
-  async #node(space: Space): Promise<object> {
+  /** The disk of images, of which they and what containers write take up a part; undefined while the runtime is away. */
+  async #images(): Promise<Space | undefined> {
+    const { runtime, signal, files } = this.#source.options
+    try {
+      const { folder, bytes, inodes } = await runtime.imageStore(signal)
+      return { ...(await files.space(folder)), usedBytes: bytes, usedInodes: inodes }
+    } catch {
+      return undefined
+    }
+  }
+
+  async #node(space: Space, images: Space | undefined): Promise<object> {
     const source = this.#source
     const { nodeName, clock, machine, nodeCgroup, cgroups } = source.options
     const at = clock.now()
@@ -47,13 +61,15 @@ export class StatsSummary {
       ...(usage === undefined ? {} : this.#use('node', usage, at, machine.memoryBytes)),
       ...(network === undefined ? {} : { network }),
       fs: fileSystem(time, space),
-      runtime: { imageFs: fileSystem(time, space), containerFs: fileSystem(time, space) },
+      ...(images === undefined
+        ? {}
+        : { runtime: { imageFs: fileSystem(time, images), containerFs: fileSystem(time, images) } }),
       ...(processes === undefined ? {} : { rlimit: { time, maxpid: processes.most, curproc: processes.running } }),
       swap: { time, swapAvailableBytes: machine.swapBytes, swapUsageBytes: source.nodeDetail()?.memorySwapBytes ?? 0 },
     }
   }
 
-  async #pod(worker: PodWorker, space: Space): Promise<object> {
+  async #pod(worker: PodWorker, space: Space, images: Space): Promise<object> {
     const source = this.#source
     const { clock, podCgroups, volumes } = source.options
     const at = clock.now()
@@ -61,10 +77,17 @@ export class StatsSummary {
     const { name, namespace, uid = '' } = worker.pod.metadata
     const usage = source.pod(worker.pod)
     const containers: object[] = []
-    for (const running of source.running(worker)) containers.push(await this.#container(worker, running, at, space))
+    let written: DiskUse = { bytes: 0, inodes: 0 }
+    for (const running of source.running(worker)) {
+      const container = await this.#container(worker, running, at, space, images)
+      containers.push(container)
+      written = plus(plus(written, container.rootfs), container.logs)
+    }
     const network = networkSummary(time, await source.network(worker))
     const swap = source.detail(podCgroups.pathOf(worker.pod))?.memorySwapBytes
     const volume = await volumes.of(worker)
+    const local = localVolumes(worker.pod)
+    for (const each of volume) if (local.has(each.name)) written = plus(written, each)
     return {
       podRef: { name, namespace, uid },
       startTime: worker.status.startTime,
@@ -72,6 +95,7 @@ export class StatsSummary {
       ...(volume.length === 0 ? {} : { volume }),
       ...(usage === undefined ? {} : this.#use(`pod ${uid}`, usage, at)),
       ...(network === undefined ? {} : { network }),
+      'ephemeral-storage': fileSystem(time, { ...space, usedBytes: written.bytes, usedInodes: written.inodes }),
       ...(usage === undefined ? {} : { process_stats: { process_count: usage.pids } }),
       ...(swap === undefined ? {} : { swap: { time, swapUsageBytes: swap } }),
     }
@@ -82,20 +106,17 @@ export class StatsSummary {
     { run, path, usage }: RunningContainer,
     at: number,
     space: Space,
-  ): Promise<object> {
-    const { files, logFolder } = this.#source.options
+    images: Space,
+  ) {
     const time = microTimeText(at)
-    const folder = `${logFolder(pod)}/${run.name}`
-    let logBytes = 0
-    for (const name of await files.list(folder)) logBytes += (await files.status(`${folder}/${name}`))?.size ?? 0
-    const { usedBytes: _used, inodesUsed: _inodes, ...rootfs } = fileSystem(time, space)
+    const [written, logs] = await Promise.all([this.#source.written(run), this.#source.logs(pod, run.name)])
     const swap = this.#source.detail(path)?.memorySwapBytes
     return {
       name: run.name,
       startTime: timeText(run.startedAt ?? run.createdAt),
       ...this.#use(run.id, usage, at),
-      rootfs,
-      logs: { ...fileSystem(time, space), usedBytes: logBytes },
+      rootfs: fileSystem(time, { ...images, usedBytes: written.bytes, usedInodes: written.inodes }),
+      logs: fileSystem(time, { ...space, usedBytes: logs.bytes, usedInodes: logs.inodes }),
       ...(swap === undefined ? {} : { swap: { time, swapUsageBytes: swap } }),
     }
   }
@@ -129,9 +150,19 @@ interface Space {
   readonly totalBytes: number
   readonly freeInodes: number
   readonly totalInodes: number
+  /** What is not free unless told. */
+  readonly usedInodes?: number
 }
 
-function fileSystem(time: string, { freeBytes, usedBytes, totalBytes, freeInodes, totalInodes }: Space) {
+type FileSystemFigures = ReturnType<typeof fileSystem>
+
+/** What is used of one and of the other. */
+function plus(sum: DiskUse, { usedBytes, inodesUsed }: Pick<FileSystemFigures, 'usedBytes' | 'inodesUsed'>): DiskUse {
+  return { bytes: sum.bytes + usedBytes, inodes: sum.inodes + inodesUsed }
+}
+
+function fileSystem(time: string, space: Space) {
+  const { freeBytes, usedBytes, totalBytes, freeInodes, totalInodes, usedInodes = totalInodes - freeInodes } = space
   return {
     time,
     availableBytes: freeBytes,
@@ -139,6 +170,6 @@ function fileSystem(time: string, { freeBytes, usedBytes, totalBytes, freeInodes
     usedBytes,
     inodesFree: freeInodes,
     inodes: totalInodes,
-    inodesUsed: totalInodes - freeInodes,
+    inodesUsed: usedInodes,
   }
 }

@@ -35,7 +35,7 @@ export function assemblePressure(parts: PressureParts, signal: AbortSignal): Nod
     recorder,
     workers,
     readSignals: (wanted) => readSignals(source, disk.folder, wanted),
-    readUse: (worker, name, stop) => readPodUse(source, runtime, worker, name, stop),
+    readUse: (worker, name) => readPodUse(source, worker, name),
     hasImageDisk: disk.isOwn,
     async reclaim(name, stop) {
       // Images, and what containers leave, are on the disk of images.

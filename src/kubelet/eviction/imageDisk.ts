@@ -10,14 +10,14 @@ export interface ImageDisk {
 
 /** Asks the runtime once: neither changes while it runs. */
 export function imageDisk(
-  runtime: Pick<ContainerRuntime, 'imageFolder'>,
+  runtime: Pick<ContainerRuntime, 'imageStore'>,
   files: Pick<Files, 'status'>,
   nodeFolder: string,
   signal: AbortSignal,
 ): ImageDisk {
   let found: Promise<{ folder: string; isOwn: boolean }> | undefined
   const find = async (): Promise<{ folder: string; isOwn: boolean }> => {
-    const folder = await runtime.imageFolder(signal)
+    const { folder } = await runtime.imageStore(signal)
     const [images, node] = await Promise.all([files.status(folder), files.status(nodeFolder)])
     return { folder, isOwn: images?.device !== node?.device }
   }

@@ -16,7 +16,7 @@ export interface NodePressureOptions {
   readonly recorder: EventRecorder
   readonly workers: () => readonly PodWorker[]
   readonly readSignals: (wanted: ReadonlySet<SignalName>) => Promise<Observations>
-  readonly readUse: (worker: PodWorker, signal: SignalName, stop: AbortSignal) => Promise<PodUse | undefined>
+  readonly readUse: (worker: PodWorker, signal: SignalName) => Promise<PodUse | undefined>
   /** Whether images and what containers write are on a disk of their own. */
   readonly hasImageDisk: () => Promise<boolean>
   /** Gives back what no pod needs; says whether there is anything that could be for such a signal. */
@@ -103,7 +103,7 @@ export class NodePressure {
     const candidates = await Promise.all(
       workers()
         .filter((worker) => !worker.isOver && !isCritical(worker.pod))
-        .map(async (worker) => ({ worker, pod: worker.pod, use: await readUse(worker, signal, stop) })),
+        .map(async (worker) => ({ worker, pod: worker.pod, use: await readUse(worker, signal) })),
     )
     const isOnImageDisk = signals[signal].condition === 'DiskPressure' && (await hasImageDisk())
     const [first] = rankPods(candidates, signal, isOnImageDisk)

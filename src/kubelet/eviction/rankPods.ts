@@ -1,13 +1,9 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import { quantityOf, quantityValue } from '#machinery/quantity.ts'
 import { podRequests } from '#machinery/podResources.ts'
+import type { DiskUse } from '../runtime/containerRuntime.ts'
 import { signals, type Observations, type SignalName } from './signals.ts'
 import { amountText, type Threshold } from './thresholds.ts'
-
-export interface DiskUse {
-  readonly bytes: number
-  readonly inodes: number
-}
 
 /** What one container uses: its memory, what it wrote beside volumes, and its logs. */
 export interface ContainerUse {

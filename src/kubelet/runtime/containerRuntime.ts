@@ -108,6 +108,12 @@ export interface FoundImage {
   readonly isPinned?: boolean
 }
 
+/** So much of a disk. */
+export interface DiskUse {
+  readonly bytes: number
+  readonly inodes: number
+}
+
 export interface RegistryCredentials {
   readonly username?: string
   readonly password?: string
@@ -198,7 +204,7 @@ export interface ContainerRuntime {
   stopContainer(id: string, graceSeconds: number, signal: AbortSignal): Promise<void>
   removeContainer(id: string, signal: AbortSignal): Promise<void>
   /** What a container has written beside volumes; the runtime may have counted some seconds ago. */
-  written(id: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }>
+  written(id: string, signal: AbortSignal): Promise<DiskUse>
   exec(id: string, command: readonly string[], timeoutSeconds: number, signal: AbortSignal): Promise<ExecResult>
   /** Tells the runtime that the log file was moved away and a fresh one is wanted. */
   reopenLog(id: string, signal: AbortSignal): Promise<void>
@@ -207,8 +213,8 @@ export interface ContainerRuntime {
   pullImage(image: string, credentials: RegistryCredentials | undefined, signal: AbortSignal): Promise<string>
   removeImage(image: string, signal: AbortSignal): Promise<void>
   images(signal: AbortSignal): Promise<readonly FoundImage[]>
-  /** Where it keeps images, and what containers write. */
-  imageFolder(signal: AbortSignal): Promise<string>
+  /** Where it keeps images, and what containers write, and what that takes up. */
+  imageStore(signal: AbortSignal): Promise<DiskUse & { readonly folder: string }>
 
   /** An address at which one streaming connection may be made (SPDY or WebSocket upgrade). */
   streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string>

@@ -7,6 +7,7 @@ import {
   RuntimeError,
   type ContainerRequest,
   type ContainerRuntime,
+  type DiskUse,
   type ExecResult,
   type FoundImage,
   type ObservedPod,
@@ -153,8 +154,7 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
     async written(id, signal) {
       type Answer = { stats: { writableLayer: CriFileSystem | null } | null }
       const { stats } = await runtime<Answer>('ContainerStats', { containerId: id }, quickCall, signal)
-      const { usedBytes, inodesUsed } = stats?.writableLayer ?? {}
-      return { bytes: Number(usedBytes?.value ?? 0), inodes: Number(inodesUsed?.value ?? 0) }
+      return useOf(stats?.writableLayer)
     },
     async exec(id, command, timeoutSeconds, signal): Promise<ExecResult> {
       try {
@@ -198,16 +198,12 @@ export function criRuntime(options: CriRuntimeOptions): ContainerRuntime {
       const { images } = await image<{ images: CriImage[] }>('ListImages', {}, quickCall, signal)
       return images.map(foundImage)
     },
-    async imageFolder(signal): Promise<string> {
-      const { imageFilesystems } = await image<{ imageFilesystems: CriFileSystem[] }>(
-        'ImageFsInfo',
-        {},
-        quickCall,
-        signal,
-      )
+    async imageStore(signal) {
+      type Answer = { imageFilesystems: CriFileSystem[] }
+      const { imageFilesystems } = await image<Answer>('ImageFsInfo', {}, quickCall, signal)
       const folder = imageFilesystems[0]?.fsId?.mountpoint
       if (folder === undefined) throw new RuntimeError('no file system of images is known', notFound)
-      return folder
+      return { folder, ...useOf(imageFilesystems[0]) }
     },
 
     async streamUrl(request: StreamRequest, signal): Promise<string> {
@@ -250,6 +246,10 @@ function conditionProblem(conditions: readonly CriCondition[], type: string, wha
   if (condition?.status === true) return undefined
   if (condition === undefined) return `container ${what} status has no condition ${type}`
   return `container ${what} not ready: ${type}=false reason:${condition.reason} message:${condition.message}`
+}
+
+function useOf(used: CriFileSystem | null | undefined): DiskUse {
+  return { bytes: Number(used?.usedBytes?.value ?? 0), inodes: Number(used?.inodesUsed?.value ?? 0) }
 }
 
 function foundImage({ id, repoTags, repoDigests, size, uid, username, pinned }: CriImage): FoundImage {
