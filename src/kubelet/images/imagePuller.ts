@@ -121,7 +121,8 @@ export class ImagePuller {
       if (signal.aborted || !(error instanceof RuntimeError) || error.isUnavailable) throw error
       const now = this.#clock.now()
       const count = (before?.count ?? 0) + 1
-      const message = error.rpcText
+      // A code that says nothing is left out.
+      const message = error.isUnknown ? error.message : error.rpcText
       this.#failed.set(key, {
         count,
         until: now + exponentialDelay(count - 1, backoff),

@@ -16,7 +16,7 @@ const pod: Pod = {
 const none = { configMap: () => undefined, secret: () => undefined }
 
 /** A puller over a runtime that has `present` and can pull `pullable`, with a log of its events. */
-function pullerOver(present: string[], pullable: string[]) {
+function pullerOver(present: string[], pullable: string[], code = 5) {
   const clock = new SimulatedClock()
   const looks: string[] = []
   const runtime = {
@@ -26,7 +26,7 @@ function pullerOver(present: string[], pullable: string[]) {
       return present.includes(image) ? { ref: `ref of ${image}`, names: [], sizeBytes: 5 } : undefined
     },
     pullImage: async (image: string) => {
-      if (!pullable.includes(image)) throw new RuntimeError('no such image', 5)
+      if (!pullable.includes(image)) throw new RuntimeError('no such image', code)
       present.push(image)
       return `ref of ${image}`
     },
@@ -94,6 +94,12 @@ test('a failed pull is followed by a back-off that doubles', async () => {
   assert.equal(await ensure({ image: 'a:1' }), `ErrImagePull: ${pullError}`)
   await clock.advance('19s')
   assert.equal(await ensure({ image: 'a:1' }), backOff)
+})
+
+test('a code that says nothing about a failed pull is left out', async () => {
+  const { events, ensure } = pullerOver([], [], 2)
+  assert.equal(await ensure({ image: 'a:1' }), 'ErrImagePull: no such image')
+  assert.equal(events[1], 'Warning Failed: Failed to pull image "a:1": no such image')
 })
 
 test('what is never to be pulled, and what has no readable name', async () => {

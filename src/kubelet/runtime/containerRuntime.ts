@@ -173,6 +173,10 @@ export class RuntimeError extends Error {
   get rpcText(): string {
     return `rpc error: code = ${codeNames[this.code] ?? 'Unknown'} desc = ${this.message}`
   }
+  /** The runtime has no code for what went wrong. */
+  get isUnknown(): boolean {
+    return this.code === 2
+  }
   /** The runtime cannot be reached: nothing is known about any pod. */
   get isUnavailable(): boolean {
     return this.code === 14

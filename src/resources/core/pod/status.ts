@@ -8,28 +8,23 @@ import type { Report } from '#machinery/validate/report.ts'
 import { olderAddressProblems } from '#resources/addresses.ts'
 import { goForm } from '#resources/goForm.ts'
 
-/** Keeps what a report may leave out: how well the pod is protected, and which generation was taken in. */
-export function keepReported(pod: Pod, old: Pod): void {
-  const { status: before = {} } = old
-  const { qosClass = before.qosClass, observedGeneration = before.observedGeneration, conditions } = pod.status ?? {}
-  pod.status = {
-    ...pod.status,
-    ...(qosClass === undefined ? {} : { qosClass }),
-    ...(observedGeneration === undefined ? {} : { observedGeneration }),
-    ...(conditions === undefined ? {} : { conditions: keepGenerations(conditions, before.conditions ?? []) }),
+/** Keeps what a report may leave out: how well the pod is protected, and which generations were taken in. */
+export function keepReported(pod: Pod, { status: before = {} }: Pod): void {
+  const { status: now = {} } = pod
+  const kept: PodStatus = {}
+  if (now.qosClass === undefined && before.qosClass !== undefined) kept.qosClass = before.qosClass
+  if ((now.observedGeneration ?? 0) === 0 && before.observedGeneration !== undefined) {
+    kept.observedGeneration = before.observedGeneration
   }
+  const conditions = now.conditions?.map((condition) => keepGeneration(condition, before.conditions))
+  if (conditions?.some((condition, at) => condition !== now.conditions![at]) === true) kept.conditions = conditions
+  if (Object.keys(kept).length > 0) pod.status = { ...now, ...kept }
 }
 
-function keepGenerations(now: PodCondition[], before: readonly PodCondition[]): PodCondition[] {
-  const forgets = ({ type, observedGeneration = 0 }: PodCondition): boolean =>
-    observedGeneration === 0 && (before.find((each) => each.type === type)?.observedGeneration ?? 0) !== 0
-  if (!now.some(forgets)) return now
-  return now.map((condition) => {
-    const known = forgets(condition)
-      ? before.find(({ type }) => type === condition.type)?.observedGeneration
-      : undefined
-    return known === undefined ? condition : { ...condition, observedGeneration: known }
-  })
+function keepGeneration(condition: PodCondition, before: readonly PodCondition[] = []): PodCondition {
+  if ((condition.observedGeneration ?? 0) !== 0) return condition
+  const known = before.find(({ type }) => type === condition.type)?.observedGeneration ?? 0
+  return known === 0 ? condition : { ...condition, observedGeneration: known }
 }
 
 export function checkPodStatus({ status = {}, spec }: Pod, { status: before = {} }: Pod, root: Report): void {
