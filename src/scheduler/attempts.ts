@@ -79,7 +79,12 @@ export class Attempts {
    * to be waited for before the next pod: somebody outside is asked, or enough bindings are on their way.
    */
   attempt(pod: Pod, profile: Profile): Promise<void> | undefined {
-    const { cache, nominations } = this.#context
+    const { cache, nominations, queue, reports } = this.#context
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      queue.remove(pod)
+      reports.skipped(pod)
+      return undefined
+    }
     const extenders = this.#context.extenders.filter((extender) => extender.isInterested(pod))
     // An extender may turn down the node that was promised, and is then asked about the others.
     const first = extenders.length > 0 ? undefined : nominations.nodeOf(pod)
@@ -267,7 +272,7 @@ export class Attempts {
     extenders: readonly Extender[] = [],
   ): Promise<void> | undefined {
     const { clock, random, nominations, budgets } = this.#context
-    const rejectedBy = rejectersOf(diagnosis, profile)
+    const rejectedBy = rejectersOf(diagnosis)
     const attempt = { cluster, nodes, hooks, verdicts, diagnosis }
     const because = (message: string): Failure => {
       return { reason: 'Unschedulable', message, cause: explain(pod, attempt, message) }
@@ -404,9 +409,9 @@ function waitingFor({ node, victims }: Candidate): Cause {
 }
 
 /** The plugins whose rules say when a rejected pod is to be looked at again. */
-function rejectersOf({ nodes, rejections, whole }: Diagnosis, { plugins }: Profile): ReadonlySet<string> {
-  // Without a single node any new one may do.
-  if (nodes === 0) return new Set(plugins.map(({ plugin }) => plugin.name))
+function rejectersOf({ nodes, rejections, whole }: Diagnosis): ReadonlySet<string> {
+  // Without a single node no plugin was asked, and the pod is tried again after its back-off, as if something went wrong.
+  if (nodes === 0) return new Set()
   const names = new Set<string>()
   let latest: string | undefined
   for (const { plugin } of rejections) {

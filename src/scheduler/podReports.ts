@@ -56,6 +56,13 @@ export class PodReports {
     await this.#writeStatus(pod, failure)
   }
 
+  /** The pod is on its way out and needs no node any more. */
+  skipped(pod: Pod): void {
+    const { name, namespace } = pod.metadata
+    const message = `skip schedule deleting pod: ${namespace}/${name}`
+    this.#record(pod, 'Warning', 'FailedScheduling', 'Scheduling', message)
+  }
+
   /** The pod is not even tried. Its condition says so since it was created. */
   gated(pod: Pod, cause: Cause): void {
     this.#options.causes.record(subjectOf(pod), pod.spec.schedulerName ?? '', cause)

@@ -162,7 +162,7 @@ class Scheduler {
     if (pod === undefined) this.#podGone(old!, attempts)
     else if (isFinished(pod)) this.#podGone(pod, attempts)
     else if (isPlaced(pod)) this.#podPlaced(old, pod, attempts)
-    else if (this.#profileOf(pod) !== undefined && pod.metadata.deletionTimestamp === undefined) {
+    else if (this.#profileOf(pod) !== undefined) {
       if (!this.#cache.isAssumed(pod)) this.#enqueue(old, pod)
     } else this.#giveUp(pod)
   }
