@@ -121,7 +121,9 @@ export class Attempts {
 
   async #attemptWith(extenders: readonly Extender[], pod: Pod, profile: Profile, fitting: Fitting): Promise<void> {
     try {
-      const { diagnosis, cluster, hooks, verdicts, nodes } = fitting
+      const { cluster, hooks, verdicts, nodes } = fitting
+      // Found out now: when the extenders have answered, other pods may have been looked at.
+      const { nodes: count, rejections: own, whole } = fitting.diagnosis
       const filtered = await filterByExtenders(extenders, pod, fitting, this.#tellIgnored)
       const { positions } = filtered
       if (positions.length > 0) {
@@ -131,8 +133,9 @@ export class Attempts {
         this.#place(pod, profile, { cluster, hooks, verdicts, nodes, positions }, further, extenders)
         return
       }
-      const rejections = [...diagnosis.rejections, ...filtered.rejections]
-      await this.#preemptOrWait(pod, profile, fitting, { ...diagnosis, rejections }, extenders)
+      const rejections = [...own, ...filtered.rejections]
+      const diagnosis = { nodes: count, rejections, ...(whole === undefined ? {} : { whole }) }
+      await this.#preemptOrWait(pod, profile, fitting, diagnosis, extenders)
     } catch (error) {
       this.#inBackground(this.#setBack(pod, { error: error as Error }), pod)
     }
@@ -409,12 +412,13 @@ function waitingFor({ node, victims }: Candidate): Cause {
 }
 
 /** The plugins whose rules say when a rejected pod is to be looked at again. */
-function rejectersOf({ nodes, rejections, whole }: Diagnosis): ReadonlySet<string> {
+function rejectersOf(diagnosis: Diagnosis): ReadonlySet<string> {
+  const { nodes, whole } = diagnosis
   // Without a single node no plugin was asked, and the pod is tried again after its back-off, as if something went wrong.
   if (nodes === 0) return new Set()
   const names = new Set<string>()
   let latest: string | undefined
-  for (const { plugin } of rejections) {
+  for (const { plugin } of diagnosis.summary?.kinds ?? diagnosis.rejections) {
     if (plugin !== latest) names.add(plugin)
     latest = plugin
   }

@@ -1,5 +1,6 @@
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Random } from '#lib/random.ts'
+import type { RejectionKind } from '#scheduler/counts/rejectionKinds.ts'
 import type { Rejection } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
 import { chooserByScores } from './scores.ts'
@@ -20,9 +21,21 @@ export type Decision =
 
 export interface Diagnosis {
   readonly nodes: number
-  /** Rejections of single nodes; empty when a plugin turned the pod down for the whole cluster. */
+  /**
+   * Rejections of single nodes; empty when a plugin turned the pod down for the whole cluster. With a summary they are found
+   * out when they are asked for, which must be before the next pod is looked at.
+   */
   readonly rejections: readonly NodeRejection[]
   readonly whole?: { readonly plugin: string; readonly rejection: Rejection }
+  /** What the rejections come to, where that is known without a look at each. */
+  readonly summary?: RejectionSummary
+}
+
+/** What all rejections of single nodes come to. */
+export interface RejectionSummary {
+  readonly kinds: readonly RejectionKind[]
+  /** Where the nodes are whose rejections are not for ever; ascending. */
+  readonly notForever: Int32Array
 }
 
 /** Picks the best node for a pod, or says why there is none. */
@@ -249,15 +262,40 @@ class Finding implements Fitting {
   }
 
   get diagnosis(): Diagnosis {
-    const { nodes, whole, further } = this
+    const { nodes, whole, verdicts } = this
     if (whole !== undefined) return { nodes: nodes.length, rejections: [], whole }
     const askedEachTime = this.hooks.filter(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+    const list = (): readonly NodeRejection[] => this.#listRejections(askedEachTime)
+    if (verdicts === undefined || askedEachTime.length > 0) return { nodes: nodes.length, rejections: list() }
+    let listed: readonly NodeRejection[] | undefined
+    return {
+      nodes: nodes.length,
+      get rejections() {
+        return (listed ??= list())
+      },
+      summary: this.#summaryBy(verdicts),
+    }
+  }
+
+  #listRejections(askedEachTime: readonly Hook[]): readonly NodeRejection[] {
     const rejections: NodeRejection[] = []
-    for (const [at, node] of nodes.entries()) {
-      const rejection = this.#rejectionOf(node, at, askedEachTime) ?? further.get(at)
+    for (const [at, node] of this.nodes.entries()) {
+      const rejection = this.#rejectionOf(node, at, askedEachTime) ?? this.further.get(at)
       if (rejection !== undefined) rejections.push(rejection)
     }
-    return { nodes: nodes.length, rejections }
+    return rejections
+  }
+
+  #summaryBy({ rejectionKinds }: Verdicts): RejectionSummary {
+    const notForever = rejectionKinds.notForever(this.nodes.length)
+    if (this.further.size === 0) return { kinds: rejectionKinds.list, notForever }
+    const further = [...this.further]
+    const kinds = further.map(([, { plugin, rejection }]) => ({ plugin, rejection, count: 1 }))
+    const positions = further.filter(([, { rejection }]) => rejection.forever !== true).map(([at]) => at)
+    return {
+      kinds: [...rejectionKinds.list, ...kinds],
+      notForever: Int32Array.from([...notForever, ...positions]).sort(),
+    }
   }
 
   /** What the first plugin that objects says, whether it was asked now or its answer is remembered. */

@@ -9,6 +9,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { randomInteger, seededRandom, type Random } from '#lib/random.ts'
 import { SchedulerCache } from './cache.ts'
 import { placementBy, type Diagnosis, type Fitting } from './cycle.ts'
+import { failureMessage } from './diagnosis.ts'
 import type { ClusterEvent, WakeChange } from './plugin.ts'
 import type { PluginArguments, WeightedPlugin } from '#scheduler/plugins/index.ts'
 import { defaultPlugins } from '#scheduler/plugins/index.ts'
@@ -98,6 +99,21 @@ class History {
       }
     }
   }
+}
+
+/** What the rejections come to is what each of them says. */
+function compareSummary({ diagnosis, cluster }: Fitting, where: string): void {
+  const { nodes, rejections, summary } = diagnosis
+  const others = rejections.filter(({ rejection }) => rejection.forever !== true)
+  assert.deepEqual(
+    [failureMessage(diagnosis), new Set(summary!.kinds.map(({ plugin }) => plugin)), [...summary!.notForever]],
+    [
+      failureMessage({ nodes, rejections }),
+      new Set(rejections.map(({ plugin }) => plugin)),
+      others.map(({ node }) => cluster.positionOf(node)),
+    ],
+    where,
+  )
 }
 
 interface Outcome {
@@ -197,7 +213,7 @@ function compareAdjusted(history: History, pod: Pod, fitting: Fitting, world: Wo
 }
 
 test('decisions are those of the rules', () => {
-  const seen = { placed: 0, nowhere: 0, refused: 0, adjusted: 0, helped: 0, unhelped: 0 }
+  const seen = { placed: 0, nowhere: 0, refused: 0, summed: 0, adjusted: 0, helped: 0, unhelped: 0 }
   for (let cluster = 0; cluster * decisionsOfCluster < decisions; cluster++) {
     const seed = firstSeed + cluster
     const draws = new Draws(seededRandom(seed))
@@ -237,6 +253,10 @@ test('decisions are those of the rules', () => {
       if (outcome.whole !== undefined) {
         seen.refused++
         continue
+      }
+      if (fitting.diagnosis.summary !== undefined) {
+        compareSummary(fitting, where)
+        seen.summed++
       }
       if (view.nodes.length > 0) {
         compareAdjusted(history, pod, fitting, world, where)

@@ -1,4 +1,5 @@
 import type { Diagnosis } from './cycle.ts'
+import type { Rejection } from './plugin.ts'
 
 /** The text of the `FailedScheduling` event and of the `PodScheduled` condition; `afterwards` tells what preemption came to. */
 export function failureMessage(diagnosis: Diagnosis, afterwards?: string): string {
@@ -8,12 +9,15 @@ export function failureMessage(diagnosis: Diagnosis, afterwards?: string): strin
   return parts.filter((part) => part !== '').join(' ')
 }
 
-function countOf({ rejections }: Diagnosis): string {
+function countOf(diagnosis: Diagnosis): string {
   const counts = new ReasonCounts()
-  for (const { rejection } of rejections) {
-    counts.add(rejection.reason)
-    for (const reason of rejection.furtherReasons ?? nothing) counts.add(reason)
+  const add = ({ reason, furtherReasons = nothing }: Rejection, times: number): void => {
+    counts.add(reason, times)
+    for (const further of furtherReasons) counts.add(further, times)
   }
+  const said: readonly { readonly rejection: Rejection; readonly count?: number }[] =
+    diagnosis.summary?.kinds ?? diagnosis.rejections
+  for (const { rejection, count = 1 } of said) add(rejection, count)
   return counts.text
 }
 
@@ -42,9 +46,9 @@ class ReasonCounts {
   #latest = ''
   #times = 0
 
-  add(reason: string): void {
+  add(reason: string, times = 1): void {
     if (reason !== this.#latest) this.#begin(reason)
-    this.#times++
+    this.#times += times
   }
 
   get text(): string {

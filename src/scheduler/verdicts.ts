@@ -3,6 +3,7 @@ import { RecentMap } from '#lib/collections/recentMap.ts'
 import type { Random } from '#lib/random.ts'
 import { BestNodes } from '#scheduler/counts/bestNodes.ts'
 import { Follower } from '#scheduler/counts/follower.ts'
+import { RejectionKinds } from '#scheduler/counts/rejectionKinds.ts'
 import type { NodeRejection } from './cycle.ts'
 import type { Plugin } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
@@ -54,6 +55,7 @@ export class Verdicts {
   readonly #scores: (RememberedScores | undefined)[] = []
   #sums = new Float64Array()
   readonly #best = new BestNodes()
+  readonly #rejectionKinds = new RejectionKinds()
   #fitting = 0
 
   /** What `prepare` of the plugin at this place says. */
@@ -73,7 +75,8 @@ export class Verdicts {
         this.#rejected[at] = Number(rejection !== undefined)
         while (this.#rejections.length <= at) this.#rejections.push(undefined)
         this.#rejections[at] = rejection
-        if (rejection !== undefined) return
+        if (rejection !== undefined)
+          return this.#rejectionKinds.enter(at, rejection.told.plugin, rejection.told.rejection)
         this.#fitting++
         let sum = 0
         for (const { order, plugin, weight, state } of scorers) {
@@ -92,6 +95,7 @@ export class Verdicts {
         if (this.#rejected[at] === 0) this.#fitting--
         this.#rejected[at] = 1
         this.#best.leave(at)
+        this.#rejectionKinds.leave(at)
         this.#rejections[at] = undefined
         this.#sums[at] = 0
         for (const remembered of this.#scores) {
@@ -124,6 +128,11 @@ export class Verdicts {
   /** Why the node at a position will not do, if it will not. */
   rejectionAt(position: number): RememberedRejection | undefined {
     return this.#rejections[position]
+  }
+
+  /** All that will not do, in kinds. */
+  get rejectionKinds(): RejectionKinds {
+    return this.#rejectionKinds
   }
 
   /** The weighted scores of plugins that do not normalize them, by position. */

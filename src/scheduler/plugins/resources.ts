@@ -162,9 +162,15 @@ function shortages(wanted: PodResources, node: NodeView): readonly Shortage[] {
   return short
 }
 
+/** The usual ones as the same text each time: thousands of nodes are counted by it. */
+const usualReasons: ReadonlyMap<string, string> = new Map([
+  ['pods', 'Too many pods'],
+  ...['cpu', 'memory', 'ephemeral-storage'].map((resource) => [resource, `Insufficient ${resource}`] as const),
+])
+
 function rejectionOf(short: readonly Shortage[]): Rejection | undefined {
   if (short.length === 0) return undefined
-  const reasons = short.map(({ resource }) => (resource === 'pods' ? 'Too many pods' : `Insufficient ${resource}`))
+  const reasons = short.map(({ resource }) => usualReasons.get(resource) ?? `Insufficient ${resource}`)
   const furtherCauses = short.slice(1).map((each) => ({ kind: 'resource', ...each }) as const)
   return {
     reason: reasons[0]!,

@@ -5,10 +5,12 @@ import type { Candidate } from './victims.ts'
 const shift = 2 ** 31
 
 /** What is lost with the victims of a candidate. */
-interface Loss {
-  /** Broken budgets, the highest priority, the sum of priorities, the number of victims; the less the better. */
-  readonly figures: readonly number[]
-  readonly start: Start
+interface Loss extends Start {
+  /** Broken budgets. */
+  readonly violations: number
+  readonly highestPriority: number
+  readonly sumOfPriorities: number
+  readonly victims: number
 }
 
 /** In a burst of pods of one kind, most candidates are those of the pod before. */
@@ -20,17 +22,18 @@ function lossOf(candidate: Candidate): Loss {
   const { violations, victims } = candidate
   let sum = 0
   for (const victim of victims) sum += priorityOf(victim) + shift
-  const figures = [violations, priorityOf(victims[0]!), sum, victims.length]
-  loss = { figures, start: earliestStart(victims) }
+  const highestPriority = priorityOf(victims[0]!)
+  loss = { violations, highestPriority, sumOfPriorities: sum, victims: victims.length, ...earliestStart(victims) }
   known.set(candidate, loss)
   return loss
 }
 
 function isLess(one: Loss, other: Loss, now: number): boolean {
-  for (let i = 0; i < one.figures.length; i++) {
-    if (one.figures[i] !== other.figures[i]) return one.figures[i]! < other.figures[i]!
-  }
-  return timeOf(one.start, now) > timeOf(other.start, now)
+  if (one.violations !== other.violations) return one.violations < other.violations
+  if (one.highestPriority !== other.highestPriority) return one.highestPriority < other.highestPriority
+  if (one.sumOfPriorities !== other.sumOfPriorities) return one.sumOfPriorities < other.sumOfPriorities
+  if (one.victims !== other.victims) return one.victims < other.victims
+  return timeOf(one, now) > timeOf(other, now)
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
 import { randomInteger, type Random } from '#lib/random.ts'
 import { conditionOf } from '#machinery/conditions.ts'
-import type { Diagnosis, Fitting, NodeRejection } from '#scheduler/cycle.ts'
+import type { Diagnosis, Fitting } from '#scheduler/cycle.ts'
 import { countedReasons } from '#scheduler/diagnosis.ts'
 import type { Nominations } from '#scheduler/nominations.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
@@ -92,7 +92,7 @@ function findCandidates(situation: PreemptionSituation): {
   const { attempt, options, random } = situation
   const { diagnosis } = attempt
   // Where the pod was turned down altogether, not every plugin was asked, so nothing can be tried.
-  const helpable = diagnosis.whole === undefined ? helpableOf(diagnosis.rejections) : []
+  const helpable = diagnosis.whole === undefined ? helpableOf(attempt) : []
   const [reasons, free]: [string[], string[]] = [[], []]
   const share = Math.trunc((helpable.length * options.minCandidateNodesPercentage) / 100)
   const enough = Math.min(helpable.length, Math.max(share, options.minCandidateNodesAbsolute))
@@ -102,16 +102,13 @@ function findCandidates(situation: PreemptionSituation): {
   const violating: Candidate[] = []
   for (let i = 0; i < helpable.length; i++) {
     if (clean.length > 0 && clean.length + violating.length >= enough) break
-    const index = helpable[(offset + i) % helpable.length]!
-    const { node } = diagnosis.rejections[index]!
-    // Usually every node is refused, in the order of the list; then it need not be looked up.
-    const at = attempt.nodes[index]?.name === node ? index : attempt.cluster.positionOf(node)
+    const at = helpable[(offset + i) % helpable.length]!
     // It went while an extender was asked.
-    if (at === undefined) continue
+    if (at < 0) continue
     const found = findVictims(at)
     if (!isCandidate(found)) {
       reasons.push(...found.reasons)
-      if (found.isFree === true) free.push(node)
+      if (found.isFree === true) free.push(attempt.nodes[at]!.name)
     } else (found.violations === 0 ? clean : violating).push(found)
   }
   const candidates = [...clean, ...violating]
@@ -121,11 +118,14 @@ function findCandidates(situation: PreemptionSituation): {
   return { candidates, reasons, free }
 }
 
-/** The places of those rejections that somebody's going might remove. */
-function helpableOf(rejections: readonly NodeRejection[]): readonly number[] {
-  const places: number[] = []
-  for (let i = 0; i < rejections.length; i++) if (rejections[i]!.rejection.forever !== true) places.push(i)
-  return places
+/** The positions of the nodes that somebody's going might free; -1 for those that are not there any more. */
+function helpableOf({ cluster, diagnosis }: PreemptionSituation['attempt']): ArrayLike<number> {
+  return (
+    diagnosis.summary?.notForever ??
+    diagnosis.rejections
+      .filter(({ rejection }) => rejection.forever !== true)
+      .map(({ node }) => cluster.positionOf(node) ?? -1)
+  )
 }
 
 function viewOf({ cluster, nodes }: PreemptionSituation['attempt'], name: string): NodeView | undefined {
