@@ -96,6 +96,11 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     'kubelet: { evictionHard: { disk.available: 5% } }',
     /^f:1: kubelet\.evictionHard\.disk\.available is no signal; there are memory\.available, nodefs\.available,/,
   ],
+  [
+    'images that go before they are too many',
+    'kubelet: { imageGCHighThresholdPercent: 70 }',
+    /^f:1: kubelet\.imageGCHighThresholdPercent is 70; it must be more than imageGCLowThresholdPercent, which is 80$/,
+  ],
   ['a name that climbs', 'name: ../etc', /^f:1: name is "\.\.\/etc"; it must consist of lower case letters/],
   ['a list', '- workers', /^f: the file is \["workers"\]; it must hold name, workers,/],
   ['text that is no YAML', 'workers: [3', /./],

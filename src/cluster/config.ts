@@ -22,7 +22,7 @@ import {
   yesOrNo,
   type SettingValue,
 } from '#lib/settings/settings.ts'
-import type { EvictionSettings } from '#kubelet/eviction/thresholds.ts'
+import type { KubeletSettings } from '#kubelet/settings.ts'
 import { nodePortAddressesProblem } from '#proxy/nodePortRanges.ts'
 import { betweenChoices, type Between, type TunnelSettings } from '#nodeNetwork/settings.ts'
 import { readSettings } from '#lib/settings/settingsFile.ts'
@@ -74,7 +74,7 @@ export interface ClusterConfig {
   /** Addresses for services of type LoadBalancer; from the range of nodes when absent. */
   readonly loadBalancer?: LoadBalancerConfig
   /** How the agents of nodes do; read whenever a node starts. */
-  readonly kubelet?: EvictionSettings
+  readonly kubelet?: KubeletSettings
   /** A file with a KubeSchedulerConfiguration, read whenever the control plane starts; absolute. */
   readonly schedulerConfig?: string
 }

@@ -1,7 +1,7 @@
 import type { Assembly } from './assembly.ts'
 import { kubeletClientName } from './certificates.ts'
 import { enforcesNetworkPolicies, serviceAddresses } from './config.ts'
-import { usualNodeEviction } from './kubeletSettings.ts'
+import { usualNodeSettings } from './kubeletSettings.ts'
 import { pauseImage } from './place/containerdConfig.ts'
 import { addressesOf } from './record.ts'
 import { partLogFile } from './partLogs.ts'
@@ -60,7 +60,7 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
       role === 'control-plane' && !alone
         ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }]
         : [],
-    eviction: { ...usualNodeEviction, ...record.config.kubelet },
+    settings: { ...usualNodeSettings, ...record.config.kubelet },
     keptImages: [pauseImage],
     server: {
       address,

@@ -21,7 +21,9 @@ import { volumeStats } from './api/volumeStats.ts'
 import { PodCgroups } from './cgroups/podCgroups.ts'
 import { assemblePressure } from './eviction/assemblePressure.ts'
 import { ImagePuller } from './images/imagePuller.ts'
-import { usedImages } from './images/reclaimDisk.ts'
+import { collectImages } from './images/collectImages.ts'
+import { imageDisk } from './images/imageDisk.ts'
+import { removeUnusedImages, usedImages } from './images/imageRemover.ts'
 import { ImageUses } from './images/unusedImages.ts'
 import { readMachine } from './node/machine.ts'
 import { NodeReporter } from './node/nodeReporter.ts'
@@ -29,6 +31,7 @@ import { memoryFolder, podLogFolder, type NodeServices } from './nodeServices.ts
 import type { KubeletOptions } from './options.ts'
 import { apiPodSource } from './podSource.ts'
 import { PodWorkers } from './podWorkers.ts'
+import { usualSettings } from './settings.ts'
 import { watchStorageLimits } from './storageLimits.ts'
 import { ReferencedObjectsCache } from './referencedObjects.ts'
 
@@ -98,9 +101,22 @@ async function runKubelet(
     signal,
   })
   const metrics = new KubeletMetrics(nodeName, clock, () => workers.all())
-  const uses = new ImageUses(options.keptImages ?? [])
-  const changed = (): void => reporter.lookNow()
-  const pressure = assemblePressure({ options, source: use, uses, recorder, metrics, changed, report }, signal)
+  const settings = { ...usualSettings, ...options.settings }
+  const disk = imageDisk(runtime, host.files, directories.root, signal)
+  const uses = new ImageUses(options.keptImages ?? [], settings.imageMinimumGCAge)
+  const removeImages = (bytes: number): Promise<number> =>
+    removeUnusedImages({ runtime, clock, uses, report }, bytes, signal)
+  const pressure = assemblePressure({
+    options,
+    settings,
+    source: use,
+    disk,
+    removeImages: () => removeImages(Infinity),
+    recorder,
+    metrics,
+    changed: () => reporter.lookNow(),
+    report,
+  })
   const reporter = new NodeReporter({
     client,
     clock,
@@ -180,6 +196,18 @@ async function runKubelet(
       removeOrphans(options, source.list(), workers, signal),
       rotate(options, node, workers, signal),
       pressure.run(signal),
+      collectImages(
+        {
+          settings,
+          nodeName,
+          clock,
+          recorder,
+          readSpace: async () => host.files.space(await disk.folder()),
+          remove: removeImages,
+          report,
+        },
+        signal,
+      ),
       watchStorageLimits(
         {
           clock,

@@ -6,9 +6,9 @@ import type { Informers } from '#client/informers.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Random } from '#lib/random.ts'
-import type { EvictionSettings } from './eviction/thresholds.ts'
 import type { MachineFacts } from './node/machine.ts'
 import type { ContainerRuntime } from './runtime/containerRuntime.ts'
+import type { KubeletSettings } from './settings.ts'
 
 /** Everything that one node agent is made of. Its process must be inside the node's network and mount namespaces. */
 export interface KubeletOptions {
@@ -36,8 +36,8 @@ export interface KubeletOptions {
   /** Taken as given instead of being read from /proc; simulated nodes have their own. */
   readonly machine?: MachineFacts
   readonly server?: KubeletServerOptions
-  /** When the node is short of something; as v1.34's kubelet where absent. */
-  readonly eviction?: EvictionSettings
+  /** As v1.34's kubelet where absent. */
+  readonly settings?: KubeletSettings
   /** The names of images that stay although no container is made of them, such as that of sandboxes. */
   readonly keptImages?: readonly string[]
   /** Container logs are moved away at this size; 10 MiB and 5 files unless told. */

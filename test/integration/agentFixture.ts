@@ -1,9 +1,9 @@
 /** A node's agent over a runtime without containers, under simulated time. */
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import { clientOver, type Client } from '#client/client.ts'
-import type { EvictionSettings } from '#kubelet/eviction/thresholds.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
 import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
+import type { KubeletSettings } from '#kubelet/settings.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { fakeHost, type Host } from '#lib/host/host.ts'
 import { seededRandom } from '#lib/random.ts'
@@ -37,13 +37,13 @@ export interface AgentOptions {
   readonly images: readonly string[]
   readonly wrap?: (runtime: ContainerRuntime, clock: SimulatedClock) => ContainerRuntime
   readonly host?: Partial<Host>
-  readonly eviction?: EvictionSettings
+  readonly settings?: KubeletSettings
   readonly keptImages?: readonly string[]
 }
 
 /** An agent on node `n1` over a runtime that may be wrapped; what is told of pods since its start is kept. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { images, wrap = (runtime) => runtime, host, eviction, keptImages = [] } = options
+  const { images, wrap = (runtime) => runtime, host, settings, keptImages = [] } = options
   const clock = new SimulatedClock()
   const server = await startServer({ clock })
   const client = clientOver(server.transport)
@@ -76,7 +76,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     dns: { clusterServers: ['10.96.0.10'], clusterDomain: 'cluster.local', nodeResolvConf: '' },
     machine,
     keptImages,
-    ...(eviction === undefined ? {} : { eviction }),
+    ...(settings === undefined ? {} : { settings }),
   })
   const { promise: ready, resolve } = Promise.withResolvers<void>()
   const running = agent.run(resolve, stop.signal)

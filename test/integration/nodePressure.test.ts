@@ -51,7 +51,7 @@ test('a node short of memory: the pod that uses most beyond its request leaves, 
   await using agent = await startAgent({
     images: [image],
     host: { cgroups },
-    eviction: { evictionHard: { 'memory.available': '1Gi' } },
+    settings: { evictionHard: { 'memory.available': '1Gi' } },
   })
   await agent.client.create(priorityClasses, { metadata: { name: 'system-node-critical' }, value: 2_000_001_000 })
   const asking = { ...container('c'), resources: { requests: { memory: '4Gi' } } }
@@ -122,6 +122,38 @@ test('a node short of memory: the pod that uses most beyond its request leaves, 
   assert.equal((await readPod(agent, 'large')).metadata.resourceVersion, metadata.resourceVersion)
 })
 
+test('images that nobody uses go when their disk is fuller than it may be', async () => {
+  let freeBytes = 50e9
+  const removed: string[] = []
+  const space = async () => ({ ...(await fakeFiles().space('/')), freeBytes })
+  await using agent = await startAgent({
+    images: [image, 'alpine:3'],
+    host: { files: { ...fakeFiles(), space } },
+    settings: { imageGCHighThresholdPercent: 90, evictionHard: {} },
+    wrap: (runtime) => ({
+      ...runtime,
+      async images(signal) {
+        return (await runtime.images(signal)).map((each) => ({ ...each, sizeBytes: 20e9 }))
+      },
+      async removeImage(name, signal) {
+        removed.push((await runtime.images(signal)).find(({ id }) => id === name)!.names[0]!)
+        freeBytes += 20e9
+        await runtime.removeImage(name, signal)
+      },
+    }),
+  })
+  await agent.client.create(pods, {
+    metadata: { name: 'p', namespace },
+    spec: { ...bound, containers: [container('c')] },
+  })
+  await agent.clock.advance('4m')
+  freeBytes = 10e9
+  await agent.clock.advance('11m')
+  assert.deepEqual(removed, ['docker.io/library/alpine:3'])
+  assert.equal((await readPod(agent, 'p')).status?.phase, 'Running')
+  assert.equal(await conditionOf(agent, 'DiskPressure'), 'False KubeletHasNoDiskPressure: kubelet has no disk pressure')
+})
+
 test('a node short of disk gives back what pods that are over and unused images take before any pod leaves', async () => {
   let freeBytes = 50e9
   const removed: string[] = []
@@ -130,7 +162,7 @@ test('a node short of disk gives back what pods that are over and unused images 
   await using agent = await startAgent({
     images: [image, 'alpine:3', 'pause:1'],
     host: { files: { ...files, space } },
-    eviction: { evictionHard: { 'nodefs.available': '10%' } },
+    settings: { evictionHard: { 'nodefs.available': '10%' } },
     keptImages: ['docker.io/library/pause:1'],
     wrap: (runtime) => ({
       ...runtime,

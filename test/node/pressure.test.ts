@@ -42,7 +42,7 @@ function insideTests(): void {
       'memory.available': String(Number(kibibytes) * 1024 - used - 400 * MiB),
       'imagefs.available': String(freeBytes - 100 * MiB),
     }
-    node = await startNode(place!, 'n1', { eviction: { evictionHard }, keptImages: [pauseImage] })
+    node = await startNode(place!, 'n1', { settings: { evictionHard }, keptImages: [pauseImage] })
   })
   after(async () => {
     await node[Symbol.asyncDispose]()

@@ -1,20 +1,21 @@
 import type { EventRecorder } from '#client/events.ts'
 import type { StatsSource } from '../api/statsSource.ts'
-import { reclaimDisk } from '../images/reclaimDisk.ts'
-import type { ImageUses } from '../images/unusedImages.ts'
+import type { ImageDisk } from '../images/imageDisk.ts'
 import type { KubeletMetrics } from '../kubeletMetrics.ts'
 import type { KubeletOptions } from '../options.ts'
-import { imageDisk } from './imageDisk.ts'
 import { NodePressure } from './nodePressure.ts'
 import { readPodUse } from './readPodUse.ts'
 import { readSignals } from './signals.ts'
-import { usualEviction } from './thresholds.ts'
+import type { EvictionSettings } from './thresholds.ts'
 
 export interface PressureParts {
-  readonly options: KubeletOptions
+  readonly options: Pick<KubeletOptions, 'nodeName' | 'clock'>
+  readonly settings: EvictionSettings
   /** What the node and its pods use. */
   readonly source: StatsSource
-  readonly uses: ImageUses
+  readonly disk: ImageDisk
+  /** Removes every image that nobody uses. */
+  readonly removeImages: (signal: AbortSignal) => Promise<unknown>
   readonly recorder: EventRecorder
   readonly metrics: Pick<KubeletMetrics, 'evicted'>
   /** The node's conditions are others than before. */
@@ -23,13 +24,12 @@ export interface PressureParts {
 }
 
 /** Watches over the disks, the memory and the processes that a node agent has to do with. */
-export function assemblePressure(parts: PressureParts, signal: AbortSignal): NodePressure {
-  const { options, source, uses, recorder, metrics, changed, report } = parts
-  const { nodeName, clock, runtime, host } = options
-  const { workers, folder } = source.options
-  const disk = imageDisk(runtime, host.files, folder, signal)
+export function assemblePressure(parts: PressureParts): NodePressure {
+  const { options, settings, source, disk, recorder, metrics, changed, report } = parts
+  const { nodeName, clock } = options
+  const { workers } = source.options
   return new NodePressure({
-    settings: { ...usualEviction, ...options.eviction },
+    settings,
     nodeName,
     clock,
     recorder,
@@ -40,11 +40,28 @@ export function assemblePressure(parts: PressureParts, signal: AbortSignal): Nod
     async reclaim(name, stop) {
       // Images, and what containers leave, are on the disk of images.
       const isOfImages = name.startsWith('imagefs') || (name.startsWith('nodefs') && !(await disk.isOwn()))
-      if (isOfImages) await reclaimDisk({ runtime, clock, uses, workers, report }, stop)
+      if (isOfImages) await reclaim(parts, stop)
       return isOfImages
     },
     changed,
     evicted: (name) => metrics.evicted(name),
     report,
   })
+}
+
+/** Removes the containers of pods that are over, and then the images that nobody needs. What fails is told and left. */
+async function reclaim({ source, removeImages, report }: PressureParts, stop: AbortSignal): Promise<void> {
+  const attempt = async (what: string, act: () => Promise<unknown>): Promise<void> => {
+    try {
+      await act()
+    } catch (error) {
+      stop.throwIfAborted()
+      report(what, error)
+    }
+  }
+  for (const worker of source.options.workers()) {
+    const { name } = worker.pod.metadata
+    await attempt(`Cannot remove what is left of pod "${name}"`, () => worker.discardContainers(stop))
+  }
+  await attempt('Cannot find out which images are used', () => removeImages(stop))
 }

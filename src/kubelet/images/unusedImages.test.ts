@@ -25,6 +25,15 @@ test('images that are used, kept, pinned or new stay; the one that was not used 
   assert.deepEqual(names(3 * minute), ['sha256:new', 'sha256:a', 'sha256:b'])
 })
 
+test('any image stays as long as it is told', () => {
+  const uses = new ImageUses([], 3 * minute)
+  const none = new Set<string>()
+  uses.note([], none, 0)
+  uses.note([image('a')], none, minute)
+  const names = (at: number): string[] => uses.unused([image('a')], none, at).map(({ id }) => id)
+  assert.deepEqual([names(4 * minute - 1), names(4 * minute)], [[], ['sha256:a']])
+})
+
 test('what there is when the agent starts may go at once; what comes back is new', () => {
   const uses = new ImageUses([])
   const [a, b] = [image('a'), image('b')]

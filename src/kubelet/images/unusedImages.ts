@@ -5,18 +5,20 @@ interface Use {
   readonly lastUsed: number
 }
 
-/** An image that has just come is mostly about to be used (v1.34's `imageMinimumGCAge`). */
-const leastAge = 120_000
+/** An image that has just come is mostly about to be used. */
+const usualLeastAge = 120_000
 
 /** Remembers when the images of a node came and were last used, and says which of them nobody needs. */
 export class ImageUses {
   readonly #kept: ReadonlySet<string>
+  readonly #leastAge: number
   #uses: ReadonlyMap<string, Use> = new Map()
   #hasBegun = false
 
-  /** `kept`: names of images that are never given up. */
-  constructor(kept: readonly string[]) {
+  /** `kept`: names of images that are never given up; `leastAge`: milliseconds for which any image stays. */
+  constructor(kept: readonly string[], leastAge = usualLeastAge) {
     this.#kept = new Set(kept)
+    this.#leastAge = leastAge
   }
 
   /** `used`: how containers name their images: by ids, names and digests. What there is at first may be old. */
@@ -35,7 +37,7 @@ export class ImageUses {
     const useOf = ({ id }: FoundImage): Use => this.#uses.get(id)!
     return images
       .filter((image) => image.isPinned !== true && !isUsed(image, this.#kept) && !isUsed(image, used))
-      .filter((image) => now - useOf(image).firstSeen >= leastAge)
+      .filter((image) => now - useOf(image).firstSeen >= this.#leastAge)
       .toSorted(
         (a, b) => compare(useOf(a).lastUsed, useOf(b).lastUsed) || compare(useOf(a).firstSeen, useOf(b).firstSeen),
       )
