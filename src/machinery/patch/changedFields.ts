@@ -1,6 +1,6 @@
 // Which fields a change touches: what a writer comes to own and others lose.
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import { wholeText } from './createdFields.ts'
+import { wholeFields } from './createdFields.ts'
 import { leaf, union, type FieldSet } from './fieldSet.ts'
 import { isObject } from '#machinery/schema/model.ts'
 import {
@@ -193,9 +193,7 @@ class Changes {
 
 /** A value as a member with everything below it, as one is that was not there before. */
 function wholeField(shape: Shape, value: unknown): FieldSet {
-  if (typeof value !== 'object' || value === null) return leaf
-  const text = wholeText(shape, value)
-  return text === '{}' ? leaf : (JSON.parse(text) as FieldSet)
+  return typeof value !== 'object' || value === null ? leaf : wholeFields(shape, value)
 }
 
 /** What is below a member. */

@@ -1,4 +1,5 @@
 // Which fields a new object sets: what its creator comes to own.
+import { deepFreeze } from '#lib/encoding/deepFreeze.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { fieldSetText, leaf, sharedText, type FieldSet } from './fieldSet.ts'
 import {
@@ -31,6 +32,17 @@ export function createdFields(shape: Shape, empty: object, object: object, most 
 }
 
 const structures = new Structures()
+const parts = new Structures()
+
+/** What a part of an object sets that was not there before, with itself. Found out once for all parts of one structure, too. */
+export function wholeFields(shape: Shape, value: object): FieldSet {
+  const structure = parts.ofPart(shape, value)
+  if (structure?.fields !== undefined) return structure.fields
+  const text = wholeText(shape, value)
+  const fields = text === '{}' ? leaf : deepFreeze(JSON.parse(text) as FieldSet)
+  if (structure !== undefined) structure.fields = fields
+  return fields
+}
 
 function fieldsWithin(shape: Shape, empty: object, object: object, most: number): FieldSet | undefined {
   longestText = most
@@ -84,7 +96,7 @@ function nodeText(own: string, below: string): string {
 }
 
 /** What a value sets, with itself, as JSON. */
-export function wholeText(shape: Shape, value: unknown): string {
+function wholeText(shape: Shape, value: unknown): string {
   if (typeof value !== 'object' || value === null) return '{}'
   if (isDivided(shape, value)) return nodeText(selfText, membersText(shape, value, noMembers))
   return isKeyed(shape, value) ? nodeText(selfText, itemsText(shape, value)) : '{}'

@@ -161,21 +161,19 @@ export function* pathsOf(set: FieldSet, above: readonly string[] = []): Generato
 /** The same set with all members in order, as they are in all that is frozen. */
 function inOrder(set: FieldSet): FieldSet {
   if (Object.isFrozen(set)) return set
-  let previous: string | undefined
-  let isSame = true
   const steps = Object.keys(set)
-  for (const step of steps) {
-    if (previous !== undefined && compareSteps(previous, step) > 0) isSame = false
-    previous = step
-  }
+  let isSame = steps.every((step, at) => at === 0 || compareSteps(steps[at - 1]!, step) <= 0)
   if (!isSame) steps.sort(compareSteps)
-  const result: Building = {}
-  for (const step of steps) {
+  const nodes = steps.map((step) => {
     const below = set[step]!
-    result[step] = isEmptySet(below) ? leaf : inOrder(below)
-    if (result[step] !== below) isSame = false
-  }
-  return isSame ? set : result
+    const node = isEmptySet(below) ? leaf : inOrder(below)
+    if (node !== below) isSame = false
+    return node
+  })
+  if (isSame) return set
+  const result: Building = {}
+  for (let at = 0; at < steps.length; at++) result[steps[at]!] = nodes[at]!
+  return result
 }
 
 /** Reads a set that came from outside. Steps of kinds that are not known are left out; undefined: it is no set. */

@@ -16,7 +16,7 @@ export interface Structure {
   token: Token
   next: Structure | undefined
   others: Map<Token, Structure> | undefined
-  /** The fields that objects of the structure which ends here set. */
+  /** The fields that objects, or parts of them, set whose structure ends here. */
   fields: FieldSet | undefined
 }
 
@@ -40,6 +40,15 @@ export class Structures {
 
   /** The structure of an object beside one in which nothing is set; undefined when it is too long or odd to be kept. */
   of(shape: Shape, empty: object, object: object): Structure | undefined {
+    return this.#endOf(shape, (walk) => walk.members(shape, object as Members, empty as Members))
+  }
+
+  /** The structure of a part of an object, where nothing was before. */
+  ofPart(shape: Shape, value: object): Structure | undefined {
+    return this.#endOf(shape, (walk) => walk.whole(shape, value))
+  }
+
+  #endOf(shape: Shape, go: (walk: Walk) => void): Structure | undefined {
     if (this.#places > mostPlaces) {
       this.#roots = new WeakMap()
       this.#places = 0
@@ -47,7 +56,7 @@ export class Structures {
     let root = this.#roots.get(shape)
     if (root === undefined) this.#roots.set(shape, (root = newPlace()))
     const walk = new Walk(root)
-    walk.members(shape, object as Members, empty as Members)
+    go(walk)
     this.#places += walk.placesMade
     return walk.place
   }
@@ -88,7 +97,7 @@ class Walk {
 
   /** A value where an empty object has `before`. */
   #beside(shape: Shape, before: unknown, value: unknown): void {
-    if (before === undefined) return this.#whole(shape, value)
+    if (before === undefined) return this.whole(shape, value)
     const parts = isEmpty(value) ? 'whole' : commonParts(partsOf(shape, before), partsOf(shape, value))
     if (parts !== 'members' && parts !== 'items') {
       if (sameJson(before, value)) this.#take(same)
@@ -101,7 +110,7 @@ class Walk {
   }
 
   /** A value where an empty object has nothing. */
-  #whole(shape: Shape, value: unknown): void {
+  whole(shape: Shape, value: unknown): void {
     if (typeof value !== 'object' || value === null) return
     if (isDivided(shape, value)) {
       this.#take(begin)
@@ -121,7 +130,7 @@ class Walk {
         for (const key of keys) this.#takeKey((item as Members)[key])
       } else this.place = undefined
       if (this.place === undefined) return
-      this.#whole(items, item)
+      this.whole(items, item)
     }
   }
 

@@ -63,7 +63,8 @@ export function setOwners({ metadata }: KubeObject, owners: Owners): void {
 
 /** Makes the writer own everything that it sets in a new object. */
 export function ownCreated(context: RegistryContext, kind: Kind, object: KubeObject, options: WriteOptions): void {
-  const given = readOwners(object.metadata.managedFields ?? nobody) ?? nobody
+  const { managedFields = nobody } = object.metadata
+  const given = managedFields.length === 0 ? nobody : (readOwners(managedFields) ?? nobody)
   const time = timeText(context.clock.now())
   if (given.length > 0) {
     const changes = changesBetween(context, kind, options, undefined, object)
