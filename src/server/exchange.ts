@@ -165,20 +165,20 @@ function optionsObject({ info, request }: Exchange, dryRun: boolean, sent: objec
 }
 
 /** Asks admission about the body of a request to a part of the object that the path names, or about a connection to it. */
-export async function admitBody(
+export function admitBody(
   exchange: Exchange,
   kind: Kind,
   operation: 'CREATE' | 'CONNECT',
   objectKind: Pick<Resource, 'group' | 'version' | 'kind'>,
   object: KubeObject,
   dryRun = false,
-): Promise<void> {
+): undefined | Promise<void> {
   const { info, server } = exchange
   const { namespace, name, subresource } = info
   const { admission, cluster } = server.registry
   const base = admissionBase(writeOptions(exchange, dryRun), kind.resource)
   const request = { ...base, operation, resource: kind.resource, subresource, namespace, name, objectKind, object }
-  await admitWhole(admission, request, cluster)
+  return admitWhole(admission, request, cluster)
 }
 
 /** A client that names no field manager goes by what its user agent begins with, such as `kubectl` of `kubectl/v1.34.0`. */

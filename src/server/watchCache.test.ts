@@ -54,3 +54,26 @@ it('wakes many in several turns, and again only after a pause as long as that to
   for (let turns = 0; turns < 5; turns++) await turn()
   assert.equal(woken(), 200, 'both wishes were one round')
 })
+
+it('is current at once where the store knows its newest revision and the cache has taken it in', async () => {
+  const clock = new SimulatedClock()
+  const store = openMemoryStore({ clock })
+  const cache = new WatchCache({ store, clock })
+  const abort = new AbortController()
+  const { promise: ready, resolve } = Promise.withResolvers<void>()
+  const following = cache.follow(resolve, abort.signal)
+  await ready
+  assert.equal(cache.current(), undefined)
+  const written = store.commit(`${prefix}default/a`, 0, { value: Buffer.from('{}') })
+  const behind = cache.current()
+  assert.ok(behind instanceof Promise, 'what is committed is not taken in yet')
+  await behind
+  const result = await written
+  assert.ok(result.ok && cache.revision === result.revision)
+  assert.equal(cache.current(), undefined)
+  abort.abort()
+  await following
+  await store[Symbol.asyncDispose]()
+  const refused = cache.current()
+  await assert.rejects(async () => refused, { reason: 'closed' })
+})

@@ -216,12 +216,11 @@ export class WatchCache {
     }
   }
 
-  /** Resolves once the cache holds everything that was committed before the call. */
-  current(signal?: AbortSignal): Promise<Revision> {
-    return this.#store.revision(signal).then((revision) => {
-      if (this.#revision >= revision) return this.#revision
-      return this.reached(revision).then(() => this.#revision)
-    })
+  /** Resolves once the cache holds everything that was committed before the call. Undefined: it does already. */
+  current(): undefined | Promise<void> {
+    const { newest } = this.#store
+    if (newest === undefined) return this.#store.revision().then((revision) => this.reached(revision))
+    return this.#revision >= newest ? undefined : this.reached(newest)
   }
 
   /** Resolves once `revision` has been taken in; rejects with 504 when that takes too long. */

@@ -117,6 +117,10 @@ export class EmbeddedStore implements Store {
     this.#removeRecords()
   }
 
+  get newest(): Revision | undefined {
+    return this.#closed ? undefined : this.#keys.newest
+  }
+
   async revision(signal?: AbortSignal): Promise<Revision> {
     signal?.throwIfAborted()
     this.#throwIfClosed()

@@ -105,6 +105,9 @@ export interface ListResult {
  * acknowledged. Every method rejects with a `StoreError`, or with the reason of its signal.
  */
 export interface Store extends AsyncDisposable {
+  /** The newest revision, as long as the store knows it without asking anybody: what `revision` would resolve with. */
+  readonly newest: Revision | undefined
+
   /** The newest revision: whatever was acknowledged before the call is included. */
   revision(signal?: AbortSignal): Promise<Revision>
 

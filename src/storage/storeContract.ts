@@ -80,6 +80,7 @@ export function describeStore(
       assert.equal(textOfResult(await store.commit('/a', 0, put('y'))), 'conflict at 2 with /a=x 2/2')
       assert.equal(textOfResult(await store.commit('/a', 1, 'delete')), 'conflict at 2 with /a=x 2/2')
       assert.equal(await store.revision(), 2)
+      assert.ok(store.newest === undefined || store.newest === 2)
     })
 
     check('of writers that expect the same revision exactly one succeeds', async (store) => {

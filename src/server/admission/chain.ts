@@ -146,53 +146,88 @@ export function admissionChain(plugins: readonly AdmissionPlugin[], meter: Admis
   }
 }
 
-/** Lets plugins edit and judge what is not stored itself: a request to a part of an object, or for a connection. */
-export async function admitWhole(
+/** Lets plugins edit and judge what is not stored itself: a request to a part of an object, or for a connection. Undefined: done. */
+export function admitWhole(
   chain: AdmissionChain,
   request: AdmissionRequest,
   cluster: ClusterView,
-): Promise<void> {
-  await admit(chain, request, cluster)
-  await validateAdmission(chain, request, cluster)
+): undefined | Promise<void> {
+  const admitted = admit(chain, request, cluster)
+  return admitted === undefined
+    ? validateAdmission(chain, request, cluster)
+    : admitted.then(() => validateAdmission(chain, request, cluster))
 }
 
-/** Lets every plugin edit the object, in order; once more when one that is not ours has, so that all see what came of it. */
-export async function admit(chain: AdmissionChain, request: AdmissionRequest, cluster: ClusterView): Promise<void> {
-  await ask(chain, 'admit', request, cluster)
-  if (beginSecondRound(request)) await ask(chain, 'admit', request, cluster)
-}
-
-/** Asks every plugin whether the write may happen. */
-export async function validateAdmission(
+/**
+ * Lets every plugin edit the object, in order; once more when one that is not ours has, so that all see what came of it.
+ * Undefined: all are done, for most answer at once.
+ */
+export function admit(
   chain: AdmissionChain,
   request: AdmissionRequest,
   cluster: ClusterView,
-): Promise<void> {
-  await ask(chain, 'validate', request, cluster)
+): undefined | Promise<void> {
+  const again = (): undefined | Promise<void> =>
+    beginSecondRound(request) ? ask(chain, 'admit', request, cluster) : undefined
+  const pending = ask(chain, 'admit', request, cluster)
+  return pending === undefined ? again() : pending.then(again)
 }
 
-async function ask(
+/** Asks every plugin whether the write may happen. Undefined: all have answered. */
+export function validateAdmission(
+  chain: AdmissionChain,
+  request: AdmissionRequest,
+  cluster: ClusterView,
+): undefined | Promise<void> {
+  return ask(chain, 'validate', request, cluster)
+}
+
+/** Asks the plugins from one on. `began`: when the first of them was asked. */
+function ask(
   chain: AdmissionChain,
   step: AdmissionStep,
   request: AdmissionRequest,
   cluster: ClusterView,
+  from = 0,
+  began = cluster.now,
+): undefined | Promise<void> {
+  const { meter, [step]: asked } = chain
+  const { operation } = request
+  for (let at = from; at < asked.length; at++) {
+    const plugin = asked[at]!
+    let pending: void | Promise<void>
+    try {
+      pending = step === 'admit' ? plugin.admit!(request, cluster) : plugin.validate!(request, cluster)
+    } catch (error) {
+      meter.refused(plugin, operation, step, cluster.now - began)
+      throw error
+    }
+    if (pending !== undefined) return askOthersLater(chain, step, request, cluster, at, began, pending)
+  }
+  meter.passed(asked, operation, step, cluster.now - began)
+  return undefined
+}
+
+/** Waits for the answer of the plugin at `at`, and asks those behind it. */
+async function askOthersLater(
+  chain: AdmissionChain,
+  step: AdmissionStep,
+  request: AdmissionRequest,
+  cluster: ClusterView,
+  at: number,
+  began: number,
+  pending: Promise<void>,
 ): Promise<void> {
   const { meter, [step]: asked } = chain
   const { operation } = request
-  const began = cluster.now
-  let at = 0
+  const plugin = asked[at]!
+  const since = cluster.now
   try {
-    for (; at < asked.length; at++) {
-      const plugin = asked[at]!
-      const pending = step === 'admit' ? plugin.admit!(request, cluster) : plugin.validate!(request, cluster)
-      if (pending === undefined) continue
-      const since = cluster.now
-      await pending
-      meter.waited(asked, plugin, operation, step, cluster.now - since)
-    }
+    await pending
   } catch (error) {
-    meter.refused(asked[at]!, operation, step, cluster.now - began)
+    meter.refused(plugin, operation, step, cluster.now - began)
     throw error
   }
-  meter.passed(asked, operation, step, cluster.now - began)
+  meter.waited(asked, plugin, operation, step, cluster.now - since)
+  await ask(chain, step, request, cluster, at + 1, began)
 }

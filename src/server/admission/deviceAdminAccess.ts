@@ -16,6 +16,7 @@ const mark = 'resource.kubernetes.io/admin-access'
 export const deviceAdminAccess: AdmissionPlugin = {
   name: 'DeviceAdminAccess',
   validate(request, cluster) {
+    if (request.resource.group !== resourceClaims.group) return
     const { report, problems } = createReport()
     for (const place of placesOf(request, report)) {
       place.forbidden(`admin access to devices requires the \`${mark}: true\` label on the containing namespace`)

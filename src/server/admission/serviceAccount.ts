@@ -20,41 +20,51 @@ const accountPauseMs = 100
 /** Every pod runs as a service account and finds its token in a volume. */
 export const serviceAccount: AdmissionPlugin = {
   name: 'ServiceAccount',
-  async admit(request, cluster) {
-    if (request.operation !== 'CREATE' || request.subresource !== '' || !isPod(request.resource)) return
+  admit(request, cluster) {
+    if (request.operation !== 'CREATE' || request.subresource !== '' || !isPod(request.resource)) return undefined
     const pod = request.object as Pod
     if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) {
       if ((pod.spec.serviceAccountName ?? '') !== '') {
         throw forbidden(pods, nameOf(request), 'a mirror pod may not reference service accounts')
       }
-      return
+      return undefined
     }
     const { spec } = pod
     if ((spec.serviceAccountName ?? '') === '') spec.serviceAccountName = defaultAccount
     const name = spec.serviceAccountName!
     spec.serviceAccount = name
-    const account = await findAccount(request.namespace, name, cluster)
-    if (account === undefined) {
+    const account = cluster.get(serviceAccounts, request.namespace, name)
+    if (account !== undefined) return takeFromAccount(pod, account, cluster)
+    return waitForAccount(request.namespace, name, cluster).then((made) => {
+      if (made !== undefined) return takeFromAccount(pod, made, cluster)
       const why = `error looking up service account ${request.namespace}/${name}: serviceaccount "${name}" not found`
       throw forbidden(pods, nameOf(request), why)
-    }
-    if ((spec.imagePullSecrets?.length ?? 0) === 0 && (account.imagePullSecrets?.length ?? 0) > 0) {
-      spec.imagePullSecrets = account.imagePullSecrets!.map((each) => ({ ...each }))
-    }
-    if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(pod, cluster)
+    })
   },
+}
+
+function takeFromAccount(pod: Pod, account: ServiceAccount, cluster: ClusterView): void {
+  const { spec } = pod
+  if ((spec.imagePullSecrets?.length ?? 0) === 0 && (account.imagePullSecrets?.length ?? 0) > 0) {
+    spec.imagePullSecrets = account.imagePullSecrets!.map((each) => ({ ...each }))
+  }
+  if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(pod, cluster)
 }
 
 const isPod = (resource: { group: string; plural: string }): boolean =>
   resource.group === '' && resource.plural === 'pods'
 
-async function findAccount(namespace: string, name: string, cluster: ClusterView): Promise<ServiceAccount | undefined> {
+/** An account that the cache did not have a moment ago; undefined where there is none in the end. */
+async function waitForAccount(
+  namespace: string,
+  name: string,
+  cluster: ClusterView,
+): Promise<ServiceAccount | undefined> {
+  await cluster.current()
   for (let attempt = 1; ; attempt++) {
     const found = cluster.get(serviceAccounts, namespace, name)
-    if (found !== undefined) return found
-    if (attempt === 1) await cluster.current()
-    else if (name !== defaultAccount || attempt > accountAttempts) return undefined
-    else await cluster.pause(accountPauseMs)
+    if (found !== undefined || name !== defaultAccount || attempt >= accountAttempts) return found
+    await cluster.pause(accountPauseMs)
   }
 }
 

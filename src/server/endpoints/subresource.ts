@@ -14,7 +14,7 @@ import { connectEndpoint } from './connect.ts'
 import { evictionEndpoint } from './eviction.ts'
 import { logEndpoint } from './log.ts'
 import { checkName } from './names.ts'
-import { readObject } from './read.ts'
+import { getEndpoint, readObject } from './read.ts'
 import { readBodyChange } from './bodyChange.ts'
 import { tokenEndpoint } from './token.ts'
 import { storedKind, workingForm } from '../versions.ts'
@@ -36,7 +36,7 @@ const methods: Readonly<Record<string, Subresource['verbs'][number]>> = {
 }
 
 /** Answers a request for a part of an object. */
-export async function subresourceEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
+export function subresourceEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
   const { info } = exchange
   const { subresources } = kind.strategy
   const rules =
@@ -54,7 +54,7 @@ export async function subresourceEndpoint(exchange: Exchange, kind: Kind): Promi
   if (rules.body !== undefined) {
     return isApply(exchange) ? applyViewEndpoint(exchange, kind, named) : bodyEndpoint(exchange, kind, rules)
   }
-  if (verb === 'get') return { type: 'stored', code: 200, kind, stored: await readObject(exchange, kind) }
+  if (verb === 'get') return getEndpoint(exchange, kind)
   return verb === 'patch' ? patchEndpoint(exchange, kind, named) : updateEndpoint(exchange, kind, named)
 }
 

@@ -96,17 +96,15 @@ export async function writeObject(
 }
 
 /** One compare-and-swap; trouble of the store becomes what clients can act on. */
-export async function commit(
+export function commit(
   context: Pick<CommitContext, 'store'>,
   key: string,
   expected: Revision,
   write: StoreWrite,
 ): Promise<CommitResult> {
-  try {
-    return await context.store.commit(key, expected, write)
-  } catch (error) {
+  return context.store.commit(key, expected, write).catch((error: unknown) => {
     throw refusalOf(error)
-  }
+  })
 }
 
 /** What a client is told about an error of the store. Anything else is passed on. */

@@ -60,7 +60,8 @@ export async function createObject(
     ...admissionBase(options, resource),
     object,
   }
-  await admit(context.admission, request, context.cluster)
+  const admitted = admit(context.admission, request, context.cluster)
+  if (admitted !== undefined) await admitted
   const guarded = context.guard({ resource, object, old: undefined, caller: options.caller })
   if (guarded !== undefined) await guarded
   checkOwners(object, managedFields, options.warn)
@@ -84,7 +85,8 @@ export async function createObject(
   try {
     if (isLarge) await yieldToEventLoop()
     context.guardChecked({ resource, object, old: undefined, caller: options.caller })
-    await validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
+    const validated = validateAdmission(context.admission, { ...request, name: metadata.name }, context.cluster)
+    if (validated !== undefined) await validated
     const written = await commitNew(context, kind, object, namespace, owners, options.dryRun)
     if (written !== undefined) {
       allocation?.commit()

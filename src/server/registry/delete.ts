@@ -38,11 +38,13 @@ export async function deleteObject(
   const { orphans } = kind.strategy
   if (orphans !== undefined && policyOf(wanted) === undefined) options.warn(orphans.warning)
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    await context.cache.current()
+    const behind = context.cache.current()
+    if (behind !== undefined) await behind
     const existing = kind.cache.entries.get(key)
     if (existing === undefined) throw notFound(kind.resource, name)
     checkPreconditions(kind, existing, wanted)
-    const { object: old } = await workingForm(kind, existing)
+    const working = workingForm(kind, existing)
+    const { object: old } = working instanceof Promise ? await working : working
     const request: AdmissionRequest = {
       operation: 'DELETE',
       resource: kind.resource,
@@ -52,7 +54,8 @@ export async function deleteObject(
       ...admissionBase(options, kind.resource),
       old,
     }
-    if (!isAdmitted) await admitWhole(context.admission, request, context.cluster)
+    const admitted = isAdmitted ? undefined : admitWhole(context.admission, request, context.cluster)
+    if (admitted !== undefined) await admitted
     const plan = planDeletion(kind, old, wanted, context.clock.now())
     const result = await carryOut(context, kind, key, existing, plan, options.dryRun)
     if (result !== undefined) return result

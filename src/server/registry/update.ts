@@ -55,7 +55,8 @@ export async function updateObject(
 ): Promise<UpdateResult> {
   const key = keyOf(kind, update.namespace, update.name)
   for (let attempt = 1; ; attempt++) {
-    await context.cache.current()
+    const behind = context.cache.current()
+    if (behind !== undefined) await behind
     const existing = kind.cache.entries.get(key)
     if (existing === undefined) {
       const made = update.createInstead?.()
@@ -131,7 +132,9 @@ async function tryUpdate(
       keepSystemMetadata(wanted, old)
     },
   }
-  if (update.isAdmitted !== true) await admit(context.admission, request, context.cluster)
+  const asks = update.isAdmitted !== true
+  const admitted = asks ? admit(context.admission, request, context.cluster) : undefined
+  if (admitted !== undefined) await admitted
   const guarded = context.guard({ resource: kind.resource, object: wanted, old, caller: options.caller })
   if (guarded !== undefined) await guarded
   checkOwners(wanted, managedFields, options.warn)
@@ -146,7 +149,8 @@ async function tryUpdate(
   try {
     if (isLarge) await yieldToEventLoop()
     context.guardChecked({ resource: kind.resource, object: wanted, old, caller: options.caller })
-    if (update.isAdmitted !== true) await validateAdmission(context.admission, request, context.cluster)
+    const validated = asks ? validateAdmission(context.admission, request, context.cluster) : undefined
+    if (validated !== undefined) await validated
     const pending = toStore(kind, wanted, rule, existing)
     const { canonical, encoded } = pending instanceof Promise ? await pending : pending
     const isSame = sameAsStored(encoded, existing, canonical)
