@@ -239,6 +239,24 @@ test('a node that is promised to another does not do, whether more nodes are pro
   assert.deepEqual([['c'], ['a', 'b', 'c'], ['a', 'b', 'c', 'd'], []].map(fittingBeside), ['d', 'd', '', 'c d'])
 })
 
+test('what is refused because of a promise counts among the rest, in the order of the nodes', () => {
+  const full = { requests: { cpu: '4' } }
+  const cluster = clusterOf([{ name: 'a' }, { name: 'b' }, controlPlane, { name: 'd' }], {
+    d: [{ name: 'on-d', ...full }],
+  })
+  const nominations = new Nominations()
+  for (const node of ['a', 'b']) nominations.set(podOf({ name: `for-${node}`, ...full }), node)
+  const pod = podOf({ name: 'p', requests: { cpu: '1' } })
+  const { diagnosis } = placementBy(plugins).findFitting(pod, cluster, promiseTest(pod, nominations))
+  const taint = 'node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }'
+  assert.equal(failureMessage(diagnosis), `0/4 nodes are available: 1 ${taint}, 3 Insufficient cpu.`)
+  assert.deepEqual([...diagnosis.summary!.notForever], [0, 1, 3])
+  assert.deepEqual(
+    diagnosis.rejections.map(({ node }) => node),
+    ['a', 'b', 'control-plane', 'd'],
+  )
+})
+
 test('nothing is said of nodes that were left out without a word', () => {
   const leftOut = { node: 'a', plugin: 'Extender', rejection: { reason: '' } }
   const closed = { node: 'b', plugin: 'Extender', rejection: { reason: 'closed' } }

@@ -287,15 +287,13 @@ class Finding implements Fitting {
   }
 
   #summaryBy({ rejectionKinds }: Verdicts): RejectionSummary {
-    const notForever = rejectionKinds.notForever(this.nodes.length)
-    if (this.further.size === 0) return { kinds: rejectionKinds.list, notForever }
-    const further = [...this.further]
-    const kinds = further.map(([, { plugin, rejection }]) => ({ plugin, rejection, count: 1 }))
-    const positions = further.filter(([, { rejection }]) => rejection.forever !== true).map(([at]) => at)
-    return {
-      kinds: [...rejectionKinds.list, ...kinds],
-      notForever: Int32Array.from([...notForever, ...positions]).sort(),
+    const kinds = [...rejectionKinds.list]
+    const also = new Set<number>()
+    for (const [at, { plugin, rejection }] of this.further) {
+      kinds.push({ plugin, rejection, count: 1 })
+      if (rejection.forever !== true) also.add(at)
     }
+    return { kinds, notForever: rejectionKinds.notForever(this.nodes.length, also) }
   }
 
   /** What the first plugin that objects says, whether it was asked now or its answer is remembered. */

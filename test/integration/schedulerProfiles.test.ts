@@ -62,6 +62,8 @@ test('each profile places its own pods, and nobody those of a scheduler that is 
   await create(cluster, 'spread')
   await cluster.until(() => nodeOf(cluster, 'spread'))
   await cluster.client.delete(pods, { name: 'spread', namespace })
+  // While it ends it fills its node as much as the first.
+  await cluster.until(async () => (await cluster.client.list(pods, { namespace })).items.length === 1)
   await create(cluster, 'packed', { schedulerName: 'packing' })
   await create(cluster, 'foreign', { schedulerName: 'somebody-else' })
   await cluster.until(() => nodeOf(cluster, 'packed'))

@@ -66,14 +66,14 @@ export class RejectionKinds {
     return [...this.#byKey.values()].map(({ plugin, rejection, count }) => ({ plugin, rejection, count }))
   }
 
-  /** Where the nodes are, of so many, that are rejected, but not for ever; ascending. */
-  notForever(nodes: number): Int32Array {
+  /** Where the nodes are, of so many, that are rejected, but not for ever, and those that are `also`; ascending. */
+  notForever(nodes: number, also: ReadonlySet<number>): Int32Array {
     const isIn = new Uint8Array(this.#kinds.length)
     for (const { number, rejection } of this.#byKey.values()) isIn[number] = Number(rejection.forever !== true)
     const positions = new Int32Array(nodes)
-    const last = Math.min(nodes, this.#kindOf.length)
+    this.#kindOf = grown(this.#kindOf, nodes)
     let count = 0
-    for (let at = 0; at < last; at++) if (isIn[this.#kindOf[at]!] === 1) positions[count++] = at
+    for (let at = 0; at < nodes; at++) if (isIn[this.#kindOf[at]!] === 1 || also.has(at)) positions[count++] = at
     return positions.subarray(0, count)
   }
 }
