@@ -7,6 +7,7 @@ import { addressesOf } from './record.ts'
 import { partLogFile } from './partLogs.ts'
 import { allParts } from './systemPods.ts'
 import type { ContainerRuntime } from '#kubelet/runtime/containerRuntime.ts'
+import { completeSettings } from '#kubelet/settings.ts'
 import type { Component } from '#lib/component.ts'
 
 const seccompFolder = '/var/lib/kubelet/seccomp'
@@ -60,7 +61,7 @@ async function makeKubelet(assembly: Assembly, runtime: ContainerRuntime): Promi
       role === 'control-plane' && !alone
         ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }]
         : [],
-    settings: { ...usualNodeSettings, ...record.config.kubelet },
+    settings: completeSettings(record.config.kubelet, usualNodeSettings),
     keptImages: [pauseImage],
     server: {
       address,

@@ -1,6 +1,6 @@
 import { evictionProblems } from '#kubelet/eviction/thresholds.ts'
 import type { KubeletSettings } from '#kubelet/settings.ts'
-import { duration, members, textsByName, wholeNumber } from '#lib/settings/settings.ts'
+import { duration, members, textsByName, wholeNumber, yesOrNo } from '#lib/settings/settings.ts'
 
 const percents = { least: 0, most: 100 }
 const never = 100
@@ -14,6 +14,7 @@ export const kubeletSettings = members(
     evictionSoft: textsByName({ about: 'What must be left, by signal: else pods leave after the grace period.' }),
     evictionSoftGracePeriod: textsByName({ about: 'How long soft thresholds may be met, by signal.' }),
     evictionMinimumReclaim: textsByName({ about: 'How much more than a threshold must be reclaimed, by signal.' }),
+    mergeDefaultEvictionSettings: yesOrNo({ about: 'Whether hard thresholds that are not said are as usual.' }),
     evictionPressureTransitionPeriod: duration({ about: 'How long a node stays short of something.', least: 1_000 }),
     evictionMaxPodGracePeriod: wholeNumber({
       about: 'Seconds that pods get at most when a soft threshold is met.',

@@ -31,7 +31,7 @@ import { memoryFolder, podLogFolder, type NodeServices } from './nodeServices.ts
 import type { KubeletOptions } from './options.ts'
 import { apiPodSource } from './podSource.ts'
 import { PodWorkers } from './podWorkers.ts'
-import { usualSettings } from './settings.ts'
+import { completeSettings } from './settings.ts'
 import { watchStorageLimits } from './storageLimits.ts'
 import { ReferencedObjectsCache } from './referencedObjects.ts'
 
@@ -101,7 +101,7 @@ async function runKubelet(
     signal,
   })
   const metrics = new KubeletMetrics(nodeName, clock, () => workers.all())
-  const settings = { ...usualSettings, ...options.settings }
+  const settings = completeSettings(options.settings)
   const disk = imageDisk(runtime, host.files, directories.root, signal)
   const uses = new ImageUses(options.keptImages ?? [], settings.imageMinimumGCAge)
   const removeImages = (bytes: number): Promise<number> =>
@@ -215,6 +215,7 @@ async function runKubelet(
           runtime,
           logFolder: (pod) => podLogFolder(node, pod),
           workers: () => workers.all(),
+          evicted: (limit) => metrics.evicted(limit),
           report,
         },
         signal,

@@ -11,6 +11,8 @@ export interface StorageLimitsOptions {
   readonly runtime: Pick<ContainerRuntime, 'written'>
   readonly logFolder: (pod: Pod) => string
   readonly workers: () => readonly PodWorker[]
+  /** A pod had to leave for the sake of a limit. */
+  readonly evicted: (signal: string) => void
   readonly report: (problem: string, error?: unknown) => void
 }
 
@@ -18,15 +20,17 @@ const lookEvery = 10_000
 
 /** Evicts pods that have written more than they said they would, until the signal aborts. Others cost nothing. */
 export async function watchStorageLimits(options: StorageLimitsOptions, signal: AbortSignal): Promise<void> {
-  const { clock, workers, report } = options
+  const { clock, workers, evicted, report } = options
   while (!signal.aborted) {
     await clock.sleep(lookEvery, signal).catch(() => {})
     for (const worker of workers()) {
       if (signal.aborted) return
       if (worker.isEnding || !limitsStorage(worker.pod)) continue
       try {
-        const message = planEviction(worker.pod, await readWritten(options, worker, signal))
-        if (message !== undefined) worker.evict({ reason: 'Evicted', message, graceSeconds: 1 })
+        const broken = planEviction(worker.pod, await readWritten(options, worker, signal))
+        if (broken === undefined) continue
+        worker.evict({ reason: 'Evicted', message: broken.message, graceSeconds: 1 })
+        evicted(broken.signal)
       } catch (error) {
         // What it has may be going away meanwhile.
         if (!signal.aborted && !worker.isEnding) report(`Cannot measure pod "${worker.pod.metadata.name}"`, error)

@@ -28,7 +28,7 @@ const rows: readonly [string, Pod, Record<string, number>, Record<string, number
     podOf({ volumes: [folder('v', '1Mi')] }),
     { v: MiB + 1 },
     {},
-    'Usage of EmptyDir volume "v" exceeds the limit "1Mi". ',
+    'emptydirfs.limit: Usage of EmptyDir volume "v" exceeds the limit "1Mi". ',
   ],
   [
     'all that the pod writes counts for the sum of its limits, but not what is in memory',
@@ -45,14 +45,14 @@ const rows: readonly [string, Pod, Record<string, number>, Record<string, number
     podOf({ volumes: [folder('v')], containers: [container('a', '1Mi'), container('b', '2Mi')] }),
     { v: MiB + 1 },
     { a: MiB, b: MiB },
-    'Pod ephemeral local storage usage exceeds the total limit of containers 3Mi. ',
+    'ephemeralpodfs.limit: Pod ephemeral local storage usage exceeds the total limit of containers 3Mi. ',
   ],
   [
     'more than its own limit',
     podOf({ containers: [container('a', '1Mi'), container('b', '2Mi')] }),
     {},
     { a: MiB + 1 },
-    'Container a exceeded its local ephemeral storage limit "1Mi". ',
+    'ephemeralcontainerfs.limit: Container a exceeded its local ephemeral storage limit "1Mi". ',
   ],
   [
     'an init container that may write more than the others raises the limit of the pod',
@@ -65,7 +65,8 @@ const rows: readonly [string, Pod, Record<string, number>, Record<string, number
 for (const [name, pod, volumes, containers, expected] of rows) {
   test(`eviction: ${name}`, () => {
     const written = { volumes: new Map(Object.entries(volumes)), containers: new Map(Object.entries(containers)) }
-    assert.equal(planEviction(pod, written), expected)
+    const found = planEviction(pod, written)
+    assert.equal(found && `${found.signal}: ${found.message}`, expected)
   })
 }
 

@@ -39,12 +39,19 @@ function limitOf({ resources }: Pod['spec']['containers'][number]): string | und
   return isLimit(limit) ? limit : undefined
 }
 
-/** Why a pod that has written more than it may is evicted, in upstream's words; undefined when it may stay. */
-export function planEviction(pod: Pod, written: WrittenBytes): string | undefined {
+/** Which limit a pod does not keep, as metrics name it, and the same for people in upstream's words. */
+export interface BrokenLimit {
+  readonly signal: 'emptydirfs.limit' | 'ephemeralpodfs.limit' | 'ephemeralcontainerfs.limit'
+  readonly message: string
+}
+
+/** Why a pod that has written more than it may is evicted; undefined when it may stay. */
+export function planEviction(pod: Pod, written: WrittenBytes): BrokenLimit | undefined {
   for (const { name, emptyDir } of pod.spec.volumes ?? []) {
     const limit = emptyDir?.sizeLimit
     if (isLimit(limit) && (written.volumes.get(name) ?? 0) > quantityValue(limit)) {
-      return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `
+      const message = `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `
+      return { signal: 'emptydirfs.limit', message }
     }
   }
   const whole = limitOfPod(pod)
@@ -53,12 +60,14 @@ export function planEviction(pod: Pod, written: WrittenBytes): string | undefine
   )
   const all = [...onDisk.map(({ name }) => written.volumes.get(name) ?? 0), ...written.containers.values()]
   if (whole !== undefined && all.reduce((sum, each) => sum + each, 0) > quantityValue(whole)) {
-    return `Pod ephemeral local storage usage exceeds the total limit of containers ${whole}. `
+    const message = `Pod ephemeral local storage usage exceeds the total limit of containers ${whole}. `
+    return { signal: 'ephemeralpodfs.limit', message }
   }
   for (const container of pod.spec.containers) {
     const limit = limitOf(container)
     if (limit !== undefined && (written.containers.get(container.name) ?? 0) > quantityValue(limit)) {
-      return `Container ${container.name} exceeded its local ephemeral storage limit "${limit}". `
+      const message = `Container ${container.name} exceeded its local ephemeral storage limit "${limit}". `
+      return { signal: 'ephemeralcontainerfs.limit', message }
     }
   }
   return undefined
