@@ -47,6 +47,8 @@ interface Life {
  */
 export class KeyHistory {
   readonly key: string
+  /** Size of the newest value; 0 while the key does not exist. Kept here by whoever writes, so that it need not be looked up. */
+  bytes = 0
   #lives: Life[] = []
 
   constructor(key: string) {

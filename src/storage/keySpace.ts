@@ -25,8 +25,6 @@ export class KeySpace {
   readonly #index = new OrderedEntries<KeyHistory>()
   readonly #log: ChangeLog
   readonly #leases: Leases
-  /** Size of the newest value of each key that exists. */
-  readonly #sizes = new Map<string, number>()
   /** The leases of versions that have one. */
   readonly #leaseOf = new Map<Revision, string>()
 
@@ -75,7 +73,7 @@ export class KeySpace {
   /** Enters the change of the next revision, or while loading one that was in force at the compaction. */
   enter({ revision, key, bytes, created, lease, time }: RecordedChange): void {
     const history = this.#historyOf(key)
-    const replacedBytes = this.#sizes.get(key) ?? 0
+    const replacedBytes = history.bytes
     const replaced = history.newest()
     if (replaced !== undefined) {
       const former = this.#leaseOf.get(replaced.modified)
@@ -83,10 +81,10 @@ export class KeySpace {
     }
     if (bytes < 0) {
       history.delete(revision)
-      this.#sizes.delete(key)
+      history.bytes = 0
     } else {
       history.write(revision, created)
-      this.#sizes.set(key, bytes)
+      history.bytes = bytes
       if (lease !== undefined) {
         this.#leaseOf.set(revision, lease)
         this.#leases.attach(key, lease)

@@ -11,15 +11,39 @@ import type { Report } from './report.ts'
  * often than the server insists on it.
  */
 export function validateObject(schema: Schema, object: object, old: object | undefined, report: Report): void {
-  for (const [name, child] of Object.entries(schema.properties ?? {})) {
-    if (name === 'status' || name === 'metadata') continue
+  for (const { name, validate } of askedFields(schema)) {
     const value = (object as Record<string, unknown>)[name]
-    if (value !== (old as Record<string, unknown> | undefined)?.[name]) validatorOf(child)?.(value, report.at(name))
+    if (value !== (old as Record<string, unknown> | undefined)?.[name]) validate(value, report.at(name))
   }
   if (old !== undefined) validateImmutable(schema, object, old, report)
 }
 
 type Validate = (value: unknown, report: Report) => void
+
+/** A field with something to check at or below it. */
+interface CheckedField {
+  readonly name: string
+  readonly validate: Validate
+}
+
+const asked = new WeakMap<Schema, readonly CheckedField[]>()
+
+/** The fields of whole objects that are looked at. */
+function askedFields(schema: Schema): readonly CheckedField[] {
+  let fields = asked.get(schema)
+  if (fields === undefined) {
+    fields = checkedFields(schema).filter(({ name }) => name !== 'status' && name !== 'metadata')
+    asked.set(schema, fields)
+  }
+  return fields
+}
+
+function checkedFields({ properties = {} }: Schema): CheckedField[] {
+  return Object.entries(properties).flatMap(([name, child]) => {
+    const validate = validatorOf(child)
+    return validate === undefined ? [] : [{ name, validate }]
+  })
+}
 
 /** Compiled once per schema; null: nothing to check at or below. */
 const compiled = new WeakMap<Schema, Validate | null>()
@@ -71,11 +95,7 @@ function compile(schema: Schema): Validate {
     }
   }
   if (schema.properties !== undefined) {
-    const fields: { name: string; validate: Validate }[] = []
-    for (const [name, child] of Object.entries(schema.properties)) {
-      const validate = validatorOf(child)
-      if (validate !== undefined) fields.push({ name, validate })
-    }
+    const fields = checkedFields(schema)
     return (value, report) => {
       if (!isObject(value)) return
       for (const { name, validate } of fields) {

@@ -77,7 +77,7 @@ function withoutLastSlashes(path: string): string {
 function firstOverlap(seen: ReadonlySet<string>, path: string): string | undefined {
   for (const other of seen) {
     if (other === '') return undefined
-    if (`${other}/`.startsWith(path) || `${path}/`.startsWith(other)) return other
+    if (other.startsWith(path) || path.startsWith(other)) return other
   }
   return undefined
 }
