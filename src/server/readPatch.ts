@@ -35,10 +35,13 @@ const patchTypes: Readonly<Record<string, (body: PatchBody) => PatchChange>> = {
   'application/strategic-merge-patch+json': readStrategicChange,
 }
 
-/** Reads the body of a PATCH on objects of a kind; `shares` where what comes of it is only read. */
-export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind, shares: boolean): Promise<Patch> {
+/** What a patched object shares with the old one: all that it keeps, where it is only read; all but metadata, where it keeps the rest; nothing. */
+export type Sharing = 'all' | 'rest' | 'nothing'
+
+/** Reads the body of a PATCH on objects of a kind. */
+export function readPatch(exchange: Exchange, { resource, schema, custom }: Kind, sharing: Sharing): Promise<Patch> {
   const { group, version, kind } = resource
-  return readPatchOf(exchange, { group, version, kind }, custom === undefined ? undefined : schema, shares)
+  return readPatchOf(exchange, { group, version, kind }, custom === undefined ? undefined : schema, sharing)
 }
 
 /** Reads the body of a PATCH on objects of a kind that may be only a view of others. */
@@ -46,7 +49,7 @@ export async function readPatchOf(
   exchange: Exchange,
   kind: GroupVersionKind,
   schema?: Schema,
-  shares = false,
+  sharing: Sharing = 'nothing',
 ): Promise<Patch> {
   const { change, size } = await readChange(exchange)
   return {
@@ -54,13 +57,16 @@ export async function readPatchOf(
       const patched = change.apply(old as unknown as Json, kind)
       if (!isJsonObject(patched)) throw badRequest('the patch does not result in an object')
       if (size > largePatch) checkSize(patched as unknown as KubeObject)
-      return refinePatched(change, kind, old, patched, validation, schema, shares)
+      return refinePatched(change, kind, old, patched, validation, schema, sharing)
     },
   }
 }
 
 /** Patches of more bytes than this are weighed before anything costly is done with what comes of them. */
 const largePatch = 512 * 1024
+
+/** What a patch of metadata alone may have different; texts count as changed. */
+const metadataMembers = ['kind', 'apiVersion', 'metadata']
 
 /** Decodes what a patch has changed; members that are still those of the old object are as they should be. */
 function refinePatched(
@@ -70,11 +76,13 @@ function refinePatched(
   patched: JsonObject,
   validation: FieldValidation,
   schema: Schema | undefined,
-  shares: boolean,
+  sharing: Sharing,
 ): Refined {
   const { kept, changed } = splitKept(patched, old)
-  if (!shares) {
-    for (const key of Object.keys(kept)) kept[key] = key === 'metadata' ? thawMetadata(old.metadata) : thaw(kept[key])
+  const sharesRest = sharing === 'rest' && Object.keys(changed).every((key) => metadataMembers.includes(key))
+  for (const key of sharing === 'all' ? [] : Object.keys(kept)) {
+    if (key === 'metadata') kept[key] = thawMetadata(old.metadata)
+    else if (!sharesRest) kept[key] = thaw(kept[key])
   }
   const own = validation === 'Ignore' ? [] : change.complaints()
   const refuse = (why: Mismatched): StatusError => {

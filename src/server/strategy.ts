@@ -171,6 +171,11 @@ export interface Subresource<T extends KubeObject = KubeObject> {
   warnings?(object: T): readonly string[]
 }
 
+/** Whether nothing but the metadata itself depends on it, so that a patch of metadata alone keeps the rest as it is stored. */
+export function mayKeepRest({ subresources }: Strategy): boolean {
+  return subresources?.['status']?.sharesRest === true
+}
+
 /** One column of `kubectl get`. */
 export interface Column<T = KubeObject> {
   readonly name: string

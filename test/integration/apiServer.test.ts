@@ -151,6 +151,49 @@ test('a write of the status keeps the very spec that is stored, and completes th
   }
 })
 
+test('a patch of metadata alone keeps the very rest of the object that is stored, unless the rest depends on it', async () => {
+  const metadata = { name: 'a', namespace, labels: { app: 'a' } }
+  const relabel = { type: 'merge', body: { metadata: { labels: null, annotations: { noted: 'yes' } } } } as const
+  const template = { metadata: { labels: { app: 'a' } }, spec: { ...podSpec, restartPolicy: 'Never' as const } }
+  await using fixture = await startServer()
+  const client = clientOf(fixture)
+  const pod = await client.create(pods, { metadata, spec: podSpec })
+  const set = { selector: { matchLabels: { app: 'a' } }, template: { metadata, spec: podSpec } }
+  const replicaSet = await client.create(replicaSets, { metadata, spec: set })
+  for (const [created, patched] of [
+    [pod, await client.patch(pods, metadata, relabel)],
+    [replicaSet, await client.patch(replicaSets, metadata, relabel)],
+  ] as const) {
+    assert.equal(patched.spec, created.spec)
+    assert.equal(patched.status, created.status)
+    assert.equal(patched.metadata.generation, 1)
+    assert.equal(patched.metadata.labels, undefined)
+    assert.deepEqual(patched.metadata.annotations, { noted: 'yes' })
+  }
+  // A job without labels has those of its pods.
+  const job = await client.create(jobs, { metadata, spec: { template } })
+  const { labels } = (await client.patch(jobs, metadata, relabel)).metadata
+  assert.deepEqual(labels, job.spec.template.metadata?.labels)
+})
+
+test('what an update has to add to a pod is added where only its metadata is patched', async () => {
+  const store = openMemoryStore()
+  const at = { name: 'a', namespace }
+  const admissionConfiguration = { disabled: ['DefaultTolerationSeconds'] }
+  const before = await startServer({ store, settings: { admissionConfiguration } })
+  const { spec } = await clientOf(before).create(pods, { metadata: at, spec: podSpec })
+  assert.equal(spec.tolerations, undefined)
+  await before[Symbol.asyncDispose]()
+  await using fixture = await startServer({ store, bare: true })
+  const body = { metadata: { labels: { app: 'a' } } }
+  const patched = await clientOf(fixture).patch(pods, at, { type: 'merge', body })
+  assert.deepEqual(
+    patched.spec.tolerations?.map(({ key }) => key),
+    ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'],
+  )
+  assert.deepEqual({ ...patched.spec, tolerations: undefined }, { ...spec, tolerations: undefined })
+})
+
 test('what a component sends stays its own', async () => {
   await using fixture = await startServer()
   const { transport } = fixture

@@ -1,4 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { Toleration } from '#api/core/v1/scheduling.ts'
 import type { AdmissionPlugin } from './chain.ts'
 
 const seconds = 300
@@ -10,17 +11,17 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   admit({ operation, resource, subresource, object }) {
     if (resource.group !== '' || resource.plural !== 'pods' || subresource !== '') return
     if (operation !== 'CREATE' && operation !== 'UPDATE') return
-    const { spec } = object as Pod
+    const pod = object as Pod
     for (const key of taints) {
+      const { spec } = pod
       const said = spec.tolerations?.some(
         (each) =>
           (each.key === key || (each.key ?? '') === '') && (each.effect === 'NoExecute' || (each.effect ?? '') === ''),
       )
       if (said === true) continue
-      spec.tolerations = [
-        ...(spec.tolerations ?? []),
-        { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds },
-      ]
+      const added: Toleration = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds }
+      // An update may keep the very spec that is stored.
+      pod.spec = { ...spec, tolerations: [...(spec.tolerations ?? []), added] }
     }
   },
 }

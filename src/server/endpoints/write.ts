@@ -2,11 +2,12 @@ import type { KubeObject } from '#api/resource.ts'
 import { badRequest } from '#machinery/status.ts'
 import { authorizeCreation } from '../authorize/creation.ts'
 import { decodeObject, decodeUpdate } from '../decode.ts'
-import { readPatch } from '../readPatch.ts'
+import { readPatch, type Sharing } from '../readPatch.ts'
 import { addWarning, isApply, writeOptions, type Exchange } from '../exchange.ts'
 import type { Kind } from '../kind.ts'
 import { thawObject } from '../objects.ts'
 import { parseWriteOptions } from '../options.ts'
+import { mayKeepRest } from '../strategy.ts'
 import { storedKind, toOwnForm, toStoredForm } from '../versions.ts'
 import { createObject } from '../registry/create.ts'
 import type { Through } from '../registry/owners.ts'
@@ -62,7 +63,7 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
   const { server, info, request } = exchange
   if (isApply(exchange)) return applyEndpoint(exchange, kind, subresource)
   checkName(info.name)
-  const patch = await readPatch(exchange, kind, isOnlyRead(kind, subresource))
+  const patch = await readPatch(exchange, kind, sharingOf(kind, subresource))
   const query = parseWriteOptions(request.query, 'PatchOptions')
   const update: UpdateRequest = {
     namespace: info.namespace,
@@ -89,6 +90,12 @@ export async function patchEndpoint(exchange: Exchange, kind: Kind, subresource?
 /** Whether only parts are taken of what is written; another version would have to complete it first. */
 function isOnlyRead(kind: Kind, subresource: Through | undefined): boolean {
   return subresource?.rules.writes !== undefined && kind.storedAs === undefined
+}
+
+/** What a patched object may share with the one that was patched. */
+function sharingOf(kind: Kind, subresource: Through | undefined): Sharing {
+  if (isOnlyRead(kind, subresource)) return 'all'
+  return subresource === undefined && kind.storedAs === undefined && mayKeepRest(kind.strategy) ? 'rest' : 'nothing'
 }
 
 /** Puts an object into the namespace of the path; another one of its own is refused. */

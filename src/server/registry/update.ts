@@ -14,7 +14,7 @@ import { checkSize, commit, toStore, writeObject } from './commit.ts'
 import { admissionBase, largeBody, servingContext, type RegistryContext, type WriteOptions } from './context.ts'
 import { createObject } from './create.ts'
 import { checkOwners, ownersOf, ownUpdated, setOwners, type OwnerRule, type Through } from './owners.ts'
-import type { Subresource } from '../strategy.ts'
+import { mayKeepRest, type Subresource } from '../strategy.ts'
 import { workingForm } from '../versions.ts'
 import { changesGeneration, checkObject } from './prepare.ts'
 
@@ -96,10 +96,11 @@ async function tryUpdate(
   const unconditional = checkIdentity(kind, key, object, existing, update)
   const rules = update.subresource?.rules
   const wanted = rules?.writes === undefined ? object : withWrites(old, object, rules)
-  if (rules === undefined) for (const path of strategy.reserved ?? []) copyPath(wanted, old, path)
+  const keepsRest = (): boolean => rules === undefined && mayKeepRest(strategy) && changesMetadataAlone(wanted, old)
+  if (rules === undefined && !keepsRest()) for (const path of strategy.reserved ?? []) copyPath(wanted, old, path)
   keepSystemMetadata(wanted, old)
   if (rules?.sharesRest === true) defaultWritten(kind, wanted, rules)
-  else {
+  else if (!keepsRest()) {
     applyDefaults(kind.schema, wanted)
     strategy.default?.(wanted)
   }
@@ -139,7 +140,7 @@ async function tryUpdate(
   if (guarded !== undefined) await guarded
   checkOwners(wanted, managedFields, options.warn)
   if (rules?.prepare !== undefined) rules.prepare(wanted, old, serving)
-  else if (rules?.sharesRest !== true) strategy.prepare?.(wanted, old, serving)
+  else if (rules?.sharesRest !== true && !keepsRest()) strategy.prepare?.(wanted, old, serving)
   if (mayRaiseGeneration(kind, rules) && changesGeneration(kind, wanted, old)) {
     wanted.metadata.generation = (old.metadata.generation ?? 0) + 1
   }
@@ -224,6 +225,17 @@ function checkIdentity(
 /** The key as Kubernetes calls it, for messages. */
 function upstreamKey(kind: Kind, key: string): string {
   return `/registry/${kind.resource.plural}/${key.slice(kind.cache.prefix.length)}`
+}
+
+/** Whether all but the metadata is the very same. */
+function changesMetadataAlone(object: KubeObject, old: KubeObject): boolean {
+  const [after, before] = [object, old] as unknown as readonly Record<string, unknown>[]
+  let missing = Object.keys(before!).length
+  for (const name in after) {
+    if (name !== 'metadata' && after[name] !== before![name]) return false
+    missing--
+  }
+  return missing === 0
 }
 
 /** A copy of the old object in which only some paths are the new one's. */
