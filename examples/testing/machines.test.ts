@@ -55,7 +55,7 @@ test('a release whose image is not there leaves the service up, and says what is
   await it.apply(manifest(`shop:${release++}`))
   await it.until(async () => (await available(it)) === 4, '1m')
   await it.apply(manifest(`shop:${release++}`))
-  await it.advance('30s')
+  await it.advance('25s')
   assert.ok((await available(it)) >= 3)
   const [cause] = it.why({ kind: 'Deployment', ...shop })
   assert.equal(cause?.reason, 'ImagePullBackOff')
