@@ -271,7 +271,7 @@ function admitted(exchange: Exchange, admission: Admission): undefined | ServerR
 function leavePlace({ server, flows, place, info }: Exchange): void {
   if (flows === undefined || place === undefined) return
   server.inFlight.leave(requestKindOf(info))
-  server.flowControl.leave(flows, place, server.registry.clock.now())
+  server.flowControl.leave(flows, place)
 }
 
 function tooManyRequests(retryAfter: number): ServerReply {

@@ -167,3 +167,31 @@ test('requests beyond the seats of their level wait, are refused when too many d
     'apiserver_flowcontrol_rejected_requests_total{priority_level="slow",flow_schema="jane",reason="time-out"} 1',
   ])
 })
+
+test('who comes after a crowd of another level does not wait until all of it is answered', async () => {
+  await using fixture = await startServer({
+    settings: { authorizationModes: ['AlwaysAllow'], limits: { inFlight: 10, mutatingInFlight: 10 } },
+  })
+  await post(fixture, 'prioritylevelconfigurations', level('slow', 100))
+  await post(fixture, 'flowschemas', schema('jane', 'jane', 'slow'))
+  const order: string[] = []
+  const ask = async (user: string): Promise<void> => {
+    const { code } = await fixture.server.handle({
+      method: 'GET',
+      path: '/api/v1/namespaces/default/configmaps',
+      query: new URLSearchParams(),
+      header: (name) => (name === userHeader ? user : undefined),
+      headerValues: () => [],
+      remoteAddress: '127.0.0.1',
+      body: { object: undefined },
+      signal: new AbortController().signal,
+    })
+    assert.equal(code, 200)
+    order.push(user)
+  }
+  const crowd = Array.from({ length: 40 }, () => ask('jane'))
+  await settled()
+  await Promise.all([...crowd, ask('admin')])
+  const before = order.indexOf('admin')
+  assert.ok(before <= 20, `${before} of the crowd came first`)
+})

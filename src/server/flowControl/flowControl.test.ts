@@ -1,14 +1,32 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { PolicyRulesWithSubjects, Subject } from '#api/flowcontrol/v1/flowSchema.ts'
+import { flowSchemas, type PolicyRulesWithSubjects, type Subject } from '#api/flowcontrol/v1/flowSchema.ts'
 import type { PriorityLevelConfigurationSpec } from '#api/flowcontrol/v1/priorityLevelConfiguration.ts'
+import { SimulatedClock } from '#lib/clock.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
+import type { Kinds } from '../kind.ts'
+import { FlowControlMetrics } from '../metrics/flowControlMetrics.ts'
 import { parseRequestInfo } from '../requestInfo.ts'
 import { DemandMeter } from './demandMeter.ts'
+import { FlowControl } from './flowControl.ts'
 import { dealHand } from './hand.ts'
 import { isAboutCaller, isAboutRequest } from './matching.ts'
 import { PriorityLevel, type Place } from './priorityLevel.ts'
 import { RetryAfter } from './retryAfter.ts'
 import { lendSeats, shareSeats, type Borrower } from './shares.ts'
+
+const queuing = { queues: 1, handSize: 1, queueLengthLimit: 10 }
+
+/** Kinds of which there are these priority levels and flow schemas, by name. */
+function kindsWith(levels: object, schemas: object): Kinds {
+  const entriesOf = (specs: object) => ({
+    list: () => Object.entries(specs).map(([name, spec]) => ({ object: { metadata: { name }, spec } })),
+  })
+  const cacheOf = (specs: object) => ({ cache: { prefix: '', entries: entriesOf(specs), observe: () => {} } })
+  return {
+    of: ({ plural }: { readonly plural: string }) => cacheOf(plural === flowSchemas.plural ? schemas : levels),
+  } as unknown as Kinds
+}
 
 describe('a rule of a flow schema is about', () => {
   const caller = { name: 'system:serviceaccount:shop:web', groups: ['system:serviceaccounts', 'system:authenticated'] }
@@ -225,4 +243,34 @@ describe('a priority level', () => {
     for (let count = 0; count < 10; count++) assert.equal(level.enter(place('a', 0), 0), undefined)
     assert.equal(level.running.size, 10)
   })
+})
+
+test('a seat is free in the turn of the event loop after that of its request', async () => {
+  const level = { type: 'Limited', limited: { nominalConcurrencyShares: 1, limitResponse: { type: 'Queue', queuing } } }
+  const schema = {
+    priorityLevelConfiguration: { name: 'one' },
+    rules: [
+      {
+        subjects: [{ kind: 'User', user: { name: '*' } }],
+        resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true }],
+      },
+    ],
+  }
+  const flow = new FlowControl({
+    kinds: kindsWith({ one: level }, { all: schema }),
+    clock: new SimulatedClock(),
+    metrics: new FlowControlMetrics(new MetricRegistry()),
+    seats: 1,
+  })
+  const caller = { name: 'jane', groups: [] }
+  const info = parseRequestInfo('GET', '/api/v1/pods', false)
+  const flows = flow.classify(caller, info)
+  assert.equal(flows.name, 'all')
+  const enter = () => flow.enter(flows, caller, info, 1, 15_000, () => new AbortController().signal)
+  const first = await enter()
+  assert.ok('place' in first)
+  flow.leave(flows, first.place)
+  const second = enter()
+  assert.ok(second instanceof Promise)
+  assert.ok('place' in (await second))
 })

@@ -60,6 +60,7 @@ export class FlowControl {
   #levels = new Map<string, PriorityLevel>()
   #flows: readonly Flows[] = []
   readonly #callers = new Map<string, Candidates>()
+  #leaving: { readonly flows: Flows; readonly place: Place }[] = []
   #isOutdated = true
   #lentAt = 0
 
@@ -141,12 +142,26 @@ export class FlowControl {
     return this.#wait(flows, place, patience, signal())
   }
 
-  /** Ends a request that ran. */
-  leave({ level, series }: Flows, place: Place, now: number): void {
-    series.executing.dec()
-    series.executingSeats.dec(place.seats)
-    series.ran.observe((now - place.started!) / 1_000)
-    level.leave(place, now)
+  /**
+   * Ends a request that ran. Its seats are free in the next turn of the event loop: requests that wait for nothing would
+   * otherwise follow each other in one turn, however many they are, and everybody else would come after them.
+   */
+  leave(flows: Flows, place: Place): void {
+    this.#leaving.push({ flows, place })
+    if (this.#leaving.length === 1) setImmediate(this.#letLeave)
+  }
+
+  readonly #letLeave = (): void => {
+    const leaving = this.#leaving
+    this.#leaving = []
+    const now = this.#clock.now()
+    for (const { flows, place } of leaving) {
+      const { level, series } = flows
+      series.executing.dec()
+      series.executingSeats.dec(place.seats)
+      series.ran.observe((now - place.started!) / 1_000)
+      level.leave(place, now)
+    }
   }
 
   #begin({ series }: Flows, place: Place): Admission {
