@@ -154,11 +154,10 @@ export class PodActions {
   }
 
   async #createSandbox(attempt: number, { pod, pass, signal }: ActionContext): Promise<void> {
-    const { runtime, cgroups, host, sandboxStarts, clock } = this.#services
+    const { runtime, cgroups, sandboxStarts, clock } = this.#services
     try {
       const request = prepareSandbox(this.#services, pod, attempt)
       cgroups.create(pod)
-      await host.files.makeFolder(request.logFolder)
       const folders = prepareFolders(this.#services, pod)
       folders.catch(() => {})
       // Carried through like the start of a container, once it has begun.

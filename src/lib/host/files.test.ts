@@ -47,6 +47,14 @@ function filesContract(name: string, files: Files, root: string): void {
       assert.equal(await files.createExclusive(`${root}/once`, '2'), false)
       assert.equal(await files.readText(`${root}/once`), '1')
     })
+    it('creates an empty file for only one, with its mode', async () => {
+      assert.equal(await files.createExclusive(`${root}/empty/file`, '').catch(() => 'no folder'), 'no folder')
+      await files.makeFolder(`${root}/empty`)
+      assert.equal(await files.createExclusive(`${root}/empty/file`, '', { mode: 0o666 }), true)
+      assert.equal(await files.createExclusive(`${root}/empty/file`, '', { mode: 0o600 }), false)
+      assert.equal((await files.status(`${root}/empty/file`))?.mode, 0o666)
+      assert.deepEqual(await files.list(`${root}/empty`), ['file'])
+    })
     it('links, renames and removes trees', async () => {
       await files.makeFolder(`${root}/tree/deep`, 0o700)
       await files.write(`${root}/tree/deep/file`, 'x')

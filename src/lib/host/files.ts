@@ -146,17 +146,13 @@ function filesBy(calls: FileCalls): Files {
       if (options.sync) await syncFolder(calls, dirname(path))
     },
     createExclusive: async (path, data, options = {}) => {
-      // A hard link appears at once with its content, so nobody sees the file empty.
-      const temporary = join(dirname(path), `.${process.pid}-${temporaryNames++}.tmp`)
+      const write = data === '' ? writeWhole : writeLinked
       try {
-        await writeWhole(calls, temporary, data, options)
-        await calls.link(temporary, path)
+        await write(calls, path, data, options)
         return true
       } catch (error) {
         if (codeOf(error) === 'EEXIST') return false
         throw error
-      } finally {
-        await unlessMissing(calls.unlink(temporary))
       }
     },
     makeFolder: async (path, mode) => {
@@ -211,6 +207,17 @@ async function writeWhole(
     if (sync) await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** A hard link appears at once with its content, so nobody sees the file empty. */
+async function writeLinked(calls: FileCalls, path: string, data: string, options: WriteOptions): Promise<void> {
+  const temporary = join(dirname(path), `.${process.pid}-${temporaryNames++}.tmp`)
+  try {
+    await writeWhole(calls, temporary, data, options)
+    await calls.link(temporary, path)
+  } finally {
+    await unlessMissing(calls.unlink(temporary))
   }
 }
 
