@@ -1,24 +1,26 @@
 // The rules that stand in the schema of a kind: values of enums, bounds of numbers, lists that must not be empty,
 // fields that never change. Rules that people wrote by hand know better where both speak: what they reported, and
 // anything around it, is not reported again, so run these rules after them.
-import { isObject, type Schema } from '#machinery/schema/model.ts'
+import { isObject, type JsonObject, type Schema } from '#machinery/schema/model.ts'
 import { validateImmutable } from './immutable.ts'
 import type { Report } from './report.ts'
 
 /**
- * Checks an object of a built-in kind against its schema. Not looked at: members that it shares with the one before;
+ * Checks an object of a built-in kind against its schema. Not looked at: parts that it shares with the one before;
  * `status`, which reports what is rather than asks for something; and presence, which OpenAPI calls required far more
  * often than the server insists on it.
  */
 export function validateObject(schema: Schema, object: object, old: object | undefined, report: Report): void {
   for (const { name, validate } of askedFields(schema)) {
     const value = (object as Record<string, unknown>)[name]
-    if (value !== (old as Record<string, unknown> | undefined)?.[name]) validate(value, report.at(name))
+    if (value !== (old as Record<string, unknown> | undefined)?.[name])
+      validate(value, report.at(name), (old as JsonObject | undefined)?.[name])
   }
   if (old !== undefined) validateImmutable(schema, object, old, report)
 }
 
-type Validate = (value: unknown, report: Report) => void
+/** `before` is what the old object has in the same place; what is the very same is not looked at. */
+type Validate = (value: unknown, report: Report, before: unknown) => void
 
 /** A field with something to check at or below it. */
 interface CheckedField {
@@ -57,8 +59,8 @@ function validatorOf(schema: Schema): Validate | undefined {
   }
   // Types contain themselves: what is below is compiled at the first use.
   let run: Validate | undefined
-  const lazy: Validate = (value, report) => {
-    if (value !== undefined && value !== null) (run ??= compile(schema))(value, report)
+  const lazy: Validate = (value, report, before) => {
+    if (value !== undefined && value !== null) (run ??= compile(schema))(value, report, before)
   }
   compiled.set(schema, lazy)
   return lazy
@@ -83,31 +85,37 @@ function hasRules(schema: Schema, seen: Set<Schema>): boolean {
   return below.some((child) => typeof child === 'object' && hasRules(child, seen))
 }
 
+const nothing: Readonly<JsonObject> = Object.freeze({})
+
 function compile(schema: Schema): Validate {
   const { items, additionalProperties } = schema
   if (schema.type === 'array') {
     const validateItem = items === undefined ? undefined : validatorOf(items)
-    return (value, report) => {
-      if (!Array.isArray(value)) return
+    return (value, report, before) => {
+      if (!Array.isArray(value) || value === before) return
       checkCount(schema, value.length, report)
       if (validateItem === undefined) return
-      for (let i = 0; i < value.length; i++) validateItem(value[i], report.at(i))
+      const known: readonly unknown[] = Array.isArray(before) ? before : []
+      for (let i = 0; i < value.length; i++) validateItem(value[i], report.at(i), known[i])
     }
   }
   if (schema.properties !== undefined) {
     const fields = checkedFields(schema)
-    return (value, report) => {
-      if (!isObject(value)) return
+    return (value, report, before) => {
+      if (!isObject(value) || value === before) return
+      const known = isObject(before) ? before : nothing
       for (const { name, validate } of fields) {
         const member = value[name]
-        if (member !== undefined) validate(member, report.at(name))
+        if (member !== undefined) validate(member, report.at(name), known[name])
       }
     }
   }
   if (typeof additionalProperties === 'object') {
     const validate = validatorOf(additionalProperties)
-    return (value, report) => {
-      if (isObject(value)) for (const key of Object.keys(value)) validate?.(value[key], report.key(key))
+    return (value, report, before) => {
+      if (!isObject(value) || value === before) return
+      const known = isObject(before) ? before : nothing
+      for (const key of Object.keys(value)) validate?.(value[key], report.key(key), known[key])
     }
   }
   return (value, report) => checkScalar(schema, value, report)

@@ -201,6 +201,17 @@ describe('rules of the schema', () => {
     ])
   })
 
+  it('do not look at parts that are the very ones of the object before, and look at all others', () => {
+    const [item, list, map] = [{ port: 70000 }, [{ port: 70001 }], { k: 'long' }]
+    const old = { spec: { items: [item, { port: 1 }], map } }
+    assert.deepEqual(check({ spec: { items: [item, item], map } }, old), [
+      'spec.items[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive',
+    ])
+    assert.deepEqual(check({ spec: { items: list, mode: 'x' } }, { spec: { items: list, mode: 'x' } }), [
+      'spec.mode: Unsupported value: "x": supported values: "a", "b"',
+    ])
+  })
+
   it('hold fields that never change', () => {
     const fixed = (x: number) => ({ spec: { fixed: { x } } })
     assert.deepEqual(check(fixed(1), fixed(1)), [])
