@@ -37,19 +37,19 @@ export function isStandardResource(name: string): boolean {
 }
 
 /** Of Kubernetes itself, as names without a domain are. */
-function isNative(name: string): boolean {
+export function isNativeResource(name: string): boolean {
   return !name.includes('/') || name.includes('kubernetes.io/')
 }
 
 /** A resource of somebody else, which nodes offer in whole units. */
 function isExtended(name: string): boolean {
-  if (isNative(name) || name.startsWith('requests.')) return false
+  if (isNativeResource(name) || name.startsWith('requests.')) return false
   return qualifiedNameProblems(`requests.${name}`).length === 0
 }
 
 /** Whether a node may promise more than it has; of the others limit and request must agree. */
 export function mayBeOvercommitted(name: string): boolean {
-  return isNative(name) && !isHugePages(name)
+  return isNativeResource(name) && !isHugePages(name)
 }
 
 /** The name of anything that is measured: a standard one, or one with a domain. Returns whether it is one. */
@@ -68,7 +68,7 @@ export function checkContainerResourceName(name: string, report: Report): void {
   if (!name.includes('/')) {
     if (!compute.includes(name) && !isHugePages(name))
       report.invalid(name, 'must be a standard resource for containers')
-  } else if (!isNative(name) && !isExtended(name)) {
+  } else if (!isNativeResource(name) && !isExtended(name)) {
     report.invalid(name, "doesn't follow extended resource name standard")
   }
 }

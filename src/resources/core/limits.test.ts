@@ -3,11 +3,25 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LimitRangeItem } from '#api/core/v1/limitRange.ts'
 import type { ResourceQuotaSpec } from '#api/core/v1/resourceQuota.ts'
-import { refusals } from '#resources/testReport.ts'
+import { refusals, servingContext } from '#resources/testReport.ts'
 import { limitRangeStrategy } from './limitRange.ts'
 import { resourceQuotaStrategy } from './resourceQuota.ts'
 
 const meta = { apiVersion: 'v1', kind: '', metadata: { name: 'a' } }
+
+test('what is used of a quota are amounts of what there are quotas of', () => {
+  const quota = { ...meta, spec: {}, status: { hard: { foo: '1' }, used: { pods: '-1', cpu: '1' } } }
+  assert.deepEqual(
+    refusals((report) =>
+      resourceQuotaStrategy.subresources!['status']!.validate!(quota, quota, report, servingContext),
+    ),
+    [
+      'status.hard[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+      'status.hard[foo]: Invalid value: "foo": must be a standard resource for quota',
+      'status.used[pods]: Invalid value: "-1": must be greater than or equal to 0',
+    ],
+  )
+})
 
 describe('a quota', () => {
   const list = 'spec.scopeSelector.matchExpressions'

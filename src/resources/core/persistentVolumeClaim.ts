@@ -3,13 +3,15 @@ import {
   type PersistentVolumeClaim,
   type PersistentVolumeClaimSpec,
 } from '#api/core/v1/persistentVolumeClaim.ts'
-import { compareQuantities } from '#machinery/quantity.ts'
-import { dnsLabelProblems, dnsSubdomainProblems } from '#machinery/validate/names.ts'
+import type { ResourceList } from '#api/core/v1/container.ts'
+import { compareQuantities, quantityValue } from '#machinery/quantity.ts'
+import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from '#machinery/validate/names.ts'
 import type { Report } from '#machinery/validate/report.ts'
 import { ageColumn, nameColumn } from '#resources/columns.ts'
 import { accessModesText, attributesClassColumn, checkAccessModes, checkVolumeMode } from './storage.ts'
 import { difference } from '#resources/difference.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { isNativeResource } from '#resources/resourceNames.ts'
 import { checkImmutable } from '#resources/rules.ts'
 import { checkSelector } from '#resources/selector.ts'
 import { statusSubresource } from '#resources/status.ts'
@@ -58,7 +60,7 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
       value: ({ spec }) => spec.volumeMode ?? '<unset>',
     },
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: { ...statusSubresource, validate: checkStatus } },
   default: ({ spec }) => defaultClaimSpec(spec),
   prepare(claim, old) {
     if (old === undefined) claim.status = { phase: 'Pending' }
@@ -101,6 +103,33 @@ export const persistentVolumeClaimStrategy: Strategy<PersistentVolumeClaim> = {
 }
 
 /** The class of a volume's attributes can be exchanged, not given up. */
+/** Amounts that there can be, and growth of storage alone of what Kubernetes itself knows. */
+function checkStatus({ status = {} }: PersistentVolumeClaim, _old: PersistentVolumeClaim, root: Report): void {
+  const report = root.at('status')
+  checkPresent(status.capacity, report.at('capacity'))
+  const growing = report.at('allocatedResourceStatuses')
+  for (const name of Object.keys(status.allocatedResourceStatuses ?? {})) checkGrowing(name, growing)
+  const allocated = report.at('allocatedResources')
+  const amounts = Object.entries(status.allocatedResources ?? {})
+  checkPresent(Object.fromEntries(amounts.filter(([name]) => checkGrowing(name, allocated))), allocated)
+}
+
+function checkPresent(amounts: ResourceList = {}, report: Report): void {
+  for (const [name, amount] of Object.entries(amounts)) {
+    const whole = quantityValue(amount)
+    if (whole < 0) report.key(name).invalid(whole, 'must be a valid resource quantity')
+  }
+}
+
+/** Whether it can be told how far a resource has grown. */
+function checkGrowing(name: string, report: Report): boolean {
+  const problems = qualifiedNameProblems(name)
+  report.invalidBecause(name, problems)
+  const isOther = problems.length === 0 && isNativeResource(name) && name !== 'storage'
+  if (isOther) report.notSupported(name, ['storage'])
+  return problems.length === 0 && !isOther
+}
+
 function checkClassChange(name: string | undefined, { spec, status }: PersistentVolumeClaim, report: Report): void {
   if (name === spec.volumeAttributesClassName || status?.currentVolumeAttributesClassName === undefined) return
   if (name !== undefined && name !== '') return

@@ -41,15 +41,9 @@ export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
     usageColumn('Limit', 'Used of the allowed, of limits.', (name) => name.startsWith('limits.')),
     ageColumn,
   ],
-  subresources: { status: statusSubresource },
+  subresources: { status: { ...statusSubresource, validate: checkStatus } },
   validate({ spec }, old, report) {
-    const hard = report.at('spec', 'hard')
-    for (const [name, amount] of Object.entries(spec?.hard ?? {})) {
-      const place = hard.key(name)
-      checkMeasuredName(name, place)
-      if (!name.includes('/') && !isLimited(name)) place.invalid(name, 'must be a standard resource for quota')
-      checkAmount(name, amount, place)
-    }
+    checkLimits(spec?.hard, report.at('spec', 'hard'))
     const given = spec?.scopes ?? []
     const place = report.at('spec', 'scopes')
     for (const scope of given) {
@@ -65,6 +59,20 @@ export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
       place.invalid(given, 'field is immutable')
     }
   },
+}
+
+function checkStatus({ status }: ResourceQuota, _old: ResourceQuota, report: Report): void {
+  checkLimits(status?.hard, report.at('status', 'hard'))
+  checkLimits(status?.used, report.at('status', 'used'))
+}
+
+function checkLimits(limits: Readonly<Record<string, string>> = {}, report: Report): void {
+  for (const [name, amount] of Object.entries(limits)) {
+    const place = report.key(name)
+    checkMeasuredName(name, place)
+    if (!name.includes('/') && !isLimited(name)) place.invalid(name, 'must be a standard resource for quota')
+    checkAmount(name, amount, place)
+  }
 }
 
 /** What quotas of a scope may limit; names that are not standard ones are anybody's. */

@@ -271,3 +271,27 @@ describe('a claim', () => {
     })
   }
 })
+
+test('the status of a claim tells how far its storage has grown, and of nothing else that Kubernetes knows', () => {
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'a' },
+    spec: {},
+    status: {
+      capacity: { storage: '-1' },
+      allocatedResources: { storage: '1Gi', cpu: '1', 'example.com/iops': '-5' },
+      allocatedResourceStatuses: { memory: 'NodeResizePending', storage: 'NodeResizePending' },
+    },
+  } satisfies PersistentVolumeClaim
+  const { validate } = persistentVolumeClaimStrategy.subresources!['status']!
+  assert.deepEqual(
+    refusals((report) => validate!(claim, claim, report, servingContext)),
+    [
+      'status.capacity[storage]: Invalid value: -1: must be a valid resource quantity',
+      'status.allocatedResourceStatuses: Unsupported value: "memory": supported values: "storage"',
+      'status.allocatedResources: Unsupported value: "cpu": supported values: "storage"',
+      'status.allocatedResources[example.com/iops]: Invalid value: -5: must be a valid resource quantity',
+    ],
+  )
+})
