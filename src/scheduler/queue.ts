@@ -2,6 +2,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import { exponentialDelay } from '#lib/async/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Heap } from '#lib/collections/heap.ts'
+import { sameJson } from '#lib/encoding/sameJson.ts'
 import type { ClusterEvent, WakeChange, WakeRule } from './plugin.ts'
 
 /** A pod on its way to a node. */
@@ -342,6 +343,9 @@ function endsBefore(a: Entry, b: Entry): boolean {
 
 /** Whether a pod changed in a way that may matter to a plugin; its status alone does not. */
 function asksForOther(before: Pod, after: Pod): boolean {
-  const told = ({ metadata, spec }: Pod): string => JSON.stringify([metadata.labels, metadata.annotations, spec])
-  return told(before) !== told(after)
+  return (
+    !sameJson(before.metadata.labels, after.metadata.labels) ||
+    !sameJson(before.metadata.annotations, after.metadata.annotations) ||
+    !sameJson(before.spec, after.spec)
+  )
 }
