@@ -141,10 +141,11 @@ test('a pod that ended is made again under its name, once it has gone', () =>
     for (const phase of ['Failed', 'Succeeded']) {
       const before = await client.get(pods, at('web-1'))
       await client.patchStatus(pods, at('web-1'), mergePatch({ status: { phase } }))
-      await cluster.until(async () => {
-        if (!(await isThere(cluster, pods, 'web-1'))) return false
-        return (await client.get(pods, at('web-1'))).metadata.uid !== before.metadata.uid
-      })
+      await cluster.until(async () =>
+        (await podsOf(cluster)).some(
+          ({ metadata }) => metadata.name === 'web-1' && metadata.uid !== before.metadata.uid,
+        ),
+      )
       await settled(cluster, 3)
     }
     await client.delete(pods, at('web-0'))
