@@ -140,12 +140,15 @@ async function writePieces(sink: Writable, pieces: Pieces, cut: () => void): Pro
 /** An open body over a node stream. */
 export class WritableReplyStream implements ReplyStream {
   readonly #sink: Writable
+  readonly #writeTo: (bytes: Uint8Array) => void
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #ended = false
 
-  constructor(sink: Writable) {
+  /** `writeTo` writes to the sink, where its own way is not the best one. */
+  constructor(sink: Writable, writeTo = (bytes: Uint8Array): void => void sink.write(bytes)) {
     this.#sink = sink
+    this.#writeTo = writeTo
   }
 
   get bufferedBytes(): number {
@@ -180,7 +183,7 @@ export class WritableReplyStream implements ReplyStream {
     const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting, this.#waitingBytes)
     this.#waiting = []
     this.#waitingBytes = 0
-    if (isOpen(this.#sink)) this.#sink.write(bytes)
+    if (isOpen(this.#sink)) this.#writeTo(bytes)
   }
 }
 

@@ -108,6 +108,31 @@ export function endComplete(): void {
   for (const { response, body } of all) response.end(body)
 }
 
+/** The newest chunk, for those who send the same bytes one after another. */
+let newest: { readonly bytes: Uint8Array; readonly chunk: Buffer } | undefined
+
+/** Longer chunks are not kept. */
+const longestKept = 256 * 1024
+
+const chunkEnd = Buffer.from('\r\n')
+
+/**
+ * Writes a chunk of a body as one piece. Node writes its length, its bytes and its end, which TLS copies together anew for
+ * each of those who are sent the same.
+ */
+function writeChunk(response: ServerResponse, bytes: Uint8Array): void {
+  // A chunk of no length would be the end of the body.
+  const isOwn = response.chunkedEncoding && bytes.length > 0 && bytes.length <= longestKept
+  if (!isOwn) return void response.write(bytes)
+  if (newest?.bytes !== bytes) {
+    const chunk = Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, chunkEnd])
+    newest = { bytes, chunk }
+  }
+  response.chunkedEncoding = false
+  response.write(newest.chunk)
+  response.chunkedEncoding = true
+}
+
 export class Http1Reply implements HttpReply {
   readonly #response: ServerResponse
   readonly #connection: Connection
@@ -144,8 +169,9 @@ export class Http1Reply implements HttpReply {
 
   stream(status: number, headers: ReplyHeaders): ReplyStream {
     this.#begin(status, headers)
-    this.#response.flushHeaders()
-    return new WritableReplyStream(this.#response)
+    const response = this.#response
+    response.flushHeaders()
+    return new WritableReplyStream(response, (bytes) => writeChunk(response, bytes))
   }
 
   onDone(run: () => void): void {

@@ -3,6 +3,7 @@ import { connect as connectNet } from 'node:net'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { certificatePem, createAuthority, generateKey, issueCertificate, privateKeyPem } from '#lib/pki/certificate.ts'
 import type { Authority } from '#lib/pki/certificate.ts'
@@ -354,6 +355,64 @@ for (const protocol of ['h1', 'h2', 'plain'] as const) {
     })
   })
 }
+
+describe('the bytes of a stream over HTTP/1.1', () => {
+  async function bytesOf(version: '1.0' | '1.1', pieces: readonly string[]): Promise<string> {
+    await using at = await start('plain', async (_, reply) => {
+      const stream = reply.stream(200, { date: 'today' })
+      for (const piece of pieces) {
+        stream.write(Buffer.from(piece))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      stream.end()
+    })
+    const socket = connectNet({ host: '127.0.0.1', port: at.port })
+    socket.write(`GET / HTTP/${version}\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    const answer = await text(socket)
+    return answer.slice(answer.indexOf('\r\n\r\n') + 4)
+  }
+
+  const long = 'x'.repeat(300_000)
+  const rows: readonly {
+    readonly name: string
+    readonly version: '1.0' | '1.1'
+    readonly pieces: readonly string[]
+    readonly bytes: string
+  }[] = [
+    {
+      name: 'each turn is a chunk',
+      version: '1.1',
+      pieces: ['one', 'and a second'],
+      bytes: '3\r\none\r\nc\r\nand a second\r\n0\r\n\r\n',
+    },
+    {
+      name: 'nothing is no end',
+      version: '1.1',
+      pieces: ['a', '', 'b'],
+      bytes: '1\r\na\r\n1\r\nb\r\n0\r\n\r\n',
+    },
+    { name: 'long chunks too', version: '1.1', pieces: [long], bytes: `493e0\r\n${long}\r\n0\r\n\r\n` },
+    { name: 'older clients get no chunks', version: '1.0', pieces: ['one', 'two'], bytes: 'onetwo' },
+  ]
+  for (const { name, version, pieces, bytes } of rows) {
+    test(name, async () => assert.equal(await bytesOf(version, pieces), bytes))
+  }
+
+  test('who is sent the same gets the same, whatever others get meanwhile', async () => {
+    const shared = Buffer.from('shared')
+    await using at = await start('h1', (request, reply) => {
+      const stream = reply.stream(200, {})
+      stream.write(shared)
+      if (request.path === '/other') stream.write(Buffer.from('own'))
+      stream.end()
+    })
+    const bodies = ['/a', '/other', '/b'].map(async (path) => {
+      const response = await at.client.request({ path })
+      return (await response.readBody(100)).toString()
+    })
+    assert.deepEqual(await Promise.all(bodies), ['shared', 'sharedown', 'shared'])
+  })
+})
 
 describe('requests that come in one turn', () => {
   /** What a handler does that waits once, for so many requests that arrive in one piece. */
