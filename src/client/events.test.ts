@@ -323,7 +323,7 @@ test('while the server is away nothing that is recorded gets lost, and what is t
       assert.deepEqual(requests.map(({ body }) => (body as Event).message).toSorted(), messages.toSorted())
       assert.deepEqual(reported, [])
       isAway = true
-      for (let index = 0; index < 5000; index++) recorder.record({ ...about, name: `q${index}` }, note('too much'))
+      for (let index = 0; index < 11_000; index++) recorder.record({ ...about, name: `q${index}` }, note('too much'))
       assert.deepEqual(reported, [undefined])
     },
     () => (isAway ? unavailable('away') : undefined),
@@ -349,14 +349,14 @@ test('that events are dropped is told once for each time that the server falls b
       for (let at = from; at < from + count; at++)
         recorder.record({ ...about, uid: `u${at}`, name: `p${at}` }, note('no'))
     }
-    recordMany(0, 4_100)
+    recordMany(0, 10_100)
     assert.equal(reported.length, 1)
     // Some were written, which leaves room, but not for long.
     while (requests.length < 100) await Promise.resolve()
-    recordMany(4_100, 300)
+    recordMany(10_100, 300)
     assert.equal(reported.length, 1)
     await clock.advance(1_000)
-    recordMany(4_400, 4_100)
+    recordMany(10_400, 10_100)
     assert.equal(reported.length, 2)
     await clock.advance(1_000)
   })

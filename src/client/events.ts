@@ -42,8 +42,11 @@ export interface EventWriterOptions {
   readonly report?: (problem: string, error?: unknown) => void
 }
 
-/** More than this wait to be written only when the server is away or far behind; further ones are dropped. */
-const mostWaiting = 4000
+/**
+ * More than this wait to be written only when the server is away or far behind; further ones are dropped. Ten thousand pods
+ * that find their nodes in a few seconds are told of, all of them.
+ */
+const mostWaiting = 10_000
 /** So many are written at the same time, each about another object: writes that arrive together are made durable together. */
 const mostAtOnce = 16
 /** What the server cannot take now is tried again for about two minutes, as client-go does. */
