@@ -157,12 +157,15 @@ export class PodActions {
     const { runtime, cgroups, sandboxStarts, clock } = this.#services
     try {
       const request = prepareSandbox(this.#services, pod, attempt)
-      cgroups.create(pod)
-      const folders = prepareFolders(this.#services, pod)
-      folders.catch(() => {})
-      // Carried through like the start of a container, once it has begun.
-      await sandboxStarts.run(() => runtime.createSandbox(request, signal), pass)
-      await folders
+      await sandboxStarts.run(async () => {
+        // In its turn: of pods that come together the first need not wait for the groups and folders of all.
+        cgroups.create(pod)
+        const folders = prepareFolders(this.#services, pod)
+        folders.catch(() => {})
+        // Carried through like the start of a container, once it has begun.
+        await runtime.createSandbox(request, signal)
+        await folders
+      }, pass)
       this.#sandboxFailures = 0
     } catch (error) {
       pass.throwIfAborted()
