@@ -29,27 +29,6 @@ test('a write is expected until the copy is as new', () => {
   assert.equal(expectations.satisfied('k'), true)
 })
 
-test('what was created and is not seen is known by number, unless something else is not seen either', () => {
-  const copy = new Copy()
-  const expectations = new Expectations(new SimulatedClock(), copy)
-  assert.equal(expectations.unseen('k'), 0)
-  expectations.created('k', map('x', '11'))
-  expectations.created('k', map('y', '12'))
-  assert.deepEqual([expectations.satisfied('k'), expectations.unseen('k'), expectations.unseen('other')], [false, 2, 0])
-  copy.resourceVersion = '11'
-  assert.equal(expectations.unseen('k'), 1)
-  expectations.deleted('k', map('z', '5'))
-  copy.store.set('a/z', map('z', '5'))
-  assert.equal(expectations.unseen('k'), undefined)
-  copy.store.delete('a/z')
-  expectations.wrote('k', map('w', '13'))
-  assert.equal(expectations.unseen('k'), 1)
-  copy.resourceVersion = '12'
-  assert.equal(expectations.unseen('k'), undefined)
-  copy.resourceVersion = '13'
-  assert.deepEqual([expectations.satisfied('k'), expectations.unseen('k')], [true, 0])
-})
-
 const seen: readonly { name: string; now: ConfigMap | undefined; satisfied: boolean }[] = [
   { name: 'still there', now: map('x', '5'), satisfied: false },
   { name: 'gone', now: undefined, satisfied: true },

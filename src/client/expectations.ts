@@ -10,8 +10,6 @@ export type Observed<T extends KubeObject> = Pick<Lister<T>, 'get'> & { readonly
 interface Expected {
   /** The newest revision that a write returned. */
   written: string
-  /** The revisions of what was created. */
-  created: string[]
   /** key → uid of what was deleted. */
   readonly deleted: Map<string, string>
   /** When the last write was noted. */
@@ -24,7 +22,6 @@ interface Expected {
  *
  *     wrote('default/web', a@12)      informer at 11 → not seen
  *                                       informer at 12 → seen: the copy has `a`, or `a` is gone again
- *     created('default/web', c@13)      informer at 12 → not seen, but it is known that there is one more than the copy says
  *     deleted('default/web', b)         informer has b without deletionTimestamp → not seen
  *                                       informer has b with one, another b, or none → seen
  *
@@ -40,13 +37,7 @@ export class Expectations<T extends KubeObject> {
     this.#observed = observed
   }
 
-  /** Notes that `object`, as the server returned it, was created for `key`. */
-  created(key: string, object: T): void {
-    this.wrote(key, object)
-    this.#of(key).created.push(object.metadata.resourceVersion ?? '')
-  }
-
-  /** Notes that `object`, as the server returned it, was changed for `key`, or created where nobody asks for `unseen`. */
+  /** Notes that `object`, as the server returned it, was created or changed for `key`. */
   wrote(key: string, object: T): void {
     const expected = this.#of(key)
     const version = object.metadata.resourceVersion ?? ''
@@ -69,33 +60,13 @@ export class Expectations<T extends KubeObject> {
     return true
   }
 
-  /**
-   * How many of those created for `key` have not come back: there are so many more than the copy says. Undefined while
-   * something else has not come back, so that the copy cannot be reckoned with.
-   */
-  unseen(key: string): number | undefined {
-    const expected = this.#expected.get(key)
-    if (expected === undefined) return 0
-    if (!this.#hasSeenDeleted(expected)) return undefined
-    expected.created = expected.created.filter((version) => this.#isBehind(version))
-    const { length } = expected.created
-    return length === 0 && this.#isBehind(expected.written) ? undefined : length
-  }
-
   /** Drops what is noted for a key that no longer exists. */
   forget(key: string): void {
     this.#expected.delete(key)
   }
 
   #seen(expected: Expected): boolean {
-    return !this.#isBehind(expected.written) && this.#hasSeenDeleted(expected)
-  }
-
-  #isBehind(version: string): boolean {
-    return compareResourceVersions(this.#observed.resourceVersion, version) < 0
-  }
-
-  #hasSeenDeleted(expected: Expected): boolean {
+    if (compareResourceVersions(this.#observed.resourceVersion, expected.written) < 0) return false
     for (const [key, uid] of expected.deleted) {
       const object = this.#observed.get(key)
       if (object !== undefined && object.metadata.uid === uid && object.metadata.deletionTimestamp === undefined) {
@@ -108,7 +79,7 @@ export class Expectations<T extends KubeObject> {
   #of(key: string): Expected {
     let expected = this.#expected.get(key)
     if (expected === undefined) {
-      expected = { written: '', created: [], deleted: new Map(), at: 0 }
+      expected = { written: '', deleted: new Map(), at: 0 }
       this.#expected.set(key, expected)
     }
     expected.at = this.#clock.now()

@@ -42,7 +42,7 @@ export class PodWrites {
     const { succeeded, error } = await runSlowStart(count, async (index) => {
       try {
         const created = await this.#client.create(pods, podAt(index), { signal })
-        this.#expectations.created(key, created)
+        this.#expectations.wrote(key, created)
         const message = `Created pod: ${created.metadata.name}`
         this.#events.record(owner, { type: 'Normal', reason: 'SuccessfulCreate', message })
       } catch (error) {

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ReplicaSet } from '#api/apps/v1/replicaSet.ts'
 import { replicaSets } from '#api/apps/v1/replicaSet.ts'
-import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { Pod } from '#api/core/v1/pod.ts'
 import type { KubeObject, Resource } from '#api/resource.ts'
 import { Causes } from '#client/causes.ts'
 import type { Patch } from '#client/client.ts'
 import { SimulatedClock } from '#lib/clock.ts'
-import { forbidden, StatusError } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { replicaSetController } from './controller.ts'
 
@@ -27,41 +26,6 @@ const resized: ReplicaSet = {
   metadata: { ...set.metadata, resourceVersion: '2', generation: 2 },
   spec: { ...set.spec, replicas: 2 },
 }
-
-/** Looks four times at a set of 1,200 pods; no pod comes back. Says after which time each look asks for the next. */
-async function fill(create: (pod: Pod) => Pod): Promise<readonly (number | undefined)[]> {
-  const large: ReplicaSet = { ...set, spec: { ...set.spec, replicas: 1_200 } }
-  const clock = new SimulatedClock()
-  const setCopies = { get: () => large, resourceVersion: '1', addIndex: () => {}, byIndex: () => [] }
-  const podCopies = { get: () => undefined, resourceVersion: '1', addIndex: () => {}, groups: () => [] }
-  const context = {
-    client: { create: async (_resource: Resource, pod: Pod) => create(pod), patchStatus: async () => large },
-    clock,
-    causes: new Causes(clock),
-    events: { recorder: () => ({ record: () => {} }) },
-    informers: { of: ({ kind }: Resource) => (kind === replicaSets.kind ? setCopies : podCopies) },
-  } as unknown as ControllerContext
-  const controller = replicaSetController(context)
-  const { signal } = new AbortController()
-  const waits: (number | undefined)[] = []
-  for (let look = 0; look < 4; look++) waits.push((await controller.reconcile('default/web', signal))?.after)
-  return waits
-}
-
-test('a set of very many pods is filled without waiting for the copy of the pods, and never beyond', async () => {
-  let made = 0
-  const waits = await fill((pod) => ({ ...pod, metadata: { ...pod.metadata, resourceVersion: String(10 + made++) } }))
-  assert.deepEqual({ waits, made }, { waits: [0, 0, 10_000, 10_000], made: 1_200 })
-})
-
-test('a set is not filled in a namespace that ends, and not looked at again and again', async () => {
-  const ending = forbidden(pods, 'web-x', 'the namespace is being terminated')
-  const details = { ...ending.status.details, causes: [{ reason: 'NamespaceTerminating' }] }
-  const waits = await fill(() => {
-    throw new StatusError({ ...ending.status, details })
-  })
-  assert.deepEqual(waits, [undefined, undefined, undefined, undefined])
-})
 
 test('a status is written once, also when the size changes meanwhile and the copy is late', async () => {
   let copy = set

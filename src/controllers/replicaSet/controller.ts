@@ -94,14 +94,13 @@ export function replicaController<O extends ReplicaOwner>(
       if (set === undefined) return expectations.forget(key)
       const now = clock.now()
       // Asked in the same turn in which the pods are read, so that both are of one moment.
-      const unseen = expectations.satisfied(key) ? 0 : expectations.unseen(key)
+      const upToDate = expectations.satisfied(key)
       const candidates = [set.metadata.uid ?? '', orphans(set.metadata.namespace)].flatMap((value) =>
         podCopies.groups(byController, value),
       )
       const claims = planClaims(set, selectorOf(set), candidates)
       const owned = await applyClaims(client, pods, { resource, object: set }, claims, signal)
-      const plan: ReplicaPlan =
-        unseen === undefined ? { do: 'nothing' } : planReplicas(set, owned, () => relatedPods(set), now, unseen)
+      const plan: ReplicaPlan = upToDate ? planReplicas(set, owned, () => relatedPods(set), now) : { do: 'nothing' }
       const error = await apply(set, plan, signal)
       const failure = failureOf(plan, error)
       const subject = { kind: resource.kind, ...set.metadata }
@@ -111,12 +110,10 @@ export function replicaController<O extends ReplicaOwner>(
       const written = await unlessGone(writeStatus(client, resource, newestOf(set), status, signal))
       if (written !== undefined) sets.wrote(written)
       if (error !== undefined) throw error
-      // Where nothing could be made, in a namespace that ends, there is nothing to go on with.
-      if (plan.do === 'create' && plan.isPartial === true && !expectations.satisfied(key)) return { after: 0 }
       const quiet = quietFor(status.replicas)
       const after = Math.min(
         recheckAt === undefined ? Infinity : recheckAt - now,
-        unseen === 0 ? Infinity : recheckExpectations,
+        upToDate ? Infinity : recheckExpectations,
       )
       return after === Infinity ? { quiet } : { quiet, after }
     },

@@ -66,13 +66,7 @@ const unready: PodStatus = { phase: 'Running', conditions: [{ type: 'Ready', sta
 
 const three = [pod('a'), pod('b'), pod('c')]
 
-const counts: readonly {
-  name: string
-  set: ReplicaSet
-  owned: readonly Pod[]
-  unseen?: number
-  plan: unknown
-}[] = [
+const counts: readonly { name: string; set: ReplicaSet; owned: readonly Pod[]; plan: unknown }[] = [
   { name: 'nothing yet', set: set(), owned: [], plan: { do: 'create', count: 3 } },
   { name: 'enough', set: set(), owned: three, plan: { do: 'nothing' } },
   { name: 'one when it does not say', set: specless(), owned: [], plan: { do: 'create', count: 1 } },
@@ -93,24 +87,8 @@ const counts: readonly {
     name: 'never more than 500 at once',
     set: set({ replicas: 2000 }),
     owned: [],
-    plan: { do: 'create', count: 500, isPartial: true },
+    plan: { do: 'create', count: 500 },
   },
-  { name: 'the last 500', set: set({ replicas: 500 }), owned: [], plan: { do: 'create', count: 500 } },
-  {
-    name: 'pods that are not seen yet count, and more are made beside them',
-    set: set({ replicas: 2000 }),
-    owned: three,
-    unseen: 1990,
-    plan: { do: 'create', count: 7 },
-  },
-  {
-    name: 'enough with one that is not seen yet',
-    set: set(),
-    owned: three.slice(1),
-    unseen: 1,
-    plan: { do: 'nothing' },
-  },
-  { name: 'too many while one is not seen yet', set: set(), owned: three, unseen: 1, plan: { do: 'nothing' } },
   { name: 'all of them', set: set({ replicas: 0 }), owned: three, plan: { do: 'delete', pods: three } },
   {
     name: 'a set that is being deleted is left alone',
@@ -128,7 +106,7 @@ function specless(): ReplicaSet {
 for (const row of counts) {
   test(`replicas: ${row.name}`, () => {
     assert.deepEqual(
-      planReplicas(row.set, grouped(row.owned), () => row.owned, now, row.unseen),
+      planReplicas(row.set, grouped(row.owned), () => row.owned, now),
       row.plan,
     )
   })

@@ -18,28 +18,24 @@ const mostAtOnce = 500
 
 export type ReplicaPlan =
   | { readonly do: 'nothing' }
-  /** `isPartial`: there are more to be made, as soon as these are. */
-  | { readonly do: 'create'; readonly count: number; readonly isPartial?: true }
+  | { readonly do: 'create'; readonly count: number }
   | { readonly do: 'delete'; readonly pods: readonly Pod[] }
 
 /**
  * Decides how to get from the pods that a set owns, in groups of those that are alike (`podLikeness`), to as many as it
- * asks for; asks for `related` pods only to choose. Of those that were made, `unseen` are not among the pods yet: they need
- * not be waited for to make more, but none is chosen before they are seen.
+ * asks for; asks for `related` pods only to choose.
  */
 export function planReplicas(
   set: ReplicaOwner,
   owned: readonly Group<Pod>[],
   related: () => readonly Pod[],
   now: number,
-  unseen = 0,
 ): ReplicaPlan {
   if (set.metadata.deletionTimestamp !== undefined) return { do: 'nothing' }
   const active = owned.filter(([pod]) => isActive(pod))
-  const surplus = countOf(active) + unseen - (set.spec.replicas ?? 1)
-  if (surplus < -mostAtOnce) return { do: 'create', count: mostAtOnce, isPartial: true }
-  if (surplus < 0) return { do: 'create', count: -surplus }
-  if (surplus === 0 || unseen > 0) return { do: 'nothing' }
+  const surplus = countOf(active) - (set.spec.replicas ?? 1)
+  if (surplus === 0) return { do: 'nothing' }
+  if (surplus < 0) return { do: 'create', count: Math.min(-surplus, mostAtOnce) }
   return { do: 'delete', pods: choosePodsToDelete(active.flat(), Math.min(surplus, mostAtOnce), related(), now) }
 }
 

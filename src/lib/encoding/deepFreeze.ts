@@ -1,6 +1,6 @@
 /**
  * Freezes a value made of plain objects and lists, through and through. Stops at what is frozen already. Members come before
- * what holds them: V8 walks objects that are not frozen yet in half of the time.
+ * what holds them: V8 walks objects faster that are not frozen yet.
  */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
