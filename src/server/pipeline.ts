@@ -243,7 +243,7 @@ function takePlace(exchange: Exchange): undefined | ServerReply | Promise<undefi
   const { server, request, info, caller } = exchange
   if (request.caller !== undefined || (isLongRunning(info) && info.verb !== 'watch')) return undefined
   const { flowControl, kinds, limits } = server
-  const flows = flowControl.classify(caller, info)
+  const flows = flowControl.table.classify(caller, info)
   exchange.flows = flows
   const work = estimateWork(info, request.query, kinds)
   const patience = Math.min(longestPatience, timeoutOf(request.query.get('timeout'), limits) / 4)

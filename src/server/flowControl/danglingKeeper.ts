@@ -50,7 +50,7 @@ export class DanglingKeeper {
       this.#isAsked = true
       if (!this.#isRunning && !signal.aborted) void this.#run(signal)
     }
-    this.#around.flowControl.observe(look)
+    this.#around.flowControl.table.observe(look)
     look()
   }
 
@@ -61,7 +61,7 @@ export class DanglingKeeper {
       // Others take in the change that was seen first.
       await Promise.resolve()
       try {
-        for (const schema of this.#around.flowControl.schemas()) await this.#tell(schema, signal)
+        for (const schema of this.#around.flowControl.table.schemas()) await this.#tell(schema, signal)
       } catch (error) {
         if (signal.aborted) break
         this.#around.onBug(error, 'the conditions of flow schemas')
@@ -74,7 +74,7 @@ export class DanglingKeeper {
 
   async #tell(schema: FlowSchema, signal: AbortSignal): Promise<void> {
     const { flowControl, clock, transport } = this.#around
-    const planned = planDangling(schema, flowControl.hasLevel(schema.spec.priorityLevelConfiguration.name))
+    const planned = planDangling(schema, flowControl.table.hasLevel(schema.spec.priorityLevelConfiguration.name))
     if (planned === undefined) return
     const { apiVersion, kind, metadata } = schema
     const condition = { ...planned, lastTransitionTime: timeText(clock.now()) }

@@ -7,14 +7,14 @@ import { guess, type Place, type PriorityLevel } from './priorityLevel.ts'
 export function dumpOf(name: string, flowControl: FlowControl, withDetails: boolean): string | undefined {
   switch (name) {
     case 'dump_priority_levels':
-      return table(levelColumns, flowControl.levels().map(levelRow))
+      return table(levelColumns, flowControl.table.levels().map(levelRow))
     case 'dump_queues':
-      return table(queueColumns, flowControl.levels().flatMap(queueRows))
+      return table(queueColumns, flowControl.table.levels().flatMap(queueRows))
     case 'dump_requests': {
       const columns = withDetails ? [...requestColumns, ...detailColumns] : requestColumns
       return table(
         columns,
-        flowControl.levels().flatMap((level) => requestRows(level, withDetails)),
+        flowControl.table.levels().flatMap((level) => requestRows(level, withDetails)),
       )
     }
     default:

@@ -264,7 +264,7 @@ test('a seat is free in the turn of the event loop after that of its request', a
   })
   const caller = { name: 'jane', groups: [] }
   const info = parseRequestInfo('GET', '/api/v1/pods', false)
-  const flows = flow.classify(caller, info)
+  const flows = flow.table.classify(caller, info)
   assert.equal(flows.name, 'all')
   const enter = () => flow.enter(flows, caller, info, 1, 15_000, () => new AbortController().signal)
   const first = await enter()
