@@ -5,6 +5,11 @@ import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { defaultConfig } from '#cluster/config.ts'
+import { prepareMachine } from '#cluster/machine.ts'
+import { rootsFor } from '#cluster/record.ts'
+import { systemClock } from '#lib/clock.ts'
+import { systemHost } from '#lib/host/host.ts'
 import { root } from './steps.ts'
 
 /** Files that take half a minute and more, longest first. */
@@ -32,6 +37,19 @@ if (files.length === 0) {
   console.error(`no test matches ${patterns.join(' ')}`)
   process.exit(1)
 }
+
+// Before any file begins: some make nodes without the command that installs what they need.
+if (process.getuid?.() === 0)
+  await prepareMachine(
+    {
+      host: systemHost(systemClock),
+      roots: rootsFor(0, {}),
+      environment: process.env,
+      signal: new AbortController().signal,
+      progress: (line) => console.log(line),
+    },
+    defaultConfig,
+  )
 
 const execArgv = ['--import', import.meta.resolve('./promiseTracking.ts')]
 const stream = run({ files: files.map((file) => join(root, file)), concurrency: atOnce, execArgv })

@@ -21,6 +21,7 @@ async function make(config: Partial<ClusterConfig>, files: Readonly<Record<strin
     clock,
     roots,
     uid: 0,
+    mayMakeNodes: true,
     environment: { HOME: '/root' },
     signal: new AbortController().signal,
   }

@@ -18,11 +18,11 @@ import type { Host } from '#lib/host/host.ts'
 
 /** Decides everything about a cluster that is not there yet and notes it. Nothing of it is made. */
 export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {
-  const { host, roots, clock, environment, uid, signal } = surroundings
+  const { host, roots, clock, environment, uid, mayMakeNodes, signal } = surroundings
   const created = clock.now()
   const kubeconfig = await kubeconfigPath(host.files, environment, uid)
   let record: ClusterRecord
-  if (uid === 0) {
+  if (mayMakeNodes) {
     const families = familiesOf(config.podRange)
     if (families.includes(6)) await refuseWithoutIpv6(host.files)
     if (config.trafficShaping === true) await refuseWithoutShaper(host)

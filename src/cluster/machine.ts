@@ -5,13 +5,14 @@ import { installPackages } from './packages.ts'
 import { describePreflight, planPreflight, readFacts, usesOf, type Preflight } from './preflight.ts'
 
 type Look = () => Promise<Preflight>
+type Here = Pick<Surroundings, 'host' | 'roots' | 'environment' | 'signal' | 'progress'>
 
 /**
  * Makes sure that this machine can run containers: looks, installs what is missing where it can, and refuses otherwise. What
  * can be done without is said.
  */
 export async function prepareMachine(
-  surroundings: Surroundings,
+  surroundings: Here,
   config: ClusterConfig,
   look: Look = async () => {
     const { host, roots, signal } = surroundings
@@ -36,7 +37,7 @@ const packagesOf = ({ missing, packages, useful }: Preflight) => ({
 const isMendable = (plan: Preflight): boolean => Object.values(packagesOf(plan)).some((names) => names.length > 0)
 
 /** Installs what a look says; returns what it says afterwards. */
-async function mend(surroundings: Surroundings, look: Look, say: (line: string) => void): Promise<Preflight> {
+async function mend(surroundings: Here, look: Look, say: (line: string) => void): Promise<Preflight> {
   // Another command may have installed it while this one waited.
   const plan = await look()
   if (!isMendable(plan)) return plan

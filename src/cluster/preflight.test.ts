@@ -269,7 +269,7 @@ describe('describePreflight', () => {
   - real nodes need root
   - nft is not installed
 To mend it: sudo apt-get install -y nftables
-Simulated nodes need none of this: k8ts up --simulated-nodes 3`,
+Simulated nodes need none of this: k8ts up --simulated-nodes 3, as another user than root`,
     )
   })
 })

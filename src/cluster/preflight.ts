@@ -230,7 +230,7 @@ export function describePreflight({ missing, command }: Preflight): string {
   if (missing.length === 0) return ''
   const lines = ['Cannot run real nodes on this machine:', ...missing.map(({ what }) => `  - ${what}`)]
   if (command !== undefined) lines.push(`To mend it: ${command}`)
-  lines.push('Simulated nodes need none of this: k8ts up --simulated-nodes 3')
+  lines.push('Simulated nodes need none of this: k8ts up --simulated-nodes 3, as another user than root')
   return lines.join('\n')
 }
 

@@ -3,6 +3,7 @@ import { rootsFor, temporaryFolder } from './record.ts'
 import { UsageError, type Surroundings } from '#cluster/commands/command.ts'
 import { systemClock } from '#lib/clock.ts'
 import { isAbort } from '#lib/async/abort.ts'
+import { mayMakeNamespaces } from '#lib/host/capabilities.ts'
 import { makePrivateFolder } from '#lib/host/files.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { systemRandom } from '#lib/random.ts'
@@ -29,6 +30,7 @@ export async function runProgram(
     random: systemRandom,
     environment: process.env,
     uid,
+    mayMakeNodes: uid === 0 && mayMakeNamespaces((await host.files.readText('/proc/self/status')) ?? ''),
     program: self,
     roots,
     signal: interrupt.signal,

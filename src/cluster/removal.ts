@@ -14,11 +14,11 @@ import { BrokenRecord, clusterPaths, readRecord, type ClusterRecord } from './re
  * gone, when its context could not be taken out of the user's kubeconfig.
  */
 export async function removeCluster(surroundings: Surroundings, cluster: string): Promise<void> {
-  const { host, roots, uid, environment } = surroundings
+  const { host, roots, uid, mayMakeNodes, environment } = surroundings
   const { files } = host
   const record = await readWhatIsLeft(surroundings, cluster)
   await endCluster(surroundings, cluster, { force: true })
-  if (uid === 0) await destroyCluster(host, cluster, { roots })
+  if (mayMakeNodes || hasNodes(record)) await destroyCluster(host, cluster, { roots })
   const paths = clusterPaths(cluster, roots)
   const { recordFile, removedFile } = paths
   const isBroken = record === undefined && (await files.status(recordFile)) !== undefined
@@ -53,6 +53,8 @@ export async function finishRemoval(surroundings: Surroundings, cluster: string)
     await removeCluster(surroundings, cluster)
 }
 
+const hasNodes = (record: ClusterRecord | undefined): boolean => record !== undefined && record.nodes.length > 0
+
 /** What is noted of a cluster that is to go, were it broken. */
 async function readWhatIsLeft({ host, roots }: Surroundings, cluster: string): Promise<ClusterRecord | undefined> {
   return await readRecord(host.files, cluster, roots).catch((error: unknown) => {
@@ -67,11 +69,12 @@ export async function endCluster(
   cluster: string,
   { force }: { readonly force: boolean },
 ): Promise<void> {
-  const { host, roots, uid } = surroundings
+  const { host, roots, mayMakeNodes } = surroundings
   const record = await readWhatIsLeft(surroundings, cluster)
   const names = new Set(record?.nodes.map(({ name }) => name) ?? [])
   if (names.size === 0) names.add(controlPlaneName)
-  const places = uid === 0 ? await listPlaces(host, cluster, roots) : []
+  const mayHaveNodes = mayMakeNodes || hasNodes(record)
+  const places = mayHaveNodes ? await listPlaces(host, cluster, roots) : []
   for (const { node } of places) names.add(node)
   await Promise.all(
     [...names].map(async (node) => {
@@ -80,7 +83,7 @@ export async function endCluster(
       await stopNodeProcess(surroundings, cluster, node)
     }),
   )
-  if (uid !== 0) return
+  if (!mayHaveNodes) return
   await endUnusedHostPorts(host, roots, cluster)
   await Promise.all([...names].map((node) => destroyPlace(host, cluster, node, { keepData: true, roots })))
 }

@@ -143,6 +143,40 @@ describe('a machine that is not suitable', { skip: reasonToSkip }, () => {
   })
 })
 
+describe('root inside a container without privileges', { skip: reasonToSkip }, () => {
+  let person: Person
+  before(async () => {
+    person = await newPerson()
+  })
+  after(() => person[Symbol.asyncDispose]())
+  const taken = '-sys_admin,-net_admin'
+  const unprivileged = (...words: string[]) =>
+    run(['setpriv', `--bounding-set=${taken}`, `--inh-caps=${taken}`, ...launcher, ...words], {
+      HOME: person.home,
+      KUBECONFIG: person.kubeconfig,
+    })
+
+  it('is told why it cannot have containers, and what it can have', async () => {
+    for (const words of [[], ['--workers', '1', '--simulated-nodes', '1']]) {
+      const { code, stderr } = await unprivileged('up', 'f-bare', ...words)
+      assert.match(stderr, /containers need CAP_SYS_ADMIN and CAP_NET_ADMIN, which root lacks here: .*--privileged/)
+      assert.match(stderr, /"k8ts up --simulated-nodes 3"/)
+      assert.equal(code, 1)
+    }
+    assert.equal((await unprivileged('inventory', 'f-bare')).code, 0)
+  })
+
+  it('has a cluster of simulated nodes', async () => {
+    const port = String(30_000 + (process.pid % 10_000))
+    const up = await unprivileged('up', 'f-bare', '--simulated-nodes', '2', '--api-server-port', port)
+    assert.match(up.stdout, /is ready .*2 simulated nodes/, up.stderr)
+    for (const words of [['status'], ['stop'], ['start'], ['down'], ['inventory']]) {
+      const { code, stderr } = await unprivileged(...words, 'f-bare')
+      assert.equal(code, 0, `${words.join(' ')}: ${stderr}`)
+    }
+  })
+})
+
 describe('without root', { skip: reasonToSkip }, () => {
   let person: Person
   before(async () => {

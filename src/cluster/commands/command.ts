@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly random: Random
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly uid: number
+  /** Whether real nodes can be made: by root, unless it is that of a container without the privileges. */
+  readonly mayMakeNodes: boolean
   /** The command line that runs this program; its arguments follow. */
   readonly program: readonly string[]
   readonly roots: Roots

@@ -76,7 +76,7 @@ const endingMs = 2_000
 /** Imports what is kept on this machine into every node that lacks it. */
 async function giveToNodes(surroundings: Surroundings, cluster: string | undefined): Promise<void> {
   const { host, roots, signal, print } = surroundings
-  if (surroundings.uid !== 0) return
+  if (!surroundings.mayMakeNodes) return
   const only = cluster === undefined ? undefined : (await existingCluster(surroundings, cluster)).config.name
   for (const place of await listPlaces(host, only, roots)) {
     // A stopped node needs nothing now: it gets what it lacks when it starts.

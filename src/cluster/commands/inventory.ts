@@ -12,9 +12,9 @@ export const inventory: Command = {
       .argument('[name]', 'the cluster (k8ts)')
       .action((given: string | undefined) =>
         run(async (surroundings) => {
-          const { host, roots, uid, print } = surroundings
+          const { host, roots, mayMakeNodes, print } = surroundings
           const cluster = clusterNameOf(given)
-          const taken = await takeInventory(host, cluster, roots, uid === 0)
+          const taken = await takeInventory(host, cluster, roots, mayMakeNodes)
           const holder = await findHostPorts(host, roots, cluster)
           const found = { ...taken, processes: [...taken.processes, ...holder] }
           for (const [what, items] of Object.entries(found) as [string, readonly unknown[]][]) {

@@ -114,13 +114,13 @@ async function carryOut(surroundings: Surroundings, given: string | undefined, f
     const known = await readRecord(host.files, config.name, roots)
     if (known !== undefined) refuseOtherSettings(surroundings, known.config, config, given, flags)
     else {
-      refuseWithoutRoot(surroundings, config)
+      refuseRealNodes(surroundings, config)
       await refuseClusterOfRoot(surroundings, config.name)
       const kubeconfig = await kubeconfigPath(host.files, surroundings.environment, surroundings.uid)
       await refuseKubeconfig(host.files, kubeconfig, config.name)
     }
-    // Without root there can be only simulated nodes, and nothing to check for them.
-    if (known === undefined ? surroundings.uid === 0 : known.nodes.length > 0) {
+    // Simulated nodes need nothing of the machine.
+    if (known === undefined ? surroundings.mayMakeNodes : known.nodes.length > 0) {
       await step(surroundings, 'Checking the machine', () => prepareMachine(surroundings, known?.config ?? config))
     }
     const cluster = known ?? (await createCluster(surroundings, config))
@@ -242,11 +242,11 @@ function refuseOtherSettings(
   }
 }
 
-function refuseWithoutRoot({ uid }: Surroundings, config: ClusterConfig): void {
-  if (uid === 0) return
-  if (config.workers > 0 || config.simulatedNodes === 0) {
-    throw new Error(
-      'containers need root: run "sudo k8ts up", or run without them: "k8ts up --simulated-nodes 3" makes a cluster whose nodes only pretend',
-    )
-  }
+function refuseRealNodes({ uid, mayMakeNodes }: Surroundings, config: ClusterConfig): void {
+  if (mayMakeNodes || (config.workers === 0 && config.simulatedNodes > 0)) return
+  const how =
+    uid === 0
+      ? 'containers need CAP_SYS_ADMIN and CAP_NET_ADMIN, which root lacks here: inside a container run that one with --privileged'
+      : 'containers need root: run "sudo k8ts up"'
+  throw new Error(`${how}, or run without them: "k8ts up --simulated-nodes 3" makes a cluster whose nodes only pretend`)
 }

@@ -30,7 +30,7 @@ export async function takeInventory(
   host: Host,
   cluster: string,
   roots: Roots = defaultRoots,
-  isRoot = true,
+  mayListTables = true,
 ): Promise<Inventory> {
   const layout = clusterLayout(cluster, roots)
   const mounts = host.mounts.list().map((mount) => mount.target)
@@ -57,8 +57,8 @@ export async function takeInventory(
   const routes = (await readOwnRoutes(ip))
     .filter((route) => route.metric === layout.barrierMetric || route.metric === layout.podRouteMetric)
     .map((route) => [route.type, route.dst, route.gateway, route.metric].filter((word) => word !== undefined).join(' '))
-  // Only root can have made tables, and only root can list them.
-  const tables = (isRoot ? await host.nft().tables() : [])
+  // Only who can have made tables can list them.
+  const tables = (mayListTables ? await host.nft().tables() : [])
     .filter((table) => table.name.startsWith(layout.hostLink) || mayBeOurs(nodeTables, table.name))
     .map((table) => `${table.family} ${table.name}`)
 

@@ -1,5 +1,5 @@
 /** Links, addresses and routes, by iproute2. */
-import { CommandError } from './process.ts'
+import { CommandError, silentIfNotFound } from './process.ts'
 import type { Processes } from './process.ts'
 
 /** One network namespace as seen through `ip`. */
@@ -41,14 +41,14 @@ function netlinkProgram(program: 'ip' | 'bridge', processes: Processes, namespac
     },
     attempt: async (commands, signal) => {
       if (commands.length === 0) return []
-      const result = await runBatch(commands, true, signal)
+      const result = await silentIfNotFound(runBatch(commands, true, signal))
       return result.code === 0
         ? []
         : result.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Command failed'))
     },
     show: async (words, signal) => {
       const argv = [...prefix, program, '-json', '-details', ...words]
-      const result = await processes.run(argv, { timeoutMs: 30_000 }, signal)
+      const result = await silentIfNotFound(processes.run(argv, { timeoutMs: 30_000 }, signal))
       if (result.code !== 0) throw new CommandError(argv, explain(result.stderr), result)
       return result.stdout.trim() === '' ? [] : (JSON.parse(result.stdout) as Record<string, unknown>[])
     },

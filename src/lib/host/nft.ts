@@ -1,6 +1,6 @@
 /** Packet filter rules, by nft: one text, one transaction. */
 import { NftSession } from './nftSession.ts'
-import { CommandError } from './process.ts'
+import { CommandError, silentIfNotFound } from './process.ts'
 import type { CommandResult, Processes } from './process.ts'
 
 export interface NftTable {
@@ -112,7 +112,7 @@ export function systemNft(processes: Processes, namespaceFile?: string): Nft {
     },
     tables: async (signal) => {
       const argv = [...prefix, 'nft', 'list', 'tables']
-      const result = await processes.run(argv, {}, signal)
+      const result = await silentIfNotFound(processes.run(argv, {}, signal))
       if (result.code !== 0) throw new CommandError(argv, result.stderr.trim(), result)
       return parseTables(result.stdout)
     },

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 
-import { fakeProcesses, parseProcessStat, runChecked, systemProcesses } from './process.ts'
+import { fakeProcesses, parseProcessStat, runChecked, silentIfNotFound, systemProcesses } from './process.ts'
 
 describe('parseProcessStat', () => {
   const rest = '1 2 2 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 777 1 2'
@@ -51,6 +51,13 @@ describe('systemProcesses', () => {
     await assert.rejects(processes.run(['no-such-program', 'x']), {
       message: 'Cannot run "no-such-program x": program not found',
     })
+  })
+
+  it('takes a program that is not there for one that has nothing to say, where asked to', async () => {
+    const nothing = await silentIfNotFound(processes.run(['no-such-program', 'x']))
+    assert.deepEqual(nothing, { code: 0, stdout: '', stderr: '' })
+    assert.equal((await silentIfNotFound(processes.run(['sh', '-c', 'exit 3']))).code, 3)
+    await assert.rejects(silentIfNotFound(processes.run(['sleep', '60'], { timeoutMs: 30 })), /no end after 30 ms/)
   })
 
   it('ends what runs too long, with what it started', async () => {

@@ -90,6 +90,25 @@ export class CommandError extends Error {
   }
 }
 
+/** The machine has no such program. */
+export class ProgramNotFoundError extends CommandError {
+  override name = 'ProgramNotFoundError'
+  constructor(argv: readonly string[]) {
+    super(argv, 'program not found')
+  }
+}
+
+/** How a command ends that asks for what only its program can have made: without the program there is nothing. */
+export function silentIfNotFound(running: Promise<CommandResult>): Promise<CommandResult> {
+  return running.catch((error: unknown) => {
+    if (error instanceof ProgramNotFoundError) return { code: 0, stdout: '', stderr: '' }
+    throw error
+  })
+}
+
+const cannotStart = (argv: readonly string[], { code, message }: NodeJS.ErrnoException): CommandError =>
+  code === 'ENOENT' ? new ProgramNotFoundError(argv) : new CommandError(argv, message)
+
 const describeCommand = (argv: readonly string[]): string => {
   const text = argv.join(' ').replaceAll(/\s+/g, ' ')
   return text.length > 160 ? `${text.slice(0, 157)}...` : text
@@ -206,9 +225,7 @@ function runCommand(argv: readonly string[], options: RunOptions = {}, signal?: 
       signal?.removeEventListener('abort', onAbort)
       act()
     }
-    child.on('error', (error: NodeJS.ErrnoException) =>
-      settle(() => reject(new CommandError(argv, error.code === 'ENOENT' ? 'program not found' : error.message))),
-    )
+    child.on('error', (error: NodeJS.ErrnoException) => settle(() => reject(cannotStart(argv, error))))
     child.on('close', (code, endSignal) =>
       settle(() => {
         if (failure !== undefined) return reject(failure)
@@ -248,9 +265,7 @@ function startChild(argv: readonly string[], options: StartOptions = {}): Promis
     })
     if (log !== undefined) closeSync(log)
     const exited = new Promise<number>((settle) => child.on('exit', (code, signal) => settle(exitCode(code, signal))))
-    child.on('error', (error: NodeJS.ErrnoException) =>
-      reject(new CommandError(argv, error.code === 'ENOENT' ? 'program not found' : error.message)),
-    )
+    child.on('error', (error) => reject(cannotStart(argv, error)))
     child.on('spawn', () => {
       child.unref()
       const pid = child.pid!
