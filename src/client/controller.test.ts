@@ -4,7 +4,13 @@ import { SimulatedClock } from '#lib/clock.ts'
 import { conflict, modifiedMeanwhile } from '#machinery/status.ts'
 import { configMaps, type ConfigMap } from '#api/core/v1/configMap.ts'
 import type { Change, Informer } from './informer.ts'
-import { runController, type Controller, type Outcome, type Reconciliation } from './controller.ts'
+import {
+  runController,
+  type Controller,
+  type Outcome,
+  type Reconciliation,
+  type RunControllerOptions,
+} from './controller.ts'
 
 interface Run {
   readonly clock: SimulatedClock
@@ -18,6 +24,7 @@ async function withController(
   reconcile: (key: string, run: Run) => Promise<Outcome>,
   work: (run: Run) => Promise<void>,
   parts: Partial<Controller> = {},
+  queueObserver?: RunControllerOptions['queueObserver'],
 ): Promise<void> {
   const clock = new SimulatedClock()
   let adding: (key: string) => void = () => {}
@@ -35,6 +42,7 @@ async function withController(
       clock,
       observe: (each) => run.looked.push(each),
       report: (problem) => run.reported.push(problem),
+      ...(queueObserver === undefined ? {} : { queueObserver }),
     },
     stop.signal,
   )
@@ -59,6 +67,31 @@ test('a key is looked at, and again when the outcome says so', async () => {
       await run.clock.advance('10m')
       assert.deepEqual(results(run), ['a again', 'a again', 'a done'])
     },
+  )
+})
+
+test('what is looked at again without a change counts as tried again, under the name of the queue', async () => {
+  const retried: string[] = []
+  let times = 0
+  const outcomes: readonly (() => Outcome)[] = [
+    () => ({ after: 1_000 }),
+    () => {
+      throw conflict(configMaps, 'a', modifiedMeanwhile)
+    },
+    () => {
+      throw new Error('no')
+    },
+    () => undefined,
+  ]
+  await withController(
+    async () => outcomes[times++]!(),
+    async (run) => {
+      run.add('a')
+      await run.clock.advance('1m')
+      assert.deepEqual([times, retried], [4, ['queue', 'queue', 'queue']])
+    },
+    { queue: 'queue' },
+    (name) => ({ added() {}, taken() {}, done() {}, retried: () => retried.push(name) }),
   )
 })
 

@@ -39,6 +39,8 @@ export interface Controller {
   readonly name: string
   /** The service account in kube-system as which it acts, where that is not called after it. */
   readonly account?: string
+  /** What its queue is called in metrics; as the controller when absent. */
+  readonly queue?: string
   /** What its service account may do; the bootstrap roles are made from this. */
   readonly permissions: readonly Permission[]
   /** How many keys are looked at side by side; 5 when absent. */
@@ -95,7 +97,7 @@ export async function runController(
   signal: AbortSignal,
   ready: () => void = () => {},
 ): Promise<void> {
-  const observer = options.queueObserver?.(controller.name)
+  const observer = options.queueObserver?.(controller.queue ?? controller.name)
   const queue = new WorkQueue({
     clock: options.clock,
     ...(controller.backoff === undefined ? {} : { backoff: exponentialBackoff(controller.backoff) }),
@@ -138,14 +140,14 @@ export async function runController(
       conflicts.delete(key)
       if (outcome?.quiet !== undefined) quiet.set(key, options.clock.now() + outcome.quiet)
       if (outcome?.after === undefined) return 'done'
-      queue.addAfter(key, outcome.after)
+      queue.retryAfter(key, outcome.after)
       return 'again'
     } catch (error) {
       if (signal.aborted) return 'failed'
       const before = conflicts.get(key) ?? 0
       if (isReason(error, 'Conflict') && before < mostConflicts) {
         conflicts.set(key, before + 1)
-        queue.addAfter(key, conflictDelay * 2 ** before)
+        queue.retryAfter(key, conflictDelay * 2 ** before)
         return 'conflict'
       }
       conflicts.delete(key)

@@ -36,10 +36,20 @@ export interface Histogram extends HistogramSeries {
   with(...values: string[]): HistogramSeries
 }
 
+/** What Kubernetes promises of a metric of its own: nothing yet, that it stays for a while, that it stays. */
+export type Stability = 'ALPHA' | 'BETA' | 'STABLE'
+
 export interface MetricOptions {
   readonly name: string
   readonly help: string
   readonly labels?: readonly string[]
+  /** Said at the beginning of the help, as Kubernetes does. */
+  readonly stability?: Stability
+}
+
+/** What is known of a family without a look at its values. */
+export interface MetricDescription extends MetricOptions {
+  readonly type: 'counter' | 'gauge' | 'histogram'
 }
 
 /** Upper bounds in seconds that suit requests. */
@@ -47,9 +57,16 @@ export const requestBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ] as const
 
-/** `count` bounds, each `factor` times the one before. */
+/** `count` bounds, each `factor` times the one before, with the rounding of Go's client: bounds are labels. */
 export function exponentialBuckets(start: number, factor: number, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => start * factor ** index)
+  const bounds: number[] = []
+  for (let bound = start; bounds.length < count; bound *= factor) bounds.push(bound)
+  return bounds
+}
+
+/** `count` bounds, each `width` more than the one before. */
+export function linearBuckets(start: number, width: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => start + index * width)
 }
 
 /** The metrics of one process, or of one test. */
@@ -75,6 +92,13 @@ export class MetricRegistry {
   /** Runs before every rendering, to set gauges that are cheaper to ask for than to keep. */
   onRender(run: () => void): void {
     this.#beforeRender.push(run)
+  }
+
+  /** Every family, those of which there is no series yet too, sorted by name. */
+  describe(): readonly MetricDescription[] {
+    return [...this.#families.values()]
+      .map(({ description }) => description)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   /** All metrics as text (version 0.0.4), sorted by name and labels. */
@@ -149,15 +173,13 @@ interface SeriesState {
 }
 
 abstract class Family<State extends SeriesState> {
-  readonly #options: MetricOptions
-  readonly #type: string
+  readonly description: MetricDescription
   readonly #make: () => State
   readonly #names: readonly string[]
   readonly #series = new Map<string, { readonly values: readonly string[]; readonly state: State }>()
 
-  constructor(options: MetricOptions, type: string, make: () => State) {
-    this.#options = options
-    this.#type = type
+  constructor(options: MetricOptions, type: MetricDescription['type'], make: () => State) {
+    this.description = { ...options, type }
     this.#make = make
     this.#names = options.labels ?? []
   }
@@ -176,13 +198,11 @@ abstract class Family<State extends SeriesState> {
   }
 
   render(lines: string[]): void {
-    const { name, help } = this.#options
+    const { name, help, stability, type } = this.description
     if (this.#series.size === 0 && this.#names.length > 0) return
     if (this.#names.length === 0) this.with()
-    lines.push(
-      `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`,
-      `# TYPE ${name} ${this.#type}`,
-    )
+    const told = stability === undefined ? help : `[${stability}] ${help}`
+    lines.push(`# HELP ${name} ${told.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`, `# TYPE ${name} ${type}`)
     for (const key of [...this.#series.keys()].sort()) {
       const { values, state } = this.#series.get(key)!
       state.render(
@@ -196,7 +216,7 @@ abstract class Family<State extends SeriesState> {
   #create(key: string, values: readonly string[]): State {
     if (values.length !== this.#names.length) {
       throw new Error(
-        `Metric "${this.#options.name}" has the labels [${this.#names.join(', ')}], given were ${values.length} values`,
+        `Metric "${this.description.name}" has the labels [${this.#names.join(', ')}], given were ${values.length} values`,
       )
     }
     if (this.#series.size >= mostSeries && key !== this.#otherKey) return this.with(...this.#names.map(() => 'other'))

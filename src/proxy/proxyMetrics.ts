@@ -1,5 +1,5 @@
 /** Metrics under the names, labels and buckets that kube-proxy v1.34 gives them. */
-import { exponentialBuckets } from '#lib/metrics.ts'
+import { exponentialBuckets, linearBuckets } from '#lib/metrics.ts'
 import type { MetricRegistry } from '#lib/metrics.ts'
 
 import type { Family } from './frontend.ts'
@@ -7,9 +7,6 @@ import type { Applied } from './nftables.ts'
 
 const familyLabel = ['ip_family']
 export const familyName = (family: Family): 'IPv4' | 'IPv6' => (family === 4 ? 'IPv4' : 'IPv6')
-
-const steps = (first: number, width: number, count: number): number[] =>
-  Array.from({ length: count }, (_, index) => first + index * width)
 
 /** What is known of the plan when somebody asks. */
 export interface PlanFigures {
@@ -28,10 +25,10 @@ export function proxyMetrics(registry: MetricRegistry, families: readonly Family
   const whole = duration('sync_full_proxy_rules', 'SyncProxyRules latency in seconds for full resyncs')
   const part = duration('sync_partial_proxy_rules', 'SyncProxyRules latency in seconds for partial resyncs')
   const programming = duration('network_programming', 'In Cluster Network Programming Latency in seconds', [
-    ...steps(0.25, 0.25, 2),
-    ...steps(1, 1, 59),
-    ...steps(60, 5, 12),
-    ...steps(120, 30, 7),
+    ...linearBuckets(0.25, 0.25, 2),
+    ...linearBuckets(1, 1, 59),
+    ...linearBuckets(60, 5, 12),
+    ...linearBuckets(120, 30, 7),
   ])
   const conntrack = duration('conntrack_reconciler_sync', 'ReconcileConntrackFlowsLatency latency in seconds')
   const forgotten = registry.counter({

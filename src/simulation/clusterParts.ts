@@ -14,6 +14,7 @@ import type { ControllerConfig, Heartbeats } from '#controllers/context.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import { makeControllers, permissionsOf } from '#controllers/makeControllers.ts'
 import { untilAborted } from '#lib/async/abort.ts'
+import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Component } from '#lib/component.ts'
 import { createAuthority, type Authority } from '#lib/pki/certificate.ts'
@@ -138,7 +139,8 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     clientAs(controllerCaller(account), 'kube-controller-manager'),
   )
   const running = chosenControllers(controllers, options.controllers ?? 'all')
-  const controllerParts = running.map((controller) => controllerComponent(controller, { clock, report }))
+  const queueObserver = queueMetrics(server.metrics, clock)
+  const controllerParts = running.map((controller) => controllerComponent(controller, { clock, queueObserver, report }))
   const hasIpam = running.some(({ name }) => name === 'node-ipam-controller')
   const specs =
     typeof options.nodes === 'object'
@@ -166,7 +168,7 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     clock,
     report,
   })
-  const scheduling = { ...shared, client: clientOf('system:kube-scheduler'), events }
+  const scheduling = { ...shared, client: clientOf('system:kube-scheduler'), events, metrics: server.metrics }
   const schedulers =
     options.scheduler === false
       ? []

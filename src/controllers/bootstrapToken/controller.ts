@@ -14,6 +14,7 @@ export function tokenCleaner(context: ControllerContext): Controller {
   })
   return {
     name: 'token-cleaner',
+    queue: 'token_cleaner',
     // Its bootstrap role is one of kube-system.
     permissions: [],
     watch: (on) => on(copies, ({ metadata }) => [keyOf(metadata)]),

@@ -22,6 +22,7 @@ export function bootstrapSigner(context: ControllerContext): Controller {
   })
   return {
     name: 'bootstrap-signer',
+    queue: 'bootstrap_signer_queue',
     // Its bootstrap roles are those of kube-public and kube-system.
     permissions: [],
     watch(on) {

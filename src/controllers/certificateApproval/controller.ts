@@ -35,6 +35,7 @@ export function certificateApprovalController({ client, informers }: ControllerC
 
   return {
     name: 'certificatesigningrequest-approving-controller',
+    queue: 'certificate',
     account: 'certificate-controller',
     permissions: [
       { groups: [group], resources: [plural], verbs: ['get', 'list', 'watch'] },

@@ -15,6 +15,7 @@ export function certificateSigningController({ client, clock, informers, config 
   const copies = informers.of(certificateSigningRequests)
   return {
     name: 'certificatesigningrequest-signing-controller',
+    queue: 'certificate',
     account: 'certificate-controller',
     permissions: [
       { groups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs: ['get', 'list', 'watch'] },

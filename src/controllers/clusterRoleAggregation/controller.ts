@@ -10,6 +10,7 @@ export function clusterRoleAggregation(context: ControllerContext): Controller {
   const copies = context.informers.of(clusterRoles)
   return {
     name: 'clusterrole-aggregation-controller',
+    queue: 'ClusterRoleAggregator',
     permissions: [
       {
         groups: ['rbac.authorization.k8s.io'],

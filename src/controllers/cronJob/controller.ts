@@ -153,6 +153,7 @@ export function cronJobController(context: ControllerContext): Controller {
 
   return {
     name: component,
+    queue: 'cronjob',
     permissions: [
       { groups: ['batch'], resources: ['cronjobs'], verbs: ['get', 'list', 'update', 'watch'] },
       {

@@ -87,6 +87,7 @@ export function daemonSetController(context: ControllerContext): Controller {
 
   return {
     name: component,
+    queue: 'daemonset',
     account: 'daemon-set-controller',
     permissions: [
       { groups: ['apps'], resources: ['daemonsets'], verbs: ['get', 'list', 'watch'] },

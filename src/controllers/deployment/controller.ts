@@ -129,6 +129,7 @@ export function deploymentController(context: ControllerContext): Controller {
 
   return {
     name: component,
+    queue: 'deployment',
     permissions: [
       { groups: ['apps'], resources: ['deployments'], verbs: ['get', 'list', 'update', 'watch'] },
       { groups: ['apps'], resources: ['deployments/status'], verbs: ['update', 'patch'] },

@@ -103,6 +103,7 @@ export function disruptionController(context: ControllerContext): Controller {
 
   return {
     name: 'disruption-controller',
+    queue: 'disruption',
     permissions: [
       {
         groups: ['apps', 'extensions'],

@@ -57,6 +57,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
 
   return {
     name: 'endpointslice-controller',
+    queue: 'endpoint_slice',
     permissions: [
       { groups: [''], resources: ['services', 'pods', 'nodes'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['services/finalizers'], verbs: ['update'] },

@@ -27,6 +27,7 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
   const expectations = new Expectations(clock, copies)
   return {
     name: 'endpointslicemirroring-controller',
+    queue: 'endpoint_slice_mirroring',
     permissions: [
       { groups: [''], resources: ['services', 'endpoints'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['services/finalizers', 'endpoints/finalizers'], verbs: ['update'] },

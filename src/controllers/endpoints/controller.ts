@@ -21,6 +21,7 @@ export function endpointsController(context: ControllerContext): Controller {
   const triggers = new TriggerTimes()
   return {
     name: 'endpoint-controller',
+    queue: 'endpoint',
     permissions: [
       { groups: [''], resources: ['services', 'pods'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['endpoints'], verbs: ['create', 'delete', 'get', 'list', 'update', 'watch'] },

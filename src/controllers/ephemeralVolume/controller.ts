@@ -22,6 +22,7 @@ export function ephemeralVolumeController({ client, informers, events, causes }:
   const recorder = events.recorder('ephemeral_volume')
   return {
     name,
+    queue: 'ephemeral_volume',
     permissions: [
       { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
       { groups: [''], resources: ['pods/finalizers'], verbs: ['update'] },

@@ -134,6 +134,7 @@ export function garbageCollector(context: ControllerContext): Controller {
 
   return {
     name: 'generic-garbage-collector',
+    queue: 'garbage_collector_attempt_to_delete',
     permissions: [{ groups: ['*'], resources: ['*'], verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'] }],
     workers: 20,
     initial: [lookForKinds],

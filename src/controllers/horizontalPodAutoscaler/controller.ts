@@ -272,6 +272,7 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
 
   return {
     name: 'horizontal-pod-autoscaler-controller',
+    queue: 'horizontalpodautoscaler',
     account: 'horizontal-pod-autoscaler',
     permissions: [
       { groups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['get', 'list', 'watch'] },

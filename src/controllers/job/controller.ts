@@ -253,6 +253,7 @@ export function jobController(context: ControllerContext): Controller {
 
   return {
     name: component,
+    queue: 'job',
     backoff,
     permissions: [
       { groups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'patch', 'update', 'watch'] },

@@ -20,6 +20,7 @@ export function namespaceController(context: ControllerContext): Controller {
 
   return {
     name: 'namespace-controller',
+    queue: 'namespace',
     permissions: [
       { groups: [''], resources: ['namespaces'], verbs: ['delete', 'get', 'list', 'watch'] },
       { groups: [''], resources: ['namespaces/finalize', 'namespaces/status'], verbs: ['update', 'patch'] },

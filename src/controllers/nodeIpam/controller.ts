@@ -33,6 +33,7 @@ export function nodeIpamController(context: ControllerContext): Controller {
 
   return {
     name: 'node-ipam-controller',
+    queue: 'cidrallocator_node',
     account: 'node-controller',
     permissions: [{ groups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch', 'update'] }],
     workers: 1,

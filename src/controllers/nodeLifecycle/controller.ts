@@ -115,6 +115,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
 
   return {
     name: 'node-controller',
+    queue: 'node_lifecycle_controller',
     permissions: [
       { groups: [''], resources: ['nodes'], verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'] },
       { groups: [''], resources: ['nodes/status', 'pods/status'], verbs: ['patch', 'update'] },

@@ -16,6 +16,7 @@ export function nodeTtlController({ client, clock, informers }: ControllerContex
   let seconds = 0
   return {
     name: 'ttl-controller',
+    queue: 'ttlcontroller',
     permissions: [{ groups: [''], resources: ['nodes'], verbs: ['update', 'patch', 'list', 'watch'] }],
     workers: 1,
     watch(on) {

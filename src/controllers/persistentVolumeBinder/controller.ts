@@ -215,6 +215,7 @@ export function persistentVolumeBinder(context: ControllerContext): Controller {
 
   return {
     name,
+    queue: 'claims',
     permissions: [
       {
         groups: [''],

@@ -26,6 +26,8 @@ export interface ReplicaKind<O extends ReplicaOwner> {
   readonly resource: Resource<O>
   /** The name of the controller and of the events' source. */
   readonly component: string
+  /** The name of its queue in metrics. */
+  readonly queue: string
   readonly permissions: readonly Permission[]
   selectorOf(owner: O): LabelSelector | undefined
 }
@@ -35,6 +37,7 @@ export function replicaSetController(context: ControllerContext): Controller {
   return replicaController(context, {
     resource: replicaSets,
     component: 'replicaset-controller',
+    queue: 'replicaset',
     permissions: [
       { groups: ['apps'], resources: ['replicasets'], verbs: ['get', 'list', 'watch', 'update'] },
       { groups: ['apps'], resources: ['replicasets/status'], verbs: ['update', 'patch'] },
@@ -48,7 +51,7 @@ export function replicaSetController(context: ControllerContext): Controller {
 /** Keeps as many pods as each object of a kind asks for. */
 export function replicaController<O extends ReplicaOwner>(
   context: ControllerContext,
-  { resource, component, permissions, selectorOf }: ReplicaKind<O>,
+  { resource, component, queue, permissions, selectorOf }: ReplicaKind<O>,
 ): Controller {
   const { client, clock, causes } = context
   const setCopies = context.informers.of(resource)
@@ -84,6 +87,7 @@ export function replicaController<O extends ReplicaOwner>(
 
   return {
     name: component,
+    queue,
     permissions,
     watch(on) {
       on(setCopies, (set) => [keyOf(set.metadata)])

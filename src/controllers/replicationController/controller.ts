@@ -9,6 +9,7 @@ export function replicationController(context: ControllerContext): Controller {
   return replicaController(context, {
     resource: replicationControllers,
     component: 'replication-controller',
+    queue: 'replicationmanager',
     permissions: [
       { groups: [''], resources: ['replicationcontrollers'], verbs: ['get', 'list', 'watch', 'update'] },
       { groups: [''], resources: ['replicationcontrollers/status'], verbs: ['update', 'patch'] },

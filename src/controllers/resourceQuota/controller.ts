@@ -84,6 +84,7 @@ export function resourceQuotaController(context: ControllerContext): Controller 
 
   return {
     name: 'resourcequota-controller',
+    queue: 'resourcequota_primary',
     permissions: [
       { groups: ['*'], resources: ['*'], verbs: ['list', 'watch'] },
       { groups: [''], resources: ['resourcequotas/status'], verbs: ['update'] },

@@ -13,6 +13,7 @@ export function rootCertificateController(context: ControllerContext): Controlle
   const maps = context.informers.of(configMaps, { fieldSelector: `metadata.name=${certificateMap}` })
   return {
     name: 'root-ca-cert-publisher',
+    queue: 'root_ca_cert_publisher',
     permissions: [
       { groups: [''], resources: ['configmaps'], verbs: ['create', 'update', 'list', 'watch'] },
       { groups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },

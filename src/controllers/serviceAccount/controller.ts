@@ -13,6 +13,7 @@ export function serviceAccountController(context: ControllerContext): Controller
   const accounts = context.informers.of(serviceAccounts)
   return {
     name: 'service-account-controller',
+    queue: 'serviceaccount',
     permissions: [
       { groups: [''], resources: ['serviceaccounts'], verbs: ['create', 'list', 'watch'] },
       { groups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },

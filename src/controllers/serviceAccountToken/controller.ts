@@ -31,6 +31,7 @@ export function serviceAccountTokenController(context: ControllerContext): Contr
   }
   return {
     name: 'service-account-token-controller',
+    queue: 'serviceaccount_tokens_service',
     permissions: [
       { groups: [''], resources: ['secrets'], verbs: ['delete', 'list', 'update', 'watch'] },
       { groups: [''], resources: ['serviceaccounts'], verbs: ['get', 'list', 'update', 'watch'] },

@@ -39,6 +39,7 @@ export function serviceAddressController({ client, clock, informers }: Controlle
 
   return {
     name: 'service-cidrs-controller',
+    queue: 'ipaddresses',
     permissions: [
       { groups: [''], resources: ['services'], verbs: ['list', 'watch'] },
       {

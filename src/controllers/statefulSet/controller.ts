@@ -69,6 +69,7 @@ export function statefulSetController(context: ControllerContext): Controller {
 
   return {
     name: component,
+    queue: 'statefulset',
     permissions: [
       { groups: ['apps'], resources: ['statefulsets'], verbs: ['get', 'list', 'watch'] },
       { groups: ['apps'], resources: ['statefulsets/status'], verbs: ['update', 'patch'] },

@@ -27,6 +27,7 @@ export function taintEvictionController(context: ControllerContext): Controller 
   }
   return {
     name: component,
+    queue: 'noexec_taint_pod',
     account: 'node-controller',
     permissions: [
       { groups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },

@@ -10,6 +10,7 @@ export function ttlAfterFinishedController({ client, clock, informers }: Control
   const copies = informers.of(jobs)
   return {
     name: 'ttl-after-finished-controller',
+    queue: 'ttl_jobs_to_delete',
     permissions: [{ groups: ['batch'], resources: ['jobs'], verbs: ['delete', 'get', 'list', 'watch'] }],
     watch(on) {
       on(copies, (job) => (planExpiry(job, clock.now()).do === 'nothing' ? [] : [keyOf(job.metadata)]))

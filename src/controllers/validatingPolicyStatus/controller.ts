@@ -8,6 +8,7 @@ export function validatingPolicyStatusController({ client, informers }: Controll
   const policies = informers.of(validatingAdmissionPolicies)
   return {
     name: 'validatingadmissionpolicy-status-controller',
+    queue: 'validatingadmissionpolicy-status',
     permissions: [
       {
         groups: ['admissionregistration.k8s.io'],

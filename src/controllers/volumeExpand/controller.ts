@@ -19,6 +19,7 @@ export function volumeExpandController(context: ControllerContext): Controller {
   const telling = new Telling(context, recorder, name)
   return {
     name,
+    queue: 'volume_expand',
     permissions: [
       { groups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'watch', 'patch', 'update'] },
       { groups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch'] },

@@ -25,6 +25,7 @@ export function claimProtectionController({ client, informers }: ControllerConte
   }
   return {
     name: 'pvc-protection-controller',
+    queue: 'pvcprotection',
     permissions: [
       { groups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch', 'update'] },
       { groups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
@@ -50,6 +51,7 @@ export function volumeProtectionController({ client, informers }: ControllerCont
   const volumes = informers.of(persistentVolumes)
   return {
     name: 'pv-protection-controller',
+    queue: 'pvprotection',
     permissions: [{ groups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'watch', 'update'] }],
     watch(on) {
       on(volumes, ({ metadata }) => [metadata.name])
@@ -74,6 +76,7 @@ export function attributesClassProtectionController({ client, informers }: Contr
   volumes.addIndex(byClass, classesOfVolume)
   return {
     name: 'volumeattributesclass-protection-controller',
+    queue: 'vacprotection',
     permissions: [
       { groups: ['storage.k8s.io'], resources: ['volumeattributesclasses'], verbs: ['get', 'list', 'watch', 'update'] },
       { groups: [''], resources: ['persistentvolumeclaims', 'persistentvolumes'], verbs: ['list', 'watch'] },

@@ -16,7 +16,7 @@ export interface QueueObserver {
   added(key: string): void
   taken(key: string): void
   done(key: string): void
-  /** It failed and comes again. */
+  /** It comes again without a change: it failed, or there is more to do later. */
   retried(): void
 }
 
@@ -94,8 +94,13 @@ export class WorkQueue<K extends string = string> {
 
   /** Asks for `key` again after a failure: later with every failure in a row. */
   retry(key: K): void {
-    this.#observer?.retried()
-    this.addAfter(key, this.#backoff.next(key))
+    this.retryAfter(key, this.#backoff.next(key))
+  }
+
+  /** As `addAfter`, on behalf of the worker who had it. */
+  retryAfter(key: K, ms: number): void {
+    if (!this.#closed) this.#observer?.retried()
+    this.addAfter(key, ms)
   }
 
   /** Ends the row of failures of `key`. */
