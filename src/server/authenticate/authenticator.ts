@@ -59,18 +59,30 @@ export function withGroup(caller: Caller): Caller {
 }
 
 /** The token of an `Authorization: Bearer` header, or of a WebSocket's subprotocol; undefined without one. */
-export function bearerToken(request: ServerRequest): string | undefined {
+export function bearerToken(request: ServerRequest, notes = noNotes): string | undefined {
   const header = request.header('authorization')
-  if (header !== undefined) {
-    const token = /^bearer\s+(\S+)\s*$/i.exec(header)?.[1]
-    return token ?? (header.trim() === '' ? undefined : '')
-  }
+  const token = header === undefined ? undefined : tokenOfHeader(header, notes)
+  return token ?? tokenOfProtocol(request)
+}
+
+/** The second of the words between single spaces, if the first is `Bearer`. As upstream, it does not look at others. */
+function tokenOfHeader(header: string, notes: Notes): string | undefined {
+  const text = header.trim()
+  const begin = text.indexOf(' ') + 1
+  if (begin === 0 || text.slice(0, begin).toLowerCase() !== 'bearer ') return undefined
+  const end = text.indexOf(' ', begin)
+  if (end !== begin) return end < 0 ? text.slice(begin) : text.slice(begin, end)
+  notes.warn('the provided Authorization header contains extra space before the bearer token, and is ignored')
+  return undefined
+}
+
+function tokenOfProtocol(request: ServerRequest): string | undefined {
   const protocols = request.upgrade === undefined ? undefined : request.header('sec-websocket-protocol')
   const encoded = protocols
     ?.split(',')
     .map((each) => each.trim())
     .find(isTokenProtocol)
-  if (encoded === undefined) return undefined
+  if (encoded === undefined || encoded === websocketTokenPrefix) return undefined
   return Buffer.from(encoded.slice(websocketTokenPrefix.length), 'base64url').toString('utf8')
 }
 

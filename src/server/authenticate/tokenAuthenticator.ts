@@ -63,9 +63,8 @@ export function bearerTokens(
   return {
     name: 'BearerToken',
     authenticate(request, notes) {
-      const token = bearerToken(request)
+      const token = bearerToken(request, notes)
       if (token === undefined) return undefined
-      if (token === '') throw unauthorized()
       const answer = verifyToken(authenticators, token, audiences, notes)
       return answer instanceof Promise ? answer.then(callerOrRefusal) : callerOrRefusal(answer)
     },
