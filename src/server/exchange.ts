@@ -125,8 +125,8 @@ export function isApply({ request, info }: Pick<Exchange, 'request' | 'info'>): 
 /** The media type of applies. */
 export const applyType = 'application/apply-patch+yaml'
 
-/** Answers one kind of request. */
-export type Endpoint = (exchange: Exchange, kind: Kind) => Promise<ServerReply>
+/** Answers one kind of request; at once where nothing is waited for. */
+export type Endpoint = (exchange: Exchange, kind: Kind) => ServerReply | Promise<ServerReply>
 
 /** What the registry needs to know of an exchange to write. */
 export function writeOptions(exchange: Exchange, dryRun: boolean, fieldManager = '', sent: object = {}): WriteOptions {

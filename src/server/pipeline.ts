@@ -334,7 +334,7 @@ function wantedOfRefusal(request: ServerRequest): Accepted {
   return accepted ?? { mediaType: 'json', parameters: {}, pretty: true }
 }
 
-function answer(exchange: Exchange): Promise<ServerReply> {
+function answer(exchange: Exchange): ServerReply | Promise<ServerReply> {
   const { server, info, kind } = exchange
   if (!info.isResource) return staticEndpoint(exchange)
   if (kind !== undefined) {

@@ -15,30 +15,36 @@ import { watchResource, type WatchItem, type WatchPlace } from '../watch.ts'
 import type { Store } from '#storage/store.ts'
 import { checkName } from './names.ts'
 
-/** The newest state of one object, or one that is not older than `resourceVersion`. */
-export async function readObject({ server, info, request }: Exchange, kind: Kind): Promise<StoredObject> {
-  checkName(info.name)
+/**
+ * The newest state of one object, or one that is not older than `resourceVersion`; at once where the cache is not behind,
+ * which is nearly always.
+ */
+export function readObject(exchange: Exchange, kind: Kind): StoredObject | Promise<StoredObject> {
+  const { server, info, request } = exchange
+  const { namespace, name } = info
+  checkName(name)
   const { computed } = kind.strategy
-  if (computed !== undefined) {
-    const object = await computed.get(server.registry.cluster, info.namespace, info.name)
-    return StoredObject.made(keyOf(kind, info.namespace, info.name), object)
-  }
-  const revision = parseRevision(request.query.get('resourceVersion') ?? '')
+  if (computed !== undefined) return computeObject(exchange, kind, computed)
   const { cache, store } = server.registry
-  const key = keyOf(kind, info.namespace, info.name)
-  let isBehind = false
-  if (revision !== undefined) await cache.reached(revision)
-  else {
-    try {
-      await cache.current()
-    } catch (error) {
-      if (!isReason(error, 'Timeout')) throw error
-      isBehind = true
-    }
+  const key = keyOf(kind, namespace, name)
+  const foundIn = (stored: StoredObject | undefined): StoredObject => {
+    if (stored === undefined) throw notFound(kind.resource, name)
+    return stored
   }
-  const stored = isBehind ? await storedObject(store, key) : kind.cache.entries.get(key)
-  if (stored === undefined) throw notFound(kind.resource, info.name)
-  return stored
+  const cached = (): StoredObject => foundIn(kind.cache.entries.get(key))
+  const revision = parseRevision(request.query.get('resourceVersion') ?? '')
+  if (revision !== undefined) return cache.reached(revision).then(cached)
+  const behind = cache.current()
+  if (behind === undefined) return cached()
+  return behind.then(cached, async (error: unknown) => {
+    if (!isReason(error, 'Timeout')) throw error
+    return foundIn(await storedObject(store, key))
+  })
+}
+
+async function computeObject({ server, info }: Exchange, kind: Kind, computed: ComputedObjects): Promise<StoredObject> {
+  const object = await computed.get(server.registry.cluster, info.namespace, info.name)
+  return StoredObject.made(keyOf(kind, info.namespace, info.name), object)
 }
 
 /** The newest state of a key from the store itself, for when the cache does not catch up. */
@@ -47,8 +53,10 @@ async function storedObject(store: Store, key: string): Promise<StoredObject | u
   return kv === undefined ? undefined : StoredObject.of(key, kv.modified, kv.value)
 }
 
-export async function getEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
-  return { type: 'stored', code: 200, kind, stored: await readObject(exchange, kind) }
+export function getEndpoint(exchange: Exchange, kind: Kind): ServerReply | Promise<ServerReply> {
+  const reply = (stored: StoredObject): ServerReply => ({ type: 'stored', code: 200, kind, stored })
+  const stored = readObject(exchange, kind)
+  return stored instanceof Promise ? stored.then(reply) : reply(stored)
 }
 
 export async function listEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {

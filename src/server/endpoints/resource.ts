@@ -24,19 +24,28 @@ const byVerb: Readonly<Record<string, Endpoint>> = {
 }
 
 /** Answers a request for a kind that is served. */
-export async function resourceEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
-  const { info } = exchange
+export function resourceEndpoint(exchange: Exchange, kind: Kind): ServerReply | Promise<ServerReply> {
   checkScope(exchange, kind)
-  if (info.subresource !== '') return replyInOwnForm(await subresourceEndpoint(exchange, kind), kind)
+  const reply = endpointFor(exchange, kind)(exchange, kind)
+  return reply instanceof Promise ? inOwnFormLater(reply, exchange, kind) : replyInOwnForm(reply, kind)
+}
+
+function endpointFor(exchange: Exchange, kind: Kind): Endpoint {
+  const { verb, subresource } = exchange.info
+  if (subresource !== '') return subresourceEndpoint
   const review = reviewEndpoint(kind)
   if (review !== undefined) {
-    if (info.verb !== 'create') throw methodNotAllowed()
-    return review(exchange, kind)
+    if (verb !== 'create') throw methodNotAllowed()
+    return review
   }
-  const endpoint = byVerb[info.verb]
-  const isAllowed = endpoint !== undefined && servesVerb(kind, info.verb) && takesName(exchange)
+  const endpoint = byVerb[verb]
+  const isAllowed = endpoint !== undefined && servesVerb(kind, verb) && takesName(exchange)
   if (!isAllowed) throw methodNotAllowed()
-  const reply = await endpoint(exchange, kind)
+  return endpoint
+}
+
+async function inOwnFormLater(pending: Promise<ServerReply>, exchange: Exchange, kind: Kind): Promise<ServerReply> {
+  const reply = await pending
   if (exchange.isLarge) await yieldToEventLoop()
   return replyInOwnForm(reply, kind)
 }

@@ -36,7 +36,7 @@ const methods: Readonly<Record<string, Subresource['verbs'][number]>> = {
 }
 
 /** Answers a request for a part of an object. */
-export function subresourceEndpoint(exchange: Exchange, kind: Kind): Promise<ServerReply> {
+export function subresourceEndpoint(exchange: Exchange, kind: Kind): ServerReply | Promise<ServerReply> {
   const { info } = exchange
   const { subresources } = kind.strategy
   const rules =
