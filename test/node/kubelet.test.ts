@@ -3,18 +3,16 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { configMaps } from '#api/core/v1/configMap.ts'
-import { events } from '#api/core/v1/event.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
 import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import { HttpClient } from '#lib/http/client.ts'
 import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
 import { systemClock } from '#lib/clock.ts'
-import { isReason } from '#machinery/status.ts'
 import { insidePlace, runInsidePlace, startNode, type NodeFixture } from './kubeletFixture.ts'
+import { isDone, isReady as isRunning, namespace, podHelpers, shell } from './podHelpers.ts'
 
 const place = insidePlace()
-const namespace = 'default'
 
 if (place === undefined) {
   test('the kubelet in a place of its own', { skip: process.getuid?.() === 0 ? false : 'needs root' }, async () => {
@@ -40,62 +38,10 @@ function insideTests(): void {
     assert.deepEqual(node.problems, [])
   })
 
-  const shell = (script: string) => ({ name: 'c', image: 'busybox:1.35', command: ['sh', '-c', script] })
-  const create = (name: string, spec: Partial<Pod['spec']>, metadata: Partial<Pod['metadata']> = {}) =>
-    node.client.create(pods, {
-      metadata: { name, namespace, ...metadata },
-      spec: { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [shell('sleep 600')], ...spec },
-    })
-  /** Follows the pod until it is as wanted; fails after a time that no healthy machine needs. */
-  const until = async (name: string, what: string, isSo: (pod: Pod) => boolean): Promise<Pod> => {
-    const stop = new AbortController()
-    using _timer = systemClock.after(40_000, () => stop.abort())
-    let last: Pod | undefined
-    const selection = {
-      namespace,
-      fieldSelector: `metadata.name=${name}`,
-      sendInitialEvents: true,
-      allowBookmarks: true,
-    }
-    try {
-      for await (const batch of node.client.watch(pods, selection, stop.signal)) {
-        for (const event of batch) {
-          if (event.type === 'BOOKMARK') continue
-          last = event.object
-          if (isSo(last)) return last
-        }
-      }
-    } catch (error) {
-      if (!stop.signal.aborted) throw error
-    }
-    throw new Error(
-      `Pod "${name}" is not ${what}: ${JSON.stringify(last?.status, undefined, 1)}\n${node.problems.join('\n')}`,
-    )
-  }
-  const isRunning = (pod: Pod): boolean =>
-    pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
+  const { create, until, untilEvents, remove } = podHelpers(() => node)
   const status = (pod: Pod): ContainerStatus => pod.status!.containerStatuses![0]!
   /** What a container says, when the agent has spoken of it at all. */
   const reported = (pod: Pod): ContainerStatus | undefined => pod.status?.containerStatuses?.[0]
-  const isDone = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
-  const eventsOf = async (name: string): Promise<string[]> => {
-    const { items } = await node.client.list(events, { namespace, fieldSelector: `involvedObject.name=${name}` })
-    return items.map(({ reason, message }) => `${reason}: ${message}`)
-  }
-  const remove = async (name: string): Promise<void> => {
-    await node.client.delete(pods, { name, namespace })
-    const deadline = systemClock.now() + 20_000
-    while (systemClock.now() < deadline) {
-      try {
-        await node.client.get(pods, { name, namespace })
-      } catch (error) {
-        if (isReason(error, 'NotFound')) return
-        throw error
-      }
-      await systemClock.sleep(10)
-    }
-    throw new Error(`Pod "${name}" is not gone`)
-  }
 
   test('registers a Ready node', async () => {
     const deadline = systemClock.now() + 10_000
@@ -122,7 +68,8 @@ function insideTests(): void {
     await remove('runs')
     const signal = AbortSignal.timeout(10_000)
     while ((await node.runtime.pods(signal)).length > 0) await systemClock.sleep(10, signal)
-    assert.deepEqual(await eventsOf('runs'), [
+    const told = await untilEvents('runs', 'its end', (texts) => texts.some((text) => text.startsWith('Killing: ')))
+    assert.deepEqual(told, [
       'Pulled: Container image "busybox:1.35" already present on machine',
       'Created: Created container: c',
       'Started: Started container c',
@@ -275,13 +222,12 @@ function insideTests(): void {
       containers: [{ ...shell('sleep 600'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }],
     })
     await until('waits', 'waiting', (pod) => reported(pod)?.state?.waiting?.reason === 'ContainerCreating')
+    // The status says so before the agent has looked for the source.
+    const told = await untilEvents('waits', 'what it waits for', (texts) => texts.length > 0)
+    assert.equal(told[0], 'FailedMount: MountVolume.SetUp failed for volume "v" : configmap "later" not found')
     await node.client.create(configMaps, { metadata: { name: 'later', namespace }, data: { key: 'one' } })
     await until('waits', 'running', isRunning)
     await remove('waits')
-    assert.equal(
-      (await eventsOf('waits'))[0],
-      'FailedMount: MountVolume.SetUp failed for volume "v" : configmap "later" not found',
-    )
   })
 
   test('sidecars start first and end last', async () => {
@@ -336,9 +282,11 @@ function insideTests(): void {
     await until('probed', 'not ready', (pod) => !isRunning(pod))
     await until('probed', 'restarted', (pod) => reported(pod)?.restartCount === 1)
     await remove('probed')
-    const texts = await eventsOf('probed')
-    assert.ok(texts.includes('Killing: Container c failed liveness probe, will be restarted'), texts.join('\n'))
-    assert.ok(texts.includes('Unhealthy: Liveness probe failed: '), texts.join('\n'))
+    const expected = [
+      'Killing: Container c failed liveness probe, will be restarted',
+      'Unhealthy: Liveness probe failed: ',
+    ]
+    await untilEvents('probed', expected.join(' and '), (texts) => expected.every((text) => texts.includes(text)))
   })
 
   test('a restarted agent finds its containers again', async () => {
@@ -364,6 +312,9 @@ function insideTests(): void {
     )
     const expected = { cpuQuotaMicros: 20_000, memoryLimitBytes: 32 * 2 ** 20 }
     assert.deepEqual(inForce, [expected, expected])
+    const isCompleted = (text: string): boolean => text.startsWith('ResizeCompleted: ')
+    // An agent that ends takes with it what it has not written.
+    await untilEvents('adopted', 'its resize', (texts) => texts.some(isCompleted))
     await node.restart()
     await node.client.patch(
       pods,
@@ -376,7 +327,9 @@ function insideTests(): void {
     assert.equal(status(pod).restartCount, 0)
     assert.deepEqual(status(pod).resources, resources)
     await remove('adopted')
-    assert.equal((await eventsOf('adopted')).filter((text) => text.startsWith('ResizeCompleted: ')).length, 1)
+    // What was recorded before is written before.
+    const texts = await untilEvents('adopted', 'its end', (all) => all.some((text) => text.startsWith('Killing: ')))
+    assert.equal(texts.filter(isCompleted).length, 1)
   })
 
   test('reads logs, of the last run too, and follows them', async () => {

@@ -1,6 +1,7 @@
 /** What tests of one real node do with pods. */
-import { events } from '#api/core/v1/event.ts'
+import { events, type Event } from '#api/core/v1/event.ts'
 import { pods, type Pod } from '#api/core/v1/pod.ts'
+import type { KubeObject, Resource } from '#api/resource.ts'
 import { systemClock } from '#lib/clock.ts'
 import { isReason } from '#machinery/status.ts'
 import type { NodeFixture } from './kubeletFixture.ts'
@@ -22,8 +23,10 @@ export interface PodHelpers {
   until(name: string, what: string, isSo: (pod: Pod) => boolean): Promise<Pod>
   /** What the only container of a pod that runs once said last. */
   outcome(name: string, spec: Partial<Pod['spec']>): Promise<string>
-  /** `Reason: message` of each event about the pod. */
+  /** `Reason: message` of each event about the pod that is written by now, the first one first. */
   eventsOf(name: string): Promise<readonly string[]>
+  /** The same, once they are as wanted: events are written while the pod goes on. */
+  untilEvents(name: string, what: string, isSo: (texts: readonly string[]) => boolean): Promise<readonly string[]>
   /** Deletes the pod and waits until it is gone. */
   remove(name: string): Promise<void>
 }
@@ -34,33 +37,46 @@ export function podHelpers(node: () => NodeFixture): PodHelpers {
       metadata: { name, namespace, ...metadata },
       spec: { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [shell('sleep 600')], ...spec },
     })
-  const until: PodHelpers['until'] = async (name, what, isSo) => {
+  /** Shows every object of a selection, and each change, until one of them is the last to wait for; false if none was. */
+  const follow = async <T extends KubeObject>(
+    resource: Resource<T>,
+    fieldSelector: string,
+    isLast: (object: T) => boolean,
+  ): Promise<boolean> => {
     const stop = new AbortController()
     using _timer = systemClock.after(patience, () => stop.abort())
-    let last: Pod | undefined
-    const selection = {
-      namespace,
-      fieldSelector: `metadata.name=${name}`,
-      sendInitialEvents: true,
-      allowBookmarks: true,
-    }
+    const selection = { namespace, fieldSelector, sendInitialEvents: true, allowBookmarks: true }
     try {
-      for await (const batch of node().client.watch(pods, selection, stop.signal)) {
-        for (const event of batch) {
-          if (event.type === 'BOOKMARK') continue
-          last = event.object
-          if (isSo(last)) return last
-        }
+      for await (const batch of node().client.watch(resource, selection, stop.signal)) {
+        for (const event of batch) if (event.type !== 'BOOKMARK' && isLast(event.object)) return true
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error
     }
+    return false
+  }
+  const until: PodHelpers['until'] = async (name, what, isSo) => {
+    let last: Pod | undefined
+    if (await follow(pods, `metadata.name=${name}`, (pod) => isSo((last = pod)))) return last!
     const said = [JSON.stringify(last?.status, undefined, 1), ...(await eventsOf(name)), ...node().problems]
     throw new Error(`Pod "${name}" is not ${what}: ${said.join('\n')}`)
   }
+  const textOf = ({ reason, message }: Event): string => `${reason}: ${message}`
   const eventsOf: PodHelpers['eventsOf'] = async (name) => {
     const { items } = await node().client.list(events, { namespace, fieldSelector: `involvedObject.name=${name}` })
-    return items.map(({ reason, message }) => `${reason}: ${message}`)
+    return items.map(textOf)
+  }
+  const untilEvents: PodHelpers['untilEvents'] = async (name, what, isSo) => {
+    const written = new Map<string, string>()
+    let texts: readonly string[] = []
+    const look = (event: Event): boolean => {
+      written.set(event.metadata.name, textOf(event))
+      // Their names tell when they were made, as in a list.
+      texts = [...written].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, text]) => text)
+      return isSo(texts)
+    }
+    if (await follow(events, `involvedObject.name=${name}`, look)) return texts
+    throw new Error(`Events of pod "${name}" do not tell ${what}: ${[...texts, ...node().problems].join('\n')}`)
   }
   const remove: PodHelpers['remove'] = async (name) => {
     await node().client.delete(pods, { name, namespace })
@@ -80,6 +96,7 @@ export function podHelpers(node: () => NodeFixture): PodHelpers {
     create,
     until,
     eventsOf,
+    untilEvents,
     remove,
     async outcome(name, spec) {
       const containers = (spec.containers ?? []).map((container) => ({
