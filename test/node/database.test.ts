@@ -7,14 +7,14 @@ import { findProcessesInside } from '#cluster/place/place.ts'
 import { placeLayout } from '#cluster/place/layout.ts'
 import { findNodeProcess } from '#cluster/processes.ts'
 import { ensureKubectl } from '../../tools/kubectl.ts'
-import { host, newPerson, reasonToSkipLong, roots, run } from './faultsFixture.ts'
+import { host, keepImage, newPerson, reasonToSkipLong, roots, run } from './faultsFixture.ts'
 
 const cluster = 't-database'
 const example = fileURLToPath(new URL('../../examples/database', import.meta.url))
 
 test(
   'a database keeps every row it acknowledged through kills, deletions and a drained node',
-  { skip: reasonToSkipLong, timeout: 300_000 },
+  { skip: reasonToSkipLong, timeout: 900_000 },
   async () => {
     await using person = await newPerson()
     const kubectl = await ensureKubectl((line) => console.error(line))
@@ -24,7 +24,7 @@ test(
       return stdout.trim()
     }
     const until = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
-      const deadline = host.clock.now() + 60_000
+      const deadline = host.clock.now() + 180_000
       while (!(await isSo())) {
         if (host.clock.now() > deadline) {
           throw new Error(`not so in time: ${what}\n${await kube('describe', 'pod', 'redis-0')}`)
@@ -59,12 +59,12 @@ test(
 
     await person.k8ts('down', cluster)
     try {
-      await person.must('image', 'build', '--file', join(example, 'image.yaml'))
+      await keepImage(join(example, 'image.yaml'))
       await person.must('up', cluster, '--workers', '2')
       await kube('apply', '-f', join(example, 'database.yaml'))
-      await kube('rollout', 'status', 'statefulset/redis', '--timeout=60s')
+      await kube('rollout', 'status', 'statefulset/redis', '--timeout=180s')
       await kube('apply', '-f', join(example, 'writer.yaml'))
-      await kube('wait', '--for=condition=Ready', 'pod/writer', '--timeout=60s')
+      await kube('wait', '--for=condition=Ready', 'pod/writer', '--timeout=180s')
       await goesOn('its start')
       const node = await kube('get', 'pod', 'redis-0', '-o', 'jsonpath={.spec.nodeName}')
       const layout = placeLayout(cluster, node, roots)
@@ -96,7 +96,7 @@ test(
       await goesOn('the return of the agent')
       assert.equal(await uid(), second)
 
-      await kube('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=60s')
+      await kube('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=180s')
       await until('the pod waits for its node', async () => {
         const found = await kube(
           'get',

@@ -148,7 +148,7 @@ function runUpstream(): void {
 /** What a pod asks: a method of Node's resolver and its arguments, and prints what came of it. */
 const askScript = `
   const { Resolver } = require('dns/promises')
-  const resolver = new Resolver({ timeout: 2000, tries: 1 })
+  const resolver = new Resolver({ timeout: 10_000, tries: 1 })
   const [server, method, ...words] = process.argv.slice(1)
   resolver.setServers([server])
   resolver[method](...words).then((found) => console.log(JSON.stringify(found)), (error) => console.log(error.code))
@@ -166,7 +166,7 @@ else
     let folder: string
 
     const enter = (place: string, ...command: string[]) =>
-      runChecked(host.processes, ['nsenter', `--net=${file(place)}`, ...command], { timeoutMs: 20_000 })
+      runChecked(host.processes, ['nsenter', `--net=${file(place)}`, ...command], { timeoutMs: 60_000 })
     const ask = async (place: string, method: string, ...words: string[]): Promise<unknown> => {
       const server = place === 'other' ? '10.89.251.11' : '10.96.0.10'
       const text = (await enter(place, process.execPath, '--eval', askScript, server, method, ...words)).trim()
@@ -286,7 +286,7 @@ else
     }
     /** Asks until the answer is this one. */
     const comesToSay = async (expected: unknown, ...words: [string, string, ...string[]]): Promise<void> => {
-      const deadline = Date.now() + 10_000
+      const deadline = Date.now() + 90_000
       for (;;) {
         const found = await ask(...words)
         if (isDeepStrictEqual(found, expected)) return

@@ -18,6 +18,7 @@ import {
   ask,
   containerProcesses,
   host,
+  keepImage,
   machineMarks,
   newPerson,
   read,
@@ -25,6 +26,7 @@ import {
   roots,
   run,
   runningPods,
+  settledProcesses,
   sleepingPod,
   until,
   type Person,
@@ -44,7 +46,7 @@ describe('faults of a real cluster', { skip: reasonToSkip }, () => {
   before(async () => {
     person = await newPerson()
     await person.must('down', cluster)
-    await person.must('image', 'build', '--file', images)
+    await keepImage(images)
     marksBefore = await machineMarks(cluster)
     assert.deepEqual(Object.values(marksBefore).flat(), [], 'nothing is there before')
   })
@@ -120,7 +122,7 @@ describe('faults of a real cluster', { skip: reasonToSkip }, () => {
 
     it('"up" on it changes nothing', async () => {
       const known = await runningPods(client)
-      const processes = containerProcesses(cluster)
+      const processes = await settledProcesses(cluster, known.length)
       await person.must('up', cluster)
       assert.deepEqual(await runningPods(client), known)
       assert.deepEqual(containerProcesses(cluster), processes)
@@ -141,7 +143,7 @@ describe('faults of a real cluster', { skip: reasonToSkip }, () => {
 
     it('containerd killed while pods come: those that run live on, the others come, and the node is ready', async (t) => {
       const known = await runningPods(client)
-      const processes = containerProcesses(cluster)
+      const processes = await settledProcesses(cluster, known.length)
       const pidFile = placeLayout(cluster, controlPlaneName, roots).pidFile
       const names = Array.from({ length: 6 }, (_, index) => `new-${index}`)
       let longest = 0
@@ -154,8 +156,8 @@ describe('faults of a real cluster', { skip: reasonToSkip }, () => {
           const other = await readPidFile(host.files, host.processes, pidFile)
           return other !== undefined && other.pid !== containerd.pid
         })
-        await until('running pods', async () => (await runningPods(client)).length === 3 + (time + 1) * 2, 120_000)
-        await until('a ready node', isNodeReady, 120_000)
+        await until('running pods', async () => (await runningPods(client)).length === 3 + (time + 1) * 2, 240_000)
+        await until('a ready node', isNodeReady, 240_000)
         longest = Math.max(longest, systemClock.now() - began)
       }
       const running = await runningPods(client)
@@ -177,7 +179,7 @@ describe('faults of a real cluster', { skip: reasonToSkip }, () => {
       assert.deepEqual(containerProcesses(cluster), [])
       const began = systemClock.now()
       assert.equal((await person.k8ts('status', cluster)).code, 1)
-      assert.ok(systemClock.now() - began < 10_000, 'an address where nobody is does not hold "status" up')
+      assert.ok(systemClock.now() - began < 60_000, 'an address where nobody is does not hold "status" up')
       await person.must('stop', cluster)
       await person.must('start', cluster)
       await until('running pods', async () => (await runningPods(client)).length === 3)

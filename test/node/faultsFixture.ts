@@ -6,8 +6,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { administratorClient } from '#cluster/readiness.ts'
+import { architectureOf } from '#cluster/image/build.ts'
+import { buildFromFile } from '#cluster/image/buildSet.ts'
+import { buildingImages, whileAlone } from '#cluster/machineLock.ts'
 import { defaultConfig } from '#cluster/config.ts'
-import { clusterLayout } from '#cluster/place/layout.ts'
+import { clusterLayout, sharedFolders } from '#cluster/place/layout.ts'
 import { rootsFor } from '#cluster/record.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
@@ -91,6 +94,16 @@ export async function newPerson({ uid, home: given }: PersonOptions = {}): Promi
   }
 }
 
+/** Builds an image for clusters that are made from now on. Those of other tests get it from nobody, and are not looked at. */
+export async function keepImage(file: string): Promise<void> {
+  const { images, packages, work } = sharedFolders
+  const at = (folder: string): string => `${roots.data}/${folder}`
+  const folders = { images: at(images), packages: at(packages), work: at(work) }
+  await whileAlone({ host, roots }, buildingImages, () =>
+    buildFromFile(host, file, [], folders, architectureOf(process.arch)),
+  )
+}
+
 /** Runs any command to its end. */
 export function run(
   argv: readonly string[],
@@ -156,7 +169,7 @@ export async function read<T>(client: HttpClient, path: string): Promise<T> {
 export async function until<T>(
   what: string,
   isSo: () => Promise<T | undefined | false>,
-  milliseconds = 60_000,
+  milliseconds = 120_000,
 ): Promise<T> {
   const deadline = systemClock.now() + milliseconds
   for (;;) {
@@ -213,6 +226,15 @@ export async function runningPods(client: HttpClient): Promise<readonly string[]
       return [metadata.name, metadata.uid, status.podIP, ...containers].join(' ')
     })
     .toSorted()
+}
+
+/** The processes of pods of `sleepingPod`, once each has its pause, its shell and its sleep: a shell comes before what it starts. */
+export function settledProcesses(cluster: string, pods: number): Promise<readonly string[]> {
+  return until(`pause, shell and sleep of ${pods} pods`, () => {
+    const processes = containerProcesses(cluster)
+    const sleeping = processes.filter((process) => process.endsWith(' sleep'))
+    return Promise.resolve(processes.length === 3 * pods && sleeping.length === pods && processes)
+  })
 }
 
 /** The processes of a node's containers, by what the control groups say: `pid command`. */

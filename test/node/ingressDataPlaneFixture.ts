@@ -323,7 +323,10 @@ export async function read(response: IncomingMessage): Promise<Reply> {
   }
 }
 
-/** Sends exactly these bytes and returns all that comes until the other side closes, or for `milliseconds` nothing more does. */
+/**
+ * Sends exactly these bytes and returns all that comes until the other side closes, or for `silence` milliseconds nothing more
+ * does. The first of it is waited for longer than a slow and busy machine needs.
+ */
 export async function say(
   port: number,
   text: string,
@@ -336,8 +339,11 @@ export async function say(
   let received = ''
   let closed = false
   await new Promise<void>((resolve) => {
-    socket.setTimeout(options.silence ?? 400, resolve)
-    socket.on('data', (piece: Buffer) => (received += piece.toString('latin1')))
+    socket.setTimeout(60_000, resolve)
+    socket.on('data', (piece: Buffer) => {
+      received += piece.toString('latin1')
+      socket.setTimeout(options.silence ?? 1_000)
+    })
     socket.on('error', () => undefined)
     socket.on('close', () => {
       closed = true
@@ -349,13 +355,13 @@ export async function say(
   return { text: received, closed }
 }
 
-/** Sends these texts one after the other, 50 ms apart, and returns all that comes until the other side closes or is silent for a second. */
+/** Sends these texts one after the other, 50 ms apart, and returns all that comes until the other side closes or is silent for a minute. */
 export async function sayInTurn(port: number, texts: readonly string[]): Promise<string> {
   const socket = connect({ host: loopback, port })
   let received = ''
   socket.on('data', (piece: Buffer) => (received += piece.toString('latin1')))
   socket.on('error', () => undefined)
-  const over = new Promise<void>((resolve) => socket.once('close', () => resolve()).setTimeout(1_000, resolve))
+  const over = new Promise<void>((resolve) => socket.once('close', () => resolve()).setTimeout(60_000, resolve))
   for (const text of texts) {
     if (!socket.writable) break
     socket.write(text, 'latin1')
@@ -394,9 +400,9 @@ export function statusOf(text: string): number {
   return Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 0)
 }
 
-/** Waits for something to become true; fails after ten seconds. */
+/** Waits for something to become true, for longer than a slow and busy machine needs. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (const end = performance.now() + 90_000; performance.now() < end;) {
     if (await holds()) return
     await sleep(20)
   }

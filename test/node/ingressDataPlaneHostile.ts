@@ -6,18 +6,7 @@ import { connect } from 'node:net'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Route } from '#ingress/routing.ts'
-import {
-  aroundSuite,
-  ask,
-  headersTimeout,
-  pool,
-  route,
-  routing,
-  say,
-  startBackend,
-  statusOf,
-  to,
-} from './ingressDataPlaneFixture.ts'
+import { aroundSuite, ask, pool, route, routing, say, startBackend, statusOf, to } from './ingressDataPlaneFixture.ts'
 import type { Backend, MakeDataPlane, Served, Traits } from './ingressDataPlaneFixture.ts'
 
 export function testHostile(make: MakeDataPlane, traits: Traits): void {
@@ -59,7 +48,7 @@ export function testHostile(make: MakeDataPlane, traits: Traits): void {
 
     if (traits.mends.has('a length and chunks'))
       test('of a length and chunks the chunks count, and the connection ends after them', async () => {
-        const reply = await say(served.http, smuggling['a length and chunks']!)
+        const reply = await say(served.http, smuggling['a length and chunks']!, { silence: 30_000 })
         assert.deepEqual([statusOf(reply.text), reply.closed], [200, true])
         assert.match(reply.text, /"bytes":0/)
         assert.ok(!reply.text.includes('/hidden') && !reply.text.includes('content-length":'), reply.text)
@@ -157,17 +146,15 @@ export function testHostile(make: MakeDataPlane, traits: Traits): void {
 
     test('clients that send their headers slowly are sent away', async () => {
       const socket = connect(served.http, '127.0.0.1')
-      const started = Date.now()
       let received = ''
       socket.on('data', (piece: Buffer) => (received += piece.toString())).on('error', () => undefined)
       const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
       socket.write('GET / HTTP/1.1\r\n')
       const drip = setInterval(() => socket.write('X: y\r\n'), 200)
-      await Promise.race([closed, sleep(headersTimeout * 6)])
+      const isClosed = await Promise.race([closed.then(() => true), sleep(60_000, false, { ref: false })])
       clearInterval(drip)
       socket.destroy()
-      const took = Date.now() - started
-      assert.ok(took < headersTimeout * 5, `${took} ms`)
+      assert.ok(isClosed)
       assert.ok([0, 408, 400].includes(statusOf(received)), received)
     })
 

@@ -107,7 +107,7 @@ export function testProtocols(make: MakeDataPlane): void {
 
     test('HTTP/1.0 with and without kept connections', async () => {
       await apply(pool('p', [a]))
-      const plain = await say(served.http, 'GET /x HTTP/1.0\r\n\r\n')
+      const plain = await say(served.http, 'GET /x HTTP/1.0\r\n\r\n', { silence: 30_000 })
       assert.deepEqual([statusOf(plain.text), plain.closed], [200, true])
       assert.ok(!/transfer-encoding/i.test(plain.text), plain.text)
       assert.match(plain.text, /"url":"\/x"/)
@@ -115,8 +115,9 @@ export function testProtocols(make: MakeDataPlane): void {
 
     test('a connection takes one request after the other, also when they come at once', async () => {
       await apply(pool('p', [a]))
-      const one = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: shop.test\r\n\r\n`
-      const reply = await say(served.http, one('/1') + one('/2') + one('/3'))
+      const one = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: shop.test\r\n${more}\r\n`
+      const all = one('/1') + one('/2') + one('/3', 'Connection: close\r\n')
+      const reply = await say(served.http, all, { silence: 30_000 })
       assert.deepEqual(
         [...reply.text.matchAll(/"url":"(\/\d)"/g)].map((match) => match[1]),
         ['/1', '/2', '/3'],

@@ -55,7 +55,8 @@ export function testServers(make: MakeDataPlane): void {
       for (const name of 'abc') assert.ok(loads.includes(name), loads)
       await apply(pool('p', [a, b, c], { balance: { kind: 'hash', by: { header: 'X-User' } } }))
       const chosen = new Set<string>()
-      for (let user = 0; user < 20; user++) {
+      // Their places depend on ports that the kernel gives: by so many users each server is met.
+      for (let user = 0; user < 100; user++) {
         const same = new Set(await names(3, { headers: { 'x-user': `user ${user}` } }))
         assert.equal(same.size, 1)
         chosen.add([...same][0]!)
@@ -225,7 +226,7 @@ export function testServers(make: MakeDataPlane): void {
       assert.equal(await names(6), 'aaaaaa')
       await apply(pool('p', [bad, a]), { retry: retry(new Set(['connect'])) })
       assert.ok((await Promise.all([get(), get()])).some(({ body }) => body === 'busy'))
-      await apply(pool('p', [mute, a]), { retry: retry(new Set(['timeout'])), timeouts: { read: 300 } })
+      await apply(pool('p', [mute, a]), { retry: retry(new Set(['timeout'])), timeouts: { read: 2_000 } })
       assert.equal(await names(2), 'aa')
     })
 
@@ -235,7 +236,8 @@ export function testServers(make: MakeDataPlane): void {
       const started = Date.now()
       assert.equal((await get()).status, 504)
       assert.equal((await get({ method: 'POST', body: 'x' })).status, 504)
-      assert.ok(Date.now() - started < 5_000)
+      // Not only when a server that is told nothing would have given up.
+      assert.ok(Date.now() - started < 50_000)
     })
 
     test('an answer that stops in its middle is cut, not ended', async () => {
@@ -291,6 +293,12 @@ export function testServers(make: MakeDataPlane): void {
       let running = true
       const problems: string[] = []
       const seen = new Set<string>()
+      const answered = Array<number>(6).fill(0)
+      /** Resolves once none of the requests is under way any more that are now. */
+      const ended = async (): Promise<void> => {
+        const before = [...answered]
+        await until('every client has asked anew', () => answered.every((count, at) => count > before[at]!))
+      }
       const clients = Array.from({ length: 6 }, async (_, number) => {
         for (let i = 0; running; i++) {
           try {
@@ -300,6 +308,7 @@ export function testServers(make: MakeDataPlane): void {
           } catch (error) {
             problems.push((error as Error).message)
           }
+          answered[number]!++
         }
       })
       await until('all have had requests', () => seen.size === 3)
@@ -308,12 +317,12 @@ export function testServers(make: MakeDataPlane): void {
         const fresh = await startBackend(`r${next}`)
         await apply(pool('p', [serverAt(oldest!.port, true), ...others, fresh]))
         // What was sent to it before has to be read: a connection with an unread request is closed as an idle one.
-        await sleep(150)
+        await ended()
         // As a server does that is told to end: it takes no other connections, closes idle ones and finishes what it has.
         await oldest!.shutDown()
         await apply(pool('p', [...others, fresh]))
         servers = [...others, fresh]
-        await sleep(50)
+        await until('the fresh one has had requests', () => seen.has(`r${next}`))
       }
       running = false
       await Promise.all(clients)
@@ -343,9 +352,8 @@ export function testServers(make: MakeDataPlane): void {
         }
       }
       const clients = Array.from({ length: 6 }, (_, number) => client(number))
-      const end = Date.now() + 3_000
       let changes = 0
-      for (; Date.now() < end; changes++) {
+      for (; changes < 45 || seen.requests <= 100; changes++) {
         const members = backends
           .map((one, at) => serverAt(one.port, (changes + at) % 4 === 1))
           .filter((_, at) => (changes + at) % 4 !== 0)
@@ -363,7 +371,6 @@ export function testServers(make: MakeDataPlane): void {
       agent.destroy()
       for (const one of backends) await one[Symbol.asyncDispose]()
       assert.deepEqual(seen.problems.slice(0, 5), [])
-      assert.ok(seen.requests > 100 && changes > 15, `${seen.requests} requests, ${changes} changes`)
       assert.equal(seen.servers.size, 4)
     })
   })

@@ -39,7 +39,10 @@ const start = (folder: string, listen: ListenAddresses): Promise<DataPlane> =>
 const processesOf = (folder: string): readonly number[] =>
   host.processes.list().flatMap(({ pid, command }) => (command.includes(`${folder}/haproxy.cfg`) ? [pid] : []))
 
-/** Clients that ask one after the other on kept connections until they are told to stop; what failed is returned. */
+/**
+ * Clients that ask one after the other on kept connections until they are told to stop and have asked often enough; what failed
+ * is returned.
+ */
 function load(
   port: number,
   clients: number,
@@ -65,7 +68,7 @@ function load(
         .end()
     })
   const all = Array.from({ length: clients }, async () => {
-    for (; !isOver && problems.length < 100; requests++) await one()
+    for (; (!isOver || requests <= 20) && problems.length < 100; requests++) await one()
   })
   return async () => {
     isOver = true
@@ -101,7 +104,9 @@ describe('the process of HAProxy', () => {
       const master = Number((await readFile(`${folder}/haproxy.pid`, 'utf8')).split(' ')[0])
       const found = new Map<number, readonly string[]>()
       for (const pid of processesOf(folder).filter((each) => each !== master)) {
-        const status = await readFile(`/proc/${pid}/status`, 'utf8')
+        // One that was replaced may be gone by now.
+        const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined)
+        if (status === undefined) continue
         found.set(
           pid,
           ['Uid', 'Gid', 'Groups', 'CapEff'].map((name) => new RegExp(`^${name}:[ \\t]*(\\S*)`, 'm').exec(status)![1]!),

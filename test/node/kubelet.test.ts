@@ -9,8 +9,9 @@ import type { ContainerStatus } from '#api/core/v1/containerStatus.ts'
 import { HttpClient } from '#lib/http/client.ts'
 import { SpdySession, type SpdyStream } from '#lib/http/spdy.ts'
 import { systemClock } from '#lib/clock.ts'
+import { systemFiles } from '#lib/host/files.ts'
 import { insidePlace, runInsidePlace, startNode, type NodeFixture } from './kubeletFixture.ts'
-import { isDone, isReady as isRunning, namespace, podHelpers, shell } from './podHelpers.ts'
+import { isDone, isReady as isRunning, namespace, patience, podHelpers, shell } from './podHelpers.ts'
 
 const place = insidePlace()
 
@@ -44,7 +45,7 @@ function insideTests(): void {
   const reported = (pod: Pod): ContainerStatus | undefined => pod.status?.containerStatuses?.[0]
 
   test('registers a Ready node', async () => {
-    const deadline = systemClock.now() + 10_000
+    const deadline = systemClock.now() + patience
     const isReady = (each: Node): boolean =>
       each.status?.conditions?.some(({ reason }) => reason === 'KubeletReady') === true
     let found = await node.client.get(nodes, { name: 'n1' })
@@ -66,7 +67,7 @@ function insideTests(): void {
       [0, true, 'docker.io/library/busybox:1.35'],
     )
     await remove('runs')
-    const signal = AbortSignal.timeout(10_000)
+    const signal = AbortSignal.timeout(patience)
     while ((await node.runtime.pods(signal)).length > 0) await systemClock.sleep(10, signal)
     const told = await untilEvents('runs', 'its end', (texts) => texts.some((text) => text.startsWith('Killing: ')))
     assert.deepEqual(told, [
@@ -78,7 +79,7 @@ function insideTests(): void {
   })
 
   test('tells how containers end', async () => {
-    const ends: readonly [string, Partial<Pod['spec']>, (pod: Pod) => void][] = [
+    const ends: readonly [string, Partial<Pod['spec']>, (pod: Pod) => void | Promise<void>][] = [
       [
         'fails',
         { restartPolicy: 'Never', containers: [shell('echo why > /dev/termination-log; exit 3')] },
@@ -102,7 +103,12 @@ function insideTests(): void {
           restartPolicy: 'Never',
           containers: [{ ...shell('head -c 100m /dev/zero | tail'), resources: { limits: { memory: '16Mi' } } }],
         },
-        (pod) => assert.equal(status(pod).state?.terminated?.reason, 'OOMKilled'),
+        // The runtime may hear of the end before it hears why.
+        async (pod) => {
+          const isTold = ({ status: told }: Pod): boolean =>
+            told?.containerStatuses?.[0]?.state?.terminated?.reason === 'OOMKilled'
+          await until(pod.metadata.name!, 'out of memory', isTold)
+        },
       ],
       [
         'init-fails',
@@ -114,7 +120,7 @@ function insideTests(): void {
       ],
     ]
     await Promise.all(ends.map(([name, spec]) => create(name, spec)))
-    for (const [name, , check] of ends) check(await until(name, 'done', isDone))
+    for (const [name, , check] of ends) await check(await until(name, 'done', isDone))
     await Promise.all(ends.map(([name]) => remove(name)))
   })
 
@@ -164,10 +170,12 @@ function insideTests(): void {
       ],
     ]
     await Promise.all(cases.map(([name, spec]) => create(name, spec)))
-    for (const [name, , reason, message] of cases) {
+    // All at the same time: those that are tried again say so between longer and longer pauses.
+    const looks = cases.map(async ([name, , reason, message]) => {
       const pod = await until(name, reason, (each) => reported(each)?.state?.waiting?.reason === reason)
       assert.match(status(pod).state?.waiting?.message ?? '', message)
-    }
+    })
+    await Promise.all(looks)
     await node.client.create(configMaps, { metadata: { name: 'nope', namespace }, data: { A: 'b' } })
     await node.client.patch(
       pods,
@@ -235,7 +243,8 @@ function insideTests(): void {
       `trap '${before}; echo ${name} >> /log/ends; exit 0' TERM; touch /log/${name}; while true; do sleep 0.1; done`
     const volumeMounts = [{ name: 'log', mountPath: '/log' }]
     const pod = await create('sidecars', {
-      terminationGracePeriodSeconds: 10,
+      // More than a slow machine needs for all of it.
+      terminationGracePeriodSeconds: 60,
       volumes: [{ name: 'log', hostPath: { path: `${place!.folder}/order` } }],
       initContainers: [
         {
@@ -254,7 +263,6 @@ function insideTests(): void {
     const running = await until('sidecars', 'running', isRunning)
     const started = (each: ContainerStatus | undefined): string => each?.state?.running?.startedAt ?? ''
     assert.ok(started(running.status?.initContainerStatuses?.[0]) <= started(status(running)))
-    const { systemFiles } = await import('#lib/host/files.ts')
     // Before they listen nothing tells them to end.
     for (const name of ['side', 'main']) {
       while ((await systemFiles.readText(`${place!.folder}/order/${name}`)) === undefined) await systemClock.sleep(10)
@@ -264,10 +272,13 @@ function insideTests(): void {
   })
 
   test('probes gate and restart', async () => {
+    const folder = `${place!.folder}/probed`
     await create('probed', {
+      volumes: [{ name: 'v', hostPath: { path: folder, type: 'DirectoryOrCreate' } }],
       containers: [
         {
-          ...shell('touch /ready; sleep 2; rm /ready; sleep 600'),
+          ...shell('touch /ready; until [ -e /v/unready ]; do sleep 0.1; done; rm /ready; sleep 600'),
+          volumeMounts: [{ name: 'v', mountPath: '/v' }],
           readinessProbe: { exec: { command: ['test', '-f', '/ready'] }, periodSeconds: 1, failureThreshold: 1 },
           livenessProbe: {
             exec: { command: ['test', '-f', '/ready'] },
@@ -279,8 +290,10 @@ function insideTests(): void {
       ],
     })
     await until('probed', 'ready', isRunning)
-    await until('probed', 'not ready', (pod) => !isRunning(pod))
-    await until('probed', 'restarted', (pod) => reported(pod)?.restartCount === 1)
+    const isUnready = until('probed', 'not ready', (pod) => !isRunning(pod))
+    const isRestarted = until('probed', 'restarted', (pod) => reported(pod)?.restartCount === 1)
+    await systemFiles.write(`${folder}/unready`, '')
+    await Promise.all([isUnready, isRestarted])
     await remove('probed')
     const expected = [
       'Killing: Container c failed liveness probe, will be restarted',
@@ -291,7 +304,16 @@ function insideTests(): void {
 
   test('a restarted agent finds its containers again', async () => {
     const ask = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } })
-    await create('adopted', { containers: [{ ...shell('sleep 600'), resources: ask('100m', '64Mi') }] })
+    await create('adopted', {
+      volumes: [{ name: 'd', downwardAPI: { items: [{ path: 'l', fieldRef: { fieldPath: 'metadata.labels' } }] } }],
+      containers: [
+        {
+          ...shell('sleep 600'),
+          resources: ask('100m', '64Mi'),
+          volumeMounts: [{ name: 'd', mountPath: '/d' }],
+        },
+      ],
+    })
     await until('adopted', 'running', isRunning)
     // It is given more while it runs.
     const resources = ask('200m', '32Mi')
@@ -321,7 +343,9 @@ function insideTests(): void {
       { name: 'adopted', namespace },
       { type: 'merge', body: { metadata: { labels: { a: 'b' } } } },
     )
-    await systemClock.sleep(300)
+    // Files are written after all that a look at the pod has found to do.
+    const labels = `${place!.folder}/root/pods/${beforeRestart.metadata.uid}/volumes/kubernetes.io~downward-api/d/l`
+    while ((await systemFiles.readText(labels)) !== 'a="b"') await systemClock.sleep(10)
     const pod = await node.client.get(pods, { name: 'adopted', namespace })
     assert.equal(status(pod).containerID, status(beforeRestart).containerID)
     assert.equal(status(pod).restartCount, 0)
@@ -333,16 +357,32 @@ function insideTests(): void {
   })
 
   test('reads logs, of the last run too, and follows them', async () => {
-    await create('talks', { containers: [shell('for i in 1 2 3; do echo line $i; sleep 0.2; done; exit 3')] })
+    const folder = `${place!.folder}/talks`
+    await create('talks', {
+      volumes: [{ name: 'v', hostPath: { path: folder, type: 'DirectoryOrCreate' } }],
+      containers: [
+        {
+          ...shell(
+            'echo line 1; until [ -e /v/heard ]; do sleep 0.1; done; echo line 2; sleep 0.2; echo line 3; exit 3',
+          ),
+          volumeMounts: [{ name: 'v', mountPath: '/v' }],
+        },
+      ],
+    })
     await until('talks', 'started', (pod) => reported(pod)?.state?.running !== undefined)
-    const signal = AbortSignal.timeout(10_000)
-    const read = async (options: object): Promise<string> => {
+    const isRestarted = until('talks', 'restarted', (pod) => reported(pod)?.restartCount === 1)
+    const signal = AbortSignal.timeout(patience)
+    const read = async (options: object, heard?: (text: string) => Promise<void>): Promise<string> => {
       let text = ''
-      for await (const piece of await node.kubelet.api!.logs(namespace, 'talks', 'c', options, signal)) text += piece
+      for await (const piece of await node.kubelet.api!.logs(namespace, 'talks', 'c', options, signal)) {
+        text += piece
+        await heard?.(text)
+      }
       return text
     }
-    assert.equal(await read({ follow: true }), 'line 1\nline 2\nline 3\n')
-    await until('talks', 'restarted', (pod) => reported(pod)?.restartCount === 1)
+    const followed = await read({ follow: true }, () => systemFiles.write(`${folder}/heard`, ''))
+    assert.equal(followed, 'line 1\nline 2\nline 3\n')
+    await isRestarted
     assert.equal(await read({ previous: true, tailLines: 1 }), 'line 3\n')
     await assert.rejects(async () => node.kubelet.api!.logs(namespace, 'talks', 'x', {}, signal), {
       message: 'container "x" not found in pod "talks"',
@@ -352,9 +392,10 @@ function insideTests(): void {
 
   test('gives streams into containers and to their ports', async () => {
     const serve = 'mkdir /w; echo served > /w/index.html; httpd -p 8080 -h /w; sleep 600'
-    await create('streams', { containers: [shell(serve)] })
-    await until('streams', 'running', isRunning)
-    const signal = AbortSignal.timeout(10_000)
+    const readinessProbe = { tcpSocket: { port: 8080 }, periodSeconds: 1 }
+    await create('streams', { containers: [{ ...shell(serve), readinessProbe }] })
+    await until('streams', 'serving', isRunning)
+    const signal = AbortSignal.timeout(patience)
     const api = node.kubelet.api!
     const connect = async (address: string, protocol: string): Promise<SpdySession> => {
       const { origin, pathname } = new URL(address)

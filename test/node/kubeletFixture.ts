@@ -88,7 +88,7 @@ export async function runInsidePlace(
     const { code } = await host.processes.run(place.enter(command), {
       env: { ...(environment as Record<string, string>), [variable]: JSON.stringify(inside) },
       cwd: process.cwd(),
-      timeoutMs: 240_000,
+      timeoutMs: 900_000,
       onOutput,
     })
     return code

@@ -45,7 +45,7 @@ const serverScript = `
 `
 const clientScript = `
   let text = ''
-  const socket = require('net').connect({ host: process.argv[1], port: 80, timeout: 1000 })
+  const socket = require('net').connect({ host: process.argv[1], port: 80, timeout: 2000 })
   socket.on('data', (part) => (text += part))
   socket.on('timeout', () => { socket.destroy(); text = 'TIMEOUT' })
   socket.on('error', (error) => (text = error.code))
@@ -111,8 +111,9 @@ describe('addresses of load balancers', { skip: reasonToSkip }, () => {
     runChecked(host.processes, ['nsenter', `--net=${file(place)}`, ...command], { timeoutMs: 20_000 })
   const connect = async (to: string): Promise<string> =>
     (await enter('client', process.execPath, '--eval', clientScript, to)).trim().replace('::ffff:', '')
-  const until = async (what: string, seconds: number, isDone: () => Promise<boolean>) => {
-    const deadline = systemClock.now() + seconds * 1000
+  /** Waits for longer than a slow and busy machine needs. */
+  const until = async (what: string, isDone: () => Promise<boolean>) => {
+    const deadline = systemClock.now() + 90_000
     for (;;) {
       if (await isDone()) return
       if (systemClock.now() > deadline)
@@ -145,6 +146,8 @@ describe('addresses of load balancers', { skip: reasonToSkip }, () => {
     }
     for (const place of nodeNames)
       await enter(place, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1')
+    const remembering = ['ipv4', 'ipv6'].map((family) => `net.${family}.neigh.eth0.base_reachable_time_ms=3600000`)
+    await enter('client', 'sysctl', '-qw', ...remembering)
     const argv = [`--net=${file('backend')}`, process.execPath, '--eval', serverScript]
     const server = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
     children.push(server)
@@ -217,12 +220,12 @@ describe('addresses of load balancers', { skip: reasonToSkip }, () => {
   })
 
   it('are answered for by one node, and lead to the service', async () => {
-    await until('the first node takes connections', 10, async () => (await connect(vip)) === addressOf(first))
+    await until('the first node takes connections', async () => (await connect(vip)) === addressOf(first))
     const proxies = async (name: string) =>
       (await host.ip(file(name)).show(['-4', 'neigh', 'show', 'proxy'])).map(({ dst }) => dst)
     assert.deepEqual([await proxies(first), await proxies(second)], [[vip], []])
     const [first6] = rankNodes(vip6, nodeNames)
-    await until('IPv6 as well', 10, async () => (await connect(vip6)) === address6Of(first6!))
+    await until('IPv6 as well', async () => (await connect(vip6)) === address6Of(first6!))
     assert.deepEqual(problems, [])
   })
 
@@ -238,28 +241,28 @@ describe('addresses of load balancers', { skip: reasonToSkip }, () => {
     await once(server.stdout, 'data')
     const script = clientScript.replace('port: 80', 'port: 9090')
     const answer = async (to: string) => (await enter('client', process.execPath, '--eval', script, to)).trim()
-    assert.match(await answer(addressOf(first)), /10\.89\.251\.1$/)
+    await until('the node itself answers', async () => (await answer(addressOf(first))).endsWith('10.89.251.1'))
     assert.match(await answer(vip), /^(TIMEOUT|EHOSTUNREACH|ECONNREFUSED)$/)
   })
 
   it('come back when somebody takes the answer away', async () => {
     await host.ip(file(first)).batch([`neigh delete proxy ${vip} dev eth0`])
     await host.ip(file('client')).attempt([`neigh flush to ${vip} dev eth0`])
-    await until('it is put right', 15, async () => (await connect(vip)) === addressOf(first))
+    await until('it is put right', async () => (await connect(vip)) === addressOf(first))
   })
 
-  it('move within seconds when their node is lost', async () => {
-    assert.equal(await connect(vip), addressOf(first))
+  it('move when their node is lost', async () => {
+    await until('the first node takes connections', async () => (await connect(vip)) === addressOf(first))
     await host.ip(file('switch')).batch([`link set to-${first} down`])
     lost.add(first)
-    // The client still remembers the lost node: only the announcement tells it otherwise.
-    await until('the other node takes connections', 8, async () => (await connect(vip)) === addressOf(second))
-    await until('IPv6 as well', 12, async () => (await connect(vip6)) === address6Of(second))
+    // The client still remembers the lost node, and for an hour: only the announcement tells it otherwise.
+    await until('the other node takes connections', async () => (await connect(vip)) === addressOf(second))
+    await until('IPv6 as well', async () => (await connect(vip6)) === address6Of(second))
   })
 
   it('leave nothing behind', async () => {
     stops.get(second)!.abort()
-    await until('the link is gone', 10, async () =>
+    await until('the link is gone', async () =>
       (await host.ip(file(second)).show(['link', 'show'])).every(({ ifname }) => ifname !== 'k8ts-lb'),
     )
     assert.deepEqual(await host.ip(file(second)).show(['-4', 'neigh', 'show', 'proxy']), [])

@@ -37,10 +37,10 @@ const serverScript = `
     socket.on('error', () => {})
   }).listen(8080, '::', () => console.log('listening'))
 `
-/** Sends so many times the letter Z and prints the answer, or the error's code. */
+/** Sends so many times the letter Z and prints the answer, or the error's code, or that nothing came for so long. */
 const clientScript = `
-  const [address, bytes] = process.argv.slice(1)
-  const socket = require('net').connect({ host: address, port: 8080, timeout: 3000 })
+  const [address, bytes, patience] = process.argv.slice(1)
+  const socket = require('net').connect({ host: address, port: 8080, timeout: +patience })
   let text = ''
   socket.on('data', (part) => (text += part))
   socket.on('timeout', () => { text = 'TIMEOUT'; socket.destroy() })
@@ -50,7 +50,7 @@ const clientScript = `
 `
 /** Sends a byte for each that comes in, and says so; ends with the input and prints the answer, or the error's code. */
 const holderScript = `
-  const socket = require('net').connect({ host: process.argv[1], port: 8080, timeout: 10_000 })
+  const socket = require('net').connect({ host: process.argv[1], port: 8080, timeout: 240_000 })
   socket.on('timeout', () => { console.log('TIMEOUT'); socket.destroy() })
   socket.on('data', (part) => console.log('answer ' + part))
   socket.on('error', (error) => console.log(error.code))
@@ -75,7 +75,7 @@ export function nodeNetworkFixture(prefix: string) {
   const folder = mkdtempSync(join(tmpdir(), prefix))
   const children: ChildProcess[] = []
   const enter = (place: string, ...command: string[]) =>
-    runChecked(host.processes, ['nsenter', `--net=${file(place)}`, ...command], { timeoutMs: 20_000 })
+    runChecked(host.processes, ['nsenter', `--net=${file(place)}`, ...command], { timeoutMs: 60_000 })
   const ip = (place: string) => host.ip(file(place))
   const run = async (place: string, script: string, ...words: string[]) => {
     const argv = [`--net=${file(place)}`, process.execPath, '--eval', script, ...words]
@@ -103,8 +103,12 @@ export function nodeNetworkFixture(prefix: string) {
     ip,
     node,
     file,
-    async send(from: string, to: string, bytes = 10): Promise<string> {
-      return (await enter(from, process.execPath, '--eval', clientScript, to, String(bytes))).trim()
+    async send(from: string, to: string, bytes = 10, patience = 30_000): Promise<string> {
+      return (await enter(from, process.execPath, '--eval', clientScript, to, String(bytes), String(patience))).trim()
+    },
+    /** The same of a little, where it is not to arrive: not waited for as long. */
+    attempt(from: string, to: string): Promise<string> {
+      return this.send(from, to, 10, 3_000)
     },
     /** A connection that stays: `end` sends one more byte and gives what the other side says that came. */
     async hold(from: string, to: string) {
@@ -113,7 +117,7 @@ export function nodeNetworkFixture(prefix: string) {
       child.stdin.write('Z')
       return {
         async end(): Promise<string> {
-          const answer = once(child.stdout, 'data', { signal: AbortSignal.timeout(10_000) })
+          const answer = once(child.stdout, 'data', { signal: AbortSignal.timeout(90_000) })
           child.stdin.end('Z')
           return String(((await answer) as [Buffer])[0]).trim()
         },
@@ -126,8 +130,10 @@ export function nodeNetworkFixture(prefix: string) {
         .toSorted()
     },
     async until(what: string, isDone: () => Promise<boolean> | boolean): Promise<void> {
-      for (let tries = 0; tries < 200; tries++) {
-        await clock.advance(25)
+      const deadline = systemClock.now() + 90_000
+      for (let tries = 0; systemClock.now() < deadline; tries++) {
+        // However long it takes, it is not yet time for another look at everything.
+        if (tries < 200 || tries % 20 === 0) await clock.advance(25)
         if (await isDone()) return
         await systemClock.sleep(10)
       }

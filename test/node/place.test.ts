@@ -100,8 +100,8 @@ describe('places', { skip: reasonToSkip }, () => {
   it('reach each other and are reached from the host, but nothing else', async () => {
     const [one, two] = places as [Place, Place]
     const busybox = await busyboxIn(host, folder)
-    await run(one, busybox, 'ping', '-c1', '-W2', two.address!)
-    await runChecked(host.processes, [busybox, 'ping', '-c1', '-W2', one.address!])
+    await run(one, busybox, 'ping', '-c1', '-W20', two.address!)
+    await runChecked(host.processes, [busybox, 'ping', '-c1', '-W20', one.address!])
     const outside = await host.processes.run(one.enter(['ip', 'route', 'get', '198.51.100.1']))
     assert.match(outside.stderr, /Network is unreachable|No route to host/)
     const stray = await host.processes.run(['ip', 'route', 'get', '10.244.77.1'])

@@ -8,8 +8,8 @@ import type { NodeFixture } from './kubeletFixture.ts'
 
 export const namespace = 'default'
 
-/** No healthy machine needs so long. */
-const patience = 40_000
+/** In milliseconds: no healthy machine needs so long, be it slow and busy. */
+export const patience = 90_000
 
 export const shell = (script: string) => ({ name: 'c', image: 'busybox:1.35', command: ['sh', '-c', script] })
 
@@ -23,9 +23,10 @@ export interface PodHelpers {
   until(name: string, what: string, isSo: (pod: Pod) => boolean): Promise<Pod>
   /** What the only container of a pod that runs once said last. */
   outcome(name: string, spec: Partial<Pod['spec']>): Promise<string>
-  /** `Reason: message` of each event about the pod that is written by now, the first one first. */
-  eventsOf(name: string): Promise<readonly string[]>
-  /** The same, once they are as wanted: events are written while the pod goes on. */
+  /**
+   * Follows the events about the pod, each as `Reason: message` and the first one first, until they are as wanted: they are
+   * written while the pod goes on.
+   */
   untilEvents(name: string, what: string, isSo: (texts: readonly string[]) => boolean): Promise<readonly string[]>
   /** Deletes the pod and waits until it is gone. */
   remove(name: string): Promise<void>
@@ -62,7 +63,7 @@ export function podHelpers(node: () => NodeFixture): PodHelpers {
     throw new Error(`Pod "${name}" is not ${what}: ${said.join('\n')}`)
   }
   const textOf = ({ reason, message }: Event): string => `${reason}: ${message}`
-  const eventsOf: PodHelpers['eventsOf'] = async (name) => {
+  const eventsOf = async (name: string): Promise<readonly string[]> => {
     const { items } = await node().client.list(events, { namespace, fieldSelector: `involvedObject.name=${name}` })
     return items.map(textOf)
   }
@@ -95,7 +96,6 @@ export function podHelpers(node: () => NodeFixture): PodHelpers {
   return {
     create,
     until,
-    eventsOf,
     untilEvents,
     remove,
     async outcome(name, spec) {

@@ -10,7 +10,7 @@ import { systemHost } from '#lib/host/host.ts'
 import { ownUsage } from '#lib/host/ownUsage.ts'
 import { openContainerd } from '#kubelet/runtime/containerd.ts'
 import { insidePlace, runInsidePlace, startNode, type NodeFixture } from './kubeletFixture.ts'
-import { isReady, podHelpers, shell } from './podHelpers.ts'
+import { isReady, patience, podHelpers, shell } from './podHelpers.ts'
 
 const place = insidePlace()
 const MiB = 2 ** 20
@@ -31,7 +31,7 @@ if (place === undefined) {
 function insideTests(): void {
   const host = systemHost(systemClock)
   let node: NodeFixture
-  const { create, until, eventsOf, remove } = podHelpers(() => node)
+  const { create, until, untilEvents, remove } = podHelpers(() => node)
 
   // What there is now less what the pods of the tests will take, which is more than anything else here takes meanwhile.
   before(async () => {
@@ -63,7 +63,7 @@ function insideTests(): void {
     return status?.conditions?.find((each) => each.type === type)?.status
   }
   const eventually = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
-    const deadline = systemClock.now() + 40_000
+    const deadline = systemClock.now() + patience
     while (!(await isSo())) {
       if (systemClock.now() > deadline) throw new Error(`not so in time: ${what}`)
       await systemClock.sleep(50)
@@ -90,7 +90,7 @@ function insideTests(): void {
     )
     assert.equal(status?.conditions?.find(({ type }) => type === 'DisruptionTarget')?.reason, 'TerminationByKubelet')
     assert.equal(status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 137)
-    assert.ok((await eventsOf('hog')).includes(`Evicted: ${status?.message}`))
+    await untilEvents('hog', 'its eviction', (texts) => texts.includes(`Evicted: ${status?.message}`))
     await eventually('memory pressure', async () => (await conditionOf('MemoryPressure')) === 'True')
     await create('late', {})
     const late = (await until('late', 'refused', isFailed)).status
@@ -112,10 +112,11 @@ function insideTests(): void {
       (await node.runtime.images(stop.signal)).flatMap(({ names }) => names.filter((name) => !name.includes('@')))
     await eventually('the image is gone', async () => (await images()).length === 1)
     assert.deepEqual(await images(), [pauseImage])
-    assert.deepEqual(
-      (await node.runtime.observe((await until('writer', 'there', () => true)).metadata.uid!, stop.signal)).containers,
-      [],
-    )
+    const { uid } = (await until('writer', 'there', () => true)).metadata
+    await eventually('its containers are gone', async () => {
+      const { containers } = await node.runtime.observe(uid!, stop.signal)
+      return containers.length === 0
+    })
     await eventually('disk pressure', async () => (await conditionOf('DiskPressure')) === 'True')
     await create('late', { containers: [{ ...shell('true'), ...asking }] })
     const late = (await until('late', 'refused', isFailed)).status

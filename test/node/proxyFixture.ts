@@ -41,24 +41,24 @@ const serverScript = `
     }
   }
 `
-/** Connects a number of times and prints each answer, or the error's code. */
+/** Connects a number of times and prints each answer, or the error's code; what takes longer than its patience is a timeout. */
 const clientScript = `
-  const [protocol, address, port, count] = process.argv.slice(1)
+  const [protocol, address, port, count, localPort, patience] = process.argv.slice(1)
   const tcp = () => new Promise((done) => {
     let text = ''
-    const socket = require('net').connect({ host: address, port: +port, timeout: 1000 })
+    const socket = require('net').connect({ host: address, port: +port, timeout: +patience })
     socket.on('data', (part) => (text += part))
     socket.on('timeout', () => { done('TIMEOUT'); socket.destroy() })
     socket.on('error', (error) => done(error.code))
     socket.on('close', () => done(text))
   })
   const udp = (socket) => new Promise((done) => {
-    const timer = setTimeout(() => done('TIMEOUT'), 1000)
+    const timer = setTimeout(() => done('TIMEOUT'), +patience)
     socket.once('message', (text) => { clearTimeout(timer); done(String(text)) })
     socket.send('x', +port, address)
   })
   const main = async () => {
-    const socket = protocol === 'tcp' ? undefined : require('dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4').bind(+process.argv[5] || 0)
+    const socket = protocol === 'tcp' ? undefined : require('dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4').bind(+localPort || 0)
     for (let i = 0; i < +count; i++) console.log(await (socket ? udp(socket) : tcp()))
     socket?.close()
   }
@@ -66,8 +66,8 @@ const clientScript = `
 `
 
 /**
- * Opens connections to an address one after the other until its input ends, and then prints how many there were and what went
- * wrong with others.
+ * Opens connections to an address one after the other until its input ends, and fifty more, so that each of a few endpoints is
+ * met. Then it prints how many there were and what went wrong with others.
  */
 const loadScript = `
   const [address, port] = process.argv.slice(1)
@@ -76,7 +76,7 @@ const loadScript = `
   process.stdin.on('end', () => (isOver = true)).resume()
   const connect = () => new Promise((done) => {
     let text = ''
-    const socket = require('net').connect({ host: address, port: +port, timeout: 2000 })
+    const socket = require('net').connect({ host: address, port: +port, timeout: 10_000 })
     const fail = (code) => { result.failures[code] = (result.failures[code] ?? 0) + 1; done() }
     socket.on('data', (part) => (text += part))
     socket.on('timeout', () => { fail('TIMEOUT'); socket.destroy() })
@@ -92,7 +92,7 @@ const loadScript = `
   })
   const main = async () => {
     console.log('started')
-    while (!isOver) { await connect(); await new Promise((r) => setTimeout(r, 2)) }
+    for (let more = 50; !isOver || more-- > 0; ) { await connect(); await new Promise((r) => setTimeout(r, 2)) }
     console.log(JSON.stringify(result))
   }
   main()
@@ -130,8 +130,8 @@ export const slice = (name: string, ports: object[], ...endpoints: string[]): En
   } as unknown as EndpointSlice
 }
 
-/** Waits until something is so. */
-export async function until(what: string, isSo: () => Promise<boolean>, milliseconds = 5_000): Promise<void> {
+/** Waits until something is so, for longer than a slow and busy machine needs unless told. */
+export async function until(what: string, isSo: () => Promise<boolean>, milliseconds = 90_000): Promise<void> {
   const end = performance.now() + milliseconds
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`Waited in vain until ${what}`)
@@ -182,14 +182,21 @@ export class ProxyNetwork implements AsyncDisposable {
     return child
   }
 
-  /** Answers of so many connections, or datagrams from one port, to `tcp/10.96.0.1/80`. */
-  async connect(place: Place, to: string, count = 1, localPort = 0): Promise<string[]> {
+  /** Answers of so many connections, or datagrams from one port, to `tcp/10.96.0.1/80`; each is waited for so many milliseconds. */
+  async connect(place: Place, to: string, count = 1, localPort = 0, patience = 20_000): Promise<string[]> {
     const [protocol, address, port] = to.split('/') as [string, string, string]
-    const script = ['--eval', clientScript, protocol, address, port, String(count), String(localPort)]
+    const numbers = [count, localPort, patience].map(String)
+    const script = ['--eval', clientScript, protocol, address, port, ...numbers]
     return (await this.enter(place, process.execPath, ...script)).trim().split('\n')
   }
 
-  async distinct(place: Place, to: string, count = 24): Promise<string[]> {
+  /** The answer to one connection, where none is to be: not waited for as long as others. */
+  attempt(place: Place, to: string): Promise<string[]> {
+    return this.connect(place, to, 1, 0, 1_000)
+  }
+
+  /** The different ones of so many answers. Endpoints are drawn by lot: by as many as usual each of three is met. */
+  async distinct(place: Place, to: string, count = 72): Promise<string[]> {
     return [...new Set(await this.connect(place, to, count))].toSorted()
   }
 

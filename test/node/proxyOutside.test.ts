@@ -124,9 +124,9 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
   it('lets only those come to a load balancer who may, and everybody to the service and its node port', async () => {
     assert.deepEqual(await names('other', 'tcp/203.0.113.3/80'), ['pod1'])
     assert.deepEqual(await names('node', 'tcp/203.0.113.3/80'), ['pod1'])
-    assert.deepEqual(await network.connect('pod2', 'tcp/203.0.113.3/80'), ['TIMEOUT'])
+    assert.deepEqual(await network.attempt('pod2', 'tcp/203.0.113.3/80'), ['TIMEOUT'])
     for (const place of ['other', 'pod2', 'node'] as const)
-      assert.deepEqual(await network.connect(place, 'tcp/203.0.113.4/80'), ['TIMEOUT'], place)
+      assert.deepEqual(await network.attempt(place, 'tcp/203.0.113.4/80'), ['TIMEOUT'], place)
     assert.deepEqual(await names('other', 'tcp/10.89.250.11/30004'), ['pod1'])
     assert.deepEqual(await names('pod2', 'tcp/10.96.0.4/80'), ['pod1'])
   })
@@ -135,7 +135,7 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
     proxy.set(balancer('shut', '10.96.0.4', '203.0.113.4', { loadBalancerSourceRanges: ['10.89.250.1/32'] }))
     await until('the change is applied', async () => (await network.generation()) > generation)
     assert.deepEqual(await names('other', 'tcp/203.0.113.4/80'), ['pod1'])
-    assert.deepEqual(await network.connect('node', 'tcp/203.0.113.4/80'), ['TIMEOUT'])
+    assert.deepEqual(await network.attempt('node', 'tcp/203.0.113.4/80'), ['TIMEOUT'])
   })
   it('leaves an address alone that the load balancer has for itself', async () => {
     const { elements } = await network.listing()
@@ -204,7 +204,7 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
     for (const place of ['pod2', 'node'] as const)
       assert.deepEqual(await names(place, 'tcp/198.18.7.1/80'), ['pod1'], place)
     assert.deepEqual(await network.connect('node', 'tcp/198.18.7.1/81'), ['ECONNREFUSED'])
-    assert.deepEqual(await network.connect('node', 'tcp/198.18.7.2/80'), ['TIMEOUT'])
+    assert.deepEqual(await network.attempt('node', 'tcp/198.18.7.2/80'), ['TIMEOUT'])
     proxy.delete(service('added', {}), slice('added', []))
     proxy.setServiceRanges()
     await until('the route has gone', async () => (await routes()) === '')
@@ -231,7 +231,7 @@ describe('the service proxy, from outside and in two families', { skip: reasonTo
       'add table ip proof ; add chain ip proof in { type filter hook input priority 0 ; } ; add rule ip proof in iifname eth0 ip daddr 127.0.0.1 counter',
     )
     const countReached = async (): Promise<number> => {
-      await network.connect('other', 'tcp/127.0.0.1/9999')
+      await network.attempt('other', 'tcp/127.0.0.1/9999')
       return Number(/counter packets (\d+)/.exec(await network.enter('node', 'nft', 'list table ip proof'))![1])
     }
     assert.equal(await countReached(), 0)

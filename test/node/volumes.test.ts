@@ -12,7 +12,7 @@ import type { VolumeMount } from '#api/core/v1/container.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemHost } from '#lib/host/host.ts'
 import { insidePlace, runInsidePlace, startNode, type NodeFixture } from './kubeletFixture.ts'
-import { isReady, namespace, podHelpers, shell } from './podHelpers.ts'
+import { isReady, namespace, patience, podHelpers, shell } from './podHelpers.ts'
 
 const place = insidePlace()
 
@@ -34,7 +34,7 @@ function insideTests(): void {
   const podsFolder = `${place!.folder}/root/pods`
   const { mounts } = systemHost(systemClock)
   let node: NodeFixture
-  const { create, until, outcome, eventsOf, remove } = podHelpers(() => node)
+  const { create, until, outcome, untilEvents, remove } = podHelpers(() => node)
 
   before(async () => {
     node = await startNode(place!)
@@ -54,15 +54,15 @@ function insideTests(): void {
     assert.deepEqual(node.problems, [])
   })
 
-  const eventually = async (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> => {
-    const deadline = systemClock.now() + 20_000
-    while (!(await isSo())) {
+  const eventually = async (what: string, isSo: () => boolean): Promise<void> => {
+    const deadline = systemClock.now() + patience
+    while (!isSo()) {
       if (systemClock.now() > deadline) throw new Error(`not so in time: ${what}`)
       await systemClock.sleep(10)
     }
   }
-  const toldOf = (name: string, text: string): Promise<void> =>
-    eventually(text, async () => (await eventsOf(name)).includes(text))
+  const toldOf = (name: string, text: string): Promise<unknown> =>
+    untilEvents(name, text, (texts) => texts.includes(text))
 
   /** A folder of the node as a volume that is bound to a claim of the same name, as the binder would leave them. */
   const bind = async (name: string, spec: Partial<PersistentVolume['spec']> = {}): Promise<string> => {

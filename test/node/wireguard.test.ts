@@ -155,7 +155,7 @@ describe('the network between nodes in WireGuard', { skip: reasonToSkip }, () =>
     await wg('a', 'set', device, 'peer', keys.get('b')!, 'remove')
     await wg('a', 'set', device, 'listen-port', '51821')
     await ip('a').batch([`address delete 10.244.0.0/32 dev ${device}`, `link set ${device} mtu 1300 down`])
-    assert.notEqual(await send('pod-a', podOf('b')), '10')
+    assert.notEqual(await fixture.attempt('pod-a', podOf('b')), '10')
     await clock.advance(30_000)
     await until('a leads to both', () => isReached())
     assert.deepEqual(await peersOf('a'), before)
@@ -196,7 +196,7 @@ describe('the network between nodes in WireGuard', { skip: reasonToSkip }, () =>
     on.tell(node('a'), node('c'))
     await until('a has forgotten b', async () => (await routes('a')).length === 1)
     assert.deepEqual(Object.keys(await peersOf('a')), [keys.get('c')])
-    assert.match(await send('pod-a', podOf('b')), /TIMEOUT|ENETUNREACH|EHOSTUNREACH/)
+    assert.match(await fixture.attempt('pod-a', podOf('b')), /TIMEOUT|ENETUNREACH|EHOSTUNREACH/)
     await on[Symbol.asyncDispose]()
 
     rmSync(fixture.keyFile('b'))
