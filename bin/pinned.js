@@ -23,11 +23,19 @@ export function runPinned(args) {
   }
   const child = spawn(node, args, { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('error', (error) => {
+  const explain = async () => {
+    const { describeStartProblem, startProblem } = await import('./pinnedStart.js')
+    const problem = startProblem(node)
+    if (problem !== undefined) console.error(describeStartProblem(node, problem))
+  }
+  child.on('error', async (error) => {
     console.error(`k8ts: cannot start ${node}: ${error.message}`)
+    await explain()
     process.exit(1)
   })
-  child.on('exit', (code, signal) => {
+  child.on('exit', async (code, signal) => {
+    // The loader tells which library it misses, and not where to get it.
+    if (code === 127) await explain()
     if (signal) {
       process.removeAllListeners(signal)
       process.kill(process.pid, signal)

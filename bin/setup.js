@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pinnedNode } from './pinned.js'
+import { describeStartProblem, mendStart, startProblem } from './pinnedStart.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stamp = join(root, 'node_modules', '.k8ts-lock')
@@ -31,4 +33,11 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   }
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, lock)
+  const node = pinnedNode()
+  const problem = node === undefined ? undefined : startProblem(node)
+  const left = problem === undefined ? undefined : mendStart(node, problem)
+  if (left !== undefined) {
+    console.error(describeStartProblem(node, left))
+    process.exit(1)
+  }
 }
