@@ -52,7 +52,7 @@ function makeObjects(): { services: Service[]; slices: EndpointSlice[] } {
 function endpointsOf(index: number, turn: number): EndpointSlice {
   const addresses = [addressIn(245, index), addressIn(246 + (turn % 8), index)]
   const made = slice(`s${index}`, [httpPort], ...addresses)
-  made.endpoints[0]!.nodeName = index % localShare === 0 ? 'node' : 'other'
+  made.endpoints![0]!.nodeName = index % localShare === 0 ? 'node' : 'other'
   return made
 }
 

@@ -89,6 +89,7 @@ describe('fields become schemas', () => {
       '/** A. @atomic */\n a?: Record<string, Quantity>',
       { a: { type: 'object', additionalProperties: { type: 'string', format: 'quantity' }, mapType: 'atomic' } },
     ],
+    ['/** A. */\n a: string[] | null', { a: { type: 'array', items: { type: 'string' }, nullable: true } }],
     ['/** A. */\n a?: Record<string, unknown>', { a: { type: 'object', preserveUnknownFields: true } }],
     ['/** A. @default {} */\n a?: Partial<Thing>', { a: { ref: 'io.k8s.api.core.v1.Thing', default: {} } }],
     [
@@ -164,7 +165,8 @@ describe('what is not understood is refused by line', () => {
     ['/** A. @listMap name */\n a?: string', '5: a: @listMap fits lists only'],
     ['/** A. */\n a?: number', '5: a number needs a width: int32, int64 or double'],
     ['/** A. */\n a?: Missing', '5: cannot find type "Missing"'],
-    ['/** A. */\n a?: string | int32', '5: a union may hold string literals only'],
+    ['/** A. */\n a?: string | int32', '5: a union may hold string literals only, or a list and null'],
+    ['/** A. */\n a?: string | null', '5: a union may hold string literals only, or a list and null'],
     [
       '/** A. */\n a?: { b: string }',
       '5: cannot describe "{ b: string }"; use an interface, a list, a Record or a scalar',

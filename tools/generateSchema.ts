@@ -163,10 +163,15 @@ export function generateSchema(folder: string, facts: Facts): Generated {
     if (ts.isLiteralTypeNode(type) && ts.isStringLiteral(type.literal))
       return { type: 'string', enum: [type.literal.text] }
     if (ts.isUnionTypeNode(type)) {
+      const isNull = (member: ts.TypeNode): boolean =>
+        ts.isLiteralTypeNode(member) && member.literal.kind === ts.SyntaxKind.NullKeyword
+      const [list, none, ...others] = type.types
+      if (ts.isArrayTypeNode(list!) && isNull(none!) && others.length === 0)
+        return { ...schemaOf(file, list), nullable: true }
       const values: string[] = []
       for (const member of type.types) {
         if (!ts.isLiteralTypeNode(member) || !ts.isStringLiteral(member.literal)) {
-          return refuse(file, member, 'a union may hold string literals only')
+          return refuse(file, member, 'a union may hold string literals only, or a list and null')
         }
         values.push(member.literal.text)
       }

@@ -76,9 +76,6 @@ const tags: Readonly<Record<string, Apply>> = {
   immutable: (schema) => {
     schema['immutable'] = true
   },
-  nullable: (schema) => {
-    schema['nullable'] = true
-  },
   unlisted: (schema) => {
     if (schema['enum'] === undefined) return 'fits enumerations only'
     schema['unlisted'] = true

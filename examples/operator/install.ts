@@ -51,7 +51,8 @@ export async function install(
     verbs,
   }))
   await client.apply(clusterRoles, { metadata, rules: allowed }, ours)
-  const isServed = (each: { status?: { conditions?: readonly { type: string; status: string }[] } } | undefined) =>
-    isConditionTrue(each?.status?.conditions, 'Established')
+  const isServed = (
+    each: { status?: { conditions?: readonly { type: string; status: string }[] | null } } | undefined,
+  ) => isConditionTrue(each?.status?.conditions, 'Established')
   await waitFor(client, customResourceDefinitions, { name: 'sites.sites.example.com' }, isServed, { signal })
 }

@@ -109,7 +109,7 @@ export function serviceOf({ metadata }: EndpointSlice): readonly [string] | unde
 
 /** All addresses of a slice, ready or not, each once. */
 export function endpointAddresses(slice: EndpointSlice): readonly string[] {
-  const written = serviceOf(slice) === undefined ? [] : slice.endpoints.flatMap(({ addresses }) => addresses)
+  const written = serviceOf(slice) === undefined ? [] : (slice.endpoints ?? []).flatMap(({ addresses }) => addresses)
   return [...new Set(written.map((text) => canonicalIp(text)).filter((ip) => ip !== undefined))]
 }
 
@@ -124,7 +124,7 @@ const readPort = (port: { name?: string; protocol?: string; port?: number }): Na
 
 function readEndpoints(slice: EndpointSlice): ServiceEndpoint[] {
   const ports = (slice.ports ?? []).map(readPort)
-  return slice.endpoints.filter(isReady).flatMap((endpoint) =>
+  return (slice.endpoints ?? []).filter(isReady).flatMap((endpoint) =>
     endpoint.addresses.flatMap((text) => {
       const address = canonicalIp(text)
       if (address === undefined) return []

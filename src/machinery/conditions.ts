@@ -9,7 +9,7 @@ interface ConditionLike {
 
 /** The condition of this type, if the list has one. */
 export function conditionOf<C extends { readonly type: string }>(
-  conditions: readonly C[] | undefined,
+  conditions: readonly C[] | null | undefined,
   type: string,
 ): C | undefined {
   return conditions?.find((condition) => condition.type === type)
@@ -17,7 +17,7 @@ export function conditionOf<C extends { readonly type: string }>(
 
 /** Whether the condition of this type is there and `True`. */
 export function isConditionTrue(
-  conditions: readonly { readonly type: string; readonly status: string }[] | undefined,
+  conditions: readonly { readonly type: string; readonly status: string }[] | null | undefined,
   type: string,
 ): boolean {
   return conditionOf(conditions, type)?.status === 'True'
@@ -28,7 +28,7 @@ export function isConditionTrue(
  * status stays the same. Returns the same list when nothing would change, so that callers can skip a write.
  */
 export function withCondition<C extends ConditionLike>(
-  conditions: readonly C[] | undefined,
+  conditions: readonly C[] | null | undefined,
   condition: C,
 ): readonly C[] {
   const list = conditions ?? []

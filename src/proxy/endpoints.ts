@@ -51,7 +51,7 @@ export function chooseBackends(slices: readonly EndpointSlice[], port: ServicePo
   for (const slice of slices) {
     const number = portOf(slice, port)
     if (number === undefined) continue
-    for (const endpoint of slice.endpoints) {
+    for (const endpoint of slice.endpoints ?? []) {
       const address = canonicalIp(endpoint.addresses[0] ?? '')
       if (address === undefined || isForbidden(address)) continue
       const { conditions } = endpoint
@@ -98,7 +98,7 @@ export function findForbidden(slices: readonly EndpointSlice[]): readonly string
   const found = new Set<string>()
   for (const slice of slices) {
     if (slice.addressType === 'FQDN') continue
-    for (const { addresses } of slice.endpoints) {
+    for (const { addresses } of slice.endpoints ?? []) {
       const address = canonicalIp(addresses[0] ?? '')
       if (address === undefined || isForbidden(address)) found.add(addresses[0] ?? '')
     }

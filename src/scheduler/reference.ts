@@ -278,7 +278,7 @@ function balance(pod: Pod, { node, pods }: Place, world: World): number {
 
 function images({ spec }: Pod, { node }: Place, world: World): number {
   const has = (each: Node, image: string): number =>
-    (each.status?.images ?? []).find(({ names = [] }) => names.includes(image))?.sizeBytes ?? 0
+    (each.status?.images ?? []).find(({ names }) => names?.includes(image) === true)?.sizeBytes ?? 0
   const megabyte = 1024 * 1024
   const sum = spec.containers.reduce((bytes, { image = '' }) => {
     const holders = world.places.filter((place) => has(place.node, image) > 0).length

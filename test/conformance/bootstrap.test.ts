@@ -63,7 +63,7 @@ conformance('[sig-network] EndpointSlice should have Endpoints and EndpointSlice
     const { items } = await client.list(endpointSlices, { namespace: at.namespace, labelSelector })
     assert.deepEqual(
       items.map((slice) => [
-        slice.endpoints.flatMap(({ addresses }) => addresses),
+        (slice.endpoints ?? []).flatMap(({ addresses }) => addresses),
         slice.ports?.map(({ port }) => port),
       ]),
       [[[server.address], [server.port]]],

@@ -172,7 +172,7 @@ conformance(
         const labelSelector = `kubernetes.io/service-name=${name}`
         const { items } = await client.list(endpointSlices, { namespace, labelSelector })
         return items.map((slice) => [
-          slice.endpoints.map(({ addresses }) => addresses.join()).join(),
+          (slice.endpoints ?? []).map(({ addresses }) => addresses.join()).join(),
           slice.ports?.map(({ port }) => port).join(),
         ])
       }

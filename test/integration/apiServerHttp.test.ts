@@ -29,6 +29,50 @@ test('objects are written as Kubernetes writes them', async () => {
   )
 })
 
+test('a list that is always written is null when it is empty, wherever it is read, and is given in any form', async () => {
+  const clock = new SimulatedClock()
+  await using fixture = await startServer({ clock })
+  await using http = await listen(fixture.server)
+  const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
+  const rows: readonly (readonly [string, object, object, string])[] = [
+    [
+      slices,
+      { addressType: 'IPv4' },
+      { endpoints: [], ports: [] },
+      '"addressType":"IPv4","endpoints":null,"ports":null',
+    ],
+    ['/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles', {}, { rules: [] }, '"rules":null'],
+    ['/apis/rbac.authorization.k8s.io/v1/clusterroles', {}, { rules: [] }, '"rules":null'],
+    ['/api/v1/namespaces/default/limitranges', { spec: {} }, { spec: { limits: [] } }, '"spec":{"limits":null}'],
+    ['/apis/storage.k8s.io/v1/csinodes', { spec: {} }, { spec: { drivers: [] } }, '"spec":{"drivers":null}'],
+    [
+      '/apis/resource.k8s.io/v1beta1/namespaces/default/resourceclaims',
+      { spec: { devices: {} } },
+      { spec: { devices: { requests: [] } } },
+      '"spec":{"devices":{"requests":null}}',
+    ],
+  ]
+  for (const [path, absent, empty, expected] of rows) {
+    const given = { ...absent, metadata: { name: 'a' } }
+    assert.ok((await http.ask('POST', `${path}?dryRun=All`, { body: given })).text.includes(expected), path)
+    const { text } = await http.ask('POST', path, { body: given })
+    assert.ok(text.includes(expected), `${path}: ${text}`)
+    assert.equal((await http.ask('GET', `${path}/a`)).text, text)
+    assert.ok((await http.ask('GET', path)).text.includes(expected))
+    const yaml = await http.ask('GET', `${path}/a`, { headers: { accept: 'application/yaml' } })
+    assert.match(yaml.text, /: null$/m)
+    const accept = 'application/vnd.kubernetes.protobuf'
+    const { bytes } = await http.ask('GET', `${path}/a`, { headers: { accept } })
+    const again = await http.ask('PUT', `${path}/a`, { headers: { 'content-type': accept }, body: bytes })
+    assert.deepEqual([again.code, again.text], [200, text])
+    // The same in another form is no change, also where what is wanted may not change.
+    const put = await http.ask('PUT', `${path}/a`, { body: { ...(JSON.parse(text) as object), ...empty } })
+    assert.deepEqual([put.code, put.text], [200, text])
+  }
+  const watching = http.ask('GET', `${slices}?watch=true&timeoutSeconds=5`)
+  assert.match((await ended(clock, watching)).text, /"endpoints":null,"ports":null/)
+})
+
 test('a table has the columns and cells of kubectl get', async () => {
   await using fixture = await startServer()
   await using http = await listen(fixture.server)

@@ -30,8 +30,8 @@ async function setUp(names: readonly string[]): Promise<TestCluster> {
 }
 const hintsOf = async ({ client }: TestCluster): Promise<string> =>
   (await client.list(endpointSlices, { namespace })).items
-    .flatMap(({ endpoints = [] }) =>
-      endpoints.map(({ zone, hints }) => {
+    .flatMap(({ endpoints }) =>
+      (endpoints ?? []).map(({ zone, hints }) => {
         const nodeHints = (hints?.forNodes ?? []).map(({ name }) => `/${name}`)
         return `${zone}>${(hints?.forZones ?? []).map(({ name }) => name).join()}${nodeHints.join()}`
       }),

@@ -211,7 +211,7 @@ describe('the service proxy', { skip: reasonToSkip }, () => {
     const names = [{ name: '', port: 5353, protocol: 'UDP' }]
     await network.connect('pod1', 'udp/10.96.0.14/53', 1, 4445)
     const ending = slice('names', names, '10.244.1.2', '10.244.1.3')
-    ending.endpoints[1]!.conditions = { ready: false, serving: true, terminating: true }
+    ending.endpoints![1]!.conditions = { ready: false, serving: true, terminating: true }
     await change(ending)
     // New flows go to the other one; what has begun goes on.
     assert.deepEqual(await network.connect('pod1', 'udp/10.96.0.14/53', 2, 4445), [

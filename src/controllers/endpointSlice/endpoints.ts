@@ -46,8 +46,8 @@ export function groupEndpoints(
 }
 
 /** The same text for the same ports, in whatever order. */
-export function portsKey(ports: readonly EndpointPort[]): string {
-  return ports
+export function portsKey(ports: readonly EndpointPort[] | null): string {
+  return (ports ?? [])
     .map(({ name = '', protocol = 'TCP', port, appProtocol }) => JSON.stringify([name, protocol, port, appProtocol]))
     .toSorted()
     .join()

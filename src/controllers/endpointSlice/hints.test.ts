@@ -56,7 +56,7 @@ const stored = ({ create }: ServiceSlicePlan): EndpointSlice[] =>
   create.map((slice, at) => ({ ...slice, metadata: { ...slice.metadata, name: `s-${at}` } }) as EndpointSlice)
 const hintsOf = ({ create, update }: ServiceSlicePlan): unknown[] =>
   [...create, ...update].flatMap(({ endpoints = [] }) =>
-    endpoints.map(({ hints }) => {
+    (endpoints ?? []).map(({ hints }) => {
       const zones = (hints?.forZones ?? []).map(({ name }) => name)
       return [...zones, ...(hints?.forNodes ?? []).map(({ name }) => name)].join()
     }),

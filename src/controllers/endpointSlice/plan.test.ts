@@ -80,8 +80,8 @@ const plan = (of: Service, list: readonly Pod[], present: readonly EndpointSlice
 /** A plan as numbers of endpoints by slice. */
 function inShort({ create, update, remove }: SlicePlan): unknown {
   return {
-    create: create.map(({ endpoints }) => endpoints.length),
-    update: update.map(({ metadata, endpoints }) => [metadata.name, endpoints.length]),
+    create: create.map(({ endpoints }) => endpoints!.length),
+    update: update.map(({ metadata, endpoints }) => [metadata.name, endpoints!.length]),
     remove: remove.map(({ metadata }) => metadata.name),
   }
 }
@@ -164,7 +164,7 @@ for (const row of conditions) {
   test(`endpoint: ${row.name}`, () => {
     const { create } = plan(service(row.service), [row.pod])
     assert.deepEqual(
-      create.flatMap(({ endpoints }) => endpoints.map((endpoint) => endpoint.conditions)),
+      create.flatMap(({ endpoints }) => endpoints!.map((endpoint) => endpoint.conditions)),
       row.conditions,
     )
   })
@@ -172,7 +172,7 @@ for (const row of conditions) {
 
 test('a pod of a headless service is found by its name', () => {
   const { create } = plan(service({ clusterIP: 'None' }), [pod(1, { spec: { hostname: 'db-0', subdomain: 's' } })])
-  assert.equal(create[0]!.endpoints[0]!.hostname, 'db-0')
+  assert.equal(create[0]!.endpoints![0]!.hostname, 'db-0')
   assert.equal(create[0]!.metadata.labels!['service.kubernetes.io/headless'], '')
 })
 
@@ -180,7 +180,7 @@ test('pods with different ports behind one name get slices of their own', () => 
   const of = service({ ports: [{ port: 80, targetPort: 'web', protocol: 'TCP' }] })
   const { create } = plan(of, [pod(1), pod(2, { port: 9090 })])
   assert.deepEqual(
-    create.map(({ ports, endpoints }) => [ports![0]!.port, endpoints[0]!.addresses]),
+    create.map(({ ports, endpoints }) => [ports![0]!.port, endpoints![0]!.addresses]),
     [
       [8080, ['10.244.0.1']],
       [9090, ['10.244.0.2']],

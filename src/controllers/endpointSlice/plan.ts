@@ -85,8 +85,8 @@ function hintByTopology(
   plan: Draughts,
   ratios: ReadonlyMap<string, number> | undefined,
 ): Omit<TopologyOutcome, 'addressType'> {
-  const written = [...plan.create, ...plan.update].map(({ endpoints = [] }) => endpoints)
-  const unchanged = plan.unchanged.map(({ endpoints = [] }) => endpoints)
+  const written = [...plan.create, ...plan.update].map(({ endpoints }) => endpoints ?? [])
+  const unchanged = plan.unchanged.map(({ endpoints }) => endpoints ?? [])
   const hints = planHints({ written, unchanged }, ratios)
   const next =
     'problem' in hints

@@ -191,7 +191,7 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
       const conditions = withFact(autoscaler.status?.conditions, 'AbleToScale', false, fact, clock.now())
       const status = {
         desiredReplicas: 0,
-        currentMetrics: null as never,
+        currentMetrics: null,
         ...autoscaler.status,
         conditions: [...conditions],
       }

@@ -196,7 +196,7 @@ export function statusAfter(
     ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
     currentReplicas: current,
     desiredReplicas: desired ?? status?.desiredReplicas ?? 0,
-    currentMetrics: (metrics ?? null) as MetricStatus[],
+    currentMetrics: metrics ?? null,
     conditions: [...conditions],
   }
 }

@@ -15,11 +15,11 @@ export const projected: VolumeType = {
   matches: (volume) => volume.projected !== undefined,
   check: (volume, context) => void knownFiles(volume, context),
   async mount(volume, context, signal) {
-    const { sources = [], defaultMode: mode = defaultFileMode } = volume.projected!
+    const { sources, defaultMode: mode = defaultFileMode } = volume.projected!
     const files = new Map(knownFiles(volume, context))
     let refreshAt: number | undefined
     let user: number | undefined
-    for (const { serviceAccountToken } of sources) {
+    for (const { serviceAccountToken } of sources ?? []) {
       if (serviceAccountToken === undefined) continue
       user = commonUser(context.pod)
       const token = await tokenFile(serviceAccountToken, mode, user, context, signal)
@@ -33,12 +33,12 @@ export const projected: VolumeType = {
 
 /** The files of all sources but tokens. Throws when one of them is not there and must be. */
 function knownFiles(volume: Volume, context: VolumeContext): ReadonlyMap<string, VolumeFile> {
-  const { sources = [], defaultMode: mode = defaultFileMode } = volume.projected!
+  const { sources, defaultMode: mode = defaultFileMode } = volume.projected!
   const files = new Map<string, VolumeFile>()
   const add = (more: ReadonlyMap<string, VolumeFile>): void => {
     for (const [path, file] of more) files.set(path, file)
   }
-  for (const { configMap, secret, downwardAPI, clusterTrustBundle, podCertificate } of sources) {
+  for (const { configMap, secret, downwardAPI, clusterTrustBundle, podCertificate } of sources ?? []) {
     if (configMap !== undefined) add(configMapFiles(configMap.name ?? '', configMap, mode, context))
     if (secret !== undefined) add(secretFiles(secret.name ?? '', secret, mode, context))
     if (downwardAPI !== undefined) add(downwardFiles(downwardAPI.items, mode, context))

@@ -171,6 +171,24 @@ describe('decoding', () => {
     })
   })
 
+  it('writes null for an empty list that is always written, and an empty list where it means something', () => {
+    const slice = { group: 'discovery.k8s.io', version: 'v1', kind: 'EndpointSlice' }
+    const none = { metadata: {}, addressType: '', endpoints: null, ports: null }
+    for (const given of [{}, { endpoints: null, ports: null }, { endpoints: [], ports: [] }]) {
+      const decoded = decode(slice, given)
+      assert.equal(JSON.stringify('value' in decoded && decoded.value), JSON.stringify(none))
+      // Members in another order take another way.
+      const { ports, ...others } = given as { ports?: unknown }
+      const turned = decode(slice, ports === undefined ? { addressType: '', ...others } : { ports, ...others })
+      assert.deepEqual('value' in turned && turned.value, none)
+    }
+    const stored = Object.freeze({ ...none, metadata: Object.freeze({}) })
+    const again = decodeOwnValue(schemaOfKind(slice)!, stored)
+    assert.equal('value' in again && again.value, stored)
+    const empty = decode(core('Pod'), { spec: {} })
+    assert.deepEqual('value' in empty && empty.value['spec'], { containers: [] })
+  })
+
   it('keeps __proto__ as data', () => {
     const decoded = decode(core('ConfigMap'), JSON.parse('{"data":{"__proto__":"a","b":"c"},"__proto__":{"x":1}}'))
     assert.ok('value' in decoded)

@@ -243,6 +243,8 @@ interface Field {
   readonly schema: Schema
   readonly decode: Decode
   readonly drops: boolean
+  /** Whether it is a list that is written as null when it is empty: upstream stores protobuf, which cannot tell them apart. */
+  readonly isNullable: boolean
 }
 
 function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
@@ -299,7 +301,7 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
       let member = members[at]
       if (fills[fill] === i) {
         fill++
-        member ??= zeroOf(fields![i]!, state)
+        member = filled(fields![i]!, member, state)
       } else if (drops && isZero(member)) continue
       if (member !== undefined) struct[name] = member
     }
@@ -321,6 +323,7 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
         schema,
         decode: decoderOf(schema),
         drops: schema.zero === 'drop',
+        isNullable: schema.type === 'array' && schema.zero === 'fill' && schema.nullable === true,
       }))
       fills = fields.flatMap(({ schema }, i) => (schema.zero === 'fill' ? [i] : []))
     }
@@ -348,7 +351,7 @@ function compileStruct(properties: Readonly<Record<string, Schema>>): Decode {
       let member = decode(given, state, before[name])
       if (fills[fill] === i) {
         fill++
-        member ??= zeroOf(fields[i]!, state)
+        member = filled(fields[i]!, member, state)
       } else if (drops && isZero(member)) member = undefined
       if (member === undefined || member !== given) struct ??= firstMembers(value, done)
       if (struct !== undefined && member !== undefined) struct[name] = member
@@ -374,6 +377,12 @@ function firstMembers(value: JsonObject, count: number): JsonObject {
 function writeZero(struct: JsonObject, field: Field, state: State): void {
   const zero = zeroOf(field, state)
   if (zero !== undefined) struct[field.name] = zero
+}
+
+/** What is written of a field that is always written. */
+function filled(field: Field, member: unknown, state: State): unknown {
+  if (member === undefined) return zeroOf(field, state)
+  return field.isNullable && isZero(member) ? null : member
 }
 
 function zeroOf({ schema, decode }: Field, state: State): unknown {

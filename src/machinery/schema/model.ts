@@ -82,7 +82,7 @@ export interface Schema {
   readonly uniqueItems?: boolean
   /** In RE2 syntax; never give it to RegExp unchecked. */
   readonly pattern?: string
-  /** `null` is a value. */
+  /** `null` is a value. Of lists of built-in kinds with `zero: 'fill'`: the empty one. */
   readonly nullable?: boolean
   /** May be set once and then only stay as it is. */
   readonly immutable?: boolean

@@ -62,7 +62,8 @@ export const firstVersion: OtherVersion<HorizontalPodAutoscaler, FirstAutoscaler
     const first = metrics.find(isCpu)
     const target = first && utilizationOf(first)
     const others = metrics.filter((metric) => !isCpu(metric) || utilizationOf(metric) === undefined)
-    const { currentMetrics = [], conditions = [], ...commonStatus } = status ?? {}
+    const { currentMetrics: measured, conditions = [], ...commonStatus } = status ?? {}
+    const currentMetrics = measured ?? []
     const used = currentMetrics.find(({ type, resource }) => type === 'Resource' && resource?.name === cpu)
     const percentage = used?.resource?.current.averageUtilization
     return {

@@ -50,7 +50,7 @@ describe('what a job leaves out', () => {
       const fields = Object.keys(expected) as (keyof JobSpec)[]
       assert.deepEqual(Object.fromEntries(fields.map((field) => [field, spec[field]])), expected)
       if (own.parallelism !== undefined) assert.equal(spec.completions, undefined)
-      const patterns = spec.podFailurePolicy?.rules[0]?.onPodConditions
+      const patterns = spec.podFailurePolicy?.rules?.[0]?.onPodConditions
       if (patterns !== undefined) assert.deepEqual(patterns, [{ type: 'X', status: 'True' }])
       assert.deepEqual(check(created(own)), [])
     })

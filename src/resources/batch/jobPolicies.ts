@@ -20,7 +20,7 @@ const statuses: readonly string[] = ['False', 'True', 'Unknown']
 
 /** The rules of what is done about pods that ended badly. */
 export function checkPodFailurePolicy(spec: JobSpec, report: Report): void {
-  const { rules = [] } = spec.podFailurePolicy!
+  const rules = spec.podFailurePolicy!.rules ?? []
   const place = report.at('rules')
   if (rules.length > mostRules) place.tooMany(rules.length, mostRules)
   const { containers = [], initContainers = [] } = spec.template.spec

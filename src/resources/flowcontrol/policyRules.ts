@@ -70,7 +70,8 @@ function checkWords(words: readonly string[], report: Report, missing: string, o
 const namespaceIntroduction = "each member of this list must be '*' or a DNS-1123 label; "
 
 function checkResourceRule(rule: ResourcePolicyRule, report: Report): void {
-  const { apiGroups = [], resources = [], clusterScope = false, namespaces = [] } = rule
+  const { apiGroups = [], resources = [], clusterScope = false } = rule
+  const namespaces = rule.namespaces ?? []
   checkVerbs(rule.verbs ?? [], report.at('verbs'))
   const must = 'resource rules must supply at least one'
   checkWords(apiGroups, report.at('apiGroups'), `${must} api group`, 'api groups')

@@ -36,12 +36,10 @@ export const betaClaimTemplates: OtherVersion<ResourceClaimTemplate, BetaTemplat
 export const betaSlices: OtherVersion<ResourceSlice, BetaSlice> = {
   resource: resourceSlices,
   up({ spec: { devices, ...spec }, ...rest }) {
-    const moved = devices?.map(({ name, basic }) => ({ name, ...basic }))
-    return { ...rest, spec: { ...spec, ...(moved === undefined ? {} : { devices: moved }) } }
+    return { ...rest, spec: { ...spec, devices: devices?.map(({ name, basic }) => ({ name, ...basic })) ?? null } }
   },
   down({ spec: { devices, ...spec }, ...rest }) {
-    const moved = devices?.map(({ name, ...basic }) => ({ name, basic }))
-    return { ...rest, spec: { ...spec, ...(moved === undefined ? {} : { devices: moved }) } }
+    return { ...rest, spec: { ...spec, devices: devices?.map(({ name, ...basic }) => ({ name, basic })) ?? null } }
   },
 }
 
@@ -62,11 +60,11 @@ function specUp({ devices, ...rest }: BetaClaimSpec): ResourceClaimSpec {
       ...(firstAvailable === undefined ? {} : { firstAvailable }),
     }
   })
-  return { ...rest, devices: { ...others, ...(moved === undefined ? {} : { requests: moved }) } }
+  return { ...rest, devices: { requests: moved ?? null, ...others } }
 }
 
 function specDown({ devices, ...rest }: ResourceClaimSpec): BetaClaimSpec {
   const { requests, ...others } = devices ?? {}
   const moved = requests?.map(({ exactly, ...request }): BetaRequest => ({ ...exactly, ...request }))
-  return { ...rest, devices: { ...others, ...(moved === undefined ? {} : { requests: moved }) } }
+  return { ...rest, devices: { requests: moved ?? null, ...others } }
 }

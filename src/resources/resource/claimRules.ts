@@ -17,7 +17,8 @@ const mostSorts = 8
 
 /** The devices that a claim asks for. */
 export function checkClaimSpec({ devices = {} }: ResourceClaimSpec, report: Report): void {
-  const { requests = [], constraints = [], config = [] } = devices
+  const { constraints = [], config = [] } = devices
+  const requests = devices.requests ?? []
   const place = report.at('devices')
   const names = requestNames(devices)
   checkEach(requests, mostRequests, place.at('requests'), checkRequest)
@@ -36,9 +37,9 @@ export function checkClaimSpec({ devices = {} }: ResourceClaimSpec, report: Repo
 }
 
 /** How a claim's requests can be named: by their own names, and behind them those of their sorts. */
-export function requestNames({ requests = [] }: DeviceClaim): ReadonlySet<string> {
+export function requestNames({ requests }: DeviceClaim): ReadonlySet<string> {
   const names = new Set<string>()
-  for (const { name = '', firstAvailable = [] } of requests) {
+  for (const { name = '', firstAvailable = [] } of requests ?? []) {
     names.add(name)
     for (const sort of firstAvailable) names.add(`${name}/${sort.name ?? ''}`)
   }

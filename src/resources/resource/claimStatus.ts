@@ -122,7 +122,8 @@ const longestInterface = 256
 const longestHardwareAddress = 128
 
 function checkDevice(device: AllocatedDeviceStatus, allocated: ReadonlySet<string>, report: Report): void {
-  const { driver = '', pool = '', device: name = '', conditions = [], data, networkData } = device
+  const { driver = '', pool = '', device: name = '', data, networkData } = device
+  const conditions = device.conditions ?? []
   checkDriverName(driver, report.at('driver'))
   checkPoolName(pool, report.at('pool'))
   checkWord(name, report.at('device'))

@@ -36,7 +36,8 @@ const disabled = [
 
 /** The devices of a slice; `checkChanges` is run where upstream looks at what may not change. */
 export function checkSliceSpec(spec: ResourceSliceSpec, report: Report, checkChanges: () => void): void {
-  const { driver = '', pool, devices = [] } = spec
+  const { driver = '', pool } = spec
+  const devices = spec.devices ?? []
   const { name = '', resourceSliceCount = 0, generation = 0 } = pool ?? {}
   checkDriverName(driver, report.at('driver'))
   checkPoolName(name, report.at('pool', 'name'))

@@ -24,7 +24,7 @@ export const csiNodeStrategy: Strategy<CSINode> = {
     ageColumn,
   ],
   validate({ spec }, old, report) {
-    const { drivers = [] } = spec
+    const drivers = spec.drivers ?? []
     for (const [index, driver] of drivers.entries()) {
       const isRepeated = drivers.findIndex(({ name }) => name === driver.name) < index
       checkDriver(driver, isRepeated, report.at('spec', 'drivers', index))
@@ -40,7 +40,8 @@ export const csiNodeStrategy: Strategy<CSINode> = {
 const longestNodeId = 256
 
 function checkDriver(driver: CSINodeDriver, isRepeated: boolean, report: Report): void {
-  const { name = '', nodeID = '', allocatable, topologyKeys = [] } = driver
+  const { name = '', nodeID = '', allocatable } = driver
+  const topologyKeys = driver.topologyKeys ?? []
   checkDriverName(name, report.at('name'))
   if (nodeID === '') report.at('nodeID').required()
   if (nodeID.length > longestNodeId) report.at('nodeID').invalid(nodeID, `must be ${longestNodeId} characters or less`)

@@ -109,7 +109,7 @@ const limitless: NodeVolumes = { limits: unlimited, counts: unlimited, isFinal: 
 
 function limitsOf({ spec }: CSINode): Limits {
   const limits = new Map<string, number>()
-  for (const { name, allocatable } of spec.drivers) {
+  for (const { name, allocatable } of spec.drivers ?? []) {
     if (allocatable?.count !== undefined) limits.set(name, allocatable.count)
   }
   return limits

@@ -19,9 +19,10 @@ export const limitRanger: AdmissionPlugin = {
   validate(request, cluster) {
     if (!isBounded(request)) return
     for (const { spec } of rangesFor(request, cluster)) {
+      const limits = spec.limits ?? []
       const problems = concernsPod(request)
-        ? podProblems(request.object as Pod, spec.limits)
-        : claimProblems(request.object as PersistentVolumeClaim, spec.limits)
+        ? podProblems(request.object as Pod, limits)
+        : claimProblems(request.object as PersistentVolumeClaim, limits)
       if (problems.length > 0) throw refusal(request, aggregate(problems))
     }
   },
@@ -42,7 +43,7 @@ function rangesFor({ namespace }: AdmissionRequest, cluster: ClusterView): reado
 }
 
 function setDefaults({ metadata, spec }: Pod, { spec: { limits } }: LimitRange): void {
-  const defaults = limits.filter(({ type }) => type === 'Container')
+  const defaults = (limits ?? []).filter(({ type }) => type === 'Container')
   const merged = (field: 'default' | 'defaultRequest'): ResourceList =>
     Object.assign({}, ...defaults.map((each) => each[field] ?? {}))
   const [byLimit, byRequest] = [merged('default'), merged('defaultRequest')]

@@ -39,12 +39,12 @@ export function isAboutRequest(rule: PolicyRulesWithSubjects, info: RequestInfo)
 }
 
 function coversResource(rule: ResourcePolicyRule, { verb, group, namespace, resource, subresource }: RequestInfo) {
-  const { verbs, apiGroups, resources, clusterScope = false, namespaces = [] } = rule
+  const { verbs, apiGroups, resources, clusterScope = false, namespaces } = rule
   return (
     hasOrAll(verbs, verb) &&
     hasOrAll(resources, subresource === '' ? resource : `${resource}/${subresource}`) &&
     hasOrAll(apiGroups, group) &&
-    (namespace === '' ? clusterScope : hasOrAll(namespaces, namespace))
+    (namespace === '' ? clusterScope : hasOrAll(namespaces ?? [], namespace))
   )
 }
 

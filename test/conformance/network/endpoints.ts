@@ -17,7 +17,9 @@ async function endpointsOf({ client }: Stage, name: string): Promise<readonly st
   })
   const bySlices = items
     .flatMap(({ endpoints: list, ports }) =>
-      list.flatMap(({ addresses }) => addresses.flatMap((ip) => (ports ?? []).map(({ port }) => `${ip}:${port}`))),
+      (list ?? []).flatMap(({ addresses }) =>
+        addresses.flatMap((ip) => (ports ?? []).map(({ port }) => `${ip}:${port}`)),
+      ),
     )
     .toSorted()
   const { items: found } = await client.list(endpoints, { namespace, fieldSelector: `metadata.name=${name}` })
@@ -75,7 +77,7 @@ export const endpointTests: readonly NetworkTest[] = [
       })
       assert.deepEqual(
         items.flatMap(({ endpoints: list }) =>
-          list.map(({ targetRef, conditions }) => [targetRef?.name, conditions?.ready]),
+          (list ?? []).map(({ targetRef, conditions }) => [targetRef?.name, conditions?.ready]),
         ),
         [['matched-1', true]],
       )

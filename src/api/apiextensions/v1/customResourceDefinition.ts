@@ -178,8 +178,8 @@ export interface ServiceReference {
 
 /** Whether a custom kind is served, and under which names. */
 export interface CustomResourceDefinitionStatus {
-  /** Whether names were accepted, the kind is served, and what is wrong with it. @listMap type @replace @nullable */
-  conditions?: CustomResourceDefinitionCondition[]
+  /** Whether names were accepted, the kind is served, and what is wrong with it. @listMap type @replace */
+  conditions?: CustomResourceDefinitionCondition[] | null
   /** The names that are in use, which may differ from those that were asked for. @default {} */
   acceptedNames?: CustomResourceDefinitionNames
   /** Versions in which objects may still be stored; none of them may be removed from the spec. @atomic */

@@ -92,7 +92,7 @@ export interface HorizontalPodAutoscalerStatus {
   /** How many there should be. */
   desiredReplicas: int32
   /** What was last measured. @atomic @optional */
-  currentMetrics: MetricStatus[]
+  currentMetrics: MetricStatus[] | null
   /** Whether the autoscaler can do its work, and whether a bound holds it back. @listMap type */
   conditions?: HorizontalPodAutoscalerCondition[]
 }

@@ -5,7 +5,7 @@ import type { int32 } from '#api/scalars.ts'
 /** What to do about pods that ended badly. */
 export interface PodFailurePolicy {
   /** Asked in order; the first that fits decides, and without one the failure is counted. At most 20. @atomic */
-  rules: PodFailurePolicyRule[]
+  rules: PodFailurePolicyRule[] | null
 }
 
 /** What to do about pods that ended in one way. */

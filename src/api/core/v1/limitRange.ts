@@ -25,7 +25,7 @@ export const limitRanges = resource<LimitRange>({
 /** Bounds by sort of object. */
 export interface LimitRangeSpec {
   /** One entry for each sort of object. */
-  limits: LimitRangeItem[]
+  limits: LimitRangeItem[] | null
 }
 
 /** Bounds and defaults for one sort of object. */

@@ -105,7 +105,7 @@ export interface NodeSwapStatus {
 /** An image on a node. */
 export interface ContainerImage {
   /** All its names, with tags and digests. */
-  names?: string[]
+  names?: string[] | null
   /** Its size. */
   sizeBytes?: int64
 }

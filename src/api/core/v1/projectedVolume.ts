@@ -60,7 +60,7 @@ export interface DownwardAPIVolumeFile {
 /** Several sources in one folder. */
 export interface ProjectedVolumeSource {
   /** The sources; each has exactly one member set. */
-  sources?: VolumeProjection[]
+  sources?: VolumeProjection[] | null
   /** Permission bits of files that set none themselves. @default 420 */
   defaultMode?: int32
 }

@@ -13,9 +13,9 @@ export interface EndpointSlice extends TypeMeta {
   /** The type of all addresses of the slice. @immutable */
   addressType: AddressType
   /** The endpoints, at most 1000. */
-  endpoints: Endpoint[]
+  endpoints: Endpoint[] | null
   /** The ports of all endpoints, at most 100; none means that there are no ports. */
-  ports?: EndpointPort[]
+  ports?: EndpointPort[] | null
 }
 
 /** The kind EndpointSlice as it is addressed: `endpointslices` of discovery.k8s.io. */

@@ -101,7 +101,7 @@ export interface ResourcePolicyRule {
   /** Whether requests without a namespace count. */
   clusterScope?: boolean
   /** The namespaces whose requests count; `*` for all. @listSet */
-  namespaces?: string[]
+  namespaces?: string[] | null
 }
 
 /** Requests about other paths than those of objects. */

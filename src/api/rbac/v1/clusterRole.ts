@@ -10,7 +10,7 @@ export interface ClusterRole extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   /** What is allowed; rules only ever add. @atomic */
-  rules?: PolicyRule[]
+  rules?: PolicyRule[] | null
   /** From which other roles the rules are gathered; a controller then writes `rules`, and what others write is replaced. */
   aggregationRule?: AggregationRule
 }

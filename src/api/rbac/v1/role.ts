@@ -8,7 +8,7 @@ export interface Role extends TypeMeta {
   /** Name, labels, owners and what else every object carries. @optional */
   metadata: ObjectMeta
   /** What is allowed; rules only ever add. @atomic */
-  rules?: PolicyRule[]
+  rules?: PolicyRule[] | null
 }
 
 /** The kind Role as it is addressed: `roles` of rbac.authorization.k8s.io. */

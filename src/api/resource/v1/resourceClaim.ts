@@ -35,7 +35,7 @@ export interface ResourceClaimSpec {
 /** Devices that are wanted, and what they must have in common. */
 export interface DeviceClaim {
   /** The devices, each request with a name of its own; at most 32. */
-  requests?: DeviceRequest[]
+  requests?: DeviceRequest[] | null
   /** What devices of several requests must have in common; at most 32. */
   constraints?: DeviceConstraint[]
   /** What drivers are told about the devices; at most 32. */
@@ -194,7 +194,7 @@ export interface AllocatedDeviceStatus {
   /** Tells the share of a device that several use from others. */
   shareID?: string
   /** How the device is; at most 8. @listMap type @replace */
-  conditions?: Condition[]
+  conditions?: Condition[] | null
   /** What else the driver says, an object of any kind; at most 10 KiB. */
   data?: RawExtension
   /** What there is to know of a device for the network. */

@@ -36,7 +36,7 @@ export interface ResourceSliceSpec {
   /** Whether the devices can be used from all nodes. */
   allNodes?: boolean
   /** The devices, each with a name of its own; at most 128. */
-  devices?: Device[]
+  devices?: Device[] | null
   /** Whether each device says from where it can be used. */
   perDeviceNodeSelection?: boolean
   /** What several devices draw on together; at most 32 counters in all. */

@@ -40,7 +40,7 @@ export interface ResourceClaimSpec {
 /** Devices that are wanted, and what they must have in common. */
 export interface DeviceClaim {
   /** The devices, each request with a name of its own; at most 32. */
-  requests?: DeviceRequest[]
+  requests?: DeviceRequest[] | null
   /** What devices of several requests must have in common; at most 32. */
   constraints?: DeviceConstraint[]
   /** What drivers are told about the devices; at most 32. */

@@ -24,7 +24,7 @@ export const csiNodes = resource<CSINode>({
 /** The CSI drivers on a node. */
 export interface CSINodeSpec {
   /** The drivers, each with what it says about the node. @listMap name */
-  drivers: CSINodeDriver[]
+  drivers: CSINodeDriver[] | null
 }
 
 /** What one CSI driver says about a node. */
@@ -34,7 +34,7 @@ export interface CSINodeDriver {
   /** What the driver calls the node; at most 192 characters. */
   nodeID: string
   /** Keys of the labels by which the driver tells places apart. */
-  topologyKeys?: string[]
+  topologyKeys?: string[] | null
   /** How much the driver can take on this node. */
   allocatable?: VolumeNodeResources
 }

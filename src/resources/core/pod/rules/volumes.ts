@@ -91,9 +91,9 @@ const sourceRules: { readonly [Kind in keyof Volume]?: (source: NonNullable<Volu
     checkMode(defaultMode, report.at('defaultMode'))
     checkItems(items, report.at('items'))
   },
-  projected({ defaultMode, sources = [] }, report) {
+  projected({ defaultMode, sources }, report) {
     checkMode(defaultMode, report.at('defaultMode'))
-    checkProjections(sources, report)
+    checkProjections(sources ?? [], report)
   },
   csi({ driver = '', nodePublishSecretRef }, report) {
     checkDriverName(driver, report.at('driver'))
