@@ -8,6 +8,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { ContainerRuntime, FoundImage, RuntimeHealth } from '../runtime/containerRuntime.ts'
 import { computeNodeConditions } from './conditions.ts'
+import { registerCsiNode } from './csiNode.ts'
 import { isReportDue, keepLease, writeNodeStatus } from './heartbeat.ts'
 import type { PressureCondition } from '../eviction/signals.ts'
 import type { MachineFacts } from './machine.ts'
@@ -104,6 +105,7 @@ export class NodeReporter {
     const heartbeat = { client, clock, report, nodeName: description.name }
     await Promise.all([
       this.#informer.run(signal),
+      this.#node === undefined ? undefined : registerCsiNode({ client, clock, report }, this.#node, signal),
       keepLease(heartbeat, () => this.#node?.metadata.uid, signal),
       this.#reportAll(signal),
     ])
