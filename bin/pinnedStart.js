@@ -33,7 +33,10 @@ export function mendStart(node, problem) {
   console.error(`k8ts: installing ${name}, without which the pinned Node does not start ...`)
   const run = (...words) => {
     const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    return spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...words], { encoding: 'utf8', env: environment })
+    return spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...words], {
+      encoding: 'utf8',
+      env: environment,
+    })
   }
   const install = ['install', '-y', '--no-install-recommends', name]
   let done = run(...install)

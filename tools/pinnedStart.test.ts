@@ -20,7 +20,8 @@ const { startProblem, describeStartProblem } = (await import(
 const folder = mkdtempSync(join(tmpdir(), 'k8ts-start-'))
 after(() => rmSync(folder, { recursive: true }))
 
-const loader = 'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file: No such file'
+const loader =
+  'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file: No such file'
 const absent = '/nonexistent/node'
 const rows: readonly (readonly [name: string, script: string | undefined, told: string | undefined])[] = [
   ['starts', '#!/bin/sh\necho v26.0.0', undefined],

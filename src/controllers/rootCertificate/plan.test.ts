@@ -22,6 +22,16 @@ const rows: readonly { name: string; present: ConfigMap | undefined; plan: Certi
   },
   { name: 'as it should be', present: present({ 'ca.crt': 'PEM' }), plan: { do: 'nothing' } },
   {
+    name: 'described otherwise',
+    present: present({ 'ca.crt': 'PEM' }, { 'kubernetes.io/description': 'ours' }),
+    plan: { do: 'nothing' },
+  },
+  {
+    name: 'not described',
+    present: present({ 'ca.crt': 'PEM' }, { 'kubernetes.io/description': '' }),
+    plan: { do: 'update', map: present({ 'ca.crt': 'PEM' }) },
+  },
+  {
     name: 'changed by somebody',
     present: present({ 'ca.crt': 'other', more: 'x' }, { mine: 'y' }),
     plan: { do: 'update', map: present({ 'ca.crt': 'PEM' }, { mine: 'y', ...annotations }) },

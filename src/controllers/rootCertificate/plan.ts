@@ -24,7 +24,8 @@ export function planCertificate(
     return { do: 'create', map: { metadata: { name: certificateMap, namespace, annotations }, data } }
   }
   const same = present.data?.['ca.crt'] === certificate && Object.keys(present.data).length === 1
-  const described = present.metadata.annotations?.['kubernetes.io/description'] === description
+  // A text of somebody else's is left, as upstream leaves it.
+  const described = (present.metadata.annotations?.['kubernetes.io/description'] ?? '') !== ''
   if (same && described) return { do: 'nothing' }
   const metadata = { ...present.metadata, annotations: { ...present.metadata.annotations, ...annotations } }
   return { do: 'update', map: { ...present, metadata, data } }
