@@ -13,7 +13,7 @@ import type { Image, ImageArchive, ImageConfig } from './archive.ts'
 import type { BuildFile, CopyStep } from './buildFile.ts'
 import { maxLayerBytes, packLayer } from './layer.ts'
 import type { LayerEntry } from './layer.ts'
-import { fetchPackages } from './packages.ts'
+import { fetchDependencies, fetchPackages } from './packages.ts'
 import type { Architecture } from './pause.ts'
 import { normalizeImageName } from './reference.ts'
 
@@ -49,7 +49,14 @@ export async function buildImage(
     const entries: LayerEntry[] = []
     for (const { path, mode = 0o755, uid = 0, gid = 0 } of file.folders)
       entries.push({ kind: 'folder', path, mode, uid, gid })
-    for (const step of file.copy) entries.push(...(await copyEntries(host, step, context, unpacked, signal)))
+    let hasDependencies = false
+    const addDependencies = async (): Promise<boolean> => {
+      if (unpacked === undefined || hasDependencies) return false
+      await fetchDependencies(host, file.packages, context, signal)
+      return (hasDependencies = true)
+    }
+    for (const step of file.copy)
+      entries.push(...(await copyEntries(host, step, context, { unpacked, addDependencies }, signal)))
     for (const { path, text, mode = 0o644, uid = 0, gid = 0 } of file.files) {
       entries.push({ kind: 'file', path, data: Buffer.from(text), mode, uid, gid })
     }
@@ -108,13 +115,22 @@ export function mergeConfig(base: ImageConfig, file: BuildFile): ImageConfig {
   }
 }
 
+/** Where files come from that this machine lacks. */
+interface PackageFiles {
+  /** The folder of what the build's packages have; undefined when all of them are installed here. */
+  readonly unpacked: string | undefined
+  /** Adds what they depend on; false when there is no more to add. */
+  addDependencies(): Promise<boolean>
+}
+
 async function copyEntries(
   host: Host,
   step: CopyStep,
   context: BuildContext,
-  unpacked: string | undefined,
+  fetched: PackageFiles,
   signal?: AbortSignal,
 ): Promise<LayerEntry[]> {
+  const { unpacked } = fetched
   const source = await findSource(host, step.from, context, unpacked)
   const entries = await readTree(host, source, step.to, step, true)
   const only = entries.length === 1 ? entries[0] : undefined
@@ -127,7 +143,7 @@ async function copyEntries(
   }
   if (step.withLibraries) {
     if (only?.kind !== 'file') throw new Error(`Cannot copy "${step.from}" with its libraries: it is not one program`)
-    for (const library of await findLibraries(host, source, unpacked, signal)) {
+    for (const library of await findLibraries(host, source, fetched, signal)) {
       const to = unpacked !== undefined && library.startsWith(`${unpacked}/`) ? library.slice(unpacked.length) : library
       entries.push(...(await readTree(host, library, to, {}, true)))
     }
@@ -184,7 +200,7 @@ const defaultMode = (status: FileStatus): number => ((status.mode & 0o111) === 0
 async function findLibraries(
   host: Host,
   program: string,
-  unpacked: string | undefined,
+  { unpacked, addDependencies }: PackageFiles,
   signal?: AbortSignal,
 ): Promise<string[]> {
   const folders =
@@ -200,16 +216,20 @@ async function findLibraries(
     LC_ALL: 'C',
     ...(folders.length === 0 ? {} : { LD_LIBRARY_PATH: folders.join(':') }),
   }
-  const result = await host.processes.run(['ldd', program], { env }, signal)
-  const output = `${result.stdout}\n${result.stderr}`
-  if (/not a dynamic executable|statically linked/.test(output)) return []
-  if (result.code !== 0) throw new Error(`Cannot find the libraries of "${program}": ${output.trim()}`)
-  const { paths, missing } = parseLibraries(result.stdout)
-  if (missing.length > 0)
+  const look = async (): Promise<ReturnType<typeof parseLibraries>> => {
+    const result = await host.processes.run(['ldd', program], { env }, signal)
+    const output = `${result.stdout}\n${result.stderr}`
+    if (/not a dynamic executable|statically linked/.test(output)) return { paths: [], missing: [] }
+    if (result.code !== 0) throw new Error(`Cannot find the libraries of "${program}": ${output.trim()}`)
+    return parseLibraries(result.stdout)
+  }
+  let found = await look()
+  if (found.missing.length > 0 && (await addDependencies())) found = await look()
+  if (found.missing.length > 0)
     throw new Error(
-      `Cannot copy "${program}" with its libraries: ${missing.join(', ')} not found on this machine; add their packages to the build file`,
+      `Cannot copy "${program}" with its libraries: ${found.missing.join(', ')} not found on this machine; add their packages to the build file`,
     )
-  return paths
+  return found.paths
 }
 
 /** Reads what `ldd` prints: the paths of what was found, and the names of what was not. */

@@ -5,7 +5,7 @@
  *   packages: [nginx, nginx-common] # Debian packages to take files from; nothing is installed
  *   copy:
  *     - from: /usr/sbin/nginx       # from a package, else from this machine, else beside the build file (relative)
- *       withLibraries: true         # and the shared libraries that it needs
+ *       withLibraries: true         # and the shared libraries that it needs, from what the packages depend on too
  *   files:
  *     - { path: /etc/passwd, text: "root:x:0:0:root:/root:/bin/sh\n" }
  *   folders: [{ path: /tmp, mode: "1777" }]

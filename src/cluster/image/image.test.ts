@@ -330,6 +330,39 @@ describe('buildImage', () => {
     ])
     assert.deepEqual(image.config, { Entrypoint: ['/bin/sh'] })
   })
+  it('takes libraries that this machine lacks from what the package depends on', async () => {
+    const files = fakeFiles({
+      '/usr/bin/tool': 'T',
+      '/unpacked/usr/lib/libz.so.1': 'Z',
+      '/packages/tool_1_amd64.deb': '',
+      '/packages/libz1_2_amd64.deb': '',
+    })
+    const unpacked = new Set<string>()
+    const processes = fakeProcesses((argv) => {
+      const [program, word] = argv
+      if (program === 'ldd')
+        return {
+          stdout: `\tlibz.so.1 => ${unpacked.has('/packages/libz1_2_amd64.deb') ? '/unpacked/usr/lib/libz.so.1' : 'not found'}\n`,
+        }
+      if (program === 'dpkg-deb') {
+        unpacked.add(argv[2]!)
+        return undefined
+      }
+      if (argv.includes('--simulate'))
+        return {
+          stdout: 'Reading package lists...\nInst libz1 [1] (2 Debian:13 [amd64])\nInst tool (1 Debian:13 [amd64])\n',
+        }
+      return word === '--show' ? { code: 1 } : undefined
+    })
+    const host = fakeHost(new SimulatedClock(), { processes, files })
+    const text = 'packages: [tool]\ncopy: [{ from: /usr/bin/tool, withLibraries: true }]'
+    // What the fake extracts is there from the beginning; only its folder is emptied first.
+    const remove = files.remove.bind(files)
+    files.remove = async (path) => (path === '/unpacked' ? undefined : await remove(path))
+    const image = await buildImage(host, parseBuildFile(text), { ...context, findImage: async () => undefined })
+    assert.deepEqual(await contents(image), ['usr/bin/tool=T', 'usr/lib/libz.so.1=Z'])
+    assert.deepEqual([...unpacked], ['/packages/tool_1_amd64.deb', '/packages/libz1_2_amd64.deb'])
+  })
   it('starts from another image by its name', async () => {
     const base = await build('copy: [{ from: /bin/busybox }]\ncmd: [sh]')
     const { bytes } = await nameImage(base, 'busybox:1.35')

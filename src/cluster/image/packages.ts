@@ -4,6 +4,14 @@ import { runChecked } from '#lib/host/process.ts'
 
 import type { Architecture } from './pause.ts'
 
+interface PackageFolders {
+  /** Packages are kept here between builds. */
+  readonly packageFolder: string
+  /** Where they are unpacked. */
+  readonly workFolder: string
+  readonly architecture: Architecture
+}
+
 /**
  * A folder with the files of all `packages` that are not installed on this machine, or undefined when every one is. A
  * package comes from `packageFolder`, from apt's own cache, or is downloaded into `packageFolder` with apt-get.
@@ -11,15 +19,46 @@ import type { Architecture } from './pause.ts'
 export async function fetchPackages(
   host: Host,
   packages: readonly string[],
-  folders: { readonly packageFolder: string; readonly workFolder: string; readonly architecture: Architecture },
+  folders: PackageFolders,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const wanted: string[] = []
   for (const name of packages) if (!(await isInstalled(host, name, signal))) wanted.push(name)
   if (wanted.length === 0) return undefined
-  await host.files.makeFolder(folders.packageFolder)
   await host.files.remove(folders.workFolder)
   await host.files.makeFolder(folders.workFolder, 0o700)
+  await unpack(host, wanted, folders, signal)
+  return folders.workFolder
+}
+
+/** Puts beside what `fetchPackages` has unpacked the files of what these packages depend on and this machine lacks. */
+export async function fetchDependencies(
+  host: Host,
+  packages: readonly string[],
+  folders: PackageFolders,
+  signal?: AbortSignal,
+): Promise<void> {
+  const words = ['--simulate', '--no-install-recommends', 'install', ...packages]
+  const names = parseSimulated(await runApt(host, words, packages, '/', signal))
+  await unpack(
+    host,
+    names.filter((name) => !packages.includes(name)),
+    folders,
+    signal,
+  )
+}
+
+/** The names of what apt-get would install, from what it says with `--simulate`. */
+export const parseSimulated = (text: string): string[] =>
+  [...text.matchAll(/^Inst (\S+) /gm)].map(([, name]) => name!.replace(/:.*$/, ''))
+
+async function unpack(
+  host: Host,
+  wanted: readonly string[],
+  folders: PackageFolders,
+  signal?: AbortSignal,
+): Promise<void> {
+  await host.files.makeFolder(folders.packageFolder)
   const find = async (name: string): Promise<string | undefined> => {
     for (const folder of [folders.packageFolder, '/var/cache/apt/archives']) {
       const file = findPackageFile(await host.files.list(folder), name, folders.architecture)
@@ -29,18 +68,23 @@ export async function fetchPackages(
   }
   const absent: string[] = []
   for (const name of wanted) if ((await find(name)) === undefined) absent.push(name)
-  if (absent.length > 0) await download(host, absent, folders.packageFolder, signal)
+  if (absent.length > 0) await runApt(host, ['download', ...absent], absent, folders.packageFolder, signal)
   for (const name of wanted) {
     const file = await find(name)
     if (file === undefined)
       throw new Error(`Cannot get the package ${name} for the image: apt-get downloaded another one`)
     await runChecked(host.processes, ['dpkg-deb', '--extract', file, folders.workFolder], {}, signal)
   }
-  return folders.workFolder
 }
 
-/** Downloads into `folder`. A fresh machine or image has no package lists yet, or old ones: they are renewed once. */
-async function download(host: Host, packages: readonly string[], folder: string, signal?: AbortSignal): Promise<void> {
+/** What apt-get says, run in a folder. A fresh machine or image has no package lists yet, or old ones: they are renewed once. */
+async function runApt(
+  host: Host,
+  command: readonly string[],
+  packages: readonly string[],
+  folder: string,
+  signal?: AbortSignal,
+): Promise<string> {
   const apt = (...words: readonly string[]): Promise<string> =>
     runChecked(
       host.processes,
@@ -49,10 +93,10 @@ async function download(host: Host, packages: readonly string[], folder: string,
       signal,
     )
   try {
-    await apt('download', ...packages).catch(async () => {
+    return await apt(...command).catch(async () => {
       signal?.throwIfAborted()
       await apt('update')
-      await apt('download', ...packages)
+      return await apt(...command)
     })
   } catch (error) {
     signal?.throwIfAborted()
