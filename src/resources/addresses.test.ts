@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { addressProblems, blockProblems, olderBlockProblems, olderBlockWarnings } from './addresses.ts'
+import {
+  addressProblems,
+  blockProblems,
+  noAddress,
+  olderAddressProblems,
+  olderBlockProblems,
+  olderBlockWarnings,
+} from './addresses.ts'
 
 const noBlock = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
 
@@ -14,6 +21,20 @@ describe('an address in its one form', () => {
     ['2001:DB8:0::1', ['must be in canonical form ("2001:db8::1")']],
   ]
   for (const [text, expected] of rows) test(text, () => assert.deepEqual(addressProblems(text), expected))
+})
+
+describe('an address in an older field', () => {
+  const rows: readonly [string, readonly string[]][] = [
+    ['10.0.0.1', []],
+    ['010.0.0.01', []],
+    ['2001:DB8:0::1', []],
+    ['::ffff:10.0.0.1', []],
+    ['10.0.0', [noAddress]],
+    ['10.0.0.1/8', [noAddress]],
+    ['fe80::1%eth0', [noAddress]],
+    ['', [noAddress]],
+  ]
+  for (const [text, expected] of rows) test(`"${text}"`, () => assert.deepEqual(olderAddressProblems(text), expected))
 })
 
 describe('a block in its one form', () => {

@@ -1,7 +1,7 @@
 // Rules of addresses and blocks of addresses, with Kubernetes' texts (apimachinery, util/validation/ip.go). Fields and names
 // that are newer than v1.30 take each address in one form only; older fields take every form that Go once took.
 import { formatCidr, parseCidr, type Cidr } from '#lib/net/cidr.ts'
-import { formatIp, parseIp } from '#lib/net/ip.ts'
+import { formatIp, isIpText, parseIp } from '#lib/net/ip.ts'
 
 export const noAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 
@@ -16,7 +16,7 @@ export function addressProblems(text: string): string[] {
 
 /** Why a text is not an address in any form. */
 export const olderAddressProblems = (text: string): string[] =>
-  parseIp(withoutLeadingZeros(text)) === undefined ? [noAddress] : []
+  isIpText(text) || isIpText(withoutLeadingZeros(text)) ? [] : [noAddress]
 
 const noBlock = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
 

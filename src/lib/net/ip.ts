@@ -10,9 +10,14 @@ import ipaddr from 'ipaddr.js'
 /** An address as its bytes: four for IPv4, sixteen for IPv6. An IPv6 address that only wraps an IPv4 one is held as IPv4. */
 export type Ip = Uint8Array
 
-/** Reads an address, or returns nothing when the text is not one. Zones (`fe80::1%eth0`) are refused. */
+/** Whether a text is an address. Zones (`fe80::1%eth0`) are refused. */
+export function isIpText(text: string): boolean {
+  return text.length <= 45 && isIP(text) !== 0 && !text.includes('%')
+}
+
+/** Reads an address, or returns nothing when the text is not one. */
 export function parseIp(text: string): Ip | undefined {
-  if (text.length > 45 || isIP(text) === 0 || text.includes('%')) return undefined
+  if (!isIpText(text)) return undefined
   return Uint8Array.from(ipaddr.process(text).toByteArray())
 }
 

@@ -74,6 +74,6 @@ function keepOwned(
  * annotation has it, where the live object still agrees.
  */
 export function lastAppliedFields(shape: Shape, lastApplied: unknown, live: unknown): FieldSet {
-  const { added = leaf, modified = leaf, removed = leaf } = compareFields(shape, lastApplied, live) ?? {}
-  return [added, modified, removed].reduce(difference, namedFields(shape, lastApplied))
+  const { touched = leaf, removed = leaf } = compareFields(shape, lastApplied, live) ?? {}
+  return [touched, removed].reduce(difference, namedFields(shape, lastApplied))
 }

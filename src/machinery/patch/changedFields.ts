@@ -1,7 +1,7 @@
 // Which fields a change touches: what a writer comes to own and others lose.
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { wholeFields } from './createdFields.ts'
-import { leaf, union, type FieldSet } from './fieldSet.ts'
+import { leaf, union, withSelf, type FieldSet } from './fieldSet.ts'
 import { isObject } from '#machinery/schema/model.ts'
 import {
   commonParts,
@@ -15,17 +15,15 @@ import {
 } from './fieldParts.ts'
 import type { Shape } from './fieldShape.ts'
 
-/** The fields that differ between two objects, each in one of the sets. */
+/** The fields that differ between two objects: those that came or have another value, and those that went. */
 export interface FieldChanges {
-  readonly added?: FieldSet | undefined
-  readonly modified?: FieldSet | undefined
+  readonly touched?: FieldSet | undefined
   readonly removed?: FieldSet | undefined
 }
 
 type Building = Record<string, FieldSet>
 
-const leafAdded: FieldChanges = { added: leaf }
-const leafModified: FieldChanges = { modified: leaf }
+const leafTouched: FieldChanges = { touched: leaf }
 const leafRemoved: FieldChanges = { removed: leaf }
 
 /** What becomes different from one value to another; undefined: nothing. Costs little where they share members. */
@@ -39,10 +37,8 @@ export function compareFields(shape: Shape, before: unknown, after: unknown): Fi
   if (parts === 'items' && !(isEmpty(before) && isEmpty(after))) {
     return compareItems(shape, (before ?? []) as readonly unknown[], (after ?? []) as readonly unknown[])
   }
-  if (parts !== 'mixed') return leafModified
-  const removed = below(wholeField(shape, before))
-  const added = below(wholeField(shape, after))
-  return { modified: leaf, removed, added }
+  if (parts !== 'mixed') return leafTouched
+  return { touched: withSelf(below(wholeField(shape, after))), removed: below(wholeField(shape, before)) }
 }
 
 /** As `compareFields`, for a change that can only be at some places, such as `status` or `metadata.annotations`. */
@@ -66,7 +62,7 @@ export function compareFieldsAt(
     if (found === undefined) continue
     const above = (set: FieldSet | undefined): FieldSet | undefined =>
       set && steps.reduceRight<FieldSet>((inner, step) => ({ [`f:${step}`]: inner }), set)
-    const here = { added: above(found.added), modified: above(found.modified), removed: above(found.removed) }
+    const here = { touched: above(found.touched), removed: above(found.removed) }
     changes = changes === undefined ? here : bothChanges(changes, here)
   }
   return changes
@@ -75,11 +71,7 @@ export function compareFieldsAt(
 function bothChanges(a: FieldChanges, b: FieldChanges): FieldChanges {
   const both = (x: FieldSet | undefined, y: FieldSet | undefined): FieldSet | undefined =>
     x === undefined || y === undefined ? (x ?? y) : union(x, y)
-  return {
-    added: both(a.added, b.added),
-    modified: both(a.modified, b.modified),
-    removed: both(a.removed, b.removed),
-  }
+  return { touched: both(a.touched, b.touched), removed: both(a.removed, b.removed) }
 }
 
 function compareMembers(shape: Shape, before: Members, after: Members): FieldChanges | undefined {
@@ -108,8 +100,8 @@ function compareMember(shape: Shape, before: unknown, after: unknown): FieldChan
 }
 
 function addition(shape: Shape, value: unknown): FieldChanges {
-  const added = wholeField(shape, value)
-  return added === leaf ? leafAdded : { added }
+  const touched = wholeField(shape, value)
+  return touched === leaf ? leafTouched : { touched }
 }
 
 function removal(shape: Shape, value: unknown): FieldChanges {
@@ -128,13 +120,13 @@ function compareItems(shape: Shape, before: readonly unknown[], after: readonly 
       const changes = compareMember(items, was, is)
       if (changes !== undefined) result.put(step, changes)
     } else if (was instanceof Repeated && is instanceof Repeated) {
-      if (!sameJson(was.items, is.items)) result.put(step, leafModified)
+      if (!sameJson(was.items, is.items)) result.put(step, leafTouched)
     } else if (was instanceof Repeated) {
       if (is !== undefined) result.put(step, addition(items, is))
       result.put(step, leafRemoved)
     } else {
       if (was !== undefined) result.put(step, removal(items, was))
-      result.put(step, leafAdded)
+      result.put(step, leafTouched)
     }
   }
   for (const [step, item] of now) compare(step, old.get(step), item)
@@ -174,20 +166,17 @@ function compareInPlace(shape: Shape, before: readonly unknown[], after: readonl
 
 /** Collects the changes below one node. */
 class Changes {
-  #added: Building | undefined
-  #modified: Building | undefined
+  #touched: Building | undefined
   #removed: Building | undefined
 
-  put(step: string, { added, modified, removed }: FieldChanges): void {
-    if (added !== undefined) (this.#added ??= {})[step] = added
-    if (modified !== undefined) (this.#modified ??= {})[step] = modified
+  put(step: string, { touched, removed }: FieldChanges): void {
+    if (touched !== undefined) (this.#touched ??= {})[step] = touched
     if (removed !== undefined) (this.#removed ??= {})[step] = removed
   }
 
   all(): FieldChanges | undefined {
-    const [added, modified, removed] = [this.#added, this.#modified, this.#removed]
-    if (added === undefined && modified === undefined && removed === undefined) return undefined
-    return { added, modified, removed }
+    const [touched, removed] = [this.#touched, this.#removed]
+    return touched === undefined && removed === undefined ? undefined : { touched, removed }
   }
 }
 

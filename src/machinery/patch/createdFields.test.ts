@@ -17,7 +17,7 @@ test('what a new object sets is what it adds to an empty one, in order', () => {
     whole: { a: '1' },
   }
   const created = createdFields(shape, empty, object)
-  assert.deepEqual(created, compareFields(shape, empty, object)?.added)
+  assert.deepEqual(created, compareFields(shape, empty, object)?.touched)
   assert.equal(
     JSON.stringify(created),
     JSON.stringify({
@@ -46,7 +46,7 @@ test('fields that a new object sets are not told when their text would be too lo
   for (const most of [length - 3, 40, 10, 0]) assert.equal(createdFields(shape, empty, object, most), undefined)
   // What one object may take is nothing to the next.
   assert.equal(createdFields(shape, empty, object), all)
-  assert.deepEqual(compareFields(shape, empty, object)?.added, all)
+  assert.deepEqual(compareFields(shape, empty, object)?.touched, all)
 })
 
 const word = fc.constantFrom('a', 'b', 'constructor', '__proto__')
@@ -81,6 +81,15 @@ test('objects of one structure set the same fields, and those of others their ow
       for (const object of [...several, ...several]) {
         assert.deepEqual(createdFields(seen, empty, object), createdFields(newShape(), empty, object))
       }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('parts that were not there before set what they set in a new object', () => {
+  fc.assert(
+    fc.property(objects, (object) => {
+      assert.deepEqual(compareFields(shape, {}, object)?.touched ?? {}, createdFields(shape, {}, object))
     }),
     { numRuns: 300 },
   )

@@ -36,6 +36,7 @@ const parts = new Structures()
 
 /** What a part of an object sets that was not there before, with itself. Found out once for all parts of one structure, too. */
 export function wholeFields(shape: Shape, value: object): FieldSet {
+  if (isKeyed(shape, value)) return wholeItems(shape, value)
   const structure = parts.ofPart(shape, value)
   if (structure?.fields !== undefined) return structure.fields
   const text = wholeText(shape, value)
@@ -43,6 +44,22 @@ export function wholeFields(shape: Shape, value: object): FieldSet {
   if (structure !== undefined) structure.fields = fields
   return fields
 }
+
+/** The items of a list have keys that are often those of one object alone, such as its addresses; what is below them is not. */
+function wholeItems(shape: Shape, list: readonly unknown[]): FieldSet {
+  const found = itemsByStep(shape, list)
+  if (found.size === 0) return leaf
+  const set: Record<string, FieldSet> = { '.': leaf }
+  for (const step of inOrder(found)) {
+    const item = found.get(step)
+    const isWhole = item instanceof Repeated || typeof item !== 'object' || item === null
+    set[step] = isWhole ? leaf : wholeFields(shape.items, item)
+  }
+  return Object.freeze(set)
+}
+
+const inOrder = (found: ReadonlyMap<string, unknown>): Iterable<string> =>
+  found.size > 1 ? [...found.keys()].sort(compareSteps) : found.keys()
 
 function fieldsWithin(shape: Shape, empty: object, object: object, most: number): FieldSet | undefined {
   longestText = most
@@ -142,9 +159,8 @@ function itemsText(shape: Shape, list: readonly unknown[]): string {
   const { items } = shape
   checkCount(list.length)
   const found = itemsByStep(shape, list)
-  const steps = found.size > 1 ? [...found.keys()].sort(compareSteps) : found.keys()
   let text = ''
-  for (const step of steps) {
+  for (const step of inOrder(found)) {
     const item = found.get(step)
     const below = item instanceof Repeated ? '{}' : wholeText(items, item)
     text = fitting(`${text}${text === '' ? '' : ','}${JSON.stringify(step)}:${below}`)

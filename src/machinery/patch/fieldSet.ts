@@ -162,18 +162,21 @@ export function* pathsOf(set: FieldSet, above: readonly string[] = []): Generato
 function inOrder(set: FieldSet): FieldSet {
   if (Object.isFrozen(set)) return set
   const steps = Object.keys(set)
-  let isSame = steps.every((step, at) => at === 0 || compareSteps(steps[at - 1]!, step) <= 0)
+  let isSame = areInOrder(steps)
   if (!isSame) steps.sort(compareSteps)
-  const nodes = steps.map((step) => {
+  const result: Building = {}
+  for (const step of steps) {
     const below = set[step]!
     const node = isEmptySet(below) ? leaf : inOrder(below)
     if (node !== below) isSame = false
-    return node
-  })
-  if (isSame) return set
-  const result: Building = {}
-  for (let at = 0; at < steps.length; at++) result[steps[at]!] = nodes[at]!
-  return result
+    result[step] = node
+  }
+  return isSame ? set : result
+}
+
+function areInOrder(steps: readonly string[]): boolean {
+  for (let at = 1; at < steps.length; at++) if (compareSteps(steps[at - 1]!, steps[at]!) > 0) return false
+  return true
 }
 
 /** Reads a set that came from outside. Steps of kinds that are not known are left out; undefined: it is no set. */

@@ -30,21 +30,25 @@ const kinds = '.fkvi'
 /** The order of the members of a node: itself, fields by name, items by key, by value, by position. */
 export function compareSteps(a: string, b: string): number {
   if (a === b) return 0
+  if (a[0] === 'f' && b[0] === 'f') return a < b ? -1 : 1
   const byKind = kinds.indexOf(a[0]!) - kinds.indexOf(b[0]!)
   if (byKind !== 0) return byKind
-  if (a[0] === 'f') return a < b ? -1 : 1
   if (a[0] === 'i') return Number(a.slice(2)) - Number(b.slice(2))
   return compareStrings(a, b) ?? compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)))
 }
 
+/** What a string may begin an escape with, or what comes behind a value that is no string. */
+const notPlain = '\\,}'
+
 /** Compares keys that first differ within a plain string, as most do; others must be read to be compared. */
 function compareStrings(a: string, b: string): number | undefined {
   let at = 0
-  while (a[at] === b[at]) at++
+  while (a.charCodeAt(at) === b.charCodeAt(at)) at++
   let start = at
   while (start > 2 && a[start - 1] !== '"' && a[start - 1] !== ':') start--
   const [left, right] = [a[at], b[at]]
-  if (a[start - 1] !== '"' || left === undefined || right === undefined || /[\\,}]/.test(left + right)) return undefined
+  if (a[start - 1] !== '"' || left === undefined || right === undefined) return undefined
+  if (notPlain.includes(left) || notPlain.includes(right)) return undefined
   // A string that ends here comes before one that goes on.
   if (left === '"' || right === '"') return left === '"' ? -1 : 1
   return left < right ? -1 : 1

@@ -44,18 +44,17 @@ const updates: readonly {
   readonly name: string
   readonly before: Owners
   readonly writer: Writer
-  readonly added?: string
-  readonly modified?: string
+  readonly touched?: string
   readonly removed?: string
   readonly after: Owners
 }[] = [
-  { name: 'a new owner', before: [], writer: updater('a'), added: 'x', after: owners([updater('a'), 'x', late]) },
-  { name: 'nobody owns metadata', before: [], writer: updater('a'), added: 'metadata', after: [] },
+  { name: 'a new owner', before: [], writer: updater('a'), touched: 'x', after: owners([updater('a'), 'x', late]) },
+  { name: 'nobody owns metadata', before: [], writer: updater('a'), touched: 'metadata', after: [] },
   {
     name: 'a field is taken from others',
     before: owners([applier('b'), 'x y'], [updater('c'), 'x']),
     writer: updater('a'),
-    modified: 'x',
+    touched: 'x',
     after: owners([applier('b'), 'y'], [updater('a'), 'x', late]),
   },
   {
@@ -69,21 +68,21 @@ const updates: readonly {
     name: 'a subresource is another owner',
     before: owners([updater('a'), 'x']),
     writer: updater('a', 'status'),
-    added: 'status.y',
+    touched: 'status.y',
     after: owners([updater('a'), 'x'], [updater('a', 'status'), 'status.y', late]),
   },
   {
     name: 'an owner who writes again is later',
     before: owners([updater('a'), 'x'], [updater('b'), 'y']),
     writer: updater('a'),
-    modified: 'x',
+    touched: 'x',
     after: owners([updater('b'), 'y'], [updater('a'), 'x', late]),
   },
 ]
 
-for (const { name, before, writer, added, modified, removed, after } of updates) {
+for (const { name, before, writer, touched, removed, after } of updates) {
   test(`owners after an update: ${name}`, () => {
-    const changes = { added: set(added), modified: set(modified), removed: set(removed) }
+    const changes = { touched: set(touched), removed: set(removed) }
     assert.deepEqual(
       afterUpdate(before, writer, () => changes, late),
       after,
@@ -109,7 +108,7 @@ test('of more than ten owners by update the oldest are taken together', () => {
   let now: Owners = []
   for (let second = 0; second < 12; second++) {
     const time = `2026-01-01T00:00:${String(second).padStart(2, '0')}Z`
-    now = afterUpdate(now, updater(`m${second}`), () => ({ added: fieldsNamed(`f${second}`) }), time)
+    now = afterUpdate(now, updater(`m${second}`), () => ({ touched: fieldsNamed(`f${second}`) }), time)
   }
   assert.deepEqual(
     now.map(({ manager }) => manager),
@@ -122,7 +121,7 @@ const application = { writer: applier('a'), fields: fieldsNamed('x'), force: fal
 
 test('an apply takes nothing from others unless it is forced', () => {
   const before = owners([applier('a'), 'w'], [applier('b'), 'x'], [updater('c', 'scale'), 'x y'])
-  const changesIn = () => ({ modified: fieldsNamed('x', 'y') })
+  const changesIn = () => ({ touched: fieldsNamed('x', 'y') })
   const refused = afterApply(before, { ...application, changesIn })
   assert.ok('conflicts' in refused)
   assert.equal(

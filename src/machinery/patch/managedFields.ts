@@ -169,12 +169,10 @@ export function afterCreate(writer: Writer, fields: FieldSet, time: string): Own
 /** What a write changed, in the form of the version that an owner's fields are written in; `gone`: it is not served any more. */
 export type ChangesIn = (apiVersion: string) => FieldChanges | undefined | 'gone'
 
-const touchedBy = (changes: FieldChanges): FieldSet => union(changes.added ?? leaf, changes.modified ?? leaf)
-
 /** Owners after a write that was no apply: the writer takes what it changed from everybody. */
 export function afterUpdate(owners: Owners, writer: Writer, changesIn: ChangesIn, time: string | undefined): Owners {
   const own = changesIn(writer.apiVersion)
-  const touched = own === undefined || own === 'gone' ? leaf : difference(touchedBy(own), wholeMetadata)
+  const touched = own === undefined || own === 'gone' ? leaf : difference(own.touched ?? leaf, wholeMetadata)
   const isTouched = !isEmptySet(touched)
   const left: Owner[] = []
   let isKnown = false
@@ -196,10 +194,8 @@ export function afterUpdate(owners: Owners, writer: Writer, changesIn: ChangesIn
 }
 
 /** What is left of an owner's fields when others set or removed some. */
-function withoutChanges(fields: FieldSet, { added, modified, removed }: FieldChanges): FieldSet {
-  let left = fields
-  for (const changed of [added, modified, removed]) if (changed !== undefined) left = difference(left, changed)
-  return left
+function withoutChanges(fields: FieldSet, { touched = leaf, removed = leaf }: FieldChanges): FieldSet {
+  return difference(difference(fields, touched), removed)
 }
 
 /** Takes the oldest owners by update together, those of one version at a time, until there are few enough. */
@@ -259,7 +255,7 @@ export function afterApply(
     const changes = changesIn(owner.apiVersion)
     if (changes === 'gone') continue
     if (changes !== undefined && !force) {
-      for (const steps of pathsOf(intersection(owner.fieldsV1, touchedBy(changes)))) {
+      for (const steps of pathsOf(intersection(owner.fieldsV1, changes.touched ?? leaf))) {
         conflicts.push({ owner, steps, path: fieldPathText(steps) })
       }
     }

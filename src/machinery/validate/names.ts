@@ -8,8 +8,10 @@ interface Rule {
 }
 
 const bytes = new TextEncoder()
+/** Nearly all names are of plain letters, each of which is a byte. */
+const notPlain = /[^ -~]/
 const longerThan = (value: string, maximum: number): boolean =>
-  value.length > maximum || (value.length * 3 > maximum && bytes.encode(value).length > maximum)
+  value.length > maximum || (value.length * 3 > maximum && notPlain.test(value) && bytes.encode(value).length > maximum)
 
 /** `must be no more than 63 characters`. */
 const tooLongText = (maximum: number): string => `must be no more than ${maximum} characters`

@@ -32,6 +32,7 @@ describe('names', () => {
     [dnsLabelProblems, 'A', [labelText]],
     [dnsLabelProblems, 'a\n', [labelText]],
     [dnsLabelProblems, 'a'.repeat(64), ['must be no more than 63 characters']],
+    [dnsLabelProblems, 'é'.repeat(32), ['must be no more than 63 characters', labelText]],
     [dnsSubdomainProblems, 'my.name', []],
     [dnsSubdomainProblems, 'Bad_Name', [subdomainText]],
     [dnsSubdomainProblems, '../x', [subdomainText]],
