@@ -26,12 +26,13 @@ export interface Permission {
 /**
  * Says which keys to look at when an object changes: those of its old and of its new state. `waitOf` says for how many
  * milliseconds other changes of a key are gathered with this one; they are counted from the first. Without it, and for 0,
- * the key is looked at at once.
+ * the key is looked at at once. `see` is told of each change before that, for what is kept or counted beside keys.
  */
 export type WatchFor = <T extends KubeObject>(
   informer: Informer<T>,
   keysOf: (object: T) => readonly string[],
   waitOf?: (key: string, change: Change<T>) => number,
+  see?: (change: Change<T>) => void,
 ) => void
 
 /** A loop that brings the world closer to what objects ask for, one key at a time. */
@@ -119,10 +120,11 @@ export async function runController(
   }
   using subscriptions = new DisposableStack()
   const informers: Informer<KubeObject>[] = []
-  controller.watch((informer, keysOf, waitOf) => {
+  controller.watch((informer, keysOf, waitOf, see) => {
     informers.push(informer as unknown as Informer<KubeObject>)
     subscriptions.use(
       informer.onChange((change) => {
+        see?.(change)
         for (const key of keysOfChange(change, keysOf)) {
           const wait = waitOf?.(key, change) ?? 0
           if (wait > 0) queue.addAfter(key, wait)

@@ -54,6 +54,7 @@ import type { Random } from '#lib/random.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import type { MakeController } from '#controllers/context.ts'
 import { makeControllers } from '#controllers/makeControllers.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
 import { removerOf } from '#machinery/localVolumes.ts'
 import { metricsObjects } from '#metrics/api.ts'
 import { scrapeInterval } from '#metrics/scrape.ts'
@@ -195,7 +196,8 @@ export async function assembleNode(
       certificateAuthority: () => controlPlane.certificates.signer,
       localVolumeFolder: (name: string) => paths.volumeFolder(name),
     }
-    const context = { informers, clock, random, events, causes, config }
+    const metrics = controllerMetrics(controlPlane.server.metrics)
+    const context = { informers, clock, random, events, causes, metrics, config }
     const pool = loadBalancerPool(record)
     const loadBalancers: readonly MakeController[] =
       pool === undefined ? [] : [(from) => loadBalancerController({ ...from, pool })]

@@ -10,6 +10,8 @@ import type { Client } from '#client/client.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { seededRandom } from '#lib/random.ts'
 import type { ClusterRole } from '#api/rbac/v1/clusterRole.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 import { clusterPolicy } from './roles.ts'
 
 /** Kubernetes' own rules for a service account come first; what is behind them is this cluster's. */
@@ -21,6 +23,7 @@ function made(): ReturnType<typeof clusterPolicy> {
     random: shared.random,
     informers: sharedInformers(shared),
     events: eventWriter(shared),
+    metrics: controllerMetrics(new MetricRegistry()),
     causes: new Causes(clock),
     config: { rootCertificate: '', podCidrs: ['10.244.0.0/16'] },
   }

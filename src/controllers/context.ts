@@ -8,6 +8,7 @@ import type { Informers } from '#client/informers.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Authority } from '#lib/pki/certificate.ts'
 import type { Random } from '#lib/random.ts'
+import type { ControllerMetrics } from './metrics.ts'
 
 /** What every controller is built from. Everything outside a controller's own decisions comes in here. */
 export interface ControllerContext {
@@ -17,6 +18,8 @@ export interface ControllerContext {
   readonly random: Random
   readonly events: EventWriter
   readonly causes: Causes
+  /** Where it counts what it does. */
+  readonly metrics: ControllerMetrics
   readonly config: ControllerConfig
 }
 

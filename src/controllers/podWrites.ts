@@ -31,14 +31,15 @@ export class PodWrites {
     return error
   }
 
-  /** As `create`, of pods that are each another; also says how many could be made. */
+  /** As `create`, of pods that are each another; also says how many could be made, and how many were refused. */
   async createEach(
     key: string,
     owner: ObjectReference,
     count: number,
     podAt: (index: number) => Draft<Pod>,
     signal: AbortSignal,
-  ): Promise<{ readonly created: number; readonly error?: unknown }> {
+  ): Promise<{ readonly created: number; readonly failed: number; readonly error?: unknown }> {
+    let failed = 0
     const { succeeded, error } = await runSlowStart(count, async (index) => {
       try {
         const created = await this.#client.create(pods, podAt(index), { signal })
@@ -47,6 +48,7 @@ export class PodWrites {
         this.#events.record(owner, { type: 'Normal', reason: 'SuccessfulCreate', message })
       } catch (error) {
         if (!signal.aborted && !isNamespaceEnding(error)) {
+          failed++
           const message = `Error creating: ${messageOf(error)}`
           this.#events.record(owner, { type: 'Warning', reason: 'FailedCreate', message })
         }
@@ -54,7 +56,8 @@ export class PodWrites {
       }
     })
     // In a namespace that ends nothing can be made any more, and nothing needs to be.
-    return error === undefined || isNamespaceEnding(error) ? { created: succeeded } : { created: succeeded, error }
+    const outcome = { created: succeeded, failed }
+    return error === undefined || isNamespaceEnding(error) ? outcome : { ...outcome, error }
   }
 
   /** Deletes these pods side by side. Returns the first failure. */

@@ -13,6 +13,7 @@ import type { Transport } from '#client/transport.ts'
 import type { ControllerConfig, Heartbeats } from '#controllers/context.ts'
 import { controllers as allControllers } from '#controllers/index.ts'
 import { makeControllers, permissionsOf } from '#controllers/makeControllers.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
 import { untilAborted } from '#lib/async/abort.ts'
 import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -135,7 +136,8 @@ export function clusterParts(options: ClusterPartsOptions, around: ClusterSurrou
     ...(isSlow ? { heartbeats: heartbeatsOf(() => nodes.heartbeats), discoveryMilliseconds: 3_600_000 } : {}),
     ...options.config,
   }
-  controllers = makeControllers(allControllers, { ...shared, events, config }, (account) =>
+  const counts = controllerMetrics(server.metrics)
+  controllers = makeControllers(allControllers, { ...shared, events, metrics: counts, config }, (account) =>
     clientAs(controllerCaller(account), 'kube-controller-manager'),
   )
   const running = chosenControllers(controllers, options.controllers ?? 'all')

@@ -14,6 +14,8 @@ import { namespaceController } from '#controllers/namespace/controller.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { seededRandom } from '#lib/random.ts'
 import { isReason } from '#machinery/status.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 import { startBoth, until } from './aggregationFixture.ts'
 import { whenSaid } from './extensionServer.ts'
 
@@ -34,7 +36,14 @@ test('controllers look after what another server keeps as after all else', async
   const informers = sharedInformers(shared)
   const events = eventWriter(shared)
   const config = { rootCertificate: '', podCidrs: [], signSecretToken: it.server.server.signSecretToken }
-  const context = { ...shared, informers, events, causes: new Causes(clock), config }
+  const context = {
+    ...shared,
+    informers,
+    events,
+    causes: new Causes(clock),
+    metrics: controllerMetrics(new MetricRegistry()),
+    config,
+  }
   const stop = new AbortController()
   const running = makeControllers([garbageCollector, namespaceController], context, () => client).map((controller) =>
     runController(controller, { clock, report: shared.report }, stop.signal),

@@ -26,6 +26,7 @@ import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer, type ApiServer } from '#server/server.ts'
 import type { Caller } from '#server/strategy.ts'
 import { openMemoryStore } from '#storage/memory.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
 
 /** A control plane without nodes of its own: a server in memory, controllers, and somebody who plays the kubelets. */
 export interface TestCluster extends AsyncDisposable {
@@ -109,7 +110,8 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
   const causes = new Causes(clock)
   const events = eventWriter({ client: controllerClient, clock, random, report })
   const config = { rootCertificate: 'PEM', podCidrs: ['10.244.0.0/16'], signSecretToken: server.signSecretToken }
-  const context: Omit<ControllerContext, 'client'> = { informers, clock, random, events, causes, config }
+  const metrics = controllerMetrics(server.metrics)
+  const context: Omit<ControllerContext, 'client'> = { informers, clock, random, events, causes, metrics, config }
   const controllers = makeControllers(options.controllers, context, (account) => watched(controllerCaller(account)))
 
   const stop = new AbortController()

@@ -13,6 +13,8 @@ import { expired, unavailable } from '#machinery/status.ts'
 import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import type { SimulatedCluster } from '#simulation/simulatedCluster.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 
 /**
  * What goes wrong at a write; writes are counted from 1, those of events apart.
@@ -153,7 +155,8 @@ export function startFaultyProcess(options: FaultyProcessOptions): FaultyProcess
     const events = eventWriter({ client, clock, random, report })
     const causes = new Causes(clock)
     const config = { rootCertificate: 'simulated', podCidrs: [] }
-    const context = { informers, clock, random, events, causes, config }
+    const metrics = controllerMetrics(new MetricRegistry())
+    const context = { informers, clock, random, events, causes, metrics, config }
     const controllers = makeControllers(options.controllers, context, (account) => clientAs(controllerCaller(account)))
     const running = [
       ...controllers.map((controller) => runController(controller, { clock, report }, signal)),

@@ -18,6 +18,8 @@ import { trackingConfigMap } from '#machinery/legacyTokens.ts'
 import { isReason } from '#machinery/status.ts'
 import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 import { startServer, type ServerFixture } from './apiServerFixture.ts'
 import { listen } from './apiServerHttp.ts'
 
@@ -40,6 +42,7 @@ async function look({ server, clock }: ServerFixture): Promise<unknown> {
     informers,
     events: eventWriter(shared),
     causes: new Causes(clock),
+    metrics: controllerMetrics(new MetricRegistry()),
     config: { rootCertificate: 'PEM', podCidrs: [] },
   }
   const [controller] = makeControllers([legacyServiceAccountTokenCleaner], context, (account) =>

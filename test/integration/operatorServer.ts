@@ -23,6 +23,8 @@ import { componentCaller, controllerCaller } from '#server/identities.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
 import { createApiServer } from '#server/server.ts'
 import { openSqliteStore } from '#storage/sqlite.ts'
+import { controllerMetrics } from '#controllers/metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 
 const [folder, port] = process.argv.slice(2) as [string, string]
 const pem = (name: string): string => readFileSync(join(folder, name), 'utf8')
@@ -58,7 +60,13 @@ const client = clientOver(inProcessTransport(server, componentCaller('system:kub
 const shared = { client, clock, random, report }
 const informers = sharedInformers(shared)
 const events = eventWriter(shared)
-const context = { ...shared, informers, events, causes: new Causes(clock) }
+const context = {
+  ...shared,
+  informers,
+  events,
+  causes: new Causes(clock),
+  metrics: controllerMetrics(new MetricRegistry()),
+}
 const config = { rootCertificate: pem('ca.crt'), podCidrs: [], signSecretToken: server.signSecretToken }
 const controllers = makeControllers([garbageCollector], { ...context, config }, (account) =>
   clientOver(inProcessTransport(server, controllerCaller(account))),

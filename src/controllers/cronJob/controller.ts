@@ -11,7 +11,7 @@ import { sameJson } from '#lib/encoding/sameJson.ts'
 import { messageOf } from '#lib/errorText.ts'
 import { controllerOf, isControlledBy } from '#machinery/owners.ts'
 import { isReason } from '#machinery/status.ts'
-import { timeText } from '#machinery/time.ts'
+import { millisecondsOf, timeText } from '#machinery/time.ts'
 import { byController, controllerIndex } from '../claims.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
@@ -28,7 +28,7 @@ interface KnownSchedule {
 
 /** Makes jobs when they are due. */
 export function cronJobController(context: ControllerContext): Controller {
-  const { client, clock, causes } = context
+  const { client, clock, causes, metrics } = context
   const copies = context.informers.of(cronJobs)
   const jobCopies = context.informers.of(jobs)
   jobCopies.addIndex(byController, controllerIndex)
@@ -103,6 +103,8 @@ export function cronJobController(context: ControllerContext): Controller {
     try {
       const job = await client.create(jobs, draft, { signal })
       writtenJobs.wrote(key, job)
+      const created = millisecondsOf(job.metadata.creationTimestamp)
+      if (created !== undefined) metrics.cronJobs.skew.observe((created - time) / 1_000)
       tell(cronJob, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created job ${job.metadata.name}` })
       return job
     } catch (error) {

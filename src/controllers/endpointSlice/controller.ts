@@ -23,6 +23,7 @@ const byTopology = 'followsTopology'
 /** Keeps the EndpointSlices of services with a selector. */
 export function endpointSliceController(context: ControllerContext): Controller {
   const { client, clock } = context
+  const counts = context.metrics.endpointSlices
   const serviceCopies = context.informers.of(services)
   const podCopies = context.informers.of(pods)
   const nodeCopies = context.informers.of(nodes)
@@ -47,11 +48,18 @@ export function endpointSliceController(context: ControllerContext): Controller 
   }
 
   const apply = async (key: string, plan: SlicePlan, signal: AbortSignal): Promise<void> => {
-    for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
-    for (const slice of plan.update) expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
+    for (const slice of plan.create) {
+      expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
+      counts.created()
+    }
+    for (const slice of plan.update) {
+      expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
+      counts.updated()
+    }
     for (const slice of plan.remove) {
       await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
       expectations.deleted(key, slice)
+      counts.deleted()
     }
   }
 
@@ -81,19 +89,26 @@ export function endpointSliceController(context: ControllerContext): Controller 
         // Its slices go with it: they name it as their owner.
         triggers.forget(key)
         hints.forget(key)
+        counts.forget(key)
         return expectations.forget(key)
       }
       if (!hasEndpoints(service) || service.metadata.deletionTimestamp !== undefined) return
-      if (!expectations.satisfied(key)) return { after: recheckExpectations }
+      if (!expectations.satisfied(key)) {
+        counts.synced('stale')
+        return { after: recheckExpectations }
+      }
       const selected = podsOfService(podCopies, service)
       const present = copies.byIndex(byService, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       const nodeOf = (name: string) => nodeCopies.get(name)
       const ratios = followsTopology(service) ? zoneRatios(nodeCopies.list()) : undefined
       const plan = planSlices(service, selected, present, nodeOf, triggers.next(service, selected), ratios)
+      counts.planned(key, service, plan)
       try {
         await apply(key, plan, signal)
+        counts.written(service, plan)
       } catch (error) {
-        if (isNamespaceEnding(error)) return
+        if (isNamespaceEnding(error)) return counts.synced('success')
+        counts.synced('error')
         if (!isReason(error, 'Conflict') && !signal.aborted) {
           const message = `Error updating Endpoint Slices for Service ${key}: ${(error as Error).message}`
           const note = { type: 'Warning', reason: 'FailedToUpdateEndpointSlices', message } as const
@@ -101,6 +116,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
         }
         throw error
       }
+      counts.synced('success')
       for (const note of hints.note(key, addressTypesOf(service), plan.topology))
         events.record(referenceTo(services, service), note)
       // A pod whose node is not known yet is left out; the node may be about to come.

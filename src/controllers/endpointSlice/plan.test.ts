@@ -4,7 +4,7 @@ import type { EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
 import type { Node } from '#api/core/v1/node.ts'
 import type { Pod } from '#api/core/v1/pod.ts'
 import type { Service } from '#api/core/v1/service.ts'
-import { planSlices, type SlicePlan } from './plan.ts'
+import { planSlices, type FamilyFigures, type ServiceSlicePlan, type SlicePlan } from './plan.ts'
 
 const triggered = Date.UTC(2026, 0, 1, 12)
 const node: Node = {
@@ -74,8 +74,12 @@ function stored(plan: SlicePlan): EndpointSlice[] {
   })
 }
 
-const plan = (of: Service, list: readonly Pod[], present: readonly EndpointSlice[] = [], time?: number): SlicePlan =>
-  planSlices(of, list, present, nodeOf, time)
+const plan = (
+  of: Service,
+  list: readonly Pod[],
+  present: readonly EndpointSlice[] = [],
+  time?: number,
+): ServiceSlicePlan => planSlices(of, list, present, nodeOf, time)
 
 /** A plan as numbers of endpoints by slice. */
 function inShort({ create, update, remove }: SlicePlan): unknown {
@@ -126,6 +130,7 @@ test('a slice says whose it is and what its endpoints are', () => {
     update: [],
     remove: [],
     topology: [],
+    figures: [{ added: 1, removed: 0, endpoints: 1, slices: 1, desired: 1 }],
   })
 })
 
@@ -207,36 +212,65 @@ test('slices of an earlier service of the same name are not written over', () =>
 })
 
 const filled = stored(plan(service(), pods(1, 250)))
-const changes: readonly { name: string; pods: readonly Pod[]; plan: unknown }[] = [
+const changes: readonly {
+  name: string
+  pods: readonly Pod[]
+  plan: unknown
+  figures: Omit<FamilyFigures, 'desired'>
+}[] = [
   {
     name: 'the same pods in another order',
     pods: pods(1, 250).toReversed(),
     plan: { create: [], update: [], remove: [] },
+    figures: { added: 0, removed: 0, endpoints: 250, slices: 3 },
   },
   {
     name: 'one more pod goes where there is room',
     pods: pods(1, 251),
     plan: { create: [], update: [['s-2', 51]], remove: [] },
+    figures: { added: 1, removed: 0, endpoints: 251, slices: 3 },
   },
-  { name: 'many more pods', pods: pods(1, 420), plan: { create: [100, 70], update: [], remove: [] } },
+  {
+    name: 'many more pods',
+    pods: pods(1, 420),
+    plan: { create: [100, 70], update: [], remove: [] },
+    figures: { added: 170, removed: 0, endpoints: 420, slices: 5 },
+  },
   {
     name: 'one pod less changes its slice alone',
     pods: pods(2, 249),
     plan: { create: [], update: [['s-0', 99]], remove: [] },
+    figures: { added: 0, removed: 1, endpoints: 249, slices: 3 },
   },
   {
     name: 'a replaced pod goes into the slice that changes anyhow',
     pods: pods(2, 250),
     plan: { create: [], update: [['s-0', 100]], remove: [] },
+    figures: { added: 1, removed: 1, endpoints: 250, slices: 3 },
   },
-  { name: 'a slice without pods goes', pods: pods(1, 200), plan: { create: [], update: [], remove: ['s-2'] } },
+  {
+    name: 'a slice without pods goes',
+    pods: pods(1, 200),
+    plan: { create: [], update: [], remove: ['s-2'] },
+    figures: { added: 0, removed: 50, endpoints: 200, slices: 2 },
+  },
 ]
 
 for (const row of changes) {
-  test(`slices: ${row.name}`, () => assert.deepEqual(inShort(plan(service(), row.pods, filled)), row.plan))
+  test(`slices: ${row.name}`, () => {
+    const changed = plan(service(), row.pods, filled)
+    assert.deepEqual(inShort(changed), row.plan)
+    const desired = Math.ceil(row.pods.length / 100)
+    assert.deepEqual(changed.figures, [{ ...row.figures, desired }])
+  })
 }
 
 test('slices of a family that the service no longer has go', () => {
   const six = stored(plan(service(), pods(1, 1))).map((slice) => ({ ...slice, addressType: 'IPv6' as const }))
   assert.deepEqual(inShort(plan(service(), pods(1, 1), six)), { create: [1], update: [], remove: ['s-0'] })
+})
+
+test('an empty slice is told as one, and what was in others as nothing', () => {
+  const none = { added: 0, removed: 0, endpoints: 0, slices: 1, desired: 1 }
+  assert.deepEqual([plan(service(), []).figures, plan(service(), [], filled).figures], [[none], [none]])
 })

@@ -6,6 +6,7 @@ import type { Draft } from '#client/client.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { timeText } from '#machinery/time.ts'
 import { controllerReference } from '#machinery/owners.ts'
+import type { SliceFigures } from '../sliceMetrics.ts'
 import { headlessLabel, isHeadless, triggerTimeAnnotation } from '../serviceEndpoints.ts'
 import { followsTopology, planHints } from './topology.ts'
 import { addressTypesOf, endpointKey, groupEndpoints, portsKey, type PortGroup } from './endpoints.ts'
@@ -27,6 +28,14 @@ export interface SlicePlan {
 export interface ServiceSlicePlan extends SlicePlan {
   /** What came of hints by topology, for each address family; empty for services that do not ask for them. */
   readonly topology: readonly TopologyOutcome[]
+  /** For each address family. */
+  readonly figures: readonly FamilyFigures[]
+}
+
+/** How the endpoints of one address family change, and are spread then. */
+export interface FamilyFigures extends SliceFigures {
+  readonly added: number
+  readonly removed: number
 }
 
 export interface TopologyOutcome {
@@ -59,6 +68,7 @@ export function planSlices(
   const types = addressTypesOf(service)
   const all: Draughts = { create: [], update: [], remove: [], unchanged: [] }
   const topology: TopologyOutcome[] = []
+  const figures: FamilyFigures[] = []
   all.remove.push(...present.filter(({ addressType }) => !types.includes(addressType)))
   for (const type of types) {
     const plan: Draughts = { create: [], update: [], remove: [], unchanged: [] }
@@ -67,17 +77,39 @@ export function planSlices(
     // A service without endpoints has one empty slice: proxies then know that it has none.
     const wanted = groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups
     const keys = new Set(wanted.map(({ ports }) => portsKey(ports)))
+    const changes: GroupFigures[] = []
     for (const group of wanted) {
       const same = slices.filter(({ ports = [] }) => portsKey(ports) === portsKey(group.ports))
-      planGroup(service, type, group, same, plan)
+      changes.push(planGroup(service, type, group, same, plan))
     }
+    figures.push(figuresOf(groups, changes))
     plan.remove.push(...slices.filter(({ ports = [] }) => !keys.has(portsKey(ports))))
     if (followsTopology(service)) topology.push({ addressType: type, ...hintByTopology(plan, ratios) })
     reuse(service, plan)
     for (const what of ['create', 'update', 'remove'] as const) all[what].push(...(plan[what] as never[]))
   }
   const stamp = <S extends Draft<EndpointSlice>>(slice: S): S => withTriggerTime(slice, triggered)
-  return { create: all.create.map(stamp), update: all.update.map(stamp), remove: all.remove, topology }
+  return { create: all.create.map(stamp), update: all.update.map(stamp), remove: all.remove, topology, figures }
+}
+
+/** What became of the endpoints of one set of ports. */
+interface GroupFigures {
+  readonly added: number
+  readonly removed: number
+  readonly slices: number
+}
+
+/** A slice without endpoints, where there are none, is one; what was in those that go for it is not counted, as in v1.34. */
+function figuresOf(groups: readonly PortGroup[], changes: readonly GroupFigures[]): FamilyFigures {
+  if (groups.length === 0) return { added: 0, removed: 0, endpoints: 0, slices: 1, desired: 1 }
+  const sum = (of: (each: GroupFigures) => number): number => changes.reduce((total, each) => total + of(each), 0)
+  return {
+    added: sum(({ added }) => added),
+    removed: sum(({ removed }) => removed),
+    endpoints: groups.reduce((total, { endpoints }) => total + endpoints.length, 0),
+    slices: sum(({ slices }) => slices),
+    desired: groups.reduce((total, { endpoints }) => total + Math.ceil(endpoints.length / sliceCapacity), 0),
+  }
 }
 
 /** Sets the hints of slices by topology, or takes them away where there can be none; slices that only these change are written, too. */
@@ -138,7 +170,9 @@ function planGroup(
   { ports, endpoints }: PortGroup,
   slices: readonly EndpointSlice[],
   plan: Draughts,
-): void {
+): GroupFigures {
+  const before = plan.create.length - plan.remove.length
+  let removed = 0
   const wanted = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
   const labels = labelsFor(service)
   const owners = [controllerReference(service, services)]
@@ -149,8 +183,10 @@ function planGroup(
     for (const old of slice.endpoints ?? []) {
       const endpoint = withHintsOf(old, wanted.get(endpointKey(old)), service)
       wanted.delete(endpointKey(old))
-      if (endpoint === undefined) changed = true
-      else {
+      if (endpoint === undefined) {
+        changed = true
+        removed++
+      } else {
         kept.push(endpoint)
         changed ||= !sameJson(old, endpoint)
       }
@@ -158,6 +194,7 @@ function planGroup(
     return { slice, endpoints: kept, changed }
   })
   const fresh = [...wanted.values()]
+  const added = fresh.length
   const hasRoom = ({ endpoints: list }: Draught): boolean => list.length < sliceCapacity
   const fullestFirst = (a: Draught, b: Draught): number => b.endpoints.length - a.endpoints.length
   for (const draught of draughts
@@ -193,6 +230,7 @@ function planGroup(
   while (fresh.length > 0) {
     plan.create.push(newSlice(service, addressType, ports, fresh.splice(0, sliceCapacity)))
   }
+  return { added, removed, slices: slices.length + plan.create.length - plan.remove.length - before }
 }
 
 /** Hints by topology stay until it is decided that they will not do. */

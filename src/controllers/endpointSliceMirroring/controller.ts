@@ -1,7 +1,7 @@
 import { endpoints } from '#api/core/v1/endpoints.ts'
 import { services } from '#api/core/v1/service.ts'
 import { endpointSlices, type EndpointSlice } from '#api/discovery/v1/endpointSlice.ts'
-import type { Controller } from '#client/controller.ts'
+import type { Controller, Outcome } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
@@ -19,12 +19,54 @@ const mirroredKeys = ({ metadata: { namespace, labels } }: EndpointSlice): strin
 /** Shows Endpoints that people keep for services without a selector as EndpointSlices, which alone are read. */
 export function endpointSliceMirroringController(context: ControllerContext): Controller {
   const { client, clock } = context
+  const counts = context.metrics.mirroring
   const serviceCopies = context.informers.of(services)
   const endpointsCopies = context.informers.of(endpoints)
   const copies = context.informers.of(endpointSlices)
   copies.addIndex(byMirrored, mirroredKeys)
   const events = context.events.recorder('endpoint-slice-mirroring-controller')
   const expectations = new Expectations(clock, copies)
+  const mirror = async (key: string, signal: AbortSignal): Promise<Outcome> => {
+    if (!expectations.satisfied(key)) return { after: recheckExpectations }
+    const service = serviceCopies.get(key)
+    const original = endpointsCopies.get(key)
+    const present = copies.byIndex(byMirrored, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    const mirrored = service !== undefined && original !== undefined && isMirrored(original, service)
+    const plan = mirrored ? planMirror(original, present) : { create: [], update: [], remove: present, skipped: 0 }
+    if (!mirrored) counts.forget(key)
+    if (!mirrored && present.length === 0) return expectations.forget(key)
+    if ('figures' in plan) {
+      counts.skipped.observe(plan.skipped)
+      counts.added.observe(plan.changes.added)
+      counts.changed.observe(plan.changes.updated)
+      counts.removed.observe(plan.changes.removed)
+      counts.set(key, plan.figures)
+    }
+    if (original !== undefined && plan.skipped > 0) {
+      const message = `A max of ${mostEndpoints} addresses can be mirrored to EndpointSlices per Endpoints subset. ${plan.skipped} addresses were skipped`
+      const note = { type: 'Warning', reason: 'TooManyAddressesToMirror', message } as const
+      events.record(referenceTo(endpoints, original), note)
+    }
+    try {
+      for (const slice of plan.create) {
+        expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
+        counts.created()
+      }
+      for (const slice of plan.update) {
+        expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
+        counts.updated()
+      }
+      for (const slice of plan.remove) {
+        await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
+        expectations.deleted(key, slice)
+        counts.deleted()
+      }
+    } catch (error) {
+      if (!isNamespaceEnding(error)) throw error
+    }
+    return undefined
+  }
+
   return {
     name: 'endpointslicemirroring-controller',
     queue: 'endpoint_slice_mirroring',
@@ -43,29 +85,12 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
       on(copies, mirroredKeys)
     },
     async reconcile(key, signal) {
-      if (!expectations.satisfied(key)) return { after: recheckExpectations }
-      const service = serviceCopies.get(key)
-      const original = endpointsCopies.get(key)
-      const present = copies.byIndex(byMirrored, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-      const mirrored = service !== undefined && original !== undefined && isMirrored(original, service)
-      const plan = mirrored ? planMirror(original, present) : { create: [], update: [], remove: present, skipped: 0 }
-      if (!mirrored && present.length === 0) return expectations.forget(key)
-      if (original !== undefined && plan.skipped > 0) {
-        const message = `A max of ${mostEndpoints} addresses can be mirrored to EndpointSlices per Endpoints subset. ${plan.skipped} addresses were skipped`
-        const note = { type: 'Warning', reason: 'TooManyAddressesToMirror', message } as const
-        events.record(referenceTo(endpoints, original), note)
-      }
+      const started = clock.now()
       try {
-        for (const slice of plan.create) expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
-        for (const slice of plan.update) expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
-        for (const slice of plan.remove) {
-          await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
-          expectations.deleted(key, slice)
-        }
-      } catch (error) {
-        if (!isNamespaceEnding(error)) throw error
+        return await mirror(key, signal)
+      } finally {
+        counts.looks.observe((clock.now() - started) / 1_000)
       }
-      return undefined
     },
   }
 }

@@ -10,9 +10,10 @@ import type { Draft } from '#client/client.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { canonicalIp } from '#lib/net/ip.ts'
 import { controllerReference } from '#machinery/owners.ts'
-import { portsKey } from '../endpointSlice/endpoints.ts'
+import { endpointKey, portsKey } from '../endpointSlice/endpoints.ts'
 import { managedByLabel, serviceNameLabel, type SlicePlan } from '../endpointSlice/plan.ts'
 import { triggerTimeAnnotation } from '../serviceEndpoints.ts'
+import type { SliceFigures } from '../sliceMetrics.ts'
 
 export const controllerName = 'endpointslicemirroring-controller.k8s.io'
 
@@ -37,9 +38,18 @@ interface Group {
   readonly endpoints: Endpoint[]
 }
 
+export interface EndpointChanges {
+  readonly added: number
+  readonly updated: number
+  readonly removed: number
+}
+
 export interface MirrorPlan extends SlicePlan {
   /** So many addresses are more than are mirrored. */
   readonly skipped: number
+  /** How many endpoints come, change and go with the slices of a set of ports that stays. */
+  readonly changes: EndpointChanges
+  readonly figures: SliceFigures
 }
 
 /**
@@ -51,11 +61,13 @@ export function planMirror(endpoints: Endpoints, present: readonly EndpointSlice
   const left = [...present]
   const lacking: Group[] = []
   const { groups, skipped } = groupsOf(endpoints)
+  const changes = { added: 0, updated: 0, removed: 0 }
   for (const group of groups) {
     const { addressType, ports, endpoints: wanted } = group
     const key = portsKey(ports)
     const at = left.findIndex((slice) => slice.addressType === addressType && portsKey(slice.ports ?? []) === key)
     const [slice] = at < 0 ? [] : left.splice(at, 1)
+    countChanges(changes, slice?.endpoints ?? [], wanted)
     if (slice === undefined) lacking.push(group)
     else if (!sameJson(slice.endpoints, wanted) || !sameJson(slice.metadata, metadataFor(endpoints, slice))) {
       plan.update.push(rewritten(slice, endpoints, group))
@@ -71,7 +83,27 @@ export function planMirror(endpoints: Endpoints, present: readonly EndpointSlice
     }
   }
   plan.remove.push(...left)
-  return { ...plan, skipped }
+  const figures = {
+    endpoints: groups.reduce((sum, { endpoints: wanted }) => sum + wanted.length, 0),
+    slices: groups.length,
+    desired: groups.length,
+  }
+  return { ...plan, skipped, changes, figures }
+}
+
+function countChanges(
+  changes: { -readonly [P in keyof EndpointChanges]: number },
+  before: readonly Endpoint[],
+  wanted: readonly Endpoint[],
+): void {
+  const known = new Map(before.map((each) => [endpointKey(each), each]))
+  for (const each of wanted) {
+    const old = known.get(endpointKey(each))
+    known.delete(endpointKey(each))
+    if (old === undefined) changes.added++
+    else if (!sameJson(old, each)) changes.updated++
+  }
+  changes.removed += known.size
 }
 
 const contentOf = ({ addressType, ports, endpoints }: Group) => ({ addressType, endpoints, ports: [...ports] })

@@ -12,7 +12,9 @@ const name = 'ephemeral-volume-controller'
 const byEphemeralClaim = 'ephemeralClaims'
 
 /** Makes the claims of volumes that live as long as their pod. They go with it as its dependants. */
-export function ephemeralVolumeController({ client, informers, events, causes }: ControllerContext): Controller {
+export function ephemeralVolumeController(context: ControllerContext): Controller {
+  const { client, informers, events, causes, metrics } = context
+  const { creates, failures } = metrics.ephemeralVolumes
   const [podCopies, claims] = [informers.of(pods), informers.of(persistentVolumeClaims)]
   podCopies.addIndex(byEphemeralClaim, (pod) =>
     planEphemeral(pod, () => undefined).flatMap((plan) =>
@@ -42,9 +44,11 @@ export function ephemeralVolumeController({ client, informers, events, causes }:
       for (const plan of plans) {
         let problem = plan.do === 'refuse' ? plan.problem : undefined
         if (plan.do === 'create') {
+          creates.inc()
           try {
             await client.create(persistentVolumeClaims, plan.claim, { signal })
           } catch (error) {
+            failures.inc()
             // The informer has not shown it yet: whose it is, is seen then.
             if (isReason(error, 'AlreadyExists')) return { after: 1_000 }
             problem = `create PVC ${plan.claim.metadata.name}: ${messageOf(error)}`

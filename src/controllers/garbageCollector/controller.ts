@@ -22,6 +22,7 @@ const discoverSoon = 1_000
 /** Deletes what has lost its owners and carries out foreground and orphaning deletions, for every kind that is served. */
 export function garbageCollector(context: ControllerContext): Controller {
   const { client, causes, clock } = context
+  const { syncErrors } = context.metrics.collector
   const definitions = context.informers.of(customResourceDefinitions)
   /** When a definition last changed. */
   let changedAt = -Infinity
@@ -147,7 +148,10 @@ export function garbageCollector(context: ControllerContext): Controller {
     },
     async reconcile(key, signal) {
       if (key === lookForKinds) {
-        const { resources, failed } = await discover(client.transport, signal)
+        const { resources, failed } = await discover(client.transport, signal).catch((error: unknown) => {
+          syncErrors.inc()
+          throw error
+        })
         const served = resources.filter(isCollected)
         if (failed.length === 0) leave(new Set(served.map(followedKey)))
         const known = followed.size

@@ -18,6 +18,7 @@ import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { newHistory, withChange, type History } from './limits.ts'
 import type { Measured } from './measures.ts'
+import { scaleAction, type Look } from './metrics.ts'
 import { MetricsApis } from './metricsApis.ts'
 import {
   needsMeasures,
@@ -44,6 +45,9 @@ interface Memory {
   selector?: string
 }
 
+/** What an autoscaler says cannot be meant. */
+class SpecError extends Error {}
+
 /** The target of an autoscaler: its kind, and its scale as it was read. */
 interface Found {
   readonly resource: Resource
@@ -52,7 +56,7 @@ interface Found {
 
 /** Sets the number of replicas of each autoscaler's target by what is measured. */
 export function horizontalPodAutoscalerController(context: ControllerContext): Controller {
-  const { client, clock, causes, informers } = context
+  const { client, clock, causes, informers, metrics: counts } = context
   const copies = informers.of(horizontalPodAutoscalers)
   const podCopies = informers.of(pods)
   const events = context.events.recorder(component)
@@ -63,7 +67,7 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
   const findTarget = async ({ metadata, spec }: HorizontalPodAutoscaler, signal: AbortSignal): Promise<Found> => {
     const { apiVersion = '', kind, name } = spec.scaleTargetRef
     const parts = apiVersion.split('/')
-    if (parts.length > 2) throw new Error(`unexpected GroupVersion string: ${apiVersion}`)
+    if (parts.length > 2) throw new SpecError(`unexpected GroupVersion string: ${apiVersion}`)
     const group = parts.length === 2 ? parts[0]! : ''
     const found = await kinds.find(group, kind, signal)
     if (found.length === 0)
@@ -131,18 +135,21 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
       .map(([other]) => other)
   }
 
+  /** False when somebody else wrote it meanwhile. */
   const writeStatus = async (
     autoscaler: HorizontalPodAutoscaler,
     status: NonNullable<HorizontalPodAutoscaler['status']>,
     signal: AbortSignal,
-  ): Promise<void> => {
-    if (sameJson(withoutNulls(status), withoutNulls(autoscaler.status ?? {}))) return
+  ): Promise<boolean> => {
+    if (sameJson(withoutNulls(status), withoutNulls(autoscaler.status ?? {}))) return true
     try {
       await unlessGone(client.updateStatus(horizontalPodAutoscalers, { ...autoscaler, status }, { signal }))
+      return true
     } catch (error) {
       signal.throwIfAborted()
       tell(autoscaler, [warning('FailedUpdateStatus', messageOf(error))])
       if (!isReason(error, 'Conflict')) throw error
+      return false
     }
   }
 
@@ -175,7 +182,7 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
     }
   }
 
-  const lookAt = async (key: string, autoscaler: HorizontalPodAutoscaler, signal: AbortSignal): Promise<void> => {
+  const lookAt = async (key: string, autoscaler: HorizontalPodAutoscaler, signal: AbortSignal): Promise<Look> => {
     const memory = memories.get(key)!
     const { namespace = '' } = autoscaler.metadata
     let target: Found
@@ -195,7 +202,8 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
         ...autoscaler.status,
         conditions: [...conditions],
       }
-      return writeStatus(autoscaler, status, signal)
+      await writeStatus(autoscaler, status, signal)
+      return { action: 'none', error: error instanceof SpecError ? 'spec' : 'internal' }
     }
     const scale: TargetScale = {
       replicas: target.scale.spec?.replicas ?? 0,
@@ -205,13 +213,18 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
     const history = (memory.history ??= newHistory(scale.replicas, clock.now()))
     let measured: readonly Measured[] | SelectorProblem | undefined
     let requirements: LabelRequirements | undefined
+    const began = clock.now()
+    /** How many milliseconds each measure took. */
+    const took: number[] = []
     if (needsMeasures(autoscaler, scale)) {
       const selector = readSelector(key, memory, scale.selector)
       if ('event' in selector) measured = selector
       else {
         requirements = selector
         const question = { namespace, selector: scale.selector }
-        measured = await apis.measure(autoscaler.spec.metrics ?? [], question, signal)
+        measured = await apis.measure(autoscaler.spec.metrics ?? [], question, signal, (index) => {
+          took[index] = clock.now() - began
+        })
       }
     }
     const now = clock.now()
@@ -225,7 +238,24 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
     memory.history = decision.history
     tell(autoscaler, decision.notes)
     explain(autoscaler, 'FailedComputeMetricsReplicas', decision.problem)
-    await carryOut(autoscaler, target, scale, decision, memory, signal)
+    countMeasures(autoscaler, decision, took)
+    return carryOut(autoscaler, target, scale, decision, memory, signal)
+  }
+
+  const countMeasures = (
+    { spec, status }: HorizontalPodAutoscaler,
+    { asked = [] }: Decision,
+    took: readonly number[],
+  ) => {
+    for (const [index, { type }] of (spec.metrics ?? []).entries()) {
+      if (index >= asked.length) return
+      const replicas = asked[index]
+      const look: Look =
+        replicas === undefined
+          ? { action: 'none', error: 'internal' }
+          : { action: scaleAction(status?.currentReplicas ?? 0, replicas), error: 'none' }
+      counts.autoscalers.computed(look, type, took[index] ?? 0)
+    }
   }
 
   const carryOut = async (
@@ -235,11 +265,13 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
     decision: Decision,
     memory: Memory,
     signal: AbortSignal,
-  ): Promise<void> => {
+  ): Promise<Look> => {
     const now = clock.now()
-    const { rescale: wanted, conditions, metrics } = decision
-    if (wanted === undefined)
-      return writeStatus(autoscaler, statusAfter(autoscaler, decision, current, false, now), signal)
+    const { rescale: wanted, conditions, metrics, problem } = decision
+    if (wanted === undefined) {
+      const isWritten = await writeStatus(autoscaler, statusAfter(autoscaler, decision, current, false, now), signal)
+      return { action: 'none', error: isWritten && problem === undefined ? 'none' : 'internal' }
+    }
     try {
       await rescale(target, wanted.replicas, signal)
     } catch (error) {
@@ -252,7 +284,8 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
       explain(autoscaler, 'FailedUpdateScale', message)
       const failed = withFact(conditions, 'AbleToScale', false, { reason: 'FailedUpdateScale', message }, now)
       const after = { conditions: failed, ...(metrics === undefined ? {} : { metrics }) }
-      return writeStatus(autoscaler, statusAfter(autoscaler, after, current, false, now), signal)
+      await writeStatus(autoscaler, statusAfter(autoscaler, after, current, false, now), signal)
+      return { action: 'none', error: 'internal' }
     }
     const message = `the HPA controller was able to update the target scale to ${wanted.replicas}`
     const done = withFact(conditions, 'AbleToScale', true, { reason: 'SucceededRescale', message }, now)
@@ -267,7 +300,9 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
       memory.history = withChange(memory.history!, current, wanted.replicas, now)
     }
     const status = statusAfter(autoscaler, { ...decision, conditions: done }, current, true, now)
-    await writeStatus(autoscaler, status, signal)
+    const isWritten = await writeStatus(autoscaler, status, signal)
+    const action = scaleAction(current, wanted.replicas)
+    return { action, error: isWritten && problem === undefined ? 'none' : 'internal' }
   }
 
   return {
@@ -291,8 +326,15 @@ export function horizontalPodAutoscalerController(context: ControllerContext): C
         memories.delete(key)
         return undefined
       }
-      if (memories.has(key)) await lookAt(key, autoscaler, signal)
-      else memories.set(key, {})
+      if (memories.has(key)) {
+        const started = clock.now()
+        let look: Look = { action: 'none', error: 'internal' }
+        try {
+          look = await lookAt(key, autoscaler, signal)
+        } finally {
+          counts.autoscalers.looked(look, clock.now() - started)
+        }
+      } else memories.set(key, {})
       // Whatever changes is looked at with the next look: each waits for the whole interval.
       return { after: interval, quiet: interval }
     },

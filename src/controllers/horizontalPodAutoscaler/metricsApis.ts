@@ -49,26 +49,32 @@ export class MetricsApis {
     this.#kinds = kinds
   }
 
-  /** What was measured for each entry, in order. The same list of pods is asked for once. */
+  /** What was measured for each entry, in order. The same list of pods is asked for once. `told` hears of each that is known. */
   async measure(
     specs: readonly MetricSpec[],
     about: MetricsQuestion,
     signal: AbortSignal,
+    told: (index: number) => void = () => {},
   ): Promise<readonly Measured[]> {
     let ofPods: Promise<readonly PodMetrics[] | Problem> | undefined
     const podsOnce = (): Promise<readonly PodMetrics[] | Problem> => (ofPods ??= this.#podMetrics(about, signal))
+    const measureOne = async (spec: MetricSpec): Promise<Measured> => {
+      const { resource, containerResource, pods, object, external } = spec
+      if (resource !== undefined) return resourceOf(await podsOnce(), resource.name)
+      if (containerResource !== undefined) {
+        const { name, container } = containerResource
+        return containerOf(await podsOnce(), name, container)
+      }
+      if (pods !== undefined) return this.#ofPods(pods.metric, about, signal)
+      if (object !== undefined) return this.#ofObject(object.metric, object.describedObject, about.namespace, signal)
+      if (external !== undefined) return this.#external(external.metric, about.namespace, signal)
+      return { problem: 'nothing is to be measured' }
+    }
     return Promise.all(
-      specs.map(async (spec): Promise<Measured> => {
-        const { resource, containerResource, pods, object, external } = spec
-        if (resource !== undefined) return resourceOf(await podsOnce(), resource.name)
-        if (containerResource !== undefined) {
-          const { name, container } = containerResource
-          return containerOf(await podsOnce(), name, container)
-        }
-        if (pods !== undefined) return this.#ofPods(pods.metric, about, signal)
-        if (object !== undefined) return this.#ofObject(object.metric, object.describedObject, about.namespace, signal)
-        if (external !== undefined) return this.#external(external.metric, about.namespace, signal)
-        return { problem: 'nothing is to be measured' }
+      specs.map(async (spec, index) => {
+        const measured = await measureOne(spec)
+        told(index)
+        return measured
       }),
     )
   }

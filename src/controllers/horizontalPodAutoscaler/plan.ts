@@ -52,6 +52,8 @@ export interface Decision {
   readonly history: History
   /** Why it could not be told. */
   readonly problem?: string
+  /** How many each entry of `spec.metrics` asks for, undefined where that could not be told; absent where nothing was measured. */
+  readonly asked?: readonly (number | undefined)[]
 }
 
 type Conditions = readonly HorizontalPodAutoscalerCondition[]
@@ -128,6 +130,7 @@ function planByMeasures(
     'status' in outcome ? outcome.status : ({ type: '' } as unknown as MetricStatus),
   )
   const failed = outcomes.filter((outcome) => 'cause' in outcome)
+  const asked = outcomes.map((outcome) => ('replicas' in outcome ? outcome.replicas : undefined))
   const notes: EventNote[] = failed.map(({ reason, cause }) => warning(reason, cause))
   let wished = 0
   let name = ''
@@ -151,6 +154,7 @@ function planByMeasures(
       notes: [...notes, failure(problem ?? '')],
       history,
       problem: problem ?? '',
+      asked,
     }
   }
   const found = {
@@ -180,6 +184,7 @@ function planByMeasures(
     notes,
     history: withWish(history, wished, now),
     ...(problem === undefined ? {} : { problem }),
+    asked,
   }
 }
 

@@ -20,6 +20,7 @@ import { noFailures, streakAfter, type FailureStreak } from './backOff.ts'
 import { draftPod } from './draft.ts'
 import { hasEnded, isTracked, jobPodLikeness, jobPodOf, trackingFinalizer, type JobPod } from './jobPods.ts'
 import { gatherFor, isFinished, planJob, type JobPlan } from './plan.ts'
+import { syncActionOf, type SyncAction } from './metrics.ts'
 import { planTracking, settleStatus, type PodsOutcome } from './status.ts'
 
 const component = 'job-controller'
@@ -40,7 +41,8 @@ const recheckWrites = 100
 
 /** Runs the pods of jobs to their end and counts each once. */
 export function jobController(context: ControllerContext): Controller {
-  const { client, clock, causes } = context
+  const { client, clock, causes, metrics } = context
+  const counts = metrics.jobs
   const jobCopies = context.informers.of(jobs)
   const podCopies = context.informers.of(pods)
   podCopies.addIndex(byController, controllerIndex, podLikeness)
@@ -136,7 +138,9 @@ export function jobController(context: ControllerContext): Controller {
         const index = what.indexes[at]!
         return draftPod(job, index, last?.get(index)?.pod)
       }
-      return { deleted: [], ...(await writes.createEach(key, about, what.indexes.length, podAt, signal)) }
+      const outcome = await writes.createEach(key, about, what.indexes.length, podAt, signal)
+      counts.created(job, plan, outcome.created, outcome.failed)
+      return { deleted: [], ...outcome }
     }
     const results = await Promise.allSettled(
       what.pods.map(async ({ pod, isTracked }) => {
@@ -158,11 +162,16 @@ export function jobController(context: ControllerContext): Controller {
   ): Promise<Job | undefined> => {
     if (sameJson(job.status ?? {}, status)) return job
     const written = await unlessGone(client.updateStatus(jobs, { ...job, status }, { signal }))
-    if (written !== undefined) writtenJobs.wrote(key, written)
+    if (written !== undefined) {
+      writtenJobs.wrote(key, written)
+      counts.counted(job, job.status, written.status)
+    }
     return written
   }
 
-  const tellEnd = (job: Job, { type, reason = '', message = '' }: JobCondition): void => {
+  const tellEnd = (job: Job, condition: JobCondition): void => {
+    const { type, reason = '', message = '' } = condition
+    counts.finished(job, condition)
     const about = referenceTo(jobs, job)
     if (type === 'Failed') return events.record(about, { type: 'Warning', reason, message })
     const { completions } = job.spec
@@ -173,16 +182,37 @@ export function jobController(context: ControllerContext): Controller {
     events.record(about, { type: 'Normal', reason: 'Completed', message: 'Job completed' })
   }
 
+  /** Brings a job forward, and counts the look. */
   const lookAtJob = async (job: Job, key: string, signal: AbortSignal): Promise<Outcome> => {
+    const started = clock.now()
+    let action: SyncAction = 'reconciling'
+    let isFailure = true
+    try {
+      const outcome = await bringForward(job, key, (does) => (action = does), signal)
+      isFailure = false
+      return outcome
+    } finally {
+      counts.synced(job, action, isFailure, clock.now() - started)
+    }
+  }
+
+  const bringForward = async (
+    job: Job,
+    key: string,
+    does: (action: SyncAction) => void,
+    signal: AbortSignal,
+  ): Promise<Outcome> => {
     const open = await claim(job, signal)
     const now = clock.now()
     const plan = planJob(job, open, streakBefore(job, key, open), now)
+    does(syncActionOf(job, plan))
     const outcome = await act(job, key, plan, signal)
     tellCause(job, plan, outcome.error)
     const tracking = planTracking(job, open, plan, outcome, clock.now())
     const noted = await writeStatus(key, job, tracking.status, signal)
     if (noted === undefined) return
     streaks.set(key, { uid: job.metadata.uid ?? '', streak: plan.streak })
+    counts.judged(tracking.policyActions)
     if (tracking.turned !== undefined) {
       const message = `Job ${tracking.turned.toLowerCase()}`
       events.record(referenceTo(jobs, job), { type: 'Normal', reason: tracking.turned, message })
@@ -266,8 +296,11 @@ export function jobController(context: ControllerContext): Controller {
         jobCopies,
         (job) => [keyOf(job.metadata)],
         (_key, change) => (isStatusAlone(change) ? gatherFor : 0),
+        ({ old, new: job }) => {
+          if (old === undefined && job !== undefined && !isOurs(job)) counts.leftAlone(job.spec.managedBy!)
+        },
       )
-      on(podCopies, keysOfPod, waitOfPod)
+      on(podCopies, keysOfPod, waitOfPod, (change) => counts.podChanged(change))
     },
     async reconcile(key, signal) {
       if (key.startsWith(orphanPrefix)) return letGoOfOrphan(key.slice(orphanPrefix.length), signal)

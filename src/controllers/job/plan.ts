@@ -178,7 +178,9 @@ function planPods(job: Job, tally: Tally, streak: FailureStreak, now: number): N
   const due = candidates.filter((index) => dueAt(index) <= now)
   if (due.length > 0) return { pods: { do: 'create', indexes: due }, ...partialOf(allMissing) }
   const next = candidates.map(dueAt).reduce((a, b) => Math.min(a, b), Infinity)
-  return next === Infinity ? { pods: { do: 'nothing' } } : waitUntil(next, now, 'the pods of its indexes failed')
+  return next === Infinity
+    ? { pods: { do: 'create', indexes: [] } }
+    : waitUntil(next, now, 'the pods of its indexes failed')
 }
 
 const suspended: Cause = {

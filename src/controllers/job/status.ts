@@ -7,6 +7,7 @@
 //
 // Whoever goes on after any of these steps sees which came before.
 import type { Job, JobCondition, JobStatus, UncountedTerminatedPods } from '#api/batch/v1/job.ts'
+import type { PodFailurePolicyAction } from '#api/batch/v1/jobPolicies.ts'
 import { conditionOf, isConditionTrue } from '#machinery/conditions.ts'
 import { countIndexes, formatIndexes, hasIndex, indexesOf, mergeIndexes } from '#machinery/jobIndexes.ts'
 import { timeText } from '#machinery/time.ts'
@@ -33,6 +34,8 @@ export interface TrackingPlan {
   readonly isPartial: boolean
   /** The condition with which the job ends once all of its pods are counted and gone: `Complete` or `Failed`. */
   readonly ending?: JobCondition
+  /** What rules of the failure policy do about pods that are to be let go of; absent where none fits. */
+  readonly policyActions?: readonly PodFailurePolicyAction[]
   /** Whether the job was suspended or resumed just now. */
   readonly turned?: 'Suspended' | 'Resumed'
 }
@@ -66,6 +69,7 @@ export function planTracking(
     status,
     release: noted.release,
     isPartial: noted.isPartial,
+    ...(noted.policyActions.length === 0 ? {} : { policyActions: noted.policyActions }),
     ...(decided === undefined || noted.isPartial ? {} : { ending: endingOf(decided, now) }),
     ...(suspension?.turned === undefined ? {} : { turned: suspension.turned }),
   }
@@ -100,6 +104,7 @@ interface Noted {
   readonly completedIndexes?: string
   readonly failedIndexes?: string
   readonly release: readonly JobPod[]
+  readonly policyActions: readonly PodFailurePolicyAction[]
   /** There are more pods than could be noted. */
   readonly isPartial: boolean
 }
@@ -114,6 +119,7 @@ function notePods(job: Job, pods: readonly JobPod[], { tally }: JobPlan, verdict
   const failedUids = [...known.failed]
   const newIndexes = new Set<number>()
   const release: JobPod[] = []
+  const policyActions: PodFailurePolicyAction[] = []
   let isPartial = false
   const leaving = tracked.filter((each) => mayLetGo(each, job, tally.indexes?.last, verdict))
   if (indexes !== undefined) leaving.sort((a, b) => a.index - b.index)
@@ -126,7 +132,11 @@ function notePods(job: Job, pods: readonly JobPod[], { tally }: JobPlan, verdict
       } else if (suitsCompletions(each, job) && !hasIndex(indexes.completedBefore, index)) newIndexes.add(index)
     } else if (isFailure(each, job) || (verdict !== undefined && verdict.type !== 'SuccessCriteriaMet')) {
       const isNew = !known.failed.has(uid) && suitsCompletions(each, job)
-      if (isNew && meaningOf(job.spec.podFailurePolicy, each.pod).counts) failedUids.push(uid)
+      if (isNew) {
+        const { action, counts } = meaningOf(job.spec.podFailurePolicy, each.pod)
+        if (action !== undefined) policyActions.push(action)
+        if (counts) failedUids.push(uid)
+      }
     }
     if (newIndexes.size + succeededUids.length + failedUids.length >= mostUncounted) {
       isPartial = release.length < leaving.length
@@ -144,6 +154,7 @@ function notePods(job: Job, pods: readonly JobPod[], { tally }: JobPlan, verdict
     ...(completed === undefined ? {} : { completedIndexes: formatIndexes(completed) }),
     ...(indexes?.failed === undefined ? {} : { failedIndexes: formatIndexes(indexes.failed) }),
     release,
+    policyActions,
     isPartial,
   }
 }
@@ -199,7 +210,7 @@ function suspensionOf(
   return { conditions: others, turned: suspended ? 'Suspended' : 'Resumed' }
 }
 
-interface StatusParts extends Omit<Noted, 'release' | 'isPartial'> {
+interface StatusParts extends Omit<Noted, 'release' | 'policyActions' | 'isPartial'> {
   readonly active: number
   readonly ready: number
   readonly terminating: number

@@ -10,12 +10,12 @@ import { NodeRanges } from './ranges.ts'
 
 /** Gives every node a range of pod addresses of its own, out of each of the cluster's blocks. */
 export function nodeIpamController(context: ControllerContext): Controller {
-  const { client, config } = context
+  const { client, config, metrics } = context
   const copies = context.informers.of(nodes)
   const events = context.events.recorder('cidrAllocator')
   const blocks = config.podCidrs.map((block) => {
     const family = parseCidr(block)?.family ?? 4
-    return new NodeRanges(block, config.nodePrefix?.[family] ?? (family === 4 ? 24 : 64))
+    return new NodeRanges(block, config.nodePrefix?.[family] ?? (family === 4 ? 24 : 64), metrics.ranges)
   })
   /** The ranges of each node as they are taken. */
   const held = new Map<string, readonly string[]>()

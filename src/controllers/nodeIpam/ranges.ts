@@ -1,4 +1,5 @@
 import { addressIndex, cidrsOverlap, formatCidr, parseCidr, subnetAt, type Cidr } from '#lib/net/cidr.ts'
+import type { RangeCounts } from './metrics.ts'
 
 /**
  * The ranges that nodes get out of the cluster's block, each once. The next one is taken after the last, so that a range
@@ -9,9 +10,11 @@ export class NodeRanges {
   readonly #prefix: number
   readonly #count: number
   readonly #taken = new Set<number>()
+  readonly #counts: RangeCounts | undefined
   #next = 0
 
-  constructor(block: string, prefix: number) {
+  /** `countsOf` makes what is told of the block, given how many ranges it has. */
+  constructor(block: string, prefix: number, countsOf?: (block: string, count: number) => RangeCounts) {
     const cidr = parseCidr(block)
     if (cidr === undefined) throw new Error(`Cannot cut node ranges from "${block}": it is not a block of addresses`)
     const bits = prefix - cidr.prefix
@@ -24,6 +27,7 @@ export class NodeRanges {
     this.#block = cidr
     this.#prefix = prefix
     this.#count = 2 ** bits
+    this.#counts = countsOf?.(block, this.#count)
   }
 
   get family(): 4 | 6 {
@@ -37,6 +41,8 @@ export class NodeRanges {
       this.#next = (this.#next + 1) % this.#count
       if (this.#taken.has(index)) continue
       this.#taken.add(index)
+      this.#counts?.taken(1, tried)
+      this.#tellUse()
       return formatCidr(subnetAt(this.#block, this.#prefix, index))
     }
     return undefined
@@ -45,12 +51,22 @@ export class NodeRanges {
   /** Notes that a node has this range; false when it is not one of this block. */
   occupy(range: string): boolean {
     const indexes = this.#indexesOf(range)
+    const before = this.#taken.size
     for (const index of indexes) this.#taken.add(index)
+    this.#counts?.taken(this.#taken.size - before)
+    this.#tellUse()
     return indexes.length > 0
   }
 
   giveBack(range: string): void {
+    const before = this.#taken.size
     for (const index of this.#indexesOf(range)) this.#taken.delete(index)
+    this.#counts?.released(before - this.#taken.size)
+    this.#tellUse()
+  }
+
+  #tellUse(): void {
+    this.#counts?.used(this.#taken.size / this.#count)
   }
 
   /** A range that was written by hand may be larger than one of ours. */

@@ -1,7 +1,7 @@
 import { leases } from '#api/coordination/v1/lease.ts'
 import { nodes, type Node } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
-import type { Controller } from '#client/controller.ts'
+import type { Controller, Outcome } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { millisecondsOf, timeText } from '#machinery/time.ts'
 import { writeStatus } from '#client/writeStatus.ts'
@@ -10,7 +10,7 @@ import { conditionOf } from '#machinery/conditions.ts'
 import type { ControllerContext } from '../context.ts'
 import { byNode, nodeIndex } from '../podsOfNode.ts'
 import { needsEviction, planHealth, planLabels, planTaints, signOfLife, type Heard } from './plan.ts'
-import { EvictionPace } from './zones.ts'
+import { EvictionPace, zoneOf } from './zones.ts'
 
 const leaseNamespace = 'kube-node-lease'
 /** How often a node that may not be driven empty yet is looked at again (`--node-monitor-period`). */
@@ -18,7 +18,7 @@ const monitorPeriod = 5_000
 
 /** Notices nodes that are silent, says so in their conditions and keeps their taints as their conditions ask. */
 export function nodeLifecycleController(context: ControllerContext): Controller {
-  const { client, clock, causes } = context
+  const { client, clock, causes, metrics } = context
   const grace = context.config.nodeMonitorGraceMilliseconds ?? 50_000
   const copies = context.informers.of(nodes)
   const leaseCopies = context.informers.of(leases)
@@ -26,6 +26,7 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
   podCopies.addIndex(byNode, nodeIndex)
   const events = context.events.recorder('node-controller')
   const pace = new EvictionPace(clock)
+  metrics.nodes.follow(() => pace.zones)
   const heard = new Map<string, Heard>()
   /** Nodes that were greeted, with their uid, to say goodbye to them. */
   const greeted = new Map<string, string>()
@@ -113,6 +114,43 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
     }
   }
 
+  const lookAt = async (name: string, known: Node, signal: AbortSignal): Promise<Outcome> => {
+    const now = clock.now()
+    const health = planHealth(known, listen(known), grace, now)
+    let node = known
+    if (health.conditions !== undefined) {
+      node = await writeStatus(client, nodes, known, { ...known.status, conditions: [...health.conditions] }, signal)
+      if (conditionOf(known.status?.conditions, 'Ready')?.status === 'True') {
+        unmarked.add(name)
+        tell(name, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
+      }
+    }
+    const ready = conditionOf(node.status?.conditions, 'Ready')
+    if (ready !== undefined && ready.status !== 'True') {
+      const { reason = '', message = '' } = ready
+      causes.record({ kind: nodes.kind, name }, 'node-controller', { reason, message })
+      if (unmarked.has(name)) await markPods(name, signal)
+    } else causes.clear({ kind: nodes.kind, name }, 'node-controller')
+    unmarked.delete(name)
+    const areAllDown = pace.areAllDown
+    const wants = !areAllDown && needsEviction(node)
+    const mayEvict = wants && pace.tryTake(node)
+    const taints = planTaints(node, areAllDown ? 'lifted' : mayEvict ? 'allowed' : 'asBefore', now)
+    const labels = planLabels(node)
+    if (taints !== undefined || labels !== undefined) {
+      const { resourceVersion } = node.metadata
+      const body = {
+        metadata: { resourceVersion, ...(labels === undefined ? {} : { labels }) },
+        ...(taints === undefined ? {} : { spec: { taints } }),
+      }
+      await client.patch(nodes, node.metadata, { type: 'merge', body }, { signal })
+      if (mayEvict && taints !== undefined) metrics.nodes.evicts(zoneOf(node))
+    }
+    if (wants && !mayEvict) return { after: monitorPeriod }
+    if (heartbeats?.lastHeard(name) === 'alive') return
+    return now <= health.silentAt ? { after: health.silentAt - now + 1 } : undefined
+  }
+
   return {
     name: 'node-controller',
     queue: 'node_lifecycle_controller',
@@ -140,39 +178,12 @@ export function nodeLifecycleController(context: ControllerContext): Controller 
       const known = copies.get(name)
       greet(name, known)
       if (known === undefined) return
-      const now = clock.now()
-      const health = planHealth(known, listen(known), grace, now)
-      let node = known
-      if (health.conditions !== undefined) {
-        node = await writeStatus(client, nodes, known, { ...known.status, conditions: [...health.conditions] }, signal)
-        if (conditionOf(known.status?.conditions, 'Ready')?.status === 'True') {
-          unmarked.add(name)
-          tell(name, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
-        }
+      const started = clock.now()
+      try {
+        return await lookAt(name, known, signal)
+      } finally {
+        metrics.nodes.looks.observe((clock.now() - started) / 1_000)
       }
-      const ready = conditionOf(node.status?.conditions, 'Ready')
-      if (ready !== undefined && ready.status !== 'True') {
-        const { reason = '', message = '' } = ready
-        causes.record({ kind: nodes.kind, name }, 'node-controller', { reason, message })
-        if (unmarked.has(name)) await markPods(name, signal)
-      } else causes.clear({ kind: nodes.kind, name }, 'node-controller')
-      unmarked.delete(name)
-      const areAllDown = pace.areAllDown
-      const wants = !areAllDown && needsEviction(node)
-      const mayEvict = wants && pace.tryTake(node)
-      const taints = planTaints(node, areAllDown ? 'lifted' : mayEvict ? 'allowed' : 'asBefore', now)
-      const labels = planLabels(node)
-      if (taints !== undefined || labels !== undefined) {
-        const { resourceVersion } = node.metadata
-        const body = {
-          metadata: { resourceVersion, ...(labels === undefined ? {} : { labels }) },
-          ...(taints === undefined ? {} : { spec: { taints } }),
-        }
-        await client.patch(nodes, node.metadata, { type: 'merge', body }, { signal })
-      }
-      if (wants && !mayEvict) return { after: monitorPeriod }
-      if (heartbeats?.lastHeard(name) === 'alive') return
-      return now <= health.silentAt ? { after: health.silentAt - now + 1 } : undefined
     },
   }
 }

@@ -201,7 +201,7 @@ test('zones: the labels of before win', () => {
       labelled({ 'topology.kubernetes.io/zone': 'a' }),
       labelled({ 'topology.kubernetes.io/zone': 'a', ...beta }),
     ],
-    [':', ':a', 'r:b'],
+    ['', ':\u0000:a', 'r:\u0000:b'],
   )
 })
 

@@ -23,11 +23,15 @@ const disruptedPerSecond = 0.01
 /** Nodes with this label do not count when zones are judged: they may come and go. */
 const excludedLabel = 'node.kubernetes.io/exclude-disruption'
 
-/** The zone of a node, by the labels of before where it has them: they win, as everywhere in Kubernetes. */
+/**
+ * The zone of a node, as Kubernetes names zones of nodes to itself and in metrics; empty without labels. Those of before win
+ * where it has them.
+ */
 export function zoneOf({ metadata: { labels = {} } }: Node): string {
   const of = (sort: 'region' | 'zone'): string =>
     labels[`failure-domain.beta.kubernetes.io/${sort}`] ?? labels[`topology.kubernetes.io/${sort}`] ?? ''
-  return `${of('region')}:${of('zone')}`
+  const [region, zone] = [of('region'), of('zone')]
+  return region === '' && zone === '' ? '' : `${region}:\u0000:${zone}`
 }
 
 export function stateOfZone({ ready, unready }: ZoneCount): ZoneState {
@@ -83,6 +87,11 @@ export class EvictionPace {
     const count = this.#zones.get(seen.zone)!
     count[seen.isReady ? 'ready' : 'unready']--
     if (count.ready + count.unready === 0) this.#zones.delete(seen.zone)
+  }
+
+  /** The zones that have nodes, with how many. */
+  get zones(): Iterable<readonly [zone: string, count: ZoneCount]> {
+    return this.#zones
   }
 
   /** Whether no node at all is ready. */

@@ -36,7 +36,7 @@ const classless = '*'
  * claims that wait for something of a class.
  */
 export function persistentVolumeBinder(context: ControllerContext): Controller {
-  const { client, informers } = context
+  const { client, informers, metrics } = context
   const [claimCopies, volumeCopies] = [informers.of(persistentVolumeClaims), informers.of(persistentVolumes)]
   const [classCopies, podCopies] = [informers.of(storageClasses), informers.of(pods)]
   volumeCopies.addIndex(byClaim, reservingClaims)
@@ -47,6 +47,7 @@ export function persistentVolumeBinder(context: ControllerContext): Controller {
     return isBound ? [] : [namesClass(claim) ? classOfClaim(claim) : classless]
   })
   podCopies.addIndex(byUsedClaim, claimsOf)
+  metrics.volumes.follow({ volumes: () => volumeCopies.list(), claims: () => claimCopies.list() })
   const [claims, volumes] = [new OwnWrites(claimCopies), new OwnWrites(volumeCopies)]
   const telling = new Telling(context, context.events.recorder('persistentvolume-controller'), name)
   /** Volumes that a claim is about to get, so that claims which are looked at side by side choose different ones. */
@@ -108,13 +109,23 @@ export function persistentVolumeBinder(context: ControllerContext): Controller {
     await writeClaim({ ...claim, metadata: { ...claim.metadata, annotations } }, signal)
   }
 
+  async function giveClass(claim: PersistentVolumeClaim, storageClassName: string, signal: AbortSignal): Promise<void> {
+    let isDone = false
+    try {
+      await writeClaim({ ...claim, spec: { ...claim.spec, storageClassName } }, signal)
+      isDone = true
+    } finally {
+      metrics.volumes.classGiven(isDone)
+    }
+  }
+
   async function applyClaim(claim: PersistentVolumeClaim, plan: ClaimPlan, signal: AbortSignal): Promise<Outcome> {
     switch (plan.do) {
       case 'bind':
         await bind(claim, plan.volume, signal)
         return telling.settled(persistentVolumeClaims, claim)
       case 'setClass':
-        await writeClaim({ ...claim, spec: { ...claim.spec, storageClassName: plan.storageClass } }, signal)
+        await giveClass(claim, plan.storageClass, signal)
         return undefined
       case 'handOver':
         await handOver(claim, plan.provisioner, signal)

@@ -12,7 +12,8 @@ const interval = 20_000
 
 /** Removes pods that no kubelet will ever end: of nodes that are gone, never placed, or finished and too many. */
 export function podGarbageCollector(context: ControllerContext): Controller {
-  const { client, clock, config } = context
+  const { client, clock, config, metrics } = context
+  const { deletions, errors } = metrics.podCollector
   const podCopies = context.informers.of(pods)
   const nodeCopies = context.informers.of(nodes)
   let missing: ReadonlyMap<string, number> = new Map()
@@ -20,7 +21,21 @@ export function podGarbageCollector(context: ControllerContext): Controller {
   const isGone = async (name: string, signal: AbortSignal): Promise<boolean> =>
     (await unlessGone(client.get(nodes, { name }, { signal }))) === undefined
 
-  const remove = async ({ pod, cause }: Removal, signal: AbortSignal): Promise<void> => {
+  const remove = async (removal: Removal, signal: AbortSignal): Promise<void> => {
+    const labels = [removal.pod.metadata.namespace ?? '', removal.reason]
+    let isDone = false
+    try {
+      await end(removal, signal)
+      isDone = true
+    } finally {
+      if (!isDone) errors.with(...labels).inc()
+      // Of pods that ended, and of those on nodes declared dead, v1.34 counts what it tries.
+      const countsTries = removal.reason === 'terminated' || removal.reason === 'out-of-service'
+      if (isDone || countsTries) deletions.with(...labels).inc()
+    }
+  }
+
+  const end = async ({ pod, cause }: Removal, signal: AbortSignal): Promise<void> => {
     const { phase } = pod.status ?? {}
     const ended = phase === 'Succeeded' || phase === 'Failed'
     // Whoever counts failures has to see this one: the pod fails before it goes.

@@ -39,7 +39,11 @@ const rows: readonly {
   plan: { remove?: readonly string[]; missing?: readonly [string, number][]; suspects?: readonly string[] }
 }[] = [
   { name: 'all well', pods: [pod('a', 'alive'), pod('b', '')], plan: {} },
-  { name: 'never placed and being deleted', pods: [pod('a', '', { ending: true })], plan: { remove: ['a'] } },
+  {
+    name: 'never placed and being deleted',
+    pods: [pod('a', '', { ending: true })],
+    plan: { remove: ['a unscheduled'] },
+  },
   { name: 'a node that is missing is noted', pods: [pod('a', 'lost')], plan: { missing: [['lost', now]] } },
   {
     name: 'and stays so for a while',
@@ -57,7 +61,7 @@ const rows: readonly {
   {
     name: 'a node that was declared dead',
     pods: [pod('a', 'dead', { ending: true }), pod('b', 'dead')],
-    plan: { remove: ['a'] },
+    plan: { remove: ['a out-of-service'] },
   },
   {
     name: 'the oldest of too many finished pods',
@@ -67,7 +71,7 @@ const rows: readonly {
       pod('run', 'alive', { age: 99 }),
     ],
     threshold: 1,
-    plan: { remove: ['old'] },
+    plan: { remove: ['old terminated'] },
   },
   {
     name: 'those that were evicted before older ones',
@@ -76,7 +80,7 @@ const rows: readonly {
       pod('old', 'alive', { phase: 'Failed', age: 9 }),
     ],
     threshold: 1,
-    plan: { remove: ['evicted'] },
+    plan: { remove: ['evicted terminated'] },
   },
 ]
 
@@ -85,7 +89,7 @@ for (const row of rows) {
     const plan = planRemovals(row.pods, nodeOf, row.before ?? new Map(), row.threshold ?? 100, now)
     assert.deepEqual(
       {
-        remove: plan.remove.map(({ pod: { metadata } }) => metadata.name),
+        remove: plan.remove.map(({ pod: { metadata }, reason }) => `${metadata.name} ${reason}`),
         missing: [...plan.missing],
         suspects: [...plan.suspects],
       },
@@ -97,5 +101,5 @@ for (const row of rows) {
 test('the pods of a lost node say why they ended', () => {
   const lost = pod('a', 'lost')
   const cause = { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }
-  assert.deepEqual(planOrphans([lost, pod('b', 'alive')], 'lost'), [{ pod: lost, cause }])
+  assert.deepEqual(planOrphans([lost, pod('b', 'alive')], 'lost'), [{ pod: lost, reason: 'orphaned', cause }])
 })

@@ -7,8 +7,12 @@ import { isConditionTrue } from '#machinery/conditions.ts'
 const quarantine = 40_000
 const outOfServiceTaint = 'node.kubernetes.io/out-of-service'
 
+/** Why nobody will ever end a pod, as metrics say it. */
+export type RemovalReason = 'terminated' | 'out-of-service' | 'orphaned' | 'unscheduled'
+
 export interface Removal {
   readonly pod: Pod
+  readonly reason: RemovalReason
   /** What its status says besides that it failed, for the pods of a node that is no more. */
   readonly cause?: { readonly reason: string; readonly message: string }
 }
@@ -35,12 +39,12 @@ export function planRemovals(
     const { nodeName = '' } = pod.spec
     const ending = pod.metadata.deletionTimestamp !== undefined
     if (nodeName === '') {
-      if (ending) remove.push({ pod })
+      if (ending) remove.push({ pod, reason: 'unscheduled' })
       continue
     }
     const node = nodeOf(nodeName)
     if (node === undefined) missing.set(nodeName, missingBefore.get(nodeName) ?? now)
-    else if (ending && isOutOfService(node)) remove.push({ pod })
+    else if (ending && isOutOfService(node)) remove.push({ pod, reason: 'out-of-service' })
   }
   const suspects = new Set([...missing].filter(([, since]) => now - since >= quarantine).map(([name]) => name))
   return { remove: [...remove, ...surplus(pods, threshold)], missing, suspects }
@@ -50,7 +54,11 @@ export function planRemovals(
 export function planOrphans(pods: readonly Pod[], node: string): readonly Removal[] {
   return pods
     .filter(({ spec }) => spec.nodeName === node)
-    .map((pod) => ({ pod, cause: { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' } }))
+    .map((pod) => ({
+      pod,
+      reason: 'orphaned',
+      cause: { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' },
+    }))
 }
 
 /** A node that somebody declared dead, and that does not answer. */
@@ -70,7 +78,7 @@ function surplus(pods: readonly Pod[], threshold: number): readonly Removal[] {
         wasEvicted(b) - wasEvicted(a) || created(a) - created(b) || (a.metadata.name < b.metadata.name ? -1 : 1),
     )
     .slice(0, finished.length - threshold)
-    .map((pod) => ({ pod }))
+    .map((pod) => ({ pod, reason: 'terminated' }))
 }
 
 /** 1 for a pod that its node ended for want of resources: nobody counts on its record. */

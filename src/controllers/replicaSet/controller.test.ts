@@ -7,6 +7,8 @@ import type { KubeObject, Resource } from '#api/resource.ts'
 import { Causes } from '#client/causes.ts'
 import type { Patch } from '#client/client.ts'
 import { SimulatedClock } from '#lib/clock.ts'
+import { controllerMetrics } from '../metrics.ts'
+import { MetricRegistry } from '#lib/metrics.ts'
 import type { ControllerContext } from '../context.ts'
 import { replicaSetController } from './controller.ts'
 
@@ -58,6 +60,7 @@ test('a status is written once, also when the size changes meanwhile and the cop
     },
     clock,
     causes: new Causes(clock),
+    metrics: controllerMetrics(new MetricRegistry()),
     events: { recorder: () => ({ record: () => {} }) },
     informers: { of: ({ kind }: Resource) => (kind === replicaSets.kind ? setCopies : podCopies) },
   } as unknown as ControllerContext

@@ -53,7 +53,7 @@ export function replicaController<O extends ReplicaOwner>(
   context: ControllerContext,
   { resource, component, queue, permissions, selectorOf }: ReplicaKind<O>,
 ): Controller {
-  const { client, clock, causes } = context
+  const { client, clock, causes, metrics } = context
   const setCopies = context.informers.of(resource)
   const sets = new OwnWrites(setCopies)
   const podCopies = context.informers.of(pods)
@@ -105,6 +105,7 @@ export function replicaController<O extends ReplicaOwner>(
       const claims = planClaims(set, selectorOf(set), candidates)
       const owned = await applyClaims(client, pods, { resource, object: set }, claims, signal)
       const plan: ReplicaPlan = upToDate ? planReplicas(set, owned, () => relatedPods(set), now) : { do: 'nothing' }
+      if (plan.do === 'delete') metrics.replicas.chosen(owned, plan.pods, now)
       const error = await apply(set, plan, signal)
       const failure = failureOf(plan, error)
       const subject = { kind: resource.kind, ...set.metadata }

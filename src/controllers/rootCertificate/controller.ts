@@ -8,9 +8,23 @@ import { certificateMap, planCertificate } from './plan.ts'
 
 /** Keeps the cluster's root certificate in every namespace, for the pods to trust the API server by. */
 export function rootCertificateController(context: ControllerContext): Controller {
-  const { client, config } = context
+  const { client, clock, config, metrics } = context
   const copies = context.informers.of(namespaces)
   const maps = context.informers.of(configMaps, { fieldSelector: `metadata.name=${certificateMap}` })
+  const publish = async (name: string, signal: AbortSignal): Promise<void> => {
+    const namespace = copies.get(name)
+    if (namespace === undefined || namespace.status?.phase === 'Terminating') return
+    const plan = planCertificate(name, maps.get(`${name}/${certificateMap}`), config.rootCertificate)
+    if (plan.do === 'nothing') return
+    try {
+      if (plan.do === 'create') await client.create(configMaps, plan.map, { signal })
+      else await client.update(configMaps, plan.map, { signal })
+    } catch (error) {
+      if (isReason(error, 'AlreadyExists') || isReason(error, 'NotFound') || isNamespaceEnding(error)) return
+      throw error
+    }
+  }
+
   return {
     name: 'root-ca-cert-publisher',
     queue: 'root_ca_cert_publisher',
@@ -23,15 +37,12 @@ export function rootCertificateController(context: ControllerContext): Controlle
       on(maps, ({ metadata }) => [metadata.namespace ?? ''])
     },
     async reconcile(name, signal) {
-      const namespace = copies.get(name)
-      if (namespace === undefined || namespace.status?.phase === 'Terminating') return
-      const plan = planCertificate(name, maps.get(`${name}/${certificateMap}`), config.rootCertificate)
-      if (plan.do === 'nothing') return
+      const started = clock.now()
       try {
-        if (plan.do === 'create') await client.create(configMaps, plan.map, { signal })
-        else await client.update(configMaps, plan.map, { signal })
+        await publish(name, signal)
+        metrics.rootCertificates.synced(clock.now() - started)
       } catch (error) {
-        if (isReason(error, 'AlreadyExists') || isReason(error, 'NotFound') || isNamespaceEnding(error)) return
+        metrics.rootCertificates.synced(clock.now() - started, error)
         throw error
       }
     },

@@ -12,7 +12,7 @@ const component = 'taint-eviction-controller'
 
 /** Deletes pods from nodes whose NoExecute taints they do not tolerate, or not any longer. */
 export function taintEvictionController(context: ControllerContext): Controller {
-  const { client, clock, causes } = context
+  const { client, clock, causes, metrics } = context
   const nodeCopies = context.informers.of(nodes)
   const podCopies = context.informers.of(pods)
   podCopies.addIndex(byNode, nodeIndex)
@@ -76,7 +76,9 @@ export function taintEvictionController(context: ControllerContext): Controller 
       })
       const why = { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' }
       const marked = await markDisrupted(client, pod, why, now, signal)
-      if (marked !== undefined) await deletePod(client, marked, signal)
+      if (marked === undefined) return
+      await deletePod(client, marked, signal)
+      metrics.taintEviction.deleted(clock.now() - leaves)
     },
   }
 }

@@ -6,7 +6,8 @@ import type { ControllerContext } from '../context.ts'
 import { planExpiry } from './plan.ts'
 
 /** Deletes jobs, with their pods, so many seconds after they ended as they say. */
-export function ttlAfterFinishedController({ client, clock, informers }: ControllerContext): Controller {
+export function ttlAfterFinishedController(context: ControllerContext): Controller {
+  const { client, clock, informers, metrics } = context
   const copies = informers.of(jobs)
   return {
     name: 'ttl-after-finished-controller',
@@ -25,9 +26,10 @@ export function ttlAfterFinishedController({ client, clock, informers }: Control
       if (plan?.do !== 'delete') return undefined
       const { uid } = job!.metadata
       const preconditions = uid === undefined ? {} : { preconditions: { uid } }
-      await unlessGone(
+      const deleted = await unlessGone(
         client.delete(jobs, job!.metadata, { propagationPolicy: 'Foreground', ...preconditions, signal }),
       )
+      if (deleted !== undefined) metrics.finishedJobs.overdue.observe((clock.now() - plan.since) / 1_000)
       return undefined
     },
   }

@@ -25,9 +25,9 @@ const rows: readonly [string, Job, number, unknown][] = [
   ['it may stay', job(undefined, 'Complete'), end, { do: 'nothing' }],
   ['it is being deleted', job(0, 'Complete', ended), end, { do: 'nothing' }],
   ['it stays for a while', job(40, 'Complete'), end + 39_999, { do: 'wait', until: end + 40_000 }],
-  ['its time is over', job(40, 'Complete'), end + 40_000, { do: 'delete' }],
-  ['a failed one', job(40, 'Failed'), end + 40_000, { do: 'delete' }],
-  ['at once', job(0, 'Failed'), end, { do: 'delete' }],
+  ['its time is over', job(40, 'Complete'), end + 40_000, { do: 'delete', since: end + 40_000 }],
+  ['a failed one', job(40, 'Failed'), end + 40_000, { do: 'delete', since: end + 40_000 }],
+  ['at once', job(0, 'Failed'), end, { do: 'delete', since: end }],
   ['clocks differ', job(40, 'Failed'), end - 60_000, { do: 'wait', until: end + 40_000 }],
 ]
 for (const [name, given, now, plan] of rows) {

@@ -5,7 +5,8 @@ export type ExpiryPlan =
   | { readonly do: 'nothing' }
   /** In milliseconds since the epoch. */
   | { readonly do: 'wait'; readonly until: number }
-  | { readonly do: 'delete' }
+  /** Its time was over at that moment. */
+  | { readonly do: 'delete'; readonly since: number }
 
 /** Decides whether a job that has ended was kept for long enough (KEP-592). */
 export function planExpiry({ metadata, spec, status }: Job, now: number): ExpiryPlan {
@@ -17,5 +18,5 @@ export function planExpiry({ metadata, spec, status }: Job, now: number): Expiry
   const ended = millisecondsOf(end?.lastTransitionTime)
   if (ended === undefined) return { do: 'nothing' }
   const until = ended + seconds * 1000
-  return until <= now ? { do: 'delete' } : { do: 'wait', until }
+  return until <= now ? { do: 'delete', since: until } : { do: 'wait', until }
 }
