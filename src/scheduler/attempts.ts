@@ -29,6 +29,7 @@ import type { Candidate } from './preemption/victims.ts'
 import { defaultSchedulerName, type Profile } from './profile.ts'
 import { promiseTest } from './promiseTest.ts'
 import type { ClusterChange, SchedulingQueue } from './queue.ts'
+import type { PointStatus, SchedulerMetrics } from './schedulerMetrics.ts'
 import { failed, Reservation, type Setback } from './reservation.ts'
 
 /** How many bindings may be on their way at once. */
@@ -46,6 +47,8 @@ export interface AttemptContext {
   readonly budgets: () => readonly PodDisruptionBudget[]
   readonly extenders: readonly Extender[]
   readonly report?: (problem: string, error: unknown) => void
+  /** Where it is counted what becomes of attempts; nowhere when absent. */
+  readonly counts?: SchedulerMetrics
 }
 
 /** What a pod waits for between the decision and the binding. */
@@ -79,7 +82,7 @@ export class Attempts {
    * to be waited for before the next pod: somebody outside is asked, or enough bindings are on their way.
    */
   attempt(pod: Pod, profile: Profile): Promise<void> | undefined {
-    const { cache, nominations, queue, reports } = this.#context
+    const { cache, clock, counts, nominations, queue, reports } = this.#context
     if (pod.metadata.deletionTimestamp !== undefined) {
       queue.remove(pod)
       reports.skipped(pod)
@@ -88,7 +91,9 @@ export class Attempts {
     const extenders = this.#context.extenders.filter((extender) => extender.isInterested(pod))
     // An extender may turn down the node that was promised, and is then asked about the others.
     const first = extenders.length > 0 ? undefined : nominations.nodeOf(pod)
+    const started = clock.now()
     const fitting = profile.placement.findFitting(pod, cache.snapshot(), promiseTest(pod, nominations), first)
+    counts?.passed('Filter', pod, started)
     if (extenders.length > 0) return this.#attemptWith(extenders, pod, profile, fitting)
     if (fitting.isAny) this.#place(pod, profile, fitting)
     else void this.#preemptOrWait(pod, profile, fitting, fitting.diagnosis)
@@ -151,15 +156,20 @@ export class Attempts {
     further?: Float64Array,
     extenders: readonly Extender[] = [],
   ): void {
-    const { cache, nominations, queue, random } = this.#context
+    const { cache, clock, counts, nominations, queue, random } = this.#context
     const { nodes, hooks } = considered
+    const started = clock.now()
     const promised = nominations.nodeOf(pod)
     const at = promised === undefined ? undefined : considered.positions.find((each) => nodes[each]!.name === promised)
     const node = at === undefined ? profile.placement.choose(pod, considered, random, further) : nodes[at]!
+    counts?.passed('Score', pod, started)
+    counts?.decided(pod)
     nominations.remove(pod)
     cache.assume(pod, node.name)
     const reservation = new Reservation(pod, node.name, hooks)
+    const reserving = clock.now()
     const setback = reservation.reserve()
+    counts?.passed('Reserve', pod, reserving, statusOf(setback))
     if (setback !== undefined) {
       reservation.unreserve()
       cache.forget(pod)
@@ -174,16 +184,21 @@ export class Attempts {
   /** Binds a pod once its plugins let it go and have prepared what it needs. */
   async #bindAfterWaiting(reservation: Reservation, extenders: readonly Extender[]): Promise<void> {
     const { pod } = reservation
+    const { clock, counts } = this.#context
     const wait: Wait = { abort: new AbortController(), isHeld: true }
     this.#waits.set(pod.metadata.uid!, wait)
     if (this.#signal.aborted) wait.abort.abort(this.#signal.reason)
     let setback: Setback | undefined
     try {
+      const permitting = clock.now()
       setback = await reservation.permit(wait.abort.signal)
+      counts?.passed('Permit', pod, permitting, statusOf(setback))
       if (setback === undefined && !wait.abort.signal.aborted) {
         wait.isHeld = false
         this.#context.queue.leave(pod)
+        const preparing = clock.now()
         setback = await reservation.preBind(wait.abort.signal)
+        counts?.passed('PreBind', pod, preparing, statusOf(setback))
       }
     } finally {
       this.#waits.delete(pod.metadata.uid!)
@@ -196,6 +211,8 @@ export class Attempts {
 
   async #bind(reservation: Reservation, extenders: readonly Extender[]): Promise<void> {
     const { pod, node } = reservation
+    const { clock, counts } = this.#context
+    const binding = clock.now()
     const writing = this.#letBind(pod, node, extenders).finally(() => this.#bindings.delete(settled))
     const settled: Promise<void> = writing.then(
       () => {},
@@ -205,7 +222,9 @@ export class Attempts {
     let setback: Setback | undefined
     try {
       setback = await writing
+      counts?.passed('Bind', pod, binding, statusOf(setback))
     } catch (error) {
+      counts?.passed('Bind', pod, binding, 'Error')
       const isGone = isReason(error, 'NotFound')
       return this.#takeBack(reservation, isGone ? undefined : failed('running Bind', 'DefaultBinder', error))
     }
@@ -244,7 +263,10 @@ export class Attempts {
     reservation.unreserve()
     cache.forget(pod)
     this.goes(pod)
-    if (setback === undefined || this.#signal.aborted) return queue.remove(pod)
+    if (setback === undefined || this.#signal.aborted) {
+      this.#context.counts?.drop(pod)
+      return queue.remove(pod)
+    }
     const told = this.#setBack(pod, setback)
     // What it held is free again, as if it had been deleted. It waits itself already and must not be woken by that.
     const gone = { ...pod, spec: { ...pod.spec, nodeName: node } }
@@ -274,8 +296,9 @@ export class Attempts {
     diagnosis: Diagnosis,
     extenders: readonly Extender[] = [],
   ): Promise<void> | undefined {
-    const { clock, random, nominations, budgets } = this.#context
+    const { clock, counts, random, nominations, budgets } = this.#context
     const rejectedBy = rejectersOf(diagnosis)
+    counts?.decided(pod)
     const attempt = { cluster, nodes, hooks, verdicts, diagnosis }
     const because = (message: string): Failure => {
       return { reason: 'Unschedulable', message, cause: explain(pod, attempt, message) }
@@ -289,6 +312,13 @@ export class Attempts {
     const now = clock.now()
     const rest: { readonly options: PreemptionOptions; readonly now: number } = { options: preemption, now }
     const plan = planPreemption({ pod, attempt, nominations, budgets: budgets(), random, ...rest })
+    counts?.preempts()
+    counts?.passed(
+      'PostFilter',
+      pod,
+      now,
+      plan.kind === 'candidates' ? 'Success' : plan.kind === 'undecidable' ? 'Error' : 'Unschedulable',
+    )
     if (plan.kind !== 'candidates') {
       const told = plan.kind === 'undecidable' ? preemptionError(plan.message) : preemptionMessage(plan.message)
       const message = failureMessage(diagnosis, told)
@@ -317,6 +347,7 @@ export class Attempts {
   async #preempt(pod: Pod, candidate: Candidate, rejectedBy: ReadonlySet<string>, message: string): Promise<void> {
     const { client, clock, events, nominations, queue, reports } = this.#context
     const { node } = candidate
+    this.#context.counts?.sendsAway(candidate.victims.length)
     const lower = nominations.behind(pod, node)
     nominations.set(pod, node)
     const cause = waitingFor(candidate)
@@ -383,6 +414,11 @@ export class Attempts {
       .finally(() => this.#background.delete(ended))
     this.#background.add(ended)
   }
+}
+
+/** What became of the plugins that were asked, as Kubernetes calls it. */
+function statusOf(setback: Setback | undefined): PointStatus {
+  return setback === undefined ? 'Success' : 'error' in setback ? 'Error' : 'Unschedulable'
 }
 
 /** Whether a pod is on its way out and will be there for a while: without time to end, or anybody to wait for, it is gone at once. */

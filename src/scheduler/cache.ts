@@ -99,6 +99,11 @@ export class SchedulerCache {
     if (this.#assumed.delete(pod.metadata.uid!)) this.#unplace(pod.metadata.uid!)
   }
 
+  /** How many nodes and pods are known, and how many of those are assumed. */
+  counts(): { readonly nodes: number; readonly pods: number; readonly assumed: number } {
+    return { nodes: this.#placed.length, pods: this.#places.size, assumed: this.#assumed.size }
+  }
+
   isAssumed(pod: Pod): boolean {
     return this.#assumed.has(pod.metadata.uid!)
   }

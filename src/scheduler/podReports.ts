@@ -28,6 +28,8 @@ export interface PodReportsOptions {
   readonly report?: (problem: string, error: unknown) => void
   /** Told of the end of each attempt. */
   readonly attempted?: (pod: Pod, result: AttemptResult) => void
+  /** Told when an attempt comes to nothing, because the pod needs no node any more. */
+  readonly dropped?: (pod: Pod) => void
 }
 
 /** The most bytes that an event's message may have. */
@@ -58,6 +60,7 @@ export class PodReports {
 
   /** The pod is on its way out and needs no node any more. */
   skipped(pod: Pod): void {
+    this.#options.dropped?.(pod)
     const { name, namespace } = pod.metadata
     const message = `skip schedule deleting pod: ${namespace}/${name}`
     this.#record(pod, 'Warning', 'FailedScheduling', 'Scheduling', message)

@@ -3,7 +3,7 @@ import { exponentialDelay } from '#lib/async/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Heap } from '#lib/collections/heap.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
-import type { ClusterEvent, WakeChange, WakeRule } from './plugin.ts'
+import type { ClusterEvent, WakeChange, WakeRule, WatchedResource } from './plugin.ts'
 
 /** A pod on its way to a node. */
 export interface QueuedPod {
@@ -11,7 +11,13 @@ export interface QueuedPod {
   /** When it came into the queue, or back to it, in milliseconds since the epoch; ties among equal priorities go by it. */
   readonly since: number
   readonly attempts: number
+  /** When it could be taken for the first time, and when it was taken last; 0 while it never was. */
+  readonly firstReady: number
+  readonly taken: number
 }
+
+/** The queues by the names that Kubernetes gives them. */
+export type EnteredQueue = 'active' | 'backoff' | 'unschedulable'
 
 /** A change in the cluster, as told to the queue: a waiting pod is added when a rule asks about it. */
 export interface ClusterChange extends ClusterEvent, Omit<WakeChange, 'pod'> {}
@@ -28,6 +34,8 @@ export interface SchedulingQueueOptions {
   readonly rulesOf: (pod: Pod) => WakeRules
   /** Back-off after the first failure, doubled after each, up to the most; milliseconds. `most: 0` turns it off. */
   readonly backoff?: { readonly first: number; readonly most: number }
+  /** Told of each pod that comes into a queue, and of the event that leads it there, as Kubernetes calls it. */
+  readonly entered?: (queue: EnteredQueue, event: string) => void
 }
 
 type Place =
@@ -49,6 +57,8 @@ interface Waiting {
   rejections: number
   /** How often in a row something went wrong instead. */
   errors: number
+  /** Who turned it down when it was tried last; undefined while it is tried. */
+  rejectedBy: ReadonlySet<string> | undefined
 }
 
 /** Stands in a heap; out of date once the pod is elsewhere. */
@@ -85,6 +95,7 @@ export class SchedulingQueue {
   readonly #clock: Clock
   readonly #rulesOf: SchedulingQueueOptions['rulesOf']
   readonly #delays: { readonly first: number; readonly most: number }
+  readonly #entered: SchedulingQueueOptions['entered']
   readonly #waiting = new Map<string, Waiting>()
   readonly #unschedulable = new Set<Waiting>()
   readonly #taken = new Set<Waiting>()
@@ -98,10 +109,11 @@ export class SchedulingQueue {
   #flushTimer: Disposable | undefined
   #backoffTimer: (Disposable & { readonly at: number }) | undefined
 
-  constructor({ clock, rulesOf, backoff = usualBackoff }: SchedulingQueueOptions) {
+  constructor({ clock, rulesOf, backoff = usualBackoff, entered }: SchedulingQueueOptions) {
     this.#clock = clock
     this.#rulesOf = rulesOf
     this.#delays = backoff
+    this.#entered = entered
   }
 
   /** Takes in a pod that has no node, or its newest state; `gated` keeps it aside until it is set again without. */
@@ -110,26 +122,29 @@ export class SchedulingQueue {
     if (known === undefined) {
       this.#flushTimer ??= this.#clock.after(flushInterval, () => this.#flush())
       const waiting: Waiting = {
-        queued: { pod, since: this.#clock.now(), attempts: 0 },
+        queued: { pod, since: this.#clock.now(), attempts: 0, firstReady: 0, taken: 0 },
         place: { at: 'gated' },
         rejections: 0,
         errors: 0,
+        rejectedBy: gated ? gates : undefined,
       }
       this.#waiting.set(pod.metadata.uid!, waiting)
-      if (!gated) this.#makeReady(waiting)
+      if (gated) this.#entered?.('unschedulable', podAdded)
+      else this.#makeReady(waiting, podAdded)
       return
     }
     const before = known.queued.pod
     known.queued = { ...known.queued, pod }
     const { place } = known
     if (place.at === 'gated') {
-      if (!gated) this.#makeReady(known)
+      if (!gated) this.#makeReady(known, gatesGone)
       return
     }
     if (!asksForOther(before, pod)) return
     const change = { resource: 'pods', action: 'update', changedPod: pod, oldChangedPod: before } as const
     if (place.at === 'taken') place.changes.push(change)
-    else if (place.at === 'unschedulable' && this.#helps(pod, place.rejectedBy, change)) this.#requeue(known)
+    else if (place.at === 'unschedulable' && this.#helps(pod, place.rejectedBy, change))
+      this.#requeue(known, podUpdated)
   }
 
   /** Drops a pod that is gone or has a node. */
@@ -144,13 +159,19 @@ export class SchedulingQueue {
   async take(): Promise<QueuedPod | undefined> {
     for (;;) {
       if (this.#closed) return undefined
-      const next = this.#nextReady() ?? this.#nextBackedOff()
+      let next = this.#nextReady()
+      if (next === undefined) {
+        next = this.#nextBackedOff()
+        if (next !== undefined) this.#entered?.('active', 'PopFromBackoffQ')
+      }
       if (next === undefined) {
         await new Promise<void>((resolve) => (this.#taker = resolve))
         continue
       }
       this.#move(next, { at: 'taken', changes: [] })
-      next.queued = { ...next.queued, attempts: next.queued.attempts + 1 }
+      next.rejectedBy = undefined
+      const taken = this.#clock.now()
+      next.queued = { ...next.queued, attempts: next.queued.attempts + 1, taken }
       return next.queued
     }
   }
@@ -171,9 +192,10 @@ export class SchedulingQueue {
     const { place } = known
     if (place.at !== 'taken' && place.at !== 'leaving') return
     known.queued = { ...known.queued, since: this.#clock.now() }
+    known.rejectedBy = rejectedBy
     if (rejectedBy.size === 0) {
       known.errors++
-      this.#requeue(known)
+      this.#requeue(known, attemptFailed)
       return
     }
     known.errors = 0
@@ -182,14 +204,15 @@ export class SchedulingQueue {
     const helped =
       changes.length >= mostChanges ||
       changes.some((change) => counts(change) && this.#helps(known.queued.pod, rejectedBy, change))
-    if (helped) this.#requeue(known)
-    else this.#move(known, { at: 'unschedulable', rejectedBy })
+    if (helped) return this.#requeue(known, attemptFailed)
+    this.#move(known, { at: 'unschedulable', rejectedBy })
+    this.#entered?.('unschedulable', attemptFailed)
   }
 
   /** Makes a pod ready that waits for a change or for the end of its back-off. */
   activate(pod: Pod): void {
     const known = this.#waiting.get(pod.metadata.uid!)
-    if (known?.place.at === 'unschedulable' || known?.place.at === 'backoff') this.#makeReady(known)
+    if (known?.place.at === 'unschedulable' || known?.place.at === 'backoff') this.#makeReady(known, 'ForceActivate')
   }
 
   /** Whether there is any pod to which a change in the cluster may matter. */
@@ -205,7 +228,7 @@ export class SchedulingQueue {
     }
     for (const waiting of this.#unschedulable) {
       if (waiting.place.at !== 'unschedulable' || !mattersTo(waiting.queued.pod)) continue
-      if (this.#helps(waiting.queued.pod, waiting.place.rejectedBy, change)) this.#requeue(waiting)
+      if (this.#helps(waiting.queued.pod, waiting.place.rejectedBy, change)) this.#requeue(waiting, eventOf(change))
     }
   }
 
@@ -215,6 +238,14 @@ export class SchedulingQueue {
     for (const { place } of this.#waiting.values()) counts[place.at]++
     const { gone: _, ...rest } = counts
     return rest
+  }
+
+  /** Every waiting pod with each plugin that turned it down. */
+  *rejected(): Iterable<{ readonly pod: Pod; readonly plugin: string }> {
+    for (const { queued, place, rejectedBy } of this.#waiting.values()) {
+      if (place.at === 'leaving') continue
+      for (const plugin of rejectedBy ?? []) yield { pod: queued.pod, plugin }
+    }
   }
 
   /** Ends `take`, now and later. */
@@ -242,21 +273,24 @@ export class SchedulingQueue {
   }
 
   /** Makes a pod ready once its back-off, counted from when it came back, is over. */
-  #requeue(waiting: Waiting): void {
+  #requeue(waiting: Waiting, event: string): void {
     const failures = waiting.errors > 0 ? waiting.errors : waiting.rejections
     const delay = failures === 0 || this.#delays.most === 0 ? 0 : exponentialDelay(failures - 1, this.#delays)
     const over = waiting.queued.since + delay
     const readyAt = delay === 0 ? 0 : over - (over % backoffWindow) + backoffWindow
-    if (readyAt <= this.#clock.now()) return this.#makeReady(waiting)
+    if (readyAt <= this.#clock.now()) return this.#makeReady(waiting, event)
     const place = { at: 'backoff', readyAt } as const
     this.#move(waiting, place)
     const heap = waiting.errors > 0 ? this.#errors : this.#backoff
     heap.push({ waiting, queued: waiting.queued, place })
+    this.#entered?.('backoff', event)
     this.#setBackoffTimer()
     if (heap === this.#backoff) this.#wakeTaker()
   }
 
-  #makeReady(waiting: Waiting): void {
+  #makeReady(waiting: Waiting, event: string): void {
+    if (waiting.queued.firstReady === 0) waiting.queued = { ...waiting.queued, firstReady: this.#clock.now() }
+    this.#entered?.('active', event)
     this.#move(waiting, { at: 'ready' })
     this.#ready.push(waiting)
     this.#wakeTaker()
@@ -305,7 +339,7 @@ export class SchedulingQueue {
         const next = heap.peek()
         if (next === undefined || next.place.readyAt > this.#clock.now()) break
         heap.pop()
-        this.#makeReady(next.waiting)
+        this.#makeReady(next.waiting, 'BackoffComplete')
       }
     }
     this.#setBackoffTimer()
@@ -319,12 +353,41 @@ export class SchedulingQueue {
 
   #flush(): void {
     const now = this.#clock.now()
-    for (const waiting of this.#unschedulable) if (now - waiting.queued.since > longestWait) this.#requeue(waiting)
+    for (const waiting of this.#unschedulable) {
+      if (now - waiting.queued.since > longestWait) this.#requeue(waiting, 'UnschedulableTimeout')
+    }
     this.#flushTimer = this.#clock.after(flushInterval, () => this.#flush())
   }
 }
 
 const every = (): boolean => true
+
+/** In the place of the plugins that turned a pod down, for one that is not even tried. */
+const gates: ReadonlySet<string> = new Set(['SchedulingGates'])
+
+// The events that lead pods from one queue to another, as Kubernetes calls them in metrics.
+const podAdded = 'UnschedulablePodAdd'
+const podUpdated = 'UnschedulablePodUpdate'
+const gatesGone = 'UnschedulablePodUpdatePodSchedulingGatesEliminated'
+const attemptFailed = 'ScheduleAttemptFailure'
+
+const eventResources: Readonly<Record<WatchedResource, string>> = {
+  nodes: 'Node',
+  pods: 'AssignedPod',
+  namespaces: 'Namespace',
+  persistentvolumeclaims: 'PersistentVolumeClaim',
+  persistentvolumes: 'PersistentVolume',
+  storageclasses: 'StorageClass',
+  csinodes: 'CSINode',
+  csidrivers: 'CSIDriver',
+  csistoragecapacities: 'CSIStorageCapacity',
+  volumeattachments: 'VolumeAttachment',
+}
+const eventActions = { add: 'Add', update: 'Update', delete: 'Delete' } as const
+
+function eventOf({ resource, action }: ClusterEvent): string {
+  return eventResources[resource] + eventActions[action]
+}
 
 function dropOutdated(heap: Heap<Entry>): void {
   for (let first = heap.peek(); first !== undefined && first.waiting.place !== first.place; first = heap.peek()) {

@@ -73,6 +73,7 @@ class Scheduler {
   readonly #nominations = new Nominations()
   readonly #queue: SchedulingQueue
   readonly #reports: PodReports
+  readonly #metrics: SchedulerMetrics | undefined
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
   readonly #follow: () => Disposable
@@ -97,13 +98,26 @@ class Scheduler {
     })
     const rulesOf = (pod: Pod) => this.#profileOf(pod)!.rules
     const backoff = configuration === undefined ? {} : { backoff: configuration.backoff }
-    this.#queue = new SchedulingQueue({ clock, rulesOf, ...backoff })
+    this.#queue = new SchedulingQueue({
+      clock,
+      rulesOf,
+      ...backoff,
+      entered: (queue, event) => this.#metrics?.entered(queue, event),
+    })
     const metrics =
-      options.metrics === undefined ? undefined : new SchedulerMetrics(options.metrics, this.#queue, clock)
+      options.metrics === undefined
+        ? undefined
+        : new SchedulerMetrics(options.metrics, { queue: this.#queue, cache: this.#cache }, clock)
+    this.#metrics = metrics
     this.#reports = new PodReports({
       ...options,
       eventsOf: (name) => events.recorder(name),
-      ...(metrics === undefined ? {} : { attempted: (pod, result) => metrics.attempted(pod, result) }),
+      ...(metrics === undefined
+        ? {}
+        : {
+            attempted: (pod, result) => metrics.attempted(pod, result),
+            dropped: (pod) => metrics.drop(pod),
+          }),
     })
     this.#follow = followWatched(informers, made, (change) => this.#queue.changed(change))
   }
@@ -125,6 +139,7 @@ class Scheduler {
         reports: this.#reports,
         budgets: () => budgets.list(),
         extenders: this.#extenders,
+        ...(this.#metrics === undefined ? {} : { counts: this.#metrics }),
       },
       signal,
     )
@@ -137,6 +152,7 @@ class Scheduler {
       const turn = turns.pass()
       if (turn !== undefined) await turn
       const { pod } = next
+      this.#metrics?.begins(next)
       const busy = attempts.attempt(pod, this.#profileOf(pod)!)
       if (busy !== undefined) await busy
     }
@@ -185,6 +201,7 @@ class Scheduler {
 
   #podGone(pod: Pod, attempts: Attempts): void {
     this.#giveUp(pod)
+    this.#metrics?.drop(pod)
     attempts.drop(pod)
     this.#cache.removePod(pod)
     if (isPlaced(pod)) this.#queue.changed({ resource: 'pods', action: 'delete', oldChangedPod: pod })

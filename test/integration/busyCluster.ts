@@ -31,6 +31,7 @@ function template(exitCode?: number, labels: Record<string, string> = {}): PodTe
 export async function busyCluster(): Promise<SimulatedCluster> {
   const cluster = await simulatedCluster({ nodes: 3 })
   await askForPods(cluster)
+  await askForTooMuch(cluster)
   await askForServices(cluster)
   await askForJobs(cluster)
   await askForVolumes(cluster)
@@ -61,6 +62,12 @@ async function askForPods({ client }: SimulatedCluster): Promise<void> {
       ],
     },
   })
+}
+
+/** One that fits nowhere. */
+async function askForTooMuch({ client }: SimulatedCluster): Promise<void> {
+  const resources = { requests: { cpu: '1000' } }
+  await client.create(pods, { metadata: at('huge'), spec: { containers: [{ ...container, resources }] } })
 }
 
 async function askForServices({ client }: SimulatedCluster): Promise<void> {

@@ -7,6 +7,9 @@ import { queueMetrics } from '#lib/async/queueMetrics.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { MetricRegistry, type MetricDescription } from '#lib/metrics.ts'
 import { inProcessTransport } from '#server/inProcess.ts'
+import { SchedulerCache } from '#scheduler/cache.ts'
+import { SchedulingQueue } from '#scheduler/queue.ts'
+import { SchedulerMetrics } from '#scheduler/schedulerMetrics.ts'
 import { simulatedCluster, type SimulatedCluster } from '#simulation/simulatedCluster.ts'
 import { busyCluster } from './busyCluster.ts'
 
@@ -28,6 +31,11 @@ function rowOf({ name, type, labels = [], stability }: MetricDescription): strin
 const documented: Readonly<Record<string, (registry: MetricRegistry) => unknown>> = {
   'work queues': (registry) => queueMetrics(registry, new SimulatedClock()),
   controllers: controllerMetrics,
+  scheduler: (registry) => {
+    const clock = new SimulatedClock()
+    const queue = new SchedulingQueue({ clock, rulesOf: () => new Map() })
+    return new SchedulerMetrics(registry, { queue, cache: new SchedulerCache() }, clock)
+  },
 }
 
 /** What `/metrics` says to those who may read it and nothing else. */
@@ -119,6 +127,9 @@ const expected: Readonly<Record<string, number>> = {
   replicaset_controller_sorting_deletion_age_ratio_count: 3,
   ttl_after_finished_controller_job_deletion_duration_seconds_count: 1,
   ttl_after_finished_controller_job_deletion_duration_seconds_sum: 0,
+  'scheduler_cache_size{type="nodes"}': 3,
+  'scheduler_pending_pods{queue="unschedulable"}': 1,
+  'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"}': 1,
 }
 
 /** Those of kube-controller-manager v1.34. */
