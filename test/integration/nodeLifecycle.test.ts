@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { events } from '#api/core/v1/event.ts'
 import { nodes } from '#api/core/v1/node.ts'
 import { pods } from '#api/core/v1/pod.ts'
+import { counted } from '#controllers/metricsFixture.ts'
 import { nodeLifecycleController } from '#controllers/nodeLifecycle/controller.ts'
 import { serviceAccountController } from '#controllers/serviceAccount/controller.ts'
 import { taintEvictionController } from '#controllers/taintEviction/controller.ts'
@@ -36,6 +37,14 @@ test('pods are driven out of a silent node, and out of none while all are silent
   await clock.advance('70s')
   assert.deepEqual(await taintsOf(cluster, 'n1'), ['unreachable:NoSchedule', 'unreachable:NoExecute'])
   assert.equal(await readiness(), 'False')
+  const zone = '{zone=""}'
+  const ofZone = (): readonly unknown[] => {
+    const counts = counted(cluster.server.metrics, 'node_collector_')
+    return [`evictions_total${zone}`, `unhealthy_nodes_in_zone${zone}`, `zone_health${zone}`].map(
+      (name) => counts[name],
+    )
+  }
+  assert.deepEqual(ofZone(), [1, 1, 50])
   cluster.silent.add('n2')
   await clock.advance('70s')
   assert.deepEqual(
@@ -50,6 +59,7 @@ test('pods are driven out of a silent node, and out of none while all are silent
     [await taintsOf(cluster, 'n1'), await taintsOf(cluster, 'n2')],
     [['unreachable:NoSchedule', 'unreachable:NoExecute'], []],
   )
+  assert.deepEqual(ofZone(), [2, 1, 50])
   const told = (await client.list(events)).items
     .filter(({ reason }) => reason === 'NodeNotReady')
     .map(({ involvedObject, message, count }) => `${involvedObject.name} ${count ?? 1} ${message}`)
@@ -108,4 +118,9 @@ test('taints drive pods out that were there or come later, and spare those whose
     'taint-eviction-controller: Marking for deletion Pod default/brief',
     'taint-eviction-controller: Marking for deletion Pod default/later',
   ])
+  // Each left as soon as it had to.
+  assert.deepEqual(counted(cluster.server.metrics, 'taint_eviction_controller_'), {
+    pod_deletion_duration_seconds_count: 3,
+    pod_deletions_total: 3,
+  })
 })
