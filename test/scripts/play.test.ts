@@ -1,6 +1,6 @@
 /** The player against a kubectl that is a few lines of shell. */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -8,13 +8,14 @@ import { after, before, describe, it } from 'node:test'
 import { playSession, SessionFailure } from './play.ts'
 import { parseSession } from './session.ts'
 
-/** Notes its words; `count` prints how often it was asked, `get` fails. */
+/** Notes its words; `count` prints how often it was asked, `get` fails but for what every namespace has in the end. */
 const fake = `#!/bin/sh
 echo "$*" >> "$FAKE_LOG"
-case "$1" in
+case "$*" in
 count) echo x >> "$HOME/asked"; wc -l < "$HOME/asked" ;;
-say) shift; echo "$@" ;;
-get) echo "No resources found"; exit 1 ;;
+say*) shift; echo "$@" ;;
+"get serviceaccount/default configmap/kube-root-ca.crt") [ "$(grep -c root-ca "$FAKE_LOG")" -ge 2 ] ;;
+get*) echo "No resources found"; exit 1 ;;
 esac
 `
 
@@ -43,15 +44,16 @@ describe('a session', () => {
     rmSync(folder, { recursive: true })
     delete process.env['FAKE_LOG']
   })
-  const play = (text: string, update = false) =>
+  const play = (text: string, { update = false, slow = 1 } = {}) =>
     playSession(parseSession('S02-x.session', text), {
       kubectl: join(folder, 'kubectl'),
       kubeconfig: join(folder, 'kubeconfig'),
       update,
       pollMs: 20,
+      slowness: () => Promise.resolve(slow),
     })
-  const failure = async (text: string): Promise<string> => {
-    const error = await play(text).then(
+  const failure = async (text: string, options: Parameters<typeof play>[1] = {}): Promise<string> => {
+    const error = await play(text, options).then(
       () => undefined,
       (reason: unknown) => reason,
     )
@@ -59,16 +61,17 @@ describe('a session', () => {
     return error.message
   }
 
-  it('has a namespace of its own, which goes at the end', async () => {
+  it('has a namespace of its own, which is waited for until it is furnished, and goes at the end', async () => {
     rmSync(join(folder, 'log'), { force: true })
     await play(
       '$ kubectl say "$namespace"\ns02-<any:tail>\n$ grep -B3 namespace $KUBECONFIG\n- name: here\ncontext:\ncluster: here\nnamespace: s02-<=tail>\n',
     )
-    const [created, said, deleted] = readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')
+    const [created, ...others] = readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')
     const namespace = created!.replace('create namespace ', '')
     assert.match(namespace, /^s02-[a-z0-9]{6}$/)
-    assert.equal(said, `say ${namespace}`)
-    assert.equal(deleted, `delete namespace ${namespace} --wait=false`)
+    const furnished = 'get serviceaccount/default configmap/kube-root-ca.crt'
+    const deleted = `delete namespace ${namespace} --wait=false`
+    assert.deepEqual(others, [furnished, furnished, `say ${namespace}`, deleted])
   })
 
   it('writes files, remembers and uses both', async () => {
@@ -87,8 +90,19 @@ describe('a session', () => {
 
   it('gives up when it does not', async () => {
     const message = await failure('$ kubectl count\n... within 2s\nmany\n')
-    assert.match(message, /^S02-x\.session:1: after \d\.\d s, \d+ tries\n {2}\$ kubectl count\n/)
+    assert.match(message, /^S02-x\.session:1: after \d+\.\d s, \d+ tries\n {2}\$ kubectl count\n/)
     assert.match(message, /expected \(within 2 s, exit code 0\):\n {2}> many {4}<- nothing matches\n/)
+  })
+
+  it('gives a machine that is busy as much more time as it is slower', async () => {
+    const second = '$ sleep 1; kubectl count\n... within 0.1s\n2\n'
+    await failure(second)
+    await play(second, { slow: 1000 })
+    await play('$ sleep 1\n... at most 0.5s\n', { slow: 1000 })
+    assert.match(
+      await failure('$ kubectl count\n... within 0.1s\nmany\n', { slow: 3 }),
+      /^S02-x\.session:1: after \d+\.\d s, \d+ tries, on a machine that is 3\.0 times slower than usual\n/,
+    )
   })
 
   it('insists during a time', async () => {
@@ -115,12 +129,19 @@ describe('a session', () => {
   it('ends what it left in the background', async () => {
     await play(`$ sleep 600 > /dev/null 2>&1 & echo $! > ${folder}/pid\n$ kill -0 $(cat ${folder}/pid)\n`)
     const pid = readFileSync(join(folder, 'pid'), 'utf8').trim()
-    const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2] : 'gone'
-    assert.ok(state === 'gone' || state === 'Z', `process ${pid} is ${state}`)
+    const stateOf = (path: string): string | undefined => {
+      try {
+        return readFileSync(path, 'utf8').split(' ')[2]
+      } catch {
+        return 'gone'
+      }
+    }
+    // Told to end before the session did; the machine does it when it comes to it.
+    while (!['gone', 'Z'].includes(stateOf(`/proc/${pid}/stat`)!)) await new Promise((resolve) => setImmediate(resolve))
   })
 
   it('notes what should be expected instead', async () => {
-    assert.deepEqual(await play('$ kubectl say a\nb\n\n$ kubectl say c\nc\n', true), [
+    assert.deepEqual(await play('$ kubectl say a\nb\n\n$ kubectl say c\nc\n', { update: true }), [
       { span: { from: 1, to: 2 }, lines: ['a'] },
     ])
   })

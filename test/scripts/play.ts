@@ -8,6 +8,7 @@ import { parseDocument } from 'yaml'
 
 import { matchOutput, type Captures, type Match } from './match.ts'
 import { expectationFor, type Expectation, type Session, type Step } from './session.ts'
+import { measureSlowness } from './slowness.ts'
 import { rewriteExpected } from './update.ts'
 
 /** What a session plays with. */
@@ -21,6 +22,8 @@ export interface Stage {
   readonly signal?: AbortSignal
   /** Between the first tries of a command that must come to hold; 500 unless told. Later ones are up to three times that apart. */
   readonly pollMs?: number
+  /** How many times slower the machine is now than one that has nothing else to do; measured unless told. */
+  readonly slowness?: () => Promise<number>
   /** Instead of failing, note what the file should say. */
   readonly update?: boolean
   /** Called before each step, for those who watch. */
@@ -45,7 +48,8 @@ interface Answer {
   readonly cut: boolean
 }
 
-const commandMs = 60_000
+/** How long a command may take that says nothing of it. */
+const commandMs = 180_000
 
 /** What kubectl before 1.34 says when the empty message that opens a command's stdout comes before it knows that stream. */
 const earlyGreeting = /^E\d{4} \S+ +\d+ websocket\.go:\d+\] Unknown stream id 1, discarding message\n/gm
@@ -80,6 +84,7 @@ export async function playSession(session: Session, stage: Stage): Promise<reado
     await writeFile(environment['KUBECONFIG']!, kubeconfig, { mode: 0o600 })
     const prepared = await run('kubectl create namespace "$namespace"', commandMs, {})
     if (prepared.code !== 0) throw new SessionFailure(`${session.name}: cannot make a namespace: ${prepared.output}`)
+    await untilFurnished(session, stage, run)
     return await playSteps(session, stage, folder, run, namespace)
   } finally {
     for (const group of groups) killGroup(group)
@@ -92,6 +97,15 @@ export async function playSession(session: Session, stage: Stage): Promise<reado
     )
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** A namespace gets an account and the authority of the server a moment after it was made, and pods need both. */
+async function untilFurnished({ name }: Session, stage: Stage, run: Run): Promise<void> {
+  const expect = { lines: [], exitCode: 0, within: 20_000, compare: 'contains', anyOrder: false } as const
+  const command = 'kubectl get serviceaccount/default configmap/kube-root-ca.crt'
+  const step = { do: 'run', line: 0, command, expect, span: { from: 0, to: 0 } } as const
+  const outcome = await playCommand(step, {}, run, stage)
+  if (!outcome.holds) throw new SessionFailure(`${name}: nothing furnishes the namespace: ${outcome.answer.output}`)
 }
 
 /** A kubeconfig whose current context is in a namespace, as `kubectl config set-context` writes it. */
@@ -128,7 +142,7 @@ async function playSteps(
       continue
     }
     stage.report?.(`${session.name}:${step.line}: ${step.command}`)
-    const outcome = await playCommand(step, captures, run, stage.pollMs ?? 500)
+    const outcome = await playCommand(step, captures, run, stage)
     if (outcome.holds) {
       captures = outcome.captures
       continue
@@ -169,23 +183,30 @@ type Outcome =
       readonly match: Match
       readonly tries: number
       readonly ms: number
+      /** How many times slower than usual the machine was found to be. */
+      readonly slow: number
     }
 
-async function playCommand(step: Step & { do: 'run' }, captures: Captures, run: Run, pollMs: number): Promise<Outcome> {
-  const { expect, command } = step
+async function playCommand(
+  { expect, command }: Step & { do: 'run' },
+  captures: Captures,
+  run: Run,
+  { pollMs = 500, slowness = () => measureSlowness(() => run('kubectl version --client', commandMs, {})) }: Stage,
+): Promise<Outcome> {
+  const { within, during, atMost } = expect
+  let slow = atMost === undefined ? 1 : await slowness()
   const began = performance.now()
   const passed = (): number => performance.now() - began
-  const span = expect.within ?? expect.during ?? 0
   for (let tries = 1; ; tries++) {
-    const left = Math.max(0, span - passed())
-    const answer = await run(command, expect.atMost ?? commandMs + left, captures)
+    const left = Math.max(0, (within ?? during ?? 0) - passed())
+    const answer = await run(command, atMost === undefined ? commandMs + left : atMost * slow, captures)
     const match = matchOutput(expect, answer.output, captures)
     const holds = match.matches && codeFits(expect, answer.code) && !answer.cut
-    if (holds && (expect.during === undefined || passed() >= expect.during)) {
-      return { holds, captures: match.captures }
-    }
-    if (!holds && (expect.within === undefined || passed() >= expect.within)) {
-      return { holds, answer, match, tries, ms: passed() }
+    if (holds && (during === undefined || passed() >= during)) return { holds, captures: match.captures }
+    if (!holds) {
+      // The limits are those of a machine that has nothing else to do: another one gets as much more time as it is slower.
+      if (within !== undefined && passed() >= within * slow) slow = Math.max(slow, await slowness())
+      if (within === undefined || passed() >= within * slow) return { holds, answer, match, tries, ms: passed(), slow }
     }
     await sleep(Math.min(1 + passed() / 5_000, 3) * pollMs)
   }
@@ -197,7 +218,7 @@ const codeFits = ({ exitCode }: Expectation, code: number): boolean =>
 function describeFailure(
   session: Session,
   { line, command, expect }: Step & { do: 'run' },
-  { answer, match, tries, ms }: Outcome & { holds: false },
+  { answer, match, tries, ms, slow }: Outcome & { holds: false },
 ): string {
   const missing = match.matches ? undefined : match.firstMissing
   const options = [
@@ -214,9 +235,10 @@ function describeFailure(
     return isMissing ? `  > ${text}    <- nothing matches` : `    ${text}`
   })
   const tried = tries === 1 ? '' : `, ${tries} tries`
+  const how = slow === 1 ? '' : `, on a machine that is ${slow.toFixed(1)} times slower than usual`
   const cut = answer.cut ? ', killed because its time was over' : ''
   return [
-    `${session.name}:${line}: after ${(ms / 1000).toFixed(1)} s${tried}`,
+    `${session.name}:${line}: after ${(ms / 1000).toFixed(1)} s${tried}${how}`,
     ...command.split('\n').map((text, index) => `${index === 0 ? '  $' : '  >'} ${text}`),
     `  expected (${options.join(', ')}):`,
     ...(expected.length === 0 ? ['    nothing'] : expected),

@@ -43,11 +43,11 @@ export interface Expectation {
   /** Expected lines, as written. */
   readonly lines: readonly string[]
   readonly exitCode: number | 'not 0'
-  /** Try again until it holds, for at most this long (milliseconds). */
+  /** Try again until it holds, for at most this long (milliseconds); longer on a machine that is busy, see `slowness.ts`. */
   readonly within?: number
   /** It must hold each time during this long (milliseconds). */
   readonly during?: number
-  /** The command must have ended after this long (milliseconds). */
+  /** The command must have ended after this long (milliseconds); longer on a machine that is busy. */
   readonly atMost?: number
   /** `exactly`: byte for byte. `contains`: other lines may stand between. */
   readonly compare: 'whole' | 'exactly' | 'contains'

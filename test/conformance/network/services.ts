@@ -42,10 +42,13 @@ const fromAlias = (name: string, type: 'ClusterIP' | 'NodePort'): NetworkTest['r
     await stage.look(urlsOf(stage, changed).map(answers).join('\n'))
   }
 
+/** One of those that nobody gets who does not ask for it. */
+const nodePort = 30_077
+
 const toAlias = (name: string, type: 'ClusterIP' | 'NodePort'): NetworkTest['run'] =>
   async function run(stage) {
     const target = await stage.serve(`${name}-target`, { ports })
-    const before = await stage.serve(name, { type, ports })
+    const before = await stage.serve(name, { type, ports: type === 'NodePort' ? [{ ...ports[0]!, nodePort }] : ports })
     const spec = { type: 'ExternalName', externalName: nameOf(`${name}-target`), clusterIP: null, clusterIPs: null }
     const changed = await change(stage, name, spec)
     assert.equal(changed.spec.clusterIP, undefined)
@@ -53,8 +56,8 @@ const toAlias = (name: string, type: 'ClusterIP' | 'NodePort'): NetworkTest['run
     await leadsTo(stage, name, nameOf(`${name}-target`), target.spec.clusterIP!)
     if (type === 'ClusterIP') return
     // The port of the nodes is free again.
-    const { nodePort } = before.spec.ports![0]!
-    await stage.serve(`${name}-next`, { type, ports: [{ ...ports[0]!, nodePort: nodePort! }] })
+    assert.equal(before.spec.ports![0]!.nodePort, nodePort)
+    await stage.serve(`${name}-next`, { type, ports: [{ ...ports[0]!, nodePort }] })
   }
 
 /** Words for scripts: fifteen answers in a row of one pod, or of several. */
