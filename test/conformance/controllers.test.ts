@@ -92,6 +92,7 @@ conformance('[sig-api-machinery] OrderedNamespaceDeletion namespace deletion sho
     const map = { name: 'm', ...ofNamespace }
     await client.create(pods, { metadata: { ...pod, finalizers: ['example.com/held'] }, spec })
     await client.create(configMaps, { metadata: map })
+    await cluster.until('the pod has a node', async () => (await client.get(pods, pod)).spec.nodeName !== undefined)
     await client.delete(namespaces, { name })
     await cluster.until('the pod is being deleted', async () => {
       return (await client.get(pods, pod)).metadata.deletionTimestamp !== undefined

@@ -103,7 +103,7 @@ const objects: readonly (readonly [string, JSONSchemaProps, unknown, string | Re
 ]
 
 for (const [name, schema, own, problem] of objects) {
-  test(name, { timeout: 60_000 }, () =>
+  test(name, () =>
     withServer(async (client) => {
       await define(client, crd(schema))
       const said = await refusal(() => client.create(widgets, widget('a', own as Record<string, unknown>)))

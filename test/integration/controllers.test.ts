@@ -310,7 +310,11 @@ test('a namespace gets its account and certificate, and takes everything along w
   const metadata = { name: 'app', namespace: 'team' }
   await client.create(deployments, { ...deploymentOf('app'), metadata })
   await client.create(configMaps, { metadata: { name: 'held', namespace: 'team', finalizers: ['example.com/hold'] } })
-  await cluster.until('pods', () => cluster.livePods('team').length === 3)
+  // In a namespace that goes nobody can give a pod a node any more.
+  await cluster.until('pods with nodes', () => {
+    const placed = cluster.livePods('team').filter(({ spec }) => spec.nodeName !== undefined)
+    return placed.length === 3
+  })
   await client.delete(namespaces, { name: 'team' })
   assert.equal((await client.get(namespaces, { name: 'team' })).status?.phase, 'Terminating')
   await cluster.until('only what is held remains', async () => {
@@ -338,6 +342,21 @@ test('a namespace gets its account and certificate, and takes everything along w
     },
     '60s',
   )
+})
+
+test('what is in a namespace stays for a while after its deletion, for those who delete it beside the namespace', async () => {
+  await using cluster = await startCluster({ controllers })
+  const { client } = cluster
+  const metadata = { name: 'a', namespace: 'team' }
+  await client.create(namespaces, { metadata: { name: 'team' } })
+  await client.create(configMaps, { metadata })
+  await client.delete(namespaces, { name: 'team' })
+  await cluster.clock.advance('1500ms')
+  await client.delete(configMaps, metadata)
+  await cluster.until('gone', async () => {
+    const { items } = await client.list(namespaces)
+    return items.every(({ metadata: { name } }) => name !== 'team')
+  })
 })
 
 test('a deletion in the background takes the owned along later', async () => {

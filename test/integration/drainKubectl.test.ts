@@ -52,9 +52,10 @@ test('kubectl drains a node, keeps to the budget, and says what it will not dele
   const kubectl = await ensureKubectl((line) => console.log(line))
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-drain-'))
   try {
-    await using it = await cluster({ clock: real, nodes: 3 })
+    // A pod that comes for another is not there at once, so that two are asked to leave before it is.
+    await using it = await cluster({ clock: real, nodes: 3, behaviours: { web: { readyAfter: '4s' } } })
     await it.apply(manifest)
-    await it.until(() => isReady(it), '60s')
+    await it.until(() => isReady(it), '2m')
     const kubeconfig = join(folder, 'kubeconfig')
     writeFileSync(kubeconfig, await it.kubeconfig())
     const say = (words: string): Promise<{ code: number; text: string }> =>
@@ -80,7 +81,7 @@ test('kubectl drains a node, keeps to the budget, and says what it will not dele
     )
     assert.match((await say('get node node-1 --no-headers')).text, /^node-1 +Ready,SchedulingDisabled /)
 
-    const drained = await say('drain node-1 --ignore-daemonsets --force --timeout 90s')
+    const drained = await say('drain node-1 --ignore-daemonsets --force --timeout 240s')
     assert.equal(drained.code, 0, drained.text)
     assert.equal(drained.text.match(/^pod\/web-\S+ evicted$/gm)?.length, before, drained.text)
     // One may be missing at a time: kubectl tries again until the one before is replaced.
@@ -94,7 +95,7 @@ test('kubectl drains a node, keeps to the budget, and says what it will not dele
     await it.until(async () => {
       const { status } = await it.client.get(deployments, { name: 'web', namespace: 'default' })
       return status?.availableReplicas === 6
-    }, '30s')
+    }, '2m')
 
     assert.equal((await say('uncordon node-1')).text, 'node/node-1 uncordoned\n')
     assert.match((await say('get node node-1 --no-headers')).text, /^node-1 +Ready +/)

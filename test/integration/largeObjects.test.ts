@@ -48,7 +48,7 @@ async function withWidgets(schema: JSONSchemaProps, use: (http: HttpFixture) => 
 const applied = { 'content-type': 'application/apply-patch+yaml' }
 const merged = { 'content-type': 'application/merge-patch+json' }
 
-test('large objects are written in many turns, and as they are', { timeout: 60_000 }, () =>
+test('large objects are written in many turns, and as they are', () =>
   withWidgets(mapOf({ type: 'integer' }), async (http) => {
     const spec = numbers(40_000)
     const { answer, turns } = await turnsOf(http.ask('POST', path, { body: widget('a', spec) }))
@@ -67,10 +67,9 @@ test('large objects are written in many turns, and as they are', { timeout: 60_0
     const small = await http.ask('POST', path, { body: widget('b', numbers(10)) })
     assert.equal(small.code, 201)
     assert.deepEqual(JSON.parse(small.text).spec, numbers(10))
-  }),
-)
+  }))
 
-test('large objects are applied in many turns', { timeout: 60_000 }, () =>
+test('large objects are applied in many turns', () =>
   withWidgets(mapOf({ type: 'integer' }), async (http) => {
     const apply = (spec: object, manager: string) =>
       turnsOf(http.ask('PATCH', `${path}/a?fieldManager=${manager}`, { body: widget('a', spec), headers: applied }))
@@ -83,18 +82,16 @@ test('large objects are applied in many turns', { timeout: 60_000 }, () =>
     const conflict = await apply({ ...numbers(10_000), k1: 7 }, 'y')
     assert.equal(conflict.answer.code, 409)
     assert.match(conflict.answer.text, /conflict with \\"x\\": \.spec\.k1/)
-  }),
-)
+  }))
 
-test('who owns the fields is left out of an object that would be too large with it', { timeout: 60_000 }, () =>
+test('who owns the fields is left out of an object that would be too large with it', () =>
   withWidgets(mapOf({ type: 'integer' }), async (http) => {
     const { code, text } = await http.ask('POST', path, { body: widget('a', numbers(100_000)) })
     assert.equal(code, 201)
     assert.equal(JSON.parse(text).metadata.managedFields, undefined)
-  }),
-)
+  }))
 
-test('what cannot be stored is refused at once', { timeout: 60_000 }, () =>
+test('what cannot be stored is refused at once', () =>
   withWidgets(mapOf({ type: 'integer' }), async (http) => {
     const refused = 'Request entity too large: limit is 1572864'
     const tooLarge = widget('a', numbers(160_000))
@@ -114,10 +111,9 @@ test('what cannot be stored is refused at once', { timeout: 60_000 }, () =>
     const { code, text } = await http.ask('POST', crds, { body })
     assert.equal(code, 413)
     assert.equal(JSON.parse(text).message, refused)
-  }),
-)
+  }))
 
-test('a definition with hundreds of patterns is checked in many turns', { timeout: 60_000 }, async () => {
+test('a definition with hundreds of patterns is checked in many turns', async () => {
   await using fixture = await startServer()
   await using http = await listen(fixture.server)
   const patterns = Object.fromEntries(

@@ -37,7 +37,7 @@ const withoutHost = { metadata: at, spec: { replicas: 2, pages } as never }
 interface World {
   readonly client: Client
   readonly ledger: readonly Entry[]
-  /** Waits until an object is as it should be, for half a minute. */
+  /** Waits until an object is as it should be, for two minutes. */
   until<T extends KubeObject>(
     resource: Resource<T>,
     holds: (object: T | undefined) => boolean,
@@ -88,7 +88,7 @@ async function withOperator(work: (world: World) => Promise<void>): Promise<void
   )
   await Promise.race([first.promise, running])
   const until: World['until'] = async (resource, holds, name = at.name) => {
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(30_000)])
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(120_000)])
     return (await waitFor(client, resource, { name, namespace }, holds, { signal }))!
   }
   try {
@@ -124,7 +124,10 @@ test('a site is completed, kept, told of, and withdrawn', async () => {
     )
     const server = await client.get(deployments, at)
     assert.deepEqual([server.spec.replicas, (await client.get(configMaps, at)).data], [2, pages])
-    const { items } = await client.list(events, { namespace })
+    // Events are written beside everything else.
+    let items = (await client.list(events, { namespace })).items
+    for (; items.length === 0; items = (await client.list(events, { namespace })).items)
+      await new Promise((resolve) => setImmediate(resolve))
     assert.deepEqual(
       items.map(({ reason, involvedObject }) => [reason, involvedObject.kind, involvedObject.uid]),
       [['Published', 'Site', uid]],

@@ -60,12 +60,14 @@ test('a server ends in order, and nothing that it has begun is lost', async () =
   await clock.advance(4_999)
   assert.equal((await http.ask('GET', `${path}/b`)).code, 200)
 
-  // A read that waits for what the write is going to do.
+  // A read that waits for what the write is going to do; those before it are over.
+  const reads = (): boolean =>
+    /^apiserver_current_inflight_requests\{request_kind="readOnly"\} [1-9]/m.test(fixture.server.metrics.render())
+  while (reads()) await new Promise((resolve) => setImmediate(resolve))
   const next = (await fixture.store.revision()) + 1
   const waiting = begin(http, 'GET', `${path}/slow?resourceVersion=${next}`).end()
   const answered = read(waiting)
-  await once(waiting, 'finish')
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  while (!reads()) await new Promise((resolve) => setImmediate(resolve))
 
   await clock.advance(1)
   const { code, complete, text } = await watched
@@ -94,7 +96,9 @@ test('without a delay a server takes nothing new from the moment in which it is 
   let http: HttpFixture | undefined
   const fixture = await startServer({ drain: () => http!.close() })
   http = await listen(fixture.server)
-  const watched = read(begin(http, 'GET', `${path}?watch=true`).end())
+  const watch = begin(http, 'GET', `${path}?watch=true`).end()
+  const watched = read(watch)
+  await once(watch, 'response')
   assert.equal((await http.ask('GET', '/readyz')).code, 200)
   const stopped = fixture[Symbol.asyncDispose]()
   await assert.rejects(http.ask('GET', '/readyz'), { code: 'ECONNREFUSED' })

@@ -92,7 +92,7 @@ async function eventsAfter(store: Store, revision: Revision): Promise<StoreEvent
   const newest = await store.revision()
   const events: StoreEvent[] = []
   if (from === newest) return events
-  for await (const batch of store.watch('', from, AbortSignal.timeout(10_000))) {
+  for await (const batch of store.watch('', from, AbortSignal.timeout(60_000))) {
     events.push(...batch.events)
     if (batch.revision >= newest) break
   }

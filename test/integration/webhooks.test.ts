@@ -28,7 +28,7 @@ function configure(
         rules,
         sideEffects: 'None',
         admissionReviewVersions: ['v1'],
-        timeoutSeconds: 1,
+        timeoutSeconds: 30,
         ...webhook,
       },
     ],
@@ -152,6 +152,7 @@ const outcomes: readonly {
   },
   {
     name: 'hangs',
+    webhook: { timeoutSeconds: 1 },
     behave: () => undefined,
     is: ({ refused, code }) => {
       assert.equal(code, 500)
@@ -163,7 +164,7 @@ const outcomes: readonly {
   },
   {
     name: 'hangs in the middle of its answer and may fail',
-    webhook: { failurePolicy: 'Ignore' },
+    webhook: { failurePolicy: 'Ignore', timeoutSeconds: 1 },
     behave: (_asked, reply) => void reply.write('{"response":'),
     is: ({ object }) => assert.deepEqual(object.data, { a: '1' }),
   },
@@ -347,7 +348,7 @@ test('a webhook behind a service is reached at one of its endpoints, by the name
   const service = { namespace: 'default', name: 'hook', path: '/check' }
   await configure(server, webhooks, 'validating', 'hook', { clientConfig: { service, caBundle } })
   const failed = 'Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: '
-  const post = 'Post "https://hook.default.svc:443/check?timeout=1s"'
+  const post = 'Post "https://hook.default.svc:443/check?timeout=30s"'
   assert.equal((await send(server, 'POST', maps, map('m'))).refused, `${failed}${post}: service "hook" not found`)
   const spec = { ports: [{ port: 443, targetPort: port }] }
   await send(server, 'POST', '/api/v1/namespaces/default/services', { metadata: { name: 'hook' }, spec })

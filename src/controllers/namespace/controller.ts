@@ -3,12 +3,20 @@ import { pods } from '#api/core/v1/pod.ts'
 import type { Controller } from '#client/controller.ts'
 import { writeStatus } from '#client/writeStatus.ts'
 import { unlessGone } from '#client/unlessGone.ts'
+import { millisecondsOf } from '#machinery/time.ts'
 import type { ControllerContext } from '../context.ts'
 import { emptyNamespace } from './empty.ts'
 import { planNamespace } from './plan.ts'
 
 /** The finalizer that keeps a namespace until it is empty; it stands in the spec, not in the metadata. */
 const finalizer = 'kubernetes'
+
+/**
+ * How long everything in a namespace stays after its deletion, in milliseconds; less by what the moment of the deletion
+ * lacks to a whole second. Whoever deletes a namespace and what is in it one after the other, as `kubectl delete -f` does,
+ * still finds it. Kubernetes waits 5 s (`namespaceDeletionGracePeriod`), for servers that hear of the deletion late as well.
+ */
+const gracePeriod = 3_000
 
 /** Empties namespaces that are being deleted and lets them go. */
 export function namespaceController(context: ControllerContext): Controller {
@@ -38,6 +46,8 @@ export function namespaceController(context: ControllerContext): Controller {
       if (!isEnding(known) || (known.spec?.finalizers ?? []).length === 0) {
         return causes.clear(subject, 'namespace-controller')
       }
+      const early = millisecondsOf(known.metadata.deletionTimestamp)! + gracePeriod - clock.now()
+      if (early > 0) return { after: early }
       const emptying = await emptyNamespace(client, name, signal)
       const plan = planNamespace(known, emptying, clock.now())
       const namespace = await writeStatus(client, namespaces, known, plan.status, signal)
