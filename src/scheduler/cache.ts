@@ -12,6 +12,7 @@ import {
 } from '#machinery/podResources.ts'
 import { quantityValue } from '#machinery/quantity.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { ChangeLog } from './changeLog.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
 import { ListedView, NodePods, type NodeFacts } from './views.ts'
 
@@ -46,7 +47,8 @@ export class SchedulerCache {
   readonly #placed: Entry[] = []
   /** What changed since the newest snapshot. */
   readonly #changed = new Set<Entry>()
-  readonly #log = new ChangeLog()
+  /** The positions that changed. */
+  readonly #log = new ChangeLog<number>()
   /** What snapshots have in common. */
   readonly #shared: Omit<ClusterView, 'generation'> = {
     nodes: this.#nodes,
@@ -185,10 +187,13 @@ export class SchedulerCache {
 
   /** Puts a later state in the place of a pod where that makes no difference to any plugin: most changes are of a status. */
   #replace(node: string, pod: Pod): boolean {
-    const { pods, view } = this.#entries.get(node)!
+    const entry = this.#entries.get(node)!
+    const { pods, view } = entry
     if (!isAlike(pods.get(pod.metadata.uid!)!, pod)) return false
     const at = pods.replace(pod)
     view?.replaced(at, pod)
+    this.#changed.add(entry)
+    this.#snapshot = undefined
     return true
   }
 
@@ -216,32 +221,6 @@ export class SchedulerCache {
         else this.#imageNodes.delete(name)
       }
     }
-  }
-}
-
-/** So many changes are kept at least, so that who looks rarely need not look at everything. */
-const leastKept = 4_096
-
-/** The positions that changed, in the order of the changes. */
-class ChangeLog {
-  #positions: number[] = []
-  /** How many changes were dropped before the first that is kept. */
-  #dropped = 0
-
-  get length(): number {
-    return this.#dropped + this.#positions.length
-  }
-
-  add(position: number): void {
-    this.#positions.push(position)
-    if (this.#positions.length < 2 * leastKept) return
-    this.#dropped += leastKept
-    this.#positions = this.#positions.slice(leastKept)
-  }
-
-  since(generation: number): readonly number[] | undefined {
-    if (generation < this.#dropped || generation > this.length) return undefined
-    return this.#positions.slice(generation - this.#dropped)
   }
 }
 

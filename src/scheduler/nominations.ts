@@ -1,4 +1,5 @@
 import type { Pod } from '#api/core/v1/pod.ts'
+import { ChangeLog } from './changeLog.ts'
 import { priorityOf } from './preemption/importance.ts'
 
 /**
@@ -10,6 +11,18 @@ export class Nominations {
   readonly #byNode = new Map<string, readonly Pod[]>()
   /** The node of each promised pod, by uid. */
   readonly #nodes = new Map<string, string>()
+  /** The names of nodes whose promises changed. */
+  readonly #log = new ChangeLog<string>()
+
+  /** How often promises changed. */
+  get generation(): number {
+    return this.#log.length
+  }
+
+  /** The names of nodes, some of them several times, whose promises changed since then; undefined when that is too long ago to say. */
+  changedSince(generation: number): readonly string[] | undefined {
+    return this.#log.since(generation)
+  }
 
   get isEmpty(): boolean {
     return this.#nodes.size === 0
@@ -27,6 +40,7 @@ export class Nominations {
     const uid = pod.metadata.uid!
     this.#nodes.set(uid, node)
     this.#byNode.set(node, [...this.of(node), pod])
+    this.#log.add(node)
   }
 
   /** Takes in a newer state of a pod that waits. While it says nothing of a node, a promise that was made here stands. */
@@ -44,6 +58,7 @@ export class Nominations {
     const rest = this.of(node).filter((pod) => pod.metadata.uid !== uid)
     if (rest.length === 0) this.#byNode.delete(node)
     else this.#byNode.set(node, rest)
+    this.#log.add(node)
   }
 
   /** Where a pod is promised to be. */

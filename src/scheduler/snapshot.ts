@@ -32,8 +32,6 @@ export interface NodeView {
   /** Pods bound or assumed here that still use resources. A list is made when it is first asked for. */
   readonly pods: readonly Pod[]
   readonly podCount: number
-  /** How often a pod was replaced by a later state of itself. */
-  readonly podStates: number
   /** The same pods for who asks only what they are to others: as many groups as there are templates, whatever their number. */
   readonly alikePods: readonly AlikePods[]
   /** What those pods ask for, summed. */
@@ -60,8 +58,8 @@ export interface ClusterView {
   /** How many changes there were before this moment. */
   readonly generation: number
   /**
-   * The positions, in no order and some of them several times, at which the views of an earlier generation may differ from
-   * those of now; positions beyond either list of nodes may be among them. Undefined when that is too long ago to say.
+   * The positions, in no order and some of them several times, at which the views of an earlier generation, or the states of
+   * their pods, may differ from those of now; positions beyond either list of nodes may be among them. Undefined when that is too long ago to say.
    */
   changedSince(generation: number): readonly number[] | undefined
   /** Where the node of this name stands in `nodes`. */

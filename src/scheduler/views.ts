@@ -154,7 +154,6 @@ export class ListedView implements NodeView {
   readonly podLimit: number
   readonly hostPorts: NodeView['hostPorts']
   readonly images: NodeView['images']
-  podStates = 0
   readonly #list: readonly Pod[]
   #pods: Pod[] | undefined
 
@@ -178,7 +177,6 @@ export class ListedView implements NodeView {
 
   /** Takes in that a pod was replaced by a later state of itself. */
   replaced(at: number, pod: Pod): void {
-    this.podStates++
     if (this.#pods !== undefined) this.#pods[at] = pod
   }
 }
@@ -209,7 +207,6 @@ export function changedView(view: NodeView, { added, removed }: PodsOfNodeChange
     node: view.node,
     podCount: pods.length,
     pods,
-    podStates: 0,
     get alikePods() {
       const groups = new AlikePodGroups()
       for (const pod of pods) groups.join(pod)

@@ -34,6 +34,8 @@ export class RejectionKinds {
   readonly #free: number[] = []
   /** By number. */
   readonly #kinds: Kind[] = []
+  /** Where the nodes are that were listed last. */
+  #listed: Int32Array = new Int32Array()
 
   /** Takes in what a plugin says of a node at a position where nothing was said. */
   enter(at: number, plugin: string, rejection: Rejection): void {
@@ -66,14 +68,27 @@ export class RejectionKinds {
     return [...this.#byKey.values()].map(({ plugin, rejection, count }) => ({ plugin, rejection, count }))
   }
 
-  /** Where the nodes are, of so many, that are rejected, but not for ever, and those that are `also`; ascending. */
+  /**
+   * Where the nodes are, of so many, that are rejected, but not for ever, and those that are `also`; ascending. The list is
+   * good until the next is asked for.
+   */
   notForever(nodes: number, also: ReadonlySet<number>): Int32Array {
-    const isIn = new Uint8Array(this.#kinds.length)
+    // A kind for the moment: nodes that no plugin rejects have none.
+    const further = this.#kinds.length + 1
+    const isIn = new Uint8Array(further + 1)
     for (const { number, rejection } of this.#byKey.values()) isIn[number] = Number(rejection.forever !== true)
-    const positions = new Int32Array(nodes)
-    this.#kindOf = grown(this.#kindOf, nodes)
+    isIn[further] = 1
+    const kindOf = (this.#kindOf = grown(this.#kindOf, nodes))
+    const lent = [...also].filter((at) => kindOf[at] === accepted)
+    for (const at of lent) kindOf[at] = further
+    const positions = (this.#listed = grown(this.#listed, nodes + 1))
     let count = 0
-    for (let at = 0; at < nodes; at++) if (isIn[this.#kindOf[at]!] === 1 || also.has(at)) positions[count++] = at
+    for (let at = 0; at < nodes; at++) {
+      // Without a branch, which would be guessed wrong as often as not.
+      positions[count] = at
+      count += isIn[kindOf[at]!]!
+    }
+    for (const at of lent) kindOf[at] = accepted
     return positions.subarray(0, count)
   }
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { SimulatedClock } from '#lib/clock.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
+import { candidateOf } from '#scheduler/preemption/victims.ts'
 import { clusterOf, podOf } from '#scheduler/testObjects.ts'
 import { Extender, type ExtenderOptions } from './extender.ts'
 import { bindByExtenders, filterByExtenders, preemptByExtenders, scoreByExtenders } from './rounds.ts'
@@ -55,7 +56,7 @@ const cluster = clusterOf([{ name: 'a' }, { name: 'b' }, { name: 'c' }], {
 const pod = podOf({ name: 'p', requests: { 'example.com/gpu': '1' } })
 const fitting = { nodes: cluster.nodes, positions: Int32Array.of(0, 1, 2) }
 const viewOf = (name: string): NodeView | undefined => cluster.nodes.find((each) => each.name === name)
-const victimOn = (name: string) => ({ node: name, victims: viewOf(name)!.pods, violations: 0 })
+const victimOn = (name: string, violations = 0) => candidateOf(name, viewOf(name)!.pods, violations)
 const refuseIgnored = (_extender: Extender, error: unknown): never => {
   throw error
 }
@@ -166,7 +167,7 @@ test('an extender chooses among candidates, by uids or by whole pods', async () 
     await withExtender({ '/scheduler/preempt': answer }, options, async (extender, asked) => {
       const candidates = [victimOn('a'), victimOn('b')]
       const left = await preemptByExtenders([extender], pod, candidates, viewOf, refuseIgnored)
-      assert.deepEqual(left, [{ ...victimOn('b'), violations: 1 }])
+      assert.deepEqual(left, [victimOn('b', 1)])
       const { NodeNameToVictims: whole, NodeNameToMetaVictims: meta } = asked[0]!.body
       if (nodeCacheCapable) {
         assert.deepEqual([whole, meta.a], [null, { Pods: [{ UID: 'low-a' }], NumPDBViolations: 0 }])

@@ -4,7 +4,7 @@ import { connectionProblem } from '#lib/http/connectionProblem.ts'
 import type { Clock } from '#lib/clock.ts'
 import { HttpClient, type ClientTls } from '#lib/http/client.ts'
 import { HttpClientError } from '#lib/http/clientError.ts'
-import type { Candidate } from '#scheduler/preemption/victims.ts'
+import { candidateOf, type Candidate } from '#scheduler/preemption/victims.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
 import {
   readBinding,
@@ -123,7 +123,7 @@ export class Extender implements Disposable {
       const view = viewOf(node)
       if (view === undefined) throw new Error(`nodeinfo not found for node name "${node}"`)
       const victims = uids.map((uid) => this.#findVictim(uid, view))
-      if (victims.length > 0) return [{ node, victims, violations }]
+      if (victims.length > 0) return [candidateOf(node, victims, violations)]
       if (this.isIgnorable) return []
       throw new Error(`expected at least one victim pod on node "${node}"`)
     })

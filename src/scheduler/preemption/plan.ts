@@ -9,6 +9,7 @@ import type { NodeView } from '#scheduler/snapshot.ts'
 import type { Verdicts } from '#scheduler/verdicts.ts'
 import { priorityOf } from './importance.ts'
 import { Trial } from './trial.ts'
+import { VictimMemory } from './victimMemory.ts'
 import { isCandidate, selectVictims, type Candidate, type NoVictims } from './victims.ts'
 
 /** How many nodes are tried; of `DefaultPreemptionArgs`. */
@@ -93,7 +94,8 @@ function findCandidates(situation: PreemptionSituation): {
   const { diagnosis } = attempt
   // Where the pod was turned down altogether, not every plugin was asked, so nothing can be tried.
   const helpable = diagnosis.whole === undefined ? helpableOf(attempt) : []
-  const [reasons, free]: [string[], string[]] = [[], []]
+  const refused: NoVictims[] = []
+  const free: string[] = []
   const share = Math.trunc((helpable.length * options.minCandidateNodesPercentage) / 100)
   const enough = Math.min(helpable.length, Math.max(share, options.minCandidateNodesAbsolute))
   const offset = helpable.length === 0 ? 0 : randomInteger(random, helpable.length)
@@ -107,12 +109,14 @@ function findCandidates(situation: PreemptionSituation): {
     if (at < 0) continue
     const found = findVictims(at)
     if (!isCandidate(found)) {
-      reasons.push(...found.reasons)
+      refused.push(found)
       if (found.isFree === true) free.push(attempt.nodes[at]!.name)
     } else (found.violations === 0 ? clean : violating).push(found)
   }
   const candidates = [...clean, ...violating]
+  const reasons: string[] = []
   if (candidates.length === 0) {
+    for (const found of refused) reasons.push(...found.reasons)
     for (let i = helpable.length; i < diagnosis.nodes; i++) reasons.push('Preemption is not helpful for scheduling')
   }
   return { candidates, reasons, free }
@@ -133,43 +137,37 @@ function viewOf({ cluster, nodes }: PreemptionSituation['attempt'], name: string
   return position === undefined ? undefined : nodes[position]
 }
 
-/** What was found for a node, and when: one of its pods may be replaced by a later state of itself without a new view. */
-interface Remembered {
-  readonly view: NodeView
-  readonly podStates: number
-  /** All promises of it. */
-  readonly promises: readonly Pod[]
-  readonly found: Candidate | NoVictims
-}
+/** For pods that are alike to all plugins, by their priority. */
+const memories = new WeakMap<Verdicts, Map<number, VictimMemory>>()
 
-/** For pods that are alike to all plugins, by their priority and by the position of the node. */
-const remembered = new WeakMap<Verdicts, Map<number, Map<number, Remembered>>>()
+function memoryOf(verdicts: Verdicts, priority: number): VictimMemory {
+  let byPriority = memories.get(verdicts)
+  if (byPriority === undefined) memories.set(verdicts, (byPriority = new Map()))
+  let memory = byPriority.get(priority)
+  if (memory === undefined) byPriority.set(priority, (memory = new VictimMemory()))
+  return memory
+}
 
 /** Finds the victims of single nodes, or remembers them: in a burst of pods of one kind most nodes are as they were. */
 function victimFinder(situation: PreemptionSituation): (at: number) => Candidate | NoVictims {
   const { pod, attempt, nominations, budgets, now } = situation
-  const { nodes, hooks, verdicts } = attempt
-  const select = (view: NodeView, promised: readonly Pod[]): Candidate | NoVictims =>
-    selectVictims(new Trial(pod, view, hooks), { budgets, promised, now })
+  const { cluster, nodes, hooks, verdicts } = attempt
+  const select = (view: NodeView): Candidate | NoVictims =>
+    selectVictims(new Trial(pod, view, hooks), { budgets, promised: nominations.ahead(pod, view.name), now })
   const dependsOnOthers =
     budgets.length > 0 || hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
-  if (verdicts === undefined || dependsOnOthers) {
-    return (at) => select(nodes[at]!, nominations.ahead(pod, nodes[at]!.name))
-  }
-  const byPriority = remembered.get(verdicts) ?? new Map<number, Map<number, Remembered>>()
-  remembered.set(verdicts, byPriority)
-  const byPosition = byPriority.get(priorityOf(pod)) ?? new Map<number, Remembered>()
-  byPriority.set(priorityOf(pod), byPosition)
-  const own = nominations.nodeOf(pod)
+  if (verdicts === undefined || dependsOnOthers) return (at) => select(nodes[at]!)
+  const memory = memoryOf(verdicts, priorityOf(pod))
+  memory.follow(cluster, nominations)
+  const promised = nominations.nodeOf(pod)
+  const own = promised === undefined ? undefined : cluster.positionOf(promised)
   return (at) => {
-    const view = nodes[at]!
     // The promise that it has itself counts for all others.
-    if (view.name === own) return select(view, nominations.ahead(pod, own))
-    const promises = nominations.of(view.name)
-    const known = byPosition.get(at)
-    if (known?.view === view && known.podStates === view.podStates && known.promises === promises) return known.found
-    const found = select(view, nominations.ahead(pod, view.name))
-    byPosition.set(at, { view, podStates: view.podStates, promises, found })
+    if (at === own) return select(nodes[at]!)
+    const known = memory.get(at)
+    if (known !== undefined) return known
+    const found = select(nodes[at]!)
+    memory.set(at, found)
     return found
   }
 }

@@ -2,6 +2,7 @@ import type { Pod } from '#api/core/v1/pod.ts'
 import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
 import { splitByBudgets } from './budgets.ts'
 import { byImportance, priorityOf } from './importance.ts'
+import { lossOf, type Loss } from './loss.ts'
 import type { Trial } from './trial.ts'
 
 /** A node that would do if these pods went. */
@@ -11,6 +12,13 @@ export interface Candidate {
   readonly victims: readonly Pod[]
   /** How many of them go against a disruption budget. */
   readonly violations: number
+  /** What candidates are compared by: in a burst of pods of one kind, most are compared again and again. */
+  readonly loss: Loss
+}
+
+/** The candidate with these victims, the most important first. */
+export function candidateOf(node: string, victims: readonly Pod[], violations: number): Candidate {
+  return { node, victims, violations, loss: lossOf(victims, violations) }
 }
 
 /** What victims are chosen by. */
@@ -28,6 +36,7 @@ export interface NoVictims {
   readonly reasons: readonly string[]
   /** Nobody has to go, and yet the node was refused: by somebody outside. */
   readonly isFree?: boolean
+  readonly victims?: undefined
 }
 
 /**
@@ -55,10 +64,10 @@ export function selectVictims(trial: Trial, { budgets, promised, now }: VictimRu
   const violations = mustGo(violating)
   const victims = [...violations, ...mustGo(allowed)].toSorted(byImportance(now))
   if (victims.length === 0) return { reasons: [], isFree: true }
-  return { node: view.name, victims, violations: violations.length }
+  return candidateOf(view.name, victims, violations.length)
 }
 
 /** Whether a node can be freed by the victims found for it. */
 export function isCandidate(found: Candidate | NoVictims): found is Candidate {
-  return 'victims' in found
+  return found.victims !== undefined
 }
