@@ -25,6 +25,12 @@ export class ChangeLog<T> {
     this.#changes = this.#changes.slice(this.#leastKept)
   }
 
+  /** Drops all that is kept. */
+  clear(): void {
+    this.#dropped = this.length
+    this.#changes = []
+  }
+
   /** The changes after so many; undefined when some of them are not kept any more. */
   since(length: number): readonly T[] | undefined {
     if (length < this.#dropped || length > this.length) return undefined

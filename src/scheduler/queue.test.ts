@@ -205,6 +205,33 @@ test('SchedulingQueue does not wake a pod by a change that does not matter to it
   queue.close()
 })
 
+test('SchedulingQueue tells pods in flight apart: by when they were taken, and whose change it is', async () => {
+  const { queue } = fixture()
+  const [early, late] = ['early', 'late'].map((name) => podOf({ name }))
+  queue.set(early!, false)
+  queue.set(late!, false)
+  await queue.take()
+  queue.changed(roomMade)
+  await queue.take()
+  queue.set(podOf({ name: 'early', labels: { app: 'web' } }), false)
+  queue.putBack(late!, new Set([outsideRejecter]))
+  assert.deepEqual(counts(queue), { taken: 1, unschedulable: 1 })
+  queue.putBack(early!, new Set(['Room']))
+  assert.deepEqual(counts(queue), { backoff: 1, unschedulable: 1 })
+  queue.close()
+})
+
+test('SchedulingQueue takes it that one of very many changes helped a pod in flight', async () => {
+  const { queue } = fixture()
+  const pod = podOf({ name: 'p' })
+  queue.set(pod, false)
+  await queue.take()
+  for (let i = 0; i < 2_000; i++) queue.changed({ resource: 'nodes', action: 'delete' })
+  queue.putBack(pod, new Set(['Room']))
+  assert.deepEqual(counts(queue), { backoff: 1 })
+  queue.close()
+})
+
 test('SchedulingQueue remembers no changes for a pod that only has to be bound', async () => {
   const { queue } = fixture()
   const pod = podOf({ name: 'p' })

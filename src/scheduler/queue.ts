@@ -3,6 +3,7 @@ import { exponentialDelay } from '#lib/async/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Heap } from '#lib/collections/heap.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
+import { ChangeLog } from './changeLog.ts'
 import type { ClusterEvent, WakeChange, WakeRule, WatchedResource } from './plugin.ts'
 
 /** A pod on its way to a node. */
@@ -44,8 +45,8 @@ type Place =
   /** Rejected by these plugins. */
   | { readonly at: 'unschedulable'; readonly rejectedBy: ReadonlySet<string> }
   | { readonly at: 'gated' }
-  /** Being scheduled; what happened meanwhile is remembered. */
-  | { readonly at: 'taken'; readonly changes: ClusterChange[] }
+  /** Being scheduled, since there had been so many changes; what happened meanwhile is remembered. */
+  | { readonly at: 'taken'; readonly since: number }
   /** On its way to its node: if it comes back at all, then because something went wrong. */
   | { readonly at: 'leaving' }
   | { readonly at: 'gone' }
@@ -76,8 +77,14 @@ const backoffWindow = 1_000
 const longestWait = 300_000
 const flushInterval = 30_000
 
-/** How many changes are remembered for a pod in flight; after that any change counts as one that helps. */
+/** How many changes are remembered for pods in flight; after that any change counts as one that helps. */
 const mostChanges = 1_000
+
+/** A change that happened while pods were in flight, and to which of them it matters. */
+interface Happened {
+  readonly change: ClusterChange
+  readonly mattersTo: (pod: Pod) => boolean
+}
 
 /**
  * Pods waiting for a node. The one with the highest priority, then the longest wait, comes first. A pod that found no
@@ -99,6 +106,8 @@ export class SchedulingQueue {
   readonly #waiting = new Map<string, Waiting>()
   readonly #unschedulable = new Set<Waiting>()
   readonly #taken = new Set<Waiting>()
+  /** What happened while pods were in flight: once for all of them, since a burst may have hundreds on their way. */
+  readonly #happened = new ChangeLog<Happened>(mostChanges)
   /** These hold pods that have left since; whoever looks passes them over. */
   readonly #ready = new Heap<Waiting>(comesBefore)
   readonly #backoff = new Heap<Entry>(endsBefore)
@@ -142,7 +151,8 @@ export class SchedulingQueue {
     }
     if (!asksForOther(before, pod)) return
     const change = { resource: 'pods', action: 'update', changedPod: pod, oldChangedPod: before } as const
-    if (place.at === 'taken') place.changes.push(change)
+    if (place.at === 'taken')
+      this.#happened.add({ change, mattersTo: (other) => other.metadata.uid === pod.metadata.uid })
     else if (place.at === 'unschedulable' && this.#helps(pod, place.rejectedBy, change))
       this.#requeue(known, podUpdated)
   }
@@ -168,7 +178,7 @@ export class SchedulingQueue {
         await new Promise<void>((resolve) => (this.#taker = resolve))
         continue
       }
-      this.#move(next, { at: 'taken', changes: [] })
+      this.#move(next, { at: 'taken', since: this.#happened.length })
       next.rejectedBy = undefined
       const taken = this.#clock.now()
       next.queued = { ...next.queued, attempts: next.queued.attempts + 1, taken }
@@ -200,10 +210,11 @@ export class SchedulingQueue {
     }
     known.errors = 0
     known.rejections++
-    const changes = place.at === 'taken' ? place.changes : []
+    const changes = place.at === 'taken' ? this.#happened.since(place.since) : nothing
+    const { pod: now } = known.queued
     const helped =
-      changes.length >= mostChanges ||
-      changes.some((change) => counts(change) && this.#helps(known.queued.pod, rejectedBy, change))
+      changes === undefined ||
+      changes.some(({ change, mattersTo }) => mattersTo(now) && counts(change) && this.#helps(now, rejectedBy, change))
     if (helped) return this.#requeue(known, attemptFailed)
     this.#move(known, { at: 'unschedulable', rejectedBy })
     this.#entered?.('unschedulable', attemptFailed)
@@ -222,10 +233,7 @@ export class SchedulingQueue {
 
   /** Looks which rejected pods a change may help, of those to which it matters at all. */
   changed(change: ClusterChange, mattersTo: (pod: Pod) => boolean = every): void {
-    for (const { place, queued } of this.#taken) {
-      if (place.at === 'taken' && place.changes.length < mostChanges && mattersTo(queued.pod))
-        place.changes.push(change)
-    }
+    if (this.#taken.size > 0) this.#happened.add({ change, mattersTo })
     for (const waiting of this.#unschedulable) {
       if (waiting.place.at !== 'unschedulable' || !mattersTo(waiting.queued.pod)) continue
       if (this.#helps(waiting.queued.pod, waiting.place.rejectedBy, change)) this.#requeue(waiting, eventOf(change))
@@ -299,7 +307,10 @@ export class SchedulingQueue {
   #move(waiting: Waiting, place: Place): void {
     const { at } = waiting.place
     if (at === 'unschedulable') this.#unschedulable.delete(waiting)
-    else if (at === 'taken') this.#taken.delete(waiting)
+    else if (at === 'taken') {
+      this.#taken.delete(waiting)
+      if (this.#taken.size === 0) this.#happened.clear()
+    }
     waiting.place = place
     if (place.at === 'unschedulable') this.#unschedulable.add(waiting)
     else if (place.at === 'taken') this.#taken.add(waiting)
@@ -361,6 +372,7 @@ export class SchedulingQueue {
 }
 
 const every = (): boolean => true
+const nothing: readonly Happened[] = []
 
 /** In the place of the plugins that turned a pod down, for one that is not even tried. */
 const gates: ReadonlySet<string> = new Set(['SchedulingGates'])
