@@ -154,11 +154,10 @@ function victimFinder(situation: PreemptionSituation): (at: number) => Candidate
   const { cluster, nodes, hooks, verdicts } = attempt
   const select = (view: NodeView): Candidate | NoVictims =>
     selectVictims(new Trial(pod, view, hooks), { budgets, promised: nominations.ahead(pod, view.name), now })
-  const dependsOnOthers =
-    budgets.length > 0 || hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+  const dependsOnOthers = hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
   if (verdicts === undefined || dependsOnOthers) return (at) => select(nodes[at]!)
   const memory = memoryOf(verdicts, priorityOf(pod))
-  memory.follow(cluster, nominations)
+  memory.follow(cluster, nominations, budgets)
   const promised = nominations.nodeOf(pod)
   const own = promised === undefined ? undefined : cluster.positionOf(promised)
   return (at) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '#api/core/v1/pod.ts'
+import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
 import { randomInteger, seededRandom } from '#lib/random.ts'
 import { SchedulerCache } from '#scheduler/cache.ts'
 import { placementBy, type Fitting } from '#scheduler/cycle.ts'
@@ -18,6 +19,19 @@ const stepsOfBurst = 60
 const mostNodes = 9
 const options = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 3 }
 
+const apps = ['db', 'web']
+
+function budgetFor(app: string, disruptionsAllowed: number): PodDisruptionBudget {
+  const counts = { currentHealthy: 9, desiredHealthy: 9, expectedPods: 9 }
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: app, namespace: 'default' },
+    spec: { selector: { matchLabels: { app } } },
+    status: { disruptionsAllowed, ...counts },
+  }
+}
+
 /** What a plan comes to, with later states of pods told apart. */
 function told(plan: PreemptionPlan): unknown {
   if (plan.kind !== 'candidates') return plan
@@ -26,7 +40,7 @@ function told(plan: PreemptionPlan): unknown {
 }
 
 test('victims that are remembered are those that are found anew', () => {
-  const seen = { placed: 0, candidates: 0, hopeless: 0, ineligible: 0, undecidable: 0 }
+  const seen = { placed: 0, candidates: 0, violating: 0, hopeless: 0, ineligible: 0, undecidable: 0 }
   for (let seed = 1; seed <= bursts; seed++) {
     const random = seededRandom(seed)
     const below = (bound: number): number => randomInteger(random, bound)
@@ -44,6 +58,7 @@ test('victims that are remembered are those that are found anew', () => {
       const name = `pod-${made++}`
       return podOf({
         name,
+        ...(below(3) === 0 ? { labels: { app: apps[below(apps.length)]! } } : {}),
         spec: { containers: [{ name: 'c', resources: { requests: { cpu: String(cpu) } } }], priority },
       })
     }
@@ -62,12 +77,14 @@ test('victims that are remembered are those that are found anew', () => {
       nominations.set(pod, node)
     }
     const nobody = draw(0, 1)
+    let budgets: readonly PodDisruptionBudget[] = []
     const changes = [
       (): void => setNode(below(mostNodes)),
       (): void => cache.removeNode(`node-${below(mostNodes)}`),
       (): void => place(draw(below(3), 1), `node-${below(mostNodes)}`),
       (): void => promise(draw(2 + below(2), 2), `node-${below(mostNodes)}`),
       (): void => nominations.remove(promised.splice(below(promised.length), 1)[0] ?? nobody),
+      (): void => void (budgets = apps.slice(below(3)).map((app) => budgetFor(app, below(3)))),
       // All that was sent away on a node is gone, and whoever waited for it comes.
       (): void => {
         const pod = promised.pop()
@@ -105,7 +122,7 @@ test('victims that are remembered are those that are found anew', () => {
           pod,
           attempt: { cluster, nodes, hooks, diagnosis, verdicts },
           nominations,
-          budgets: [],
+          budgets,
           options,
           now,
           random: seededRandom(step),
@@ -114,7 +131,9 @@ test('victims that are remembered are those that are found anew', () => {
       assert.deepEqual(told(plan), told(planOf(undefined)), `seed ${seed}, step ${step}`)
       if (plan.kind === 'candidates') promise(pod, chooseCandidate(plan.candidates, now)!.node)
       seen[plan.kind]++
+      if (plan.kind === 'candidates' && plan.candidates.some(({ violations }) => violations > 0)) seen.violating++
     }
   }
-  for (const count of [seen.placed, seen.candidates, seen.hopeless]) assert.ok(count > 20, JSON.stringify(seen))
+  for (const count of [seen.placed, seen.candidates, seen.violating, seen.hopeless])
+    assert.ok(count > 20, JSON.stringify(seen))
 })

@@ -1,3 +1,4 @@
+import type { PodDisruptionBudget } from '#api/policy/v1/podDisruptionBudget.ts'
 import type { Nominations } from '#scheduler/nominations.ts'
 import type { ClusterView } from '#scheduler/snapshot.ts'
 import type { Candidate, NoVictims } from './victims.ts'
@@ -7,7 +8,8 @@ import type { Candidate, NoVictims } from './victims.ts'
  *
  *     [ {a, b}   -   refused   {c} ]
  *
- * What changed is forgotten, the node or whom it is promised to, so that most of thousands are known without a look at them.
+ * What changed is forgotten, the node or whom it is promised to, so that most of thousands are known without a look at them;
+ * where a disruption budget changed, everything is.
  */
 export class VictimMemory {
   #found: (Candidate | NoVictims | undefined)[] = []
@@ -15,12 +17,15 @@ export class VictimMemory {
   #generation = -1
   /** Of the promises. */
   #promises = -1
+  #budgets: readonly PodDisruptionBudget[] = []
 
   /** Forgets what changed until now. */
-  follow({ nodes, source, generation, changedSince, positionOf }: ClusterView, nominations: Nominations): void {
+  follow(cluster: ClusterView, nominations: Nominations, budgets: readonly PodDisruptionBudget[]): void {
+    const { nodes, source, generation, changedSince, positionOf } = cluster
     const changed = this.#source === source ? changedSince(this.#generation) : undefined
     const promised = nominations.changedSince(this.#promises)
-    if (changed === undefined || promised === undefined) this.#found = []
+    const areSame = budgets.length === this.#budgets.length && budgets.every((each, i) => each === this.#budgets[i])
+    if (changed === undefined || promised === undefined || !areSame) this.#found = []
     else {
       for (const at of changed) this.#forget(at)
       for (const name of promised) this.#forget(positionOf(name))
@@ -29,6 +34,7 @@ export class VictimMemory {
     this.#source = source
     this.#generation = generation
     this.#promises = nominations.generation
+    this.#budgets = budgets
   }
 
   get(at: number): Candidate | NoVictims | undefined {
