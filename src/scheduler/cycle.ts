@@ -5,7 +5,7 @@ import type { Rejection } from './plugin.ts'
 import type { WeightedPlugin } from '#scheduler/plugins/index.ts'
 import { chooserByScores } from './scores.ts'
 import type { ClusterView, NodeView } from './snapshot.ts'
-import { firstRejection, verdictsByLikeness, type Hook, type Verdicts } from './verdicts.ts'
+import { dependsOnCluster, firstRejection, verdictsByLikeness, type Hook, type Verdicts } from './verdicts.ts'
 
 /** Why one node will not do: what the first plugin that objected said. */
 export interface NodeRejection {
@@ -264,7 +264,7 @@ class Finding implements Fitting {
   get diagnosis(): Diagnosis {
     const { nodes, whole, verdicts } = this
     if (whole !== undefined) return { nodes: nodes.length, rejections: [], whole }
-    const askedEachTime = this.hooks.filter(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+    const askedEachTime = this.hooks.filter(dependsOnCluster)
     const list = (): readonly NodeRejection[] => this.#listRejections(askedEachTime)
     if (verdicts === undefined || askedEachTime.length > 0) return { nodes: nodes.length, rejections: list() }
     let listed: readonly NodeRejection[] | undefined

@@ -22,6 +22,11 @@ export interface Hook {
   readonly state: unknown
 }
 
+/** Whether a plugin may turn a node down because of others than the node itself, so that it is asked anew for each pod. */
+export function dependsOnCluster({ plugin, state }: Hook): boolean {
+  return plugin.looksAt === undefined && plugin.filter !== undefined && plugin.mayReject?.(state) !== false
+}
+
 /** Finds what the plugins with `looksAt` said of pods that are alike to them. */
 export function verdictsByLikeness(plugins: readonly WeightedPlugin[]): (pod: Pod) => Verdicts {
   const lookers = plugins.flatMap(({ plugin }) => (plugin.looksAt === undefined ? [] : [plugin]))

@@ -6,7 +6,7 @@ import type { Diagnosis, Fitting } from '#scheduler/cycle.ts'
 import { countedReasons } from '#scheduler/diagnosis.ts'
 import type { Nominations } from '#scheduler/nominations.ts'
 import type { NodeView } from '#scheduler/snapshot.ts'
-import type { Verdicts } from '#scheduler/verdicts.ts'
+import { dependsOnCluster, type Verdicts } from '#scheduler/verdicts.ts'
 import { priorityOf } from './importance.ts'
 import { Trial } from './trial.ts'
 import { VictimMemory } from './victimMemory.ts'
@@ -154,15 +154,18 @@ function victimFinder(situation: PreemptionSituation): (at: number) => Candidate
   const { cluster, nodes, hooks, verdicts } = attempt
   const select = (view: NodeView): Candidate | NoVictims =>
     selectVictims(new Trial(pod, view, hooks), { budgets, promised: nominations.ahead(pod, view.name), now })
-  const dependsOnOthers = hooks.some(({ plugin }) => plugin.looksAt === undefined && plugin.filter !== undefined)
+  const dependsOnOthers = hooks.some(dependsOnCluster)
   if (verdicts === undefined || dependsOnOthers) return (at) => select(nodes[at]!)
   const memory = memoryOf(verdicts, priorityOf(pod))
   memory.follow(cluster, nominations, budgets)
+  // The promise that it has itself counts for all others; and what plugins say of a promised pod may depend on the cluster.
   const promised = nominations.nodeOf(pod)
-  const own = promised === undefined ? undefined : cluster.positionOf(promised)
+  const doubtful = new Set(promised === undefined ? [] : [cluster.positionOf(promised)])
+  if (hooks.some(({ plugin }) => plugin.adjust !== undefined)) {
+    for (const name of nominations.byNode.keys()) doubtful.add(cluster.positionOf(name))
+  }
   return (at) => {
-    // The promise that it has itself counts for all others.
-    if (at === own) return select(nodes[at]!)
+    if (doubtful.has(at)) return select(nodes[at]!)
     const known = memory.get(at)
     if (known !== undefined) return known
     const found = select(nodes[at]!)
