@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 
 import { systemClock } from '#lib/clock.ts'
 
@@ -158,6 +159,42 @@ describe('cgroupsAt', () => {
       majorPageFaults: 1,
       pids: 2,
     })
+  })
+
+  /** Like the kernel: a group below the machine's own top takes no part of memory while it has processes. */
+  const insideContainer = (processes: readonly number[]) => {
+    const write = fs.writeFileSync
+    const own = join(root, 'cgroup.procs')
+    write(own, processes.join('\n'))
+    const kernel = mock.method(fs, 'writeFileSync', (file: string, data: string) => {
+      const here = readFileSync(own, 'utf8').split('\n').filter(Boolean)
+      if (file === join(root, 'cgroup.subtree_control') && here.length > 0)
+        throw Object.assign(new Error('EBUSY: resource busy or locked'), { code: 'EBUSY' })
+      if (file === join(root, 'init/cgroup.procs')) {
+        write(own, here.filter((pid) => pid !== data).join('\n'))
+        if (data === '7') throw Object.assign(new Error('ESRCH: no such process'), { code: 'ESRCH' })
+        data = `${existsSync(file) ? readFileSync(file, 'utf8') : ''}${data}\n`
+      }
+      write(file, data)
+    })
+    syncBuiltinESMExports()
+    return {
+      [Symbol.dispose]: () => {
+        kernel.mock.restore()
+        syncBuiltinESMExports()
+      },
+    }
+  }
+  it('moves the processes at the top of a container out of the way of controllers', () => {
+    writeFileSync(join(root, 'cgroup.controllers'), 'cpu memory pids\n')
+    writeFileSync(join(root, 'cgroup.type'), 'domain\n')
+    const groups = cgroupsAt({ version: 2, byController: new Map(), unified: root }, systemClock)
+    {
+      using _kernel = insideContainer([1, 7, 9])
+      groups.create('/k/a')
+    }
+    assert.equal(text('cgroup.subtree_control'), '+pids')
+    assert.deepEqual(groups.processes('/init'), [1, 9])
   })
 
   it('lists processes of the whole tree and removes it', async () => {

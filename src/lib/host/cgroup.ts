@@ -301,8 +301,10 @@ function versionTwo(root: string): Hierarchy {
     const above = folder.slice(0, folder.lastIndexOf('/'))
     const available = (readIf(`${above}/cgroup.controllers`) ?? '').trim().split(/\s+/)
     const passedOn = new Set((readIf(`${above}/cgroup.subtree_control`) ?? '').trim().split(/\s+/))
-    for (const name of available) {
-      if (passedOn.has(name) || !(needed.has(name) || useful.has(name))) continue
+    const missing = available.filter((name) => !passedOn.has(name) && (needed.has(name) || useful.has(name)))
+    // Of all tops only that of the machine, which has no type, may have both processes and groups with controllers.
+    if (missing.length > 0 && above === root && existsSync(`${root}/cgroup.type`)) clearTop(root)
+    for (const name of missing) {
       try {
         writeFileSync(`${above}/cgroup.subtree_control`, `+${name}`)
       } catch (error) {
@@ -361,6 +363,28 @@ function versionTwo(root: string): Hierarchy {
         cpuPeriodMicros: Number(period),
       }
     },
+  }
+}
+
+/** Processes that are begun meanwhile come after those that were listed. */
+const clearingRounds = 10
+
+/** Moves the processes at the top of what a container sees of version 2 into a group below it, `init`. */
+function clearTop(root: string): void {
+  const below = `${root}/init`
+  mkdirSync(below, { recursive: true })
+  for (let round = 0; round < clearingRounds; round++) {
+    // Those of 0 are outside of the container.
+    const pids = ownProcesses(root).filter((pid) => pid !== 0)
+    if (pids.length === 0) return
+    for (const pid of pids) {
+      try {
+        writeFileSync(`${below}/cgroup.procs`, String(pid))
+      } catch (error) {
+        // It has ended.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
+    }
   }
 }
 
@@ -449,9 +473,14 @@ function folders(folder: string): string[] {
   }
 }
 
+const ownProcesses = (folder: string): number[] =>
+  (readIf(`${folder}/cgroup.procs`) ?? '')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number)
+
 function processesBelow(folder: string): number[] {
-  const own = (readIf(`${folder}/cgroup.procs`) ?? '').split('\n').filter((line) => line !== '')
-  return [...own.map(Number), ...folders(folder).flatMap((name) => processesBelow(`${folder}/${name}`))]
+  return [...ownProcesses(folder), ...folders(folder).flatMap((name) => processesBelow(`${folder}/${name}`))]
 }
 
 /** Undefined once the folder and all below are gone, else why not. */
