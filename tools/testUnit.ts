@@ -39,17 +39,17 @@ if (files.length === 0) {
 }
 /** In milliseconds: a test that takes longer hangs, unless it was asked to walk through everything. */
 const longest = process.env['FAULT_STRIDE'] === undefined ? 300_000 : Infinity
-/** How long a process may take to end after its tests, in milliseconds. */
-const longestEnd = 10_000
+/** How long a process may take to end after its tests, or the next one to begin, in milliseconds. */
+const longestEnd = 30_000
 const stream = run({
   files: files.map((file) => join(root, file)),
   isolation: 'none',
   concurrency: true,
   timeout: longest,
 })
-let failed = false
+const failures: { readonly name: string; readonly error: unknown }[] = []
 stream.on('test:fail', ({ name, details }) => {
-  failed = true
+  failures.push({ name, error: details.error })
   const { failureType } = details.error as Error & { readonly failureType?: string }
   if (failureType !== 'testTimeoutFailure') return
   // What it waits for keeps the process, and with it the end of the stream.
@@ -57,14 +57,26 @@ stream.on('test:fail', ({ name, details }) => {
   process.exit(1)
 })
 stream.compose(new spec()).pipe(process.stdout)
+/** What keeps the process keeps the runner from ending, too, which tells of failures only at its end. */
+const leftOpen = (): void => {
+  for (const { name, error } of failures) console.error(`✖ ${name}`, error)
+  console.error(
+    `all tests have ended, but some left open what keeps the process: ${process.getActiveResourcesInfo().join(', ')}`,
+  )
+  process.exit(1)
+}
+let underWay = 0
+let ending: NodeJS.Timeout | undefined
+stream.on('test:enqueue', () => {
+  underWay++
+  clearTimeout(ending)
+})
+stream.on('test:complete', () => {
+  underWay--
+  clearTimeout(ending)
+  if (underWay === 0) ending = setTimeout(leftOpen, longestEnd).unref()
+})
 stream.on('end', () => {
   // What went wrong outside of all tests has set it already.
-  if (failed) process.exitCode = 1
-  const leftOpen = (): void => {
-    console.error(
-      `all tests have ended, but some left open what keeps the process: ${process.getActiveResourcesInfo().join(', ')}`,
-    )
-    process.exit(1)
-  }
-  setTimeout(leftOpen, longestEnd).unref()
+  if (failures.length > 0) process.exitCode = 1
 })

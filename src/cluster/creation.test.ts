@@ -4,6 +4,7 @@ import type { Surroundings } from '#cluster/commands/command.ts'
 import { SimulatedClock } from '#lib/clock.ts'
 import { fakeFiles } from '#lib/host/files.ts'
 import { fakeHost } from '#lib/host/host.ts'
+import { fakeMounts, type Mount } from '#lib/host/mount.ts'
 import { fakeProcesses } from '#lib/host/process.ts'
 import { completeConfig, type ClusterConfig } from './config.ts'
 import { createCluster } from './creation.ts'
@@ -12,10 +13,19 @@ import { clusterPaths } from './record.ts'
 const roots = { runtime: '/run/k8ts', data: '/var/lib/k8ts' }
 
 /** A machine with these files on which every program ends with a code. */
-async function make(config: Partial<ClusterConfig>, files: Readonly<Record<string, string>> = {}, code = 0) {
+async function make(
+  config: Partial<ClusterConfig>,
+  files: Readonly<Record<string, string>> = {},
+  code = 0,
+  { mounts = [], said = [] }: { readonly mounts?: readonly Mount[]; readonly said?: string[] } = {},
+) {
   const clock = new SimulatedClock()
   const run = async () => ({ code, stdout: '', stderr: '' }) as never
-  const host = fakeHost(clock, { files: fakeFiles({ ...files }), processes: { ...fakeProcesses(), run } })
+  const host = fakeHost(clock, {
+    files: fakeFiles({ ...files }),
+    processes: { ...fakeProcesses(), run },
+    mounts: fakeMounts(mounts),
+  })
   const surroundings = {
     host,
     clock,
@@ -23,6 +33,7 @@ async function make(config: Partial<ClusterConfig>, files: Readonly<Record<strin
     uid: 0,
     mayMakeNodes: true,
     environment: { HOME: '/root' },
+    progress: (line: string) => void said.push(line),
     signal: new AbortController().signal,
   }
   const created = createCluster(surroundings as unknown as Surroundings, completeConfig({ name: 'lab', ...config }))
@@ -56,6 +67,32 @@ describe('createCluster', () => {
     assert.match(nodes[0]!.furtherAddresses!.join(), /^10\.89\.\d+\.11$/)
     assert.equal(server.address, nodes[0]!.address)
   })
+
+  const mounted = (target: string, type: string): Mount => ({
+    target,
+    type,
+    source: type,
+    root: '/',
+    options: [],
+    shared: false,
+  })
+  const disks: readonly (readonly [what: string, mounts: readonly Mount[], inMemory: boolean])[] = [
+    ['on a disk', [mounted('/', 'ext4'), mounted('/var/lib/k8ts-other', 'overlay')], false],
+    ['on that of a container', [mounted('/', 'overlay')], true],
+    ['on a volume inside a container', [mounted('/', 'overlay'), mounted('/var', 'ext4')], false],
+    ['below a volume that hides another', [mounted('/var', 'ext4'), mounted('/var', 'nfs4')], true],
+  ]
+  for (const [what, mounts, inMemory] of disks) {
+    test(`keeps images in memory only where it must: ${what}`, async () => {
+      const said: string[] = []
+      const { config } = await make({}, {}, 0, { mounts, said })
+      assert.equal(config.ephemeral, inMemory)
+      const type = mounts.at(-1)!.type
+      const line = `    /var/lib/k8ts is on ${type}, where nodes cannot keep images: they are kept in memory, as with --ephemeral`
+      assert.deepEqual(said, inMemory ? [line] : [])
+      assert.equal((await make({ ephemeral: true }, {}, 0, { mounts })).config.ephemeral, true)
+    })
+  }
 
   const six = { podRange: 'fd00:1::/56' }
   const refused: readonly (readonly [string, Partial<ClusterConfig>, Readonly<Record<string, string>>, RegExp])[] = [

@@ -15,11 +15,13 @@ import { blocksBeside } from './loadBalancerPool.ts'
 import { machineProgramFolders } from '#cluster/place/pluginFolders.ts'
 import type { Files } from '#lib/host/files.ts'
 import type { Host } from '#lib/host/host.ts'
+import { mountOf } from '#lib/host/mount.ts'
 
 /** Decides everything about a cluster that is not there yet and notes it. Nothing of it is made. */
-export async function createCluster(surroundings: Surroundings, config: ClusterConfig): Promise<ClusterRecord> {
+export async function createCluster(surroundings: Surroundings, wanted: ClusterConfig): Promise<ClusterRecord> {
   const { host, roots, clock, environment, uid, mayMakeNodes, signal } = surroundings
   const created = clock.now()
+  const config = mayMakeNodes ? withPlaceForImages(surroundings, wanted) : wanted
   const kubeconfig = await kubeconfigPath(host.files, environment, uid)
   let record: ClusterRecord
   if (mayMakeNodes) {
@@ -53,6 +55,19 @@ export async function createCluster(surroundings: Surroundings, config: ClusterC
   blocksBeside(record)
   await writeRecord(host.files, record, roots)
   return record
+}
+
+/** File systems that cannot hold what containers write over the files of their images. */
+const withoutLayers = ['overlay', 'nfs', 'nfs4', '9p', 'cifs']
+
+/** Inside a container the disk is usually such a one, unless somebody has given it a volume. */
+function withPlaceForImages({ host, roots, progress }: Surroundings, config: ClusterConfig): ClusterConfig {
+  const type = mountOf(host.mounts.list(), roots.data)?.type ?? ''
+  if (config.ephemeral || !withoutLayers.includes(type)) return config
+  progress(
+    `    ${roots.data} is on ${type}, where nodes cannot keep images: they are kept in memory, as with --ephemeral`,
+  )
+  return { ...config, ephemeral: true }
 }
 
 const ipv6Switch = '/proc/sys/net/ipv6/conf/default/disable_ipv6'

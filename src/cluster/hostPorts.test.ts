@@ -41,11 +41,11 @@ test('clusters bring back the process that was killed, once for all of them, and
   const holders = () =>
     host.processes.list().filter(({ command }) => command.includes(script) && command.includes('hold-host-ports'))
   try {
-    const dev = publish('dev', path, [service('web', '127.0.0.2', port)], ensure)
-    const test = publish('test', path, [service('api', '127.0.0.3', port)], ensure)
+    await using dev = publish('dev', path, [service('web', '127.0.0.2', port)], ensure)
+    await using test = publish('test', path, [service('api', '127.0.0.3', port)], ensure)
     const unused = await freePort()
     // As the first ingress would be reached.
-    const idle = publish('idle', path, [], async () => {}, {
+    await using idle = publish('idle', path, [], async () => {}, {
       namespace: 'kube-system',
       service: 'ingress',
       ports: [unused],

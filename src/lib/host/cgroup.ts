@@ -2,10 +2,11 @@
  * Control groups, versions 1 and 2 behind one interface. A group is named by its path below the root of the hierarchy
  * (`/k8ts/dev/worker/kubepods/burstable/pod1`); with version 1 it exists in every controller's hierarchy at that path.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 
 import type { Clock } from '#lib/clock.ts'
 
+import { clearTop, folders, processesBelow, readIf } from './cgroupProcesses.ts'
 import { parseMounts } from './mount.ts'
 
 /** What a group may use; absent means unchanged. */
@@ -366,45 +367,12 @@ function versionTwo(root: string): Hierarchy {
   }
 }
 
-/** Processes that are begun meanwhile come after those that were listed. */
-const clearingRounds = 10
-
-/** Moves the processes at the top of what a container sees of version 2 into a group below it, `init`. */
-function clearTop(root: string): void {
-  const below = `${root}/init`
-  mkdirSync(below, { recursive: true })
-  for (let round = 0; round < clearingRounds; round++) {
-    // Those of 0 are outside of the container.
-    const pids = ownProcesses(root).filter((pid) => pid !== 0)
-    if (pids.length === 0) return
-    for (const pid of pids) {
-      try {
-        writeFileSync(`${below}/cgroup.procs`, String(pid))
-      } catch (error) {
-        // It has ended.
-        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-      }
-    }
-  }
-}
-
 /** A path must not lead out of its hierarchy. */
 export function checkedGroup(path: string): string {
   if (!path.startsWith('/') || path.split('/').some((part) => part === '.' || part === '..')) {
     throw new TypeError(`Cannot use "${path}" as a control group: it must be absolute and without dots`)
   }
   return path
-}
-
-function readIf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    // ENODEV: the group was removed while its file was open.
-    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENOTDIR') return undefined
-    throw error
-  }
 }
 
 const writeLimit = (file: string | undefined, value: number): void => {
@@ -461,26 +429,6 @@ function flatKey(text: string, key: string): number | undefined {
     if (isKey) return Number.parseInt(text.slice(end + 1, end + 24), 10)
   }
   return undefined
-}
-
-function folders(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-  } catch {
-    return []
-  }
-}
-
-const ownProcesses = (folder: string): number[] =>
-  (readIf(`${folder}/cgroup.procs`) ?? '')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map(Number)
-
-function processesBelow(folder: string): number[] {
-  return [...ownProcesses(folder), ...folders(folder).flatMap((name) => processesBelow(`${folder}/${name}`))]
 }
 
 /** Undefined once the folder and all below are gone, else why not. */

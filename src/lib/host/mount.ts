@@ -48,6 +48,17 @@ export interface MountRequest {
   readonly options?: readonly string[]
 }
 
+/** The mount in which a path lies, were it not there yet. */
+export function mountOf(mounts: readonly Mount[], path: string): Mount | undefined {
+  let found: Mount | undefined
+  for (const mount of mounts) {
+    const holds = mount.target === '/' || isAtOrBelow(path, mount.target)
+    // Of two at the same place the later hides the other.
+    if (holds && mount.target.length >= (found?.target.length ?? 0)) found = mount
+  }
+  return found
+}
+
 /** The words of the command for `mount`. */
 export const mountArguments = ({ type, source, target, options = [] }: MountRequest): string[] => [
   '-t',

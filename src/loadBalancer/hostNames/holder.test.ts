@@ -10,18 +10,35 @@ import { holdHostPorts, type HolderState } from './holder.ts'
 import { freePort, get, idleAnswer, listening, publish, service, until } from './testCluster.ts'
 import { onLines, sendLine } from './wire.ts'
 
-test('clusters share the ports of a machine for as long as each is there', async () => {
+/** Where a holder listens; goes with its folder. */
+function socketPath() {
   const folder = mkdtempSync(join(tmpdir(), 'host-ports-'))
-  const path = join(folder, 'socket')
+  return { path: join(folder, 'socket'), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+}
+
+/** Holds ports until it is disposed of. */
+function hold(path: string): AsyncDisposable {
   const stop = new AbortController()
-  const web = await listening('web', '127.0.0.2')
-  const api = await listening('api', '127.0.0.3', web.port)
-  const taken = await listening('another program', '127.0.0.1')
+  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await holding
+    },
+  }
+}
+
+test('clusters share the ports of a machine for as long as each is there', async () => {
+  using place = socketPath()
+  const { path } = place
+  using web = await listening('web', '127.0.0.2')
+  using _api = await listening('api', '127.0.0.3', web.port)
+  using taken = await listening('another program', '127.0.0.1')
   const { port } = web
-  const dev = publish('dev', path, [service('web', '127.0.0.2', port), service('late', '127.0.0.2', taken.port)])
+  await using dev = publish('dev', path, [service('web', '127.0.0.2', port), service('late', '127.0.0.2', taken.port)])
   // It may come later than the cluster, and again.
   await systemClock.sleep(50)
-  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
+  await using _holder = hold(path)
   await until('the first cluster is served', async () => (await get(port, 'web.default.dev.localhost')) === '200 web')
   assert.equal(await get(port, 'localhost'), '200 web')
   await until('it is told what is not', () => dev.events.length > 0)
@@ -29,7 +46,7 @@ test('clusters share the ports of a machine for as long as each is there', async
     `late HostPortUnavailable: late.default.dev.localhost:${taken.port} is not served on this machine: another program listens on 127.0.0.1:${taken.port}`,
   ])
 
-  const other = publish('test', path, [service('api', '127.0.0.3', port)])
+  await using other = publish('test', path, [service('api', '127.0.0.3', port)])
   await until('both are served', async () => (await get(port, 'api.default.test.localhost')) === '200 api')
   assert.equal(await get(port, 'web.default.dev.localhost'), '200 web')
   assert.equal(await get(port, 'localhost'), '404 No service of that name is served here. There are:')
@@ -46,23 +63,18 @@ test('clusters share the ports of a machine for as long as each is there', async
   other.informer.change('DELETED', service('api', '127.0.0.3', port))
   await until('nothing is', async () => (await get(port, 'localhost')) === 'ECONNREFUSED')
   await other.end()
-  stop.abort()
-  await holding
-  for (const { server } of [web, api, taken]) server.close()
-  rmSync(folder, { recursive: true })
 })
 
 test('a service that is not there yet answers while a cluster would make it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'host-ports-'))
-  const path = join(folder, 'socket')
-  const stop = new AbortController()
-  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
-  const web = await listening('web', '127.0.0.2')
+  using place = socketPath()
+  const { path } = place
+  await using _holder = hold(path)
+  using web = await listening('web', '127.0.0.2')
   const { port } = web
   const other = await freePort()
   let [isOffered, isServed] = [false, false]
   let changed = (): void => {}
-  const dev = publish('dev', path, [], async () => {}, {
+  await using dev = publish('dev', path, [], async () => {}, {
     namespace: 'default',
     service: 'web',
     ports: [port],
@@ -106,8 +118,8 @@ test('a service that is not there yet answers while a cluster would make it', as
   await asked
   assert.deepEqual(seen, new Set([idle, '200 web']))
   // A cluster that asks for the port of another program is not told.
-  const taken = await listening('another program', '127.0.0.1')
-  const test = publish('test', path, [], async () => {}, {
+  using taken = await listening('another program', '127.0.0.1')
+  await using test = publish('test', path, [], async () => {}, {
     namespace: 'default',
     service: 'web',
     ports: [taken.port, await freePort()],
@@ -119,18 +131,12 @@ test('a service that is not there yet answers while a cluster would make it', as
   await dev.end()
   await until('the first is not served any more', says('ECONNREFUSED'))
   assert.deepEqual([await get(taken.port, 'localhost'), test.events], ['200 another program', []])
-  await test.end()
-  stop.abort()
-  await holding
-  for (const { server } of [web, taken]) server.close()
-  rmSync(folder, { recursive: true })
 })
 
 test('what is no message of a cluster ends its connection, and nothing else', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'host-ports-'))
-  const path = join(folder, 'socket')
-  const stop = new AbortController()
-  const holding = holdHostPorts(path, idleAnswer, systemClock, stop.signal)
+  using place = socketPath()
+  const { path } = place
+  await using _holder = hold(path)
   for (const wrong of [
     'no JSON\n',
     '{"cluster":"a b","claims":[]}\n',
@@ -148,7 +154,4 @@ test('what is no message of a cluster ends its connection, and nothing else', as
   sendLine(socket, { ask: 'state' })
   assert.deepEqual(await answered.promise, { clusters: [], problems: [] })
   socket.destroy()
-  stop.abort()
-  await holding
-  rmSync(folder, { recursive: true })
 })

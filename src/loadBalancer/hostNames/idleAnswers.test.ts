@@ -30,11 +30,12 @@ const idleAt = (port: number, cluster = 'dev'): IdleClaim => ({
 })
 const claim = (service: string, address: string, port: number): Claim => ({ ...idleAt(port), service, address })
 
-async function listening(server: Server, host: string, port = 0): Promise<number> {
+async function listening(server: Server, host: string, port?: number): Promise<number> {
+  const chosen = port ?? (await freePort())
   servers.push(server)
-  server.listen(port, host)
+  server.listen(chosen, host)
   await once(server, 'listening')
-  return (server.address() as { port: number }).port
+  return chosen
 }
 function hostPorts(clock: Clock = systemClock, certificate = idleAnswer.certificate): HostPorts {
   const ports = new HostPorts({ ...idleAnswer, certificate }, clock)

@@ -9,7 +9,7 @@ import { certificatePem, createAuthority, generateKey, issueCertificate, private
 import { systemClock } from '#lib/clock.ts'
 import type { Claim } from './claims.ts'
 import { HostPorts } from './ports.ts'
-import { idleAnswer } from './testCluster.ts'
+import { freePort, idleAnswer } from './testCluster.ts'
 
 /** Stand for addresses of load balancers: this machine has all of 127.0.0.0/8. */
 const [first, second] = ['127.0.0.2', '127.0.0.3'] as const
@@ -27,11 +27,12 @@ after(() => {
   for (const ports of opened) ports.close()
   for (const server of servers) server.close()
 })
-async function listening<S extends Server>(server: S, host: string, port = 0): Promise<number> {
+async function listening<S extends Server>(server: S, host: string, port?: number): Promise<number> {
+  const chosen = port ?? (await freePort())
   servers.push(server)
-  server.listen(port, host)
+  server.listen(chosen, host)
   await once(server, 'listening')
-  return (server.address() as { port: number }).port
+  return chosen
 }
 async function serve(...claims: Claim[]): Promise<HostPorts> {
   const ports = new HostPorts(idleAnswer, systemClock)

@@ -1,4 +1,5 @@
 /** For tests: clusters of which only the services are there, and servers that stand behind them. */
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -21,18 +22,30 @@ export const service = (name: string, ip: string, port: number): Service =>
     status: { loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } },
   }) as unknown as Service
 
-export async function listening(name: string, host: string, port = 0) {
+export async function listening(name: string, host: string, port?: number) {
   const server = createServer((_, answer) => answer.end(name))
-  server.listen(port, host)
+  const chosen = port ?? (await freePort())
+  server.listen(chosen, host)
   await once(server, 'listening')
-  return { server, port: (server.address() as { port: number }).port }
+  return { server, port: chosen, [Symbol.dispose]: () => void server.close() }
 }
-/** A port that nobody has by now. */
+/**
+ * A port that nobody has at any address of this machine, below those that the kernel hands out to others meanwhile: whoever
+ * listens at one address is followed at another.
+ */
 export async function freePort(): Promise<number> {
-  const { server, port } = await listening('', '127.0.0.1')
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 20_000)
+    const server = createServer().listen(port)
+    try {
+      await once(server, 'listening')
+    } catch {
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 /** What is said in the place of services that are not there yet. */
@@ -92,12 +105,9 @@ export function publish(
     clock: systemClock,
     log: createLogger({ clock: systemClock, sinks: [] }),
   }).run(() => {}, stop.signal)
-  return {
-    events,
-    informer,
-    async end() {
-      stop.abort()
-      await running
-    },
+  const end = async (): Promise<void> => {
+    stop.abort()
+    await running
   }
+  return { events, informer, end, [Symbol.asyncDispose]: end }
 }
