@@ -6,16 +6,16 @@ import type { Controller } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
-import { unlessGone } from '#client/unlessGone.ts'
 import { isReason } from '#machinery/status.ts'
 import type { ControllerContext } from '../context.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
 import { hasEndpoints, isReachable, podsOfService, quietFor, servicesOfPod, TriggerTimes } from '../serviceEndpoints.ts'
+import { writeSlices } from '../sliceWrites.ts'
 import { sameJson } from '#lib/encoding/sameJson.ts'
 import { addressTypesOf } from './endpoints.ts'
 import { followsTopology, zoneRatios } from './topology.ts'
 import { TopologyHints } from './topologyHints.ts'
-import { controllerName, managedByLabel, planSlices, serviceNameLabel, type SlicePlan } from './plan.ts'
+import { controllerName, managedByLabel, planSlices, serviceNameLabel } from './plan.ts'
 
 const byService = 'service'
 const byTopology = 'followsTopology'
@@ -45,22 +45,6 @@ export function endpointSliceController(context: ControllerContext): Controller 
     const isSame = sameJson([...(ratios ?? [])], [...(lastRatios ?? [])])
     lastRatios = ratios
     return isSame ? [] : following.filter((key) => hints.mustLook(key, ratios))
-  }
-
-  const apply = async (key: string, plan: SlicePlan, signal: AbortSignal): Promise<void> => {
-    for (const slice of plan.create) {
-      expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
-      counts.created()
-    }
-    for (const slice of plan.update) {
-      expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
-      counts.updated()
-    }
-    for (const slice of plan.remove) {
-      await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
-      expectations.deleted(key, slice)
-      counts.deleted()
-    }
   }
 
   return {
@@ -104,7 +88,7 @@ export function endpointSliceController(context: ControllerContext): Controller 
       const plan = planSlices(service, selected, present, nodeOf, triggers.next(service, selected), ratios)
       counts.planned(key, service, plan)
       try {
-        await apply(key, plan, signal)
+        await writeSlices({ client, expectations, counts }, key, plan, signal)
         counts.written(service, plan)
       } catch (error) {
         if (isNamespaceEnding(error)) return counts.synced('success')

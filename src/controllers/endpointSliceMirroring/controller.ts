@@ -5,10 +5,10 @@ import type { Controller, Outcome } from '#client/controller.ts'
 import { referenceTo } from '#client/events.ts'
 import { Expectations, recheckExpectations } from '#client/expectations.ts'
 import { keyOf } from '#client/index.ts'
-import { unlessGone } from '#client/unlessGone.ts'
 import type { ControllerContext } from '../context.ts'
 import { managedByLabel, serviceNameLabel } from '../endpointSlice/plan.ts'
 import { isNamespaceEnding } from '../podWrites.ts'
+import { writeSlices } from '../sliceWrites.ts'
 import { controllerName, isMirrored, mostEndpoints, planMirror } from './plan.ts'
 
 const byMirrored = 'mirrored'
@@ -48,19 +48,7 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
       events.record(referenceTo(endpoints, original), note)
     }
     try {
-      for (const slice of plan.create) {
-        expectations.wrote(key, await client.create(endpointSlices, slice, { signal }))
-        counts.created()
-      }
-      for (const slice of plan.update) {
-        expectations.wrote(key, await client.update(endpointSlices, slice, { signal }))
-        counts.updated()
-      }
-      for (const slice of plan.remove) {
-        await unlessGone(client.delete(endpointSlices, slice.metadata, { signal }))
-        expectations.deleted(key, slice)
-        counts.deleted()
-      }
+      await writeSlices({ client, expectations, counts }, key, plan, signal)
     } catch (error) {
       if (!isNamespaceEnding(error)) throw error
     }
